@@ -1,0 +1,87 @@
+PORT ?= 8000
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= auto
+ARGS ?=
+
+BIN = $(VENV)/bin
+MANAGE = $(BIN)/python manage.py
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PORT=8000 for run, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
+
+run setup setup-dev test test-sqlite test-postgres lint: export DEBUG = 1
+
+run: setup ## start with demo data and say where to log in; your data stays from run to run
+	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
+		echo "Port $(PORT) is taken or not allowed. Choose another one: make run PORT=8001"; exit 1; }
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/
+	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
+		--log-level warning --no-control-socket
+
+setup: $(VENV)/.setup ## install what the application needs into .venv
+
+setup-dev: $(VENV)/.setup-dev ## and what its tests and checks need
+
+define install
+	@$(PYTHON) -c "" 2>/dev/null || { \
+		echo "There is no '$(PYTHON)'. Install Python 3.11 or newer, or name yours: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+		echo "'$(PYTHON)' is $$($(PYTHON) --version); 3.11 or newer is needed. Name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Installing $(1) into $(VENV), which takes a minute the first time ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $(1)
+endef
+
+$(VENV)/.setup: requirements.txt
+	$(call install,$<)
+	@touch $@
+
+$(VENV)/.setup-dev: requirements-dev.txt
+	$(call install,$<)
+	@touch $@ $(VENV)/.setup
+
+test: setup-dev ## every test, on SQLite and then on PostgreSQL
+	@failed=""; \
+	$(MAKE) test-sqlite || failed="$$failed SQLite"; \
+	$(MAKE) test-postgres || failed="$$failed PostgreSQL"; \
+	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi
+
+test-sqlite: setup-dev ## every test, on SQLite
+	env -u DATABASE_URL $(PYTEST)
+
+test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
+	$(BIN)/python -m tests.postgres -- $(PYTEST)
+
+lint: setup-dev ## style, layers, templates, settings and missing migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --lint --quiet templates analytics customers
+	$(BIN)/python -m pytest --quiet tests/test_templates.py
+	$(MANAGE) check --fail-level WARNING
+	$(MANAGE) makemigrations --check --dry-run
+
+format: setup-dev ## put the code into its form and repair what can be repaired
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove .venv and caches; data in var/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./var -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

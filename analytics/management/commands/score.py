@@ -1,0 +1,58 @@
+"""``manage.py score``: score dates and store their snapshots."""
+
+import sys
+from argparse import ArgumentParser
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from analytics.snapshots import NotScorable, score_day
+from customers.lock import Busy, job_lock
+from customers.models import data_date
+
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+
+
+class Command(BaseCommand):
+    """Translates dates on the command line to ``score_day``."""
+
+    help = (
+        "Score a date (default: the newest engagement date), or each date of a range, and store the snapshots. "
+        "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--as-of", type=date.fromisoformat, metavar="DATE", help="the date to score")
+        parser.add_argument("--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range")
+        parser.add_argument("--to", type=date.fromisoformat, metavar="DATE", dest="last", help="last of a range")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Score the dates in order."""
+        days = _days(options["as_of"], options["first"], options["last"])
+        try:
+            with job_lock("score"):
+                for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
+                    portfolio = score_day(day)
+                    self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
+        except NotScorable as error:
+            raise CommandError(str(error), returncode=EXIT_USAGE) from error
+        except Busy:
+            raise CommandError("Another scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
+        through = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        self.stdout.write(f"Scored {len(days)} {'date' if len(days) == 1 else 'dates'}: {through}.")
+
+
+def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:
+    if as_of and (first or last):
+        raise CommandError("Give --as-of, or --from and --to, not both.", returncode=EXIT_USAGE)
+    if bool(first) != bool(last):
+        raise CommandError("--from and --to go together.", returncode=EXIT_USAGE)
+    if first and last:
+        if first > last:
+            raise CommandError(f"--from {first} is after --to {last}.", returncode=EXIT_USAGE)
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [as_of or data_date()]

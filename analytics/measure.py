@@ -1,0 +1,156 @@
+"""Set-based SQL: for every customer signed up by D the inputs of the score on D, in one query."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import connection
+
+from analytics.models import ScoringPolicy
+from analytics.score import Measures
+from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step, StepSighting
+from customers.onboarding import COUNTER_OF_STEP
+from customers.staging import days_between, is_postgres, table_of
+
+FETCH = 2_000
+
+
+def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
+    """The measures of each customer on ``day``, in the order of the keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(_sql(policy), _parameters(day, policy))
+        columns = [column[0] for column in cursor.description]
+        while rows := cursor.fetchmany(FETCH):
+            for row in rows:
+                yield _measures(dict(zip(columns, row, strict=True)))
+
+
+def day_totals(day: date) -> dict[str, int]:
+    """The counters of one day, over the customers signed up by then."""
+    counters = ", ".join(f"CAST(COALESCE(SUM(e.{name}), 0) AS bigint)" for name in Engagement.COUNTERS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {counters} FROM {table_of(Engagement)} e
+            JOIN {table_of(Customer)} c ON c.id = e.customer_id
+            WHERE e.date = %s AND c.signup_date <= %s""",
+            [day, day],
+        )
+        return dict(zip(Engagement.COUNTERS, cursor.fetchone(), strict=True))
+
+
+def _measures(row: dict[str, Any]) -> Measures:
+    dates = {step.value: _date(row.pop(step.value)) for step in Step}
+    for name in ("signup_date", "completed_date", "last_active"):
+        row[name] = _date(row[name])
+    return Measures(**row, step_dates={step: done for step, done in dates.items() if done})
+
+
+def _date(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _parameters(day: date, policy: ScoringPolicy) -> dict[str, date]:
+    def start(days: int) -> date:
+        return day - timedelta(days=days - 1)
+
+    return {
+        "day": day,
+        "activity_start": start(policy.activity_days),
+        "pr_start": start(policy.pr_days),
+        "support_start": start(policy.support_days),
+        "csat_start": start(policy.csat_days),
+        "nps_start": start(policy.nps_days),
+        "trend_start": start(policy.trend_days),
+        "before_start": start(2 * policy.trend_days),
+    }
+
+
+def _sql(policy: ScoringPolicy) -> str:
+    customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
+    trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
+    position = f"(2 * {days_between(trend_start, 'd.date')} - {policy.trend_days - 1})"
+
+    def total(expression: str, when: str) -> str:
+        return f"CAST(COALESCE(SUM({expression}) FILTER (WHERE {when}), 0) AS bigint)"
+
+    def window(start: str) -> str:
+        return f"d.date BETWEEN %({start})s AND %(day)s"
+
+    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
+    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
+    totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(day)s')} AS {name}" for name in Engagement.COUNTERS)
+    kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
+    sightings = ", ".join(
+        f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step
+    )
+    steps = ", ".join(_step_date(step) for step in Step)
+    zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
+    return f"""
+        WITH by_day AS (
+            SELECT customer_id, date, {by_day}, {all_counters} AS activity
+            FROM {engagement} GROUP BY customer_id, date
+        ), activity AS (
+            SELECT d.customer_id, {totals},
+                COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS days_active,
+                MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS last_active,
+                COUNT(*) FILTER (WHERE d.activity > 0 AND {window("activity_start")}) AS active_days,
+                {total("d.prs_generated", window("pr_start"))} AS window_prs_generated,
+                {total("d.prs_merged", window("pr_start"))} AS window_prs_merged,
+                {total("d.support_requests", window("support_start"))} AS window_support_requests,
+                {total("d.activity", window("trend_start"))} AS trend_now,
+                {total("d.activity", "d.date >= %(before_start)s AND d.date < %(trend_start)s")} AS trend_before,
+                {total(f"d.activity * {position}", f"d.date >= c.signup_date AND {window('trend_start')}")}
+                    AS trend_moment,
+                MIN(d.date) FILTER (WHERE d.issues_tagged > 0) AS first_issue,
+                MIN(d.date) FILTER (WHERE d.prs_generated > 0) AS first_pr
+            FROM by_day d JOIN {customer} c ON c.id = d.customer_id
+            WHERE c.signup_date <= %(day)s
+            GROUP BY d.customer_id
+        ), events AS (
+            SELECT customer_id, {kinds} FROM {event} GROUP BY customer_id
+        ), sightings AS (
+            SELECT customer_id, {sightings} FROM {table_of(StepSighting)} GROUP BY customer_id
+        ), csat AS (
+            SELECT customer_id, CAST(SUM(csat) AS bigint) AS total, COUNT(csat) AS answers
+            FROM {table_of(Feedback)} WHERE date BETWEEN %(csat_start)s AND %(day)s GROUP BY customer_id
+        ), nps AS (
+            SELECT customer_id, nps,
+                ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
+            FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(day)s
+        )
+        SELECT c.id AS customer_id, c.status AS csv_status, c.signup_date, o.completed_date,
+            COALESCE(o.blocker_type, '') AS blocker_type, {steps}, {zeros}, activity.last_active,
+            COALESCE(csat.total, 0) AS csat_sum, COALESCE(csat.answers, 0) AS csat_count, nps.nps
+        FROM {customer} c
+        LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
+        LEFT JOIN activity ON activity.customer_id = c.id
+        LEFT JOIN events ON events.customer_id = c.id
+        LEFT JOIN sightings ON sightings.customer_id = c.id
+        LEFT JOIN csat ON csat.customer_id = c.id
+        LEFT JOIN nps ON nps.customer_id = c.id AND nps.age = 1
+        WHERE c.signup_date <= %(day)s
+        ORDER BY c.id"""
+
+
+_ACTIVITY_SUMS = (
+    *Engagement.COUNTERS,
+    "days_active",
+    "active_days",
+    "window_prs_generated",
+    "window_prs_merged",
+    "window_support_requests",
+    "trend_now",
+    "trend_before",
+    "trend_moment",
+)
+_FIRST = {Step.FIRST_ISSUE: "first_issue", Step.FIRST_PR: "first_pr"}
+
+
+def _step_date(step: Step) -> str:
+    """SQL: by the earliest event, else by engagement, else by the run that saw it, else the signup date."""
+    by_engagement = f"activity.{_FIRST[step]}, " if step in COUNTER_OF_STEP else ""
+    return (
+        f"CASE WHEN o.{step.value} THEN "
+        f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, c.signup_date) END AS {step.value}"
+    )

@@ -1,0 +1,251 @@
+"""The scoring policy, and what was known on each scored date: the only source of the pages."""
+
+from datetime import date
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from customers.models import Customer
+
+COMPONENTS = ("activity", "pr_success", "adoption", "support", "nps")
+
+
+class HealthStatus(models.TextChoices):
+    """How a customer does, by score; from best to worst, then those who are away."""
+
+    CHAMPION = "champion", "Champion"
+    HEALTHY = "healthy", "Healthy"
+    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+    AT_RISK = "at_risk", "At risk"
+    INACTIVE = "inactive", "Inactive"
+
+
+class Trend(models.TextChoices):
+    """Where a customer's activity goes."""
+
+    IMPROVING = "improving", "Improving"
+    STABLE = "stable", "Stable"
+    DECLINING = "declining", "Declining"
+
+
+class Stage(models.TextChoices):
+    """How far into the product a customer is."""
+
+    NEW_SIGNUP = "new_signup", "New signup"
+    ONBOARDING = "onboarding", "Onboarding"
+    INITIAL_ADOPTION = "initial_adoption", "Initial adoption"
+    REGULAR_USAGE = "regular_usage", "Regular usage"
+
+
+class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
+    """Policies by date."""
+
+    def in_force_on(self, day: date) -> "ScoringPolicy":
+        """The newest policy that is effective on ``day``; raises ``DoesNotExist`` where none is."""
+        found = self.filter(effective_from__lte=day).order_by("-effective_from", "-pk").first()
+        if found is None:
+            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day}.")
+        return found
+
+
+class ScoringPolicy(models.Model):
+    """All weights, windows and thresholds of the health score; the defaults are those of metrics.md.
+
+    Points are whole numbers; windows are days up to and including the scored date. A policy that scored a date is
+    never changed: a new version takes its place from a date on.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    effective_from = models.DateField(help_text="Dates from this one on are scored with this policy.")
+
+    activity_max = models.PositiveSmallIntegerField("activity: most points", default=30)
+    activity_points_per_day = models.PositiveSmallIntegerField("activity: points for each active day", default=5)
+    activity_days = models.PositiveSmallIntegerField("activity: window in days", default=7)
+    pr_max = models.PositiveSmallIntegerField("PR success: most points", default=25)
+    pr_days = models.PositiveSmallIntegerField("PR success: window in days", default=30)
+    adoption_points_per_step = models.PositiveSmallIntegerField("adoption: points for each step", default=5)
+    support_max = models.PositiveSmallIntegerField("support: most points", default=15)
+    support_points_per_request = models.DecimalField(
+        "support: points lost for each request", max_digits=4, decimal_places=2, default="2.5"
+    )
+    support_days = models.PositiveSmallIntegerField("support: window of requests in days", default=30)
+    csat_days = models.PositiveSmallIntegerField("support: window of CSAT answers in days", default=90)
+    nps_max = models.PositiveSmallIntegerField("NPS: most points", default=10)
+    nps_days = models.PositiveSmallIntegerField("NPS: window in days", default=180)
+    champion_from = models.PositiveSmallIntegerField("Champion from a score of", default=85)
+    healthy_from = models.PositiveSmallIntegerField("Healthy from a score of", default=70)
+    needs_attention_from = models.PositiveSmallIntegerField("Needs attention from a score of", default=50)
+    inactive_days = models.PositiveSmallIntegerField("Inactive after days without activity", default=14)
+    trend_days = models.PositiveSmallIntegerField("trend: window in days", default=7)
+    trend_percent = models.PositiveSmallIntegerField("trend: change in percent", default=20)
+    trend_slope = models.DecimalField(
+        "trend of new customers: slope a day", max_digits=4, decimal_places=2, default="0.1"
+    )
+
+    objects = PolicyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-effective_from", "-pk"]
+        verbose_name_plural = "scoring policies"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def adoption_max(self) -> int:
+        """The most points of feature adoption: four steps count."""
+        return 4 * self.adoption_points_per_step
+
+    @property
+    def maxima(self) -> dict[str, int]:
+        """The most points of each component."""
+        points = (self.activity_max, self.pr_max, self.adoption_max, self.support_max, self.nps_max)
+        return dict(zip(COMPONENTS, points, strict=True))
+
+    def clean(self) -> None:
+        """Refuse a policy that cannot score."""
+        if sum(self.maxima.values()) != 100:
+            raise ValidationError(f"The components' most points add up to {sum(self.maxima.values())}, not to 100.")
+        if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
+            raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
+        windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
+        empty = {name: "A window has at least one day." for name in windows if getattr(self, name) < 1}
+        if self.trend_days < 2:
+            empty["trend_days"] = "A trend needs at least two days."
+        if empty:
+            raise ValidationError(empty)
+
+
+class PortfolioDay(models.Model):
+    """A scored date: the portfolio's own figures on it, and how it was scored."""
+
+    date = models.DateField(primary_key=True)
+    policy = models.ForeignKey(ScoringPolicy, models.PROTECT)
+    scored_at = models.DateTimeField()
+    backfilled = models.BooleanField(default=False)
+
+    total = models.PositiveIntegerField()
+    active_today = models.PositiveIntegerField()
+    onboarded = models.PositiveIntegerField()
+    days_to_value = models.IntegerField()
+    prs_generated = models.PositiveBigIntegerField()
+    prs_merged = models.PositiveBigIntegerField()
+
+    welcome_email_sent = models.PositiveIntegerField()
+    account_created = models.PositiveIntegerField()
+    github_action_installed = models.PositiveIntegerField()
+    first_issue_tagged = models.PositiveIntegerField()
+    first_pr_generated = models.PositiveIntegerField()
+
+    champion = models.PositiveIntegerField()
+    healthy = models.PositiveIntegerField()
+    needs_attention = models.PositiveIntegerField()
+    at_risk = models.PositiveIntegerField()
+    inactive = models.PositiveIntegerField()
+
+    day_issues_tagged = models.PositiveBigIntegerField()
+    day_prs_generated = models.PositiveBigIntegerField()
+    day_prs_merged = models.PositiveBigIntegerField()
+    day_support_requests = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ["-date"]
+
+    def __str__(self) -> str:
+        return self.date.isoformat()
+
+
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    """Snapshots as lists of customers."""
+
+    def on(self, day: date) -> Self:
+        """The customers of a scored date, with what a row of a list shows."""
+        return self.filter(date=day).select_related("customer", "customer__care", "customer__care__owner")
+
+
+class Snapshot(models.Model):
+    """What was known about a customer on a scored date: the score, its components, and the inputs of both."""
+
+    date = models.DateField()
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="snapshots", db_index=False)
+    policy = models.ForeignKey(ScoringPolicy, models.PROTECT, db_index=False)
+
+    score = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=20, choices=HealthStatus)
+    trend = models.CharField(max_length=20, choices=Trend)
+    stage = models.CharField(max_length=20, choices=Stage)
+    activity = models.PositiveSmallIntegerField()
+    pr_success = models.PositiveSmallIntegerField()
+    adoption = models.PositiveSmallIntegerField()
+    support = models.PositiveSmallIntegerField()
+    nps = models.PositiveSmallIntegerField(null=True)
+
+    welcome_email_sent = models.BooleanField()
+    account_created = models.BooleanField()
+    github_action_installed = models.BooleanField()
+    first_issue_tagged = models.BooleanField()
+    first_pr_generated = models.BooleanField()
+    steps_done = models.PositiveSmallIntegerField()
+    onboarded = models.BooleanField()
+    completed_on = models.DateField(null=True)
+    days_to_complete = models.IntegerField(null=True)
+    blocker_type = models.CharField(max_length=100, blank=True)
+
+    issues_tagged = models.PositiveBigIntegerField()
+    prs_generated = models.PositiveBigIntegerField()
+    prs_merged = models.PositiveBigIntegerField()
+    prs_rejected = models.PositiveBigIntegerField()
+    support_requests = models.PositiveBigIntegerField()
+    days_active = models.PositiveIntegerField()
+    last_active = models.DateField(null=True)
+
+    active_days = models.PositiveSmallIntegerField()
+    window_prs_generated = models.PositiveBigIntegerField()
+    window_prs_merged = models.PositiveBigIntegerField()
+    window_support_requests = models.PositiveBigIntegerField()
+    csat_sum = models.PositiveIntegerField()
+    csat_count = models.PositiveIntegerField()
+    trend_now = models.PositiveBigIntegerField()
+    trend_before = models.PositiveBigIntegerField()
+
+    objects = SnapshotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-date", "customer"]
+        constraints = [models.UniqueConstraint(fields=["date", "customer"], name="snapshot_once")]
+        indexes = [models.Index(fields=["customer", "date"], name="snapshot_customer_date")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} on {self.date}"
+
+    @property
+    def onboarding_percent(self) -> int:
+        """Done steps of the five, in percent."""
+        return self.steps_done * 20
+
+    @property
+    def success_rate(self) -> int | None:
+        """PRs merged of those generated in percent, at most 100; None where none was generated."""
+        return success_rate(self.prs_merged, self.prs_generated)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something holds the onboarding up."""
+        return bool(self.blocker_type) and not self.onboarded
+
+    @property
+    def days_since_active(self) -> int | None:
+        """Whole days from the last active date to this snapshot's."""
+        return (self.date - self.last_active).days if self.last_active else None
+
+
+def percent(part: int, whole: int) -> int | None:
+    """``part`` of ``whole`` in whole percent, rounded half up; None where there is nothing to count."""
+    return (200 * part + whole) // (2 * whole) if whole else None
+
+
+def success_rate(merged: int, generated: int) -> int | None:
+    """Merged of generated PRs in percent, at most 100 (merges of PRs of earlier feeds may exceed)."""
+    rate = percent(merged, generated)
+    return None if rate is None else min(rate, 100)

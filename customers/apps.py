@@ -1,0 +1,10 @@
+"""The app that holds what the CSVs say."""
+
+from django.apps import AppConfig
+
+
+class CustomersConfig(AppConfig):
+    """Customers and their feeds."""
+
+    name = "customers"
+    verbose_name = "Customers"

@@ -1,0 +1,23 @@
+"""Text for spreadsheets that must not become a formula there, and the way back."""
+
+import re
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def _would_be_formula(text: str) -> bool:
+    return bool(_FORMULA.match(text)) and not _PLAIN.fullmatch(text)
+
+
+def safe_cell(text: str) -> str:
+    """``text`` with ``'`` before it where a spreadsheet would run it, or where ``plain_cell`` would take one away.
+
+    Plain numbers stay as they are. ``plain_cell(safe_cell(text)) == text`` for every text.
+    """
+    return f"'{text}" if _would_be_formula(text.lstrip("'")) else text
+
+
+def plain_cell(text: str) -> str:
+    """The text that ``safe_cell`` was given."""
+    return text[1:] if text.startswith("'") and _would_be_formula(text.lstrip("'")) else text

@@ -1,0 +1,46 @@
+"""One long job of a kind at a time, however many processes or machines there are."""
+
+import fcntl
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection
+
+
+class Busy(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def job_lock(job: str) -> Iterator[None]:
+    """Hold the lock of ``job``; raises ``Busy`` at once where another process has it.
+
+    PostgreSQL: an advisory lock of the session. SQLite: a lock on a file beside the database. Both are released
+    by the system when the process dies.
+    """
+    if connection.vendor == "postgresql":
+        number = zlib.crc32(f"rsolv_cs.{job}".encode())
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+            if not cursor.fetchone()[0]:
+                raise Busy(job)
+        try:
+            yield
+        finally:
+            if connection.is_usable():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+        return
+    with _lock_file(job).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(job) from None
+        yield
+
+
+def _lock_file(job: str) -> Path:
+    database = Path(str(connection.settings_dict["NAME"]))
+    return database.with_name(f"{database.name}.{job}.lock")

@@ -1,0 +1,117 @@
+"""``manage.py import_csvs``: load the night's CSV files."""
+
+import getpass
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from customers.feeds import FEEDS
+from customers.load import Options, Outcome, Progress, import_folder
+from customers.lock import Busy
+
+EXIT_NOT_LOADED = 1
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+SHOWN_PROBLEMS = 10
+
+
+class Command(BaseCommand):
+    """Translates the command line to ``import_folder`` and its outcomes to text or JSON."""
+
+    help = (
+        "Load the CSV feeds of a folder: the three required ones, and the optional ones that are there. "
+        "Exit code: 0 loaded (quarantined rows are reported), 1 a feed was refused or failed, 2 usage, "
+        "75 another import is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
+        parser.add_argument(
+            "--feed", action="append", choices=list(FEEDS), help="only this feed; may be given several times"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+        parser.add_argument("--strict", action="store_true", help="any quarantined row refuses its feed")
+        parser.add_argument("--force", action="store_true", help="let the guardrails pass; the run records who did")
+        parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the import; exit as the contract says."""
+        folder: Path = options["dir"]
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE)
+        how = Options(
+            started_by=user_name(),
+            strict=options["strict"],
+            force=options["force"],
+            progress=_progress_bar if sys.stderr.isatty() else None,
+        )
+        out = self.stderr if options["json"] else self.stdout
+        out.ending = "\n"
+        try:
+            outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
+        except Busy:
+            if options["json"]:
+                self.stdout.write(json.dumps({"feeds": []}))
+            raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
+        for outcome in outcomes:
+            _report(out.write, outcome)
+        if options["json"]:
+            self.stdout.write(json.dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}, ensure_ascii=False))
+        out.write(_summary(outcomes, options["dry_run"]))
+        if not all(outcome.loaded for outcome in outcomes):
+            sys.exit(EXIT_NOT_LOADED)
+
+
+def user_name() -> str:
+    """The system user who runs this command, for the ledger."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown user"
+
+
+def _progress_bar(path: Path) -> Progress:
+    bar = tqdm(
+        total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True, leave=False, file=sys.stderr, delay=0.5
+    )
+
+    def advance(count: int) -> None:
+        bar.update(count)
+        if not count:
+            bar.close()
+
+    return advance
+
+
+def _report(write: Any, outcome: Outcome) -> None:
+    if outcome.loaded:
+        write(
+            f"{outcome.file}: loaded {outcome.rows} rows: {outcome.created} created, {outcome.updated} updated, "
+            f"{outcome.unchanged} unchanged, {outcome.quarantined} quarantined"
+            + (f"; {outcome.retried} retried from quarantine" if outcome.retried else "")
+        )
+    else:
+        write(f"{outcome.file}: {outcome.status}: {outcome.reason}")
+    for warning in outcome.warnings:
+        write(f"  warning: {warning}")
+    for problem in outcome.problems[:SHOWN_PROBLEMS]:
+        write(f"  line {problem['line']}: {'; '.join(problem['reasons'])}")
+    if len(outcome.problems) > SHOWN_PROBLEMS:
+        write(f"  and {len(outcome.problems) - SHOWN_PROBLEMS} more quarantined rows, all in the admin")
+
+
+def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
+    loaded = [outcome for outcome in outcomes if outcome.loaded]
+    counts = ", ".join(
+        f"{sum(getattr(outcome, state) for outcome in loaded)} {state}"
+        for state in ("created", "updated", "unchanged", "quarantined")
+    )
+    beginning = "Dry run, nothing was changed: " if dry_run else ""
+    return f"{beginning}{len(loaded)} of {len(outcomes)} feeds loaded: {counts}."

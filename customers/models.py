@@ -1,0 +1,296 @@
+"""What the CSVs say, row for row, and the ledger of how it got here.
+
+Columns bear the names of the CSV's. What staff enter by hand is in ``CustomerCare`` and never touched by a feed.
+"""
+
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from customers.fields import KeyField
+
+
+class FeedName(models.TextChoices):
+    """The five feeds, in the order in which they depend on each other."""
+
+    CUSTOMERS = "customers", "Customers"
+    ONBOARDING = "onboarding", "Onboarding"
+    ENGAGEMENT = "engagement", "Engagement"
+    FEEDBACK = "feedback", "Feedback"
+    EVENTS = "events", "Events"
+
+
+class Step(models.TextChoices):
+    """The five onboarding steps, in the order in which a customer takes them."""
+
+    WELCOME_EMAIL = "welcome_email_sent", "Welcome Email"
+    ACCOUNT = "account_created", "Account Setup"
+    ACTION = "github_action_installed", "GitHub Action"
+    FIRST_ISSUE = "first_issue_tagged", "First Issue"
+    FIRST_PR = "first_pr_generated", "First PR"
+
+
+class ImportRun(models.Model):
+    """One attempt to load one file: what was read, what became of each row, and why not if it was refused.
+
+    For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
+    files that came out of quarantine.
+    """
+
+    class Status(models.TextChoices):
+        """How a run ended; ``refused`` is the file's fault, ``failed`` ours."""
+
+        RUNNING = "running", "Running"
+        LOADED = "loaded", "Loaded"
+        REFUSED = "refused", "Refused"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    file = models.CharField("file name", max_length=255)
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    size = models.BigIntegerField("bytes", default=0)
+    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
+    reason = models.TextField(blank=True)
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    quarantined = models.PositiveIntegerField(default=0)
+    retried = models.PositiveIntegerField(default=0)
+    warnings = models.JSONField(default=list)
+    started_by = models.CharField(max_length=150)
+    forced_by = models.CharField(max_length=150, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["feed", "status"], name="run_feed_status")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}: {self.file}"
+
+
+class LoadedRow(models.Model):
+    """A row that a feed owns: the run and the line of its file that last changed it.
+
+    ``run`` has neither constraint nor index: runs are never deleted, and both would be paid for on every row.
+    """
+
+    run = models.ForeignKey(
+        ImportRun, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False, editable=False
+    )
+    line = models.PositiveIntegerField(editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class FullFeedRow(LoadedRow):
+    """A row of a feed that lists everything each night; ``missing_since`` is the run whose file lacked it."""
+
+    missing_since = models.ForeignKey(
+        ImportRun, models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Customer(FullFeedRow):
+    """An organisation in the Early Access Program."""
+
+    class Status(models.TextChoices):
+        """Where the customer stands by contract, as the CSV says."""
+
+        ACTIVE = "active", "Active"
+        TRIAL = "trial", "Trial"
+        PAUSED = "paused", "Paused"
+        INACTIVE = "inactive", "Inactive"
+        CHURNED = "churned", "Churned"
+
+    id = KeyField(primary_key=True)
+    email = models.CharField("e-mail", max_length=254)
+    organization = models.CharField(max_length=200)
+    github_username = models.CharField("GitHub name", max_length=39, blank=True)
+    signup_date = models.DateField()
+    cohort = models.CharField(max_length=100, blank=True)
+    industry = models.CharField(max_length=100, blank=True)
+    team_size = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=20, choices=Status, default=Status.ACTIVE)
+
+    class Meta:
+        ordering = [Lower("organization"), "pk"]
+        permissions = [("export_customer", "Can export customers' data")]
+
+    def __str__(self) -> str:
+        return self.organization
+
+
+class CustomerCare(models.Model):
+    """What staff keep about a customer by hand: who looks after it, and notes for each other."""
+
+    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="care")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="customers_in_care"
+    )
+    notes = models.TextField("internal notes", blank=True)
+
+    class Meta:
+        verbose_name_plural = "customer care"
+
+    def __str__(self) -> str:
+        return f"care of {self.customer_id}"
+
+
+class Onboarding(FullFeedRow):
+    """How far a customer's onboarding is; one row for a customer."""
+
+    id = KeyField(primary_key=True)
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="onboarding")
+    welcome_email_sent = models.BooleanField(default=False)
+    account_created = models.BooleanField(default=False)
+    github_action_installed = models.BooleanField(default=False)
+    first_issue_tagged = models.BooleanField(default=False)
+    first_pr_generated = models.BooleanField(default=False)
+    completed_date = models.DateField(null=True, blank=True)
+    days_to_complete = models.IntegerField(null=True, blank=True)
+    blocker_type = models.CharField(max_length=100, blank=True)
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "onboarding"
+
+    def __str__(self) -> str:
+        return f"onboarding {self.pk} of {self.customer_id}"
+
+
+class StepSighting(models.Model):
+    """When a run first saw a step's flag turn true, for steps that nothing else dates.
+
+    ``seen_on`` is the data date of that night; it is empty while the night's feeds are still loading, and for
+    good where the flag was true ``at_first_import`` (such a step counts from the signup date).
+    """
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="step_sightings", db_index=False)
+    step = models.CharField(max_length=30, choices=Step)
+    seen_on = models.DateField(null=True)
+    at_first_import = models.BooleanField(default=False)
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["customer", "step"], name="sighting_once")]
+
+    def __str__(self) -> str:
+        return f"{self.step} of {self.customer_id}"
+
+
+class HistoryRow(LoadedRow):
+    """A row of an append-only history: something of a customer on a day."""
+
+    id = KeyField(primary_key=True)
+    customer = models.ForeignKey(Customer, models.CASCADE, db_index=False)
+    date = models.DateField()
+
+    class Meta:
+        abstract = True
+        ordering = ["-date", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk} of {self.customer_id}"
+
+
+class Engagement(HistoryRow):
+    """Counters of one call; several rows for one customer on one day are normal and are summed by every reader."""
+
+    issues_tagged = models.PositiveIntegerField(default=0)
+    prs_generated = models.PositiveIntegerField("PRs generated", default=0)
+    prs_merged = models.PositiveIntegerField("PRs merged", default=0)
+    prs_rejected = models.PositiveIntegerField("PRs rejected", default=0)
+    support_requests = models.PositiveIntegerField(default=0)
+
+    COUNTERS = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests")
+
+    class Meta(HistoryRow.Meta):
+        verbose_name_plural = "engagement"
+        indexes = [models.Index(fields=["customer", "date"], name="engagement_customer_date")]
+
+
+class Feedback(HistoryRow):
+    """An NPS or CSAT answer."""
+
+    nps = models.PositiveSmallIntegerField("NPS", null=True, blank=True)
+    csat = models.PositiveSmallIntegerField("CSAT", null=True, blank=True)
+    comment = models.TextField(blank=True)
+
+    class Meta(HistoryRow.Meta):
+        verbose_name_plural = "feedback"
+        indexes = [models.Index(fields=["customer", "date"], name="feedback_customer_date")]
+
+
+class Event(HistoryRow):
+    """Something that the timeline shows with its own date and words."""
+
+    class Kind(models.TextChoices):
+        """The five steps, and what else happens to a customer."""
+
+        WELCOME_EMAIL = Step.WELCOME_EMAIL.value, "Welcome email sent"
+        ACCOUNT = Step.ACCOUNT.value, "Created account"
+        ACTION = Step.ACTION.value, "Installed GitHub Action"
+        FIRST_ISSUE = Step.FIRST_ISSUE.value, "Tagged first issue"
+        FIRST_PR = Step.FIRST_PR.value, "First PR generated"
+        SUPPORT_REQUEST = "support_request", "Support request"
+        NOTE = "note", "Note"
+
+    kind = models.CharField(max_length=30, choices=Kind)
+    detail = models.TextField(blank=True)
+
+    class Meta(HistoryRow.Meta):
+        indexes = [models.Index(fields=["customer", "date"], name="event_customer_date")]
+
+
+class QuarantinedRow(models.Model):
+    """A data row that was not loaded: where it stands, what it says, and every reason against it.
+
+    ``cells`` are the values in the order of the feed's columns, or null where they cannot be told apart.
+    """
+
+    class Status(models.TextChoices):
+        """``superseded``: a later file says the same row again, or a newer one with its key."""
+
+        OPEN = "open", "Open"
+        LOADED = "loaded", "Loaded since"
+        SUPERSEDED = "superseded", "Superseded"
+
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows")
+    feed = models.CharField(max_length=20, choices=FeedName)
+    line = models.PositiveIntegerField()
+    raw = models.TextField("raw text")
+    cells = models.JSONField(null=True)
+    key = models.CharField(max_length=64, blank=True)
+    customer_key = models.CharField(max_length=64, blank=True)
+    reasons = models.JSONField()
+    waits_for_customer = models.BooleanField(default=False)
+    status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
+    resolved_by = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        ordering = ["-run", "line"]
+        indexes = [models.Index(fields=["feed", "status"], name="quarantine_feed_status")]
+
+    def __str__(self) -> str:
+        return f"{self.feed} line {self.line}"
+
+
+def data_date(today: date | None = None) -> date:
+    """The newest engagement date loaded, never after today; without any engagement today itself."""
+    today = today or timezone.localdate()
+    newest: dict[str, Any] = Engagement.objects.filter(date__lte=today).aggregate(newest=models.Max("date"))
+    return newest["newest"] or today

@@ -1,0 +1,107 @@
+"""What only the onboarding feed needs: its checks against customers, and the dates its steps turned true."""
+
+from datetime import date
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from customers.feeds import ONBOARDING
+from customers.models import (
+    Customer,
+    Engagement,
+    Event,
+    FeedName,
+    ImportRun,
+    Onboarding,
+    QuarantinedRow,
+    Step,
+    StepSighting,
+    data_date,
+)
+from customers.staging import days_between, execute, fetch, table_of
+
+COUNTER_OF_STEP = {Step.FIRST_ISSUE: "issues_tagged", Step.FIRST_PR: "prs_generated"}
+"""The steps that engagement dates, where no event does."""
+
+
+def completed_before_signup(stage: str) -> str:
+    """SQL for the ``line`` and ``message`` of staged rows whose completion precedes the signup."""
+    return f"""
+        SELECT s.line, 'completed_date: ' || CAST(s.completed_date AS text)
+            || ' is before the signup date, ' || CAST(c.signup_date AS text) AS message
+        FROM {stage} s JOIN {table_of(Customer)} c ON c.id = s.customer_id
+        WHERE s.completed_date < c.signup_date"""
+
+
+def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
+    """The same (line and message) of a run's rows that were quarantined for another reason."""
+    place = ONBOARDING.column_names.index("completed_date")
+    rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False).exclude(customer_key="")
+    signups = dict(
+        Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date")
+    )
+    found = []
+    for row in rows.iterator():
+        signup = signups.get(row.customer_key)
+        try:
+            completed = ONBOARDING.columns[place].parse(row.cells[place], date.max)
+        except ValueError:
+            continue
+        if signup and completed and str(completed) < signup.isoformat():
+            found.append((row.line, f"completed_date: {completed} is before the signup date, {signup}"))
+    return found
+
+
+def derive_days(stage: str) -> list[str]:
+    """Set ``days_to_complete`` of the staged rows from their dates; return a warning where the file disagrees."""
+    derived = days_between("c.signup_date", "s.completed_date")
+    pairs = f"""
+        SELECT s.line, s.days_to_complete AS said, {derived} AS derived
+        FROM {stage} s JOIN {table_of(Customer)} c ON c.id = s.customer_id
+        WHERE s.days_to_complete IS DISTINCT FROM {derived}"""
+    wrong = fetch(f"SELECT * FROM ({pairs}) pairs WHERE said IS NOT NULL ORDER BY line")
+    execute(f"UPDATE {stage} SET days_to_complete = p.derived FROM ({pairs}) p WHERE {stage}.line = p.line")
+    if not wrong:
+        return []
+    examples = ", ".join(
+        f"line {line} ({said}, derived {'none' if days is None else days})" for line, said, days in wrong[:10]
+    )
+    more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+    return [
+        "days_to_complete disagrees with completed_date - signup_date, "
+        f"the derived value is used: {examples}{more}"
+    ]
+
+
+def record_sightings(run: ImportRun) -> None:
+    """Note each step whose flag this run saw true for the first time."""
+    first = not ImportRun.objects.filter(feed=FeedName.ONBOARDING, status=ImportRun.Status.LOADED).exists()
+    seen = table_of(StepSighting)
+    for step in Step:
+        execute(
+            f"""
+            INSERT INTO {seen} (customer_id, step, at_first_import, run_id)
+            SELECT o.customer_id, %s, %s, %s FROM {table_of(Onboarding)} o
+            LEFT JOIN {seen} s ON s.customer_id = o.customer_id AND s.step = %s
+            WHERE o.{step.value} AND s.id IS NULL""",
+            [step.value, first, run.pk, step.value],
+        )
+
+
+def date_sightings(today: date | None = None) -> None:
+    """Give the sightings of this night their date: the data date, now that all feeds are loaded."""
+    open_ones = StepSighting.objects.filter(seen_on=None, at_first_import=False)
+    if open_ones.exists():
+        open_ones.update(seen_on=data_date(today or timezone.localdate()))
+
+
+def learnt_dates() -> QuerySet[StepSighting, dict[str, Any]]:
+    """The sightings that date a step, because neither an event nor engagement does."""
+    dated = StepSighting.objects.exclude(seen_on=None).exclude(
+        Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
+    )
+    for step, counter in COUNTER_OF_STEP.items():
+        rows = Engagement.objects.filter(customer=OuterRef("customer"), **{f"{counter}__gt": 0})
+        dated = dated.exclude(Exists(rows), step=step)
+    return dated.order_by("customer", "pk")

@@ -1,0 +1,306 @@
+"""Bytes to records with their line numbers, or one refusal of the whole file.
+
+The dialect is that of csv-feeds.md: UTF-8 with or without a BOM, comma, ``"`` doubled inside quotes, line ends LF,
+CRLF or CR. A file streams through in blocks; only one record is held, and of an oversized one only its beginning.
+"""
+
+import codecs
+import gzip
+import hashlib
+import io
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+BLOCK = 256 * 1024
+MAX_RECORD = 16 * 1024 * 1024
+BLANKS = " \t\r\n\u00a0"
+
+_FIELD = rb'(?:"(?:[^"]++|"")*+"[^,\r\n]*+|[^",\r\n][^,\r\n]*+|(?=[,\r\n]))'
+_RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+(?:\r\n|\r|\n)")
+_CELL = re.compile(r'(?:"((?:[^"]++|"")*+)"([^,]*+)|([^,]*+))(?:,|\Z)')
+_STOP = re.compile(rb"[,\r\n]")
+_QUOTE = ord('"')
+
+
+class Refused(Exception):
+    """The whole file cannot be taken; the message says what is wrong and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: the physical line it starts on, its raw text without the line end, its cells, trimmed.
+
+    ``fault`` says why the cells cannot be trusted (as ``column: message``), or is empty.
+    """
+
+    line: int
+    raw: str
+    cells: tuple[str, ...]
+    fault: str = ""
+
+
+class Source:
+    """A CSV file, plain or gzipped, that is read once from beginning to end.
+
+    After ``records`` is exhausted, ``sha256``, ``size`` (both of the file as it lies there) and ``changed`` are
+    final. ``progress`` is called with the number of bytes just read.
+    """
+
+    def __init__(self, path: Path, progress: Callable[[int], object] | None = None) -> None:
+        self.path = path
+        try:
+            if path.exists() and not path.is_file():
+                raise Refused(f"{path.name} is not a regular file")
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise Refused(f"{path.name} cannot be opened: {error.strerror}") from error
+        self._before = os.fstat(self._file.fileno())
+        self._hashing = _HashingReader(self._file, progress)
+        buffered = io.BufferedReader(self._hashing, BLOCK)
+        self._stream = gzip.GzipFile(fileobj=buffered) if path.suffix == ".gz" else buffered
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._breaks = _BreakCounter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes read so far, in hexadecimal."""
+        return self._hashing.digest.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """The number of bytes read so far."""
+        return self._hashing.size
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file was written to, replaced or removed since it was opened."""
+        now = os.fstat(self._file.fileno())
+        try:
+            there = self.path.stat()
+        except OSError:
+            return True
+        before = self._before
+        return (
+            (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
+            or (there.st_dev, there.st_ino) != (before.st_dev, before.st_ino)
+            or self.size != before.st_size
+        )
+
+    def records(self) -> Iterator[Record]:
+        """Every record but the blank lines, the header included. Raises ``Refused`` for what no record can mend."""
+        buffer = self._read(BLOCK).removeprefix(codecs.BOM_UTF8)
+        position, line, at_end = 0, 1, False
+        while True:
+            match = _RECORD.match(buffer, position)
+            # A CR at the very end of the buffer may be half of a CRLF.
+            if match and (at_end or match.end() < len(buffer) or buffer[-1:] == b"\n"):
+                raw = buffer[position : match.end()]
+                position = match.end()
+                record = _record(line, raw[:-2] if raw.endswith(b"\r\n") else raw[:-1])
+                if record:
+                    yield record
+                line += _count_breaks(raw)
+            elif at_end:
+                if position < len(buffer):
+                    walk = _Walk(line)
+                    walk.feed(buffer[position:])
+                    raise _never_ends(walk)
+                return
+            elif len(buffer) - position > MAX_RECORD:
+                record, line, buffer = self._skip(line, buffer[position:])
+                position = 0
+                yield record
+            else:
+                block = self._read(max(BLOCK, len(buffer) - position))
+                buffer, position = buffer[position:] + block, 0
+                if not block:
+                    at_end = True
+                    if buffer and buffer[-1:] != b"\r":
+                        buffer += b"\n"
+
+    def _skip(self, line: int, head: bytes) -> tuple[Record, int, bytes]:
+        """Pass over a record longer than ``MAX_RECORD``; return it cut off, the line it ends on, and what follows."""
+        walk = _Walk(line)
+        block = head
+        while (end := walk.feed(block)) is None:
+            block = self._read(BLOCK)
+            if not block:
+                if walk.in_quotes:
+                    raise _never_ends(walk)
+                end = 0
+                break
+        # An incomplete character at the cut belongs to the part that is left out.
+        raw = head[:MAX_RECORD].decode("utf-8", "ignore")
+        fault = (
+            f"row: the record is longer than {MAX_RECORD // 2**20} MiB; only its beginning is kept here, "
+            "the file has the rest"
+        )
+        return Record(line, raw, (), fault), walk.line, block[end:] or b"\n"
+
+    def _read(self, size: int) -> bytes:
+        """The next block, checked to be UTF-8 without NUL."""
+        first = self._hashing.size == 0
+        try:
+            block = self._stream.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise Refused(f"{self.path.name} is a broken gzip file: {error}") from error
+        except OSError as error:
+            raise Refused(f"{self.path.name} cannot be read: {error.strerror or error}") from error
+        if first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise Refused("the file is UTF-16, not UTF-8: save it as UTF-8")
+        bad = block.find(b"\0")
+        if bad >= 0:
+            raise Refused(f"line {self._line_at(block, bad)}: a NUL byte; the file is damaged or not text")
+        try:
+            self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            carried_over = len(error.object) - len(block)
+            where = self._line_at(block, max(error.start - carried_over, 0))
+            raise Refused(
+                f"line {where}: byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8"
+            ) from error
+        self._breaks.add(block)
+        return block
+
+    def _line_at(self, block: bytes, position: int) -> int:
+        return 1 + self._breaks.after(block[:position])
+
+
+class _HashingReader(io.RawIOBase):
+    """Raw bytes of a file, hashed and counted as they are read."""
+
+    def __init__(self, file: io.RawIOBase, progress: Callable[[int], object] | None) -> None:
+        self._file = file
+        self._progress = progress
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._file.readinto(buffer) or 0
+        self.digest.update(buffer[:count])
+        self.size += count
+        if self._progress:
+            self._progress(count)
+        return count
+
+
+class _BreakCounter:
+    """Counts the line breaks of a text that arrives in pieces; a CRLF may be cut in two."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._ended_in_cr = False
+
+    def after(self, piece: bytes) -> int:
+        """What the count would be with ``piece``."""
+        return self.count + _count_breaks(piece) - (self._ended_in_cr and piece[:1] == b"\n")
+
+    def add(self, piece: bytes) -> None:
+        if piece:
+            self.count = self.after(piece)
+            self._ended_in_cr = piece[-1:] == b"\r"
+
+
+class _Walk:
+    """Finds the end of a record that arrives in pieces, byte by byte only where it must."""
+
+    def __init__(self, line: int) -> None:
+        self._first_line = self.quote_line = line
+        self._breaks = _BreakCounter()
+        self._state = "start"
+
+    @property
+    def line(self) -> int:
+        """The line on which the part that was fed ends."""
+        return self._first_line + self._breaks.count
+
+    @property
+    def in_quotes(self) -> bool:
+        return self._state == "quoted"
+
+    def feed(self, block: bytes) -> int | None:
+        """Where in ``block`` the record's line end stands, or None where it is not in there."""
+        position = counted = 0
+        end = None
+        while position < len(block):
+            if self._state == "quoted":
+                quote = block.find(b'"', position)
+                if quote < 0:
+                    break
+                self._state, position = "closed", quote + 1
+            elif self._state == "closed" and block[position] == _QUOTE:
+                self._state, position = "quoted", position + 1
+            elif self._state == "start" and block[position] == _QUOTE:
+                self._breaks.add(block[counted:position])
+                counted = position
+                self.quote_line = self.line
+                self._state, position = "quoted", position + 1
+            else:
+                stop = _STOP.search(block, position)
+                if not stop:
+                    self._state = "text"
+                    break
+                if stop[0] != b",":
+                    end = stop.start()
+                    break
+                self._state, position = "start", stop.end()
+        self._breaks.add(block[counted : len(block) if end is None else end])
+        return end
+
+
+def _never_ends(walk: _Walk) -> Refused:
+    return Refused(f"line {walk.quote_line}: a quoted field opens here and never ends")
+
+
+def _count_breaks(piece: bytes) -> int:
+    return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+
+
+def _record(line: int, raw: bytes) -> Record | None:
+    text = raw.decode()
+    if '"' not in text:
+        cells = tuple([cell.strip(BLANKS) for cell in text.split(",")])
+        return Record(line, text, cells) if cells != ("",) else None
+    cells, fault = [], ""
+    for number, cell in enumerate(_CELL.finditer(text), start=1):
+        quoted, rest, plain = cell.groups()
+        if rest and not fault:
+            fault = f"row: text after the closing quote of cell {number}"
+        value = plain if quoted is None else quoted.replace('""', '"') + rest
+        cells.append(value.strip(BLANKS))
+        if cell.end() == len(text) and not cell[0].endswith(","):
+            break
+    return Record(line, text, tuple(cells), fault)
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """``name`` or ``name.gz`` in ``folder``, or None. Raises ``Refused`` where both lie there or nobody may look."""
+    there = []
+    for path in (folder / name, folder / f"{name}.gz"):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise Refused(f"{path.name} cannot be looked for: {error.strerror}") from error
+        there.append(path)
+    if len(there) > 1:
+        raise Refused(f"both {name} and {name}.gz are there; remove the one that is not meant")
+    return there[0] if there else None

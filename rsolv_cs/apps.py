@@ -1,0 +1,18 @@
+"""The project's own app: system checks, and the roles kept in step after each migration."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class ProjectConfig(AppConfig):
+    """Registers what belongs to no feature: system checks and roles."""
+
+    name = "rsolv_cs"
+    verbose_name = "RSOLV Customer Success"
+
+    def ready(self) -> None:
+        """Hear the end of each ``migrate``."""
+        from rsolv_cs import checks, roles
+
+        checks.register_all()
+        post_migrate.connect(roles.sync, sender=self)

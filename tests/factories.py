@@ -1,0 +1,141 @@
+"""Plain functions that make rows and CSV files; every value can be overridden."""
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+
+from customers.feeds import FEEDS
+from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding
+
+_numbers = count(1)
+
+ROWS: dict[str, dict[str, str]] = {
+    "customers": {
+        "id": "c2001",
+        "email": "ops@example.com",
+        "organization": "Example Ltd",
+        "github_username": "example-dev",
+        "signup_date": "2025-05-01",
+        "cohort": "VIP",
+        "industry": "SaaS",
+        "team_size": "12",
+        "status": "active",
+    },
+    "onboarding": {
+        "id": "o2001",
+        "customer_id": "c2001",
+        "welcome_email_sent": "true",
+        "account_created": "true",
+        "github_action_installed": "true",
+        "first_issue_tagged": "false",
+        "first_pr_generated": "false",
+        "completed_date": "",
+        "days_to_complete": "",
+        "blocker_type": "github_config",
+        "notes": "Needs help with repository permissions",
+    },
+    "engagement": {
+        "id": "e2001",
+        "customer_id": "c2001",
+        "date": "2025-05-02",
+        "issues_tagged": "5",
+        "prs_generated": "3",
+        "prs_merged": "2",
+        "prs_rejected": "1",
+        "support_requests": "1",
+    },
+    "feedback": {"id": "f2001", "customer_id": "c2001", "date": "2025-05-03", "nps": "9", "csat": "5", "comment": ""},
+    "events": {"id": "v2001", "customer_id": "c2001", "date": "2025-05-01", "kind": "note", "detail": "Kick-off call"},
+}
+"""A valid row of each feed: the examples of csv-feeds.md."""
+
+
+def csv_row(feed: str, **overrides: str) -> dict[str, str]:
+    """A valid row of a feed, as text."""
+    return {**ROWS[feed], **overrides}
+
+
+def write_feed(folder: Path, feed: str, rows: Sequence[Mapping[str, str]] = (), *, compress: bool = False) -> Path:
+    """A feed's CSV file with proper quoting; returns its path."""
+    path = folder / f"{feed}.csv{'.gz' if compress else ''}"
+    opened = gzip.open(path, "wt", encoding="utf-8", newline="") if compress else path.open("w", encoding="utf-8", newline="")
+    with opened as file:
+        writer = csv.DictWriter(file, FEEDS[feed].column_names)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_feeds(folder: Path, **feeds: Sequence[Mapping[str, str]]) -> Path:
+    """The three required feeds (empty where not given) and the optional ones given; returns the folder."""
+    for feed in ("customers", "onboarding", "engagement"):
+        write_feed(folder, feed, feeds.pop(feed, ()))
+    for feed, rows in feeds.items():
+        write_feed(folder, feed, rows)
+    return folder
+
+
+def make_run(**overrides: Any) -> ImportRun:
+    """A loaded run."""
+    return ImportRun.objects.create(
+        **{"feed": "customers", "file": "customers.csv", "status": "loaded", "started_by": "test", **overrides}
+    )
+
+
+def make_customer(**overrides: Any) -> Customer:
+    """A customer who signed up on 2025-05-01."""
+    number = next(_numbers)
+    values = {
+        "id": f"c{number}",
+        "email": f"someone@c{number}.example",
+        "organization": f"Customer {number}",
+        "signup_date": date(2025, 5, 1),
+        "run_id": 1,
+        "line": 2,
+        **overrides,
+    }
+    return Customer.objects.create(**values)
+
+
+def make_onboarding(customer: Customer, **overrides: Any) -> Onboarding:
+    """A customer's onboarding, no step done."""
+    return Onboarding.objects.create(
+        **{"id": f"o-{customer.pk}", "customer": customer, "run_id": 1, "line": 2, **overrides}
+    )
+
+
+def make_engagement(customer: Customer, day: date, **overrides: Any) -> Engagement:
+    """A row of engagement, all counters 0."""
+    return Engagement.objects.create(
+        **{"id": f"e{next(_numbers)}", "customer": customer, "date": day, "run_id": 1, "line": 2, **overrides}
+    )
+
+
+def make_feedback(customer: Customer, day: date, **overrides: Any) -> Feedback:
+    """A row of feedback."""
+    return Feedback.objects.create(
+        **{"id": f"f{next(_numbers)}", "customer": customer, "date": day, "run_id": 1, "line": 2, **overrides}
+    )
+
+
+def make_event(customer: Customer, day: date, kind: str, **overrides: Any) -> Event:
+    """An event."""
+    return Event.objects.create(
+        **{"id": f"v{next(_numbers)}", "customer": customer, "date": day, "kind": kind, "run_id": 1, "line": 2, **overrides}
+    )
+
+
+def make_staff(role: str | None = None, **overrides: Any) -> User:
+    """A member of staff who has a role (a group's name), or none."""
+    user = User.objects.create_user(
+        **{"username": f"staff{next(_numbers)}", "password": "a long password", "is_staff": True, **overrides}
+    )
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user

@@ -1,0 +1,429 @@
+"""Reference calculation of `spec/metrics.md`: naive pure Python, independent of the SQL compared with it.
+
+Nothing here is shared with the real implementation and nothing is clever: loops over lists of dicts, exact
+fractions, one function for one paragraph of the specification. It is slow (each customer scans every row).
+"""
+
+import csv
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+Sightings = Mapping[tuple[str, str], dt.date]
+
+STEPS = (
+    "welcome_email_sent",
+    "account_created",
+    "github_action_installed",
+    "first_issue_tagged",
+    "first_pr_generated",
+)
+ADOPTION_STEPS = STEPS[1:]
+COUNTERS = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests")
+STEP_COUNTER = {"first_issue_tagged": "issues_tagged", "first_pr_generated": "prs_generated"}
+STATUSES = ("champion", "healthy", "needs_attention", "at_risk", "inactive")
+INACTIVE_CSV_STATUSES = ("paused", "inactive", "churned")
+TRUE_WORDS = ("true", "yes", "1", "t")
+TRIMMED = " \t\r\n\u00a0"
+
+
+@dataclass
+class Feeds:
+    """The five feeds as lists of rows with parsed values: dates, ints, bools; None for a blank optional.
+
+    A row built by hand may leave out what the calculation does not need: a missing counter is 0, a missing
+    flag False, a missing `status` active.
+    """
+
+    customers: list[Row] = field(default_factory=list)
+    onboarding: list[Row] = field(default_factory=list)
+    engagement: list[Row] = field(default_factory=list)
+    feedback: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+
+
+# Reading
+
+
+def read_feeds(directory: str | Path) -> Feeds:
+    """Read the CSVs of a drop folder. Valid files only: a bad value raises, nothing is quarantined."""
+    folder = Path(directory)
+    return Feeds(
+        customers=[parse_customer(row) for row in read_rows(folder / "customers.csv")],
+        onboarding=[parse_onboarding(row) for row in read_rows(folder / "onboarding.csv")],
+        engagement=[parse_engagement(row) for row in read_rows(folder / "engagement.csv")],
+        feedback=[parse_feedback(row) for row in read_rows(folder / "feedback.csv", optional=True)],
+        events=[parse_event(row) for row in read_rows(folder / "events.csv", optional=True)],
+    )
+
+
+def read_rows(path: Path, *, optional: bool = False) -> list[dict[str, str]]:
+    if optional and not path.exists():
+        return []
+    rows = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for raw in csv.DictReader(file):
+            rows.append({name.strip(TRIMMED).lower(): value.strip(TRIMMED) for name, value in raw.items()})
+    return rows
+
+
+def parse_date(text: str) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
+def parse_number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def parse_customer(row: dict[str, str]) -> Row:
+    return {
+        "id": row["id"],
+        "email": row["email"],
+        "organization": row["organization"],
+        "github_username": row["github_username"],
+        "signup_date": parse_date(row["signup_date"]),
+        "cohort": row["cohort"],
+        "industry": row["industry"],
+        "team_size": parse_number(row["team_size"]),
+        "status": row["status"].lower() or "active",
+    }
+
+
+def parse_onboarding(row: dict[str, str]) -> Row:
+    parsed: Row = {"id": row["id"], "customer_id": row["customer_id"]}
+    for step in STEPS:
+        parsed[step] = row[step].lower() in TRUE_WORDS
+    parsed["completed_date"] = parse_date(row["completed_date"])
+    parsed["days_to_complete"] = parse_number(row["days_to_complete"])
+    parsed["blocker_type"] = row["blocker_type"]
+    parsed["notes"] = row["notes"]
+    return parsed
+
+
+def parse_engagement(row: dict[str, str]) -> Row:
+    parsed: Row = {"id": row["id"], "customer_id": row["customer_id"], "date": parse_date(row["date"])}
+    for counter in COUNTERS:
+        parsed[counter] = parse_number(row[counter]) or 0
+    return parsed
+
+
+def parse_feedback(row: dict[str, str]) -> Row:
+    return {
+        "id": row["id"],
+        "customer_id": row["customer_id"],
+        "date": parse_date(row["date"]),
+        "nps": parse_number(row["nps"]),
+        "csat": parse_number(row["csat"]),
+        "comment": row["comment"],
+    }
+
+
+def parse_event(row: dict[str, str]) -> Row:
+    return {
+        "id": row["id"],
+        "customer_id": row["customer_id"],
+        "date": parse_date(row["date"]),
+        "kind": row["kind"],
+        "detail": row["detail"],
+    }
+
+
+# Small helpers
+
+
+def half_up(value: Fraction | int) -> int:
+    return floor(value + Fraction(1, 2))
+
+
+def percent(part: int, whole: int) -> int | None:
+    """Whole percent, half up; None where nothing was counted."""
+    return None if whole == 0 else half_up(Fraction(100 * part, whole))
+
+
+def days_before(d: dt.date, days: int) -> dt.date:
+    return d - dt.timedelta(days=days)
+
+
+def rows_of(rows: list[Row], customer_id: str, first: dt.date | None, last: dt.date | None) -> list[Row]:
+    """The customer's rows from `first` to `last`, both included; None leaves that end open."""
+    found = []
+    for row in rows:
+        if row["customer_id"] != customer_id:
+            continue
+        if first is not None and row["date"] < first:
+            continue
+        if last is not None and row["date"] > last:
+            continue
+        found.append(row)
+    return found
+
+
+def rows_in_days(rows: list[Row], customer_id: str, d: dt.date, days: int) -> list[Row]:
+    """The customer's rows of the `days` days to D: D - days + 1 to D."""
+    return rows_of(rows, customer_id, days_before(d, days - 1), d)
+
+
+def total_of(rows: list[Row], counter: str) -> int:
+    return sum(row.get(counter) or 0 for row in rows)
+
+
+def activity_of(rows: list[Row]) -> int:
+    return sum(total_of(rows, counter) for counter in COUNTERS)
+
+
+def active_days(rows: list[Row]) -> list[dt.date]:
+    """Dates with a row that has any counter above 0, oldest first."""
+    days = set()
+    for row in rows:
+        if activity_of([row]) > 0:
+            days.add(row["date"])
+    return sorted(days)
+
+
+def find_customer(feeds: Feeds, customer_id: str) -> Row:
+    for row in feeds.customers:
+        if row["id"] == customer_id:
+            return row
+    raise LookupError(customer_id)
+
+
+def find_onboarding(feeds: Feeds, customer_id: str) -> Row:
+    for row in feeds.onboarding:
+        if row["customer_id"] == customer_id:
+            return row
+    return {}
+
+
+# Onboarding
+
+
+def step_date(feeds: Feeds, customer: Row, step: str, sightings: Sightings) -> dt.date:
+    """When a step whose flag is true was done."""
+    dated = [row["date"] for row in rows_of(feeds.events, customer["id"], None, None) if row["kind"] == step]
+    if dated:
+        return min(dated)
+    if step in STEP_COUNTER:
+        counter = STEP_COUNTER[step]
+        rows = rows_of(feeds.engagement, customer["id"], None, None)
+        dated = [row["date"] for row in rows if (row.get(counter) or 0) > 0]
+        if dated:
+            return min(dated)
+    if (customer["id"], step) in sightings:
+        return sightings[customer["id"], step]
+    return customer["signup_date"]
+
+
+def dated_steps(feeds: Feeds, customer: Row, d: dt.date, sightings: Sightings) -> dict[str, dt.date]:
+    """The steps that count on D, each with its date."""
+    onboarding = find_onboarding(feeds, customer["id"])
+    counted = {}
+    for step in STEPS:
+        if onboarding.get(step):
+            done_on = step_date(feeds, customer, step, sightings)
+            if done_on <= d:
+                counted[step] = done_on
+    return counted
+
+
+def completed_on(onboarding: Row, steps: dict[str, dt.date], d: dt.date) -> dt.date | None:
+    stated = onboarding.get("completed_date")
+    if stated is not None and stated <= d:
+        return stated
+    if len(steps) == len(STEPS):
+        return max(steps.values())
+    return None
+
+
+def stage_of(onboarded: bool, steps: dict[str, dt.date]) -> str:
+    if onboarded:
+        return "regular_usage"
+    if "first_issue_tagged" in steps:
+        return "initial_adoption"
+    if "account_created" in steps or "github_action_installed" in steps:
+        return "onboarding"
+    return "new_signup"
+
+
+# Health score
+
+
+def activity_points(feeds: Feeds, customer_id: str, d: dt.date) -> int:
+    days = active_days(rows_in_days(feeds.engagement, customer_id, d, 7))
+    return min(30, 5 * len(days))
+
+
+def pr_success_points(feeds: Feeds, customer_id: str, d: dt.date) -> int:
+    rows = rows_in_days(feeds.engagement, customer_id, d, 30)
+    generated = total_of(rows, "prs_generated")
+    if generated == 0:
+        return 0
+    return half_up(min(Fraction(25), Fraction(25 * total_of(rows, "prs_merged"), generated)))
+
+
+def adoption_points(steps: dict[str, dt.date]) -> int:
+    return 5 * len([step for step in ADOPTION_STEPS if step in steps])
+
+
+def support_points(feeds: Feeds, customer_id: str, d: dt.date) -> int:
+    ratings = [
+        row["csat"] for row in rows_in_days(feeds.feedback, customer_id, d, 90) if row.get("csat") is not None
+    ]
+    if ratings:
+        mean = Fraction(sum(ratings), len(ratings))
+        return half_up(15 * (mean - 1) / 4)
+    requests = total_of(rows_in_days(feeds.engagement, customer_id, d, 30), "support_requests")
+    return half_up(max(Fraction(0), 15 - Fraction(5, 2) * requests))
+
+
+def nps_points(feeds: Feeds, customer_id: str, d: dt.date) -> int | None:
+    rated = [row for row in rows_in_days(feeds.feedback, customer_id, d, 180) if row.get("nps") is not None]
+    if not rated:
+        return None
+    newest = max(rated, key=lambda row: (row["date"], row["id"]))
+    return newest["nps"]
+
+
+def status_of(feeds: Feeds, customer: Row, d: dt.date, score: int) -> str:
+    if (customer.get("status") or "active").lower() in INACTIVE_CSV_STATUSES:
+        return "inactive"
+    recent = active_days(rows_in_days(feeds.engagement, customer["id"], d, 14))
+    if not recent and customer["signup_date"] < days_before(d, 13):
+        return "inactive"
+    if score >= 85:
+        return "champion"
+    if score >= 70:
+        return "healthy"
+    if score >= 50:
+        return "needs_attention"
+    return "at_risk"
+
+
+def trend_of(feeds: Feeds, customer: Row, d: dt.date) -> str:
+    if (d - customer["signup_date"]).days < 14:
+        return trend_by_slope(feeds, customer, d)
+    now = activity_of(rows_of(feeds.engagement, customer["id"], days_before(d, 6), d))
+    before = activity_of(rows_of(feeds.engagement, customer["id"], days_before(d, 13), days_before(d, 7)))
+    if before == 0:
+        return "improving" if now > 0 else "stable"
+    change = Fraction(now - before, before)
+    if change >= Fraction(1, 5):
+        return "improving"
+    if change <= Fraction(-1, 5):
+        return "declining"
+    return "stable"
+
+
+def trend_by_slope(feeds: Feeds, customer: Row, d: dt.date) -> str:
+    """Least-squares slope of the daily activity over the 7 days to D; days before signup count 0."""
+    xs = [Fraction(x) for x in range(7)]
+    ys = []
+    for x in range(7):
+        day = days_before(d, 6 - x)
+        rows = [] if day < customer["signup_date"] else rows_of(feeds.engagement, customer["id"], day, day)
+        ys.append(Fraction(activity_of(rows)))
+    mean_x = sum(xs) / 7
+    mean_y = sum(ys) / 7
+    above = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    below = sum((x - mean_x) ** 2 for x in xs)
+    slope = above / below
+    if slope > Fraction(1, 10):
+        return "improving"
+    if slope < Fraction(-1, 10):
+        return "declining"
+    return "stable"
+
+
+# What the tests ask for
+
+
+def measure_customer(feeds: Feeds, customer_id: str, d: dt.date, sightings: Sightings | None = None) -> Row:
+    """Every figure of one customer on D.
+
+    `sightings` maps (customer_id, step) to the data date of the run that first saw the flag turn true; a true
+    flag without event, engagement or sighting is of the very first import and counts from the signup date.
+    """
+    customer = find_customer(feeds, customer_id)
+    onboarding = find_onboarding(feeds, customer_id)
+    steps = dated_steps(feeds, customer, d, sightings or {})
+    completed = completed_on(onboarding, steps, d)
+    rows = rows_of(feeds.engagement, customer_id, None, d)
+    days = active_days(rows)
+
+    activity = activity_points(feeds, customer_id, d)
+    pr_success = pr_success_points(feeds, customer_id, d)
+    adoption = adoption_points(steps)
+    support = support_points(feeds, customer_id, d)
+    nps = nps_points(feeds, customer_id, d)
+    score = activity + pr_success + adoption + support + (nps or 0)
+    success_rate = percent(total_of(rows, "prs_merged"), total_of(rows, "prs_generated"))
+
+    return {
+        "score": score,
+        "activity": activity,
+        "pr_success": pr_success,
+        "adoption": adoption,
+        "support": support,
+        "nps": nps,
+        "status": status_of(feeds, customer, d, score),
+        "trend": trend_of(feeds, customer, d),
+        "stage": stage_of(completed is not None, steps),
+        "steps": {step: step in steps for step in STEPS},
+        "steps_done": len(steps),
+        "onboarding_percent": percent(len(steps), len(STEPS)),
+        "onboarded": completed is not None,
+        "completed_on": completed,
+        "days_to_complete": None if completed is None else (completed - customer["signup_date"]).days,
+        "issues_tagged": total_of(rows, "issues_tagged"),
+        "prs_generated": total_of(rows, "prs_generated"),
+        "prs_merged": total_of(rows, "prs_merged"),
+        "support_requests": total_of(rows, "support_requests"),
+        "success_rate": None if success_rate is None else min(100, success_rate),
+        "days_active": len(days),
+        "last_active": days[-1] if days else None,
+        "blocker_type": onboarding.get("blocker_type") or "",
+    }
+
+
+def measure_all(feeds: Feeds, d: dt.date, sightings: Sightings | None = None) -> dict[str, Row]:
+    """Customer id to figures, for the customers that exist on D: signed up on or before it."""
+    measured = {}
+    for customer in feeds.customers:
+        if customer["signup_date"] <= d:
+            measured[customer["id"]] = measure_customer(feeds, customer["id"], d, sightings)
+    return measured
+
+
+def summary(feeds: Feeds, d: dt.date, sightings: Sightings | None = None) -> Row:
+    """The summary page on D. Percentages are whole, half up, None where nothing was counted."""
+    measured = list(measure_all(feeds, d, sightings).values())
+    total = len(measured)
+    onboarded = [row for row in measured if row["onboarded"]]
+    success_rate = percent(total_of(measured, "prs_merged"), total_of(measured, "prs_generated"))
+    steps = {step: len([row for row in measured if row["steps"][step]]) for step in STEPS}
+    statuses = {status: len([row for row in measured if row["status"] == status]) for status in STATUSES}
+    return {
+        "total": total,
+        "active_today": len([row for row in measured if row["last_active"] == d]),
+        "at_risk": statuses["at_risk"],
+        "onboarded": len(onboarded),
+        "onboarding_rate": percent(len(onboarded), total),
+        "success_rate": None if success_rate is None else min(100, success_rate),
+        "avg_time_to_value": mean_days([row["days_to_complete"] for row in onboarded]),
+        "steps": {step: (n, percent(n, total)) for step, n in steps.items()},
+        "overall_percent": percent(sum(steps.values()), len(STEPS) * total),
+        "statuses": {status: (n, percent(n, total)) for status, n in statuses.items()},
+    }
+
+
+def mean_days(days: list[int]) -> str | None:
+    """The mean with one decimal, half up, such as `3.5d`; None without any."""
+    if not days:
+        return None
+    tenths = half_up(Fraction(10 * sum(days), len(days)))
+    sign = "-" if tenths < 0 else ""
+    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}d"
