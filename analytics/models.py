@@ -106,7 +106,9 @@ class ScoringPolicy(models.Model):
     def clean(self) -> None:
         """Refuse a policy that cannot score."""
         if sum(self.maxima.values()) != 100:
-            raise ValidationError(f"The components' most points add up to {sum(self.maxima.values())}, not to 100.")
+            raise ValidationError(
+                f"The components' most points add up to {sum(self.maxima.values())}, not to 100."
+            )
         if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
             raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
         windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
@@ -162,6 +164,33 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def on(self, day: date) -> Self:
         """The customers of a scored date, with what a row of a list shows."""
         return self.filter(date=day).select_related("customer", "customer__care", "customer__care__owner")
+
+    def active_today(self) -> Self:
+        """Those whose last active date is the snapshot's own."""
+        return self.filter(last_active=models.F("date"))
+
+    def onboarded(self) -> Self:
+        """Those who have completed the onboarding."""
+        return self.filter(onboarded=True)
+
+    def blocked(self) -> Self:
+        """Those whose onboarding something holds up."""
+        return self.filter(onboarded=False).exclude(blocker_type="")
+
+    def by_urgency(self, *, descending: bool = False) -> Self:
+        """At risk first, then those who need attention, are away, are healthy, are champions; low scores first."""
+        urgency = (
+            HealthStatus.AT_RISK,
+            HealthStatus.NEEDS_ATTENTION,
+            HealthStatus.INACTIVE,
+            HealthStatus.HEALTHY,
+            HealthStatus.CHAMPION,
+        )
+        whens = [models.When(status=status, then=place) for place, status in enumerate(urgency)]
+        order = models.Case(*whens, output_field=models.SmallIntegerField())
+        return self.order_by(
+            order.desc() if descending else order.asc(), "-score" if descending else "score", "pk"
+        )
 
 
 class Snapshot(models.Model):

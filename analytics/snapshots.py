@@ -57,17 +57,22 @@ class NotScorable(Exception):
     """The date cannot be scored; the message says why."""
 
 
-def score_day(day: date) -> PortfolioDay:
-    """Score ``day`` with the policy in force on it and replace its snapshots; all or nothing.
-
-    Raises ``NotScorable`` for a date after today or before the first policy.
-    """
+def policy_to_score(day: date) -> ScoringPolicy:
+    """The policy that scores ``day``; raises ``NotScorable`` for a date after today or before the first policy."""
     if day > timezone.localdate():
         raise NotScorable(f"{day} is in the future.")
     try:
-        policy = ScoringPolicy.objects.in_force_on(day)
+        return ScoringPolicy.objects.in_force_on(day)
     except ScoringPolicy.DoesNotExist as error:
         raise NotScorable(str(error)) from error
+
+
+def score_day(day: date) -> PortfolioDay:
+    """Score ``day`` with the policy in force on it and replace its snapshots; all or nothing.
+
+    Raises ``NotScorable`` where there is no such policy, or the date is still to come.
+    """
+    policy = policy_to_score(day)
     tally = _Tally()
     with transaction.atomic():
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)

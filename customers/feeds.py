@@ -51,7 +51,10 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of cell: ``parse`` turns trimmed text into what the database stores, or raises ``ValueError``."""
+    """A type of cell: ``parse`` turns trimmed text into what the database stores.
+
+    It raises ``ValueError`` with one argument for each reason against the text.
+    """
 
     blank: ClassVar[Value] = ""
 
@@ -82,12 +85,20 @@ class Text(Kind):
 
     def parse(self, text: str, today: date) -> Value:
         """The text itself."""
+        faults = self.faults(text)
+        if faults:
+            raise ValueError(*faults)
+        return text
+
+    def faults(self, text: str) -> list[str]:
+        """Every reason against the text."""
+        faults = []
         if len(text) > self.longest:
-            raise ValueError(f"has {len(text)} characters, at most {self.longest} are allowed")
+            faults.append(_too_long(text, self.longest))
         control = _CONTROL.search(text)
         if control:
-            raise ValueError(f"has the control character U+{ord(control[0]):04X}, which is not allowed")
-        return text
+            faults.append(f"has the control character U+{ord(control[0]):04X}, which is not allowed")
+        return faults
 
 
 @dataclass(frozen=True)
@@ -96,12 +107,13 @@ class Email(Text):
 
     longest: int = 254
 
-    def parse(self, text: str, today: date) -> Value:
-        """The address as it stands."""
-        super().parse(text, today)
-        if not _is_email(text):
-            raise ValueError(f"{shown(text)} is not an e-mail address")
-        return text
+    def faults(self, text: str) -> list[str]:
+        """Every reason against the text."""
+        faults = super().faults(text)
+        # What is remembered of checked texts must stay small.
+        if len(text) <= self.longest and not _is_email(text):
+            faults.append(f"{shown(text)} is not an e-mail address")
+        return faults
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class Day(Kind):
 
     def parse(self, text: str, today: date) -> Value:
         """The date as ISO text."""
-        day = _day(text)
+        day = _day(text) if len(text) == len("YYYY-MM-DD") else None
         if day is None:
             raise ValueError(f"{shown(text)} is not a date of the form YYYY-MM-DD")
         if day < FIRST_DATE:
@@ -133,13 +145,13 @@ class WholeNumber(Kind):
 
     def parse(self, text: str, today: date) -> Value:
         """The number."""
-        # The longest number allowed has ten digits; leading zeros may add some, but int() has a limit.
-        if not _NUMBER.fullmatch(text) or len(text) > 100:
+        if not _NUMBER.fullmatch(text):
             raise ValueError(f"{shown(text)} is not a whole number (digits only)")
-        number = int(text)
-        if not self.least <= number <= self.most:
+        # int() refuses some thousand digits, even zeros.
+        digits = text.lstrip("0") or "0"
+        if len(digits) > len(str(self.most)) or not self.least <= int(digits) <= self.most:
             raise ValueError(f"{shown(text)} is not between {self.least} and {self.most}")
-        return number
+        return int(digits)
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,10 @@ class StatusChoice(Choice):
     blank: ClassVar[Value] = Customer.Status.ACTIVE.value
 
 
+def _too_long(text: str, longest: int) -> str:
+    return f"has {len(text)} characters, at most {longest} are allowed"
+
+
 @lru_cache(maxsize=20_000)
 def _day(text: str) -> date | None:
     if not _DATE.fullmatch(text):
@@ -215,9 +231,9 @@ class Column:
     required: bool = False
 
     def parse(self, text: str, today: date) -> Value:
-        """The stored value of a trimmed cell; raises ``ValueError`` with a message for people."""
+        """The stored value of a trimmed cell; raises ``ValueError`` with messages for people."""
         if len(text) > MAX_FIELD:
-            raise ValueError(f"has {len(text)} characters, at most {MAX_FIELD} are allowed")
+            raise ValueError(_too_long(text, MAX_FIELD))
         if text:
             return self.kind.parse(text, today)
         if self.required:
@@ -271,7 +287,7 @@ class Feed:
                 values.append(column.parse(cell, today))
             except ValueError as error:
                 values.append(None)
-                reasons.append(f"{column.name}: {error}")
+                reasons.extend(f"{column.name}: {reason}" for reason in error.args)
         if self.row_rules:
             row = dict(zip(self.column_names, cells, strict=True))
             reasons.extend(reason for rule in self.row_rules if (reason := rule(row)))

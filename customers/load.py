@@ -4,6 +4,7 @@ Every data row of a file ends as created, updated, unchanged or quarantined. Row
 what needs other rows (duplicates, unknown customers) is found there by SQL, and only the difference is written.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,12 +13,12 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from customers import onboarding
 from customers.cells import plain_cell
-from customers.feeds import FEEDS, Feed, Header, match_header, shown
+from customers.feeds import FEEDS, Feed, Header, Value, match_header, shown
 from customers.lock import job_lock
 from customers.models import Customer, FeedName, ImportRun, QuarantinedRow
 from customers.read import Record, Refused, Source, find_file
@@ -32,11 +33,14 @@ BATCH = 5_000
 GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
 MIN_KEPT_SHARE = 0.5
+NAMED_LINES = 20
 
 _STAGE = "stage"
 _DELTA = "delta"
 _PROBLEM = "problem"
 _DUPLICATE, _UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
+
+_COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
 
 Progress = Callable[[int], object]
 
@@ -106,22 +110,30 @@ def _load_all(folder: Path, names: Sequence[str] | None, options: Options, *, ke
     wanted = [feed for name, feed in FEEDS.items() if names is None or name in names]
     files: list[tuple[Feed, Path | None, str]] = []
     for feed in wanted:
+        path, reason = None, ""
         try:
-            path, reason = find_file(folder, feed.file_name), f"{feed.file_name} is missing"
+            path = find_file(folder, feed.file_name)
         except Refused as refusal:
-            path, reason = None, str(refusal)
-        if path or feed.required or names is not None or "is missing" not in reason:
-            files.append((feed, path, reason))
+            reason = str(refusal)
+        if path or reason or feed.required or names is not None:
+            files.append((feed, path, reason or f"{feed.file_name} is missing"))
     loading = {feed.name for feed, path, _reason in files if path}
-    onboarding.date_sightings()
+    _date_sightings()
     outcomes = []
     for feed, path, reason in files:
         run = ImportRun(feed=feed.name, file=path.name if path else feed.file_name, started_by=options.started_by)
         # The customers' run also retries the rows of those feeds that do not come with this import.
         others = [name for name in FEEDS if name not in loading] if feed.name == FeedName.CUSTOMERS else []
         outcomes.append(_Load(feed, run, options, others).from_file(path, reason, keep=keep))
-    onboarding.date_sightings()
+    _date_sightings()
     return outcomes
+
+
+def _date_sightings() -> None:
+    try:
+        onboarding.date_sightings()
+    except Error:
+        logger.exception("The newly seen steps could not be dated; the next import tries again")
 
 
 class _Load:
@@ -140,39 +152,44 @@ class _Load:
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
         run = self.run
-        run.save()
-        outcome = Outcome(feed=self.feed.name.value, file=run.file, run=run.pk if keep else None)
+        problems: list[dict[str, Any]] = []
         try:
+            run.save()
             if path is None:
                 raise Refused(missing)
             with transaction.atomic():
                 self._load(path)
                 self._finish(ImportRun.Status.LOADED)
-                outcome.problems = list(
-                    run.quarantined_rows.order_by("line").values("line", "reasons")
-                )
+                problems = list(run.quarantined_rows.order_by("line").values("line", "reasons"))
                 if run.created or run.updated or run.retried:
-                    transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run))
+                    # Robust, because what a listener breaks does not undo the load.
+                    transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run), robust=True)
         except Refused as refusal:
             self._stop(ImportRun.Status.REFUSED, str(refusal))
         except Exception as error:
             logger.exception("Run %s of %s failed", run.pk, run.file)
             summary = str(error).strip().split("\n")[0]
             self._stop(ImportRun.Status.FAILED, f"{type(error).__name__}: {summary}")
-        for name in ("rows", "created", "updated", "unchanged", "quarantined", "retried", "warnings"):
-            setattr(outcome, name, getattr(run, name))
-        outcome.sha256 = run.sha256 or None
-        outcome.status, outcome.reason = run.status.value, run.reason or None
-        return outcome
+        return Outcome(
+            feed=self.feed.name.value,
+            file=run.file,
+            sha256=run.sha256 or None,
+            status=run.status.value,
+            reason=run.reason or None,
+            run=run.pk if keep else None,
+            problems=problems if run.status == ImportRun.Status.LOADED else [],
+            **{name: getattr(run, name) for name in (*_COUNTS, "warnings")},
+        )
 
     def _stop(self, status: ImportRun.Status, reason: str) -> None:
         run = self.run
-        run.rows = run.created = run.updated = run.unchanged = run.quarantined = run.retried = 0
+        for name in _COUNTS:
+            setattr(run, name, 0)
         run.forced_by = ""
         run.reason = reason
         try:
             self._finish(status)
-        except DatabaseError:
+        except Error:
             logger.exception("The end of run %s could not be written", run.pk)
 
     def _finish(self, status: ImportRun.Status) -> None:
@@ -192,6 +209,7 @@ class _Load:
             try:
                 self._stage_file(source, unquote)
             finally:
+                source.read_out()
                 run.sha256, run.size = source.sha256, source.size
             self._find_problems()
             run.quarantined = self._count_quarantined()
@@ -234,7 +252,8 @@ class _Load:
         self._create_stage()
         batches = iter(ready.values_list("pk", "cells").iterator(chunk_size=BATCH))
         while batch := list(islice(batches, BATCH)):
-            parsed = ((pk, self.feed.parse(cells, self.today)) for pk, cells in batch)
+            whole = [(pk, cells) for pk, cells in batch if len(cells) == len(self.feed.columns)]
+            parsed = ((pk, self.feed.parse(cells, self.today)) for pk, cells in whole)
             rows = [(pk, *values) for pk, (values, reasons) in parsed if not reasons]
             copy_rows(_STAGE, ["line", *self.feed.column_names], rows)
         create_temporary("retried", f"SELECT line FROM {_STAGE}")
@@ -273,11 +292,10 @@ class _Load:
             self.run.rows += len(batch)
             good, bad = [], []
             for record in batch:
-                cells, fault = self._cells(record, header, unquote)
-                if cells is None:
-                    bad.append(self._quarantined(record, None, [fault]))
-                    continue
-                values, reasons = self.feed.parse(cells, self.today)
+                cells, reasons = self._cells(record, header, unquote)
+                values: list[Value] = []
+                if cells:
+                    values, reasons = self.feed.parse(cells, self.today)
                 if reasons:
                     bad.append(self._quarantined(record, cells, reasons))
                 else:
@@ -292,22 +310,25 @@ class _Load:
         first = next(records, None)
         if first is None:
             raise Refused("the file is empty" if not source.size else "the file has no header")
-        if first.fault:
-            raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
         try:
-            return match_header(self.feed, first.cells)
+            header = match_header(self.feed, first.cells)
         except ValueError as error:
             raise Refused(f"line {first.line}: {error}") from error
+        if first.fault:
+            raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
+        return header
 
     @staticmethod
-    def _cells(record: Record, header: Header, unquote: bool) -> tuple[list[str] | None, str]:
-        if record.fault:
-            return None, record.fault
-        if len(record.cells) != header.width:
+    def _cells(record: Record, header: Header, unquote: bool) -> tuple[list[str] | None, list[str]]:
+        """A row's cells in the order of the feed's columns, or None and why they cannot be told apart."""
+        reasons = [record.fault] if record.fault else []
+        if record.cells and len(record.cells) != header.width:
             hint = ": is there a comma in a text without quotes?" if len(record.cells) > header.width else ""
-            return None, f"row: has {len(record.cells)} cells, the header has {header.width}{hint}"
+            reasons.append(f"row: has {len(record.cells)} cells, the header has {header.width}{hint}")
+        if reasons:
+            return None, reasons
         cells = header.cells(record.cells)
-        return [plain_cell(cell) for cell in cells] if unquote else cells, ""
+        return [plain_cell(cell) for cell in cells] if unquote else cells, []
 
     def _quarantined(self, record: Record, cells: list[str] | None, reasons: list[str]) -> QuarantinedRow:
         return QuarantinedRow(
@@ -338,46 +359,57 @@ class _Load:
             self._add_problems(
                 _SECOND_ROW,
                 f"""
-                SELECT line, 'customer_id: ' || customer_id || ' has a row already, on line '
-                    || CAST(first_line AS text) AS message
-                FROM (SELECT line, customer_id,
-                             MIN(line) OVER (PARTITION BY customer_id) AS first_line
-                      FROM {_STAGE} WHERE line NOT IN (SELECT line FROM {_PROBLEM})) numbered
-                WHERE line > first_line""",
+                SELECT every_row.line, 'customer_id: ' || every_row.customer_id || ' has a row already, on line '
+                    || CAST(taken.line AS text) AS message
+                FROM (SELECT line, customer_id FROM {_STAGE}
+                      UNION ALL SELECT line, customer_key FROM ({self._bad_rows}) bad) every_row
+                JOIN (SELECT customer_id, MIN(line) AS line FROM {_STAGE}
+                      WHERE line NOT IN (SELECT line FROM {_PROBLEM}) GROUP BY customer_id) taken
+                    ON taken.customer_id = every_row.customer_id
+                WHERE every_row.line > taken.line""",
             )
 
-    def _add_problems(self, kind: int, select: str, parameters: Sequence[Any] = ()) -> None:
-        execute(f"INSERT INTO {_PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found", parameters)
+    def _add_problems(self, kind: int, select: str) -> None:
+        execute(f"INSERT INTO {_PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found")
 
     def _find_repeated_keys(self) -> None:
         """Identical rows of a key fold into the first one; of rows that differ, every one is a problem."""
-        here = f"SELECT key, line, cells FROM {table_of(QuarantinedRow)} "
-        here += f"WHERE run_id = {int(self.run.pk)} AND feed = '{self.feed.name.value}' AND key <> ''"
         create_temporary(
             "repeated",
             f"""
-            SELECT line, id, ROW_NUMBER() OVER (PARTITION BY {self.columns} ORDER BY line) AS nth
-            FROM {_STAGE} WHERE id IN (SELECT id FROM {_STAGE} GROUP BY id HAVING COUNT(*) > 1)""",
+            SELECT id FROM (
+                SELECT id FROM {_STAGE} UNION ALL SELECT key FROM ({self._bad_rows}) bad WHERE key <> '') every_key
+            GROUP BY id HAVING COUNT(*) > 1""",
+        )
+        create_temporary(
+            "variant",
+            f"""
+            SELECT id, line, ROW_NUMBER() OVER (PARTITION BY {self.columns} ORDER BY line) AS nth
+            FROM {_STAGE} WHERE id IN (SELECT id FROM repeated)
+            UNION ALL
+            SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
+            FROM ({self._bad_rows}) bad WHERE key IN (SELECT id FROM repeated)""",
         )
         rows = fetch(
-            f"""
-            SELECT q.key, q.line FROM ({here}) q
-            WHERE EXISTS (SELECT 1 FROM {_STAGE} s WHERE s.id = q.key)
-               OR (SELECT COUNT(DISTINCT CAST(o.cells AS text)) FROM ({here}) o WHERE o.key = q.key) > 1
-            UNION
-            SELECT id, line FROM {_STAGE} WHERE id IN (SELECT q.key FROM ({here}) q)
-            UNION
-            SELECT id, line FROM repeated
-            WHERE id IN (SELECT id FROM repeated WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1)
-            ORDER BY 1, 2"""
+            """
+            SELECT id, line FROM variant
+            WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1) ORDER BY id, line"""
         )
         copy_rows(_PROBLEM, ["line", "kind", "message"], _duplicate_problems(rows))
-        self.repeated = execute(
-            f"""
-            DELETE FROM {_STAGE} WHERE line IN (
-                SELECT line FROM repeated WHERE nth > 1 AND line NOT IN (SELECT line FROM {_PROBLEM}))"""
-        )
-        drop_temporary("repeated")
+        again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {_PROBLEM}))"
+        self.repeated = execute(f"DELETE FROM {_STAGE} WHERE {again}")
+        self.repeated += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {self._of_this_file} AND {again}")
+        for name in ("repeated", "variant"):
+            drop_temporary(name)
+
+    @property
+    def _of_this_file(self) -> str:
+        return f"run_id = {int(self.run.pk)} AND feed = '{self.feed.name.value}'"
+
+    @property
+    def _bad_rows(self) -> str:
+        """SQL for this file's rows that are in quarantine for what they say themselves."""
+        return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {self._of_this_file}"
 
     def _find_unknown_customers(self) -> None:
         known = table_of(Customer)
@@ -391,10 +423,8 @@ class _Load:
         self._add_problems(
             _UNKNOWN_CUSTOMER,
             f"""
-            SELECT q.line, {unknown.format("q.customer_key")} FROM {table_of(QuarantinedRow)} q
-            LEFT JOIN {known} c ON c.id = q.customer_key
-            WHERE q.run_id = %s AND q.feed = %s AND q.customer_key <> '' AND c.id IS NULL""",
-            [self.run.pk, self.feed.name.value],
+            SELECT q.line, {unknown.format("q.customer_key")} FROM ({self._bad_rows}) q
+            LEFT JOIN {known} c ON c.id = q.customer_key WHERE q.customer_key <> '' AND c.id IS NULL""",
         )
 
     def _count_quarantined(self) -> int:
@@ -454,16 +484,18 @@ class _Load:
             line: [(kind, text) for _line, kind, text in rows]
             for line, rows in groupby(problems, key=lambda problem: problem[0])
         }
-        there = list(self.run.quarantined_rows.filter(line__in=reasons))
+        there = [row for row in self.run.quarantined_rows.iterator() if row.line in reasons]
         for row in there:
             row.reasons = row.reasons + [text for _kind, text in reasons.pop(row.line)]
         QuarantinedRow.objects.bulk_update(there, ["reasons"], batch_size=500)
-        QuarantinedRow.objects.bulk_create(self._read_again(path, unquote, reasons), batch_size=500)
+        rows = self._read_again(path, unquote, reasons)
+        while batch := list(islice(rows, BATCH)):
+            QuarantinedRow.objects.bulk_create(batch, batch_size=500)
         execute(f"DELETE FROM {_STAGE} WHERE line IN (SELECT line FROM {_PROBLEM})")
 
     def _read_again(
         self, path: Path, unquote: bool, reasons: dict[int, list[tuple[int, str]]]
-    ) -> Iterable[QuarantinedRow]:
+    ) -> Iterator[QuarantinedRow]:
         if not reasons:
             return
         left = dict(reasons)
@@ -474,7 +506,7 @@ class _Load:
             for record in records:
                 if record.line not in left:
                     continue
-                cells, _fault = self._cells(record, header, unquote)
+                cells, _reasons = self._cells(record, header, unquote)
                 if not cells or self.feed.valid_key(cells) != staged[record.line]:
                     break
                 found = left.pop(record.line)
@@ -493,17 +525,21 @@ class _Load:
         )
         if not earlier.exists():
             return
-        gone = "OR NOT waits_for_customer" if self.feed.full else ""
-        execute(
-            f"""
-            UPDATE {quarantine} AS q SET status = 'superseded', resolved_by_id = %s
-            WHERE feed = %s AND status = 'open' AND run_id < %s AND (
-                (key <> '' AND EXISTS (SELECT 1 FROM {_STAGE} s WHERE s.id = q.key))
-                OR EXISTS (SELECT 1 FROM {quarantine} n WHERE n.run_id = %s
-                           AND (n.raw = q.raw OR (q.key <> '' AND n.key = q.key)))
-                {gone})""",
-            [self.run.pk, self.feed.name.value, self.run.pk, self.run.pk],
-        )
+        of_this_run = f"FROM {quarantine} WHERE run_id = {int(self.run.pk)}"
+        conditions = [
+            f"key IN (SELECT id FROM {_STAGE} UNION ALL SELECT key {of_this_run} AND key <> '')",
+            f"raw IN (SELECT raw {of_this_run})",
+        ]
+        if self.feed.full:
+            conditions.append("NOT waits_for_customer")
+        # One statement each: a database can use a hash for such an IN, but not for two of them joined by OR.
+        for condition in conditions:
+            execute(
+                f"""
+                UPDATE {quarantine} SET status = 'superseded', resolved_by_id = %s
+                WHERE feed = %s AND status = 'open' AND run_id < %s AND {condition}""",
+                [self.run.pk, self.feed.name.value, self.run.pk],
+            )
 
     # --- Merge -----------------------------------------------------------------------------------------------------
 
@@ -594,13 +630,12 @@ class _Load:
             if manifest["generator"] != MANIFEST_GENERATOR:
                 return False
             expected = manifest["files"][path.name]["sha256"]
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        with Source(path) as source:
-            for _record in source.records():
-                pass
-            if source.sha256 == expected:
-                return True
+        if sha256 == expected:
+            return True
         self.run.warnings.append(
             f"{shown(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
             "its cells are taken as they stand, a ' before a formula included"
@@ -613,6 +648,7 @@ def _duplicate_problems(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[int, 
     for key, group in groupby(rows, key=lambda row: row[0]):
         lines = [line for _key, line in group]
         for line in lines:
-            others = [str(other) for other in lines if other != line]
-            more = f" and {len(others) - 20} more" if len(others) > 20 else ""
-            yield line, _DUPLICATE, f"id: {key} is also on line {', '.join(others[:20])}{more}, with other values"
+            others = [str(other) for other in lines[: NAMED_LINES + 1] if other != line][:NAMED_LINES]
+            left = len(lines) - 1 - len(others)
+            more = f" and {left} more" if left else ""
+            yield line, _DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"

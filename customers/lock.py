@@ -14,16 +14,19 @@ class Busy(Exception):
 
 
 @contextmanager
-def job_lock(job: str) -> Iterator[None]:
+def job_lock(job: str, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of ``job``; raises ``Busy`` at once where another process has it.
+
+    Several may hold it ``shared``, as long as nobody holds it alone.
 
     PostgreSQL: an advisory lock of the session. SQLite: a lock on a file beside the database. Both are released
     by the system when the process dies.
     """
     if connection.vendor == "postgresql":
         number = zlib.crc32(f"rsolv_cs.{job}".encode())
+        how = "_shared" if shared else ""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+            cursor.execute(f"SELECT pg_try_advisory_lock{how}(%s)", [number])
             if not cursor.fetchone()[0]:
                 raise Busy(job)
         try:
@@ -31,11 +34,11 @@ def job_lock(job: str) -> Iterator[None]:
         finally:
             if connection.is_usable():
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+                    cursor.execute(f"SELECT pg_advisory_unlock{how}(%s)", [number])
         return
     with _lock_file(job).open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy(job) from None
         yield

@@ -147,6 +147,11 @@ class CustomerCare(models.Model):
     def __str__(self) -> str:
         return f"care of {self.customer_id}"
 
+    @property
+    def owner_name(self) -> str:
+        """The owner's name, or login where there is no name; '' without an owner."""
+        return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
+
 
 class Onboarding(FullFeedRow):
     """How far a customer's onboarding is; one row for a customer."""

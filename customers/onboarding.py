@@ -37,7 +37,8 @@ def completed_before_signup(stage: str) -> str:
 def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
     """The same (line and message) of a run's rows that were quarantined for another reason."""
     place = ONBOARDING.column_names.index("completed_date")
-    rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False).exclude(customer_key="")
+    rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False)
+    rows = rows.exclude(customer_key="")
     signups = dict(
         Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date")
     )

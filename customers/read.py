@@ -12,6 +12,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,8 +49,8 @@ class Record:
 class Source:
     """A CSV file, plain or gzipped, that is read once from beginning to end.
 
-    After ``records`` is exhausted, ``sha256``, ``size`` (both of the file as it lies there) and ``changed`` are
-    final. ``progress`` is called with the number of bytes just read.
+    After ``records`` is exhausted, or after ``read_out``, ``sha256``, ``size`` (both of the file as it lies there)
+    and ``changed`` are final. ``progress`` is called with the number of bytes just read.
     """
 
     def __init__(self, path: Path, progress: Callable[[int], object] | None = None) -> None:
@@ -110,7 +111,8 @@ class Source:
             if match and (at_end or match.end() < len(buffer) or buffer[-1:] == b"\n"):
                 raw = buffer[position : match.end()]
                 position = match.end()
-                record = _record(line, raw[:-2] if raw.endswith(b"\r\n") else raw[:-1])
+                content = raw[:-2] if raw.endswith(b"\r\n") else raw[:-1]
+                record = _record(line, content) if len(content) <= MAX_RECORD else _cut_off(line, content)
                 if record:
                     yield record
                 line += _count_breaks(raw)
@@ -120,7 +122,7 @@ class Source:
                     walk.feed(buffer[position:])
                     raise _never_ends(walk)
                 return
-            elif len(buffer) - position > MAX_RECORD:
+            elif len(buffer) - position > MAX_RECORD + len(b"\r\n"):
                 record, line, buffer = self._skip(line, buffer[position:])
                 position = 0
                 yield record
@@ -131,6 +133,12 @@ class Source:
                     at_end = True
                     if buffer and buffer[-1:] != b"\r":
                         buffer += b"\n"
+
+    def read_out(self) -> None:
+        """Read what is left of a file that is given up, so that its hash is the whole file's."""
+        with suppress(OSError):
+            while self._hashing.read(BLOCK):
+                pass
 
     def _skip(self, line: int, head: bytes) -> tuple[Record, int, bytes]:
         """Pass over a record longer than ``MAX_RECORD``; return it cut off, the line it ends on, and what follows."""
@@ -143,13 +151,7 @@ class Source:
                     raise _never_ends(walk)
                 end = 0
                 break
-        # An incomplete character at the cut belongs to the part that is left out.
-        raw = head[:MAX_RECORD].decode("utf-8", "ignore")
-        fault = (
-            f"row: the record is longer than {MAX_RECORD // 2**20} MiB; only its beginning is kept here, "
-            "the file has the rest"
-        )
-        return Record(line, raw, (), fault), walk.line, block[end:] or b"\n"
+        return _cut_off(line, head), walk.line, block[end:] or b"\n"
 
     def _read(self, size: int) -> bytes:
         """The next block, checked to be UTF-8 without NUL."""
@@ -273,20 +275,31 @@ def _count_breaks(piece: bytes) -> int:
     return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
 
 
+def _cut_off(line: int, head: bytes) -> Record:
+    # An incomplete character at the cut belongs to the part that is left out.
+    raw = head[:MAX_RECORD].decode("utf-8", "ignore")
+    fault = (
+        f"row: the record is longer than {MAX_RECORD // 2**20} MiB; only its beginning is kept here, "
+        "the file has the rest"
+    )
+    return Record(line, raw, (), fault)
+
+
 def _record(line: int, raw: bytes) -> Record | None:
     text = raw.decode()
     if '"' not in text:
         cells = tuple([cell.strip(BLANKS) for cell in text.split(",")])
         return Record(line, text, cells) if cells != ("",) else None
-    cells, fault = [], ""
+    cells, extra = [], []
     for number, cell in enumerate(_CELL.finditer(text), start=1):
         quoted, rest, plain = cell.groups()
-        if rest and not fault:
-            fault = f"row: text after the closing quote of cell {number}"
+        if rest:
+            extra.append(str(number))
         value = plain if quoted is None else quoted.replace('""', '"') + rest
         cells.append(value.strip(BLANKS))
         if cell.end() == len(text) and not cell[0].endswith(","):
             break
+    fault = f"row: text after the closing quote of cell {', '.join(extra)}" if extra else ""
     return Record(line, text, tuple(cells), fault)
 
 

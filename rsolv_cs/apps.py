@@ -1,6 +1,6 @@
 """The project's own app: system checks, and the roles kept in step after each migration."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -15,4 +15,5 @@ class ProjectConfig(AppConfig):
         from rsolv_cs import checks, roles
 
         checks.register_all()
-        post_migrate.connect(roles.sync, sender=self)
+        # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.
+        post_migrate.connect(roles.sync, sender=apps.get_app_config("auth"))

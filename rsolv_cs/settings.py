@@ -28,7 +28,7 @@ if not SECRET_KEY:
 ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS", [])
 
-CSV_DIR = environment.folder("CSV_DIR", BASE_DIR / "fixtures")
+CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 
 # --- Database -------------------------------------------------------------------------------------------------
@@ -72,7 +72,6 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "import_export",
-    # Last, so that the permissions of all others are there when the roles are set.
     "rsolv_cs.apps.ProjectConfig",
 ]
 
@@ -108,6 +107,7 @@ TEMPLATES = [
 # --- Login ----------------------------------------------------------------------------------------------------
 
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -123,6 +123,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("HTTPS", default=F
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
+DATE_FORMAT = "j M Y"
+DATETIME_FORMAT = "j M Y, H:i"
 USE_TZ = True
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 
@@ -164,6 +166,6 @@ UNFOLD = {
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": [],
+        "navigation": "rsolv_cs.navigation.sidebar",
     },
 }

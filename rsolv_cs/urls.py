@@ -1,10 +1,12 @@
 """Where the pages are: our own inside the admin, before the admin's catch-all."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    # Before the admin's own, whose catch-all would take them.
+    path("admin/", include("analytics.urls")),
     path("admin/", admin.site.urls),
 ]

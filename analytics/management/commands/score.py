@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from analytics.snapshots import NotScorable, score_day
+from analytics.snapshots import NotScorable, policy_to_score, score_day
 from customers.lock import Busy, job_lock
 from customers.models import data_date
 
@@ -27,13 +27,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--as-of", type=date.fromisoformat, metavar="DATE", help="the date to score")
-        parser.add_argument("--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range")
+        parser.add_argument(
+            "--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range"
+        )
         parser.add_argument("--to", type=date.fromisoformat, metavar="DATE", dest="last", help="last of a range")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Score the dates in order."""
         days = _days(options["as_of"], options["first"], options["last"])
         try:
+            # Where both ends can be scored, so can each date between them.
+            for end in {days[0], days[-1]}:
+                policy_to_score(end)
             with job_lock("score"):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
                     portfolio = score_day(day)

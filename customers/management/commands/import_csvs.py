@@ -4,11 +4,13 @@ import getpass
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 from tqdm import tqdm
 
 from customers.feeds import FEEDS
@@ -32,13 +34,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
+        parser.add_argument(
+            "--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)"
+        )
         parser.add_argument(
             "--feed", action="append", choices=list(FEEDS), help="only this feed; may be given several times"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
         parser.add_argument("--strict", action="store_true", help="any quarantined row refuses its feed")
-        parser.add_argument("--force", action="store_true", help="let the guardrails pass; the run records who did")
+        parser.add_argument(
+            "--force", action="store_true", help="let the guardrails pass; the run records who did"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,17 +62,20 @@ class Command(BaseCommand):
         out.ending = "\n"
         try:
             outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
-        except Busy:
+        except (Busy, Error) as error:
             if options["json"]:
-                self.stdout.write(json.dumps({"feeds": []}))
-            raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
-        for outcome in outcomes:
-            _report(out.write, outcome)
+                self._write_json([])
+            if isinstance(error, Busy):
+                raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
+            raise CommandError(f"The database cannot be used: {error}", returncode=EXIT_NOT_LOADED) from error
         if options["json"]:
-            self.stdout.write(json.dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}, ensure_ascii=False))
-        out.write(_summary(outcomes, options["dry_run"]))
+            self._write_json(outcomes)
+        report(out.write, outcomes, dry_run=options["dry_run"])
         if not all(outcome.loaded for outcome in outcomes):
             sys.exit(EXIT_NOT_LOADED)
+
+    def _write_json(self, outcomes: list[Outcome]) -> None:
+        self.stdout.write(json.dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}))
 
 
 def user_name() -> str:
@@ -79,7 +88,13 @@ def user_name() -> str:
 
 def _progress_bar(path: Path) -> Progress:
     bar = tqdm(
-        total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True, leave=False, file=sys.stderr, delay=0.5
+        total=path.stat().st_size,
+        desc=path.name,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        file=sys.stderr,
+        delay=0.5,
     )
 
     def advance(count: int) -> None:
@@ -90,7 +105,14 @@ def _progress_bar(path: Path) -> Progress:
     return advance
 
 
-def _report(write: Any, outcome: Outcome) -> None:
+def report(write: Callable[[str], object], outcomes: list[Outcome], *, dry_run: bool = False) -> None:
+    """What became of each feed; the last line is a summary."""
+    for outcome in outcomes:
+        _report(write, outcome)
+    write(_summary(outcomes, dry_run))
+
+
+def _report(write: Callable[[str], object], outcome: Outcome) -> None:
     if outcome.loaded:
         write(
             f"{outcome.file}: loaded {outcome.rows} rows: {outcome.created} created, {outcome.updated} updated, "

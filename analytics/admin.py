@@ -1,0 +1,26 @@
+"""Scoring policies in the admin: one that has scored a date is read-only, a new one takes its place."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from analytics.models import PortfolioDay, ScoringPolicy
+
+
+@admin.register(ScoringPolicy)
+class ScoringPolicyAdmin(ModelAdmin):
+    """Weights, windows and thresholds."""
+
+    list_display = ["name", "effective_from"]
+
+    def has_change_permission(self, request: HttpRequest, obj: ScoringPolicy | None = None) -> bool:
+        """Only while no date is scored with it."""
+        return super().has_change_permission(request, obj) and not _in_use(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScoringPolicy | None = None) -> bool:
+        """Only while no date is scored with it."""
+        return super().has_delete_permission(request, obj) and not _in_use(obj)
+
+
+def _in_use(policy: ScoringPolicy | None) -> bool:
+    return policy is not None and PortfolioDay.objects.filter(policy=policy).exists()

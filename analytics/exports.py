@@ -1,0 +1,143 @@
+"""The night's export: the feeds, every customer's metrics as of a date, and a manifest that vouches for both."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
+from typing import IO, Any
+
+from django.forms.models import model_to_dict
+
+from analytics.dashboard import summary
+from analytics.models import PortfolioDay, Snapshot
+from customers.exports import write_csv, write_feeds
+from customers.feeds import stored
+from customers.load import MANIFEST, MANIFEST_GENERATOR
+from customers.lock import job_lock
+
+COMBINED = "combined_metrics.csv"
+COLUMNS = (
+    "customer_id",
+    "organization",
+    "cohort",
+    "signup_date",
+    "onboarding_complete",
+    "onboarding_percent",
+    "days_to_complete",
+    "blocker_type",
+    "total_issues_tagged",
+    "total_prs_generated",
+    "total_prs_merged",
+    "success_rate",
+    "days_active",
+    "health_score",
+    "health_status",
+    "activity",
+    "pr_success",
+    "adoption",
+    "support",
+    "nps",
+    "trend",
+    "stage",
+    "last_active",
+    "as_of",
+)
+CHUNK = 5_000
+
+
+def archive_name(day: date) -> str:
+    """The name of a date's archive."""
+    return f"rsolv_metrics_{day.isoformat()}.zip"
+
+
+def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
+    """Write the date's archive into ``folder``; a reader sees the old one or the whole new one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / archive_name(portfolio.date)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export-", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            write_archive(file, portfolio)
+            file.flush()
+            temporary.chmod(0o640)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return target
+
+
+def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
+    """Write the ZIP of a scored date: the same data give the same bytes. Raises ``Busy`` during an import."""
+    with (
+        job_lock("import", shared=True),
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+
+        def member(name: str) -> AbstractContextManager[IO[bytes]]:
+            return archive.open(_entry(name), "w", force_zip64=True)
+
+        written = write_feeds(member)
+        with member(COMBINED) as combined:
+            written[COMBINED] = write_csv(combined, COLUMNS, combined_rows(portfolio.date))
+        manifest = {
+            "generator": MANIFEST_GENERATOR,
+            "as_of": portfolio.date.isoformat(),
+            "policy": {
+                "name": portfolio.policy.name,
+                **_plain(model_to_dict(portfolio.policy, exclude=["id", "name"])),
+            },
+            "summary": summary(portfolio).as_dict(),
+            "files": {name: {"rows": part.rows, "sha256": part.sha256} for name, part in written.items()},
+        }
+        with member(MANIFEST) as described:
+            described.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def combined_rows(day: date) -> Iterator[list[str]]:
+    """Every customer of a scored date, as the cells of ``COLUMNS``."""
+    snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer")
+    for snapshot in snapshots.iterator(chunk_size=CHUNK):
+        customer = snapshot.customer
+        values = (
+            customer.pk,
+            customer.organization,
+            customer.cohort,
+            customer.signup_date,
+            "yes" if snapshot.onboarded else "no",
+            snapshot.onboarding_percent,
+            snapshot.days_to_complete,
+            snapshot.blocker_type,
+            snapshot.issues_tagged,
+            snapshot.prs_generated,
+            snapshot.prs_merged,
+            snapshot.success_rate,
+            snapshot.days_active,
+            snapshot.score,
+            snapshot.status,
+            snapshot.activity,
+            snapshot.pr_success,
+            snapshot.adoption,
+            snapshot.support,
+            snapshot.nps,
+            snapshot.trend,
+            snapshot.stage,
+            snapshot.last_active,
+            day,
+        )
+        yield [stored(value) for value in values]
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A member without the time of day, so that the same data give the same archive."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, int) else str(value) for name, value in values.items()}

@@ -1,0 +1,66 @@
+"""The filters of the customer table; every one of them is in the address."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import Q
+
+from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
+from customers.models import Customer, Step
+
+NO_COHORT = "-"
+
+
+class SnapshotFilter(django_filters.FilterSet):
+    """Narrows the customers of a scored date."""
+
+    q = django_filters.CharFilter(method="search", label="Search")
+    status = django_filters.MultipleChoiceFilter(choices=HealthStatus.choices, label="Status")
+    stage = django_filters.MultipleChoiceFilter(choices=Stage.choices, label="Stage")
+    cohort = django_filters.MultipleChoiceFilter(field_name="customer__cohort", label="Cohort", choices=[])
+    lacks = django_filters.ChoiceFilter(
+        method="lacking", choices=Step.choices, label="Lacks", empty_label="Any step"
+    )
+    only = django_filters.ChoiceFilter(
+        method="those",
+        choices=[("active", "Active today"), ("onboarded", "Onboarded"), ("blocked", "Blocked")],
+        label="Only",
+        empty_label="All customers",
+    )
+
+    class Meta:
+        model = Snapshot
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cohorts = Customer.objects.order_by("cohort").values_list("cohort", flat=True).distinct()
+        self.filters["cohort"].extra["choices"] = [
+            (cohort, cohort) if cohort else (NO_COHORT, "No cohort") for cohort in cohorts
+        ]
+        self.filters["cohort"].method = "in_cohort"
+
+    def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """Name, e-mail, GitHub name or key contain the words."""
+        fields = ("organization", "email", "github_username", "id")
+        for word in value.split():
+            found = Q()
+            for field in fields:
+                found |= Q(**{f"customer__{field}__icontains": word})
+            queryset = queryset.filter(found)
+        return queryset
+
+    def in_cohort(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """In one of the cohorts; ``-`` stands for none."""
+        cohorts = ["" if cohort == NO_COHORT else cohort for cohort in value]
+        return queryset.filter(customer__cohort__in=cohorts) if cohorts else queryset
+
+    def lacking(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """The step is not done."""
+        return queryset.filter(**{value: False})
+
+    def those(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """One of the groups behind the summary's figures."""
+        return {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[
+            value
+        ]()

@@ -1,0 +1,60 @@
+"""``manage.py export_metrics``: write the archive of a scored date."""
+
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from analytics.dashboard import newest_day
+from analytics.exports import export_to_folder
+from analytics.models import PortfolioDay
+from customers.lock import Busy
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+
+
+class Command(BaseCommand):
+    """Translates a folder and a date to ``export_to_folder``."""
+
+    help = (
+        "Write rsolv_metrics_<date>.zip: the feeds as CSV, combined_metrics.csv and manifest.json. "
+        "Exit code: 0 written, 1 nothing is scored yet or the folder cannot be written, 2 usage, "
+        "75 an import is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--out", type=Path, default=settings.EXPORT_DIR, help="where to (default: EXPORT_DIR)")
+        parser.add_argument(
+            "--as-of", type=date.fromisoformat, metavar="DATE", help="a scored date (default: the newest)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write the archive."""
+        portfolio = _portfolio(options["as_of"])
+        try:
+            path = export_to_folder(options["out"], portfolio)
+        except Busy:
+            raise CommandError("An import is running; nothing was exported.", returncode=EXIT_BUSY) from None
+        except OSError as error:
+            raise CommandError(f"{options['out']}: {error.strerror or error}", returncode=EXIT_FAILED) from error
+        self.stdout.write(f"Exported {portfolio.total} customers as of {portfolio.date} to {path}.")
+
+
+def _portfolio(day: date | None) -> PortfolioDay:
+    if day is None:
+        newest = newest_day()
+        if newest is None:
+            raise CommandError("No date is scored yet; run import_csvs and score first.", returncode=EXIT_FAILED)
+        return newest
+    try:
+        return PortfolioDay.objects.select_related("policy").get(date=day)
+    except PortfolioDay.DoesNotExist:
+        raise CommandError(
+            f"{day} is not scored; run `manage.py score --as-of {day}` first.", returncode=EXIT_USAGE
+        ) from None

@@ -1,0 +1,12 @@
+"""Our pages inside the admin."""
+
+from django.urls import path
+
+from analytics import views
+
+app_name = "analytics"
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("customer/<str:pk>/", views.customer, name="customer"),
+    path("export/", views.export, name="export"),
+]

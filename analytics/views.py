@@ -1,0 +1,166 @@
+"""The pages inside the admin: from a request to what ``dashboard`` and its neighbours say, and back."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils.dateparse import parse_date
+from django_tables2 import RequestConfig
+
+from analytics import dashboard as read
+from analytics.actions import recommended_actions
+from analytics.exports import archive_name, write_archive
+from analytics.filters import SnapshotFilter
+from analytics.models import PortfolioDay, Snapshot
+from analytics.score_card import components
+from analytics.tables import ROWS_PER_PAGE, CustomerTable
+from analytics.timeline import steps, timeline
+from customers.lock import Busy
+from customers.models import Customer, CustomerCare, Step
+
+View = Callable[..., HttpResponse]
+SPOOL = 8 * 1024 * 1024
+
+
+def admin_page(permission: str) -> Callable[[View], View]:
+    """A page of the admin that needs ``permission``; others are sent to the login, or refused."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, **kwargs)
+
+        @wraps(view)
+        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            return admin.site.admin_view(guarded)(request, **kwargs)
+
+        return page
+
+    return decorate
+
+
+@admin_page("customers.view_customer")
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The front page: how the program does, and every customer."""
+    as_of = _as_of(request)
+    portfolio = as_of.portfolio
+    context = {
+        **admin.site.each_context(request),
+        "title": "Customer Success",
+        "as_of": as_of,
+        "feeds": read.feed_states(),
+        "quarantined": read.quarantined_rows(),
+    }
+    if portfolio is None:
+        context["any_customer"] = Customer.objects.exists()
+        return TemplateResponse(request, "analytics/empty.html", context)
+    filters = SnapshotFilter(request.GET, queryset=Snapshot.objects.on(portfolio.date))
+    table = CustomerTable(filters.qs)
+    RequestConfig(request, paginate={"per_page": ROWS_PER_PAGE, "silent": True}).configure(table)
+    context |= {
+        "summary": read.summary(portfolio),
+        "progress": read.onboarding_progress(portfolio),
+        "distribution": read.health_distribution(portfolio),
+        "filters": filters,
+        "filtering": any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET),
+        "table": table,
+    }
+    return TemplateResponse(request, "analytics/dashboard.html", context)
+
+
+@admin_page("customers.view_customer")
+def customer(request: HttpRequest, pk: str) -> HttpResponse:
+    """One customer: what is known, how the score comes about, what happened, what to do."""
+    found = get_object_or_404(Customer.objects.select_related("missing_since"), pk=pk)
+    as_of = _as_of(request)
+    portfolio, snapshot = as_of.portfolio, None
+    if portfolio:
+        snapshot = Snapshot.objects.select_related("policy").filter(customer=found, date=portfolio.date).first()
+    context = {
+        **admin.site.each_context(request),
+        "title": found.organization,
+        "customer": found,
+        "care": CustomerCare.objects.select_related("owner").filter(customer=found).first(),
+        "onboarding": getattr(found, "onboarding", None),
+        "snapshot": snapshot,
+        "as_of": as_of,
+    }
+    if portfolio and snapshot:
+        done = {step.value: getattr(snapshot, step.value) for step in Step}
+        context |= {
+            "components": components(snapshot),
+            "steps": steps(found, portfolio.date, done),
+            "timeline": timeline(found, portfolio.date),
+            "actions": recommended_actions(snapshot),
+        }
+    return TemplateResponse(request, "analytics/customer.html", context)
+
+
+@admin_page("customers.export_customer")
+def export(request: HttpRequest) -> HttpResponse:
+    """Download the archive of the date that the page shows."""
+    portfolio = _as_of(request).portfolio
+    if portfolio is None:
+        messages.error(request, "Nothing is scored yet, so there is nothing to export.")
+        return redirect("admin:index")
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
+    try:
+        write_archive(file, portfolio)
+    except Busy:
+        file.close()
+        messages.error(request, "An import is running; export again in a minute.")
+        return redirect("admin:index")
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=archive_name(portfolio.date))
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """The scored date a page is about (None: nothing is scored yet), and a note where another one was asked for."""
+
+    portfolio: PortfolioDay | None
+    is_newest: bool = True
+    note: str = ""
+
+    @property
+    def days_old(self) -> int | None:
+        """The age of the newest data in days, where that is more than it should be."""
+        if self.portfolio is None or not self.is_newest:
+            return None
+        age = read.days_old(self.portfolio.date)
+        return age if age > read.FRESH_DAYS else None
+
+    @property
+    def query(self) -> str:
+        """What an address needs to stay on this date: nothing for the newest."""
+        return f"as_of={self.portfolio.date.isoformat()}" if self.portfolio and not self.is_newest else ""
+
+
+def _as_of(request: HttpRequest) -> AsOf:
+    asked = request.GET.get("as_of", "")
+    newest = read.newest_day()
+    if not asked or newest is None:
+        return AsOf(newest)
+    day = _parse(asked)
+    if day is None:
+        return AsOf(newest, note=f"“{asked[:20]}” is not a date; this is the newest one.")
+    portfolio = read.day_as_of(day) or newest
+    note = "" if portfolio.date == day else f"{day:%-d %b %Y} is not scored; this is the nearest date that is."
+    return AsOf(portfolio, portfolio.date == newest.date, note)
+
+
+def _parse(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None

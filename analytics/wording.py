@@ -1,0 +1,16 @@
+"""Numbers in words."""
+
+from datetime import date
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 issue``, ``2 issues``, ``1,200 issues``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def days_ago(day: date | None, today: date) -> str:
+    """How long before ``today`` a day was: Today, Yesterday, 3 days ago; Never for none."""
+    if day is None:
+        return "Never"
+    days = (today - day).days
+    return {0: "Today", 1: "Yesterday"}.get(days, f"{counted(days, 'day')} ago")

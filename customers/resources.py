@@ -1,0 +1,28 @@
+"""django-import-export's view of the feeds: the columns of csv-feeds.md, each cell safe for spreadsheets."""
+
+from typing import Any
+
+from django.db.models import Model
+from import_export.resources import ModelResource, modelresource_factory
+
+from customers.cells import safe_cell
+from customers.feeds import FEEDS, stored
+
+
+class FeedResource(ModelResource):
+    """Exports what is stored as the feed's cells."""
+
+    def export_field(self, field: Any, instance: Model, **_options: Any) -> str:
+        """One cell, as ``write_feeds`` would write it."""
+        return safe_cell(stored(getattr(instance, field.column_name)))
+
+
+RESOURCES: dict[type[Model], type[FeedResource]] = {
+    feed.model: modelresource_factory(
+        feed.model,
+        resource_class=FeedResource,
+        meta_options={"fields": feed.column_names, "export_order": feed.column_names},
+    )
+    for feed in FEEDS.values()
+}
+"""The resource of each feed's model."""
