@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analytics.models import HealthStatus, Snapshot
+from analytics.wording import counted
 
 MOST_ACTIONS = 5
 ABOUT_PERMISSIONS = ("github", "permission")
@@ -33,7 +34,7 @@ def _blocked_on_github(snapshot: Snapshot) -> str | None:
 
 def _issues_without_pr(snapshot: Snapshot) -> str | None:
     if snapshot.issues_tagged and not snapshot.prs_generated:
-        return f"{snapshot.issues_tagged} issues tagged, but no PR generated"
+        return f"{counted(snapshot.issues_tagged, 'issue')} tagged, but no PR generated"
     return None
 
 
@@ -48,7 +49,11 @@ def _away(snapshot: Snapshot) -> str | None:
     if snapshot.status != HealthStatus.INACTIVE:
         return None
     days = snapshot.days_since_active
-    return "No activity yet" if days is None else f"No activity for {days} days"
+    if days is None:
+        return "No activity yet"
+    if days < snapshot.policy.inactive_days:
+        return "Paused or ended by contract"
+    return f"No activity for {counted(days, 'day')}"
 
 
 RULES = (
@@ -70,11 +75,12 @@ RULES = (
 
 
 def recommended_actions(snapshot: Snapshot) -> list[Action]:
-    """At most five things to do, most urgent first, none twice."""
-    actions: dict[str, Action] = {}
+    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly."""
+    actions: list[Action] = []
     for rule in RULES:
         reason = rule.applies(snapshot)
         if reason:
             for text in rule.texts:
-                actions.setdefault(text, Action(text, reason))
-    return list(actions.values())[:MOST_ACTIONS]
+                if not any(action.text.startswith(text) for action in actions):
+                    actions.append(Action(text, reason))
+    return actions[:MOST_ACTIONS]

@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class FeedState:
-    """A feed's newest loaded run, and its newest attempt where that one did not load."""
+    """A feed's newest loaded run, and its newest ended attempt where that one did not load."""
 
     label: str
     file: str
@@ -98,9 +98,7 @@ def onboarding_progress(portfolio: PortfolioDay) -> Progress:
     """The five steps as a funnel."""
     total = portfolio.total
     steps = [
-        Share(
-            step.value, step.label, getattr(portfolio, step.value), percent(getattr(portfolio, step.value), total)
-        )
+        Share(step.value, step.label, getattr(portfolio, step.value), percent(getattr(portfolio, step.value), total))
         for step in Step
     ]
     return Progress(percent(sum(step.count for step in steps), len(steps) * total), steps, total)
@@ -121,10 +119,10 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
 
 def feed_states() -> list[FeedState]:
     """How fresh each feed is, and what went wrong with it last; two queries."""
-    newest = ImportRun.objects.order_by().values("feed").annotate(run=Max("pk")).values("run")
-    runs = ImportRun.objects.exclude(status=ImportRun.Status.RUNNING)
-    latest = {run.feed: run for run in runs.filter(pk__in=newest)}
-    loaded = {run.feed: run for run in runs.filter(pk__in=newest.filter(status=ImportRun.Status.LOADED))}
+    ended = ImportRun.objects.exclude(status=ImportRun.Status.RUNNING)
+    newest = ended.order_by().values("feed").annotate(run=Max("pk")).values("run")
+    latest = {run.feed: run for run in ended.filter(pk__in=newest)}
+    loaded = {run.feed: run for run in ended.filter(pk__in=newest.filter(status=ImportRun.Status.LOADED))}
     states = []
     for name, feed in FEEDS.items():
         run = latest.get(name)

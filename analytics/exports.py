@@ -15,8 +15,8 @@ from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
 from customers.exports import write_csv, write_feeds
 from customers.feeds import stored
-from customers.load import MANIFEST, MANIFEST_GENERATOR
 from customers.lock import job_lock
+from customers.manifest import GENERATOR, MANIFEST
 
 COMBINED = "combined_metrics.csv"
 COLUMNS = (
@@ -71,9 +71,10 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
-    """Write the ZIP of a scored date: the same data give the same bytes. Raises ``Busy`` during an import."""
+    """Write the ZIP of a scored date: the same data give the same bytes. ``Busy`` while others write."""
     with (
         job_lock("import", shared=True),
+        job_lock("score", shared=True),
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
 
@@ -84,7 +85,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
         with member(COMBINED) as combined:
             written[COMBINED] = write_csv(combined, COLUMNS, combined_rows(portfolio.date))
         manifest = {
-            "generator": MANIFEST_GENERATOR,
+            "generator": GENERATOR,
             "as_of": portfolio.date.isoformat(),
             "policy": {
                 "name": portfolio.policy.name,
@@ -98,8 +99,8 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
 
 
 def combined_rows(day: date) -> Iterator[list[str]]:
-    """Every customer of a scored date, as the cells of ``COLUMNS``."""
-    snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer")
+    """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
+    snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
     for snapshot in snapshots.iterator(chunk_size=CHUNK):
         customer = snapshot.customer
         values = (

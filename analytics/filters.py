@@ -15,12 +15,12 @@ class SnapshotFilter(django_filters.FilterSet):
     """Narrows the customers of a scored date."""
 
     q = django_filters.CharFilter(method="search", label="Search")
-    status = django_filters.MultipleChoiceFilter(choices=HealthStatus.choices, label="Status")
-    stage = django_filters.MultipleChoiceFilter(choices=Stage.choices, label="Stage")
-    cohort = django_filters.MultipleChoiceFilter(field_name="customer__cohort", label="Cohort", choices=[])
-    lacks = django_filters.ChoiceFilter(
-        method="lacking", choices=Step.choices, label="Lacks", empty_label="Any step"
+    status = django_filters.MultipleChoiceFilter(choices=HealthStatus.choices, label="Status", distinct=False)
+    stage = django_filters.MultipleChoiceFilter(choices=Stage.choices, label="Stage", distinct=False)
+    cohort = django_filters.MultipleChoiceFilter(
+        field_name="customer__cohort", label="Cohort", choices=[], distinct=False
     )
+    lacks = django_filters.ChoiceFilter(method="lacking", choices=Step.choices, label="Lacks", empty_label="Any step")
     only = django_filters.ChoiceFilter(
         method="those",
         choices=[("active", "Active today"), ("onboarded", "Onboarded"), ("blocked", "Blocked")],
@@ -61,6 +61,4 @@ class SnapshotFilter(django_filters.FilterSet):
 
     def those(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """One of the groups behind the summary's figures."""
-        return {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[
-            value
-        ]()
+        return {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[value]()

@@ -81,9 +81,7 @@ def _sql(policy: ScoringPolicy) -> str:
     all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
     totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(day)s')} AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
-    sightings = ", ".join(
-        f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step
-    )
+    sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
     return f"""

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Self
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from customers.models import Customer
@@ -67,7 +68,11 @@ class ScoringPolicy(models.Model):
     adoption_points_per_step = models.PositiveSmallIntegerField("adoption: points for each step", default=5)
     support_max = models.PositiveSmallIntegerField("support: most points", default=15)
     support_points_per_request = models.DecimalField(
-        "support: points lost for each request", max_digits=4, decimal_places=2, default="2.5"
+        "support: points lost for each request",
+        max_digits=4,
+        decimal_places=2,
+        default="2.5",
+        validators=[MinValueValidator(0)],
     )
     support_days = models.PositiveSmallIntegerField("support: window of requests in days", default=30)
     csat_days = models.PositiveSmallIntegerField("support: window of CSAT answers in days", default=90)
@@ -78,9 +83,15 @@ class ScoringPolicy(models.Model):
     needs_attention_from = models.PositiveSmallIntegerField("Needs attention from a score of", default=50)
     inactive_days = models.PositiveSmallIntegerField("Inactive after days without activity", default=14)
     trend_days = models.PositiveSmallIntegerField("trend: window in days", default=7)
-    trend_percent = models.PositiveSmallIntegerField("trend: change in percent", default=20)
+    trend_percent = models.PositiveSmallIntegerField(
+        "trend: change in percent", default=20, validators=[MinValueValidator(1)]
+    )
     trend_slope = models.DecimalField(
-        "trend of new customers: slope a day", max_digits=4, decimal_places=2, default="0.1"
+        "trend of new customers: slope a day",
+        max_digits=4,
+        decimal_places=2,
+        default="0.1",
+        validators=[MinValueValidator(0)],
     )
 
     objects = PolicyQuerySet.as_manager()
@@ -106,9 +117,7 @@ class ScoringPolicy(models.Model):
     def clean(self) -> None:
         """Refuse a policy that cannot score."""
         if sum(self.maxima.values()) != 100:
-            raise ValidationError(
-                f"The components' most points add up to {sum(self.maxima.values())}, not to 100."
-            )
+            raise ValidationError(f"The components' most points add up to {sum(self.maxima.values())}, not to 100.")
         if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
             raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
         windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
@@ -188,9 +197,7 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
         )
         whens = [models.When(status=status, then=place) for place, status in enumerate(urgency)]
         order = models.Case(*whens, output_field=models.SmallIntegerField())
-        return self.order_by(
-            order.desc() if descending else order.asc(), "-score" if descending else "score", "pk"
-        )
+        return self.order_by(order.desc() if descending else order.asc(), "-score" if descending else "score", "pk")
 
 
 class Snapshot(models.Model):
@@ -241,7 +248,7 @@ class Snapshot(models.Model):
     objects = SnapshotQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-date", "customer"]
+        ordering = ["-date", "customer_id"]
         constraints = [models.UniqueConstraint(fields=["date", "customer"], name="snapshot_once")]
         indexes = [models.Index(fields=["customer", "date"], name="snapshot_customer_date")]
 

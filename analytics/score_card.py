@@ -43,9 +43,7 @@ def _pr_success(snapshot: Snapshot) -> str:
     window = f"in the last {snapshot.policy.pr_days} days"
     if not snapshot.window_prs_generated:
         return f"no PR generated {window}"
-    return (
-        f"{snapshot.window_prs_merged} merged of {counted(snapshot.window_prs_generated, 'PR')} generated {window}"
-    )
+    return f"{snapshot.window_prs_merged} merged of {counted(snapshot.window_prs_generated, 'PR')} generated {window}"
 
 
 def _adoption(snapshot: Snapshot) -> str:

@@ -35,9 +35,7 @@ def timeline(customer: Customer, day: date) -> list[Entry]:
     """What happened up to ``day``; words that an event and the engagement of its day share come once."""
     entries = [*_events(customer, day), *_engagement(customer, day)]
     unique = {(entry.day, entry.text): entry for entry in reversed(entries)}
-    return sorted(
-        unique.values(), key=lambda entry: (entry.day, _ORDER.get(entry.kind, len(_ORDER))), reverse=True
-    )
+    return sorted(unique.values(), key=lambda entry: (entry.day, _ORDER.get(entry.kind, len(_ORDER))), reverse=True)
 
 
 def steps(customer: Customer, day: date, done: dict[str, bool]) -> list[StepDone]:

@@ -9,11 +9,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_date
-from django_tables2 import RequestConfig
 
 from analytics import dashboard as read
 from analytics.actions import recommended_actions
@@ -23,6 +22,7 @@ from analytics.models import PortfolioDay, Snapshot
 from analytics.score_card import components
 from analytics.tables import ROWS_PER_PAGE, CustomerTable
 from analytics.timeline import steps, timeline
+from customers.feeds import shown
 from customers.lock import Busy
 from customers.models import Customer, CustomerCare, Step
 
@@ -65,8 +65,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         context["any_customer"] = Customer.objects.exists()
         return TemplateResponse(request, "analytics/empty.html", context)
     filters = SnapshotFilter(request.GET, queryset=Snapshot.objects.on(portfolio.date))
-    table = CustomerTable(filters.qs)
-    RequestConfig(request, paginate={"per_page": ROWS_PER_PAGE, "silent": True}).configure(table)
+    order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in CustomerTable.base_columns]
+    table = CustomerTable(filters.qs, order_by=order or None)
+    # By hand, because RequestConfig lets the address choose how many rows a page has.
+    table.request = request
+    table.paginate(per_page=ROWS_PER_PAGE)
+    table.page = table.paginator.get_page(request.GET.get("page"))
     context |= {
         "summary": read.summary(portfolio),
         "progress": read.onboarding_progress(portfolio),
@@ -81,6 +85,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @admin_page("customers.view_customer")
 def customer(request: HttpRequest, pk: str) -> HttpResponse:
     """One customer: what is known, how the score comes about, what happened, what to do."""
+    if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
+        raise Http404
     found = get_object_or_404(Customer.objects.select_related("missing_since"), pk=pk)
     as_of = _as_of(request)
     portfolio, snapshot = as_of.portfolio, None
@@ -118,7 +124,7 @@ def export(request: HttpRequest) -> HttpResponse:
         write_archive(file, portfolio)
     except Busy:
         file.close()
-        messages.error(request, "An import is running; export again in a minute.")
+        messages.error(request, "An import or a scoring is running; export again in a minute.")
         return redirect("admin:index")
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=archive_name(portfolio.date))
@@ -153,9 +159,12 @@ def _as_of(request: HttpRequest) -> AsOf:
         return AsOf(newest)
     day = _parse(asked)
     if day is None:
-        return AsOf(newest, note=f"“{asked[:20]}” is not a date; this is the newest one.")
+        return AsOf(newest, note=f"{shown(asked)} is not a date; this is the newest one that is scored.")
     portfolio = read.day_as_of(day) or newest
-    note = "" if portfolio.date == day else f"{day:%-d %b %Y} is not scored; this is the nearest date that is."
+    note = ""
+    if portfolio.date != day:
+        instead = "newest date before it" if portfolio.date < day else "first date"
+        note = f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
     return AsOf(portfolio, portfolio.date == newest.date, note)
 
 

@@ -382,9 +382,7 @@ EVENTS = Feed(
     required=False,
 )
 
-FEEDS: dict[str, Feed] = {
-    feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)
-}
+FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
 @dataclass(frozen=True)

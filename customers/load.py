@@ -4,14 +4,12 @@ Every data row of a file ends as created, updated, unchanged or quarantined. Row
 what needs other rows (duplicates, unknown customers) is found there by SQL, and only the difference is written.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import Error, transaction
 from django.utils import timezone
@@ -20,29 +18,36 @@ from customers import onboarding
 from customers.cells import plain_cell
 from customers.feeds import FEEDS, Feed, Header, Value, match_header, shown
 from customers.lock import job_lock
+from customers.manifest import MANIFEST, vouches_for
+from customers.merge import mark_missing, merge
 from customers.models import Customer, FeedName, ImportRun, QuarantinedRow
+from customers.problems import UNKNOWN_CUSTOMER, find_problems, keys_alike
 from customers.read import Record, Refused, Source, find_file
 from customers.signals import data_changed
-from customers.staging import analyze, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
+from customers.staging import (
+    PROBLEM,
+    STAGE,
+    analyze,
+    copy_rows,
+    create_temporary,
+    drop_temporary,
+    execute,
+    fetch,
+    table_of,
+)
 
 logger = logging.getLogger(__name__)
 
-MANIFEST = "manifest.json"
-MANIFEST_GENERATOR = "rsolv-customer-success"
 BATCH = 5_000
+BATCH_CHARACTERS = 16 * 1024 * 1024
 GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
 MIN_KEPT_SHARE = 0.5
-NAMED_LINES = 20
-
-_STAGE = "stage"
-_DELTA = "delta"
-_PROBLEM = "problem"
-_DUPLICATE, _UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
 
 _COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
 
 Progress = Callable[[int], object]
+_Raw = TypeVar("_Raw", Record, QuarantinedRow)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,6 @@ class _Load:
         self.today = timezone.localdate()
         self.columns = ", ".join(feed.column_names)
         self.table = table_of(feed.model)
-        self.repeated = 0
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
@@ -202,7 +206,13 @@ class _Load:
     def _load(self, path: Path) -> None:
         run, feed = self.run, self.feed
         run.retried = self._retry()
-        unquote = self._is_our_export(path)
+        ours = vouches_for(path)
+        if ours is False:
+            run.warnings.append(
+                f"{shown(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
+                "its cells are taken as they stand, a ' before a formula included"
+            )
+        unquote = bool(ours)
         self._create_stage()
         progress = self.options.progress(path) if self.options.progress else None
         with Source(path, progress) as source:
@@ -211,24 +221,24 @@ class _Load:
             finally:
                 source.read_out()
                 run.sha256, run.size = source.sha256, source.size
-            self._find_problems()
+            repeated = find_problems(feed, run)
             run.quarantined = self._count_quarantined()
             self._check_guardrails(source)
             self._quarantine_problems(path, unquote)
         if feed.one_row_per_customer:
-            run.warnings += onboarding.derive_days(_STAGE)
-        run.warnings += self._keys_alike()
-        staged = self._count(_STAGE)
-        run.created, run.updated = self._merge(f"{int(run.pk)}", "d.line")
-        run.unchanged = staged - run.created - run.updated + self.repeated
+            run.warnings += onboarding.derive_days(STAGE)
+        run.warnings += keys_alike(feed)
+        staged = self._count(STAGE)
+        run.created, run.updated = merge(feed, f"{int(run.pk)}", "d.line")
+        run.unchanged = staged - run.created - run.updated + repeated
         if feed.full:
-            self._mark_missing()
+            mark_missing(feed, run)
         self._supersede()
         for name in self.also_retry:
             run.retried += _Load(FEEDS[name], run, self.options)._retry()
         if FeedName.ONBOARDING in {feed.name, *self.also_retry}:
             onboarding.record_sightings(run)
-        for name in (_STAGE, _DELTA, _PROBLEM):
+        for name in (STAGE, PROBLEM):
             drop_temporary(name)
 
     def _retry(self) -> int:
@@ -255,15 +265,16 @@ class _Load:
             whole = [(pk, cells) for pk, cells in batch if len(cells) == len(self.feed.columns)]
             parsed = ((pk, self.feed.parse(cells, self.today)) for pk, cells in whole)
             rows = [(pk, *values) for pk, (values, reasons) in parsed if not reasons]
-            copy_rows(_STAGE, ["line", *self.feed.column_names], rows)
-        create_temporary("retried", f"SELECT line FROM {_STAGE}")
-        self._find_problems()
-        execute(f"DELETE FROM {_STAGE} WHERE line IN (SELECT line FROM {_PROBLEM})")
-        execute(f"DELETE FROM retried WHERE line IN (SELECT line FROM {_PROBLEM})")
+            copy_rows(STAGE, ["line", *self.feed.column_names], rows)
+        create_temporary("retried", f"SELECT line FROM {STAGE}")
+        find_problems(self.feed, self.run)
+        execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
+        execute(f"DELETE FROM retried WHERE line IN (SELECT line FROM {PROBLEM})")
         if self.feed.one_row_per_customer:
-            onboarding.derive_days(_STAGE)
+            onboarding.derive_days(STAGE)
         quarantine = table_of(QuarantinedRow)
-        created, updated = self._merge(
+        created, updated = merge(
+            self.feed,
             f"(SELECT q.run_id FROM {quarantine} q WHERE q.id = d.line)",
             f"(SELECT q.line FROM {quarantine} q WHERE q.id = d.line)",
         )
@@ -277,10 +288,9 @@ class _Load:
         return created + updated
 
     def _create_stage(self) -> None:
-        self.repeated = 0
-        create_temporary(_STAGE, f"SELECT CAST(0 AS bigint) AS line, {self.columns} FROM {self.table} WHERE 1 = 0")
+        create_temporary(STAGE, f"SELECT CAST(0 AS bigint) AS line, {self.columns} FROM {self.table} WHERE 1 = 0")
         create_temporary(
-            _PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0"
+            PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0"
         )
 
     def _stage_file(self, source: Source, unquote: bool) -> None:
@@ -288,7 +298,7 @@ class _Load:
         header = self._header(source, records)
         if header.unknown:
             self.run.warnings.append(f"unknown columns are ignored: {', '.join(header.unknown)}")
-        while batch := list(islice(records, BATCH)):
+        for batch in _batches(records):
             self.run.rows += len(batch)
             good, bad = [], []
             for record in batch:
@@ -300,11 +310,11 @@ class _Load:
                     bad.append(self._quarantined(record, cells, reasons))
                 else:
                     good.append((record.line, *values))
-            copy_rows(_STAGE, ["line", *self.feed.column_names], good)
+            copy_rows(STAGE, ["line", *self.feed.column_names], good)
             QuarantinedRow.objects.bulk_create(bad, batch_size=500)
         if self.feed.full:
-            execute(f"CREATE INDEX stage_id ON {_STAGE} (id)")
-        analyze(_STAGE)
+            execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
+        analyze(STAGE)
 
     def _header(self, source: Source, records: Iterator[Record]) -> Header:
         first = next(records, None)
@@ -342,94 +352,11 @@ class _Load:
             reasons=reasons,
         )
 
-    # --- Checks that need other rows -----------------------------------------------------------------------------
-
-    def _find_problems(self) -> None:
-        """Fill the table of problems, and fold identical rows into one."""
-        self._find_repeated_keys()
-        if self.feed.of_customers:
-            self._find_unknown_customers()
-        if self.feed.one_row_per_customer:
-            self._add_problems(_SEMANTIC, onboarding.completed_before_signup(_STAGE))
-            copy_rows(
-                _PROBLEM,
-                ["line", "kind", "message"],
-                [(line, _SEMANTIC, text) for line, text in onboarding.quarantined_before_signup(self.run)],
-            )
-            self._add_problems(
-                _SECOND_ROW,
-                f"""
-                SELECT every_row.line, 'customer_id: ' || every_row.customer_id || ' has a row already, on line '
-                    || CAST(taken.line AS text) AS message
-                FROM (SELECT line, customer_id FROM {_STAGE}
-                      UNION ALL SELECT line, customer_key FROM ({self._bad_rows}) bad) every_row
-                JOIN (SELECT customer_id, MIN(line) AS line FROM {_STAGE}
-                      WHERE line NOT IN (SELECT line FROM {_PROBLEM}) GROUP BY customer_id) taken
-                    ON taken.customer_id = every_row.customer_id
-                WHERE every_row.line > taken.line""",
-            )
-
-    def _add_problems(self, kind: int, select: str) -> None:
-        execute(f"INSERT INTO {_PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found")
-
-    def _find_repeated_keys(self) -> None:
-        """Identical rows of a key fold into the first one; of rows that differ, every one is a problem."""
-        create_temporary(
-            "repeated",
-            f"""
-            SELECT id FROM (
-                SELECT id FROM {_STAGE} UNION ALL SELECT key FROM ({self._bad_rows}) bad WHERE key <> '') every_key
-            GROUP BY id HAVING COUNT(*) > 1""",
-        )
-        create_temporary(
-            "variant",
-            f"""
-            SELECT id, line, ROW_NUMBER() OVER (PARTITION BY {self.columns} ORDER BY line) AS nth
-            FROM {_STAGE} WHERE id IN (SELECT id FROM repeated)
-            UNION ALL
-            SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
-            FROM ({self._bad_rows}) bad WHERE key IN (SELECT id FROM repeated)""",
-        )
-        rows = fetch(
-            """
-            SELECT id, line FROM variant
-            WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1) ORDER BY id, line"""
-        )
-        copy_rows(_PROBLEM, ["line", "kind", "message"], _duplicate_problems(rows))
-        again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {_PROBLEM}))"
-        self.repeated = execute(f"DELETE FROM {_STAGE} WHERE {again}")
-        self.repeated += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {self._of_this_file} AND {again}")
-        for name in ("repeated", "variant"):
-            drop_temporary(name)
-
-    @property
-    def _of_this_file(self) -> str:
-        return f"run_id = {int(self.run.pk)} AND feed = '{self.feed.name.value}'"
-
-    @property
-    def _bad_rows(self) -> str:
-        """SQL for this file's rows that are in quarantine for what they say themselves."""
-        return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {self._of_this_file}"
-
-    def _find_unknown_customers(self) -> None:
-        known = table_of(Customer)
-        unknown = "'customer_id: there is no customer ' || {0} AS message"
-        self._add_problems(
-            _UNKNOWN_CUSTOMER,
-            f"""
-            SELECT s.line, {unknown.format("s.customer_id")} FROM {_STAGE} s
-            LEFT JOIN {known} c ON c.id = s.customer_id WHERE c.id IS NULL""",
-        )
-        self._add_problems(
-            _UNKNOWN_CUSTOMER,
-            f"""
-            SELECT q.line, {unknown.format("q.customer_key")} FROM ({self._bad_rows}) q
-            LEFT JOIN {known} c ON c.id = q.customer_key WHERE q.customer_key <> '' AND c.id IS NULL""",
-        )
+    # --- Guardrails ------------------------------------------------------------------------------------------------
 
     def _count_quarantined(self) -> int:
         lines = f"""
-            SELECT line FROM {_PROBLEM}
+            SELECT line FROM {PROBLEM}
             UNION SELECT line FROM {table_of(QuarantinedRow)} WHERE run_id = {int(self.run.pk)}"""
         return self._count(f"({lines}) every_line")
 
@@ -469,7 +396,7 @@ class _Load:
             line: reasons[0]
             for line, reasons in self.run.quarantined_rows.order_by("line").values_list("line", "reasons")[:3]
         }
-        for line, message in fetch(f"SELECT line, message FROM {_PROBLEM} ORDER BY line, kind LIMIT 3"):
+        for line, message in fetch(f"SELECT line, message FROM {PROBLEM} ORDER BY line, kind LIMIT 3"):
             found.setdefault(line, message)
         return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
 
@@ -477,7 +404,7 @@ class _Load:
 
     def _quarantine_problems(self, path: Path, unquote: bool) -> None:
         """Move the rows with problems out of the stage; their raw text is read from the file once more."""
-        problems = fetch(f"SELECT line, kind, message FROM {_PROBLEM} ORDER BY line, kind, message")
+        problems = fetch(f"SELECT line, kind, message FROM {PROBLEM} ORDER BY line, kind, message")
         if not problems:
             return
         reasons = {
@@ -488,10 +415,9 @@ class _Load:
         for row in there:
             row.reasons = row.reasons + [text for _kind, text in reasons.pop(row.line)]
         QuarantinedRow.objects.bulk_update(there, ["reasons"], batch_size=500)
-        rows = self._read_again(path, unquote, reasons)
-        while batch := list(islice(rows, BATCH)):
+        for batch in _batches(self._read_again(path, unquote, reasons)):
             QuarantinedRow.objects.bulk_create(batch, batch_size=500)
-        execute(f"DELETE FROM {_STAGE} WHERE line IN (SELECT line FROM {_PROBLEM})")
+        execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
     def _read_again(
         self, path: Path, unquote: bool, reasons: dict[int, list[tuple[int, str]]]
@@ -499,7 +425,7 @@ class _Load:
         if not reasons:
             return
         left = dict(reasons)
-        staged = dict(fetch(f"SELECT line, id FROM {_STAGE} WHERE line IN (SELECT line FROM {_PROBLEM})"))
+        staged = dict(fetch(f"SELECT line, id FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})"))
         with Source(path) as source:
             records = source.records()
             header = self._header(source, records)
@@ -511,7 +437,7 @@ class _Load:
                     break
                 found = left.pop(record.line)
                 row = self._quarantined(record, cells, [text for _kind, text in found])
-                row.waits_for_customer = [kind for kind, _text in found] == [_UNKNOWN_CUSTOMER]
+                row.waits_for_customer = [kind for kind, _text in found] == [UNKNOWN_CUSTOMER]
                 yield row
                 if not left:
                     return
@@ -527,7 +453,7 @@ class _Load:
             return
         of_this_run = f"FROM {quarantine} WHERE run_id = {int(self.run.pk)}"
         conditions = [
-            f"key IN (SELECT id FROM {_STAGE} UNION ALL SELECT key {of_this_run} AND key <> '')",
+            f"key IN (SELECT id FROM {STAGE} UNION ALL SELECT key {of_this_run} AND key <> '')",
             f"raw IN (SELECT raw {of_this_run})",
         ]
         if self.feed.full:
@@ -541,114 +467,16 @@ class _Load:
                 [self.run.pk, self.feed.name.value, self.run.pk],
             )
 
-    # --- Merge -----------------------------------------------------------------------------------------------------
 
-    def _merge(self, run: str, line: str) -> tuple[int, int]:
-        """Write the difference between stage and table; return how many rows were created and updated.
-
-        ``run`` and ``line`` are SQL for where a row ``d`` of the difference comes from.
-        """
-        columns = self.feed.column_names
-        target = ", ".join([*columns, "run_id", "line"])
-        source = ", ".join([*(f"d.{name}" for name in columns), run, line])
-        if not fetch(f"SELECT 1 FROM {self.table} LIMIT 1"):
-            # PostgreSQL would join into an empty table by a nested loop, for minutes.
-            return execute(f"INSERT INTO {self.table} ({target}) SELECT {source} FROM {_STAGE} d"), 0
-        one_row = self.feed.one_row_per_customer
-        key = "customer_id" if one_row else "id"
-        differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in columns if name != key)
-        known = f"OR EXISTS (SELECT 1 FROM {self.table} x WHERE x.id = s.id)" if one_row else ""
-        create_temporary(
-            _DELTA,
-            f"""
-            SELECT s.*, CASE WHEN t.id IS NOT NULL {known} THEN 0 ELSE 1 END AS is_new
-            FROM {_STAGE} s LEFT JOIN {self.table} t ON t.{key} = s.{key}
-            WHERE t.id IS NULL OR {differs}""",
-        )
-        analyze(_DELTA)
-        created, updated = fetch(
-            f"SELECT COALESCE(SUM(is_new), 0), COUNT(*) - COALESCE(SUM(is_new), 0) FROM {_DELTA}"
-        )[0]
-        insert = f"INSERT INTO {self.table} ({target}) SELECT {source} FROM {_DELTA} d"
-        if one_row:
-            execute(
-                f"""
-                DELETE FROM {self.table} WHERE id IN (SELECT id FROM {_DELTA})
-                OR customer_id IN (SELECT customer_id FROM {_DELTA})"""
-            )
-            execute(insert)
-        else:
-            assignments = ", ".join(f"{name} = d.{name}" for name in columns if name != "id")
-            if updated:
-                execute(
-                    f"""
-                    UPDATE {self.table} SET {assignments}, run_id = {run}, line = {line}
-                    FROM {_DELTA} d WHERE {self.table}.id = d.id AND d.is_new = 0"""
-                )
-            if created:
-                execute(f"{insert} WHERE d.is_new = 1")
-        return int(created), int(updated)
-
-    def _mark_missing(self) -> None:
-        """A full feed's rows that are gone from the file are kept, and marked since which run."""
-        in_file = f"""(
-            EXISTS (SELECT 1 FROM {_STAGE} s WHERE s.id = {self.table}.id)
-            OR EXISTS (SELECT 1 FROM {table_of(QuarantinedRow)} q
-                       WHERE q.run_id = %s AND q.key = {self.table}.id))"""
-        execute(
-            f"UPDATE {self.table} SET missing_since_id = %s WHERE missing_since_id IS NULL AND NOT {in_file}",
-            [self.run.pk, self.run.pk],
-        )
-        execute(
-            f"UPDATE {self.table} SET missing_since_id = NULL WHERE missing_since_id IS NOT NULL AND {in_file}",
-            [self.run.pk],
-        )
-
-    def _keys_alike(self) -> list[str]:
-        """A warning where keys differ from one another in case alone."""
-        mixed = " UNION ALL ".join(
-            f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) {alias}"
-            for table, alias in ((_STAGE, "a"), (self.table, "b"))
-        )
-        if not fetch(mixed):
-            return []
-        groups = fetch(
-            f"""
-            SELECT MIN(id), MAX(id) FROM (SELECT id FROM {_STAGE} UNION SELECT id FROM {self.table}) keys
-            GROUP BY LOWER(id) HAVING COUNT(*) > 1 ORDER BY 1"""
-        )
-        if not groups:
-            return []
-        examples = ", ".join(f"{lower} and {upper}" for lower, upper in groups[:5])
-        more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
-        return [f"ids differ in case alone and are kept apart: {examples}{more}"]
-
-    def _is_our_export(self, path: Path) -> bool:
-        """Whether the file is one that the manifest beside it names, with its very bytes."""
-        try:
-            manifest = json.loads((path.parent / MANIFEST).read_bytes())
-            if manifest["generator"] != MANIFEST_GENERATOR:
-                return False
-            expected = manifest["files"][path.name]["sha256"]
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        if sha256 == expected:
-            return True
-        self.run.warnings.append(
-            f"{shown(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
-            "its cells are taken as they stand, a ' before a formula included"
-        )
-        return False
-
-
-def _duplicate_problems(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[int, int, str]]:
-    """For each key's rows ``(key, line)`` a problem that names the other lines."""
-    for key, group in groupby(rows, key=lambda row: row[0]):
-        lines = [line for _key, line in group]
-        for line in lines:
-            others = [str(other) for other in lines[: NAMED_LINES + 1] if other != line][:NAMED_LINES]
-            left = len(lines) - 1 - len(others)
-            more = f" and {left} more" if left else ""
-            yield line, _DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"
+def _batches(rows: Iterable[_Raw]) -> Iterator[list[_Raw]]:
+    """Rows in lists that are short enough to be held in memory, however long a row is."""
+    batch: list[_Raw] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.raw)
+        if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

@@ -39,9 +39,7 @@ def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
     place = ONBOARDING.column_names.index("completed_date")
     rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False)
     rows = rows.exclude(customer_key="")
-    signups = dict(
-        Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date")
-    )
+    signups = dict(Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date"))
     found = []
     for row in rows.iterator():
         signup = signups.get(row.customer_key)
@@ -70,8 +68,7 @@ def derive_days(stage: str) -> list[str]:
     )
     more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
     return [
-        "days_to_complete disagrees with completed_date - signup_date, "
-        f"the derived value is used: {examples}{more}"
+        f"days_to_complete disagrees with completed_date - signup_date, the derived value is used: {examples}{more}"
     ]
 
 
@@ -105,4 +102,4 @@ def learnt_dates() -> QuerySet[StepSighting, dict[str, Any]]:
     for step, counter in COUNTER_OF_STEP.items():
         rows = Engagement.objects.filter(customer=OuterRef("customer"), **{f"{counter}__gt": 0})
         dated = dated.exclude(Exists(rows), step=step)
-    return dated.order_by("customer", "pk")
+    return dated.order_by("customer_id", "step")

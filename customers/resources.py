@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import Model
+from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
 
 from customers.cells import safe_cell
@@ -12,9 +13,10 @@ from customers.feeds import FEEDS, stored
 class FeedResource(ModelResource):
     """Exports what is stored as the feed's cells."""
 
-    def export_field(self, field: Any, instance: Model, **_options: Any) -> str:
-        """One cell, as ``write_feeds`` would write it."""
-        return safe_cell(stored(getattr(instance, field.column_name)))
+    def export_field(self, field: Any, instance: Model, **_options: Any) -> str | int:
+        """One cell, as ``write_feeds`` would write it; a number stays one for spreadsheets to sum."""
+        value = getattr(instance, field.column_name)
+        return value if type(value) is int else safe_cell(stored(value))
 
 
 RESOURCES: dict[type[Model], type[FeedResource]] = {
@@ -22,6 +24,8 @@ RESOURCES: dict[type[Model], type[FeedResource]] = {
         feed.model,
         resource_class=FeedResource,
         meta_options={"fields": feed.column_names, "export_order": feed.column_names},
+        # By hand, because Django's own name of the field behind customer_id is customer.
+        custom_fields={name: Field(attribute=name, column_name=name) for name in feed.column_names},
     )
     for feed in FEEDS.values()
 }

@@ -7,6 +7,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
+STAGE = "stage"
+"""The temporary table of a file's good rows: ``line`` and the feed's columns."""
+PROBLEM = "problem"
+"""The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
+
 
 def is_postgres() -> bool:
     """Whether the default database is PostgreSQL (else it is SQLite)."""

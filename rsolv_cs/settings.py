@@ -33,17 +33,23 @@ EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 
 # --- Database -------------------------------------------------------------------------------------------------
 
+_USE_URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
 DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{STATE_DIR / 'db.sqlite3'}")
 try:
     _database = dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
-except ValueError as error:
-    raise ImproperlyConfigured(
-        "DATABASE_URL cannot be read; use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
-    ) from error
+except ValueError:
+    # Without the cause, whose message may hold a piece of the password.
+    raise ImproperlyConfigured(f"DATABASE_URL cannot be read; {_USE_URLS}") from None
 if _database["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
-    raise ImproperlyConfigured("DATABASE_URL names a database that is neither SQLite nor PostgreSQL.")
+    raise ImproperlyConfigured(f"DATABASE_URL names a database that is neither SQLite nor PostgreSQL; {_USE_URLS}")
+if _database["NAME"] in {"", ":memory:"}:
+    # sqlite://db.sqlite3, a slash short, would be a database in memory that forgets everything.
+    raise ImproperlyConfigured(f"DATABASE_URL does not name a database; {_USE_URLS}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL names {_database['NAME']!r}: {error.strerror}.") from error
     _database["OPTIONS"] = {
         # A writer announces itself at once, so that two writers queue up instead of failing half-way.
         "transaction_mode": "IMMEDIATE",
@@ -149,6 +155,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
+    # Django brings a handler of its own, which would print everything twice.
+    "loggers": {"django": {"handlers": []}},
 }
 
 # --- The admin's look -------------------------------------------------------------------------------------------
@@ -158,6 +166,9 @@ UNFOLD = {
     "SITE_HEADER": "RSOLV",
     "SITE_SUBHEADER": "Customer Success",
     "SITE_SYMBOL": "monitoring",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("analytics/icon.svg")},
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -8,10 +8,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db.models import BooleanField, IntegerField, Model
+from django.utils import timezone
 
+from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.snapshots import score_day
 from customers.feeds import FEEDS
-from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding
+from customers.load import Options, import_folder
+from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
 
 _numbers = count(1)
 
@@ -64,7 +70,11 @@ def csv_row(feed: str, **overrides: str) -> dict[str, str]:
 def write_feed(folder: Path, feed: str, rows: Sequence[Mapping[str, str]] = (), *, compress: bool = False) -> Path:
     """A feed's CSV file with proper quoting; returns its path."""
     path = folder / f"{feed}.csv{'.gz' if compress else ''}"
-    opened = gzip.open(path, "wt", encoding="utf-8", newline="") if compress else path.open("w", encoding="utf-8", newline="")
+    opened = (
+        gzip.open(path, "wt", encoding="utf-8", newline="")  # noqa: SIM115 - the next lines close it
+        if compress
+        else path.open("w", encoding="utf-8", newline="")
+    )
     with opened as file:
         writer = csv.DictWriter(file, FEEDS[feed].column_names)
         writer.writeheader()
@@ -127,8 +137,24 @@ def make_feedback(customer: Customer, day: date, **overrides: Any) -> Feedback:
 def make_event(customer: Customer, day: date, kind: str, **overrides: Any) -> Event:
     """An event."""
     return Event.objects.create(
-        **{"id": f"v{next(_numbers)}", "customer": customer, "date": day, "kind": kind, "run_id": 1, "line": 2, **overrides}
+        **{
+            "id": f"v{next(_numbers)}",
+            "customer": customer,
+            "date": day,
+            "kind": kind,
+            "run_id": 1,
+            "line": 2,
+            **overrides,
+        }
     )
+
+
+def make_sighting(customer: Customer, step: str, seen_on: date | None, **overrides: Any) -> StepSighting:
+    """A run that saw a step's flag turn true; without a date, at the first import."""
+    values = {"customer": customer, "step": step, "seen_on": seen_on, "at_first_import": seen_on is None, **overrides}
+    if "run" not in values:
+        values["run"] = make_run(feed="onboarding", file="onboarding.csv")
+    return StepSighting.objects.create(**values)
 
 
 def make_staff(role: str | None = None, **overrides: Any) -> User:
@@ -139,3 +165,49 @@ def make_staff(role: str | None = None, **overrides: Any) -> User:
     if role:
         user.groups.add(Group.objects.get(name=role))
     return user
+
+
+def make_snapshot(customer: Customer | None = None, **overrides: Any) -> Snapshot:
+    """What was known of a customer on 2025-05-10: healthy, with a score of 75, everything else 0 or nothing."""
+    values = {
+        **_zeros(Snapshot),
+        "customer": customer or make_customer(),
+        "date": date(2025, 5, 10),
+        "policy": ScoringPolicy.objects.get(),
+        "score": 75,
+        "status": "healthy",
+        "trend": "stable",
+        "stage": "onboarding",
+        **overrides,
+    }
+    return Snapshot.objects.create(**values)
+
+
+def make_day(**overrides: Any) -> PortfolioDay:
+    """A scored date, by default 2025-05-10, on which nothing was counted."""
+    values = {
+        **_zeros(PortfolioDay),
+        "date": date(2025, 5, 10),
+        "policy": ScoringPolicy.objects.get(),
+        "scored_at": timezone.now(),
+        **overrides,
+    }
+    return PortfolioDay.objects.create(**values)
+
+
+def _zeros(model: type[Model]) -> dict[str, Any]:
+    """0 or false for each number and truth value that a row must have."""
+    kinds = (IntegerField, BooleanField)
+    return {
+        field.name: field.to_python(0)
+        for field in model._meta.concrete_fields
+        if isinstance(field, kinds) and not field.null and not field.primary_key
+    }
+
+
+def load_demo_program(*days: date) -> None:
+    """Import the demo program by the ordinary loader, and score it on ``days`` (the newest one last)."""
+    outcomes = import_folder(settings.BASE_DIR / "fixtures", None, Options(started_by="test"))
+    assert [outcome.status for outcome in outcomes] == ["loaded"] * 5
+    for day in days or (date(2025, 5, 9), date(2025, 5, 10)):
+        score_day(day)

@@ -270,9 +270,7 @@ def adoption_points(steps: dict[str, dt.date]) -> int:
 
 
 def support_points(feeds: Feeds, customer_id: str, d: dt.date) -> int:
-    ratings = [
-        row["csat"] for row in rows_in_days(feeds.feedback, customer_id, d, 90) if row.get("csat") is not None
-    ]
+    ratings = [row["csat"] for row in rows_in_days(feeds.feedback, customer_id, d, 90) if row.get("csat") is not None]
     if ratings:
         mean = Fraction(sum(ratings), len(ratings))
         return half_up(15 * (mean - 1) / 4)

@@ -8,10 +8,7 @@ from django.template import engines
 
 FOLDERS = ["templates", "analytics/templates", "customers/templates"]
 TEMPLATES = sorted(
-    path
-    for folder in FOLDERS
-    for path in (settings.BASE_DIR / folder).rglob("*")
-    if path.suffix in {".html", ".txt"}
+    path for folder in FOLDERS for path in (settings.BASE_DIR / folder).rglob("*") if path.suffix in {".html", ".txt"}
 )
 
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = (
         "Write rsolv_metrics_<date>.zip: the feeds as CSV, combined_metrics.csv and manifest.json. "
         "Exit code: 0 written, 1 nothing is scored yet or the folder cannot be written, 2 usage, "
-        "75 an import is running."
+        "75 an import or a scoring is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,7 +40,9 @@ class Command(BaseCommand):
         try:
             path = export_to_folder(options["out"], portfolio)
         except Busy:
-            raise CommandError("An import is running; nothing was exported.", returncode=EXIT_BUSY) from None
+            raise CommandError(
+                "An import or a scoring is running; nothing was exported.", returncode=EXIT_BUSY
+            ) from None
         except OSError as error:
             raise CommandError(f"{options['out']}: {error.strerror or error}", returncode=EXIT_FAILED) from error
         self.stdout.write(f"Exported {portfolio.total} customers as of {portfolio.date} to {path}.")

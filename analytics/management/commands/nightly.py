@@ -1,5 +1,6 @@
 """``manage.py nightly``: everything that a night needs, for cron."""
 
+import logging
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,15 +9,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
 from customers.lock import Busy
 from customers.management.commands.import_csvs import report, user_name
 
+logger = logging.getLogger(__name__)
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
+_HELD_BACK = {"score": "held back", "export": "held back"}
 
 
 class Command(BaseCommand):
@@ -29,9 +34,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument(
-            "--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)"
-        )
+        parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the steps; the last line says how each ended."""
@@ -49,11 +52,14 @@ class Command(BaseCommand):
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except Busy:
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
+        except Error as error:
+            self.stderr.write(f"The database cannot be used: {error}")
+            return {"import": "failed", **_HELD_BACK}
         report(self.stdout.write, outcomes)
         lost = [outcome.file for outcome in outcomes if not outcome.loaded]
         results = {"import": f"failed ({', '.join(lost)})" if lost else "done"}
         if any(not outcome.loaded and FEEDS[outcome.feed].required for outcome in outcomes):
-            return {**results, "score": "held back", "export": "held back"}
+            return {**results, **_HELD_BACK}
         results["score"] = self._step("score")
         results["export"] = self._step("export_metrics") if results["score"] == "done" else "held back"
         return results
@@ -63,5 +69,9 @@ class Command(BaseCommand):
             call_command(command, stdout=self.stdout, stderr=self.stderr)
         except CommandError as error:
             self.stderr.write(f"{command}: {error}")
+            return "failed"
+        except Exception:
+            # Whatever it was, the last line still says what the night did.
+            logger.exception("%s failed", command)
             return "failed"
         return "done"

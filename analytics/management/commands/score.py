@@ -21,15 +21,14 @@ class Command(BaseCommand):
 
     help = (
         "Score a date (default: the newest engagement date), or each date of a range, and store the snapshots. "
-        "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring is running."
+        "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring or an import "
+        "is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--as-of", type=date.fromisoformat, metavar="DATE", help="the date to score")
-        parser.add_argument(
-            "--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range"
-        )
+        parser.add_argument("--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range")
         parser.add_argument("--to", type=date.fromisoformat, metavar="DATE", dest="last", help="last of a range")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,14 +38,17 @@ class Command(BaseCommand):
             # Where both ends can be scored, so can each date between them.
             for end in {days[0], days[-1]}:
                 policy_to_score(end)
-            with job_lock("score"):
+            # An import between two queries, or between its feeds, would be scored half.
+            with job_lock("score"), job_lock("import", shared=True):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
                     portfolio = score_day(day)
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
         except NotScorable as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
         except Busy:
-            raise CommandError("Another scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
+            raise CommandError(
+                "Another scoring or an import is running; nothing was done.", returncode=EXIT_BUSY
+            ) from None
         through = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
         self.stdout.write(f"Scored {len(days)} {'date' if len(days) == 1 else 'dates'}: {through}.")
 

@@ -34,17 +34,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument(
-            "--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)"
-        )
+        parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
         parser.add_argument(
             "--feed", action="append", choices=list(FEEDS), help="only this feed; may be given several times"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
         parser.add_argument("--strict", action="store_true", help="any quarantined row refuses its feed")
-        parser.add_argument(
-            "--force", action="store_true", help="let the guardrails pass; the run records who did"
-        )
+        parser.add_argument("--force", action="store_true", help="let the guardrails pass; the run records who did")
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,7 +63,8 @@ class Command(BaseCommand):
                 self._write_json([])
             if isinstance(error, Busy):
                 raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
-            raise CommandError(f"The database cannot be used: {error}", returncode=EXIT_NOT_LOADED) from error
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_NOT_LOADED) from error
         if options["json"]:
             self._write_json(outcomes)
         report(out.write, outcomes, dry_run=options["dry_run"])

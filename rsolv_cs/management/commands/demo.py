@@ -13,6 +13,7 @@ from django.db.models import Min
 
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
+from customers.lock import Busy
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
 
@@ -42,21 +43,26 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load where nothing is, and print the logins."""
-        if not Customer.objects.exists() and not User.objects.exists():
-            with transaction.atomic():
+        with transaction.atomic():
+            days = 0
+            if not Customer.objects.exists() and not User.objects.exists():
                 days = _load(settings.BASE_DIR / "fixtures")
                 _add_logins()
+        if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
         self.stdout.write(f"RSOLV Customer Success: {options['address']}")
-        if not _is_demo():
+        logins = _demo_logins()
+        if not logins:
             self.stdout.write("The database holds data of your own; log in with an account of yours.")
-            return
-        for name, (role, _first, _last) in LOGINS.items():
-            self.stdout.write(f"  {name:<8} password {PASSWORD}   {role}")
+        for name in logins:
+            self.stdout.write(f"  {name:<8} password {PASSWORD}   {LOGINS[name][0]}")
 
 
 def _load(folder: Path) -> int:
-    outcomes = import_folder(folder, None, Options(started_by="demo"))
+    try:
+        outcomes = import_folder(folder, None, Options(started_by="demo"))
+    except Busy:
+        raise CommandError("An import is running; the demo program was not loaded.") from None
     refused = [f"{outcome.file}: {outcome.reason}" for outcome in outcomes if not outcome.loaded]
     if refused:
         raise CommandError("; ".join(refused))
@@ -83,6 +89,7 @@ def _add_logins() -> None:
     CustomerCare.objects.bulk_create(CustomerCare(customer_id=pk, owner=owner) for pk in IN_CARE_OF_SUCCESS)
 
 
-def _is_demo() -> bool:
-    user = User.objects.filter(username="viewer", email="viewer@rsolv.example").first()
-    return user is not None and user.check_password(PASSWORD)
+def _demo_logins() -> list[str]:
+    """The logins that still are as the demo made them."""
+    users = {user.username: user for user in User.objects.filter(email__endswith="@rsolv.example")}
+    return [name for name in LOGINS if name in users and users[name].check_password(PASSWORD)]

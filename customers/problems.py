@@ -1,0 +1,133 @@
+"""What only a row's neighbours can tell, found by SQL on the stage: duplicates, unknown customers, second rows."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from customers import onboarding
+from customers.feeds import Feed
+from customers.models import Customer, ImportRun, QuarantinedRow
+from customers.staging import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
+
+NAMED_LINES = 20
+_DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
+
+
+def find_problems(feed: Feed, run: ImportRun) -> int:
+    """Fill the table of problems, and fold identical rows into one; returns how many rows were folded away."""
+    repeated = _fold_repeated_keys(feed, run)
+    if feed.of_customers:
+        _find_unknown_customers(feed, run)
+    if feed.one_row_per_customer:
+        _add_problems(_SEMANTIC, onboarding.completed_before_signup(STAGE))
+        copy_rows(
+            PROBLEM,
+            ["line", "kind", "message"],
+            [(line, _SEMANTIC, text) for line, text in onboarding.quarantined_before_signup(run)],
+        )
+        _add_problems(
+            _SECOND_ROW,
+            f"""
+            SELECT every_row.line, 'customer_id: ' || every_row.customer_id || ' has a row already, on line '
+                || CAST(taken.line AS text) AS message
+            FROM (SELECT line, customer_id FROM {STAGE}
+                  UNION ALL SELECT line, customer_key FROM ({_bad_rows(feed, run)}) bad) every_row
+            JOIN (SELECT customer_id, MIN(line) AS line FROM {STAGE}
+                  WHERE line NOT IN (SELECT line FROM {PROBLEM}) GROUP BY customer_id) taken
+                ON taken.customer_id = every_row.customer_id
+            WHERE every_row.line > taken.line""",
+        )
+    return repeated
+
+
+def _add_problems(kind: int, select: str) -> None:
+    execute(f"INSERT INTO {PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found")
+
+
+def _fold_repeated_keys(feed: Feed, run: ImportRun) -> int:
+    """Identical rows of a key fold into the first one; of rows that differ, every one is a problem."""
+    create_temporary(
+        "repeated",
+        f"""
+        SELECT id FROM (
+            SELECT id FROM {STAGE} UNION ALL SELECT key FROM ({_bad_rows(feed, run)}) bad WHERE key <> '') every_key
+        GROUP BY id HAVING COUNT(*) > 1""",
+    )
+    create_temporary(
+        "variant",
+        f"""
+        SELECT id, line, ROW_NUMBER() OVER (PARTITION BY {", ".join(feed.column_names)} ORDER BY line) AS nth
+        FROM {STAGE} WHERE id IN (SELECT id FROM repeated)
+        UNION ALL
+        SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
+        FROM ({_bad_rows(feed, run)}) bad WHERE key IN (SELECT id FROM repeated)""",
+    )
+    rows = fetch(
+        """
+        SELECT id, line FROM variant
+        WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1) ORDER BY id, line"""
+    )
+    copy_rows(PROBLEM, ["line", "kind", "message"], _duplicate_problems(rows))
+    again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {PROBLEM}))"
+    folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
+    folded += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)} AND {again}")
+    for name in ("repeated", "variant"):
+        drop_temporary(name)
+    return folded
+
+
+def _of_this_file(feed: Feed, run: ImportRun) -> str:
+    return f"run_id = {int(run.pk)} AND feed = '{feed.name.value}'"
+
+
+def _bad_rows(feed: Feed, run: ImportRun) -> str:
+    """SQL for this file's rows that are in quarantine for what they say themselves."""
+    return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)}"
+
+
+def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
+    known = table_of(Customer)
+    unknown = "'customer_id: there is no customer ' || {0} AS message"
+    _add_problems(
+        UNKNOWN_CUSTOMER,
+        f"""
+        SELECT s.line, {unknown.format("s.customer_id")} FROM {STAGE} s
+        LEFT JOIN {known} c ON c.id = s.customer_id WHERE c.id IS NULL""",
+    )
+    _add_problems(
+        UNKNOWN_CUSTOMER,
+        f"""
+        SELECT q.line, {unknown.format("q.customer_key")} FROM ({_bad_rows(feed, run)}) q
+        LEFT JOIN {known} c ON c.id = q.customer_key WHERE q.customer_key <> '' AND c.id IS NULL""",
+    )
+
+
+def keys_alike(feed: Feed) -> list[str]:
+    """A warning where keys differ from one another in case alone."""
+    target = table_of(feed.model)
+    mixed = " UNION ALL ".join(
+        f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) {alias}"
+        for table, alias in ((STAGE, "a"), (target, "b"))
+    )
+    if not fetch(mixed):
+        return []
+    groups = fetch(
+        f"""
+        SELECT MIN(id), MAX(id) FROM (SELECT id FROM {STAGE} UNION SELECT id FROM {target}) keys
+        GROUP BY LOWER(id) HAVING COUNT(*) > 1 ORDER BY 1"""
+    )
+    if not groups:
+        return []
+    examples = ", ".join(f"{lower} and {upper}" for lower, upper in groups[:5])
+    more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
+    return [f"ids differ in case alone and are kept apart: {examples}{more}"]
+
+
+def _duplicate_problems(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[int, int, str]]:
+    """For each key's rows ``(key, line)`` a problem that names the other lines."""
+    for key, group in groupby(rows, key=lambda row: row[0]):
+        lines = [line for _key, line in group]
+        for line in lines:
+            others = [str(other) for other in lines[: NAMED_LINES + 1] if other != line][:NAMED_LINES]
+            left = len(lines) - 1 - len(others)
+            more = f" and {left} more" if left else ""
+            yield line, _DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"

@@ -1,0 +1,102 @@
+"""What every test needs, whatever it tests."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.apps import apps
+from django.conf import settings as project
+from django.db import connection, transaction
+from django.db.models.signals import post_migrate
+from django.test import override_settings
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from pytest_django import DjangoDbBlocker
+
+from customers import lock
+from tests.factories import load_demo_program
+
+# Playwright's loop runs in the thread of the test, where Django would then refuse every query.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite's lock files lie beside the database, and that of the tests is in memory."""
+    keep_lock_files_in(monkeypatch, tmp_path_factory.getbasetemp())
+
+
+def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    patch.setattr(lock, "_lock_file", lambda job: folder / f"{job}.lock")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def policy_after_flush() -> Iterator[None]:
+    """A test with real transactions ends in empty tables; put back what the migrations put there."""
+    create = import_module("analytics.migrations.0002_default_policy").create
+
+    def put_back(**_options: Any) -> None:
+        create(apps, connection.schema_editor())
+
+    post_migrate.connect(put_back, sender=apps.get_app_config("analytics"))
+    yield
+    post_migrate.disconnect(put_back, sender=apps.get_app_config("analytics"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings() -> Iterator[None]:
+    """Hashes that do not take their time, and no search for static files by each test client."""
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=hashers, STATIC_ROOT=None, WHITENOISE_USE_FINDERS=False):
+        yield
+
+
+@pytest.fixture
+def today_is(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
+    """Sets the day of the run."""
+
+    def set_today(day: date) -> None:
+        monkeypatch.setattr(timezone, "localdate", lambda *_args, **_kwargs: day)
+
+    return set_today
+
+
+@pytest.fixture(scope="module")
+def demo_program(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The demo program, scored on 9 and 10 May 2025, beneath all tests of a module.
+
+    Each test's own changes are undone as ever, and the program itself after the module's last test.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        with pytest.MonkeyPatch.context() as patch:
+            keep_lock_files_in(patch, tmp_path_factory.getbasetemp())
+            load_demo_program()
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def own_database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The URL of an empty database, without any table, for commands that run in a process of their own."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'own.sqlite3'}"
+        return
+    name = f"own_{uuid.uuid4().hex}"
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield urlsplit(project.DATABASE_URL)._replace(path=f"/{name}").geturl()
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

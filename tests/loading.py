@@ -1,0 +1,52 @@
+"""Runs an import and checks the ledger of every feed, whatever the test is about."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from customers.load import Options, Outcome, import_folder
+from customers.models import ImportRun, QuarantinedRow
+
+
+def write_bytes(folder: Path, name: str, content: bytes) -> Path:
+    """A file with exactly these bytes; returns its path."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def load(folder: Path, *names: str, dry_run: bool = False, **options: Any) -> dict[str, Outcome]:
+    """Import a folder, or the feeds named, and check each one's ledger; returns the outcomes by feed."""
+    outcomes = import_folder(folder, names or None, Options(**{"started_by": "test", **options}), dry_run=dry_run)
+    for outcome in outcomes:
+        assert_ledger(outcome, folder)
+    return {outcome.feed: outcome for outcome in outcomes}
+
+
+def assert_ledger(outcome: Outcome, folder: Path) -> None:
+    """Every data row is in exactly one state, and the run's record and the quarantine say the same."""
+    assert outcome.created + outcome.updated + outcome.unchanged + outcome.quarantined == outcome.rows
+    assert len(outcome.problems) == outcome.quarantined
+    assert [problem["line"] for problem in outcome.problems] == sorted(
+        {problem["line"] for problem in outcome.problems}
+    )
+    assert all(problem["reasons"] for problem in outcome.problems)
+    if outcome.loaded:
+        assert outcome.reason is None
+        assert outcome.sha256 == hashlib.sha256((folder / outcome.file).read_bytes()).hexdigest()
+    else:
+        assert outcome.reason
+        assert (outcome.rows, outcome.retried) == (0, 0)
+    if outcome.run:
+        run = ImportRun.objects.get(pk=outcome.run)
+        for name in ("feed", "file", "status", "rows", "created", "updated", "unchanged", "quarantined", "retried"):
+            assert getattr(run, name) == getattr(outcome, name), name
+        assert (run.sha256 or None, run.reason or None) == (outcome.sha256, outcome.reason)
+        assert run.finished_at is not None
+        kept = QuarantinedRow.objects.filter(run=run, feed=outcome.feed).order_by("line")
+        assert list(kept.values("line", "reasons")) == outcome.problems
+
+
+def states(outcome: Outcome) -> tuple[int, int, int, int]:
+    """How many rows were created, updated, unchanged and quarantined."""
+    return outcome.created, outcome.updated, outcome.unchanged, outcome.quarantined

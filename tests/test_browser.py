@@ -1,0 +1,316 @@
+"""The pages in a real browser: the morning's way through them, phone and laptop, light and dark, and axe's opinion."""
+
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+from pytest_django.live_server_helper import LiveServer
+
+from analytics.snapshots import score_day
+from customers.models import Customer, CustomerCare, Event, Onboarding
+from tests.factories import load_demo_program, make_customer, make_staff
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+Opened = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        how = "There is no Chromium: `apt install chromium` (Debian) or `chromium-browser` (Ubuntu), then run again."
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(how)
+        pytest.skip(how)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer, client: Client) -> Iterator[Opened]:
+    """Opens a page as somebody (by default a Success manager; None is nobody) on a screen; nothing may go wrong."""
+    wrong: list[str] = []
+    contexts = []
+
+    def note_message(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            wrong.append(message.text)
+
+    def note_failure(request: Request) -> None:
+        # To Chromium a download is a page that it did not open.
+        if "/admin/export/" not in request.url:
+            wrong.append(f"{request.failure} {request.url}")
+
+    def note_response(response: Response) -> None:
+        if response.status >= 400:
+            wrong.append(f"{response.status} {response.url}")
+
+    def open_it(
+        address: str, role: str | None = "Success manager", scheme: str = "light", size: ViewportSize = LAPTOP
+    ) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            color_scheme=scheme,
+            viewport=size,
+            reduced_motion="reduce",
+            locale="en-GB",
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        if role:
+            client.force_login(make_staff(role, first_name="Sofia", last_name="Marchetti"))
+            session = client.cookies["sessionid"].value
+            context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.on("console", note_message)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("requestfailed", note_failure)
+        page.on("response", note_response)
+        page.goto(address)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".customer-name").all_inner_texts()
+
+
+def figures(page: Page) -> list[str]:
+    """The figures of the summary, without their hints."""
+    return [text.split("\n")[0].strip() for text in page.locator("dl.cards").first.locator("dd").all_inner_texts()]
+
+
+def make_long_customer() -> Customer:
+    """A customer whose every text is as long as its column takes, in one word, and turns the writing around."""
+    customer = make_customer(
+        id="L" * 64,
+        organization="\N{RIGHT-TO-LEFT OVERRIDE}" + "W" * 199,
+        email=f"{'e' * 64}@{'d' * 63}.{'d' * 63}.example",
+        github_username="g" * 39,
+        cohort="C" * 100,
+        industry="I" * 100,
+        team_size=2_147_483_647,
+        signup_date=date(2025, 5, 1),
+    )
+    Onboarding.objects.create(id="long", customer=customer, blocker_type="B" * 100, notes="N" * 1000, run_id=1, line=2)
+    Event.objects.create(
+        id="long", customer=customer, date=date(2025, 5, 2), kind="note", detail="D" * 1000, run_id=1, line=2
+    )
+    CustomerCare.objects.create(customer=customer, owner=make_staff(username="o" * 150), notes="O" * 1000)
+    return customer
+
+
+# --- The morning's way ------------------------------------------------------------------------------------------
+
+
+def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
+    load_demo_program()
+    make_staff("Success manager", username="sofia", password="a long password")
+    page = open_page("/", role=None)
+    expect(page).to_have_url(re.compile(r"/admin/login/\?next=/admin/$"))
+    page.get_by_label("Username").fill("sofia")
+    page.get_by_label("Password").fill("a long password")
+    page.get_by_role("button", name="Log in").click()
+
+    expect(page.get_by_role("heading", name="Early Access Program")).to_be_visible()
+    assert figures(page) == ["12", "8", "2", "50%", "82%", "3.5d"]
+    assert len(names(page)) == 12
+
+    page.get_by_label("As of", exact=True).fill("2025-05-09")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("As of Friday, 9 May 2025")).to_be_visible()
+    assert figures(page) == ["12", "7", "3", "50%", "84%", "3.5d"]
+
+    page.get_by_role("searchbox", name="Search").fill("e")
+    page.get_by_text("Cohort", exact=True).first.click()
+    page.get_by_role("checkbox", name="VIP").check()
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("1–3 of 3")).to_be_visible()
+    page.get_by_role("columnheader", name="Name").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
+    assert names(page) == ["Acme Inc.", "DevSolutions", "株式会社さくらソフトウェア"]
+    filtered = page.url
+
+    page.get_by_role("link", name="Acme Inc.").click()
+    expect(page.get_by_role("heading", name="Health score: 45/100 (At risk)")).to_be_visible()
+    expect(page.get_by_text("as of 9 May 2025")).to_be_visible()
+    page.get_by_role("link", name="Back to the dashboard").click()
+    assert page.url == filtered
+    expect(page.get_by_role("searchbox", name="Search")).to_have_value("e")
+
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_text("1–12 of 12")).to_be_visible()
+    expect(page.get_by_text("As of Friday, 9 May 2025")).to_be_visible()
+    page.get_by_role("link", name="go to the newest date").click()
+    expect(page.get_by_text("As of Saturday, 10 May 2025")).to_be_visible()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    assert download.value.suggested_filename == "rsolv_metrics_2025-05-10.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert {"combined_metrics.csv", "manifest.json", "customers.csv"} < set(archive.namelist())
+
+    page.get_by_text("Sofia", exact=False).first.click()
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/admin/customer/c1001/")
+    expect(page).to_have_url(re.compile(r"/admin/login/\?next=/admin/customer/c1001/$"))
+
+
+def test_with_the_keyboard_alone(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/")
+    page.get_by_role("searchbox", name="Search").focus()
+    page.keyboard.type("acme")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("checkbox", name="At risk")).to_be_visible()
+    page.keyboard.press("Tab")
+    focused = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert focused != "none"
+    page.get_by_role("checkbox", name="At risk").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+    page.get_by_role("link", name="Acme Inc.").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Recommended actions")).to_be_visible()
+
+
+def test_a_success_manager_takes_a_customer(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1012/")
+    page.get_by_role("link", name="Owner and notes").click()
+    page.locator("select[name=owner]").select_option(index=1)
+    page.locator("[name=notes]").fill("Call on Monday")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("main, #main").first).to_be_visible()
+    page.goto("/admin/customer/c1012/")
+    expect(page.get_by_text("Call on Monday")).to_be_visible()
+
+
+# --- Every screen -----------------------------------------------------------------------------------------------
+
+
+def look(page: Page) -> list[str]:
+    """What is wrong with a page, light and dark, on a laptop and on a phone: axe's violations, sideways scrolling."""
+    found = []
+    for size in (LAPTOP, PHONE):
+        page.set_viewport_size(size)
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found.append(f"{page.url} scrolls sideways at {size['width']} px")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate("scheme => document.documentElement.classList.toggle('dark', scheme == 'dark')", scheme)
+            # In the midst of a transition a colour is neither the old nor the new one.
+            page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+            found += [
+                f"{page.url} {scheme} {size['width']}: {violation['id']}: {node['target']}"
+                for violation in Axe().run(page).response["violations"]
+                for node in violation["nodes"]
+            ]
+    return found
+
+
+def test_the_dark_theme_follows_the_system(open_page: Opened) -> None:
+    dark = "document.documentElement.classList.contains('dark')"
+    open_page("/admin/login/", role=None, scheme="dark").wait_for_function(dark)
+    assert not open_page("/admin/login/", role=None, scheme="light").evaluate(dark)
+
+
+def test_nothing_is_wrong_with_the_login(open_page: Opened) -> None:
+    assert look(open_page("/admin/login/", role=None)) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/",
+        "/admin/?q=nobody",
+        "/admin/?status=great&as_of=never",
+        "/admin/customer/c1001/",
+        "/admin/customer/{long}/",
+    ],
+)
+def test_nothing_is_wrong_with_a_page(open_page: Opened, address: str) -> None:
+    load_demo_program()
+    customer = make_long_customer()
+    score_day(date(2025, 5, 10))
+    page = open_page(address.format(long=customer.pk))
+    for filters in page.locator("summary").all():
+        filters.click()
+    assert look(page) == []
+
+
+def test_nothing_is_wrong_with_the_empty_page(open_page: Opened) -> None:
+    page = open_page("/admin/")
+    expect(page.get_by_role("heading", name="No customers yet")).to_be_visible()
+    assert look(page) == []
+
+
+SMALL_TARGETS = """
+() => [...document.querySelectorAll('main.rsolv :is(a, button, input:not([type=hidden]), select, summary)')]
+    .map(element => element.closest('label') ?? element)
+    .filter(element => element.checkVisibility())
+    .map(element => [element.outerHTML.slice(0, 120), element.getBoundingClientRect()])
+    .filter(([_, box]) => box.width < 24 || box.height < 24)
+    .map(([html, box]) => `${html} ${box.width} x ${box.height}`)
+"""
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+def test_everything_to_press_is_large_enough(open_page: Opened, size: ViewportSize) -> None:
+    load_demo_program()
+    page = open_page("/admin/?q=a", role="Administrator", size=size)
+    small = []
+    for summary in page.locator("summary").all():
+        summary.click()
+    small += page.evaluate(SMALL_TARGETS)
+    page.goto("/admin/customer/c1001/?as_of=2025-05-09")
+    small += page.evaluate(SMALL_TARGETS)
+    assert small == []
+
+
+def test_the_table_scrolls_in_its_own_box_on_a_phone(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/", size=PHONE)
+    box = page.get_by_role("region", name="List of customers")
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    box.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.table-box').scrollLeft > 0")
+
+
+def test_our_own_assets_are_small(open_page: Opened) -> None:
+    load_demo_program()
+    sizes = open_page("/admin/").evaluate(
+        "performance.getEntriesByType('resource').filter(entry => entry.name.includes('/static/analytics/'))"
+        ".map(entry => entry.decodedBodySize)"
+    )
+    assert sizes
+    assert sum(sizes) < 150_000

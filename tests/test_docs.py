@@ -1,0 +1,117 @@
+"""The documentation names every command, option, setting and target, and its links lead somewhere."""
+
+import argparse
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
+
+ROOT: Path = settings.BASE_DIR
+README = ROOT / "README.md"
+OUR_APPS = ("rsolv_cs", "analytics", "customers")
+
+
+def commands() -> dict[str, list[str]]:
+    """Our management commands, and each one's own options by their longest name, positional arguments in capitals."""
+    found = {}
+    for name, app in sorted(get_commands().items()):
+        if app in OUR_APPS:
+            parser = argparse.ArgumentParser(add_help=False)
+            load_command_class(app, name).add_arguments(parser)
+            found[name] = [
+                max(action.option_strings, key=len) if action.option_strings else action.dest.upper()
+                for action in parser._actions
+            ]
+    return found
+
+
+def variables() -> set[str]:
+    """The environment variables that settings.py reads: ``environment.<type>("NAME", ...)``."""
+    tree = ast.parse((ROOT / "rsolv_cs" / "settings.py").read_text())
+    return {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "environment"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def targets() -> list[str]:
+    """The Makefile's targets that ``make help`` lists."""
+    return re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    return sorted([README, ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def links(text: str) -> Iterator[str]:
+    """Where the links and images of a Markdown text lead, code aside."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    yield from re.findall(r"\]\(<?([^)\s>]+)>?[^)]*\)", prose)
+    yield from re.findall(r"""(?:src|href|srcset)=["']([^"']+)["']""", prose)
+    yield from re.findall(r"^\[[^\]]+\]:\s+(\S+)", prose, re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """What a ``#fragment`` may name: the headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ +(.*?)\s*$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_there_is_something_to_name() -> None:
+    assert {"import_csvs", "score", "export_metrics", "nightly", "demo"} <= set(commands())
+    assert commands()["score"] == ["--as-of", "--from", "--to"]
+    assert {"DATABASE_URL", "CSV_DIR", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "TIME_ZONE"} <= variables()
+    assert {"run", "test", "lint", "help"} <= set(targets())
+    assert list(links("[a](b.md 'c') ![d](<e.png>) `[no](x)` <img src='f.svg'>")) == ["b.md", "e.png", "f.svg"]
+    assert anchors("# A *fine* one: `x`\n```\n# no\n```") == {"a-fine-one-x"}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_readme_has_the_command_with_each_of_its_options(name: str) -> None:
+    lines = [line for line in README.read_text().splitlines() if re.search(rf"\b{name}\b", line)]
+    assert lines, f"README.md does not name the command {name}"
+    for option in commands()[name]:
+        assert any(re.search(rf"{option}(?![a-z-])", line) for line in lines), (
+            f"README.md names {option} on no line about {name}"
+        )
+
+
+@pytest.mark.parametrize("name", sorted(variables()))
+def test_the_readme_names_the_environment_variable(name: str) -> None:
+    assert re.search(rf"`{name}[`=]", README.read_text())
+
+
+@pytest.mark.parametrize("target", targets())
+def test_the_readme_names_the_target(target: str) -> None:
+    assert re.search(rf"\bmake {target}(?![a-z-])", README.read_text())
+
+
+def test_the_changelog_has_versions_with_improvements_and_fixes() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert [line for line in lines if line.startswith("## ")]
+    kinds = {line for line in lines if line.startswith("### ")}
+    assert kinds
+    assert kinds <= {"### Improvements", "### Fixes"}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in links(document.read_text()):
+        if re.match(r"[a-z][a-z0-9+.-]*:", link):
+            continue
+        path, _hash, fragment = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.is_relative_to(ROOT), f"{document.name}: {link} leads out of the project"
+        assert target.exists(), f"{document.name}: {link} is not there"
+        if fragment and target.suffix == ".md":
+            assert fragment in anchors(target.read_text()), f"{document.name}: {link} has no such heading"

@@ -1,0 +1,483 @@
+"""What the SQL measures of a customer: the exact borders of every window, and the dates of the steps."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from analytics.measure import day_totals, measure
+from analytics.models import ScoringPolicy
+from analytics.score import Measures, health
+from customers.models import Customer
+from tests.factories import (
+    make_customer,
+    make_engagement,
+    make_event,
+    make_feedback,
+    make_onboarding,
+    make_sighting,
+)
+
+pytestmark = pytest.mark.django_db
+
+D = date(2025, 5, 10)
+LONG_AGO = date(2024, 1, 1)
+LARGEST = 2_147_483_647
+STEPS = (
+    "welcome_email_sent",
+    "account_created",
+    "github_action_installed",
+    "first_issue_tagged",
+    "first_pr_generated",
+)
+
+
+def days_before(days: int) -> date:
+    """D - days."""
+    return D - timedelta(days=days)
+
+
+def measured(day: date = D, **policy: Any) -> Measures:
+    """What is measured of the only customer."""
+    [found] = measure(day, ScoringPolicy(**policy))
+    return found
+
+
+def old_customer(**overrides: Any) -> Customer:
+    """A customer who signed up long before every window."""
+    return make_customer(**{"signup_date": LONG_AGO, **overrides})
+
+
+# --- Who is measured --------------------------------------------------------------------------------------------
+
+
+def test_a_customer_with_nothing_at_all() -> None:
+    make_customer(id="c7", signup_date=date(2025, 5, 1), status="trial")
+    assert measured() == Measures(
+        customer_id="c7",
+        csv_status="trial",
+        signup_date=date(2025, 5, 1),
+        completed_date=None,
+        blocker_type="",
+        step_dates={},
+        issues_tagged=0,
+        prs_generated=0,
+        prs_merged=0,
+        prs_rejected=0,
+        support_requests=0,
+        days_active=0,
+        last_active=None,
+        active_days=0,
+        window_prs_generated=0,
+        window_prs_merged=0,
+        window_support_requests=0,
+        csat_sum=0,
+        csat_count=0,
+        nps=None,
+        trend_now=0,
+        trend_before=0,
+        trend_moment=0,
+    )
+
+
+def test_customers_are_those_signed_up_by_the_date_in_the_order_of_their_keys() -> None:
+    for key, signed_up in (("c9", D), ("c10", days_before(1)), ("C9", LONG_AGO), ("c8", days_before(-1))):
+        make_customer(id=key, signup_date=signed_up)
+    assert [found.customer_id for found in measure(D, ScoringPolicy())] == ["C9", "c10", "c9"]
+
+
+def test_without_any_customer_nothing_is_measured() -> None:
+    assert list(measure(D, ScoringPolicy())) == []
+
+
+def test_each_customer_has_its_own_rows() -> None:
+    one, other = old_customer(id="c1"), old_customer(id="c2")
+    make_engagement(one, D, issues_tagged=1)
+    make_engagement(other, D, issues_tagged=20)
+    make_feedback(other, D, nps=3, csat=2)
+    make_onboarding(one, account_created=True)
+    make_event(other, D, "account_created")
+    first, second = measure(D, ScoringPolicy())
+    assert (first.issues_tagged, first.nps, first.csat_count) == (1, None, 0)
+    assert first.step_dates == {"account_created": LONG_AGO}
+    assert (second.issues_tagged, second.nps, second.csat_sum, second.csat_count) == (20, 3, 2, 1)
+    assert second.step_dates == {}
+
+
+def test_several_engagement_and_feedback_rows_and_events_do_not_multiply_each_other() -> None:
+    customer = old_customer()
+    make_onboarding(customer, account_created=True, blocker_type="sso_login", completed_date=date(2025, 5, 12))
+    for _ in range(3):
+        make_engagement(customer, D, prs_generated=2, prs_merged=1, support_requests=1)
+        make_feedback(customer, D, nps=9, csat=4)
+        make_event(customer, D, "account_created")
+    found = measured()
+    assert (found.prs_generated, found.prs_merged, found.support_requests) == (6, 3, 3)
+    assert (found.csat_sum, found.csat_count, found.nps) == (12, 3, 9)
+    assert (found.blocker_type, found.completed_date) == ("sso_login", date(2025, 5, 12))
+
+
+# --- Windows ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (1, True), (6, True), (7, False), (8, False)])
+def test_active_days_are_of_the_7_days_to_the_date(days: int, inside: bool) -> None:
+    make_engagement(old_customer(), days_before(days), issues_tagged=1)
+    assert measured().active_days == int(inside)
+
+
+@pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (29, True), (30, False)])
+def test_prs_are_of_the_30_days_to_the_date(days: int, inside: bool) -> None:
+    make_engagement(old_customer(), days_before(days), prs_generated=5, prs_merged=3)
+    found = measured()
+    assert (found.window_prs_generated, found.window_prs_merged) == ((5, 3) if inside else (0, 0))
+
+
+@pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (29, True), (30, False)])
+def test_support_requests_are_of_the_30_days_to_the_date(days: int, inside: bool) -> None:
+    make_engagement(old_customer(), days_before(days), support_requests=4)
+    assert measured().window_support_requests == (4 if inside else 0)
+
+
+@pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (89, True), (90, False)])
+def test_csat_is_of_the_90_days_to_the_date(days: int, inside: bool) -> None:
+    make_feedback(old_customer(), days_before(days), csat=4)
+    found = measured()
+    assert (found.csat_sum, found.csat_count) == ((4, 1) if inside else (0, 0))
+
+
+@pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (179, True), (180, False)])
+def test_nps_is_of_the_180_days_to_the_date(days: int, inside: bool) -> None:
+    make_feedback(old_customer(), days_before(days), nps=8)
+    assert measured().nps == (8 if inside else None)
+
+
+@pytest.mark.parametrize(
+    ("days", "now", "before"),
+    [(-1, 0, 0), (0, 15, 0), (6, 15, 0), (7, 0, 15), (13, 0, 15), (14, 0, 0)],
+)
+def test_the_trend_compares_7_days_with_the_7_before(days: int, now: int, before: int) -> None:
+    make_engagement(
+        old_customer(),
+        days_before(days),
+        issues_tagged=1,
+        prs_generated=2,
+        prs_merged=3,
+        prs_rejected=4,
+        support_requests=5,
+    )
+    found = measured()
+    assert (found.trend_now, found.trend_before) == (now, before)
+
+
+@pytest.mark.parametrize(
+    ("days", "weight"), [(-1, 0), (0, 6), (1, 4), (2, 2), (3, 0), (4, -2), (5, -4), (6, -6), (7, 0)]
+)
+def test_the_moment_weighs_each_day_by_its_distance_from_the_middle(days: int, weight: int) -> None:
+    make_engagement(old_customer(), days_before(days), issues_tagged=1, support_requests=9)
+    assert measured().trend_moment == 10 * weight
+
+
+def test_engagement_before_signup_counts_0_in_the_slope_and_there_alone() -> None:
+    customer = make_customer(signup_date=date(2025, 5, 6))
+    make_engagement(customer, date(2025, 5, 5), issues_tagged=7)
+    make_engagement(customer, date(2025, 5, 6), issues_tagged=1)
+    found = measured()
+    assert found.trend_moment == -2
+    assert (found.issues_tagged, found.active_days, found.trend_now) == (8, 2, 8)
+
+
+@pytest.mark.parametrize(
+    ("policy", "days", "name", "default", "longer"),
+    [
+        ("activity_days", 7, "active_days", 0, 1),
+        ("pr_days", 30, "window_prs_generated", 0, 5),
+        ("pr_days", 30, "window_prs_merged", 0, 3),
+        ("support_days", 30, "window_support_requests", 0, 2),
+        ("csat_days", 90, "csat_sum", 0, 4),
+        ("csat_days", 90, "csat_count", 0, 1),
+        ("nps_days", 180, "nps", None, 8),
+        ("trend_days", 7, "trend_now", 0, 10),
+        ("trend_days", 14, "trend_before", 0, 10),
+    ],
+)
+def test_the_policy_sets_the_windows(policy: str, days: int, name: str, default: Any, longer: int) -> None:
+    customer = old_customer()
+    make_engagement(customer, days_before(days), prs_generated=5, prs_merged=3, support_requests=2)
+    make_feedback(customer, days_before(days), nps=8, csat=4)
+    one_more = getattr(ScoringPolicy(), policy) + 1
+    assert getattr(measured(), name) == default
+    assert getattr(measured(**{policy: one_more}), name) == longer
+
+
+@pytest.mark.parametrize(("days", "weight"), [(0, 4), (2, 0), (4, -4), (5, 0)])
+def test_the_policy_sets_the_days_of_the_slope(days: int, weight: int) -> None:
+    make_engagement(old_customer(), days_before(days), issues_tagged=1)
+    assert measured(trend_days=5).trend_moment == weight
+
+
+# --- Activity ---------------------------------------------------------------------------------------------------
+
+
+def test_the_rows_of_a_day_are_summed_and_the_day_counts_once() -> None:
+    customer = old_customer()
+    make_engagement(customer, D, issues_tagged=1, prs_generated=2)
+    make_engagement(customer, D, issues_tagged=3, prs_merged=1)
+    make_engagement(customer, D)
+    make_engagement(customer, days_before(1), prs_rejected=1)
+    make_engagement(customer, days_before(40), support_requests=1)
+    found = measured()
+    assert (found.issues_tagged, found.prs_generated, found.prs_merged) == (4, 2, 1)
+    assert (found.prs_rejected, found.support_requests) == (1, 1)
+    assert (found.active_days, found.days_active, found.last_active) == (2, 3, D)
+    assert found.trend_now == 8
+    assert found.trend_moment == 7 * 6 + 1 * 4
+
+
+@pytest.mark.parametrize(
+    "counter", ["issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests"]
+)
+def test_any_counter_makes_a_day_active(counter: str) -> None:
+    make_engagement(old_customer(), days_before(2), **{counter: 1})
+    found = measured()
+    assert (found.active_days, found.days_active, found.last_active) == (1, 1, days_before(2))
+    assert (getattr(found, counter), found.trend_now) == (1, 1)
+
+
+def test_a_row_of_zeros_is_no_activity() -> None:
+    customer = old_customer()
+    make_engagement(customer, D)
+    make_engagement(customer, days_before(3), issues_tagged=1)
+    found = measured()
+    assert (found.active_days, found.days_active, found.last_active) == (1, 1, days_before(3))
+
+
+def test_rows_after_the_date_are_ignored() -> None:
+    customer = old_customer()
+    make_engagement(customer, days_before(20), issues_tagged=1, prs_generated=1)
+    make_engagement(
+        customer,
+        days_before(-1),
+        issues_tagged=1,
+        prs_generated=1,
+        prs_merged=1,
+        prs_rejected=1,
+        support_requests=1,
+    )
+    found = measured()
+    assert (found.issues_tagged, found.prs_generated, found.prs_merged) == (1, 1, 0)
+    assert (found.prs_rejected, found.support_requests) == (0, 0)
+    assert (found.days_active, found.last_active) == (1, days_before(20))
+
+
+def test_totals_go_back_to_the_first_row() -> None:
+    customer = old_customer()
+    for days in (0, 31, 400):
+        make_engagement(customer, days_before(days), prs_generated=2, prs_merged=1)
+    found = measured()
+    assert (found.prs_generated, found.prs_merged, found.days_active) == (6, 3, 3)
+    assert (found.window_prs_generated, found.window_prs_merged) == (2, 1)
+
+
+def test_large_counters_do_not_overflow() -> None:
+    customer = old_customer()
+    for _ in range(3):
+        make_engagement(
+            customer,
+            D,
+            issues_tagged=LARGEST,
+            prs_generated=LARGEST,
+            prs_merged=LARGEST,
+            prs_rejected=LARGEST,
+            support_requests=LARGEST,
+        )
+    make_engagement(customer, days_before(7), issues_tagged=LARGEST, support_requests=LARGEST)
+    found = measured()
+    assert (found.prs_generated, found.prs_merged, found.prs_rejected) == (6_442_450_941,) * 3
+    assert (found.issues_tagged, found.support_requests) == (8_589_934_588,) * 2
+    assert (found.window_prs_generated, found.window_prs_merged) == (6_442_450_941,) * 2
+    assert found.window_support_requests == 8_589_934_588
+    assert (found.trend_now, found.trend_before) == (32_212_254_705, 4_294_967_294)
+    assert found.trend_moment == 193_273_528_230
+    assert day_totals(D)["prs_rejected"] == 6_442_450_941
+
+
+# --- Feedback ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "nps"),
+    [
+        ([("f2", 1, 3), ("f1", 0, 8)], 8),  # the newer day, whatever the ids
+        ([("f101", 0, 3), ("f99", 0, 8)], 8),  # of one day the greatest id, byte by byte: "9" is after "1"
+        ([("f99", 0, 8), ("f101", 0, 3)], 8),
+        ([("fZ", 0, 3), ("fa", 0, 8)], 8),  # small letters come after all capital ones
+        ([("f1", 0, 3), ("f10", 0, 8)], 8),
+        ([("f-1", 0, 3), ("f.1", 0, 8), ("F2", 0, 4)], 8),
+        ([("f1", 0, 0), ("f0", 3, 8)], 0),
+    ],
+)
+def test_the_newest_nps_counts(answers: list[tuple[str, int, int]], nps: int) -> None:
+    customer = old_customer()
+    for key, days, answer in answers:
+        make_feedback(customer, days_before(days), id=key, nps=answer)
+    assert measured().nps == nps
+
+
+def test_an_answer_without_nps_hides_no_older_one_and_adds_to_csat_alone() -> None:
+    customer = old_customer()
+    make_feedback(customer, days_before(60), nps=9)
+    make_feedback(customer, days_before(50), csat=2)
+    make_feedback(customer, days_before(40), nps=7, csat=5)
+    make_feedback(customer, days_before(30), csat=4)
+    found = measured()
+    assert found.nps == 7
+    assert (found.csat_sum, found.csat_count) == (11, 3)
+
+
+def test_an_nps_after_the_date_does_not_hide_the_one_before() -> None:
+    customer = old_customer()
+    make_feedback(customer, days_before(-1), nps=1)
+    make_feedback(customer, D, nps=9)
+    assert measured().nps == 9
+
+
+# --- Step dates -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_counts_only_where_its_flag_is_true(step: str) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    onboarding = make_onboarding(customer)
+    make_event(customer, date(2025, 5, 4), step)
+    make_engagement(customer, date(2025, 5, 4), issues_tagged=1, prs_generated=1)
+    make_sighting(customer, step, date(2025, 5, 4))
+    assert measured().step_dates == {}
+    setattr(onboarding, step, True)
+    onboarding.save()
+    assert measured().step_dates == {step: date(2025, 5, 4)}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_nothing_dates_was_done_on_the_signup_date(step: str) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, **{step: True})
+    assert measured().step_dates == {step: date(2025, 5, 1)}
+    make_sighting(customer, step, None)  # true at the very first import
+    assert measured().step_dates == {step: date(2025, 5, 1)}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_without_event_is_dated_by_the_run_that_saw_it(step: str) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, **{step: True})
+    make_sighting(customer, step, date(2025, 5, 8))
+    assert measured().step_dates == {step: date(2025, 5, 8)}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_earliest_event_of_a_step_dates_it(step: str) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, **{step: True})
+    make_sighting(customer, step, date(2025, 5, 2))
+    make_engagement(customer, date(2025, 5, 2), issues_tagged=1, prs_generated=1)
+    make_event(customer, date(2025, 5, 9), step)
+    make_event(customer, date(2025, 5, 7), step)
+    make_event(customer, date(2025, 5, 3), "note")
+    assert measured().step_dates == {step: date(2025, 5, 7)}
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "too_early"),
+    [
+        ("first_issue_tagged", {"issues_tagged": 1}, {"prs_generated": 1, "support_requests": 1}),
+        ("first_pr_generated", {"prs_generated": 1}, {"issues_tagged": 1, "prs_merged": 1, "prs_rejected": 1}),
+    ],
+)
+def test_the_first_engagement_dates_the_first_issue_and_pr(
+    step: str, first: dict[str, int], too_early: dict[str, int]
+) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, **{step: True})
+    make_sighting(customer, step, date(2025, 5, 8))
+    make_engagement(customer, date(2025, 5, 2), **too_early)
+    make_engagement(customer, date(2025, 5, 5), **first)
+    make_engagement(customer, date(2025, 5, 3))
+    make_engagement(customer, date(2025, 5, 4), **first)
+    assert measured().step_dates == {step: date(2025, 5, 4)}
+
+
+@pytest.mark.parametrize("step", ["welcome_email_sent", "account_created", "github_action_installed"])
+def test_engagement_dates_no_other_step(step: str) -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, **{step: True})
+    make_engagement(customer, date(2025, 5, 4), issues_tagged=1, prs_generated=1)
+    assert measured().step_dates == {step: date(2025, 5, 1)}
+
+
+def test_a_step_dated_after_the_date_is_not_done_yet() -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(
+        customer,
+        welcome_email_sent=True,
+        account_created=True,
+        first_issue_tagged=True,
+        first_pr_generated=True,
+    )
+    make_event(customer, date(2025, 5, 11), "account_created")
+    make_engagement(customer, date(2025, 5, 11), prs_generated=1)
+    # The event decides, although engagement was earlier.
+    make_engagement(customer, date(2025, 5, 4), issues_tagged=1)
+    make_event(customer, date(2025, 5, 12), "first_issue_tagged")
+    found = measured()
+    assert found.step_dates == {
+        "welcome_email_sent": date(2025, 5, 1),
+        "account_created": date(2025, 5, 11),
+        "first_issue_tagged": date(2025, 5, 12),
+        "first_pr_generated": date(2025, 5, 11),
+    }
+    assert [step for step, done in health(found, ScoringPolicy(), D).steps.items() if done] == ["welcome_email_sent"]
+
+
+def test_a_step_may_be_dated_before_the_signup() -> None:
+    customer = make_customer(signup_date=date(2025, 5, 1))
+    make_onboarding(customer, welcome_email_sent=True, first_issue_tagged=True)
+    make_event(customer, date(2025, 4, 28), "welcome_email_sent")
+    make_engagement(customer, date(2025, 4, 30), issues_tagged=1)
+    assert measured().step_dates == {
+        "welcome_email_sent": date(2025, 4, 28),
+        "first_issue_tagged": date(2025, 4, 30),
+    }
+
+
+def test_events_add_to_no_counter() -> None:
+    customer = make_customer()
+    make_event(customer, D, "support_request")
+    make_event(customer, D, "first_issue_tagged")
+    make_event(customer, D, "first_pr_generated")
+    found = measured()
+    assert (found.support_requests, found.issues_tagged, found.prs_generated) == (0, 0, 0)
+    assert (found.window_support_requests, found.days_active, found.last_active) == (0, 0, None)
+
+
+# --- The portfolio's day ----------------------------------------------------------------------------------------
+
+
+def test_the_day_totals_are_of_that_day_alone() -> None:
+    one, other = old_customer(), make_customer(signup_date=D)
+    to_come = make_customer(signup_date=days_before(-1))
+    for day in (days_before(1), D, days_before(-1)):
+        make_engagement(one, day, issues_tagged=1, prs_generated=2, prs_merged=3, prs_rejected=4, support_requests=5)
+    make_engagement(other, D, issues_tagged=10)
+    make_engagement(to_come, D, issues_tagged=100)
+    assert day_totals(D) == {
+        "issues_tagged": 11,
+        "prs_generated": 2,
+        "prs_merged": 3,
+        "prs_rejected": 4,
+        "support_requests": 5,
+    }
+
+
+def test_a_day_without_engagement_has_totals_of_0() -> None:
+    assert set(day_totals(D).values()) == {0}

@@ -1,0 +1,209 @@
+"""The settings, each time in a process of its own: what stops the start, and what the database really does."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Ran, python
+
+SECRET = "s3cr3t-of-the-database"
+SHOW = "import json, rsolv_cs.settings as s; print(json.dumps({name: getattr(s, name) for name in %r}, default=str))"
+
+
+def start(**environment: object) -> Ran:
+    """Read the settings, DEBUG on unless it is said."""
+    return python("-c", "import rsolv_cs.settings", **{"DEBUG": "1", **environment})
+
+
+def values(*names: str, **environment: object) -> dict[str, object]:
+    """Some settings, as the environment makes them."""
+    done = python("-c", SHOW % (names,), **environment)
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+def complaint(done: Ran) -> str:
+    """The last line, which tells the operator what to do."""
+    assert (done.code, done.out) == (1, "")
+    last = done.err.splitlines()[-1]
+    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
+    return last.partition(": ")[2]
+
+
+# --- What stops the start -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("environment", [{}, {"SECRET_KEY": " "}, {"DEBUG": "0"}])
+def test_outside_debug_there_is_no_start_without_a_secret_key(environment: dict[str, str]) -> None:
+    assert complaint(start(**{"DEBUG": "", **environment})) == (
+        "SECRET_KEY is not set. Make one with `python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
+        "and put it into the environment; DEBUG=1 does without, on your own machine only."
+    )
+
+
+URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("DEBUG", "maybe", "DEBUG='maybe' is neither true nor false; use 1 or 0."),
+        ("HTTPS", "2", "HTTPS='2' is neither true nor false; use 1 or 0."),
+        (
+            "TIME_ZONE",
+            "Berlin",
+            "TIME_ZONE='Berlin' is not a time zone; use a name such as UTC or Europe/Berlin.",
+        ),
+        ("TIME_ZONE", "Europe", "TIME_ZONE='Europe' is not a time zone; use a name such as UTC or Europe/Berlin."),
+        (
+            "TIME_ZONE",
+            "../UTC",
+            "TIME_ZONE='../UTC' is not a time zone; use a name such as UTC or Europe/Berlin.",
+        ),
+        ("CSV_DIR", "manage.py", "CSV_DIR='{root}/manage.py' is not a folder."),
+        ("EXPORT_DIR", "/dev/null", "EXPORT_DIR='/dev/null' is not a folder."),
+        ("DATABASE_URL", "rubbish", f"DATABASE_URL cannot be read; {URLS}"),
+        ("DATABASE_URL", "foo://user@host/name", f"DATABASE_URL cannot be read; {URLS}"),
+        (
+            "DATABASE_URL",
+            "mysql://user@host/name",
+            f"DATABASE_URL names a database that is neither SQLite nor PostgreSQL; {URLS}",
+        ),
+        ("DATABASE_URL", "sqlite://db.sqlite3", f"DATABASE_URL does not name a database; {URLS}"),
+        ("DATABASE_URL", "sqlite://:memory:", f"DATABASE_URL does not name a database; {URLS}"),
+        ("DATABASE_URL", "postgres://user@host", f"DATABASE_URL does not name a database; {URLS}"),
+        (
+            "DATABASE_URL",
+            "sqlite:////dev/null/db.sqlite3",
+            "DATABASE_URL names '/dev/null/db.sqlite3': File exists.",
+        ),
+    ],
+)
+def test_a_bad_value_stops_the_start_and_is_named(name: str, value: str, message: str) -> None:
+    root = Path(__file__).resolve().parent.parent
+    assert complaint(start(**{name: value})) == message.replace("{root}", str(root))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql://user:{SECRET}@host/name",
+        f"foo://user:{SECRET}@host/name",
+        f"postgres://user:{SECRET}/x@host/name",
+        f"postgres://user:{SECRET}[@host/name",
+        f"postgres://user:{SECRET}@host:port/name",
+        f"postgres://user:{SECRET}@host",
+        f"{SECRET}://user@host/name",
+        f"{SECRET}:x@host/name",
+    ],
+)
+def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) -> None:
+    done = start(DATABASE_URL=url)
+    assert complaint(done).startswith("DATABASE_URL ")
+    assert SECRET not in done.err
+
+
+# --- What the environment makes of them ---------------------------------------------------------------------------
+
+
+def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
+    names = ("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "DATABASE_URL", "SESSION_COOKIE_SECURE")
+    root = Path(__file__).resolve().parent.parent
+    assert values(*names, DEBUG="yes", TIME_ZONE="", DATABASE_URL=" ", HTTPS="") == {
+        "DEBUG": True,
+        "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
+        "TIME_ZONE": "UTC",
+        "CSV_DIR": f"{root}/var/csv",
+        "EXPORT_DIR": f"{root}/var/exports",
+        "DATABASE_URL": f"sqlite:///{root}/var/db.sqlite3",
+        "SESSION_COOKIE_SECURE": False,
+    }
+
+
+def test_each_variable_is_heard(tmp_path: Path) -> None:
+    names = (
+        *("DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR"),
+        *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "DATABASES"),
+    )
+    found = values(
+        *names,
+        SECRET_KEY="a key",
+        ALLOWED_HOSTS="cs.example.com, ,www.example.com",
+        CSRF_TRUSTED_ORIGINS="https://cs.example.com",
+        TIME_ZONE="Europe/Berlin",
+        CSV_DIR=tmp_path / "drop",
+        EXPORT_DIR="~/exports",
+        HTTPS="on",
+        HOME=tmp_path,
+        DATABASE_URL=f"postgres://rsolv:{SECRET}%2F@db.example.com:6432/cs?sslmode=require",
+    )
+    database = found.pop("DATABASES")["default"]
+    assert found == {
+        "DEBUG": False,
+        "SECRET_KEY": "a key",
+        "ALLOWED_HOSTS": ["cs.example.com", "www.example.com"],
+        "CSRF_TRUSTED_ORIGINS": ["https://cs.example.com"],
+        "TIME_ZONE": "Europe/Berlin",
+        "CSV_DIR": f"{tmp_path}/drop",
+        "EXPORT_DIR": f"{tmp_path}/exports",
+        "SESSION_COOKIE_SECURE": True,
+        "CSRF_COOKIE_SECURE": True,
+    }
+    expected = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": "db.example.com",
+        "PORT": 6432,
+        "NAME": "cs",
+        "USER": "rsolv",
+        "PASSWORD": f"{SECRET}/",
+        "OPTIONS": {"sslmode": "require"},
+        "CONN_HEALTH_CHECKS": True,
+    }
+    assert {name: database[name] for name in expected} == expected
+
+
+# --- SQLite -------------------------------------------------------------------------------------------------------
+
+PRAGMAS = """
+import django, json, sqlite3
+django.setup()
+from django.db import connection, transaction
+
+found = {}
+with connection.cursor() as cursor:
+    for name in ("journal_mode", "busy_timeout", "synchronous", "foreign_keys"):
+        found[name] = cursor.execute(f"PRAGMA {name}").fetchone()[0]
+other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0, isolation_level=None)
+with transaction.atomic():
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        found["a second writer"] = str(error)
+    found["a reader"] = other.execute("SELECT 1").fetchone()[0]
+other.execute("BEGIN IMMEDIATE")
+other.execute("ROLLBACK")
+other.close()
+connection.close()
+print(json.dumps(found))
+"""
+
+
+def test_sqlite_is_in_wal_mode_waits_for_others_and_announces_a_writer_at_once(tmp_path: Path) -> None:
+    """The folder of the database is made, too. Before its first statement, a transaction holds the write lock."""
+    done = python(
+        "-c",
+        PRAGMAS,
+        DEBUG="1",
+        DJANGO_SETTINGS_MODULE="rsolv_cs.settings",
+        DATABASE_URL=f"sqlite:///{tmp_path}/new/folder/db.sqlite3",
+    )
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == {
+        "journal_mode": "wal",
+        "busy_timeout": 30_000,
+        "synchronous": 1,
+        "foreign_keys": 1,
+        "a second writer": "database is locked",
+        "a reader": 1,
+    }

@@ -1,0 +1,203 @@
+"""A customer's timeline, and the dates of the onboarding steps with how we know them."""
+
+from datetime import date
+
+import pytest
+
+from analytics.timeline import Entry, steps, timeline
+from analytics.wording import counted, days_ago
+from customers.models import Customer, Step
+from tests.factories import make_customer, make_engagement, make_event, make_sighting
+
+pytestmark = pytest.mark.django_db
+
+D = date(2025, 5, 10)
+ALL_DONE = dict.fromkeys(Step.values, True)
+
+
+@pytest.fixture
+def customer() -> Customer:
+    return make_customer()
+
+
+def told(customer: Customer, day: date = D) -> list[tuple[date, str]]:
+    return [(entry.day, entry.text) for entry in timeline(customer, day)]
+
+
+# --- Entries ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_has_happened(customer: Customer) -> None:
+    assert timeline(customer, D) == []
+
+
+def test_what_each_kind_of_event_says(customer: Customer) -> None:
+    days = [date(2025, 5, day) for day in range(1, 8)]
+    kinds = [*Step.values, "support_request", "note"]
+    for day, kind in zip(days, kinds, strict=True):
+        make_event(customer, day, kind)
+    assert [text for _day, text in told(customer)] == [
+        "Note",
+        "Support request",
+        "First PR generated",
+        "Tagged first issue",
+        "Installed GitHub Action",
+        "Created account",
+        "Welcome email sent",
+    ]
+
+
+def test_an_events_own_words_come_before_those_of_its_kind(customer: Customer) -> None:
+    make_event(customer, date(2025, 5, 2), "support_request", detail="How do I create PRs?")
+    make_event(customer, date(2025, 5, 1), "account_created", detail="Account made by phone")
+    assert told(customer) == [
+        (date(2025, 5, 2), "Support request: “How do I create PRs?”"),
+        (date(2025, 5, 1), "Account made by phone"),
+    ]
+
+
+def test_a_days_engagement_is_summed_and_told_by_counter(customer: Customer) -> None:
+    day = date(2025, 5, 5)
+    make_engagement(customer, day, issues_tagged=1, prs_generated=1, prs_merged=1, prs_rejected=1)
+    make_engagement(customer, day, issues_tagged=2, prs_generated=1, support_requests=1)
+    make_engagement(customer, day, issues_tagged=1200)
+    assert sorted(told(customer)) == [
+        (day, "1 support request"),
+        (day, "Generated 2 PRs"),
+        (day, "Merged 1 PR"),
+        (day, "Rejected 1 PR"),
+        (day, "Tagged 1,203 issues"),
+    ]
+
+
+def test_a_day_of_zeros_is_not_told(customer: Customer) -> None:
+    make_engagement(customer, D)
+    assert told(customer) == []
+
+
+def test_what_an_event_and_the_engagement_both_say_comes_once_as_the_event(customer: Customer) -> None:
+    make_event(customer, D, "first_issue_tagged", detail="Tagged 3 issues")
+    make_engagement(customer, D, issues_tagged=3)
+    assert timeline(customer, D) == [Entry(D, "first_issue_tagged", "Tagged 3 issues")]
+
+
+def test_the_same_words_of_another_day_stay(customer: Customer) -> None:
+    make_engagement(customer, date(2025, 5, 9), issues_tagged=3)
+    make_engagement(customer, D, issues_tagged=3)
+    assert told(customer) == [(D, "Tagged 3 issues"), (date(2025, 5, 9), "Tagged 3 issues")]
+
+
+def test_a_support_request_in_words_replaces_the_days_count(customer: Customer) -> None:
+    make_event(customer, date(2025, 5, 7), "support_request", detail="How?")
+    make_engagement(customer, date(2025, 5, 7), support_requests=1)
+    make_engagement(customer, date(2025, 5, 6), support_requests=2)
+    assert told(customer) == [
+        (date(2025, 5, 7), "Support request: “How?”"),
+        (date(2025, 5, 6), "2 support requests"),
+    ]
+
+
+def test_the_newest_comes_first_and_within_a_day_the_last_step(customer: Customer) -> None:
+    make_event(customer, date(2025, 5, 3), "welcome_email_sent")
+    make_event(customer, date(2025, 5, 3), "account_created")
+    make_event(customer, date(2025, 5, 4), "note", detail="Called")
+    make_engagement(customer, date(2025, 5, 3), issues_tagged=1)
+    make_event(customer, date(2025, 5, 1), "note", detail="Kick-off")
+    assert told(customer) == [
+        (date(2025, 5, 4), "Called"),
+        (date(2025, 5, 3), "Tagged 1 issue"),
+        (date(2025, 5, 3), "Created account"),
+        (date(2025, 5, 3), "Welcome email sent"),
+        (date(2025, 5, 1), "Kick-off"),
+    ]
+
+
+def test_nothing_after_the_date_and_nothing_of_others(customer: Customer) -> None:
+    make_event(customer, D, "note", detail="On the day")
+    make_event(customer, date(2025, 5, 11), "note", detail="After it")
+    make_engagement(customer, date(2025, 5, 11), issues_tagged=1)
+    other = make_customer()
+    make_event(other, D, "note", detail="Another's")
+    make_engagement(other, D, issues_tagged=1)
+    assert told(customer) == [(D, "On the day")]
+
+
+def test_a_support_request_of_after_the_date_hides_nothing_before_it(customer: Customer) -> None:
+    make_event(customer, date(2025, 5, 11), "support_request", detail="Later")
+    make_engagement(customer, D, support_requests=1)
+    assert told(customer) == [(D, "1 support request")]
+
+
+# --- Steps ------------------------------------------------------------------------------------------------------
+
+
+def known(customer: Customer, done: dict[str, bool] = ALL_DONE) -> dict[str, tuple[bool, date | None, str]]:
+    return {step.label: (step.done, step.day, step.source) for step in steps(customer, D, done)}
+
+
+def test_the_five_steps_in_their_order(customer: Customer) -> None:
+    assert list(known(customer)) == ["Welcome Email", "Account Setup", "GitHub Action", "First Issue", "First PR"]
+
+
+def test_a_step_that_is_not_done_has_no_date(customer: Customer) -> None:
+    for step in Step.values:
+        make_event(customer, date(2025, 5, 3), step)
+    make_engagement(customer, date(2025, 5, 3), issues_tagged=1, prs_generated=1)
+    assert set(known(customer, dict.fromkeys(Step.values, False)).values()) == {(False, None, "")}
+
+
+def test_the_earliest_event_dates_a_step(customer: Customer) -> None:
+    for day in (6, 4, 5):
+        make_event(customer, date(2025, 5, day), "first_issue_tagged")
+    make_engagement(customer, date(2025, 5, 3), issues_tagged=1)
+    make_sighting(customer, "first_issue_tagged", date(2025, 5, 2))
+    assert known(customer)["First Issue"] == (True, date(2025, 5, 4), "event")
+
+
+def test_else_the_first_engagement_that_has_one(customer: Customer) -> None:
+    make_engagement(customer, date(2025, 5, 1), support_requests=1)
+    make_engagement(customer, date(2025, 5, 5), issues_tagged=1)
+    make_engagement(customer, date(2025, 5, 3), issues_tagged=1)
+    make_engagement(customer, date(2025, 5, 7), prs_generated=1)
+    make_engagement(customer, date(2025, 5, 6), prs_merged=1)
+    make_sighting(customer, "first_issue_tagged", date(2025, 5, 2))
+    make_sighting(customer, "account_created", date(2025, 5, 2))
+    assert known(customer) == {
+        "Welcome Email": (True, None, "before the first import"),
+        "Account Setup": (True, date(2025, 5, 2), "first seen on"),
+        "GitHub Action": (True, None, "before the first import"),
+        "First Issue": (True, date(2025, 5, 3), "first engagement"),
+        "First PR": (True, date(2025, 5, 7), "first engagement"),
+    }
+
+
+def test_else_the_night_that_first_saw_it(customer: Customer) -> None:
+    make_sighting(customer, "first_pr_generated", date(2025, 5, 8))
+    assert known(customer)["First PR"] == (True, date(2025, 5, 8), "first seen on")
+
+
+def test_else_it_was_there_before_the_first_import(customer: Customer) -> None:
+    make_sighting(customer, "github_action_installed", None)
+    assert known(customer)["GitHub Action"] == (True, None, "before the first import")
+
+
+# --- Words ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (None, "Never"),
+        (date(2025, 5, 10), "Today"),
+        (date(2025, 5, 9), "Yesterday"),
+        (date(2025, 5, 8), "2 days ago"),
+        (date(2020, 1, 1), "1,956 days ago"),
+    ],
+)
+def test_days_ago(day: date | None, expected: str) -> None:
+    assert days_ago(day, D) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])
+def test_counted(number: int, expected: str) -> None:
+    assert counted(number, "issue") == expected
