@@ -1,18 +1,34 @@
 """The feeds' rows and the ledger in the admin: what a feed owns is read-only, what staff keep is theirs to edit."""
 
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.http import content_disposition_header
+from django.utils.timezone import localtime
 from import_export.admin import ExportMixin
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from customers import archive
 from customers.models import (
     Customer,
     CustomerCare,
@@ -20,12 +36,18 @@ from customers.models import (
     Event,
     Feedback,
     ImportRun,
+    LoadedRow,
     Onboarding,
     QuarantinedRow,
 )
 from customers.resources import RESOURCES
+from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 
 admin.site.unregister([User, Group])
+
+
+_LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
+"""The lookups that our links use, in words."""
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -33,6 +55,25 @@ class ReadOnlyAdmin(ModelAdmin):
 
     list_fullwidth = True
     show_full_result_count = False
+    list_before_template = "customers/scope.html"
+    scope_labels: dict[str, str] = {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, which says what a link has narrowed it to."""
+        return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
+
+    def _scope(self, request: HttpRequest) -> Iterator[str]:
+        """What the address asks of the rows beyond the filters that the list itself shows."""
+        for lookup, value in request.GET.items():
+            name, *parts = lookup.split("__")
+            words = _LOOKUPS.get(parts[-1] if parts else "exact")
+            if words is None or name in self.list_filter:
+                continue
+            try:
+                label = self.scope_labels.get(name) or self.opts.get_field(name).verbose_name
+            except FieldDoesNotExist:
+                continue
+            yield f"{label} {words.format(value)}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the loader adds."""
@@ -54,7 +95,51 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     ordering = ["-pk"]  # by the key's index: any other order would sort a million rows
     list_select_related = ["customer"]
     search_fields = ["=id", "customer__organization", "=customer__id"]
-    readonly_fields = ["run", "line"]
+    readonly_fields = ["changed_by", "file", "sha256", "line"]
+    ledger_fields = ["changed_by", "file", "sha256", "line"]
+    scope_labels = {"run": "last changed by run"}
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns, and where each row comes from."""
+        return [*self.list_display, "source"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[tuple[str | None, dict[str, Any]]]:
+        """What the feed says, and then which line of which file said it."""
+        own = [field.name for field in self.opts.fields if field.editable]
+        return [(None, {"fields": own}), ("Where this row comes from", {"fields": self.ledger_fields})]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, with the run that last changed it, where that one is known."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.last_run = ImportRun.objects.filter(pk=row.run_id).first()
+        return row
+
+    @admin.display(description="source")
+    def source(self, row: LoadedRow) -> str:
+        """The run and the line that last changed a row."""
+        return format_html(
+            '<a class="underline whitespace-nowrap" href="{}">run {}, line {}</a>',
+            _run_address(row.run_id),
+            row.run_id,
+            row.line,
+        )
+
+    @admin.display(description="last changed by")
+    def changed_by(self, row: Any) -> str | None:
+        """The run that last changed a row, as a link to its page."""
+        run = row.last_run
+        return run and format_html('<a class="underline" href="{}">run {}</a>', _run_address(run.pk), run.pk)
+
+    @admin.display(description="file")
+    def file(self, row: Any) -> str | None:
+        """That run's file."""
+        return row.last_run and row.last_run.file
+
+    @admin.display(description="SHA-256")
+    def sha256(self, row: Any) -> str | None:
+        """The hash of that file."""
+        return row.last_run and format_html('<code class="rsolv-hash">{}</code>', row.last_run.sha256)
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         """The feed's own columns."""
@@ -74,7 +159,8 @@ class CustomerAdmin(FeedAdmin):
     list_filter = ["status", "cohort", "industry"]
     list_select_related = []
     search_fields = ["organization", "email", "github_username", "=id"]
-    readonly_fields = ["run", "line", "missing_since"]
+    readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
+    ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
 
 
 @admin.register(Onboarding)
@@ -83,7 +169,8 @@ class OnboardingAdmin(FeedAdmin):
 
     list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker_type"]
     list_filter = ["blocker_type"]
-    readonly_fields = ["run", "line", "missing_since"]
+    readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
+    ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
 
 
 @admin.register(Engagement)
@@ -131,24 +218,112 @@ class CustomerCareAdmin(ModelAdmin):
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin):
-    """The ledger of imports."""
+    """The ledger of imports: a list, and for each run a page of its own."""
 
     list_display = [
         "id",
+        "when",
         "feed",
-        "started_at",
-        "started_by",
-        "file",
-        "status",
-        "rows",
+        "state",
         "created",
         "updated",
         "unchanged",
         "quarantined",
         "retried",
+        "took",
+        "file",
+        "short_hash",
+        "started_by",
     ]
     list_filter = ["feed", "status"]
-    search_fields = ["file", "sha256", "reason"]
+    search_fields = ["file", "=sha256", "reason"]
+
+    @admin.display(description="started", ordering="started_at")
+    def when(self, run: ImportRun) -> str:
+        """When it began, in one line."""
+        return date_format(localtime(run.started_at), "j M Y, H:i").replace(" ", "\u00a0")
+
+    @admin.display(description="SHA-256")
+    def short_hash(self, run: ImportRun) -> str:
+        """The beginning of the file's hash."""
+        return run.sha256[:SHORT_HASH]
+
+    @display(
+        description="status",
+        ordering="status",
+        label={"loaded": "success", "refused": "danger", "failed": "danger", "interrupted": "warning"},
+    )
+    def state(self, run: ImportRun) -> tuple[str, str]:
+        """How it ended, as a pill."""
+        return run.status, run.get_status_display()
+
+    @admin.display(description="duration")
+    def took(self, run: ImportRun) -> str | None:
+        """How long it took, in one line."""
+        return (duration(run) or "–").replace(" ", "\u00a0")
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own, and the file's."""
+        view = self.admin_site.admin_view(self.file_view)
+        return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A run's page; there is nothing to send to it."""
+        if request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        return self._page(request, self._run(request, object_id))
+
+    def file_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Download the file that a run read, as it was; it holds customers' data."""
+        run = self._run(request, object_id)
+        if not request.user.has_perm("customers.export_customer"):
+            raise PermissionDenied
+        place = archive.find(run)
+        if place is None:
+            return self._page(request, run, status=404)
+        response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
+        response["Content-Length"] = run.size
+        response["Content-Disposition"] = content_disposition_header(True, f"run-{run.pk}-{_safe_name(run.file)}")
+        return response
+
+    def _run(self, request: HttpRequest, object_id: str) -> ImportRun:
+        run = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        if run is None:
+            raise Http404("There is no such run.")
+        return run
+
+    def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
+        page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Run {run.pk}: {run.file}",
+            "run": run,
+            "counts": counts(run),
+            "duration": duration(run),
+            "kept": archive.find(run) is not None,
+            "page": page,
+            "changes": changed_rows(page.object_list),
+        }
+        return TemplateResponse(request, "customers/run.html", context, status=status)
+
+
+def _run_address(pk: int) -> str:
+    return reverse("admin:customers_importrun_change", args=[pk])
+
+
+def _unpacked(place: Path) -> Iterator[bytes]:
+    with gzip.open(place) as file:
+        while chunk := file.read(archive.CHUNK):
+            yield chunk
+
+
+def _safe_name(name: str) -> str:
+    """A file name without what a header, a shell or a file system may take for more than a name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)
 
 
 @admin.register(QuarantinedRow)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from customers.cells import safe_cell
-from customers.feeds import EVENTS, FEEDS, Feed, Value, stored
+from customers.feeds import EVENTS, FEEDS, Feed
+from customers.kinds import Value, stored
 from customers.onboarding import learnt_dates
 
 CHUNK = 5_000

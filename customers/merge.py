@@ -1,23 +1,36 @@
 """From the stage into a feed's table: only the difference is written, by one UPDATE and one INSERT."""
 
+from customers.changes import keep, note_created
 from customers.feeds import Feed
 from customers.models import ImportRun, QuarantinedRow
+from customers.rebuild import built_afterwards
 from customers.staging import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, table_of
 
 _DELTA = "delta"
+MANY_ROWS = 50_000
+"""From so many rows on, indexes that are built afterwards cost less than indexes that grow."""
 
 
-def merge(feed: Feed, run: str, line: str) -> tuple[int, int]:
+def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line") -> tuple[int, int]:
     """Write the difference between stage and table; return how many rows were created and updated.
 
-    ``run`` and ``line`` are SQL for where a row ``d`` of the difference comes from.
+    ``run`` and ``line`` are SQL for where a row ``d`` of the difference comes from: by default the file of the run
+    ``by``, whose journal keeps what is needed to undo this.
     """
     table, columns = table_of(feed.model), feed.column_names
     target = ", ".join([*columns, "run_id", "line"])
-    source = ", ".join([*(f"d.{name}" for name in columns), run, line])
+    origin = run or f"{int(by.pk)}"
+    source = ", ".join([*(f"d.{name}" for name in columns), origin, line])
     if not fetch(f"SELECT 1 FROM {table} LIMIT 1"):
+        if run:
+            note_created(by, feed.model, f"SELECT id FROM {STAGE}")
         # PostgreSQL would join into an empty table by a nested loop, for minutes.
-        return execute(f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"), 0
+        fill = f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"
+        # An upper table may name a customer, so that table keeps its key.
+        if feed.of_customers and fetch(f"SELECT 1 FROM {STAGE} LIMIT 1 OFFSET {MANY_ROWS - 1}"):
+            with built_afterwards(table):
+                return execute(fill), 0
+        return execute(fill), 0
     one_row = feed.one_row_per_customer
     key = "customer_id" if one_row else "id"
     differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in columns if name != key)
@@ -33,21 +46,24 @@ def merge(feed: Feed, run: str, line: str) -> tuple[int, int]:
     created, updated = fetch(f"SELECT COALESCE(SUM(is_new), 0), COUNT(*) - COALESCE(SUM(is_new), 0) FROM {_DELTA}")[0]
     insert = f"INSERT INTO {table} ({target}) SELECT {source} FROM {_DELTA} d"
     if one_row:
-        execute(
-            f"""
-            DELETE FROM {table} WHERE id IN (SELECT id FROM {_DELTA})
-            OR customer_id IN (SELECT customer_id FROM {_DELTA})"""
-        )
+        replaced = f"id IN (SELECT id FROM {_DELTA}) OR customer_id IN (SELECT customer_id FROM {_DELTA})"
+        keep(by, feed.model, replaced)
+        if run:
+            note_created(by, feed.model, f"SELECT id FROM {_DELTA}")
+        execute(f"DELETE FROM {table} WHERE {replaced}")
         execute(insert)
     else:
         assignments = ", ".join(f"{name} = d.{name}" for name in columns if name != "id")
         if updated:
+            keep(by, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
             execute(
                 f"""
-                UPDATE {table} SET {assignments}, run_id = {run}, line = {line}
+                UPDATE {table} SET {assignments}, run_id = {origin}, line = {line}
                 FROM {_DELTA} d WHERE {table}.id = d.id AND d.is_new = 0"""
             )
         if created:
+            if run:
+                note_created(by, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
             execute(f"{insert} WHERE d.is_new = 1")
     drop_temporary(_DELTA)
     return int(created), int(updated)
@@ -55,16 +71,11 @@ def merge(feed: Feed, run: str, line: str) -> tuple[int, int]:
 
 def mark_missing(feed: Feed, run: ImportRun) -> None:
     """A full feed's rows that are gone from the file are kept, and marked since which run."""
-    table = table_of(feed.model)
     in_file = f"""(
-        EXISTS (SELECT 1 FROM {STAGE} s WHERE s.id = {table}.id)
-        OR EXISTS (SELECT 1 FROM {table_of(QuarantinedRow)} q
-                   WHERE q.run_id = %s AND q.key = {table}.id))"""
-    execute(
-        f"UPDATE {table} SET missing_since_id = %s WHERE missing_since_id IS NULL AND NOT {in_file}",
-        [run.pk, run.pk],
-    )
-    execute(
-        f"UPDATE {table} SET missing_since_id = NULL WHERE missing_since_id IS NOT NULL AND {in_file}",
-        [run.pk],
-    )
+        EXISTS (SELECT 1 FROM {STAGE} s WHERE s.id = t.id)
+        OR EXISTS (SELECT 1 FROM {table_of(QuarantinedRow)} q WHERE q.run_id = {int(run.pk)} AND q.key = t.id))"""
+    gone = f"missing_since_id IS NULL AND NOT {in_file}"
+    back = f"missing_since_id IS NOT NULL AND {in_file}"
+    for where, mark in ((gone, f"{int(run.pk)}"), (back, "NULL")):
+        keep(run, feed.model, where)
+        execute(f"UPDATE {table_of(feed.model)} AS t SET missing_since_id = {mark} WHERE {where}")

@@ -4,7 +4,7 @@ Columns bear the names of the CSV's. What staff enter by hand is in ``CustomerCa
 """
 
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -34,11 +34,20 @@ class Step(models.TextChoices):
     FIRST_PR = "first_pr_generated", "First PR"
 
 
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    """Runs by what became of them."""
+
+    def accepted(self) -> Self:
+        """Files whose rows are in the data: loaded, and not undone since. An undo is no file."""
+        return self.filter(status=ImportRun.Status.LOADED, undoes=None, undone_by=None)
+
+
 class ImportRun(models.Model):
     """One attempt to load one file: what was read, what became of each row, and why not if it was refused.
 
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
-    files that came out of quarantine.
+    files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
+    as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
     """
 
     class Status(models.TextChoices):
@@ -53,6 +62,7 @@ class ImportRun(models.Model):
     feed = models.CharField(max_length=20, choices=FeedName)
     file = models.CharField("file name", max_length=255)
     sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    rules = models.CharField("fingerprint of the rules", max_length=64, blank=True, editable=False)
     size = models.BigIntegerField("bytes", default=0)
     status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
     reason = models.TextField(blank=True)
@@ -62,18 +72,36 @@ class ImportRun(models.Model):
     unchanged = models.PositiveIntegerField(default=0)
     quarantined = models.PositiveIntegerField(default=0)
     retried = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
     warnings = models.JSONField(default=list)
     started_by = models.CharField(max_length=150)
     forced_by = models.CharField(max_length=150, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    undoes = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
+    undone_by = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
+
+    objects = ImportRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
         indexes = [models.Index(fields=["feed", "status"], name="run_feed_status")]
+        permissions = [("undo_importrun", "Can undo an import")]
 
     def __str__(self) -> str:
         return f"run {self.pk}: {self.file}"
+
+    @property
+    def why_not_undoable(self) -> str:
+        """Why the run cannot be undone; '' where it can."""
+        if self.status != self.Status.LOADED:
+            return f"Run {self.pk} was not loaded ({self.get_status_display().lower()}): there is nothing to undo."
+        if self.undone_by_id:
+            return f"Run {self.pk} is undone already, by run {self.undone_by_id}."
+        undone = self.undoes
+        if undone and (undone.undone_by_id != self.pk or (undone.undoes and undone.undoes.undone_by_id)):
+            return f"Run {self.pk} no longer counts: what it did was undone by another run since."
+        return ""
 
 
 class LoadedRow(models.Model):
@@ -292,6 +320,43 @@ class QuarantinedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed} line {self.line}"
+
+
+class RowChangeQuerySet(models.QuerySet["RowChange"]):
+    """Changes by what was done."""
+
+    def done(self) -> Self:
+        """Those that were made."""
+        return self.filter(reason="")
+
+    def left(self) -> Self:
+        """Rows that an undo had to leave as they are, each with the reason."""
+        return self.exclude(reason="")
+
+
+class RowChange(models.Model):
+    """What a run did to one row: all its columns before and after, or null where there was no row.
+
+    ``model`` and ``key`` name the row. A run has no entry for a row that its own file created: that is one whose
+    ``run`` it is. ``reason`` is text only in an undo's list of rows that it left: ``before`` is then what stays,
+    and ``after`` what should have come back. Neither constraint nor index for ``run``, as in ``LoadedRow``.
+    """
+
+    run = models.ForeignKey(ImportRun, models.DO_NOTHING, related_name="changes", db_constraint=False, db_index=False)
+    model = models.CharField(max_length=20)
+    key = KeyField()
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+
+    objects = RowChangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["run", "model", "key"]
+        constraints = [models.UniqueConstraint(fields=["run", "model", "key"], name="change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.key}"
 
 
 def data_date(today: date | None = None) -> date:

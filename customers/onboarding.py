@@ -74,7 +74,7 @@ def derive_days(stage: str) -> list[str]:
 
 def record_sightings(run: ImportRun) -> None:
     """Note each step whose flag this run saw true for the first time."""
-    first = not ImportRun.objects.filter(feed=FeedName.ONBOARDING, status=ImportRun.Status.LOADED).exists()
+    first = not ImportRun.objects.accepted().filter(feed=FeedName.ONBOARDING).exists()
     seen = table_of(StepSighting)
     for step in Step:
         execute(

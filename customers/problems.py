@@ -80,8 +80,9 @@ def _of_this_file(feed: Feed, run: ImportRun) -> str:
 
 
 def _bad_rows(feed: Feed, run: ImportRun) -> str:
-    """SQL for this file's rows that are in quarantine for what they say themselves."""
-    return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)}"
+    """SQL for this file's rows that are in quarantine for what they say themselves, and whose cells are known."""
+    whole = f"{_of_this_file(feed, run)} AND cells IS NOT NULL"
+    return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {whole}"
 
 
 def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
@@ -101,18 +102,19 @@ def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
     )
 
 
-def keys_alike(feed: Feed) -> list[str]:
+def keys_alike(feed: Feed, run: ImportRun) -> list[str]:
     """A warning where keys differ from one another in case alone."""
     target = table_of(feed.model)
+    bad = f"SELECT key AS id FROM ({_bad_rows(feed, run)}) bad WHERE key <> ''"
     mixed = " UNION ALL ".join(
         f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) {alias}"
-        for table, alias in ((STAGE, "a"), (target, "b"))
+        for table, alias in ((STAGE, "a"), (target, "b"), (f"({bad}) bad_keys", "c"))
     )
     if not fetch(mixed):
         return []
     groups = fetch(
         f"""
-        SELECT MIN(id), MAX(id) FROM (SELECT id FROM {STAGE} UNION SELECT id FROM {target}) keys
+        SELECT MIN(id), MAX(id) FROM (SELECT id FROM {STAGE} UNION SELECT id FROM {target} UNION {bad}) keys
         GROUP BY LOWER(id) HAVING COUNT(*) > 1 ORDER BY 1"""
     )
     if not groups:

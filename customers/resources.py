@@ -7,7 +7,8 @@ from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
 
 from customers.cells import safe_cell
-from customers.feeds import FEEDS, stored
+from customers.feeds import FEEDS
+from customers.kinds import stored
 
 
 class FeedResource(ModelResource):

@@ -1,11 +1,14 @@
 """Bulk SQL in the dialects of PostgreSQL and SQLite: temporary tables, fast copying, dates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
+
+from customers.feeds import Feed
 
 STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
@@ -25,6 +28,24 @@ def execute(sql: str, parameters: Sequence[Any] = ()) -> int:
         return cursor.rowcount
 
 
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """All reads inside see the data of the moment of the first one, and hold up no writer."""
+    if connection.in_atomic_block:
+        yield
+    elif is_postgres():
+        with transaction.atomic():
+            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        # Not atomic(): our SQLite transactions announce a writer at once.
+        execute("BEGIN")
+        try:
+            yield
+        finally:
+            execute("COMMIT")
+
+
 def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
@@ -37,6 +58,13 @@ def create_temporary(name: str, select: str) -> None:
     drop_temporary(name)
     on_commit = "ON COMMIT DROP " if is_postgres() else ""
     execute(f"CREATE TEMPORARY TABLE {name} {on_commit}AS {select}")
+
+
+def create_stage(feed: Feed) -> None:
+    """Make the temporary tables of a feed's good rows and of the problems that will be found in them, both empty."""
+    columns = ", ".join(feed.column_names)
+    create_temporary(STAGE, f"SELECT CAST(0 AS bigint) AS line, {columns} FROM {table_of(feed.model)} WHERE 1 = 0")
+    create_temporary(PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0")
 
 
 def drop_temporary(name: str) -> None:
@@ -65,6 +93,23 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
         else:
             marks = ", ".join(["%s"] * len(columns))
             cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+
+def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, bytes]]) -> None:
+    """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
+    names = ", ".join(["line", *columns])
+    with connection.cursor() as cursor:
+        if is_postgres():
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
+                for first, data in runs:
+                    lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+                    copy.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, first)]))
+        else:
+            marks = ", ".join(["%s"] * (len(columns) + 1))
+            insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+            for first, data in runs:
+                lines = data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1]
+                cursor.executemany(insert, [(number, *line.split(",")) for number, line in enumerate(lines, first)])
 
 
 def table_of(model: type[Model]) -> str:

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_MOST_DIGITS = 5
 
 
 def text(name: str, default: str = "") -> str:
@@ -31,9 +32,35 @@ def flag(name: str, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false; use 1 or 0.")
 
 
+def number(name: str, default: int) -> int:
+    """A whole number, 0 or more, in digits."""
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from 0 to {10**_MOST_DIGITS - 1}.")
+    return int(value)
+
+
 def names(name: str, default: list[str]) -> list[str]:
     """A comma-separated list without empty entries."""
     return [part.strip() for part in text(name).split(",") if part.strip()] or default
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Host names, as a browser sends them: without a scheme, a path or blanks."""
+    found = names(name, default)
+    for host in found:
+        if "/" in host or " " in host:
+            raise ImproperlyConfigured(f"{name}: {host!r} is not a host name; use one such as cs.example.com.")
+    return found
+
+
+def origins(name: str) -> list[str]:
+    """Origins: a scheme and a host name."""
+    found = names(name, [])
+    for origin in found:
+        if not origin.startswith(("https://", "http://")):
+            raise ImproperlyConfigured(f"{name}: {origin!r} is not an origin; use one such as https://cs.example.com.")
+    return found
 
 
 def folder(name: str, default: Path) -> Path:

@@ -15,6 +15,7 @@ STATE_DIR = BASE_DIR / "var"
 
 DEBUG = environment.flag("DEBUG")
 
+SHORTEST_SECRET_KEY = 32
 SECRET_KEY = environment.text("SECRET_KEY")
 if not SECRET_KEY:
     if not DEBUG:
@@ -25,11 +26,16 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "insecure-key-for-debug-on-your-own-machine-only"  # noqa: S105 - never used outside DEBUG
 
-ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS", [])
+if not DEBUG and len(SECRET_KEY) < SHORTEST_SECRET_KEY:
+    raise ImproperlyConfigured(f"SECRET_KEY is shorter than {SHORTEST_SECRET_KEY} characters; make a random one.")
+
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 
 CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
+ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
+ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
 
 # --- Database -------------------------------------------------------------------------------------------------
 
@@ -112,7 +118,6 @@ TEMPLATES = [
 
 # --- Login ----------------------------------------------------------------------------------------------------
 
-LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -146,8 +151,6 @@ STORAGES = {
     },
 }
 
-DJANGO_TABLES2_TEMPLATE = "analytics/table.html"
-IMPORT_EXPORT_SKIP_ADMIN_LOG = False
 
 LOGGING = {
     "version": 1,

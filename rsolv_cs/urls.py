@@ -8,5 +8,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Before the admin's own, whose catch-all would take them.
     path("admin/", include("analytics.urls")),
+    path("admin/", include("customers.urls")),
     path("admin/", admin.site.urls),
 ]

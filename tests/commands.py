@@ -52,7 +52,11 @@ def python(*arguments: Any, **environment: Any) -> Ran:
     done = subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
         cwd=settings.BASE_DIR,
-        env={**kept, **{name: str(value) for name, value in environment.items()}},
+        env={
+            **kept,
+            "ARCHIVE_DIR": str(settings.ARCHIVE_DIR),
+            **{name: str(value) for name, value in environment.items()},
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -55,10 +55,13 @@ def policy_after_flush() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_settings() -> Iterator[None]:
-    """Hashes that do not take their time, and no search for static files by each test client."""
+def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hashes that do not take their time, no search for static files by each test client, an archive apart."""
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with override_settings(PASSWORD_HASHERS=hashers, STATIC_ROOT=None, WHITENOISE_USE_FINDERS=False):
+    archive = tmp_path_factory.mktemp("archive")
+    with override_settings(
+        PASSWORD_HASHERS=hashers, STATIC_ROOT=None, WHITENOISE_USE_FINDERS=False, ARCHIVE_DIR=archive
+    ):
         yield
 
 

@@ -38,6 +38,7 @@ def environment(url: str, **variables: str) -> dict[str, str]:
         "DEBUG": "1",
         "PYTHONWARNINGS": "error",
         "DATABASE_URL": url,
+        "ARCHIVE_DIR": str(settings.ARCHIVE_DIR),
         **variables,
     }
 

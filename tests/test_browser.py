@@ -23,7 +23,7 @@ from playwright.sync_api import (
 from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
-from customers.models import Customer, CustomerCare, Event, Onboarding
+from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
 from tests.factories import load_demo_program, make_customer, make_staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -264,6 +264,21 @@ def test_nothing_is_wrong_with_a_page(open_page: Opened, address: str) -> None:
     for filters in page.locator("summary").all():
         filters.click()
     assert look(page) == []
+
+
+def test_nothing_is_wrong_with_a_run_however_long_its_words(open_page: Opened) -> None:
+    load_demo_program()
+    run = ImportRun.objects.get(feed="customers")
+    ImportRun.objects.filter(pk=run.pk).update(
+        file="F" * 255, started_by="S" * 150, forced_by="B" * 150, warnings=["W" * 500], reason="R" * 500, updated=2
+    )
+    image = {"id": "c1001", "run_id": run.pk, "line": 2, "team_size": None}
+    after = {**image, "cohort": "C" * 100, "notes": "N" * 1000, "team_size": 15}
+    RowChange.objects.create(run=run, model="customer", key="c1001", before={**image, "cohort": "VIP"}, after=after)
+    RowChange.objects.create(run=run, model="customer", key="L" * 64, before=image, reason="T" * 200)
+    page = open_page(f"/admin/customers/importrun/{run.pk}/change/")
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
 
 
 def test_nothing_is_wrong_with_the_empty_page(open_page: Opened) -> None:

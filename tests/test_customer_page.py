@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
 PAGE_QUERIES = 14
-"""Session, user and twice permissions; customer, scored date, snapshot, care, onboarding; events and sightings for the
-steps; events, support requests and engagement for the timeline."""
+"""Session, user and twice permissions; customer with care and onboarding, scored date, snapshot; runs; feeds; events
+and sightings for the steps; events, support requests and engagement for the timeline."""
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +244,8 @@ def test_the_number_of_queries_does_not_grow_with_the_history(viewer: Client) ->
     Feedback.objects.bulk_create(Feedback(id=f"q{number}", date=day, nps=5, **row) for number, day in enumerate(days))
     score_day(D)
     assert count_queries(viewer, ACME) == PAGE_QUERIES
+
+
+def test_a_refused_feed_is_said_here_too(viewer: Client) -> None:
+    make_run(feed="engagement", file="engagement.csv", status="refused", reason="the file is empty")
+    assert "engagement.csv was refused" in viewer.get(ACME).text.replace("<strong>", "")

@@ -28,13 +28,23 @@ LOGINS = [
     "  viewer   password rsolv-demo   Viewer",
 ]
 ADDRESS = "RSOLV Customer Success: http://127.0.0.1:8000/"
-OWN_DATA = "The database holds data of your own; log in with an account of yours."
+OWN_DATA = "The database holds data of your own; log in with an account of yours (`manage.py createsuperuser`)."
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    """The real hash takes its time by design."""
+def own_machine(settings: Settings) -> None:
+    """The demo needs DEBUG; the real password hash takes its time by design."""
+    settings.DEBUG = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def test_outside_debug_nobody_gets_a_password_that_everybody_knows(settings: Settings) -> None:
+    settings.DEBUG = False
+    ran = run("demo")
+    assert ran.code == 1
+    assert "createsuperuser" in ran.err
+    assert not User.objects.exists()
+    assert not Customer.objects.exists()
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from customers.feeds import FEEDS, Column, Key, Text, match_header, shown
+from customers.feeds import FEEDS, Column, match_header
+from customers.kinds import Key, Text, shown
 from tests.factories import csv_row
 
 TODAY = date(2025, 5, 10)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 
 from customers import load as loader
 from customers import problems
+from customers import rows as rows_of_files
 from customers.feeds import FEEDS, Feed
+from customers.load import Options, import_folder
 from customers.models import (
     Customer,
     CustomerCare,
@@ -355,18 +358,36 @@ def test_history_may_move_to_another_customer_and_is_never_missing(tmp_path: Pat
     assert dict(Engagement.objects.values_list("pk", "customer_id")) == {"e1": "c2", "e2": "c1"}
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "customers.csv"])
+def test_a_named_pipe_is_refused_or_ignored_and_never_waited_for(name: str, tmp_path: Path) -> None:
+    write_feeds(tmp_path, customers=[customer_row(1)])
+    (tmp_path / "manifest.json").write_text('{"generator": "rsolv-customer-success", "files": {"customers.csv": {}}}')
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    outcome = import_folder(tmp_path, ["customers"], Options(started_by="test"))[0]
+    expected = (True, None) if name == "manifest.json" else (False, "customers.csv is not a regular file")
+    assert (outcome.loaded, outcome.reason) == expected
+
+
+def test_a_quarantined_key_that_differs_in_case_alone_is_a_warning_too(tmp_path: Path) -> None:
+    rows = [customer_row(1), csv_row("customers", id="C1", signup_date="soon")]
+    outcome = load(write_feeds(tmp_path, customers=rows), "customers")["customers"]
+    assert outcome.warnings == ["ids differ in case alone and are kept apart: C1 and c1"]
+
+
 def test_a_batch_is_short_however_long_its_rows_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "BATCH", 3)
-    monkeypatch.setattr(loader, "BATCH_CHARACTERS", 10)
+    monkeypatch.setattr(rows_of_files, "BATCH", 3)
+    monkeypatch.setattr(rows_of_files, "BATCH_CHARACTERS", 10)
     rows = [Record(line, "x" * length, ()) for line, length in enumerate([1, 1, 1, 1, 9, 10, 25, 2])]
-    assert [[row.line for row in batch] for batch in loader._batches(rows)] == [[0, 1, 2], [3, 4], [5], [6], [7]]
+    lines = [[row.line for row in batch] for batch in rows_of_files.in_batches(rows)]
+    assert lines == [[0, 1, 2], [3, 4], [5], [6], [7]]
 
 
 @pytest.mark.parametrize(("limit", "value"), [("BATCH", 2), ("BATCH_CHARACTERS", 50)])
 def test_rows_beyond_one_batch_are_loaded_too(
     limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, limit, value)
+    monkeypatch.setattr(rows_of_files, limit, value)
     customers = [customer_row(number) for number in range(1, 8)]
     bad = [csv_row("engagement", id=f"x{number}", customer_id="nobody") for number in range(5)]
     rows = [csv_row("engagement", id=f"e{number}", customer_id="c7") for number in range(5)]
@@ -754,8 +775,8 @@ def test_a_database_that_breaks_in_the_middle_is_our_failure(
     load(write_feeds(tmp_path, customers=[customer_row(1)]))
     merge = loader.merge
 
-    def break_after_merge(feed: Feed, run: str, line: str) -> tuple[int, int]:
-        counts = merge(feed, run, line)
+    def break_after_merge(feed: Feed, *where: Any) -> tuple[int, int]:
+        counts = merge(feed, *where)
         if feed.name == "onboarding":
             with connection.cursor() as cursor:
                 cursor.execute("INSERT INTO no_such_table VALUES (1)")
@@ -920,7 +941,7 @@ FEED_ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FEED_ROWS, FEED_ROWS)
 def test_the_ledger_adds_up_and_twice_is_once(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
     """``load`` checks the ledger; after any history a repeated night changes nothing."""

@@ -134,7 +134,7 @@ def test_a_row_that_only_others_make_bad_keeps_its_raw_text_too(tmp_path: Path) 
     assert reasons(outcome) == {3: [UNKNOWN], 4: ["row: text after the closing quote of cell 1"], 5: [UNKNOWN]}
     assert list(QuarantinedRow.objects.order_by("line").values_list("line", "raw", "key", "customer_key")) == [
         (3, "2025-05-02,e1,c9,1,,,,,", "e1", "c9"),
-        (4, '"2025-05-02" ,e2,c1,1,,,,,', "", ""),
+        (4, '"2025-05-02" ,e2,c1,1,,,,,', "e2", ""),
         (5, '2025-05-02,e3," c9 ",1,,,,,"a\nb"', "e3", "c9"),
     ]
 
@@ -386,14 +386,48 @@ def test_a_retried_row_is_checked_like_any_other(tmp_path: Path) -> None:
     assert waiting() == {"o1": "open", "o2": "loaded"}
 
 
-def test_a_refused_file_leaves_orphans_waiting(tmp_path: Path) -> None:
+def test_a_refused_file_does_not_keep_orphans_waiting(tmp_path: Path) -> None:
     load_engagement(tmp_path, engagement_row("e1", "c9"))
     write_feed(tmp_path, "customers", [customer_row(1), customer_row(9)])
     write_bytes(tmp_path, "engagement.csv", b"nothing\n")
     outcomes = load(tmp_path)
-    assert [outcome.retried for outcome in outcomes.values()] == [0, 0, 0]
-    assert waiting() == {"e1": "open"}
-    assert not Engagement.objects.exists()
+    assert [(outcome.status, outcome.retried) for outcome in outcomes.values()] == [
+        ("loaded", 1),
+        ("loaded", 0),
+        ("refused", 0),
+    ]
+    assert waiting() == {"e1": "loaded"}
+    assert Engagement.objects.get().pk == "e1"
+
+
+def test_a_retried_row_that_is_bad_for_another_reason_says_so_and_waits_no_more(tmp_path: Path) -> None:
+    late = onboarding_row("o9", "c9", completed_date="2025-04-01")
+    load(write_feeds(tmp_path, customers=[customer_row(1)], onboarding=[late]))
+    write_feeds(tmp_path, customers=[customer_row(1), customer_row(9)], onboarding=[])
+    outcomes = load(tmp_path, "customers", "onboarding")
+    assert outcomes["onboarding"].retried == 0
+    row = QuarantinedRow.objects.get()
+    assert row.reasons == ["completed_date: 2025-04-01 is before the signup date, 2025-05-01"]
+    assert row.waits_for_customer is False
+
+
+def test_a_row_that_cannot_be_split_is_not_missing_from_the_feed(tmp_path: Path) -> None:
+    load(write_feeds(tmp_path, customers=[customer_row(1), customer_row(2)]))
+    header = ",".join(csv_row("customers"))
+    write_bytes(tmp_path, "customers.csv", f"{header}\nc1,a@x.example,Acme, Inc,,2025-05-01,,,,\n".encode())
+    outcome = load(tmp_path, "customers")["customers"]
+    assert states(outcome) == (0, 0, 0, 1)
+    assert dict(Customer.objects.values_list("pk", "missing_since")) == {"c1": None, "c2": outcome.run}
+
+
+def test_a_guessed_key_is_no_duplicate(tmp_path: Path) -> None:
+    write_feeds(tmp_path, customers=[customer_row(1)])
+    header = ",".join(csv_row("engagement"))
+    write_bytes(tmp_path, "engagement.csv", f"{header}\ne1,c1,2025-05-02,1,0,0,0,0\ne1,c1,x\n".encode())
+    load(tmp_path, "customers")
+    outcome = load(tmp_path, "engagement")["engagement"]
+    assert states(outcome) == (1, 0, 0, 1)
+    assert reasons(outcome) == {3: ["row: has 3 cells, the header has 8"]}
 
 
 def test_a_missing_file_does_not_keep_orphans_waiting(tmp_path: Path) -> None:

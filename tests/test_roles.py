@@ -228,18 +228,20 @@ VIEW = {
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
 }
 CARE = {"add_customercare", "change_customercare", "export_customer"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
+UNDO = {"undo_importrun"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,
-    "Program manager": VIEW | CARE | POLICIES,
-    "Administrator": VIEW | CARE | POLICIES | PEOPLE,
+    "Program manager": VIEW | CARE | POLICIES | UNDO,
+    "Administrator": VIEW | CARE | POLICIES | UNDO | PEOPLE,
 }
 
 

@@ -63,6 +63,12 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ),
         ("CSV_DIR", "manage.py", "CSV_DIR='{root}/manage.py' is not a folder."),
         ("EXPORT_DIR", "/dev/null", "EXPORT_DIR='/dev/null' is not a folder."),
+        ("ARCHIVE_DIR", "/dev/null", "ARCHIVE_DIR='/dev/null' is not a folder."),
+        ("ARCHIVE_DAYS", "-1", "ARCHIVE_DAYS='-1' is not a whole number from 0 to 99999."),
+        ("ARCHIVE_DAYS", "1.5", "ARCHIVE_DAYS='1.5' is not a whole number from 0 to 99999."),
+        ("ARCHIVE_DAYS", "100000", "ARCHIVE_DAYS='100000' is not a whole number from 0 to 99999."),
+        ("ARCHIVE_DAYS", "٣", "ARCHIVE_DAYS='٣' is not a whole number from 0 to 99999."),
+        ("ARCHIVE_DAYS", "ever", "ARCHIVE_DAYS='ever' is not a whole number from 0 to 99999."),
         ("DATABASE_URL", "rubbish", f"DATABASE_URL cannot be read; {URLS}"),
         ("DATABASE_URL", "foo://user@host/name", f"DATABASE_URL cannot be read; {URLS}"),
         (
@@ -108,14 +114,19 @@ def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) ->
 
 
 def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
-    names = ("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "DATABASE_URL", "SESSION_COOKIE_SECURE")
+    names = (
+        *("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "ARCHIVE_DIR", "ARCHIVE_DAYS"),
+        *("DATABASE_URL", "SESSION_COOKIE_SECURE"),
+    )
     root = Path(__file__).resolve().parent.parent
-    assert values(*names, DEBUG="yes", TIME_ZONE="", DATABASE_URL=" ", HTTPS="") == {
+    assert values(*names, DEBUG="yes", TIME_ZONE="", DATABASE_URL=" ", HTTPS="", ARCHIVE_DIR="") == {
         "DEBUG": True,
         "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
         "TIME_ZONE": "UTC",
         "CSV_DIR": f"{root}/var/csv",
         "EXPORT_DIR": f"{root}/var/exports",
+        "ARCHIVE_DIR": f"{root}/var/archive",
+        "ARCHIVE_DAYS": 400,
         "DATABASE_URL": f"sqlite:///{root}/var/db.sqlite3",
         "SESSION_COOKIE_SECURE": False,
     }
@@ -124,16 +135,18 @@ def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
 def test_each_variable_is_heard(tmp_path: Path) -> None:
     names = (
         *("DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR"),
-        *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "DATABASES"),
+        *("ARCHIVE_DIR", "ARCHIVE_DAYS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "DATABASES"),
     )
     found = values(
         *names,
-        SECRET_KEY="a key",
+        SECRET_KEY="a random key of thirty-two letters or more",
         ALLOWED_HOSTS="cs.example.com, ,www.example.com",
         CSRF_TRUSTED_ORIGINS="https://cs.example.com",
         TIME_ZONE="Europe/Berlin",
         CSV_DIR=tmp_path / "drop",
         EXPORT_DIR="~/exports",
+        ARCHIVE_DIR=tmp_path / "kept",
+        ARCHIVE_DAYS="0",
         HTTPS="on",
         HOME=tmp_path,
         DATABASE_URL=f"postgres://rsolv:{SECRET}%2F@db.example.com:6432/cs?sslmode=require",
@@ -141,12 +154,14 @@ def test_each_variable_is_heard(tmp_path: Path) -> None:
     database = found.pop("DATABASES")["default"]
     assert found == {
         "DEBUG": False,
-        "SECRET_KEY": "a key",
+        "SECRET_KEY": "a random key of thirty-two letters or more",
         "ALLOWED_HOSTS": ["cs.example.com", "www.example.com"],
         "CSRF_TRUSTED_ORIGINS": ["https://cs.example.com"],
         "TIME_ZONE": "Europe/Berlin",
         "CSV_DIR": f"{tmp_path}/drop",
         "EXPORT_DIR": f"{tmp_path}/exports",
+        "ARCHIVE_DIR": f"{tmp_path}/kept",
+        "ARCHIVE_DAYS": 0,
         "SESSION_COOKIE_SECURE": True,
         "CSRF_COOKIE_SECURE": True,
     }
@@ -207,3 +222,19 @@ def test_sqlite_is_in_wal_mode_waits_for_others_and_announces_a_writer_at_once(t
         "a second writer": "database is locked",
         "a reader": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "https://cs.example.com"),
+        ("ALLOWED_HOSTS", "cs.example.com,a b"),
+        ("CSRF_TRUSTED_ORIGINS", "cs.example.com"),
+        ("SECRET_KEY", "short"),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_at_the_start(name: str, value: str) -> None:
+    environment = {"SECRET_KEY": "k" * 50, "DEBUG": "0", name: value}
+    ran = python("manage.py", "check", **environment)
+    assert ran.code != 0
+    assert name in ran.err

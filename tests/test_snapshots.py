@@ -302,6 +302,7 @@ def test_the_figures_of_the_portfolio() -> None:
         "date": D,
         "policy_id": ScoringPolicy.objects.get().pk,
         "backfilled": False,
+        "stale": False,
         "total": 6,
         "active_today": 3,
         "onboarded": 2,

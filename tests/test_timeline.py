@@ -201,3 +201,19 @@ def test_days_ago(day: date | None, expected: str) -> None:
 @pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])
 def test_counted(number: int, expected: str) -> None:
     assert counted(number, "issue") == expected
+
+
+def test_events_of_the_same_words_are_all_told() -> None:
+    customer = make_customer()
+    for _ in range(2):
+        make_event(customer, date(2025, 5, 5), "support_request", detail="It hangs")
+    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10))]
+    assert texts == ["Support request: “It hangs”"] * 2
+
+
+def test_support_requests_beyond_the_events_of_a_day_are_counted() -> None:
+    customer = make_customer()
+    make_event(customer, date(2025, 5, 5), "support_request", detail="It hangs")
+    make_engagement(customer, date(2025, 5, 5), support_requests=3)
+    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10))]
+    assert sorted(texts) == ["2 support requests", "Support request: “It hangs”"]

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         out.ending = "\n"
         try:
             outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
-        except (Busy, Error) as error:
+        except (Busy, Error, OSError) as error:
             if options["json"]:
                 self._write_json([])
             if isinstance(error, Busy):
@@ -85,7 +85,7 @@ def user_name() -> str:
 
 def _progress_bar(path: Path) -> Progress:
     bar = tqdm(
-        total=path.stat().st_size,
+        total=path.stat().st_size if path.is_file() else None,
         desc=path.name,
         unit="B",
         unit_scale=True,

@@ -32,7 +32,8 @@ class Command(BaseCommand):
 
     help = (
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
-        "Says where to log in. Exit code: 0 done or nothing to do, 1 the demo program could not be loaded."
+        "With DEBUG=1 only. "
+        "Says where to log in. Exit code: 0 done or nothing to do, 1 it could not be loaded."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,6 +44,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load where nothing is, and print the logins."""
+        if not settings.DEBUG:
+            raise CommandError(
+                "The demo has an administrator whose password everybody knows; it runs with DEBUG=1 only. "
+                "For an account of your own run `manage.py createsuperuser`."
+            )
         with transaction.atomic():
             days = 0
             if not Customer.objects.exists() and not User.objects.exists():
@@ -53,7 +59,9 @@ class Command(BaseCommand):
         self.stdout.write(f"RSOLV Customer Success: {options['address']}")
         logins = _demo_logins()
         if not logins:
-            self.stdout.write("The database holds data of your own; log in with an account of yours.")
+            self.stdout.write(
+                "The database holds data of your own; log in with an account of yours (`manage.py createsuperuser`)."
+            )
         for name in logins:
             self.stdout.write(f"  {name:<8} password {PASSWORD}   {LOGINS[name][0]}")
 

@@ -1,0 +1,87 @@
+"""The journal of changed rows: images of rows as JSON, made and read by the database itself."""
+
+from django.db.models import BooleanField, Model
+
+from customers.models import ImportRun, RowChange
+from customers.staging import execute, is_postgres, table_of
+
+CHANGE = table_of(RowChange)
+
+
+def name_of(model: type[Model]) -> str:
+    """What ``RowChange.model`` calls a model."""
+    return str(model._meta.model_name)
+
+
+def columns_of(model: type[Model]) -> list[str]:
+    """All columns of a model's table."""
+    return [field.column for field in model._meta.concrete_fields]
+
+
+def json_object(**members: str) -> str:
+    """SQL for a JSON object of SQL expressions."""
+    pairs = ", ".join(f"'{name}', {value}" for name, value in members.items())
+    return f"{'jsonb_build_object' if is_postgres() else 'json_object'}({pairs})"
+
+
+def image(model: type[Model], alias: str = "t") -> str:
+    """SQL for all columns of a row as JSON; NULL where an outer join found no row."""
+    if is_postgres():
+        whole = f"to_jsonb({alias})"
+    else:
+        whole = json_object(
+            **{
+                # SQLite's booleans are the numbers 0 and 1.
+                field.column: f"json(CASE WHEN {alias}.{field.column} THEN 'true' ELSE 'false' END)"
+                if isinstance(field, BooleanField)
+                else f"{alias}.{field.column}"
+                for field in model._meta.concrete_fields
+            }
+        )
+    return f"CASE WHEN {alias}.id IS NOT NULL THEN {whole} END"
+
+
+def member(image: str, name: str) -> str:
+    """SQL for one value of an image (text on PostgreSQL)."""
+    return f"({image} ->> '{name}')" if is_postgres() else f"json_extract({image}, '$.{name}')"
+
+
+def insert_images(model: type[Model], where: str) -> None:
+    """Insert the rows that the entries ``c`` of the journal have as ``after``."""
+    table, columns = table_of(model), columns_of(model)
+    if is_postgres():
+        values = ", ".join(f"r.{name}" for name in columns)
+        source = f"{CHANGE} c CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, c.after) r"
+    else:
+        values = ", ".join(member("c.after", name) for name in columns)
+        source = f"{CHANGE} c"
+    execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {source} WHERE {where}")
+
+
+def keep(run: ImportRun, model: type[Model], where: str) -> None:
+    """Keep the rows ``t`` of a model as they are, before ``run`` changes them; its first image of a row stays."""
+    execute(
+        f"""
+        INSERT INTO {CHANGE} (run_id, model, key, before, reason)
+        SELECT {int(run.pk)}, '{name_of(model)}', t.id, {image(model)}, '' FROM {table_of(model)} t WHERE {where}
+        ON CONFLICT DO NOTHING"""
+    )
+
+
+def note_created(run: ImportRun, model: type[Model], keys: str) -> None:
+    """Note rows that ``run`` creates and that will name another run: ``keys`` is a query of one column, ``id``."""
+    execute(
+        f"""
+        INSERT INTO {CHANGE} (run_id, model, key, reason)
+        SELECT {int(run.pk)}, '{name_of(model)}', id, '' FROM ({keys}) created WHERE 1 = 1
+        ON CONFLICT DO NOTHING"""
+    )
+
+
+def seal(run: ImportRun, model: type[Model]) -> None:
+    """Complete the entries of ``run`` by what became of the rows, once it has changed the last one."""
+    execute(
+        f"""
+        UPDATE {CHANGE} AS c SET after = (SELECT {image(model)} FROM {table_of(model)} t WHERE t.id = c.key)
+        WHERE run_id = {int(run.pk)} AND model = '{name_of(model)}'"""
+    )

@@ -1,0 +1,57 @@
+"""``manage.py undo_import``: put the data back as they were before a run."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+
+from customers.lock import Busy
+from customers.management.commands.import_csvs import user_name
+from customers.models import ImportRun
+from customers.undo import NotUndoable, in_words, undo
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+SHOWN_ROWS = 20
+
+
+class Command(BaseCommand):
+    """Translates a run's number to ``undo``, and the undo to text."""
+
+    help = (
+        "Undo an import: rows that it created go, rows that it changed become what they were. Rows changed since, and "
+        "customers whom others need, are left and listed. An undo is a run too and can itself be undone. "
+        "Exit code: 0 undone, 1 it failed, 2 usage: no such run, or one that cannot be undone, "
+        "75 an import is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the argument."""
+        parser.add_argument("run", type=int, help="the run's number, as the list of import runs has it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Undo the run; the last line is a summary."""
+        try:
+            run = ImportRun.objects.get(pk=options["run"])
+            undoing = undo(run, user_name())
+        except (ImportRun.DoesNotExist, OverflowError):
+            raise CommandError(f"There is no run {options['run']}.", returncode=EXIT_USAGE) from None
+        except NotUndoable as error:
+            raise CommandError(str(error), returncode=EXIT_USAGE) from error
+        except Busy:
+            raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
+        except Error as error:
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+        if undoing.status != ImportRun.Status.LOADED:
+            self.stdout.write(f"Run {run.pk} was not undone: {undoing.reason}")
+            sys.exit(EXIT_FAILED)
+        left = undoing.changes.left()
+        for change in left[:SHOWN_ROWS]:
+            self.stdout.write(f"  left: {change.model} {change.key}: {change.reason}")
+        if undoing.unchanged > SHOWN_ROWS:
+            self.stdout.write(f"  and {undoing.unchanged - SHOWN_ROWS} more")
+        self.stdout.write(f"Run {run.pk} ({run.file}) is undone by run {undoing.pk}: {in_words(undoing)}.")

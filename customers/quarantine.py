@@ -1,0 +1,124 @@
+"""Rows that were not loaded: made, filled with every reason, and closed when a newer file makes them obsolete."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from customers.feeds import Feed, Header
+from customers.gate import build_gate
+from customers.kinds import valid_key
+from customers.models import ImportRun, QuarantinedRow
+from customers.problems import UNKNOWN_CUSTOMER
+from customers.read import Record, Refused, Source
+from customers.rows import in_batches, read_header, row_cells
+from customers.staging import PROBLEM, STAGE, execute, fetch, table_of
+
+PAGE = 2_000
+
+Reasons = list[tuple[int, str]]
+"""Kinds of problem and their texts."""
+
+
+def quarantined_row(
+    feed: Feed, run: ImportRun, header: Header, record: Record, cells: list[str] | None, reasons: list[str]
+) -> QuarantinedRow:
+    """A row for the quarantine, not yet saved. The key of a row that cannot be split is a guess, by its place."""
+    place = header.order[feed.column_names.index("id")]
+    guess = [*record.cells[place : place + 1], ""][0]
+    return QuarantinedRow(
+        run=run,
+        feed=feed.name,
+        line=record.line,
+        raw=record.raw,
+        cells=cells,
+        key=valid_key(cells[feed.column_names.index("id")] if cells else guess),
+        customer_key=valid_key(cells[feed.column_names.index("customer_id")]) if cells and feed.of_customers else "",
+        reasons=reasons,
+    )
+
+
+def count_quarantined(run: ImportRun) -> int:
+    """How many rows of the file are in quarantine, or will be for a problem."""
+    quarantine = f"SELECT line FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
+    return fetch(f"SELECT COUNT(*) FROM (SELECT line FROM {PROBLEM} UNION {quarantine}) every_line")[0][0]
+
+
+def examples(run: ImportRun) -> str:
+    """The first three such lines with a reason each, for a refusal's text."""
+    first = run.quarantined_rows.order_by("line").values_list("line", "reasons")[:3]
+    found: dict[int, str] = {line: reasons[0] for line, reasons in first}
+    for line, message in fetch(f"SELECT line, message FROM {PROBLEM} ORDER BY line, kind LIMIT 3"):
+        found.setdefault(line, message)
+    return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
+
+
+def quarantine_problems(feed: Feed, run: ImportRun, path: Path, today: date, *, unquote: bool) -> None:
+    """Move the rows with problems out of the stage; their raw text is read from the file once more."""
+    if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
+        return
+    execute(f"CREATE INDEX problem_line ON {PROBLEM} (line)")
+    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
+    for _line, key, found in problems_of(there):
+        row = QuarantinedRow.objects.get(pk=key)
+        row.reasons = row.reasons + [text for _kind, text in found]
+        row.save(update_fields=["reasons"])
+    for batch in in_batches(_read_again(feed, run, path, today, unquote=unquote)):
+        QuarantinedRow.objects.bulk_create(batch, batch_size=500)
+    execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
+
+
+def supersede(feed: Feed, run: ImportRun) -> None:
+    """Close what a newer file makes obsolete: earlier quarantined rows with its keys or its very text."""
+    quarantine = table_of(QuarantinedRow)
+    earlier = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN, run__lt=run.pk)
+    if not earlier.exists():
+        return
+    of_this_run = f"FROM {quarantine} WHERE run_id = {int(run.pk)}"
+    conditions = [
+        f"key IN (SELECT id FROM {STAGE} UNION ALL SELECT key {of_this_run} AND key <> '')",
+        f"raw IN (SELECT raw {of_this_run})",
+    ]
+    if feed.full:
+        conditions.append("NOT waits_for_customer")
+    # One statement each: a database can use a hash for such an IN, but not for two of them joined by OR.
+    for condition in conditions:
+        execute(
+            f"""
+            UPDATE {quarantine} SET status = 'superseded', resolved_by_id = %s
+            WHERE feed = %s AND status = 'open' AND run_id < %s AND {condition}""",
+            [run.pk, feed.name.value, run.pk],
+        )
+
+
+def problems_of(rows: str) -> Iterator[tuple[int, Any, Reasons]]:
+    """The problems of ``rows`` (a query of ``line`` and ``key``) by line, in their order, a page at a time."""
+    last = -1
+    while lines := fetch(f"SELECT DISTINCT line FROM {PROBLEM} WHERE line > %s ORDER BY line LIMIT {PAGE}", [last]):
+        first, last = lines[0][0], lines[-1][0]
+        found = fetch(
+            f"""
+            SELECT p.line, o.key, p.kind, p.message FROM {PROBLEM} p JOIN ({rows}) o ON o.line = p.line
+            WHERE p.line BETWEEN %s AND %s ORDER BY p.line, p.kind, p.message""",
+            [first, last],
+        )
+        for (line, key), problems in groupby(found, key=itemgetter(0, 1)):
+            yield line, key, [(kind, text) for _line, _key, kind, text in problems]
+
+
+def _read_again(feed: Feed, run: ImportRun, path: Path, today: date, *, unquote: bool) -> Iterator[QuarantinedRow]:
+    """The staged rows with problems, as rows for the quarantine."""
+    with Source(path) as source:
+        records = source.records()
+        header = read_header(feed, source, records)
+        source.gate = build_gate(feed, header, today)
+        for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
+            record = next((record for record in records if record.line >= line), None)
+            cells = row_cells(record, header, unquote=unquote)[0] if record and record.line == line else None
+            if not record or not cells or cells[feed.column_names.index("id")] != key:
+                raise Refused("the file changed while it was read; import it again once it is complete")
+            row = quarantined_row(feed, run, header, record, cells, [text for _kind, text in found])
+            row.waits_for_customer = [kind for kind, _text in found] == [UNKNOWN_CUSTOMER]
+            yield row

@@ -1,0 +1,54 @@
+"""A feed's file as rows: its header matched to the feed's columns, its cells in their order, in short batches."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from customers.cells import plain_cell
+from customers.feeds import Feed, Header, match_header
+from customers.models import QuarantinedRow
+from customers.read import Record, Refused, Run, Source
+
+BATCH = 5_000
+BATCH_CHARACTERS = 1024 * 1024
+
+_Raw = TypeVar("_Raw", Record | Run, QuarantinedRow)
+
+
+def read_header(feed: Feed, source: Source, items: Iterator[Record | Run]) -> Header:
+    """The header, which is the first of ``items``; raises ``Refused`` where it does not fit the feed."""
+    first = next(items, None)
+    if first is None:
+        raise Refused("the file is empty" if not source.size else "the file has no header")
+    try:
+        header = match_header(feed, first.cells)
+    except ValueError as error:
+        raise Refused(f"line {first.line}: {error}") from error
+    if first.fault:
+        raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
+    return header
+
+
+def row_cells(record: Record, header: Header, *, unquote: bool) -> tuple[list[str] | None, list[str]]:
+    """A row's cells in the order of the feed's columns, or None and why they cannot be told apart."""
+    reasons = [record.fault] if record.fault else []
+    if record.cells and len(record.cells) != header.width:
+        hint = ": is there a comma in a text without quotes?" if len(record.cells) > header.width else ""
+        reasons.append(f"row: has {len(record.cells)} cells, the header has {header.width}{hint}")
+    if reasons:
+        return None, reasons
+    cells = header.cells(record.cells)
+    return [plain_cell(cell) for cell in cells] if unquote else cells, []
+
+
+def in_batches(rows: Iterable[_Raw]) -> Iterator[list[_Raw]]:
+    """Rows in lists that are short enough to be held in memory, however long a row is."""
+    batch: list[_Raw] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.raw)
+        if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,139 @@
+"""A run as its page tells it: how long it took, its counts, and where the rows behind each of them are."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.urls import reverse
+
+from customers.feeds import FEEDS
+from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
+
+SHORT_HASH = 12
+CHANGES_PER_PAGE = 50
+
+_PROVENANCE = {"id", "run_id", "line"}
+_FEED_MODELS: dict[str, type[Model]] = {str(feed.model._meta.model_name): feed.model for feed in FEEDS.values()}
+
+
+@dataclass(frozen=True)
+class Count:
+    """One of a run's counts, the address of its rows ('' where there are none to show), and what to know of it."""
+
+    label: str
+    number: int
+    link: str = ""
+    hint: str = ""
+
+
+def counts(run: ImportRun) -> list[Count]:
+    """What became of the rows of the file, and of those of earlier files."""
+    if run.undoes_id:
+        return [
+            Count("There again", run.created),
+            Count("As before", run.updated),
+            Count("Removed", run.deleted),
+            Count("Left as they are", run.unchanged, hint="changed since by another run"),
+        ]
+    changed = "" if run.undone_by_id else rows_address(run.feed, run=run.pk)
+    quarantine = reverse("admin:customers_quarantinedrow_changelist")
+    loaded = QuarantinedRow.Status.LOADED.value
+    return [
+        Count("Created", run.created, _when(run.created, changed)),
+        Count("Updated", run.updated, _when(run.updated, changed)),
+        Count("Unchanged", run.unchanged),
+        Count("Quarantined", run.quarantined, _when(run.quarantined, f"{quarantine}?run={run.pk}")),
+        Count(
+            "Retried",
+            run.retried,
+            _when(run.retried, f"{quarantine}?resolved_by={run.pk}&status__exact={loaded}"),
+            "rows of earlier files that left the quarantine",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that a run changed."""
+
+    column: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a run did to a row: which one, the address of its page ('' where it is gone), what, and what came later."""
+
+    label: str
+    link: str
+    what: str
+    cells: Sequence[Cell]
+    note: str
+
+
+def changed_rows(changes: Iterable[RowChange]) -> list[Changed]:
+    """A page of a run's changes, compared with the rows as they are now; one query for each feed among them."""
+    changes = list(changes)
+    keys = defaultdict(list)
+    for change in changes:
+        if change.model in _FEED_MODELS:
+            keys[change.model].append(change.key)
+    rows = {(name, pk): row for name in keys for pk, row in _FEED_MODELS[name].objects.in_bulk(keys[name]).items()}
+    return [_changed(change, rows.get((change.model, change.key))) for change in changes]
+
+
+def _changed(change: RowChange, row: Any) -> Changed:
+    link = reverse(f"admin:customers_{change.model}_change", args=[quote(change.key)]) if row else ""
+    label = f"{apps.get_model('customers', change.model)._meta.verbose_name} {change.key}"
+    if change.reason:
+        return Changed(label, link, "Left as it is", [], change.reason)
+    what = "Created" if change.before is None else "Deleted" if change.after is None else "Updated"
+    before, after = change.before or {}, change.after or {}
+    columns = [name for name in {**before, **after} if name not in _PROVENANCE]
+    cells = [Cell(name, before.get(name), after.get(name)) for name in columns if before.get(name) != after.get(name)]
+    return Changed(label, link, what, cells, _since(change, row) if change.model in _FEED_MODELS else "")
+
+
+def _since(change: RowChange, row: LoadedRow | None) -> str:
+    """What became of the row after this change, where it is no longer as the change left it."""
+    if row is None:
+        return "removed since" if change.after else ""
+    if change.after is None:
+        return f"there again, by run {row.run_id}"
+    if _source(change.after) == (row.run_id, row.line):
+        return ""
+    if change.before and _source(change.before) == (row.run_id, row.line):
+        return "put back since"
+    return f"changed again by run {row.run_id}"
+
+
+def _source(image: dict[str, Any]) -> tuple[int, int]:
+    return image["run_id"], image["line"]
+
+
+def _when(number: int, link: str) -> str:
+    return link if number else ""
+
+
+def rows_address(feed: str, **lookups: object) -> str:
+    """Where the admin lists the rows of a feed, by the lookups only some of them."""
+    address = reverse(f"admin:customers_{FEEDS[feed].model._meta.model_name}_changelist")
+    return f"{address}?{urlencode(lookups)}" if lookups else address
+
+
+def duration(run: ImportRun) -> str | None:
+    """How long a run took, in words; None while it has not ended."""
+    if run.finished_at is None:
+        return None
+    seconds = max((run.finished_at - run.started_at).total_seconds(), 0)
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,0 +1,333 @@
+"""Undo a run: the rows that it changed become what they were, unless somebody has changed them since.
+
+The journal of the undo is also its plan. First every row that the run left behind gets an entry: as it is now, and as
+it is to be. Then what must stay is struck out, by giving it a reason. What is left of the plan is done.
+"""
+
+import logging
+
+from django.db import Error, transaction
+from django.db.models import Count, Min, Model, Q
+from django.utils import timezone
+
+from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
+from customers.feeds import FEEDS
+from customers.lock import job_lock
+from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
+from customers.signals import run_undone
+from customers.staging import analyze, execute, table_of
+
+logger = logging.getLogger(__name__)
+
+NAMED_REASONS = 20
+_OF_CUSTOMERS = [feed.model for feed in FEEDS.values() if feed.of_customers]
+_MODELS = [Customer, *_OF_CUSTOMERS]
+
+
+class NotUndoable(Exception):
+    """The run cannot be undone; the message says why."""
+
+
+def undo(run: ImportRun, started_by: str) -> ImportRun:
+    """Put the data back as they were before ``run``, and return the run that did it (loaded, or failed).
+
+    Rows changed since and customers whom others need are left; ``changes.left()`` of the undo lists them. Raises
+    ``NotUndoable`` where there is nothing to undo, and ``Busy`` while an import runs.
+    """
+    with job_lock("import"):
+        run = _undoable(run)
+        undoing = _start(run, started_by)
+        undoing.save()
+        try:
+            with transaction.atomic():
+                _Undo(run, undoing).run_all()
+        except Exception as error:
+            logger.exception("The undo of run %s failed", run.pk)
+            undoing = _start(run, started_by, pk=undoing.pk, started_at=undoing.started_at)
+            undoing.status = ImportRun.Status.FAILED
+            summary = str(error).strip().split("\n")[0]
+            undoing.reason = f"{type(error).__name__}: {summary}"
+            undoing.finished_at = timezone.now()
+            try:
+                undoing.save()
+            except Error:
+                logger.exception("The end of run %s could not be written", undoing.pk)
+    return undoing
+
+
+def preview(run: ImportRun) -> ImportRun:
+    """What ``undo`` would do, with the exact counts: it is done and taken back. Raises the same errors."""
+    with job_lock("import"), transaction.atomic():
+        undoing = _start(_undoable(run), "")
+        undoing.save()
+        _Undo(undoing.undoes, undoing).run_all()
+        transaction.set_rollback(True)
+    return undoing
+
+
+def in_words(undoing: ImportRun) -> str:
+    """An undo's counts."""
+    return (
+        f"{undoing.deleted} deleted, {undoing.updated} put back, {undoing.created} created again, "
+        f"{undoing.unchanged} left"
+    )
+
+
+def _undoable(run: ImportRun) -> ImportRun:
+    run = ImportRun.objects.select_related("undoes").get(pk=run.pk)
+    if run.why_not_undoable:
+        raise NotUndoable(run.why_not_undoable)
+    return run
+
+
+def _start(run: ImportRun, started_by: str, **values: object) -> ImportRun:
+    return ImportRun(feed=run.feed, file=f"undo of run {run.pk}", started_by=started_by, undoes=run, **values)
+
+
+class _Undo:
+    """One undo, in its steps; ``_mine`` is SQL for the entries ``c`` of the plan that nothing speaks against."""
+
+    def __init__(self, run: ImportRun, undoing: ImportRun) -> None:
+        self.run = run
+        self.undoing = undoing
+        self._plan = f"c.run_id = {int(undoing.pk)}"
+        self._mine = f"{self._plan} AND c.reason = ''"
+
+    def run_all(self) -> None:
+        """Plan, strike out, do, and tell; the customers come first and go last, because all others name them."""
+        for model in _MODELS:
+            self._plan_changed(model)
+        self._plan_created(FEEDS[self.run.feed].model)
+        self._plan_changed(StepSighting)
+        self._plan_created_sightings()
+        analyze(CHANGE)
+        self._do(Customer, "c.after IS NOT NULL")
+        for model in _OF_CUSTOMERS:
+            self._strike_orphans(model)
+            if model is Onboarding:
+                self._strike_second_rows(model)
+            self._do(model)
+        self._choose_sightings()
+        self._do(StepSighting)
+        self._strike_needed_customers()
+        self._do(Customer, "c.after IS NULL")
+        self._put_back_quarantine()
+        self._finish()
+        run_undone.send(sender=ImportRun, run=self.run, undo=self.undoing)
+
+    # --- The plan ---------------------------------------------------------------------------------------------------
+
+    def _plan_changed(self, model: type[Model]) -> None:
+        """The rows in the run's journal become what they were; those that are so already need nothing."""
+        now, key = image(model), _key(model)
+        execute(
+            f"""
+            INSERT INTO {CHANGE} (run_id, model, key, before, after, reason)
+            SELECT {int(self.undoing.pk)}, c.model, c.key, {now}, c.before,
+                CASE WHEN c.after IS DISTINCT FROM {now} THEN {_changed_since(model, self.run)} ELSE '' END
+            FROM {CHANGE} c LEFT JOIN {table_of(model)} t ON t.id = {key}
+            WHERE c.run_id = {int(self.run.pk)} AND c.model = '{name_of(model)}' AND c.reason = ''
+                AND c.before IS DISTINCT FROM c.after AND c.before IS DISTINCT FROM {now}"""
+        )
+
+    def _plan_created(self, model: type[LoadedRow]) -> None:
+        """The rows that the run's file created go: those that name the run, and that its journal does not."""
+        run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(model)
+        marked = f"WHEN t.missing_since_id IS NOT NULL THEN {_changed_since(model, self.run)}"
+        execute(
+            f"""
+            INSERT INTO {CHANGE} (run_id, model, key, before, reason)
+            SELECT {mine}, '{name}', t.id, {image(model)}, CASE
+                WHEN r.key IS NOT NULL THEN 'loaded from quarantine by run ' || r.loaded_by
+                {marked if _has_marks(model) else ""} ELSE '' END
+            FROM {table_of(model)} t LEFT JOIN (
+                SELECT key, MAX(resolved_by_id) AS loaded_by FROM {table_of(QuarantinedRow)}
+                WHERE run_id = {run} AND status = 'loaded' GROUP BY key) r ON r.key = t.id
+            WHERE t.run_id = {run} AND NOT EXISTS (
+                SELECT 1 FROM {CHANGE} c WHERE c.run_id = {run} AND c.model = '{name}' AND c.key = t.id)"""
+        )
+        # Of those that a later run has changed, that run's journal tells whose they were.
+        execute(
+            f"""
+            INSERT INTO {CHANGE} (run_id, model, key, before, reason)
+            SELECT {mine}, '{name}', c.key, {image(model)}, {_changed_since(model, self.run)}
+            FROM {CHANGE} c JOIN {table_of(model)} t ON t.id = c.key
+            WHERE c.run_id > {run} AND c.run_id < {mine} AND c.model = '{name}' AND c.reason = ''
+                AND CAST({member("c.before", "run_id")} AS bigint) = {run} AND NOT EXISTS (
+                    SELECT 1 FROM {CHANGE} x WHERE x.run_id = {run} AND x.model = '{name}' AND x.key = c.key)
+            ON CONFLICT DO NOTHING"""
+        )
+
+    def _plan_created_sightings(self) -> None:
+        run = int(self.run.pk)
+        execute(
+            f"""
+            INSERT INTO {CHANGE} (run_id, model, key, before, reason)
+            SELECT {int(self.undoing.pk)}, '{name_of(StepSighting)}', CAST(t.id AS text), {image(StepSighting)}, ''
+            FROM {table_of(StepSighting)} t WHERE t.run_id = {run}
+            ON CONFLICT DO NOTHING"""
+        )
+
+    # --- What must stay ---------------------------------------------------------------------------------------------
+
+    def _strike(self, model: type[Model], reason: str, condition: str) -> int:
+        return execute(
+            f"UPDATE {CHANGE} AS c SET reason = {reason} "
+            f"WHERE {self._mine} AND c.model = '{name_of(model)}' AND {condition}"
+        )
+
+    def _strike_orphans(self, model: type[Model]) -> None:
+        """A row comes back only to a customer who is there."""
+        customer = member("c.after", "customer_id")
+        self._strike(
+            model,
+            f"'there is no customer ' || {customer}",
+            f"""c.after IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM {table_of(Customer)} k WHERE k.id = {customer})""",
+        )
+
+    def _strike_second_rows(self, model: type[Model]) -> None:
+        """A row comes back only where its customer has no other; each one that stays may be in another's way."""
+        others = f"""
+            SELECT 1 FROM {table_of(model)} x
+            WHERE x.customer_id = {member("c.after", "customer_id")} AND x.id NOT IN (
+                SELECT p.key FROM {CHANGE} p WHERE p.run_id = {int(self.undoing.pk)}
+                    AND p.model = '{name_of(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
+        while self._strike(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
+            pass
+
+    def _choose_sightings(self) -> None:
+        """A sighting goes with the row that it is about, and comes back where there is no other."""
+        plan, run = self._plan, int(self.undoing.pk)
+        customer, step = member("c.before", "customer_id"), member("c.before", "step")
+        seen = " ".join(f"WHEN '{name.value}' THEN o.{name.value}" for name in Step)
+        new_customer, new_step = member("c.after", "customer_id"), member("c.after", "step")
+        left = f"""
+            SELECT {{0}} FROM {CHANGE} l
+            WHERE l.run_id = {run} AND l.model = '{name_of(Onboarding)}' AND l.reason <> ''"""
+        execute(
+            f"""
+            DELETE FROM {CHANGE} AS c WHERE {plan} AND c.model = '{name_of(StepSighting)}' AND (
+                c.reason <> ''
+                OR COALESCE({new_customer}, {customer}) IN (
+                    {left.format(member("l.before", "customer_id"))}
+                    UNION ALL {left.format(member("l.after", "customer_id"))})
+                OR (c.after IS NULL AND EXISTS (
+                    SELECT 1 FROM {table_of(Onboarding)} o
+                    WHERE o.customer_id = {customer} AND CASE {step} {seen} END))
+                OR (c.after IS NOT NULL AND (
+                    EXISTS (SELECT 1 FROM {table_of(StepSighting)} x
+                            WHERE x.customer_id = {new_customer} AND x.step = {new_step})
+                    OR NOT EXISTS (SELECT 1 FROM {table_of(Customer)} k WHERE k.id = {new_customer}))))"""
+        )
+
+    def _strike_needed_customers(self) -> None:
+        """A customer goes only where no row names it, of a feed or of what staff keep by hand."""
+        for relation in Customer._meta.related_objects:
+            model = relation.related_model
+            if model._meta.app_label == Customer._meta.app_label:
+                self._strike(
+                    Customer,
+                    f"'still has {model._meta.verbose_name_plural}'",
+                    f"c.after IS NULL AND EXISTS (SELECT 1 FROM {table_of(model)} x WHERE x.customer_id = c.key)",
+                )
+
+    # --- What is done -----------------------------------------------------------------------------------------------
+
+    def _do(self, model: type[Model], which: str = "1 = 1") -> None:
+        chosen = f"{self._mine} AND c.model = '{name_of(model)}' AND {which}"
+        gone = f"SELECT {_key(model)} FROM {CHANGE} c WHERE {chosen} AND c.before IS NOT NULL"
+        execute(f"DELETE FROM {table_of(model)} WHERE id IN ({gone})")
+        insert_images(model, f"{chosen} AND c.after IS NOT NULL")
+
+    def _put_back_quarantine(self) -> None:
+        """What the run resolved is open again, and what it quarantined is closed; of an undo, what it changed."""
+        run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(QuarantinedRow)
+        quarantine = table_of(QuarantinedRow)
+        now = json_object(status="q.status", resolved_by_id="q.resolved_by_id")
+        again = json_object(status="'open'", resolved_by_id="NULL")
+        closed = json_object(status="'superseded'", resolved_by_id=f"{mine}")
+        models = " ".join(f"WHEN '{feed}' THEN '{name_of(FEEDS[feed].model)}'" for feed in FEEDS)
+        entry = f"INSERT INTO {CHANGE} (run_id, model, key, before, after, reason) SELECT {mine}, '{name}',"
+        execute(
+            f"""
+            {entry} c.key, c.after, c.before, ''
+            FROM {CHANGE} c JOIN {quarantine} q ON q.id = {_key(QuarantinedRow)}
+            WHERE c.run_id = {run} AND c.model = '{name}' AND c.after = {now}"""
+        )
+        execute(
+            f"""
+            {entry} CAST(q.id AS text), {now}, CASE WHEN q.resolved_by_id = {run} THEN {again} ELSE {closed} END, ''
+            FROM {quarantine} q
+            WHERE (q.resolved_by_id = {run} OR (q.run_id = {run} AND q.status = 'open')) AND NOT EXISTS (
+                SELECT 1 FROM {CHANGE} c
+                WHERE {self._plan} AND q.status = 'loaded' AND c.reason <> '' AND c.key = q.key
+                    AND c.model = CASE q.feed {models} END)
+            ON CONFLICT DO NOTHING"""
+        )
+        execute(
+            f"""
+            UPDATE {quarantine} SET status = {member("c.after", "status")},
+                resolved_by_id = CAST({member("c.after", "resolved_by_id")} AS bigint)
+            FROM {CHANGE} c
+            WHERE {self._mine} AND c.model = '{name}' AND {quarantine}.id = {_key(QuarantinedRow)}"""
+        )
+
+    # --- The ledger -------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        undoing = self.undoing
+        changes = undoing.changes.filter(model__in=[name_of(model) for model in _MODELS])
+        there, gone = Q(reason="", after__isnull=False), Q(reason="", after__isnull=True)
+        counts = changes.aggregate(
+            created=Count("pk", filter=there & Q(before__isnull=True)),
+            updated=Count("pk", filter=there & Q(before__isnull=False)),
+            deleted=Count("pk", filter=gone),
+            unchanged=Count("pk", filter=~Q(reason="")),
+        )
+        for name, count in counts.items():
+            setattr(undoing, name, count)
+        undoing.rows = undoing.created + undoing.updated + undoing.unchanged
+        undoing.warnings = _what_was_left(undoing)
+        undoing.status = ImportRun.Status.LOADED
+        undoing.finished_at = timezone.now()
+        undoing.save()
+        _remember(undoing)
+
+
+def _remember(undoing: ImportRun) -> None:
+    """Note in each run of the chain whether it counts: an undone undo brings back what it had undone."""
+    by, counts = undoing, True
+    while run := by.undoes:
+        if counts or run.undone_by_id == by.pk:
+            run.undone_by = by if counts else None
+            run.save(update_fields=["undone_by"])
+        by, counts = run, not counts
+
+
+def _what_was_left(undoing: ImportRun) -> list[str]:
+    """A warning for each model and reason, with an example; the rows themselves are in the journal."""
+    reasons = undoing.changes.left().order_by("model", "reason").values_list("model", "reason")
+    return [
+        f"{count} {model} {'rows' if count > 1 else 'row'} left: {reason} ({'such as ' if count > 1 else ''}{key})"
+        for model, reason, count, key in reasons.annotate(Count("pk"), Min("key"))[:NAMED_REASONS]
+    ]
+
+
+def _key(model: type[Model]) -> str:
+    """SQL for the key of an entry ``c`` as the model's table has it."""
+    return "CAST(c.key AS bigint)" if model in (StepSighting, QuarantinedRow) else "c.key"
+
+
+def _has_marks(model: type[Model]) -> bool:
+    return hasattr(model, "missing_since")
+
+
+def _changed_since(model: type[Model], run: ImportRun) -> str:
+    """SQL for why a row ``t`` is not as the run left it."""
+    marked = "WHEN t.missing_since_id > {0} THEN 'missing from the feed since run ' || t.missing_since_id"
+    return f"""CASE
+        WHEN t.id IS NULL THEN 'no longer there'
+        WHEN t.run_id > {int(run.pk)} THEN 'changed since by run ' || t.run_id
+        {marked.format(int(run.pk)) if _has_marks(model) else ""}
+        ELSE 'changed since' END"""

@@ -1,0 +1,219 @@
+"""What is kept of each file that an import read, and for how long."""
+
+import errno
+import gzip
+import hashlib
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from customers import archive
+from customers.models import Customer, ImportRun
+from tests.factories import csv_row, make_run, write_feed
+from tests.loading import load, write_bytes
+
+pytestmark = pytest.mark.django_db
+
+HEADER = b"id,email,organization,github_username,signup_date,cohort,industry,team_size,status"
+GOOD = HEADER + b'\r\nc1,a@b.example,"One, Ltd",,2025-05-01,,,,\r\n'
+OLD = "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Settings, tmp_path: Path) -> Path:
+    """An archive of the test's own; the drop folder is ``tmp_path / "in"``."""
+    (tmp_path / "in").mkdir()
+    settings.ARCHIVE_DIR = tmp_path / "archive"
+    return tmp_path / "archive"
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """Everything in the archive: names, and contents decompressed."""
+    return {
+        str(path.relative_to(folder)): gzip.decompress(path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def name_of(content: bytes) -> str:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return f"{sha256[:2]}/{sha256}.csv.gz"
+
+
+# --- What is kept -----------------------------------------------------------------------------------------------
+
+
+def test_a_loaded_file_is_kept_byte_for_byte_under_its_hash(tmp_path: Path, folder: Path) -> None:
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    outcome = load(tmp_path / "in", "customers")["customers"]
+    sha256 = "a033215aa7c5bbe673114fb10eaefac7377e72fe7ddf61010ea088980d412aa9"
+    assert (outcome.created, outcome.warnings) == (1, [])
+    assert kept(folder) == {f"{sha256[:2]}/{sha256}.csv.gz": GOOD}
+    assert archive.find(ImportRun.objects.get()) == folder / sha256[:2] / f"{sha256}.csv.gz"
+
+
+def test_a_compressed_file_is_kept_as_it_came(tmp_path: Path, folder: Path) -> None:
+    path = write_bytes(tmp_path / "in", "customers.csv.gz", gzip.compress(GOOD))
+    assert load(tmp_path / "in", "customers")["customers"].created == 1
+    assert kept(folder) == {name_of(path.read_bytes()): path.read_bytes()}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("customers.csv", b"\xff\xfe not utf-8"),
+        ("customers.csv", b""),
+        ("customers.csv", HEADER + b'\nc1,"never ends\n' + b"x" * 1_000_000),
+        ("customers.csv.gz", b"no gzip at all"),
+    ],
+)
+def test_a_refused_file_is_kept_for_a_look_at_it(tmp_path: Path, folder: Path, name: str, content: bytes) -> None:
+    write_bytes(tmp_path / "in", name, content)
+    assert load(tmp_path / "in", "customers")["customers"].status == "refused"
+    assert kept(folder) == {name_of(content): content}
+
+
+def test_a_failed_run_keeps_its_file(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: Any) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("customers.load.merge", fail)
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    assert load(tmp_path / "in", "customers")["customers"].status == "failed"
+    assert kept(folder) == {name_of(GOOD): GOOD}
+
+
+def test_of_a_missing_file_nothing_is_kept(tmp_path: Path, folder: Path) -> None:
+    outcome = load(tmp_path / "in", "customers")["customers"]
+    assert (outcome.status, outcome.warnings) == ("refused", [])
+    assert kept(folder) == {}
+    assert archive.find(ImportRun.objects.get()) is None
+
+
+def test_a_dry_run_keeps_nothing_and_removes_nothing(tmp_path: Path, folder: Path) -> None:
+    old = archive.place_of(OLD)
+    old.parent.mkdir(parents=True)
+    old.write_bytes(gzip.compress(b"old"))
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    load(tmp_path / "in", "customers", dry_run=True)
+    assert kept(folder) == {f"00/{OLD}.csv.gz": b"old"}
+
+
+def test_the_same_content_is_written_once(tmp_path: Path, folder: Path) -> None:
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    load(tmp_path / "in", "customers")
+    [path] = [path for path in folder.rglob("*") if path.is_file()]
+    before = path.stat()
+    load(tmp_path / "in", "customers")
+    load(tmp_path / "in", "customers", force=True)
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert kept(folder) == {name_of(GOOD): GOOD}
+
+
+def test_two_nights_keep_two_files(tmp_path: Path, folder: Path) -> None:
+    first = write_feed(tmp_path / "in", "customers", [csv_row("customers")]).read_bytes()
+    load(tmp_path / "in", "customers")
+    second = write_feed(tmp_path / "in", "customers", [csv_row("customers", cohort="Beta")]).read_bytes()
+    load(tmp_path / "in", "customers")
+    assert kept(folder) == {name_of(first): first, name_of(second): second}
+
+
+# --- What goes wrong --------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_a_warning_and_leaves_no_half_file(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("customers.archive.os.fsync", full)
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    with caplog.at_level(logging.CRITICAL):
+        outcome = load(tmp_path / "in", "customers")["customers"]
+    assert (outcome.status, outcome.created) == ("loaded", 1)
+    assert outcome.warnings == ["the file is not archived: No space left on device"]
+    assert ImportRun.objects.get().warnings == outcome.warnings
+    assert Customer.objects.count() == 1
+    assert kept(folder) == {}
+
+
+def test_an_archive_that_cannot_be_made_is_a_warning(tmp_path: Path, folder: Path) -> None:
+    folder.write_text("in the way")
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    outcome = load(tmp_path / "in", "customers")["customers"]
+    assert (outcome.status, outcome.warnings) == ("loaded", ["the file is not archived: Not a directory"])
+
+
+def test_a_file_that_changed_since_is_not_kept(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = archive.keep
+
+    def overwritten(path: Path, run: ImportRun) -> None:
+        path.write_bytes(GOOD + b"c2,c@d.example,Two,,2025-05-01,,,,\n")
+        keep(path, run)
+        path.write_bytes(GOOD)
+
+    monkeypatch.setattr("customers.archive.keep", overwritten)
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    outcome = load(tmp_path / "in", "customers")["customers"]
+    assert (outcome.status, outcome.created) == ("loaded", 1)
+    assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
+    assert kept(folder) == {}
+
+
+# --- For how long -----------------------------------------------------------------------------------------------
+
+
+def archived(content: bytes, days_ago: float) -> str:
+    """The name of a file that an import of so long ago kept."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    make_run(sha256=sha256, started_at=timezone.now() - timedelta(days=days_ago))
+    place = archive.place_of(sha256)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(gzip.compress(content))
+    return name_of(content)
+
+
+def test_what_no_run_of_the_last_days_names_is_removed(tmp_path: Path, folder: Path, settings: Settings) -> None:
+    settings.ARCHIVE_DAYS = 30
+    archived(b"old", 30.1)
+    young = archived(b"young", 29.9)
+    archived(b"read again", 300)
+    again = archived(b"read again", 1)
+    for foreign in ("notes.txt", "00/notes.txt", f"00/{OLD}.csv.gz.bak"):
+        (folder / foreign).parent.mkdir(exist_ok=True)
+        (folder / foreign).write_bytes(gzip.compress(b"not ours"))
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    load(tmp_path / "in", "customers")
+    assert kept(folder) == {
+        young: b"young",
+        again: b"read again",
+        name_of(GOOD): GOOD,
+        "notes.txt": b"not ours",
+        "00/notes.txt": b"not ours",
+        f"00/{OLD}.csv.gz.bak": b"not ours",
+    }
+
+
+def test_zero_days_keep_for_ever(tmp_path: Path, folder: Path, settings: Settings) -> None:
+    settings.ARCHIVE_DAYS = 0
+    old = archived(b"old", 10_000)
+    half = archive.place_of(OLD).with_name(f"{OLD}.csv.gz.partial")
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"of a killed import")
+    write_bytes(tmp_path / "in", "customers.csv", GOOD)
+    load(tmp_path / "in", "customers")
+    assert kept(folder) == {old: b"old", name_of(GOOD): GOOD}
+
+
+def test_an_import_in_which_nothing_loads_removes_too(tmp_path: Path, folder: Path) -> None:
+    archived(b"old", 401)
+    load(tmp_path / "in", "customers")
+    assert kept(folder) == {}

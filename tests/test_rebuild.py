@@ -1,0 +1,70 @@
+"""A first load into an empty table leaves its indexes and constraints exactly as they were, whatever happens."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from customers import merge as merging
+from customers.models import Engagement
+from customers.rebuild import built_afterwards
+from customers.staging import fetch, is_postgres
+from tests.factories import csv_row, make_customer, write_feed
+from tests.loading import load, states
+
+TABLE = "customers_engagement"
+
+
+def structure() -> list[tuple[Any, ...]]:
+    """Every index and constraint of the table, with its definition."""
+    if is_postgres():
+        return fetch(
+            """
+            SELECT conname::text, pg_get_constraintdef(oid), convalidated::text FROM pg_constraint
+            WHERE conrelid = %s::regclass
+            UNION ALL SELECT indexname::text, indexdef, '' FROM pg_indexes WHERE tablename = %s ORDER BY 1, 2""",
+            [TABLE, TABLE],
+        )
+    return fetch("SELECT name, sql FROM sqlite_master WHERE tbl_name = %s ORDER BY name", [TABLE])
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    return [csv_row("engagement", id=f"e{number}", customer_id="c1") for number in range(count)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_load_of_many_rows_rebuilds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "MANY_ROWS", 3)
+    make_customer(id="c1")
+    before = structure()
+    assert len(before) >= 2
+    write_feed(tmp_path, "engagement", rows(3))
+    assert states(load(tmp_path, "engagement")["engagement"]) == (3, 0, 0, 0)
+    assert structure() == before
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Engagement.objects.filter(pk="e1").update(customer_id="nobody")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failure_in_between_leaves_everything() -> None:
+    before = structure()
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), built_afterwards(TABLE):
+        assert structure() != before
+        raise ZeroDivisionError
+    assert structure() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("there", "coming"), [(0, 2), (1, 3)], ids=["few rows", "a table with rows"])
+def test_otherwise_nothing_is_taken_off(
+    there: int, coming: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MANY_ROWS", 3)
+    monkeypatch.setattr(merging, "built_afterwards", lambda table: 1 / 0)
+    make_customer(id="c1")
+    if there:
+        Engagement.objects.create(id="other", customer_id="c1", date="2025-05-01", run_id=1, line=2)
+    write_feed(tmp_path, "engagement", rows(coming))
+    assert states(load(tmp_path, "engagement")["engagement"]) == (coming, 0, 0, 0)
+    assert connection.is_usable()
