@@ -8,3 +8,10 @@ class AnalyticsConfig(AppConfig):
 
     name = "analytics"
     verbose_name = "Analytics"
+
+    def ready(self) -> None:
+        """Hear what ``customers`` tells."""
+        from analytics.undone import forget_run
+        from customers.signals import run_undone
+
+        run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")

@@ -119,10 +119,15 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
 
 def feed_states() -> list[FeedState]:
     """How fresh each feed is, and what went wrong with it last; two queries."""
-    ended = ImportRun.objects.exclude(status=ImportRun.Status.RUNNING)
-    newest = ended.order_by().values("feed").annotate(run=Max("pk")).values("run")
-    latest = {run.feed: run for run in ended.filter(pk__in=newest)}
-    loaded = {run.feed: run for run in ended.filter(pk__in=newest.filter(status=ImportRun.Status.LOADED))}
+    ended = ImportRun.objects.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
+    accepted = ImportRun.objects.accepted()
+    latest, loaded = (
+        {
+            run.feed: run
+            for run in runs.filter(pk__in=runs.order_by().values("feed").annotate(run=Max("pk")).values("run"))
+        }
+        for runs in (ended, accepted)
+    )
     states = []
     for name, feed in FEEDS.items():
         run = latest.get(name)

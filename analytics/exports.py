@@ -4,7 +4,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +14,10 @@ from django.forms.models import model_to_dict
 from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
 from customers.exports import write_csv, write_feeds
-from customers.feeds import stored
+from customers.kinds import stored
 from customers.lock import job_lock
 from customers.manifest import GENERATOR, MANIFEST
+from customers.staging import one_moment
 
 COMBINED = "combined_metrics.csv"
 COLUMNS = (
@@ -71,12 +72,12 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
-    """Write the ZIP of a scored date: the same data give the same bytes. ``Busy`` while others write."""
-    with (
-        job_lock("import", shared=True),
-        job_lock("score", shared=True),
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
+    """Write the ZIP of a scored date: the same data give the same bytes. Raises ``Busy`` while others write."""
+    with one_moment(), ExitStack() as stack:
+        with job_lock("import", shared=True), job_lock("score", shared=True):
+            portfolio = PortfolioDay.objects.select_related("policy").get(pk=portfolio.pk)
+        # From here on others may write: what is read is that moment's.
+        archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED))
 
         def member(name: str) -> AbstractContextManager[IO[bytes]]:
             return archive.open(_entry(name), "w", force_zip64=True)

@@ -8,7 +8,8 @@ from django.db.models import Q
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from customers.models import Customer, Step
 
-NO_COHORT = "-"
+NO_COHORT = " "  # no cohort is called so: what the CSVs say is trimmed
+MOST_WORDS = 20
 
 
 class SnapshotFilter(django_filters.FilterSet):
@@ -43,7 +44,7 @@ class SnapshotFilter(django_filters.FilterSet):
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, e-mail, GitHub name or key contain the words."""
         fields = ("organization", "email", "github_username", "id")
-        for word in value.split():
+        for word in value.split()[:MOST_WORDS]:
             found = Q()
             for field in fields:
                 found |= Q(**{f"customer__{field}__icontains": word})

@@ -135,6 +135,7 @@ class PortfolioDay(models.Model):
     policy = models.ForeignKey(ScoringPolicy, models.PROTECT)
     scored_at = models.DateTimeField()
     backfilled = models.BooleanField(default=False)
+    stale = models.BooleanField(default=False, help_text="An import that this date was scored from was undone.")
 
     total = models.PositiveIntegerField()
     active_today = models.PositiveIntegerField()

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from analytics.models import Snapshot
+from analytics.provenance import rows_behind
 from analytics.score import half_up
 from analytics.wording import counted
 
 
 @dataclass(frozen=True)
 class Component:
-    """A component's points of its maximum (None: not available, counts 0), and its inputs in words."""
+    """A component's points of its maximum (None: not available, counts 0), its inputs in words, and their rows."""
 
     label: str
     points: int | None
     most: int
     inputs: str
+    rows: str
 
     @property
     def percent(self) -> int:
@@ -25,13 +27,17 @@ class Component:
 
 def components(snapshot: Snapshot) -> list[Component]:
     """The five components of a snapshot's score."""
-    most = snapshot.policy.maxima
+    parts = [
+        ("activity", "Activity level", _activity),
+        ("pr_success", "PR success rate", _pr_success),
+        ("adoption", "Feature adoption", _adoption),
+        ("support", "Support satisfaction", _support),
+        ("nps", "NPS score", _nps),
+    ]
+    most, rows = snapshot.policy.maxima, rows_behind(snapshot)
     return [
-        Component("Activity level", snapshot.activity, most["activity"], _activity(snapshot)),
-        Component("PR success rate", snapshot.pr_success, most["pr_success"], _pr_success(snapshot)),
-        Component("Feature adoption", snapshot.adoption, most["adoption"], _adoption(snapshot)),
-        Component("Support satisfaction", snapshot.support, most["support"], _support(snapshot)),
-        Component("NPS score", snapshot.nps, most["nps"], _nps(snapshot)),
+        Component(label, getattr(snapshot, name), most[name], inputs(snapshot), rows[name])
+        for name, label, inputs in parts
     ]
 
 

@@ -67,6 +67,11 @@ def policy_to_score(day: date) -> ScoringPolicy:
         raise NotScorable(str(error)) from error
 
 
+def stale_days() -> list[date]:
+    """The scored dates that must be scored again, because an import was undone; oldest first."""
+    return list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True))
+
+
 def score_day(day: date) -> PortfolioDay:
     """Score ``day`` with the policy in force on it and replace its snapshots; all or nothing.
 
@@ -84,6 +89,7 @@ def score_day(day: date) -> PortfolioDay:
                 "policy": policy,
                 "scored_at": timezone.now(),
                 "backfilled": day < data_date(),
+                "stale": False,
                 **tally.counts,
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },

@@ -1,5 +1,6 @@
-"""A customer's history in words: events, days with engagement, and onboarding steps; newest first."""
+"""A customer's history in words: events and days with engagement, newest first; and when each step was done."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -32,10 +33,12 @@ class StepDone:
 
 
 def timeline(customer: Customer, day: date) -> list[Entry]:
-    """What happened up to ``day``; words that an event and the engagement of its day share come once."""
-    entries = [*_events(customer, day), *_engagement(customer, day)]
-    unique = {(entry.day, entry.text): entry for entry in reversed(entries)}
-    return sorted(unique.values(), key=lambda entry: (entry.day, _ORDER.get(entry.kind, len(_ORDER))), reverse=True)
+    """What happened up to ``day``; what an event tells is not told again by the counters of its day."""
+    events = list(_events(customer, day))
+    told = Counter((entry.day, entry.kind) for entry in events)
+    words = {(entry.day, entry.text) for entry in events}
+    rest = (entry for entry in _engagement(customer, day, told) if (entry.day, entry.text) not in words)
+    return sorted([*events, *rest], key=lambda entry: (entry.day, _ORDER.get(entry.kind, len(_ORDER))), reverse=True)
 
 
 def steps(customer: Customer, day: date, done: dict[str, bool]) -> list[StepDone]:
@@ -74,11 +77,8 @@ def _event_text(event: Event) -> str:
     return event.detail or event.get_kind_display()
 
 
-def _engagement(customer: Customer, day: date) -> Iterator[Entry]:
+def _engagement(customer: Customer, day: date, told: Counter[tuple[date, str]]) -> Iterator[Entry]:
     sums = {name: Sum(name) for name in Engagement.COUNTERS}
-    told = set(
-        customer.event_set.filter(date__lte=day, kind=Event.Kind.SUPPORT_REQUEST).values_list("date", flat=True)
-    )
     days = customer.engagement_set.filter(date__lte=day).order_by().values("date").annotate(**sums)
     for row in days:
         parts = []
@@ -90,7 +90,8 @@ def _engagement(customer: Customer, day: date) -> Iterator[Entry]:
             parts.append(f"Merged {counted(row['prs_merged'], 'PR')}")
         if row["prs_rejected"]:
             parts.append(f"Rejected {counted(row['prs_rejected'], 'PR')}")
-        if row["support_requests"] and row["date"] not in told:
-            parts.append(counted(row["support_requests"], "support request"))
+        untold = row["support_requests"] - told[row["date"], Event.Kind.SUPPORT_REQUEST]
+        if untold > 0:
+            parts.append(counted(untold, "support request"))
         for text in parts:
             yield Entry(row["date"], "engagement", text)

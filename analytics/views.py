@@ -1,14 +1,11 @@
 """The pages inside the admin: from a request to what ``dashboard`` and its neighbours say, and back."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import wraps
-from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -19,34 +16,16 @@ from analytics.actions import recommended_actions
 from analytics.exports import archive_name, write_archive
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot
+from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
 from analytics.tables import ROWS_PER_PAGE, CustomerTable
 from analytics.timeline import steps, timeline
-from customers.feeds import shown
+from customers.kinds import shown
 from customers.lock import Busy
-from customers.models import Customer, CustomerCare, Step
+from customers.models import Customer, Step
+from customers.pages import admin_page
 
-View = Callable[..., HttpResponse]
 SPOOL = 8 * 1024 * 1024
-
-
-def admin_page(permission: str) -> Callable[[View], View]:
-    """A page of the admin that needs ``permission``; others are sent to the login, or refused."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-            if not request.user.has_perm(permission):
-                raise PermissionDenied
-            return view(request, **kwargs)
-
-        @wraps(view)
-        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-            return admin.site.admin_view(guarded)(request, **kwargs)
-
-        return page
-
-    return decorate
 
 
 @admin_page("customers.view_customer")
@@ -62,7 +41,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "quarantined": read.quarantined_rows(),
     }
     if portfolio is None:
-        context["any_customer"] = Customer.objects.exists()
+        context |= {"any_customer": Customer.objects.exists(), "debug": settings.DEBUG}
         return TemplateResponse(request, "analytics/empty.html", context)
     filters = SnapshotFilter(request.GET, queryset=Snapshot.objects.on(portfolio.date))
     order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in CustomerTable.base_columns]
@@ -87,7 +66,9 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
     """One customer: what is known, how the score comes about, what happened, what to do."""
     if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
         raise Http404
-    found = get_object_or_404(Customer.objects.select_related("missing_since"), pk=pk)
+    whole = Customer.objects.select_related("missing_since", "onboarding", "care__owner")
+    found = get_object_or_404(whole, pk=pk)
+    onboarding = getattr(found, "onboarding", None)
     as_of = _as_of(request)
     portfolio, snapshot = as_of.portfolio, None
     if portfolio:
@@ -96,15 +77,18 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
         **admin.site.each_context(request),
         "title": found.organization,
         "customer": found,
-        "care": CustomerCare.objects.select_related("owner").filter(customer=found).first(),
-        "onboarding": getattr(found, "onboarding", None),
+        "care": getattr(found, "care", None),
+        "onboarding": onboarding,
+        "origins": origins(found, onboarding),
         "snapshot": snapshot,
         "as_of": as_of,
+        "feeds": read.feed_states(),
     }
     if portfolio and snapshot:
         done = {step.value: getattr(snapshot, step.value) for step in Step}
         context |= {
             "components": components(snapshot),
+            "rows": rows_behind(snapshot),
             "steps": steps(found, portfolio.date, done),
             "timeline": timeline(found, portfolio.date),
             "actions": recommended_actions(snapshot),

@@ -52,7 +52,7 @@ class Command(BaseCommand):
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except Busy:
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
-        except Error as error:
+        except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
             return {"import": "failed", **_HELD_BACK}
         report(self.stdout.write, outcomes)

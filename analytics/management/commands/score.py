@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from analytics.snapshots import NotScorable, policy_to_score, score_day
+from analytics.snapshots import NotScorable, policy_to_score, score_day, stale_days
 from customers.lock import Busy, job_lock
 from customers.models import data_date
 
@@ -20,7 +20,8 @@ class Command(BaseCommand):
     """Translates dates on the command line to ``score_day``."""
 
     help = (
-        "Score a date (default: the newest engagement date), or each date of a range, and store the snapshots. "
+        "Score a date, or each date of a range, and store the snapshots; by default the newest engagement date, and "
+        "those dates that are stale because an import was undone. "
         "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring or an import "
         "is running."
     )
@@ -62,4 +63,4 @@ def _days(as_of: date | None, first: date | None, last: date | None) -> list[dat
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}.", returncode=EXIT_USAGE)
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return [as_of or data_date()]
+    return [as_of] if as_of else sorted({data_date(), *stale_days()})

@@ -1,0 +1,60 @@
+"""Where each number of a customer's page comes from: the rows behind it, and a row's run, file and line."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+
+from analytics.models import Snapshot
+from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
+from customers.runs import rows_address
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The line of a file that says what a row says; ``run`` is None where that one is not known."""
+
+    label: str
+    row: LoadedRow
+    run: ImportRun | None
+
+    @property
+    def address(self) -> str:
+        """The row's page in the admin."""
+        return reverse(f"admin:customers_{self.row._meta.model_name}_change", args=[quote(self.row.pk)])
+
+
+def origins(customer: Customer, onboarding: Onboarding | None) -> list[Origin]:
+    """Where a customer's own fields, and those of the onboarding, come from; one query."""
+    rows: list[tuple[str, LoadedRow]] = [("Details", customer)]
+    if onboarding:
+        rows.append(("Onboarding", onboarding))
+    runs = ImportRun.objects.in_bulk({row.run_id for _label, row in rows})
+    return [Origin(label, row, runs.get(row.run_id)) for label, row in rows]
+
+
+def rows_behind(snapshot: Snapshot) -> dict[str, str]:
+    """By the name of a counter, an input or a feed: the address of the rows that it was computed from."""
+    policy = snapshot.policy
+    answers = (
+        _rows(snapshot, FeedName.FEEDBACK, policy.csat_days, csat__isnull=False)
+        if snapshot.csat_count
+        else _rows(snapshot, FeedName.ENGAGEMENT, policy.support_days, support_requests__gt=0)
+    )
+    return {
+        **{name: _rows(snapshot, FeedName.ENGAGEMENT, **{f"{name}__gt": 0}) for name in Engagement.COUNTERS},
+        **{feed.value: _rows(snapshot, feed) for feed in (FeedName.ENGAGEMENT, FeedName.FEEDBACK, FeedName.EVENTS)},
+        "activity": _rows(snapshot, FeedName.ENGAGEMENT, policy.activity_days),
+        "pr_success": _rows(snapshot, FeedName.ENGAGEMENT, policy.pr_days),
+        "adoption": rows_address(FeedName.ONBOARDING, customer__id__exact=snapshot.customer_id),
+        "support": answers,
+        "nps": _rows(snapshot, FeedName.FEEDBACK, policy.nps_days, nps__isnull=False),
+        "trend": _rows(snapshot, FeedName.ENGAGEMENT, 2 * policy.trend_days),
+    }
+
+
+def _rows(snapshot: Snapshot, feed: FeedName, days: int | None = None, **lookups: object) -> str:
+    """The customer's rows up to the scored date, of the last ``days`` where these are given."""
+    start = {"date__gte": snapshot.date - timedelta(days=days - 1)} if days else {}
+    return rows_address(feed, customer__id__exact=snapshot.customer_id, **start, date__lte=snapshot.date, **lookups)

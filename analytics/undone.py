@@ -1,0 +1,16 @@
+"""What an undone import means for the snapshots: customers who are gone have none, later days are scored again."""
+
+from typing import Any
+
+from analytics.models import PortfolioDay, Snapshot
+from customers.models import Customer, ImportRun
+
+
+def forget_run(run: ImportRun, undo: ImportRun, **_signal: Any) -> None:
+    """Hear that ``undo`` undid ``run``: dates scored since the run may show what it had loaded."""
+    if not (undo.created or undo.updated or undo.deleted):
+        return
+    gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)
+    snapshots = Snapshot.objects.filter(customer_id__in=gone.values("key"))
+    snapshots._raw_delete(snapshots.db)
+    PortfolioDay.objects.filter(scored_at__gte=run.finished_at or run.started_at).update(stale=True)
