@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format lock clean
+.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,9 @@ lint: setup-dev ## style, layers, templates, settings and missing migrations
 format: setup-dev ## put the code into its form and repair what can be repaired
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+bench: setup-dev ## measure the import beside the databases' own loaders (needs psql and sqlite3)
+	@$(BIN)/python -m benchmarks.import $(ARGS)
 
 lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml
 	$(COMPILE) --output-file requirements.txt
