@@ -4,7 +4,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -41,7 +40,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "quarantined": read.quarantined_rows(),
     }
     if portfolio is None:
-        context |= {"any_customer": Customer.objects.exists(), "debug": settings.DEBUG}
+        context["any_customer"] = Customer.objects.exists()
         return TemplateResponse(request, "analytics/empty.html", context)
     filters = SnapshotFilter(request.GET, queryset=Snapshot.objects.on(portfolio.date))
     order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in CustomerTable.base_columns]

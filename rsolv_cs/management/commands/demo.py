@@ -1,5 +1,6 @@
 """``manage.py demo``: give an empty database the demo program, and say where to log in."""
 
+import secrets
 from argparse import ArgumentParser
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from customers.lock import Busy
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
 
-PASSWORD = "rsolv-demo"  # noqa: S105 - printed for everybody to read; only an empty database gets it
+PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {
     "admin": (roles.ADMINISTRATOR, "Ada", "Minkowski"),
     "manager": (roles.PROGRAM_MANAGER, "Paula", "Mendes"),
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     help = (
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
-        "With DEBUG=1 only. "
+        "Outside DEBUG the passwords are random and shown once. "
         "Says where to log in. Exit code: 0 done or nothing to do, 1 it could not be loaded."
     )
 
@@ -44,26 +45,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load where nothing is, and print the logins."""
-        if not settings.DEBUG:
-            raise CommandError(
-                "The demo has an administrator whose password everybody knows; it runs with DEBUG=1 only. "
-                "For an account of your own run `manage.py createsuperuser`."
-            )
+        logins: dict[str, str] = {}
         with transaction.atomic():
             days = 0
             if not Customer.objects.exists() and not User.objects.exists():
                 days = _load(settings.BASE_DIR / "fixtures")
-                _add_logins()
+                logins = _add_logins()
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
         self.stdout.write(f"RSOLV Customer Success: {options['address']}")
-        logins = _demo_logins()
+        logins = logins or _known_logins()
         if not logins:
             self.stdout.write(
                 "The database holds data of your own; log in with an account of yours (`manage.py createsuperuser`)."
             )
-        for name in logins:
-            self.stdout.write(f"  {name:<8} password {PASSWORD}   {LOGINS[name][0]}")
+        for name, password in logins.items():
+            self.stdout.write(f"  {name:<8} password {password}   {LOGINS[name][0]}")
 
 
 def _load(folder: Path) -> int:
@@ -81,12 +78,14 @@ def _load(folder: Path) -> int:
     return days
 
 
-def _add_logins() -> None:
+def _add_logins() -> dict[str, str]:
+    """A login for each role; outside DEBUG with passwords that nobody knows but who reads them now."""
+    passwords = {name: PASSWORD if settings.DEBUG else secrets.token_urlsafe(12) for name in LOGINS}
     for name, (role, first, last) in LOGINS.items():
         user = User.objects.create_user(
             name,
             f"{name}@rsolv.example",
-            PASSWORD,
+            passwords[name],
             first_name=first,
             last_name=last,
             is_staff=True,
@@ -95,9 +94,10 @@ def _add_logins() -> None:
         user.groups.add(Group.objects.get(name=role))
     owner = User.objects.get(username="success")
     CustomerCare.objects.bulk_create(CustomerCare(customer_id=pk, owner=owner) for pk in IN_CARE_OF_SUCCESS)
+    return passwords
 
 
-def _demo_logins() -> list[str]:
-    """The logins that still are as the demo made them."""
+def _known_logins() -> dict[str, str]:
+    """The logins that still are as the demo of an earlier day made them."""
     users = {user.username: user for user in User.objects.filter(email__endswith="@rsolv.example")}
-    return [name for name in LOGINS if name in users and users[name].check_password(PASSWORD)]
+    return {name: PASSWORD for name in LOGINS if name in users and users[name].check_password(PASSWORD)}
