@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -37,7 +38,7 @@ def shown(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(ABC):
     """A type of cell: ``parse`` turns trimmed text into what the database stores.
 
     It raises ``ValueError`` with one argument for each reason against the text.
@@ -45,9 +46,9 @@ class Kind:
 
     blank: ClassVar[Value] = ""
 
+    @abstractmethod
     def parse(self, text: str, today: date) -> Value:
         """The stored value of a text that is not blank; ``today`` is the day of the run."""
-        raise NotImplementedError(type(self).__name__)
 
 
 @dataclass(frozen=True)

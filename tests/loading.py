@@ -4,8 +4,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Model
+
+from customers.feeds import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow
+from tests.factories import csv_row
 
 
 def write_bytes(folder: Path, name: str, content: bytes) -> Path:
@@ -50,3 +54,41 @@ def assert_ledger(outcome: Outcome, folder: Path) -> None:
 def states(outcome: Outcome) -> tuple[int, int, int, int]:
     """How many rows were created, updated, unchanged and quarantined."""
     return outcome.created, outcome.updated, outcome.unchanged, outcome.quarantined
+
+
+def customer_row(number: int, **overrides: str) -> dict[str, str]:
+    """A customer of that number, as its feed has it."""
+    return csv_row("customers", id=f"c{number}", email=f"someone@c{number}.example", **overrides)
+
+
+def onboarding_row(key: str, customer: str, **overrides: str) -> dict[str, str]:
+    """A customer's onboarding, as its feed has it."""
+    return csv_row("onboarding", id=key, customer_id=customer, **overrides)
+
+
+def engagement_on(day: str) -> dict[str, str]:
+    """A row of engagement of c1 on a day, as its feed has it."""
+    return csv_row("engagement", id=f"e-{day}", customer_id="c1", date=day)
+
+
+EVERYTHING = {
+    "customers": [customer_row(1), customer_row(2, team_size="", status="", cohort="")],
+    "onboarding": [
+        csv_row("onboarding", id="o1", customer_id="c1", completed_date="2025-05-04", days_to_complete="9"),
+        csv_row("onboarding", id="o2", customer_id="c2", notes="two\nlines"),
+    ],
+    "engagement": [
+        csv_row("engagement", id="e1", customer_id="c1"),
+        csv_row("engagement", id="e1", customer_id="c1"),
+        csv_row("engagement", id="e2", customer_id="c9"),
+        csv_row("engagement", id="e3", customer_id="c2", date="soon"),
+    ],
+    "feedback": [csv_row("feedback", id="f1", customer_id="c1", nps="")],
+    "events": [csv_row("events", id="v1", customer_id="c2", kind="account_created")],
+}
+"""All five feeds, with a row in each state."""
+
+
+def feed_tables() -> dict[type[Model], list[dict[str, Any]]]:
+    """Every row of every feed's table."""
+    return {feed.model: list(feed.model.objects.order_by("pk").values()) for feed in FEEDS.values()}
