@@ -345,6 +345,14 @@ def _record(line: int, raw: bytes) -> Record | None:
     return Record(line, text, tuple(cells), fault)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, as far as we may look."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def find_file(folder: Path, name: str) -> Path | None:
     """``name`` or ``name.gz`` in ``folder``, or None. Raises ``Refused`` where both lie there or nobody may look."""
     there = []

@@ -66,7 +66,11 @@ def origins(name: str) -> list[str]:
 def folder(name: str, default: Path) -> Path:
     """A folder's absolute path; it need not exist yet, but must not be a file."""
     path = Path(text(name, str(default))).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    try:
+        is_something_else = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}={str(path)!r}: {error.strerror}.") from error
+    if is_something_else:
         raise ImproperlyConfigured(f"{name}={str(path)!r} is not a folder.")
     return path
 

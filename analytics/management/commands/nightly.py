@@ -15,6 +15,7 @@ from customers.feeds import FEEDS
 from customers.load import Options, import_folder
 from customers.lock import Busy
 from customers.management.commands.import_csvs import report, user_name
+from customers.read import is_folder
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the steps; the last line says how each ended."""
-        if not options["dir"].is_dir():
+        if not is_folder(options["dir"]):
             raise CommandError(
                 f"{options['dir']} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE
             )

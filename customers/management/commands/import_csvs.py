@@ -16,6 +16,7 @@ from tqdm import tqdm
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, Progress, import_folder
 from customers.lock import Busy
+from customers.read import is_folder
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import; exit as the contract says."""
         folder: Path = options["dir"]
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise CommandError(f"{folder} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE)
         how = Options(
             started_by=user_name(),
