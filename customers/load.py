@@ -18,7 +18,7 @@ from customers.changes import seal
 from customers.feeds import FEEDS, Feed
 from customers.gate import build_gate
 from customers.kinds import Value, shown
-from customers.lock import job_lock
+from customers.lock import Busy, job_lock
 from customers.manifest import MANIFEST, vouches_for
 from customers.merge import mark_missing, merge
 from customers.models import FeedName, ImportRun, QuarantinedRow
@@ -98,10 +98,10 @@ def import_folder(
     Raises ``Busy`` while another import runs. A refused or failed feed does not stop the others.
     With ``dry_run`` all feeds are loaded in one transaction that is rolled back.
     """
-    with job_lock("import"):
+    with job_lock("import") as hold:
         if dry_run:
             with transaction.atomic():
-                outcomes = _load_all(folder, names, options, keep=False)
+                outcomes = _load_all(folder, names, options, hold, keep=False)
                 transaction.set_rollback(True)
             return outcomes
         ImportRun.objects.filter(status=ImportRun.Status.RUNNING).update(
@@ -109,12 +109,14 @@ def import_folder(
             reason="the process ended before the run did; nothing of it was loaded",
             finished_at=timezone.now(),
         )
-        outcomes = _load_all(folder, names, options, keep=True)
+        outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
         return outcomes
 
 
-def _load_all(folder: Path, names: Sequence[str] | None, options: Options, *, keep: bool) -> list[Outcome]:
+def _load_all(
+    folder: Path, names: Sequence[str] | None, options: Options, hold: Callable[[], None], *, keep: bool
+) -> list[Outcome]:
     wanted = [feed for name, feed in FEEDS.items() if names is None or name in names]
     files: list[tuple[Feed, Path | None, str]] = []
     for feed in wanted:
@@ -132,7 +134,7 @@ def _load_all(folder: Path, names: Sequence[str] | None, options: Options, *, ke
         run = ImportRun(feed=feed.name, file=path.name if path else feed.file_name, started_by=options.started_by)
         # The customers' run also retries the rows of those feeds that do not come with this import.
         others = [name for name in FEEDS if name not in loading] if feed.name == FeedName.CUSTOMERS else []
-        loads.append(_Load(feed, run, options, others))
+        loads.append(_Load(feed, run, options, hold, others))
         outcomes.append(loads[-1].from_file(path, reason, keep=keep))
     if outcomes and outcomes[0].loaded and outcomes[0].feed == FeedName.CUSTOMERS:
         refused = [outcome.feed for outcome in outcomes if not outcome.loaded and outcome.feed in loading]
@@ -151,10 +153,18 @@ def _date_sightings() -> None:
 class _Load:
     """One feed's run."""
 
-    def __init__(self, feed: Feed, run: ImportRun, options: Options, also_retry: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        run: ImportRun,
+        options: Options,
+        hold: Callable[[], None],
+        also_retry: Sequence[str] = (),
+    ) -> None:
         self.feed = feed
         self.run = run
         self.options = options
+        self.hold_lock = hold
         self.also_retry = also_retry
         self.today = timezone.localdate()
 
@@ -164,6 +174,7 @@ class _Load:
         problems: list[dict[str, Any]] = []
         try:
             run.save()
+            self.hold_lock()
             if path is None:
                 raise Refused(missing)
             with transaction.atomic():
@@ -196,10 +207,11 @@ class _Load:
         """Try the waiting rows of feeds whose files were refused; return how many rows the run retried in all."""
         before = self.run.retried
         try:
+            self.hold_lock()
             with transaction.atomic():
                 self.retry_others(names)
                 self.run.save()
-        except Error:
+        except (Error, Busy):
             logger.exception("Rows of %s could not be retried; the next import tries again", ", ".join(names))
             self.run.retried = before
         return self.run.retried

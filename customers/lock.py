@@ -2,7 +2,7 @@
 
 import fcntl
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,10 +14,11 @@ class Busy(Exception):
 
 
 @contextmanager
-def job_lock(job: str, *, shared: bool = False) -> Iterator[None]:
+def job_lock(job: str, *, shared: bool = False) -> Iterator[Callable[[], None]]:
     """Hold the lock of ``job``; raises ``Busy`` at once where another process has it.
 
-    Several may hold it ``shared``, as long as nobody holds it alone.
+    Several may hold it ``shared``, as long as nobody holds it alone. A long job calls what this yields now and
+    then: it takes the lock again where the database was gone meanwhile, or raises ``Busy``.
 
     PostgreSQL: an advisory lock of the session. SQLite: a lock on a file beside the database. Both are released
     by the system when the process dies.
@@ -25,14 +26,23 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[None]:
     if connection.vendor == "postgresql":
         number = zlib.crc32(f"rsolv_cs.{job}".encode())
         how = "_shared" if shared else ""
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_try_advisory_lock{how}(%s)", [number])
-            if not cursor.fetchone()[0]:
-                raise Busy(job)
+        session = None
+
+        def hold() -> None:
+            nonlocal session
+            with connection.cursor() as cursor:
+                if session is connection.connection:
+                    return
+                cursor.execute(f"SELECT pg_try_advisory_lock{how}(%s)", [number])
+                if not cursor.fetchone()[0]:
+                    raise Busy(f"another process has the lock of {job}")
+            session = connection.connection
+
+        hold()
         try:
-            yield
+            yield hold
         finally:
-            if connection.is_usable():
+            if session is connection.connection and connection.is_usable():
                 with connection.cursor() as cursor:
                     cursor.execute(f"SELECT pg_advisory_unlock{how}(%s)", [number])
         return
@@ -40,8 +50,8 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(job) from None
-        yield
+            raise Busy(f"another process has the lock of {job}") from None
+        yield lambda: None
 
 
 def _lock_file(job: str) -> Path:
