@@ -60,6 +60,9 @@ def database(name: str) -> Iterator[None]:
         connections["default"] = ours
 
 
+OF_THIS_DATABASE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+
 def create_database(name: str, template: str) -> None:
     if connection.vendor == "sqlite":
         shutil.copy(template, name)
@@ -271,7 +274,8 @@ def wait_until_alone() -> None:
     while fetch(others):
         assert time.monotonic() < until, "the dead process' session is still there"
         time.sleep(0.01)
-    assert fetch("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == []
+    # Tests of other processes use other databases of the same server.
+    assert fetch(f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND {OF_THIS_DATABASE}") == []
 
 
 def signalled(url: str, *arguments: Any, **variables: str) -> subprocess.Popen[str]:
@@ -463,7 +467,7 @@ def terminating(feed: str, then: Callable[[str], None]) -> Callable[[Path], Call
     return progress
 
 
-LOCKED = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+LOCKED = f"SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND {OF_THIS_DATABASE}"
 
 
 def test_a_database_that_goes_away_fails_the_feed_alone_and_keeps_the_lock(url: str, tmp_path: Path) -> None:
