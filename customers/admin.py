@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.exceptions import BadRequest, FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import ForeignKey, Model
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
@@ -29,12 +31,15 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from customers import archive
+from customers.feeds import FEEDS
+from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
 from customers.models import (
     Customer,
     CustomerCare,
     Engagement,
     Event,
     Feedback,
+    FeedName,
     ImportRun,
     LoadedRow,
     Onboarding,
@@ -328,14 +333,92 @@ def _safe_name(name: str) -> str:
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdmin):
-    """Rows that were not loaded, with every reason."""
+    """Rows that were not loaded, with every reason; they can be fixed, replayed, and corrected in a spreadsheet."""
 
-    list_display = ["feed", "run", "line", "reasons_in_words", "status"]
-    list_filter = ["feed", "status", "waits_for_customer"]
+    list_display = ["feed", "run", "line", "reasons_in_words", "status", "fix_link"]
+    list_filter = ["feed", ReasonFilter, RunFilter, "status", "waits_for_customer"]
+    list_before_template = "customers/quarantine_tools.html"
+    actions = ["replay_chosen"]
     list_select_related = ["run"]
     search_fields = ["raw", "=key", "=customer_key"]
     fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waits_for_customer"]
     readonly_fields = ["reasons_in_words"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with what can be done to all rows that it shows."""
+        context = {
+            "may_fix": self.has_fix_permission(request),
+            "feeds": FeedName.choices if self._may_download(request) else [],
+            "query": request.GET.urlencode(),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **context})
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; the way to the form only for those who may use it."""
+        return self.list_display if self.has_fix_permission(request) else self.list_display[:-1]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """What the row's page shows."""
+        return [*self.fields, "fix_link"] if self.has_fix_permission(request) else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """All that is made here."""
+        return [*self.readonly_fields, "fix_link"]
+
+    def has_fix_permission(self, request: HttpRequest) -> bool:
+        """Fixing and replaying change the data, so both are a permission of its own."""
+        return request.user.has_perms(["customers.view_quarantinedrow", "customers.fix_quarantinedrow"])
+
+    @staticmethod
+    def _may_download(request: HttpRequest) -> bool:
+        return request.user.has_perms(["customers.view_quarantinedrow", "customers.export_customer"])
+
+    @admin.display(description="fix")
+    def fix_link(self, row: QuarantinedRow) -> str | None:
+        """The way to the form that fixes an open row."""
+        if row.status != QuarantinedRow.Status.OPEN:
+            return None
+        return format_html('<a class="underline" href="{}">Fix line {}</a>', fix_address(row), row.line)
+
+    @admin.action(description="Replay the chosen rows", permissions=["fix"])
+    def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
+        """Try the chosen rows again."""
+        replay_and_tell(request, rows)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own, and what is done to all rows of a filtered list."""
+        guard = self.admin_site.admin_view
+        return [
+            path("replay/", guard(self.replay_shown), name="customers_quarantinedrow_replay"),
+            path("download/<str:feed>/", guard(self.download), name="customers_quarantinedrow_download"),
+            *super().get_urls(),
+        ]
+
+    def replay_shown(self, request: HttpRequest) -> HttpResponse:
+        """Try all rows again that the list of this address shows, on all of its pages."""
+        if not self.has_fix_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        replay_and_tell(request, self._shown(request))
+        address = reverse("admin:customers_quarantinedrow_changelist")
+        return redirect(f"{address}?{request.GET.urlencode()}" if request.GET else address)
+
+    def download(self, request: HttpRequest, feed: str) -> HttpResponse:
+        """The open rows of a feed that the list of this address shows, to be corrected in a spreadsheet."""
+        if not self._may_download(request):
+            raise PermissionDenied
+        if feed not in FEEDS:
+            raise Http404("There is no such feed.")
+        response = HttpResponse(corrections(FEEDS[feed], self._shown(request)), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = content_disposition_header(True, FEEDS[feed].file_name)
+        return response
+
+    def _shown(self, request: HttpRequest) -> QuerySet[QuarantinedRow]:
+        try:
+            return self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters as error:
+            raise BadRequest("The list cannot be filtered like this.") from error
 
     @admin.display(description="reasons")
     def reasons_in_words(self, row: QuarantinedRow) -> str:

@@ -191,13 +191,21 @@ EVENTS = Feed(
 FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
+REASONS = "reasons"
+"""The column that only our downloads of quarantined rows have."""
+
+
 @dataclass(frozen=True)
 class Header:
-    """Where a file keeps the feed's columns: ``order[i]`` is the cell of the feed's column ``i``."""
+    """Where a file keeps the feed's columns: ``order[i]`` is the cell of the feed's column ``i``.
+
+    ``corrections``: the file is a download of quarantined rows, not all that the feed says.
+    """
 
     width: int
     order: tuple[int, ...]
     unknown: tuple[str, ...]
+    corrections: bool = False
 
     def columns(self, feed: Feed) -> list[str]:
         """The feed's columns in the order of the file."""
@@ -225,5 +233,6 @@ def match_header(feed: Feed, cells: Sequence[str]) -> Header:
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
         raise ValueError(f"the header names {', '.join(twice)} more than once")
-    unknown = tuple(shown(cell) for cell, name in zip(cells, names, strict=True) if name not in wanted)
-    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown)
+    known = {*wanted, REASONS}
+    unknown = tuple(shown(cell) for cell, name in zip(cells, names, strict=True) if name not in known)
+    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, REASONS in names)

@@ -22,7 +22,7 @@ def build_gate(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | N
 
     Each line it takes is one whole record: ``Feed.parse`` would accept it and give the very cells.
     """
-    if header.unknown:
+    if header.width != len(feed.columns):
         return None
     patterns = [_pattern(column.kind, today) for column in feed.columns]
     if None in patterns:

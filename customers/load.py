@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from django.db import Error, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers import archive, onboarding, tail
 from customers.changes import seal
-from customers.feeds import FEEDS, Feed
+from customers.feeds import CUSTOMERS, FEEDS, Feed
+from customers.fixes import Fixes, concerned, fixes_of
 from customers.gate import build_gate
 from customers.kinds import Value, shown
 from customers.lock import Busy, job_lock
 from customers.manifest import MANIFEST, vouches_for
-from customers.merge import mark_missing, merge
+from customers.merge import mark_found, mark_missing, merge
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
-from customers.read import Record, Refused, Run, Source, find_file
-from customers.retry import retry
+from customers.read import Record, Refused, Source, find_file
+from customers.retry import retry, try_again
 from customers.rows import in_batches, read_header, row_cells
 from customers.signals import data_changed
 from customers.staging import (
@@ -104,14 +106,41 @@ def import_folder(
                 outcomes = _load_all(folder, names, options, hold, keep=False)
                 transaction.set_rollback(True)
             return outcomes
-        ImportRun.objects.filter(status=ImportRun.Status.RUNNING).update(
-            status=ImportRun.Status.INTERRUPTED,
-            reason="the process ended before the run did; nothing of it was loaded",
-            finished_at=timezone.now(),
-        )
+        _mark_interrupted()
         outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
         return outcomes
+
+
+def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
+    """Try open rows of the quarantine again, a run for each feed among them; closed ones are passed over.
+
+    Rows that pass are loaded, rows that do not have their new reasons; a row is superseded where a later file has
+    given its key a newer one. Raises ``Busy`` while an import runs.
+    """
+    with job_lock("import") as hold:
+        _mark_interrupted()
+        chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
+        feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
+        outcomes = []
+        for name, feed in FEEDS.items():
+            if name in feeds:
+                run = ImportRun(
+                    feed=name, file=f"replay by {started_by}", started_by=started_by, scope=ImportRun.Scope.REPLAY
+                )
+                others = [other for other in FEEDS if other != name] if feed is CUSTOMERS else []
+                load = _Load(feed, run, Options(started_by), hold, others)
+                outcomes.append(load.from_quarantine(chosen.filter(feed=name)))
+        _date_sightings()
+        return outcomes
+
+
+def _mark_interrupted() -> None:
+    ImportRun.objects.filter(status=ImportRun.Status.RUNNING).update(
+        status=ImportRun.Status.INTERRUPTED,
+        reason="the process ended before the run did; nothing of it was loaded",
+        finished_at=timezone.now(),
+    )
 
 
 def _load_all(
@@ -167,31 +196,54 @@ class _Load:
         self.hold_lock = hold
         self.also_retry = also_retry
         self.today = timezone.localdate()
+        self.fixes: Fixes = {}
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
+
+        def load() -> list[dict[str, Any]]:
+            if path is None:
+                raise Refused(missing)
+            self._load(path)
+            return list(self.run.quarantined_rows.order_by("line").values("line", "reasons"))
+
+        problems = self._attempt(load)
+        if keep and path and self.run.sha256:
+            archive.keep(path, self.run)
+        return self._outcome(problems, keep=keep)
+
+    def from_quarantine(self, rows: QuerySet[QuarantinedRow]) -> Outcome:
+        """Load the feed's open rows of these, or say why not; the ``problems`` of those that stay are not told."""
+
+        def load() -> list[dict[str, Any]]:
+            self._replay(rows)
+            return []
+
+        return self._outcome(self._attempt(load), keep=True)
+
+    def _attempt(self, load: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Do the run's work, which returns its problems, in a transaction; what ends it early is noted in the run."""
         run = self.run
-        problems: list[dict[str, Any]] = []
         try:
             run.save()
             self.hold_lock()
-            if path is None:
-                raise Refused(missing)
             with transaction.atomic():
-                self._load(path)
+                problems = load()
                 self._finish(ImportRun.Status.LOADED)
-                problems = list(run.quarantined_rows.order_by("line").values("line", "reasons"))
                 if run.created or run.updated or run.retried:
                     # Robust, because what a listener breaks does not undo the load.
                     transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run), robust=True)
+            return problems
         except Refused as refusal:
             self._stop(ImportRun.Status.REFUSED, str(refusal))
         except Exception as error:
             logger.exception("Run %s of %s failed", run.pk, run.file)
             summary = str(error).strip().split("\n")[0]
             self._stop(ImportRun.Status.FAILED, f"{type(error).__name__}: {summary}")
-        if keep and path and run.sha256:
-            archive.keep(path, run)
+        return []
+
+    def _outcome(self, problems: list[dict[str, Any]], *, keep: bool) -> Outcome:
+        run = self.run
         return Outcome(
             feed=self.feed.name.value,
             file=run.file,
@@ -199,7 +251,7 @@ class _Load:
             status=run.status.value,
             reason=run.reason or None,
             run=run.pk if keep else None,
-            problems=problems if run.status == ImportRun.Status.LOADED else [],
+            problems=problems,
             **{name: getattr(run, name) for name in (*_COUNTS, "warnings")},
         )
 
@@ -244,14 +296,31 @@ class _Load:
                 "its cells are taken as they stand, a ' before a formula included"
             )
         unquote = bool(ours)
-        run.rules = tail.rules(feed, unquote=unquote)
+        self.fixes = fixes_of(feed)
+        run.rules = tail.rules(feed, self.fixes, unquote=unquote)
         last = None if self.options.force else tail.last_to_extend(feed, path, run.rules)
         warnings = list(run.warnings)
         if not last or not self._load_from(path, unquote, last):
-            run.warnings = warnings
+            run.warnings = list(warnings)
             self._load_from(path, unquote, None)
         supersede(feed, run)
         seal(run, feed.model)
+        if feed.name == FeedName.ONBOARDING:
+            onboarding.record_sightings(run)
+        self.retry_others(self.also_retry)
+        for name in (STAGE, PROBLEM):
+            drop_temporary(name)
+
+    def _replay(self, rows: QuerySet[QuarantinedRow]) -> None:
+        run, feed = self.run, self.feed
+        tried = try_again(feed, run, rows, self.today)
+        seal(run, feed.model)
+        run.rows, run.quarantined = tried.rows, tried.refused
+        run.created, run.updated, run.unchanged = tried.created, tried.updated, tried.unchanged
+        if tried.superseded:
+            run.warnings.append(
+                f"{tried.superseded} superseded: what is loaded for the key is from a later file, and stays"
+            )
         if feed.name == FeedName.ONBOARDING:
             onboarding.record_sightings(run)
         self.retry_others(self.also_retry)
@@ -286,7 +355,7 @@ class _Load:
             repeated = find_problems(feed, run)
             run.quarantined = count_quarantined(run)
             self._check_guardrails(source)
-            quarantine_problems(feed, run, path, self.today, unquote=unquote)
+            quarantine_problems(feed, run, path, self.today, self.fixes, unquote=unquote)
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         run.warnings += keys_alike(feed, run)
@@ -294,7 +363,8 @@ class _Load:
         run.created, run.updated = merge(feed, run)
         run.unchanged = known + staged - run.created - run.updated + repeated
         if feed.full:
-            mark_missing(feed, run)
+            mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
+            mark(feed, run)
         return True
 
     def _stage_file(self, source: Source, path: Path, unquote: bool) -> None:
@@ -306,15 +376,25 @@ class _Load:
             header = read_header(self.feed, source, items)
         if header.unknown:
             self.run.warnings.append(f"unknown columns are ignored: {', '.join(header.unknown)}")
+        self.run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
         source.gate = build_gate(self.feed, header, self.today)
+        fixed = 0
         for batch in in_batches(items):
-            if runs := [item for item in batch if isinstance(item, Run)]:
+            runs, records = [], []
+            for item in batch:
+                if isinstance(item, Record):
+                    records.append(item)
+                elif concerned(item, self.fixes):
+                    records.extend(item.records())
+                else:
+                    runs.append(item)
+            if runs:
                 copy_lines(STAGE, header.columns(self.feed), [(run.line, run.raw) for run in runs])
-            records = [item for item in batch if isinstance(item, Record)]
+            fixed += sum(record.raw in self.fixes for record in records) if self.fixes else 0
             self.run.rows += len(records) + sum(run.rows for run in runs)
             good, bad = [], []
             for record in records:
-                cells, reasons = row_cells(record, header, unquote=unquote)
+                cells, reasons = row_cells(record, header, self.fixes, unquote=unquote)
                 values: list[Value] = []
                 if cells:
                     values, reasons = self.feed.parse(cells, self.today)
@@ -324,6 +404,10 @@ class _Load:
                     good.append((record.line, *values))
             copy_rows(STAGE, ["line", *self.feed.column_names], good)
             QuarantinedRow.objects.bulk_create(bad, batch_size=500)
+        if fixed:
+            self.run.warnings.append(
+                f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written"
+            )
         if self.feed.full:
             execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
         analyze(STAGE)
@@ -336,9 +420,10 @@ class _Load:
         if self.options.strict and bad:
             raise Refused(f"{bad} of {rows} rows would be quarantined, and --strict allows none: {examples(run)}")
         alarms = []
-        if rows >= GUARDED_ROWS and bad > rows * MAX_QUARANTINED_SHARE:
+        whole = run.scope == ImportRun.Scope.WHOLE
+        if whole and rows >= GUARDED_ROWS and bad > rows * MAX_QUARANTINED_SHARE:
             alarms.append(f"{bad} of {rows} rows would be quarantined, more than 10 %: {examples(run)}")
-        if self.feed.full:
+        if whole and self.feed.full:
             last = (
                 ImportRun.objects.accepted()
                 .filter(feed=self.feed.name)

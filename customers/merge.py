@@ -69,6 +69,13 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line") -> tup
     return int(created), int(updated)
 
 
+def mark_found(feed: Feed, run: ImportRun) -> None:
+    """Staged rows of a full feed are not missing from it."""
+    there = f"missing_since_id IS NOT NULL AND id IN (SELECT id FROM {STAGE})"
+    keep(run, feed.model, there)
+    execute(f"UPDATE {table_of(feed.model)} SET missing_since_id = NULL WHERE {there}")
+
+
 def mark_missing(feed: Feed, run: ImportRun) -> None:
     """A full feed's rows that are gone from the file are kept, and marked since which run."""
     in_file = f"""(

@@ -38,8 +38,9 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
     """Runs by what became of them."""
 
     def accepted(self) -> Self:
-        """Files whose rows are in the data: loaded, and not undone since. An undo is no file."""
-        return self.filter(status=ImportRun.Status.LOADED, undoes=None, undone_by=None)
+        """Whole files whose rows are in the data: loaded, and not undone since. An undo or a replay is no file."""
+        whole = self.filter(scope=ImportRun.Scope.WHOLE, undoes=None, undone_by=None)
+        return whole.filter(status=ImportRun.Status.LOADED)
 
 
 class ImportRun(models.Model):
@@ -48,7 +49,16 @@ class ImportRun(models.Model):
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
     files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
     as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
+    A replay's ``rows`` are quarantined rows that it tried: ``unchanged`` are also those that were superseded, and
+    ``quarantined`` those that stay.
     """
+
+    class Scope(models.TextChoices):
+        """What was read: all that the feed says, some rows corrected in a spreadsheet, or rows in quarantine."""
+
+        WHOLE = "whole", "Whole file"
+        CORRECTIONS = "corrections", "Corrected rows"
+        REPLAY = "replay", "Replay"
 
     class Status(models.TextChoices):
         """How a run ended; ``refused`` is the file's fault, ``failed`` ours."""
@@ -60,6 +70,7 @@ class ImportRun(models.Model):
         INTERRUPTED = "interrupted", "Interrupted"
 
     feed = models.CharField(max_length=20, choices=FeedName)
+    scope = models.CharField(max_length=20, choices=Scope, default=Scope.WHOLE, editable=False)
     file = models.CharField("file name", max_length=255)
     sha256 = models.CharField("SHA-256", max_length=64, blank=True)
     rules = models.CharField("fingerprint of the rules", max_length=64, blank=True, editable=False)
@@ -317,9 +328,32 @@ class QuarantinedRow(models.Model):
     class Meta:
         ordering = ["-run", "line"]
         indexes = [models.Index(fields=["feed", "status"], name="quarantine_feed_status")]
+        permissions = [("fix_quarantinedrow", "Can fix and replay quarantined rows")]
 
     def __str__(self) -> str:
         return f"{self.feed} line {self.line}"
+
+
+class Fix(models.Model):
+    """What to take in place of a bad row: the same raw text in a later file of the feed is read as ``cells``.
+
+    ``sha256`` is the text's own, because a text may be too long for an index.
+    """
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    raw = models.TextField("raw text")
+    sha256 = models.CharField("SHA-256", max_length=64, editable=False)
+    cells = models.JSONField()
+    made_by = models.CharField(max_length=150)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "fixes"
+        constraints = [models.UniqueConstraint(fields=["feed", "sha256"], name="fix_once")]
+
+    def __str__(self) -> str:
+        return f"fix {self.pk} of {self.feed}"
 
 
 class RowChangeQuerySet(models.QuerySet["RowChange"]):

@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 View = Callable[..., HttpResponse]
 
 
-def admin_page(permission: str) -> Callable[[View], View]:
-    """A page of the admin that needs ``permission``; others are sent to the login, or refused."""
+def admin_page(*permissions: str) -> Callable[[View], View]:
+    """A page of the admin that needs all ``permissions``; others are sent to the login, or refused."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-            if not request.user.has_perm(permission):
+            if not request.user.has_perms(permissions):
                 raise PermissionDenied
             return view(request, **kwargs)
 

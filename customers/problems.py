@@ -9,7 +9,7 @@ from customers.models import Customer, ImportRun, QuarantinedRow
 from customers.staging import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 
 NAMED_LINES = 20
-_DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
+DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
 
 
 def find_problems(feed: Feed, run: ImportRun) -> int:
@@ -132,4 +132,4 @@ def _duplicate_problems(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[int, 
             others = [str(other) for other in lines[: NAMED_LINES + 1] if other != line][:NAMED_LINES]
             left = len(lines) - 1 - len(others)
             more = f" and {left} more" if left else ""
-            yield line, _DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"
+            yield line, DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"

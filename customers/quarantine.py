@@ -1,6 +1,6 @@
 """Rows that were not loaded: made, filled with every reason, and closed when a newer file makes them obsolete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import groupby
 from operator import itemgetter
@@ -55,7 +55,9 @@ def examples(run: ImportRun) -> str:
     return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
 
 
-def quarantine_problems(feed: Feed, run: ImportRun, path: Path, today: date, *, unquote: bool) -> None:
+def quarantine_problems(
+    feed: Feed, run: ImportRun, path: Path, today: date, fixes: Mapping[str, list[str]], *, unquote: bool
+) -> None:
     """Move the rows with problems out of the stage; their raw text is read from the file once more."""
     if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
         return
@@ -65,7 +67,7 @@ def quarantine_problems(feed: Feed, run: ImportRun, path: Path, today: date, *, 
         row = QuarantinedRow.objects.get(pk=key)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
-    for batch in in_batches(_read_again(feed, run, path, today, unquote=unquote)):
+    for batch in in_batches(_read_again(feed, run, path, today, fixes, unquote=unquote)):
         QuarantinedRow.objects.bulk_create(batch, batch_size=500)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
@@ -81,7 +83,7 @@ def supersede(feed: Feed, run: ImportRun) -> None:
         f"key IN (SELECT id FROM {STAGE} UNION ALL SELECT key {of_this_run} AND key <> '')",
         f"raw IN (SELECT raw {of_this_run})",
     ]
-    if feed.full:
+    if feed.full and run.scope == ImportRun.Scope.WHOLE:
         conditions.append("NOT waits_for_customer")
     # One statement each: a database can use a hash for such an IN, but not for two of them joined by OR.
     for condition in conditions:
@@ -108,7 +110,9 @@ def problems_of(rows: str) -> Iterator[tuple[int, Any, Reasons]]:
             yield line, key, [(kind, text) for _line, _key, kind, text in problems]
 
 
-def _read_again(feed: Feed, run: ImportRun, path: Path, today: date, *, unquote: bool) -> Iterator[QuarantinedRow]:
+def _read_again(
+    feed: Feed, run: ImportRun, path: Path, today: date, fixes: Mapping[str, list[str]], *, unquote: bool
+) -> Iterator[QuarantinedRow]:
     """The staged rows with problems, as rows for the quarantine."""
     with Source(path) as source:
         records = source.records()
@@ -116,7 +120,7 @@ def _read_again(feed: Feed, run: ImportRun, path: Path, today: date, *, unquote:
         source.gate = build_gate(feed, header, today)
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)
-            cells = row_cells(record, header, unquote=unquote)[0] if record and record.line == line else None
+            cells = row_cells(record, header, fixes, unquote=unquote)[0] if record and record.line == line else None
             if not record or not cells or cells[feed.column_names.index("id")] != key:
                 raise Refused("the file changed while it was read; import it again once it is complete")
             row = quarantined_row(feed, run, header, record, cells, [text for _kind, text in found])

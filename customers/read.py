@@ -353,6 +353,12 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def split(raw: str) -> tuple[str, ...]:
+    """The cells of a record's raw text, trimmed, as far as they can be told apart."""
+    record = _record(0, raw.encode())
+    return record.cells if record else ()
+
+
 def find_file(folder: Path, name: str) -> Path | None:
     """``name`` or ``name.gz`` in ``folder``, or None. Raises ``Refused`` where both lie there or nobody may look."""
     there = []

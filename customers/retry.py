@@ -1,18 +1,49 @@
-"""Another try for quarantined rows that only waited for their customer."""
+"""Another try for quarantined rows: those that only waited for their customer, and those that somebody replays."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
+from django.db.models import QuerySet
+
 from customers import onboarding
 from customers.feeds import Feed
-from customers.merge import merge
-from customers.models import Customer, ImportRun, QuarantinedRow
-from customers.problems import find_problems
-from customers.quarantine import problems_of
-from customers.rows import BATCH
-from customers.staging import PROBLEM, STAGE, copy_rows, create_stage, execute, table_of
+from customers.merge import mark_found, merge
+from customers.models import Customer, Fix, ImportRun, QuarantinedRow
+from customers.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
+from customers.quarantine import Reasons, problems_of
+from customers.rows import in_batches
+from customers.staging import (
+    PROBLEM,
+    STAGE,
+    copy_rows,
+    create_stage,
+    create_temporary,
+    drop_temporary,
+    execute,
+    table_of,
+)
 
 _QUARANTINE = table_of(QuarantinedRow)
+_SUPERSEDED = "superseded"
+_AT_ONCE = 500
+
+
+@dataclass
+class Tried:
+    """What became of the rows that were tried; ``superseded`` are among the ``unchanged``."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    refused: int = 0
+    superseded: int = 0
+
+    @property
+    def unchanged(self) -> int:
+        """Rows that made no difference: the data say so already, or something newer."""
+        return self.rows - self.created - self.updated - self.refused
 
 
 def retry(feed: Feed, run: ImportRun, today: date) -> int:
@@ -27,7 +58,7 @@ def retry(feed: Feed, run: ImportRun, today: date) -> int:
         status=QuarantinedRow.Status.OPEN,
         waits_for_customer=True,
         customer_key__in=Customer.objects.values("pk"),
-    ).order_by("pk")
+    )
     if not ready.exists():
         return 0
     table = table_of(feed.model)
@@ -39,40 +70,147 @@ def retry(feed: Feed, run: ImportRun, today: date) -> int:
           AND EXISTS (SELECT 1 FROM {table} t WHERE {same})""",
         [run.pk, feed.name.value],
     )
-    create_stage(feed)
-    batches = iter(ready.values_list("pk", "cells").iterator(chunk_size=BATCH))
-    while batch := list(islice(batches, BATCH)):
-        good = []
-        for pk, cells in batch:
-            if len(cells) != len(feed.columns):
+    tried = try_again(feed, run, ready, today)
+    return tried.created + tried.updated
+
+
+def try_again(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today: date) -> Tried:
+    """Load open rows of the feed in the name of ``run``; each loaded one names the file and line that it is from.
+
+    The files are taken one by one, the newest first, so that no row overwrites what a later file says of its key.
+    """
+    tried = Tried()
+    files = rows.order_by("-run").values_list("run", flat=True).distinct()
+    for file in list(files):
+        _OneFile(feed, run, file, tried).load(rows.filter(run=file), today)
+    return tried
+
+
+class _OneFile:
+    """The rows of one earlier file (the run ``file``), tried again by ``run``; ``line`` is that file's."""
+
+    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: Tried) -> None:
+        self.feed = feed
+        self.run = run
+        self.file = int(file)
+        self.tried = tried
+
+    def load(self, rows: QuerySet[QuarantinedRow], today: date) -> None:
+        """Stage, check and merge the rows."""
+        feed, run, tried = self.feed, self.run, self.tried
+        create_stage(feed)
+        waiting = rows.order_by("pk").defer("reasons").iterator(chunk_size=_AT_ONCE)
+        for batch in in_batches(waiting):
+            tried.rows += len(batch)
+            self._stage(batch, today)
+        execute(
+            f"""
+            UPDATE {_QUARANTINE} SET status = 'loaded', resolved_by_id = %s
+            WHERE run_id = %s AND line IN (SELECT line FROM {STAGE})""",
+            [run.pk, self.file],
+        )
+        self._supersede()
+        find_problems(feed, run)
+        self._find_taken()
+        self._refuse_problems()
+        execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
+        if feed.one_row_per_customer:
+            run.warnings += onboarding.derive_days(STAGE)
+        created, updated = merge(feed, run, f"{self.file}")
+        if feed.full:
+            mark_found(feed, run)
+        tried.created += created
+        tried.updated += updated
+
+    def _stage(self, rows: Sequence[QuarantinedRow], today: date) -> None:
+        """Stage what is good by itself, and give what is not its new reasons."""
+        names = self.feed.column_names
+        good, bad = [], []
+        for row in rows:
+            if row.cells is None or len(row.cells) != len(names):
+                self.tried.refused += 1
                 continue
-            values, reasons = feed.parse(cells, today)
+            values, reasons = self.feed.parse(row.cells, today)
             if reasons:
-                _refuse(pk, reasons)
+                row.reasons = reasons
+                bad.append(row)
             else:
-                good.append((pk, *values))
-        copy_rows(STAGE, ["line", *feed.column_names], good)
-    execute(
-        f"""
-        UPDATE {_QUARANTINE} SET status = 'loaded', resolved_by_id = %s WHERE id IN (SELECT line FROM {STAGE})""",
-        [run.pk],
-    )
-    find_problems(feed, run)
-    for pk, _key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
-        _refuse(pk, [text for _kind, text in found])
-    execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
-    if feed.one_row_per_customer:
-        onboarding.derive_days(STAGE)
-    created, updated = merge(
-        feed,
-        run,
-        f"(SELECT q.run_id FROM {_QUARANTINE} q WHERE q.id = d.line)",
-        f"(SELECT q.line FROM {_QUARANTINE} q WHERE q.id = d.line)",
-    )
-    return created + updated
+                good.append((row.line, *values))
+        copy_rows(STAGE, ["line", *names], good)
+        customers = {row.customer_key for row in bad if row.customer_key}
+        unknown = customers - set(Customer.objects.filter(pk__in=customers).values_list("pk", flat=True))
+        for row in bad:
+            row.waits_for_customer = False
+            if row.customer_key in unknown:
+                row.reasons = [*row.reasons, f"customer_id: there is no customer {row.customer_key}"]
+        self._refuse(bad)
+
+    @property
+    def _same(self) -> str:
+        """SQL for whether a loaded row ``t`` stands where a staged row ``s`` is to go."""
+        return "(t.id = s.id OR t.customer_id = s.customer_id)" if self.feed.one_row_per_customer else "t.id = s.id"
+
+    def _supersede(self) -> None:
+        """Close the rows whose key (or customer) a later file gave a row, and take them off the stage.
+
+        A fixed row may name one that a later file had all along without changing it: where there is such a file, it
+        is in doubt, and what is loaded stays.
+        """
+        newer = f"t.run_id > {self.file}"
+        if ImportRun.objects.accepted().filter(feed=self.feed.name, pk__gt=self.file).exists():
+            newer += f" OR EXISTS (SELECT 1 FROM {table_of(Fix)} f WHERE f.feed = q.feed AND f.raw = q.raw)"
+        create_temporary(
+            _SUPERSEDED,
+            f"""
+            SELECT DISTINCT s.line FROM {STAGE} s JOIN {table_of(self.feed.model)} t ON {self._same}
+            JOIN {_QUARANTINE} q ON q.run_id = {self.file} AND q.line = s.line WHERE {newer}""",
+        )
+        self.tried.superseded += execute(
+            f"""
+            UPDATE {_QUARANTINE} SET status = 'superseded'
+            WHERE run_id = {self.file} AND line IN (SELECT line FROM {_SUPERSEDED})"""
+        )
+        execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {_SUPERSEDED})")
+        drop_temporary(_SUPERSEDED)
+
+    def _find_taken(self) -> None:
+        """A row is a problem where another line of its own file is loaded under its key, or for its one customer."""
+        taken = (
+            f"{STAGE} s JOIN {table_of(self.feed.model)} t ON {{}} WHERE t.run_id = {self.file} AND t.line <> s.line"
+        )
+        text = "{} || ' is loaded already, from line ' || CAST(t.line AS text) || ' of the same file'"
+        execute(
+            f"""
+            INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'id: ' || {text.format("s.id")}
+            FROM {taken.format("t.id = s.id")}"""
+        )
+        if self.feed.one_row_per_customer:
+            execute(
+                f"""
+                INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'customer_id: the row of ' ||
+                    {text.format("s.customer_id")}
+                FROM {taken.format("t.customer_id = s.customer_id AND t.id <> s.id")}"""
+            )
+
+    def _refuse_problems(self) -> None:
+        found = problems_of(f"SELECT line, id AS key FROM {STAGE}")
+        while some := {line: problems for line, _key, problems in islice(found, _AT_ONCE)}:
+            rows = QuarantinedRow.objects.filter(run=self.file, feed=self.feed.name, line__in=some).defer(
+                "raw", "cells"
+            )
+            self._refuse([_with_reasons(row, some[row.line]) for row in rows])
+
+    def _refuse(self, rows: Sequence[QuarantinedRow]) -> None:
+        """Keep the rows in quarantine for the reasons that they have now."""
+        for row in rows:
+            row.status, row.resolved_by = QuarantinedRow.Status.OPEN, None
+        QuarantinedRow.objects.bulk_update(
+            rows, ["reasons", "waits_for_customer", "status", "resolved_by"], batch_size=_AT_ONCE
+        )
+        self.tried.refused += len(rows)
 
 
-def _refuse(pk: int, reasons: list[str]) -> None:
-    QuarantinedRow.objects.filter(pk=pk).update(
-        reasons=reasons, waits_for_customer=False, status=QuarantinedRow.Status.OPEN, resolved_by=None
-    )
+def _with_reasons(row: QuarantinedRow, problems: Reasons) -> QuarantinedRow:
+    row.reasons = [text for _kind, text in problems]
+    row.waits_for_customer = [kind for kind, _text in problems] == [UNKNOWN_CUSTOMER]
+    return row

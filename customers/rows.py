@@ -1,6 +1,6 @@
 """A feed's file as rows: its header matched to the feed's columns, its cells in their order, in short batches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from customers.cells import plain_cell
@@ -28,8 +28,15 @@ def read_header(feed: Feed, source: Source, items: Iterator[Record | Run]) -> He
     return header
 
 
-def row_cells(record: Record, header: Header, *, unquote: bool) -> tuple[list[str] | None, list[str]]:
-    """A row's cells in the order of the feed's columns, or None and why they cannot be told apart."""
+def row_cells(
+    record: Record, header: Header, fixes: Mapping[str, list[str]], *, unquote: bool
+) -> tuple[list[str] | None, list[str]]:
+    """A row's cells in the order of the feed's columns, or None and why they cannot be told apart.
+
+    A row that has a fix (see ``fixes_of``) is read as that, unless only the beginning of its text is known.
+    """
+    if record.cells and record.raw in fixes:
+        return fixes[record.raw], []
     reasons = [record.fault] if record.fault else []
     if record.cells and len(record.cells) != header.width:
         hint = ": is there a comma in a text without quotes?" if len(record.cells) > header.width else ""
@@ -37,7 +44,7 @@ def row_cells(record: Record, header: Header, *, unquote: bool) -> tuple[list[st
     if reasons:
         return None, reasons
     cells = header.cells(record.cells)
-    return [plain_cell(cell) for cell in cells] if unquote else cells, []
+    return [plain_cell(cell) for cell in cells] if unquote or header.corrections else cells, []
 
 
 def in_batches(rows: Iterable[_Raw]) -> Iterator[list[_Raw]]:

@@ -40,8 +40,18 @@ def counts(run: ImportRun) -> list[Count]:
             Count("Removed", run.deleted),
             Count("Left as they are", run.unchanged, hint="changed since by another run"),
         ]
-    changed = "" if run.undone_by_id else rows_address(run.feed, run=run.pk)
     quarantine = reverse("admin:customers_quarantinedrow_changelist")
+    if run.scope == ImportRun.Scope.REPLAY:
+        closed = run.created + run.updated + run.unchanged
+        return [
+            Count("Created", run.created),
+            Count("Updated", run.updated),
+            Count("Unchanged", run.unchanged, hint="the data say so already, or something newer"),
+            Count("Still in quarantine", run.quarantined),
+            Count("Left the quarantine", closed, _when(closed, f"{quarantine}?resolved_by={run.pk}")),
+            Count("Retried", run.retried, hint="rows of other feeds that waited for these"),
+        ]
+    changed = "" if run.undone_by_id else rows_address(run.feed, run=run.pk)
     loaded = QuarantinedRow.Status.LOADED.value
     return [
         Count("Created", run.created, _when(run.created, changed)),

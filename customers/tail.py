@@ -4,6 +4,7 @@ Any doubt leads to the full path, whose result is the same: this is about speed 
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.db.models import Q
@@ -14,9 +15,12 @@ from customers.models import ImportRun, QuarantinedRow
 from customers.staging import STAGE, fetch, table_of
 
 
-def rules(feed: Feed, *, unquote: bool) -> str:
-    """A fingerprint of how a file's cells are judged: another one, and an accepted file must be judged again."""
-    return hashlib.sha256(repr((feed.columns, unquote)).encode()).hexdigest()
+def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
+    """A fingerprint of how a file's cells are judged: another one, and an accepted file must be judged again.
+
+    A new or another fix is a doubt, because the row that it is for may be in the part that was judged without it.
+    """
+    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()
 
 
 def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
@@ -39,7 +43,11 @@ def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
         or last.forced_by
         or not 0 < last.size <= size
         or timezone.localtime(last.started_at).date() > timezone.localdate()
-        or ImportRun.objects.filter(Q(undone_by__gt=last.pk) | Q(pk__gt=last.pk, undoes__isnull=False)).exists()
+        or ImportRun.objects.filter(
+            Q(undone_by__gt=last.pk)
+            | Q(pk__gt=last.pk, undoes__isnull=False)
+            | Q(pk__gt=last.pk, feed=feed.name, status=ImportRun.Status.LOADED)
+        ).exists()
         or QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).exists()
     ):
         return None

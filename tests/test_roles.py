@@ -29,6 +29,8 @@ MAY: dict[str, str] = {
     "/admin/customers/customer/c1001/history/": "VSPA",
     "/admin/customers/customercare/c1002/change/": "VSPA",
     **{f"/admin/customers/{model}/export/": "SPA" for model in DATA[:5]},
+    "/admin/customers/quarantinedrow/{bad_row}/fix/": "PA",
+    "/admin/customers/quarantinedrow/download/customers/": "SPA",
     "/admin/customers/customercare/add/": "SPA",
     "/admin/autocomplete/?app_label=customers&model_name=customercare&field_name=customer&term=a": "VSPA",
     "/admin/analytics/scoringpolicy/": "VSPA",
@@ -52,11 +54,12 @@ LETTERS = {"V": "Viewer", "S": "Success manager", "P": "Program manager", "A": "
 def rows() -> dict[str, Any]:
     """A row of each kind that the demo program lacks; the keys that addresses name."""
     CustomerCare.objects.create(customer_id="c1002", notes="Secret note")
-    QuarantinedRow.objects.create(run=make_run(), feed="customers", line=2, raw="Secret row", reasons=["bad"])
+    bad = QuarantinedRow.objects.create(run=make_run(), feed="customers", line=2, raw="Secret row", reasons=["bad"])
     new = ScoringPolicy.objects.create(name="v2", effective_from="2030-01-01")
     return {
         "policy": ScoringPolicy.objects.get(name="v1").pk,
         "new_policy": new.pk,
+        "bad_row": bad.pk,
         "user": User.objects.create(username="somebody").pk,
     }
 
@@ -148,6 +151,8 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
+    "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
+    "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
     " used policy": ("/admin/analytics/scoringpolicy/{policy}/delete/", {"post": "yes"}),
@@ -224,6 +229,7 @@ VIEW = {
     "view_engagement",
     "view_event",
     "view_feedback",
+    "view_fix",
     "view_importrun",
     "view_onboarding",
     "view_portfolioday",
@@ -235,7 +241,7 @@ VIEW = {
 }
 CARE = {"add_customercare", "change_customercare", "export_customer"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
-UNDO = {"undo_importrun"}
+UNDO = {"undo_importrun", "fix_quarantinedrow"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,

@@ -133,9 +133,9 @@ def test_a_compressed_file_takes_the_full_path(tmp_path: Path, skipped: list[int
 
 
 def test_other_rules_have_another_fingerprint() -> None:
-    assert len({tail.rules(ENGAGEMENT, unquote=False), tail.rules(ENGAGEMENT, unquote=True)}) == 2
-    assert tail.rules(ENGAGEMENT, unquote=False) != tail.rules(FEEDBACK, unquote=False)
-    assert tail.rules(ENGAGEMENT, unquote=False) == tail.rules(ENGAGEMENT, unquote=False)
+    assert len({tail.rules(ENGAGEMENT, {}, unquote=False), tail.rules(ENGAGEMENT, {}, unquote=True)}) == 2
+    assert tail.rules(ENGAGEMENT, {}, unquote=False) != tail.rules(FEEDBACK, {}, unquote=False)
+    assert tail.rules(ENGAGEMENT, {}, unquote=False) == tail.rules(ENGAGEMENT, {}, unquote=False)
 
 
 rows = st.one_of(

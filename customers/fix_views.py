@@ -1,0 +1,205 @@
+"""The quarantine's pages: what narrows its list, the form that fixes a row, the download, and how a replay is told."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from customers.exports import write_csv
+from customers.feeds import FEEDS, REASONS, Feed
+from customers.fixes import cells_to_fix, fix, place_of_columns
+from customers.kinds import Text
+from customers.load import replay
+from customers.lock import Busy
+from customers.models import ImportRun, QuarantinedRow
+from customers.pages import admin_page
+from customers.read import BLANKS
+
+RUNS_TO_CHOOSE = 50
+SHOWN_RAW = 10_000
+MAX_LINE = 254
+"""Texts that may be longer, or that have line breaks, get a field of several lines."""
+_AT_ONCE = 500
+_BREAK = re.compile(r"[\r\n]")
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """Rows with a reason about a column, or about the row as a whole."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The columns of the feed that the list is narrowed to, or of all."""
+        chosen = request.GET.get("feed__exact")
+        feeds = [FEEDS[chosen]] if chosen in FEEDS else FEEDS.values()
+        names = dict.fromkeys(name for feed in feeds for name in feed.column_names)
+        return [("row", "the row as a whole"), *((name, name) for name in names)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
+        """Each reason begins with its column. Within a text of the JSON a quotation mark has a backslash before it."""
+        column = self.value()
+        if not column:
+            return queryset
+        rows = queryset.annotate(reasons_text=Cast("reasons", TextField()))
+        first, later = Q(reasons_text__startswith=f'["{column}: '), Q(reasons_text__contains=f', "{column}: ')
+        return rows.filter(first | later)
+
+
+class RunFilter(admin.SimpleListFilter):
+    """Rows of one run; the newest runs with such rows are offered."""
+
+    title = "run"
+    parameter_name = "run"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Runs with rows in quarantine."""
+        rows = QuarantinedRow.objects.filter(run=OuterRef("pk"))
+        runs = ImportRun.objects.filter(Exists(rows)).annotate(name=Cast("pk", CharField()))
+        return [(name, f"run {name}: {file}") for name, file in runs.values_list("name", "file")[:RUNS_TO_CHOOSE]]
+
+    def has_output(self) -> bool:
+        """Also where there is nothing to choose, a link may have narrowed the list."""
+        return True
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
+        """The run's rows."""
+        run = self.value()
+        if not run:
+            return queryset
+        return queryset.filter(run=run) if run.isdecimal() else queryset.none()
+
+
+def fix_address(row: QuarantinedRow) -> str:
+    """Where a row is fixed."""
+    return reverse("customers:fix_row", args=[row.pk])
+
+
+class FixForm(forms.Form):
+    """A field for each of a feed's columns; reasons stand with the one they are about, the others above all."""
+
+    def __init__(self, feed: Feed, cells: list[str], reasons: list[str], *args: Any) -> None:
+        super().__init__(*args)
+        self.feed = feed
+        self.before = dict(zip(feed.column_names, cells, strict=True))
+        self.by_column: dict[str, list[str]] = {name: [] for name in feed.column_names}
+        self.of_the_row = []
+        for reason in reasons:
+            column, _colon, message = reason.partition(": ")
+            self.by_column.get(column, self.of_the_row).append(message if column in self.by_column else reason)
+        for column in feed.columns:
+            name = column.name
+            free = (isinstance(column.kind, Text) and column.kind.longest > MAX_LINE) or _BREAK.search(
+                self.before[name]
+            )
+            attributes = {"dir": "auto", "autocomplete": "off"}
+            if self.by_column[name]:
+                attributes |= {"aria-invalid": "true", "aria-describedby": f"reasons-{name}"}
+            self.fields[name] = forms.CharField(
+                required=False,
+                strip=False,
+                initial=self.before[name],
+                label=name,
+                label_suffix="",
+                widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
+            )
+
+    def columns(self) -> Iterator[tuple[forms.BoundField, list[str], bool]]:
+        """Each field, the reasons about it, and whether it may not be blank."""
+        for column in self.feed.columns:
+            field = self[column.name]
+            yield field, [*self.by_column[column.name], *field.errors], column.required
+
+    def cells(self) -> list[str]:
+        """What was sent, trimmed like a file's cells; the row's own line breaks stay, which a browser changes."""
+        cells = []
+        for name, before in self.before.items():
+            sent = _one_break(self.cleaned_data[name]).strip(BLANKS)
+            cells.append(before if sent == _one_break(before) else sent)
+        return cells
+
+
+def _one_break(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@admin_page("customers.view_quarantinedrow", "customers.fix_quarantinedrow")
+def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a row's cells with its reasons; when sent, remember them as its fix and replay it."""
+    row = get_object_or_404(QuarantinedRow.objects.select_related("run"), pk=pk)
+    listed = reverse("admin:customers_quarantinedrow_changelist")
+    if row.status != QuarantinedRow.Status.OPEN:
+        messages.error(request, f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}.")
+        return redirect(listed)
+    feed = FEEDS[row.feed]
+    form = FixForm(feed, cells_to_fix(row), row.reasons, *([request.POST] if request.method == "POST" else []))
+    if form.is_valid():
+        cells = form.cells()
+        if cells != row.cells:
+            fix(row, cells, request.user.get_username())
+        replay_and_tell(request, QuarantinedRow.objects.filter(pk=pk))
+        row.refresh_from_db(fields=["status"])
+        return redirect(fix_address(row) if row.status == QuarantinedRow.Status.OPEN else listed)
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Fix line {row.line} of {feed.file_name}",
+        "row": row,
+        "form": form,
+        "raw": row.raw[:SHOWN_RAW],
+        "left_out": max(len(row.raw) - SHOWN_RAW, 0),
+    }
+    return TemplateResponse(request, "customers/fix.html", context)
+
+
+def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
+    """Replay rows, and say for each feed what became of them."""
+    if not request.user.has_perm("customers.fix_quarantinedrow"):
+        raise PermissionDenied
+    try:
+        outcomes = replay(rows, request.user.get_username())
+    except Busy:
+        messages.error(request, "An import is running; try again when it has ended.")
+        return
+    except Error as error:
+        messages.error(request, f"The database cannot be used: {error}")
+        return
+    if not outcomes:
+        messages.info(request, "None of these rows is in quarantine any more: nothing was replayed.")
+    for outcome in outcomes:
+        counts = f"{outcome.created} created, {outcome.updated} updated, {outcome.unchanged} unchanged"
+        text = f"Run {outcome.run}, {outcome.feed}: {counts}, {outcome.quarantined} still in quarantine."
+        if not outcome.loaded:
+            messages.error(request, f"Run {outcome.run}, {outcome.feed}: nothing was replayed: {outcome.reason}")
+        else:
+            messages.add_message(request, messages.WARNING if outcome.quarantined else messages.SUCCESS, text)
+        for warning in outcome.warnings:
+            messages.warning(request, warning)
+
+
+def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
+    """The open ones of ``rows`` as a CSV of the feed's columns and their reasons, which our reader knows again."""
+    file = io.BytesIO()
+    write_csv(file, [*feed.column_names, REASONS], _corrections(feed, rows))
+    return file.getvalue()
+
+
+def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> Iterator[list[str]]:
+    chosen = QuarantinedRow.objects.filter(
+        pk__in=rows.order_by().values("pk"), feed=feed.name, status=QuarantinedRow.Status.OPEN
+    )
+    places: dict[int, tuple[int, ...]] = {}
+    for row in chosen.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
+        if row.cells is None and row.run_id not in places:
+            places[row.run_id] = place_of_columns(feed, row.run)
+        yield [*cells_to_fix(row, places.get(row.run_id)), "; ".join(row.reasons)]
