@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
 
+from analytics.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, percent, success_rate
 from customers.feeds import FEEDS
 from customers.models import ImportRun, QuarantinedRow, Step
 
+HISTORY_DAYS = 90
 FRESH_DAYS = 2
 """A feed is expected every night: data older than this are called out."""
 
@@ -115,6 +117,30 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
         )
         for status in HealthStatus
     ]
+
+
+def health_history(portfolio: PortfolioDay, days: int = HISTORY_DAYS) -> Chart:
+    """The distribution on each scored date of the ``days`` up to this one, with the policy changes marked."""
+    since = portfolio.date - timedelta(days=days - 1)
+    scored = list(PortfolioDay.objects.filter(date__range=(since, portfolio.date)).select_related("policy").reverse())
+    labels = [f"{one.date:%-d %b %Y}" for one in scored]
+    changes = zip(scored, scored[1:], labels[1:], strict=False)
+    return Chart(
+        "health-history",
+        f"Customers by health status, {labels[0]} to {labels[-1]}",
+        "area",
+        labels,
+        [
+            Series(status.label, [getattr(one, status.value) for one in scored], status.value)
+            for status in HealthStatus
+        ],
+        stacked=True,
+        marks=[
+            Mark(label, f"Policy {later.policy}")
+            for earlier, later, label in changes
+            if earlier.policy_id != later.policy_id
+        ],
+    )
 
 
 def feed_states() -> list[FeedState]:

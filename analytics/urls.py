@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from analytics import views
+from analytics import customer_views, views
 
 app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
-    path("customer/<str:pk>/", views.customer, name="customer"),
+    path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("export/", views.export, name="export"),
 ]

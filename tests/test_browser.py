@@ -318,7 +318,7 @@ def test_the_table_scrolls_in_its_own_box_on_a_phone(open_page: Opened) -> None:
     box.focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.table-box').scrollLeft > 0")
+    page.wait_for_function("document.querySelector('[aria-label=\"List of customers\"]').scrollLeft > 0")
 
 
 def test_our_own_assets_are_small(open_page: Opened) -> None:

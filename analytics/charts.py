@@ -1,0 +1,59 @@
+"""Charts as data: what ``charts.js`` draws, and the table that says the same in figures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line or a set of bars: a value for each label (None: nothing known), ``tone`` a colour of the theme."""
+
+    label: str
+    values: Sequence[float | None]
+    tone: str = "accent"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line at a label, and what happened there."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """``key`` names it within its page; ``title`` is what a screen reader says and the table's caption."""
+
+    key: str
+    title: str
+    kind: Literal["line", "bar", "area"]
+    labels: Sequence[str]
+    series: Sequence[Series]
+    stacked: bool = False
+    marks: Sequence[Mark] = field(default_factory=list)
+    unit: str = "Date"
+
+    @property
+    def data_id(self) -> str:
+        """The id of the element that holds the data."""
+        return f"{self.key}-data"
+
+    def data(self) -> dict[str, Any]:
+        """What the script draws."""
+        return {
+            "kind": self.kind,
+            "stacked": self.stacked,
+            "labels": list(self.labels),
+            "series": [{"label": one.label, "tone": one.tone, "values": list(one.values)} for one in self.series],
+            "marks": [{"label": mark.label, "text": mark.text} for mark in self.marks],
+        }
+
+    def rows(self) -> Iterator[tuple[str, Sequence[float | None], str]]:
+        """The table's rows, the last label first: the label, a value of each series, and the marks there."""
+        texts: dict[str, list[str]] = {}
+        for mark in self.marks:
+            texts.setdefault(mark.label, []).append(mark.text)
+        for place, label in reversed(list(enumerate(self.labels))):
+            yield label, [one.values[place] for one in self.series], "; ".join(texts.get(label, []))

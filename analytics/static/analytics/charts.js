@@ -1,0 +1,111 @@
+/* Draws each <figure class="graph"> from the JSON beside its canvas, in the theme's colours.
+   Where Chart.js or the data lack, the figure's table opens instead. */
+(() => {
+    "use strict";
+
+    const drawn = new Map();
+
+    const marks = {
+        id: "marks",
+        afterDatasetsDraw(chart, _arguments, options) {
+            const { ctx, chartArea, scales } = chart;
+            for (const mark of options.list || []) {
+                const place = chart.data.labels.indexOf(mark.label);
+                if (place < 0) continue;
+                const x = scales.x.getPixelForValue(place);
+                ctx.save();
+                ctx.strokeStyle = ctx.fillStyle = options.color;
+                ctx.setLineDash([4, 3]);
+                ctx.beginPath();
+                ctx.moveTo(x, chartArea.top);
+                ctx.lineTo(x, chartArea.bottom);
+                ctx.stroke();
+                ctx.font = "11px Inter, sans-serif";
+                const room = chartArea.right - x > ctx.measureText(mark.text).width + 8;
+                ctx.textAlign = room ? "left" : "right";
+                ctx.fillText(mark.text, room ? x + 4 : x - 4, chartArea.top + 10);
+                ctx.restore();
+            }
+        },
+    };
+
+    function configuration(figure, data) {
+        const theme = getComputedStyle(figure);
+        const colour = (name) => theme.getPropertyValue(`--${name}`).trim();
+        const text = colour("muted");
+        const area = data.kind === "area";
+        const datasets = data.series.map((series) => ({
+            label: series.label,
+            data: series.values,
+            borderColor: colour(series.tone),
+            backgroundColor: area ? `color-mix(in srgb, ${colour(series.tone)} 55%, transparent)` : colour(series.tone),
+            borderWidth: data.kind === "bar" ? 0 : 2,
+            fill: area ? (data.stacked ? "stack" : "origin") : false,
+            pointRadius: data.labels.length === 1 ? 3 : 0,
+            pointHitRadius: 8,
+            tension: 0,
+            maxBarThickness: 18,
+        }));
+        return {
+            type: data.kind === "bar" ? "bar" : "line",
+            data: { labels: data.labels, datasets },
+            plugins: [marks],
+            options: {
+                animation: false,
+                maintainAspectRatio: false,
+                interaction: { mode: "index", intersect: false },
+                scales: {
+                    x: {
+                        stacked: data.stacked,
+                        grid: { display: false },
+                        ticks: { color: text, maxTicksLimit: 8, maxRotation: 0 },
+                    },
+                    y: {
+                        stacked: data.stacked,
+                        beginAtZero: true,
+                        grid: { color: colour("line") },
+                        ticks: { color: text, precision: 0, maxTicksLimit: 5 },
+                    },
+                },
+                plugins: {
+                    legend: {
+                        display: data.series.length > 1,
+                        position: "bottom",
+                        labels: { color: colour("text"), boxWidth: 12, boxHeight: 12 },
+                    },
+                    marks: { list: data.marks, color: text },
+                },
+            },
+        };
+    }
+
+    function draw(figure) {
+        const canvas = figure.querySelector("canvas");
+        const source = document.getElementById(canvas.dataset.source);
+        drawn.get(canvas)?.destroy();
+        drawn.delete(canvas);
+        try {
+            drawn.set(canvas, new window.Chart(canvas, configuration(figure, JSON.parse(source.textContent))));
+            figure.classList.add("is-drawn");
+        } catch {
+            figure.classList.remove("is-drawn");
+            figure.querySelector("details").open = true;
+        }
+    }
+
+    function drawAll() {
+        for (const [canvas, chart] of drawn) {
+            if (!canvas.isConnected) {
+                chart.destroy();
+                drawn.delete(canvas);
+            }
+        }
+        document.querySelectorAll("figure.graph").forEach(draw);
+    }
+
+    document.addEventListener("DOMContentLoaded", () => {
+        drawAll();
+        new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["class"] });
+    });
+    document.addEventListener("htmx:afterSettle", drawAll);
+})();
