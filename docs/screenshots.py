@@ -1,0 +1,87 @@
+"""Take the pictures in ``docs/`` from a fresh demo: ``make screenshots``."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
+
+DOCS = Path(__file__).resolve().parent
+LAPTOP: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+PICTURES: list[tuple[str, str, str, ViewportSize]] = [
+    ("dashboard", "/admin/", "light", LAPTOP),
+    ("dashboard-dark", "/admin/", "dark", LAPTOP),
+    ("dashboard-phone", "/admin/", "light", PHONE),
+    ("customer", "/admin/customer/c1001/", "light", LAPTOP),
+]
+"""Name, address, colour scheme and screen of each picture."""
+
+
+def main() -> None:
+    """Load the demo into a throw-away folder, serve it, and take every picture."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("There is no Chromium: apt install chromium (Debian) or chromium-browser (Ubuntu).")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as name:
+        environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": f"sqlite:///{name}/demo.sqlite3"}
+        environment["ARCHIVE_DIR"] = f"{name}/archive"
+        base = f"http://127.0.0.1:{port}"
+        for command in (["migrate", "--verbosity", "0"], ["demo", "--address", base]):
+            subprocess.run([sys.executable, "manage.py", *command], env=environment, check=True, cwd=DOCS.parent)
+        serve = [sys.executable, "manage.py", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
+        with subprocess.Popen(
+            serve, env=environment, cwd=DOCS.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server:
+            try:
+                _wait_for(f"{base}/admin/login/")
+                with sync_playwright() as playwright:
+                    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                    for picture in PICTURES:
+                        take(browser, base, *picture)
+                    browser.close()
+            finally:
+                server.terminate()
+
+
+def take(browser: Browser, base: str, name: str, address: str, scheme: str, size: ViewportSize) -> None:
+    """One picture of the first screen of a page, as the demo's program manager sees it."""
+    context = browser.new_context(
+        base_url=base, viewport=size, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+    )
+    page = context.new_page()
+    page.goto("/admin/login/")
+    page.get_by_label("Username").fill("manager")
+    page.get_by_label("Password").fill("rsolv-demo")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")
+    response = page.goto(address)
+    if response is None or not response.ok:
+        sys.exit(f"{address} could not be opened.")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=DOCS / f"{name}.png")
+    print(f"docs/{name}.png")
+    context.close()
+
+
+def _wait_for(address: str) -> None:
+    for _attempt in range(100):
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit(f"The server did not answer at {address}.")
+
+
+if __name__ == "__main__":
+    main()
