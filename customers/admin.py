@@ -40,11 +40,13 @@ from customers.models import (
     Event,
     Feedback,
     FeedName,
+    Fix,
     ImportRun,
     LoadedRow,
     Onboarding,
     QuarantinedRow,
 )
+from customers.preview_rows import cut
 from customers.resources import RESOURCES
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 
@@ -53,6 +55,8 @@ admin.site.unregister([User, Group])
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
+SHORT_TEXT = 120
+"""So many characters of a text stand in a list."""
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -241,6 +245,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "started_by",
     ]
     list_filter = ["feed", "status"]
+    list_before_template = "customers/run_tools.html"
     search_fields = ["file", "=sha256", "reason"]
 
     @admin.display(description="started", ordering="started_at")
@@ -411,7 +416,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         if feed not in FEEDS:
             raise Http404("There is no such feed.")
         response = HttpResponse(corrections(FEEDS[feed], self._shown(request)), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = content_disposition_header(True, FEEDS[feed].file_name)
+        response["Content-Disposition"] = content_disposition_header(True, f"{feed}-quarantined.csv")
         return response
 
     def _shown(self, request: HttpRequest) -> QuerySet[QuarantinedRow]:
@@ -424,6 +429,33 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     def reasons_in_words(self, row: QuarantinedRow) -> str:
         """All reasons in one line."""
         return "; ".join(row.reasons)
+
+
+@admin.register(Fix)
+class FixAdmin(ReadOnlyAdmin):
+    """Fixes that are remembered; one that is deleted is forgotten, and what was loaded by it stays."""
+
+    list_display = ["feed", "raw_text", "read_as", "made_by", "made_at"]
+    list_filter = ["feed", "made_by"]
+    search_fields = ["raw"]
+    fields = ["feed", "raw", "read_as", "made_by", "made_at"]
+    readonly_fields = ["read_as"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whoever looks after imports may forget a fix."""
+        return request.user.has_perm("customers.delete_fix")
+
+    @admin.display(description="raw text")
+    def raw_text(self, fix: Fix) -> str:
+        """The beginning of the text."""
+        return cut(fix.raw, SHORT_TEXT)
+
+    @admin.display(description="read as")
+    def read_as(self, fix: Fix) -> str:
+        """The cells that are taken for it, by their columns; those of other columns than today's as they stand."""
+        names = FEEDS[fix.feed].column_names
+        named = zip(names, fix.cells, strict=True) if len(names) == len(fix.cells) else enumerate(fix.cells, start=1)
+        return "; ".join(f"{name}: {cut(cell, SHORT_TEXT)}" for name, cell in named if cell)
 
 
 @admin.register(User)

@@ -191,21 +191,23 @@ EVENTS = Feed(
 FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
-REASONS = "reasons"
-"""The column that only our downloads of quarantined rows have."""
+REASONS, ORIGINAL = "reasons", "quarantined_row"
+"""The columns that only our downloads of quarantined rows have: why, and which row of the quarantine it is."""
 
 
 @dataclass(frozen=True)
 class Header:
     """Where a file keeps the feed's columns: ``order[i]`` is the cell of the feed's column ``i``.
 
-    ``corrections``: the file is a download of quarantined rows, not all that the feed says.
+    ``corrections``: the file is a download of quarantined rows, not all that the feed says; ``original`` is then the
+    cell that names the row in quarantine.
     """
 
     width: int
     order: tuple[int, ...]
     unknown: tuple[str, ...]
     corrections: bool = False
+    original: int | None = None
 
     def columns(self, feed: Feed) -> list[str]:
         """The feed's columns in the order of the file."""
@@ -216,8 +218,11 @@ class Header:
         return [row[index] for index in self.order]
 
 
-def match_header(feed: Feed, cells: Sequence[str]) -> Header:
-    """Find the feed's columns by name in a header's cells; raises ``ValueError`` where that cannot be done."""
+def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False) -> Header:
+    """Find the feed's columns by name in a header's cells; raises ``ValueError`` where that cannot be done.
+
+    ``corrections``: the file may be a download of quarantined rows, which its columns tell.
+    """
     names = [cell.lower() for cell in cells]
     wanted = feed.column_names
     missing = [name for name in wanted if name not in names]
@@ -233,6 +238,8 @@ def match_header(feed: Feed, cells: Sequence[str]) -> Header:
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
         raise ValueError(f"the header names {', '.join(twice)} more than once")
-    known = {*wanted, REASONS}
+    corrections = corrections and REASONS in names
+    known = {*wanted, REASONS, ORIGINAL} if corrections else {*wanted}
     unknown = tuple(shown(cell) for cell, name in zip(cells, names, strict=True) if name not in known)
-    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, REASONS in names)
+    original = names.index(ORIGINAL) if corrections and ORIGINAL in names else None
+    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, corrections, original)

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from customers.exports import write_csv
-from customers.feeds import FEEDS, REASONS, Feed
+from customers.feeds import FEEDS, ORIGINAL, REASONS, Feed
 from customers.fixes import cells_to_fix, fix, place_of_columns
 from customers.kinds import Text
 from customers.load import replay
@@ -188,9 +188,9 @@ def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> Non
 
 
 def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
-    """The open ones of ``rows`` as a CSV of the feed's columns and their reasons, which our reader knows again."""
+    """The open ones of ``rows`` as a CSV with their reasons and numbers, by which an upload knows them again."""
     file = io.BytesIO()
-    write_csv(file, [*feed.column_names, REASONS], _corrections(feed, rows))
+    write_csv(file, [*feed.column_names, REASONS, ORIGINAL], _corrections(feed, rows))
     return file.getvalue()
 
 
@@ -202,4 +202,4 @@ def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> Iterator[list[st
     for row in chosen.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
         if row.cells is None and row.run_id not in places:
             places[row.run_id] = place_of_columns(feed, row.run)
-        yield [*cells_to_fix(row, places.get(row.run_id)), "; ".join(row.reasons)]
+        yield [*cells_to_fix(row, places.get(row.run_id)), "; ".join(row.reasons), str(row.pk)]

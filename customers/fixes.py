@@ -51,7 +51,7 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
 def place_of_columns(feed: Feed, run: ImportRun) -> tuple[int, ...]:
     """Where the run's file keeps the feed's columns, by the header of its archived copy; else in the feed's order."""
     place = archive.find(run)
-    if place and run.file.endswith(".csv"):
+    if place and not run.file.endswith(".gz"):
         try:
             with Source(place) as source:
                 return read_header(feed, source, source.items()).order

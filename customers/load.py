@@ -14,7 +14,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, onboarding, tail
+from customers import archive, corrections, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.feeds import CUSTOMERS, FEEDS, Feed
 from customers.fixes import Fixes, concerned, fixes_of
@@ -55,11 +55,15 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Options:
-    """How to load; ``force`` lets the guardrails pass, ``strict`` refuses a feed with any quarantined row."""
+    """How to load; ``force`` lets the guardrails pass, ``strict`` refuses a feed with any quarantined row.
+
+    ``corrections``: a file with the columns of our downloads from the quarantine is one, not all that a feed says.
+    """
 
     started_by: str
     strict: bool = False
     force: bool = False
+    corrections: bool = False
     progress: Callable[[Path], Progress] | None = None
 
 
@@ -109,7 +113,25 @@ def import_folder(
         _mark_interrupted()
         outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
+        upload_store.expire()
         return outcomes
+
+
+def load_file(
+    feed: Feed, path: Path, name: str, options: Options, hold: Callable[[], None], *, keep: bool
+) -> ImportRun:
+    """Load one file, called ``name`` in the ledger, and return its run; the caller has the import's lock, ``hold``.
+
+    Where ``keep`` is false, the caller looks at what the run did, and rolls it back.
+    """
+    if keep:
+        _mark_interrupted()
+    _date_sightings()
+    run = ImportRun(feed=feed.name, file=name, started_by=options.started_by)
+    others = [other for other in FEEDS if other != feed.name] if feed is CUSTOMERS else []
+    _Load(feed, run, options, hold, others).from_one_file(path, keep=keep)
+    _date_sightings()
+    return run
 
 
 def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
@@ -212,6 +234,17 @@ class _Load:
             archive.keep(path, self.run)
         return self._outcome(problems, keep=keep)
 
+    def from_one_file(self, path: Path, *, keep: bool) -> None:
+        """Load the file, or note in the run why not; its problems are not gathered."""
+
+        def load() -> list[dict[str, Any]]:
+            self._load(path)
+            return []
+
+        self._attempt(load)
+        if keep and self.run.sha256:
+            archive.keep(path, self.run)
+
     def from_quarantine(self, rows: QuerySet[QuarantinedRow]) -> Outcome:
         """Load the feed's open rows of these, or say why not; the ``problems`` of those that stay are not told."""
 
@@ -298,11 +331,14 @@ class _Load:
         unquote = bool(ours)
         self.fixes = fixes_of(feed)
         run.rules = tail.rules(feed, self.fixes, unquote=unquote)
-        last = None if self.options.force else tail.last_to_extend(feed, path, run.rules)
+        whole = self.options.force or self.options.corrections
+        last = None if whole else tail.last_to_extend(feed, path, run.rules)
         warnings = list(run.warnings)
         if not last or not self._load_from(path, unquote, last):
             run.warnings = list(warnings)
             self._load_from(path, unquote, None)
+        if run.scope == ImportRun.Scope.CORRECTIONS:
+            corrections.remember(feed, run)
         supersede(feed, run)
         seal(run, feed.model)
         if feed.name == FeedName.ONBOARDING:
@@ -373,10 +409,12 @@ class _Load:
             with Source(path) as beginning:
                 header = read_header(self.feed, beginning, beginning.items())
         else:
-            header = read_header(self.feed, source, items)
+            header = read_header(self.feed, source, items, corrections=self.options.corrections)
         if header.unknown:
             self.run.warnings.append(f"unknown columns are ignored: {', '.join(header.unknown)}")
         self.run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
+        if header.corrections:
+            corrections.create()
         source.gate = build_gate(self.feed, header, self.today)
         fixed = 0
         for batch in in_batches(items):
@@ -392,18 +430,20 @@ class _Load:
                 copy_lines(STAGE, header.columns(self.feed), [(run.line, run.raw) for run in runs])
             fixed += sum(record.raw in self.fixes for record in records) if self.fixes else 0
             self.run.rows += len(records) + sum(run.rows for run in runs)
-            good, bad = [], []
+            good, bad, corrected = [], [], []
             for record in records:
                 cells, reasons = row_cells(record, header, self.fixes, unquote=unquote)
                 values: list[Value] = []
                 if cells:
                     values, reasons = self.feed.parse(cells, self.today)
+                    corrected.extend(corrections.of_record(header, record, cells))
                 if reasons:
                     bad.append(quarantined_row(self.feed, self.run, header, record, cells, reasons))
                 else:
                     good.append((record.line, *values))
             copy_rows(STAGE, ["line", *self.feed.column_names], good)
             QuarantinedRow.objects.bulk_create(bad, batch_size=500)
+            corrections.note(corrected)
         if fixed:
             self.run.warnings.append(
                 f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written"

@@ -97,7 +97,7 @@ class ImportRun(models.Model):
     class Meta:
         ordering = ["-pk"]
         indexes = [models.Index(fields=["feed", "status"], name="run_feed_status")]
-        permissions = [("undo_importrun", "Can undo an import")]
+        permissions = [("undo_importrun", "Can undo an import"), ("upload_importrun", "Can upload files")]
 
     def __str__(self) -> str:
         return f"run {self.pk}: {self.file}"
@@ -391,6 +391,34 @@ class RowChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.key}"
+
+
+class Upload(models.Model):
+    """A file that somebody uploaded: previewed, and waiting to be loaded (then ``run`` is its run) or cancelled.
+
+    ``folder`` and ``stored_name`` say where the CSV to load lies, ``sha256`` and ``size`` are that CSV's. ``seen``
+    is the state of the data that ``preview`` (the dry run's counts and words, see ``uploads``) was made from.
+    """
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    file = models.CharField("file name", max_length=255)
+    notes = models.JSONField(default=list)
+    folder = models.CharField(max_length=32, unique=True)
+    stored_name = models.CharField(max_length=40)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    size = models.BigIntegerField("bytes")
+    uploaded_by = models.CharField(max_length=150)
+    uploaded_at = models.DateTimeField(default=timezone.now)
+    preview = models.JSONField(default=dict)
+    seen = models.CharField(max_length=64, blank=True)
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}: {self.file}"
 
 
 def data_date(today: date | None = None) -> date:

@@ -116,7 +116,7 @@ def _read_again(
     """The staged rows with problems, as rows for the quarantine."""
     with Source(path) as source:
         records = source.records()
-        header = read_header(feed, source, records)
+        header = read_header(feed, source, records, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
         source.gate = build_gate(feed, header, today)
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)

@@ -14,13 +14,13 @@ BATCH_CHARACTERS = 1024 * 1024
 _Raw = TypeVar("_Raw", Record | Run, QuarantinedRow)
 
 
-def read_header(feed: Feed, source: Source, items: Iterator[Record | Run]) -> Header:
+def read_header(feed: Feed, source: Source, items: Iterator[Record | Run], *, corrections: bool = False) -> Header:
     """The header, which is the first of ``items``; raises ``Refused`` where it does not fit the feed."""
     first = next(items, None)
     if first is None:
         raise Refused("the file is empty" if not source.size else "the file has no header")
     try:
-        header = match_header(feed, first.cells)
+        header = match_header(feed, first.cells, corrections=corrections)
     except ValueError as error:
         raise Refused(f"line {first.line}: {error}") from error
     if first.fault:

@@ -17,7 +17,8 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
     act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer"])
-    steer = act | Q(content_type__model="scoringpolicy") | Q(codename__in=["undo_importrun", "fix_quarantinedrow"])
+    imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
+    steer = act | Q(content_type__model="scoringpolicy") | imports
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),

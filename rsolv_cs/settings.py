@@ -36,6 +36,8 @@ CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
+UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
+UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
 
 # --- Database -------------------------------------------------------------------------------------------------
 
@@ -114,6 +116,14 @@ TEMPLATES = [
             ],
         },
     },
+]
+
+# --- Uploads --------------------------------------------------------------------------------------------------
+
+FILE_UPLOAD_HANDLERS = [
+    "customers.upload_limit.UploadLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
 # --- Login ----------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def python(*arguments: Any, **environment: Any) -> Ran:
         env={
             **kept,
             "ARCHIVE_DIR": str(settings.ARCHIVE_DIR),
+            "UPLOAD_DIR": str(settings.UPLOAD_DIR),
             **{name: str(value) for name, value in environment.items()},
         },
         stdin=subprocess.DEVNULL,

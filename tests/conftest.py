@@ -56,11 +56,14 @@ def policy_after_flush() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hashes that do not take their time, no search for static files by each test client, an archive apart."""
+    """Hashes that do not take their time, no search for static files by each test client, files apart."""
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    archive = tmp_path_factory.mktemp("archive")
     with override_settings(
-        PASSWORD_HASHERS=hashers, STATIC_ROOT=None, WHITENOISE_USE_FINDERS=False, ARCHIVE_DIR=archive
+        PASSWORD_HASHERS=hashers,
+        STATIC_ROOT=None,
+        WHITENOISE_USE_FINDERS=False,
+        ARCHIVE_DIR=tmp_path_factory.mktemp("archive"),
+        UPLOAD_DIR=tmp_path_factory.mktemp("uploads"),
     ):
         yield
 

@@ -39,6 +39,7 @@ def environment(url: str, **variables: str) -> dict[str, str]:
         "PYTHONWARNINGS": "error",
         "DATABASE_URL": url,
         "ARCHIVE_DIR": str(settings.ARCHIVE_DIR),
+        "UPLOAD_DIR": str(settings.UPLOAD_DIR),
         **variables,
     }
 

@@ -366,30 +366,29 @@ def test_a_fix_is_a_doubt_for_the_tail_until_a_file_was_read_with_it(
 # --- The spreadsheet --------------------------------------------------------------------------------------------
 
 
-def test_the_download_corrected_is_imported_as_it_is(tmp_path: Path, manager: Client) -> None:
-    bad_customer(tmp_path, organization="=1+1", cohort="'-x")
+def test_the_download_says_what_is_wrong_and_is_safe_for_spreadsheets(tmp_path: Path, manager: Client) -> None:
+    bad = bad_customer(tmp_path, organization="=1+1", cohort="'-x")
     response = manager.get(f"{LIST}download/customers/")
-    assert response["Content-Disposition"] == 'attachment; filename="customers.csv"'
-    text = response.content.decode()
-    [row] = csv.DictReader(io.StringIO(text))
+    assert response["Content-Disposition"] == 'attachment; filename="customers-quarantined.csv"'
+    [row] = csv.DictReader(io.StringIO(response.content.decode()))
     assert row["reasons"] == "email: 'nowhere' is not an e-mail address"
+    assert row["quarantined_row"] == str(bad.pk)
     assert (row["id"], row["organization"], row["cohort"]) == ("c2", "'=1+1", "''-x")
-    write_bytes(tmp_path, "customers.csv", text.replace(",nowhere,", ",two@example.com,").encode())
+
+
+def test_in_the_drop_folder_reasons_are_an_unknown_column(tmp_path: Path) -> None:
+    make_customer(id="c1")
+    write_bytes(
+        tmp_path,
+        "customers.csv",
+        b"reasons,id,email,organization,github_username,signup_date,cohort,"
+        b"industry,team_size,status\nnone,c2,a@b.example,'=1,,2025-05-01,,,,\n",
+    )
     outcome = load(tmp_path, "customers")["customers"]
-    assert (states(outcome), outcome.warnings) == ((1, 0, 0, 0), [])
-    assert ImportRun.objects.latest("pk").scope == "corrections"
-    customer = Customer.objects.get(pk="c2")
-    assert (customer.organization, customer.cohort) == ("=1+1", "'-x")
-    assert open_rows() == {}
-    assert Customer.objects.exclude(missing_since=None).count() == 0
-
-
-def test_corrections_that_are_still_bad_are_no_reason_to_refuse_the_file(tmp_path: Path, manager: Client) -> None:
-    write_feed(tmp_path, "customers", [customer_row(number, email="x") for number in range(1, 25)])
-    load(tmp_path, "customers", force=True)
-    write_bytes(tmp_path, "customers.csv", manager.get(f"{LIST}download/customers/").content)
-    assert states(load(tmp_path, "customers")["customers"]) == (0, 0, 0, 24)
-    assert len(open_rows()) == QuarantinedRow.objects.filter(status="open").count() == 24
+    assert (states(outcome), outcome.warnings) == ((1, 0, 0, 0), ["unknown columns are ignored: 'reasons'"])
+    assert ImportRun.objects.latest("pk").scope == "whole"
+    assert list(Customer.objects.exclude(missing_since=None).values_list("pk", flat=True)) == ["c1"]
+    assert Customer.objects.get(pk="c2").organization == "'=1"
 
 
 def test_the_download_has_the_rows_of_the_filter_that_are_open(tmp_path: Path, manager: Client) -> None:
@@ -512,7 +511,7 @@ def test_what_one_may_not_do_is_not_offered(role: str, words_there: list[str], t
     for page in (LIST, f"{LIST}{row.pk}/change/"):
         text = client.get(page).text
         assert "Replay" not in text
-        assert "/fix/" not in text
+        assert f"/{row.pk}/fix/" not in text
         assert ("Download to correct" in text) == (bool(words_there) and page == LIST)
     client.post(LIST, {"action": "replay_chosen", "_selected_action": [row.pk]})
     assert ImportRun.objects.count() == 1

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from analytics.models import ScoringPolicy
-from customers.models import CustomerCare, QuarantinedRow
+from customers.models import CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
 from tests.factories import make_run, make_staff
 from tests.pages import Elements
@@ -16,7 +16,17 @@ from tests.pages import Elements
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 VISITORS = ["Nobody", "Not staff", "No role", "Viewer", "Success manager", "Program manager", "Administrator"]
-DATA = ["customer", "onboarding", "engagement", "feedback", "event", "customercare", "importrun", "quarantinedrow"]
+DATA = [
+    "customer",
+    "onboarding",
+    "engagement",
+    "feedback",
+    "event",
+    "customercare",
+    "importrun",
+    "quarantinedrow",
+    "fix",
+]
 
 MAY: dict[str, str] = {
     # Of the seven visitors above, in their order, each one that is let in: V, S, P, A.
@@ -30,6 +40,9 @@ MAY: dict[str, str] = {
     "/admin/customers/customercare/c1002/change/": "VSPA",
     **{f"/admin/customers/{model}/export/": "SPA" for model in DATA[:5]},
     "/admin/customers/quarantinedrow/{bad_row}/fix/": "PA",
+    "/admin/customers/importrun/upload/": "PA",
+    "/admin/customers/importrun/upload/{upload}/": "PA",
+    "/admin/customers/fix/{fix}/delete/": "PA",
     "/admin/customers/quarantinedrow/download/customers/": "SPA",
     "/admin/customers/customercare/add/": "SPA",
     "/admin/autocomplete/?app_label=customers&model_name=customercare&field_name=customer&term=a": "VSPA",
@@ -60,6 +73,10 @@ def rows() -> dict[str, Any]:
         "policy": ScoringPolicy.objects.get(name="v1").pk,
         "new_policy": new.pk,
         "bad_row": bad.pk,
+        "fix": Fix.objects.create(feed="customers", raw="Secret row", sha256="0", cells=["Secret cell"]).pk,
+        "upload": Upload.objects.create(
+            feed="customers", file="Secret.csv", folder="0" * 32, stored_name="customers.csv", size=1
+        ).pk,
         "user": User.objects.create(username="somebody").pk,
     }
 
@@ -152,6 +169,10 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
+    "PA preview": ("/admin/customers/importrun/upload/{upload}/preview/", {}),
+    "PA confirm": ("/admin/customers/importrun/upload/{upload}/confirm/", {}),
+    "PA cancel": ("/admin/customers/importrun/upload/{upload}/cancel/", {}),
+    "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
@@ -196,7 +217,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 
 EVERYONE = {"Dashboard", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Import runs", "Quarantine", "Scoring policies"}
+EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
 
 
 @pytest.mark.parametrize(
@@ -241,13 +262,13 @@ VIEW = {
 }
 CARE = {"add_customercare", "change_customercare", "export_customer"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
-UNDO = {"undo_importrun", "fix_quarantinedrow"}
+IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,
-    "Program manager": VIEW | CARE | POLICIES | UNDO,
-    "Administrator": VIEW | CARE | POLICIES | UNDO | PEOPLE,
+    "Program manager": VIEW | CARE | POLICIES | IMPORTS,
+    "Administrator": VIEW | CARE | POLICIES | IMPORTS | PEOPLE,
 }
 
 

@@ -116,10 +116,11 @@ def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) ->
 def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
     names = (
         *("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "ARCHIVE_DIR", "ARCHIVE_DAYS"),
+        *("UPLOAD_DIR", "UPLOAD_MAX_MB"),
         *("DATABASE_URL", "SESSION_COOKIE_SECURE"),
     )
     root = Path(__file__).resolve().parent.parent
-    assert values(*names, DEBUG="yes", TIME_ZONE="", DATABASE_URL=" ", HTTPS="", ARCHIVE_DIR="") == {
+    assert values(*names, DEBUG="yes", TIME_ZONE="", DATABASE_URL=" ", HTTPS="", ARCHIVE_DIR="", UPLOAD_DIR="") == {
         "DEBUG": True,
         "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
         "TIME_ZONE": "UTC",
@@ -127,6 +128,8 @@ def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
         "EXPORT_DIR": f"{root}/var/exports",
         "ARCHIVE_DIR": f"{root}/var/archive",
         "ARCHIVE_DAYS": 400,
+        "UPLOAD_DIR": f"{root}/var/uploads",
+        "UPLOAD_MAX_MB": 50,
         "DATABASE_URL": f"sqlite:///{root}/var/db.sqlite3",
         "SESSION_COOKIE_SECURE": False,
     }

@@ -1,0 +1,173 @@
+"""The rows of a preview: taken from a dry run before it is rolled back, kept in files, read a page at a time."""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from django.db.models import Model
+
+from customers.changes import name_of
+from customers.feeds import Feed
+from customers.kinds import stored
+from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
+
+CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
+SHOWN = 300
+"""So many characters of a cell are kept."""
+_SHOWN_RAW = 1_000
+_CONTEXT = 40
+_AT_ONCE = 500
+
+Row = dict[str, Any]
+
+
+def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
+    """Write what the run did to its file's rows, kind by kind in the order of the lines; return how many of each."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (
+        _Writer(folder, CREATED) as created,
+        _Writer(folder, UPDATED) as updated,
+        _Writer(folder, QUARANTINED) as quarantined,
+        _Writer(folder, MISSING) as missing,
+    ):
+        for row, before in _written(feed, run):
+            if before is None:
+                cells = [cut(stored(getattr(row, name))) for name in feed.column_names]
+                created.add({"line": row.line, "key": row.pk, "cells": cells})
+            else:
+                updated.add({"line": row.line, "key": row.pk, "cells": list(_changed(feed, before, row))})
+        for bad in run.quarantined_rows.order_by("line").defer("cells").iterator(chunk_size=_AT_ONCE):
+            quarantined.add(
+                {"line": bad.line, "raw": cut(bad.raw, _SHOWN_RAW), "reasons": [cut(text) for text in bad.reasons]}
+            )
+        if feed.full:
+            gone = feed.model.objects.filter(missing_since=run).order_by("pk")
+            for row in gone.iterator(chunk_size=_AT_ONCE):
+                missing.add({"key": row.pk, "label": cut(str(row))})
+        return {one.kind: one.count for one in (created, updated, quarantined, missing)}
+
+
+def cut(text: str, most: int = SHOWN) -> str:
+    """A text, or its beginning and how much is left out."""
+    left = len(text) - most
+    return f"{text[:most]}… ({left:,} more characters)" if left > 0 else text
+
+
+class Rows(Sequence[Row]):
+    """The rows of one kind of a preview; none where the files are gone."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder = folder
+        self.kind = kind
+        index = _index(folder, kind)
+        self._count = index.stat().st_size // _offsets().itemsize if index.is_file() else 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, wanted: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, wanted: slice) -> list[Row]: ...
+
+    def __getitem__(self, wanted: int | slice) -> Row | list[Row]:
+        if isinstance(wanted, int):
+            return self[wanted : wanted + 1][0]
+        start, stop, _step = wanted.indices(self._count)
+        if start >= stop:
+            return []
+        offset = _offsets()
+        with _index(self.folder, self.kind).open("rb") as file:
+            file.seek(start * offset.itemsize)
+            offset.fromfile(file, 1)
+        with _rows(self.folder, self.kind).open("rb") as file:
+            file.seek(offset[0])
+            return [json.loads(file.readline()) for _row in range(start, stop)]
+
+
+class _Writer:
+    """Writes rows, a line of JSON each, and where each of them begins."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.kind = kind
+        self.count = 0
+        self._rows = _rows(folder, kind).open("wb")
+        self._index = _index(folder, kind).open("wb")
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._rows.close()
+        self._index.close()
+
+    def add(self, row: Row) -> None:
+        _offsets([self._rows.tell()]).tofile(self._index)
+        self._rows.write(json.dumps(row).encode() + b"\n")
+        self.count += 1
+
+
+def _offsets(values: Iterable[int] = ()) -> "array[int]":
+    return array("Q", values)
+
+
+def _rows(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.rows"
+
+
+def _index(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.index"
+
+
+def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+    """The rows that the file wrote, each with its image before: None where it was created.
+
+    An empty image is that of a row that the same run had taken from the quarantine before its file changed it.
+    """
+    batch: list[Any] = []
+    for row in feed.model.objects.filter(run=run.pk).order_by("line").iterator(chunk_size=_AT_ONCE):
+        batch.append(row)
+        if len(batch) >= _AT_ONCE:
+            yield from _with_before(feed, run, batch)
+            batch = []
+    yield from _with_before(feed, run, batch)
+
+
+def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+    changes = RowChange.objects.filter(run=run.pk, model=name_of(feed.model))
+    before = dict(changes.filter(key__in=[row.pk for row in rows]).values_list("key", "before"))
+    before = {key: image or {} for key, image in before.items()}
+    unknown = [row for row in rows if row.pk not in before]
+    by_customer = _replaced(run, changes, unknown) if feed.one_row_per_customer and unknown else {}
+    for row in rows:
+        yield row, before.get(row.pk, by_customer.get(getattr(row, "customer_id", None)))
+
+
+def _replaced(run: ImportRun, changes: Any, rows: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """The images of rows that others replaced, by their one customer, who has another id's row now."""
+    customers = [row.customer_id for row in rows]
+    images = changes.filter(before__customer_id__in=customers).values_list("before", flat=True)
+    retried = QuarantinedRow.objects.filter(resolved_by=run, feed=run.feed, status=QuarantinedRow.Status.LOADED)
+    fresh = retried.filter(customer_key__in=customers).values_list("customer_key", flat=True)
+    return {**{key: {} for key in fresh}, **{image["customer_id"]: image for image in images}}
+
+
+def _changed(feed: Feed, before: dict[str, Any], row: Model) -> Iterator[tuple[str, str, str]]:
+    """Column, before and after of each changed cell."""
+    for name in feed.column_names:
+        old, new = stored(before.get(name)), stored(getattr(row, name))
+        if old != new:
+            yield name, *_cut_both(old, new)
+
+
+def _cut_both(old: str, new: str) -> tuple[str, str]:
+    """Two texts, cut so that where they begin to differ can be seen."""
+    if max(len(old), len(new)) <= SHOWN:
+        return old, new
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
+    start = max(same - _CONTEXT, 0)
+    return tuple(f"{'…' if start else ''}{cut(text[start:])}" for text in (old, new))

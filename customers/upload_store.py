@@ -1,0 +1,73 @@
+"""Where uploads wait for a decision: a folder for each, with the file and its preview, for a day at most."""
+
+import hashlib
+import logging
+import re
+import shutil
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error
+from django.utils import timezone
+
+from customers.models import Upload
+
+logger = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=1)
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+def new_folder() -> Path:
+    """An empty folder that nobody else can look into; its name is the upload's ``folder``."""
+    folder = Path(settings.UPLOAD_DIR) / uuid.uuid4().hex
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def folder_of(upload: Upload) -> Path:
+    """Where the upload's files are."""
+    return Path(settings.UPLOAD_DIR) / upload.folder
+
+
+def path_of(upload: Upload) -> Path:
+    """The file to load."""
+    return folder_of(upload) / upload.stored_name
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a new file that only we can read."""
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+
+
+def sha256_of(path: Path) -> str:
+    """A file's hash."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove(folder: Path) -> None:
+    """Remove an upload's files, as far as they are there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def expire() -> None:
+    """Remove uploads that nobody decided on within a day, and folders that no upload names any more."""
+    folder = Path(settings.UPLOAD_DIR)
+    oldest = timezone.now() - KEPT_FOR
+    try:
+        Upload.objects.filter(uploaded_at__lt=oldest).delete()
+        named = set(Upload.objects.values_list("folder", flat=True))
+        for path in folder.iterdir() if folder.is_dir() else ():
+            old = path.stat().st_mtime < oldest.timestamp()
+            if _NAME.fullmatch(path.name) and path.name not in named and old:
+                remove(path)
+    except (OSError, Error):
+        logger.exception("Old uploads in %s could not be removed", folder)

@@ -1,0 +1,151 @@
+"""The pages of an upload: choose a file, look at what would happen, then confirm exactly that, or cancel."""
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_POST
+
+from customers import uploads
+from customers.feeds import FEEDS
+from customers.formats import ENDINGS, NotTaken
+from customers.lock import Busy
+from customers.models import FeedName, ImportRun, Upload
+from customers.pages import admin_page
+from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
+from customers.upload_limit import too_large
+
+ROWS_PER_PAGE = 50
+_BUSY = "An import is running; the upload is kept: try again when it has ended."
+_MAY_UPLOAD = ("customers.view_importrun", "customers.upload_importrun")
+_LABELS = {
+    QUARANTINED: "Quarantined",
+    MISSING: "No longer in the file",
+    UPDATED: "Updated",
+    CREATED: "Created",
+}
+
+
+class UploadForm(forms.Form):
+    """Which feed, and its file."""
+
+    feed = forms.ChoiceField(choices=FeedName.choices)
+    file = forms.FileField(
+        # A browser knows only the last part of .csv.gz.
+        widget=forms.FileInput({"accept": ",".join([*ENDINGS, ".gz"]), "aria-describedby": "what-is-taken"})
+    )
+
+
+@admin_page(*_MAY_UPLOAD)
+def upload_file(request: HttpRequest) -> HttpResponse:
+    """Choose a file; when sent, store it and show its preview. Below are the uploads that wait for a decision."""
+    form = UploadForm(*([request.POST, request.FILES] if request.method == "POST" else []))
+    if refused := too_large(request):
+        form.errors["file"] = form.error_class([refused])
+    elif form.is_valid():
+        try:
+            upload = uploads.receive(
+                FEEDS[form.cleaned_data["feed"]], form.cleaned_data["file"], request.user.get_username()
+            )
+        except NotTaken as refusal:
+            form.add_error("file", str(refusal))
+        except OSError as error:
+            form.add_error("file", f"The file cannot be stored here: {error.strerror}. Tell the operator.")
+        else:
+            _preview_and_tell(request, upload)
+            return redirect("customers:upload", upload.pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": "Upload a file",
+        "form": form,
+        "endings": ENDINGS,
+        "limit": settings.UPLOAD_MAX_MB,
+        "waiting": Upload.objects.filter(run=None),
+    }
+    return TemplateResponse(request, "customers/upload_form.html", context)
+
+
+@admin_page(*_MAY_UPLOAD)
+def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
+    """An upload's preview: its counts, and the rows of one kind, page by page."""
+    upload = get_object_or_404(Upload.objects.select_related("run"), pk=pk)
+    if upload.run:
+        messages.info(request, f"{upload.file} was loaded by this run.")
+        return redirect("admin:customers_importrun_change", upload.run.pk)
+    rows = {kind: uploads.rows_of(upload, kind) for kind in _LABELS}
+    kind = request.GET.get("rows", "")
+    if kind not in KINDS:
+        kind = next((kind for kind in rows if rows[kind]), CREATED)
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Preview of {upload.file}",
+        "upload": upload,
+        "feed": FEEDS[upload.feed],
+        "kind": kind,
+        "tabs": [(name, _LABELS[name], len(rows[name])) for name in _LABELS if rows[name]],
+        "label": _LABELS[kind],
+        "page": Paginator(rows[kind], ROWS_PER_PAGE).get_page(request.GET.get("page")),
+    }
+    return TemplateResponse(request, "customers/upload.html", context)
+
+
+@admin_page(*_MAY_UPLOAD)
+@require_POST
+def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make the preview anew, or at last."""
+    _preview_and_tell(request, get_object_or_404(Upload, pk=pk, run=None))
+    return redirect("customers:upload", pk)
+
+
+@admin_page(*_MAY_UPLOAD)
+@require_POST
+def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
+    """Load what was previewed, and show the run."""
+    try:
+        run = uploads.confirm(
+            pk, request.POST.get("sha256", ""), request.user.get_username(), force="force" in request.POST
+        )
+    except Busy:
+        messages.error(request, _BUSY)
+    except Error as error:
+        messages.error(request, f"The database cannot be used: {error}")
+    except uploads.NotLoaded as refusal:
+        messages.error(request, str(refusal))
+    else:
+        if run.status == ImportRun.Status.LOADED:
+            messages.success(request, f"{run.file} was loaded by run {run.pk}.")
+        else:
+            messages.error(request, f"{run.file} was not loaded; the upload is kept: {run.reason}")
+        return redirect("admin:customers_importrun_change", run.pk)
+    there = Upload.objects.filter(pk=pk).exists()
+    return redirect("customers:upload", pk) if there else redirect("customers:upload_file")
+
+
+@admin_page(*_MAY_UPLOAD)
+@require_POST
+def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remove the upload; nothing of it was loaded."""
+    upload = Upload.objects.filter(pk=pk, run=None).first()
+    try:
+        if upload:
+            uploads.cancel(upload)
+    except Busy:
+        messages.error(request, _BUSY)
+        return redirect("customers:upload", pk)
+    messages.info(
+        request, f"{upload.file} was removed; nothing of it was loaded." if upload else "It is gone already."
+    )
+    return redirect("customers:upload_file")
+
+
+def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
+    try:
+        uploads.preview(upload, request.user.get_username())
+    except Busy:
+        messages.error(request, _BUSY)
+    except Error as error:
+        messages.error(request, f"The database cannot be used: {error}")

@@ -1,0 +1,158 @@
+"""Uploads: received, previewed by a dry run of the one loader, then loaded as they were previewed, or cancelled."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+
+from customers import upload_store
+from customers.feeds import FEEDS, Feed
+from customers.fixes import fixes_of
+from customers.formats import format_of
+from customers.load import Options, load_file
+from customers.lock import job_lock
+from customers.models import ImportRun, Upload
+from customers.preview_rows import KINDS, Rows, write_rows
+
+_RECEIVED = "received"
+_PREVIEW = "preview"
+_LONGEST_NAME = 200
+_COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
+
+
+class NotLoaded(Exception):
+    """A confirmed upload was not loaded; the message says why, and what to do."""
+
+
+class LoadedAlready(NotLoaded):
+    """Somebody confirmed it before; the upload's ``run`` is the run."""
+
+
+def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
+    """Store an upload as the CSV that the loader will read; it has no preview yet. Raises ``NotTaken``."""
+    upload_store.expire()
+    folder = upload_store.new_folder()
+    try:
+        received = folder / _RECEIVED
+        upload_store.write(received, file.chunks())
+        name = str(file.name)
+        found = format_of(received, name)
+        target = folder / found.stored_name(feed.file_name)
+        notes = found.convert(received, target)
+        received.unlink(missing_ok=True)
+        return Upload.objects.create(
+            feed=feed.name,
+            file=found.file_name(name[-_LONGEST_NAME:]),
+            notes=notes,
+            folder=folder.name,
+            stored_name=target.name,
+            sha256=upload_store.sha256_of(target),
+            size=target.stat().st_size,
+            uploaded_by=uploaded_by,
+        )
+    except BaseException:
+        upload_store.remove(folder)
+        raise
+
+
+def preview(upload: Upload, asked_by: str) -> None:
+    """Load the upload, note what that did, and take it all back. Raises ``Busy`` while an import runs."""
+    with job_lock("import") as hold:
+        _preview(upload, asked_by, hold)
+
+
+def confirm(pk: int, sha256: str, confirmed_by: str, *, force: bool) -> ImportRun:
+    """Load the very file with this hash that was previewed, by data that are as they were then; return its run.
+
+    ``force`` loads what the guardrails refused. Raises ``LoadedAlready``, ``NotLoaded``, and ``Busy`` while an import
+    runs. Where the data have changed since, there is a new preview.
+    """
+    with job_lock("import") as hold:
+        upload = Upload.objects.filter(pk=pk).first()
+        if upload is None:
+            raise NotLoaded(
+                "The upload is no longer there: it was cancelled, or is older than a day. Upload it again."
+            )
+        if upload.run_id:
+            raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
+        path = upload_store.path_of(upload)
+        if not path.is_file() or upload_store.sha256_of(path) != upload.sha256:
+            raise NotLoaded(
+                "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
+            )
+        if sha256 != upload.sha256:
+            raise NotLoaded("What you confirmed is another file than this one: look at the preview again.")
+        if upload.seen != _state(FEEDS[upload.feed]):
+            _preview(upload, confirmed_by, hold)
+            raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")
+        shown = upload.preview
+        if shown["reason"] and not (shown["forceable"] and force):
+            raise NotLoaded("The file is refused, so nothing was loaded.")
+        options = Options(confirmed_by, force=bool(shown["reason"]), corrections=True)
+        run = load_file(FEEDS[upload.feed], path, upload.file, options, hold, keep=True)
+        if run.status == ImportRun.Status.LOADED:
+            upload.run = run
+            upload.save(update_fields=["run"])
+            upload_store.remove(upload_store.folder_of(upload))
+    return run
+
+
+def cancel(upload: Upload) -> None:
+    """Remove an upload and its file. Raises ``Busy`` while an import runs, which may be its own."""
+    with job_lock("import"):
+        Upload.objects.filter(pk=upload.pk, run=None).delete()
+        upload_store.remove(upload_store.folder_of(upload))
+
+
+def rows_of(upload: Upload, kind: str) -> Rows:
+    """The rows of one kind of the upload's preview."""
+    return Rows(upload_store.folder_of(upload) / _PREVIEW, kind)
+
+
+def _preview(upload: Upload, asked_by: str, hold: Callable[[], None]) -> None:
+    """A refused file is tried once more with ``force``: where that helps, the preview shows what it would do."""
+    feed = FEEDS[upload.feed]
+    with _dry_run(upload, feed, Options(asked_by, corrections=True), hold) as run:
+        shown = _told(upload, feed, run)
+    if run.status == ImportRun.Status.REFUSED:
+        with _dry_run(upload, feed, Options(asked_by, force=True, corrections=True), hold) as forced:
+            if forced.status == ImportRun.Status.LOADED:
+                forced.warnings = [text for text in forced.warnings if not text.startswith(f"forced by {asked_by}: ")]
+                shown = {**_told(upload, feed, forced), "reason": run.reason, "forceable": True}
+    upload.preview = shown
+    upload.seen = _state(feed)
+    upload.save(update_fields=["preview", "seen"])
+
+
+@contextmanager
+def _dry_run(upload: Upload, feed: Feed, options: Options, hold: Callable[[], None]) -> Iterator[ImportRun]:
+    with transaction.atomic():
+        yield load_file(feed, upload_store.path_of(upload), upload.file, options, hold, keep=False)
+        transaction.set_rollback(True)
+
+
+def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:
+    """What a dry run came to; its rows go into the preview's files."""
+    folder = upload_store.folder_of(upload) / _PREVIEW
+    shutil.rmtree(folder, ignore_errors=True)
+    listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
+    return {
+        **{name: getattr(run, name) for name in _COUNTS},
+        "missing": listed["missing"],
+        "scope": run.get_scope_display(),
+        "reason": run.reason,
+        "warnings": run.warnings,
+        "forceable": False,
+    }
+
+
+def _state(feed: Feed) -> str:
+    """What a preview depends on besides its file: the newest run that counts, the feed's fixes, and the day."""
+    newest = ImportRun.objects.filter(status=ImportRun.Status.LOADED).order_by("-pk").values_list("pk", flat=True)
+    parts = (newest.first(), sorted(fixes_of(feed).items()), timezone.localdate())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
