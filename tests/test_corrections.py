@@ -1,0 +1,225 @@
+"""Quarantined rows that are downloaded, corrected in a spreadsheet and uploaded; and the fixes that are remembered."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from customers.models import Customer, Engagement, Fix, ImportRun, QuarantinedRow
+from customers.undo import undo
+from tests.factories import make_customer, make_run, make_staff, write_feed
+from tests.loading import customer_row, load, states
+from tests.pages import section
+from tests.uploading import FORM, counts, loaded, uploaded, workbook
+
+pytestmark = pytest.mark.django_db
+
+QUARANTINE = "/admin/customers/quarantinedrow/"
+FIXES = "/admin/customers/fix/"
+
+
+@pytest.fixture(autouse=True)
+def fixed_day(today_is: Callable[[date], None]) -> None:
+    today_is(date(2026, 1, 31))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Settings, tmp_path: Path) -> None:
+    settings.UPLOAD_DIR = tmp_path / "uploads"
+    settings.ARCHIVE_DIR = tmp_path / "archive"
+
+
+@pytest.fixture
+def manager(client: Client) -> Client:
+    client.force_login(make_staff("Program manager", username="mary"))
+    return client
+
+
+def bad(number: int, **overrides: str) -> dict[str, str]:
+    """A customer without a valid e-mail address."""
+    return customer_row(number, **overrides) | {"email": "nowhere"}
+
+
+def night(folder: Path, *rows: dict[str, str]) -> Any:
+    """Tonight's customers."""
+    write_feed(folder, "customers", rows)
+    return load(folder, "customers", force=True)["customers"]
+
+
+def download(client: Client, feed: str = "customers") -> list[list[str]]:
+    """The download of open rows, as a spreadsheet shows it."""
+    return list(csv.reader(io.StringIO(client.get(f"{QUARANTINE}download/{feed}/").content.decode(), newline="")))
+
+
+def as_csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_workbook(rows: list[list[str]]) -> bytes:
+    return workbook(*rows)
+
+
+def with_email(rows: list[list[str]], text: str = "mended@example.com") -> list[list[str]]:
+    """The rows corrected."""
+    return [[text if cell == "nowhere" else cell for cell in row] for row in rows]
+
+
+def statuses() -> dict[str, tuple[str, int | None]]:
+    return {row.key: (row.status, row.resolved_by_id) for row in QuarantinedRow.objects.filter(run=first_run())}
+
+
+def first_run() -> ImportRun:
+    return ImportRun.objects.earliest("pk")
+
+
+@pytest.mark.parametrize(("name", "write"), [("corrected.csv", as_csv), ("corrected.xlsx", as_workbook)])
+def test_the_download_corrected_is_uploaded_as_it_is(
+    name: str, write: Callable[[list[list[str]]], bytes], tmp_path: Path, manager: Client
+) -> None:
+    night(tmp_path, customer_row(1), bad(2, organization="=1+1", cohort="'-x"), customer_row(3))
+    content = write(with_email(download(manager)))
+    upload = uploaded(manager, "customers", content, name)
+    page = manager.get(f"{FORM}{upload.pk}/")
+    assert "Customers · Corrected rows, 1 row" in page.text
+    assert (counts(upload)["created"], upload.preview["missing"], upload.preview["warnings"]) == (1, 0, [])
+    assert (Fix.objects.count(), statuses()) == (0, {"c2": ("open", None)})
+    run = loaded(manager, upload)
+    assert (counts(run), run.scope) == (counts(upload), "corrections")
+    customer = Customer.objects.get(pk="c2")
+    assert (customer.email, customer.organization, customer.cohort) == ("mended@example.com", "=1+1", "'-x")
+    assert statuses() == {"c2": ("superseded", run.pk)}
+    assert Customer.objects.exclude(missing_since=None).count() == 0
+    assert "Quarantined 0" in section(manager.get(f"/admin/customers/importrun/{run.pk}/change/"), "rows")
+
+
+def test_the_correction_is_remembered_for_the_next_night(tmp_path: Path, manager: Client) -> None:
+    rows = [customer_row(1), bad(2)]
+    night(tmp_path, *rows)
+    raw = QuarantinedRow.objects.get().raw
+    loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    fix = Fix.objects.get()
+    assert (fix.feed, fix.raw, fix.made_by, fix.cells[:2]) == ("customers", raw, "mary", ["c2", "mended@example.com"])
+    outcome = night(tmp_path, *rows)
+    assert (states(outcome), outcome.warnings) == ((0, 0, 2, 0), ["1 row read as fixed in quarantine, not as written"])
+    assert Customer.objects.get(pk="c2").email == "mended@example.com"
+
+
+def test_a_row_whose_key_was_corrected_is_closed_too(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(0) | {"id": "-"})
+    rows = download(manager)
+    rows[1][rows[0].index("id")] = "c7"
+    run = loaded(manager, uploaded(manager, "customers", as_csv(rows)))
+    assert (run.created, statuses()) == (1, {"": ("superseded", run.pk)})
+    assert states(night(tmp_path, customer_row(0) | {"id": "-"})) == (0, 0, 1, 0)
+
+
+def test_a_row_that_could_not_be_split_is_mended(tmp_path: Path, manager: Client) -> None:
+    make_customer(id="c1")
+    header = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
+    (tmp_path / "engagement.csv").write_text(f"{header}\ne1,c1,2025-05-01,1,2,3,4,5,6\n")
+    load(tmp_path, "engagement")
+    loaded(manager, uploaded(manager, "engagement", as_csv(download(manager, "engagement"))))
+    assert Engagement.objects.get().support_requests == 5
+    assert states(load(tmp_path, "engagement")["engagement"]) == (0, 0, 1, 0)
+
+
+def test_uploading_it_again_does_nothing(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2))
+    content = as_csv(with_email(download(manager)))
+    first = loaded(manager, uploaded(manager, "customers", content))
+    before = (statuses(), list(Fix.objects.values()), list(Customer.objects.order_by("pk").values()))
+    second = loaded(manager, uploaded(manager, "customers", content))
+    assert (first.created, second.created, second.updated, second.unchanged) == (1, 0, 0, 1)
+    assert (statuses(), list(Fix.objects.values()), list(Customer.objects.order_by("pk").values())) == before
+
+
+def test_what_is_still_bad_takes_the_place_of_its_original(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, *(bad(number) for number in range(1, 25)))
+    upload = uploaded(manager, "customers", as_csv(download(manager)))
+    assert (upload.preview["reason"], counts(upload)["quarantined"]) == ("", 24)
+    run = loaded(manager, upload)
+    assert set(statuses().values()) == {("superseded", run.pk)}
+    assert QuarantinedRow.objects.filter(status="open", run=run).count() == 24
+    assert Fix.objects.count() == 0
+
+
+def test_an_uncorrected_row_that_only_waited_leaves_no_fix(tmp_path: Path, manager: Client) -> None:
+    header = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
+    (tmp_path / "engagement.csv").write_text(f"{header}\ne1,c1,2025-05-01,1,2,3,4,5\n")
+    load(tmp_path, "engagement")
+    rows = download(manager, "engagement")
+    make_customer(id="c1")
+    run = loaded(manager, uploaded(manager, "engagement", as_csv(rows)))
+    assert (run.retried, run.unchanged, Fix.objects.count()) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "1e3", "9" * 30, "٣"])
+def test_a_number_that_names_no_row_is_no_harm(number: str, tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, bad(2))
+    rows = with_email(download(manager))
+    rows[1][-1] = number
+    run = loaded(manager, uploaded(manager, "customers", as_csv(rows)))
+    assert (run.created, Fix.objects.count(), statuses()) == (1, 0, {"c2": ("superseded", run.pk)})
+
+
+def test_a_row_of_another_feed_is_left_alone(tmp_path: Path, manager: Client) -> None:
+    other = QuarantinedRow.objects.create(
+        run=make_run(feed="events"), feed="events", line=2, raw="x", cells=[], reasons=["id: bad"]
+    )
+    night(tmp_path, bad(2))
+    rows = with_email(download(manager))
+    rows[1][-1] = str(other.pk)
+    loaded(manager, uploaded(manager, "customers", as_csv(rows)))
+    other.refresh_from_db()
+    assert (other.status, Fix.objects.count()) == ("open", 0)
+
+
+def test_an_undo_opens_the_rows_again(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2))
+    run = loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    assert undo(run, "mary").status == "loaded"
+    assert (statuses(), Customer.objects.count()) == ({"c2": ("open", None)}, 1)
+
+
+def test_many_corrections_are_remembered_each(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, *(bad(number) for number in range(1, 1_102)))
+    run = loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    assert (run.created, Fix.objects.count()) == (1_101, 1_101)
+    assert set(statuses().values()) == {("superseded", run.pk)}
+
+
+# --- The list of fixes ------------------------------------------------------------------------------------------
+
+
+def test_a_fix_can_be_looked_at_and_forgotten(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2, organization="<b>Two</b>"))
+    loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    fix = Fix.objects.get()
+    text = manager.get(FIXES).text
+    assert "id: c2; email: mended@example.com; organization: &lt;b&gt;Two&lt;/b&gt;" in text
+    assert "<b>Two</b>" not in text
+    assert manager.post(f"{FIXES}{fix.pk}/change/", {"raw": "x"}).status_code == 403
+    assert manager.post(f"{FIXES}{fix.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert Fix.objects.count() == 0
+    assert night(tmp_path, customer_row(1), bad(2)).quarantined == 1
+
+
+def test_a_fix_of_other_columns_is_shown_as_it_stands(manager: Client) -> None:
+    Fix.objects.create(feed="events", raw="v1,c1", sha256="0", cells=["v1", "c1"], made_by="mary")
+    assert "1: v1; 2: c1" in manager.get(FIXES).text
+
+
+def test_who_may_not_forget_a_fix_is_not_offered_it(client: Client) -> None:
+    fix = Fix.objects.create(feed="events", raw="v1,c1", sha256="0", cells=["v1", "c1"], made_by="mary")
+    client.force_login(make_staff("Success manager"))
+    assert f"{FIXES}{fix.pk}/delete/" not in client.get(f"{FIXES}{fix.pk}/change/").text
+    assert client.post(FIXES, {"action": "delete_selected", "_selected_action": [fix.pk]}).status_code in {200, 302}
+    assert Fix.objects.count() == 1
