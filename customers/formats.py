@@ -26,6 +26,7 @@ MAX_UNPACKED_MB = 500
 """What a compressed file may hold, for it could be made to fill the disk."""
 _BLOCK = 256 * 1024
 _EXACT = 10**15
+_MOST_ROWS = 2**20
 _BEGINNING = 64 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHER_ZIPS = {
@@ -125,7 +126,7 @@ class FeedXlsx(XLSX):
             with source.open("rb") as file, warnings.catch_warnings():
                 # What openpyxl would lose on saving is of no concern here.
                 warnings.simplefilter("ignore")
-                book = load_workbook(file, read_only=True)
+                book = load_workbook(file, read_only=True, keep_links=False)
                 try:
                     sheets = book.worksheets
                     sheet = book.active if book.active in sheets else sheets[0]
@@ -206,7 +207,11 @@ def _write(sheet: Any, target: Path) -> None:
     target.touch(mode=0o600, exist_ok=False)
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for cells in sheet.rows:
+        for number, cells in enumerate(sheet.rows, start=1):
+            if number > _MOST_ROWS:
+                raise NotTaken(f"The sheet has more than {_MOST_ROWS:,} rows, the most that Excel takes.")
+            size += len(cells)
+            _check_unpacked(size)
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1]:
                 texts.pop()

@@ -147,5 +147,7 @@ def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
         uploads.preview(upload, request.user.get_username())
     except Busy:
         messages.error(request, _BUSY)
+    except OSError as error:
+        messages.error(request, f"The preview cannot be stored: {error.strerror}. Tell the operator.")
     except Error as error:
         messages.error(request, f"The database cannot be used: {error}")

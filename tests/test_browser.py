@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -24,7 +25,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
-from tests.factories import load_demo_program, make_customer, make_staff
+from tests.factories import csv_row, load_demo_program, make_customer, make_staff
+from tests.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -211,6 +213,60 @@ def test_a_success_manager_takes_a_customer(open_page: Opened) -> None:
     expect(page.locator("main, #main").first).to_be_visible()
     page.goto("/admin/customer/c1012/")
     expect(page.get_by_text("Call on Monday")).to_be_visible()
+
+
+def choose(page: Page, feed: str, name: str, content: bytes) -> None:
+    """Upload a file, up to its preview."""
+    page.get_by_label("Feed", exact=True).select_option(feed)
+    page.get_by_label("File", exact=True).set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="Upload and preview").click()
+    expect(page.locator("main").get_by_role("heading", name=f"Preview of {name}")).to_be_visible()
+
+
+def test_a_manager_uploads_looks_and_loads_and_corrects_what_was_bad(open_page: Opened) -> None:
+    load_demo_program()
+    rows = csv_of(
+        "customers",
+        csv_row("customers", id="c1001", organization="W" * 200),
+        csv_row("customers", id="c9001"),
+        csv_row("customers", id="c9002", email="nowhere"),
+    )
+    page = open_page("/admin/customers/importrun/", role="Program manager")
+    page.get_by_role("link", name="Upload a file").click()
+    assert look(page) == []
+    choose(page, "customers", "mine.csv", rows)
+    expect(page.get_by_text("11 rows of customers would be marked as missing")).to_be_visible()
+    for kind in ("No longer in the file 11", "Updated 1", "Created 1", "Quarantined 1"):
+        page.get_by_role("link", name=kind).click()
+        expect(page.get_by_role("link", name=kind)).to_have_attribute("aria-current", "true")
+        assert look(page) == []
+        assert page.evaluate(SMALL_TARGETS) == []
+    page.get_by_role("button", name="Load exactly this file").click()
+    expect(page.locator("main").get_by_role("heading", name=re.compile(r"Run \d+: mine.csv"))).to_be_visible()
+    expect(page.get_by_text("mine.csv was loaded by run")).to_be_visible()
+    assert Customer.objects.get(pk="c1001").organization == "W" * 200
+
+    page.goto("/admin/customers/quarantinedrow/")
+    with page.expect_download() as download:
+        page.locator("a[href$='/download/customers/']").click()
+    corrected = Path(download.value.path()).read_bytes().replace(b"nowhere", b"two@example.com")
+    page.goto("/admin/customers/importrun/upload/")
+    choose(page, "customers", download.value.suggested_filename, corrected)
+    expect(page.get_by_text("Corrected rows, 1 row")).to_be_visible()
+    page.get_by_role("button", name="Load exactly this file").click()
+    expect(page.get_by_text("customers-quarantined.csv was loaded by run")).to_be_visible()
+    assert Customer.objects.get(pk="c9002").email == "two@example.com"
+
+
+def test_nothing_is_wrong_with_a_refused_upload(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customers/importrun/upload/", role="Program manager")
+    rows = [csv_row("customers", id=f"c{number}", email="x") for number in range(30)]
+    choose(page, "customers", "n" * 100 + ".csv", csv_of("customers", *rows))
+    expect(page.get_by_label("Load it anyway")).to_be_visible()
+    assert look(page) == []
+    page.get_by_role("button", name="Cancel and remove it").click()
+    expect(page.get_by_text("nothing of it was loaded")).to_be_visible()
 
 
 # --- Every screen -----------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -326,39 +325,6 @@ def test_a_load_that_fails_keeps_the_upload(manager: Client, monkeypatch: pytest
     loaded(manager, upload)
 
 
-# --- Size ---------------------------------------------------------------------------------------------------
-
-
-def test_a_file_that_is_too_large_is_refused_with_what_to_do(manager: Client, settings: Settings) -> None:
-    settings.UPLOAD_MAX_MB = 1
-    head = csv_of("customers", customer_row(1))
-    assert uploaded(manager, "customers", head + b"\n" * (2**20 - len(head)))
-    for over in (1, 2**19):
-        response = send(manager, "customers", head + b"\n" * (2**20 + over - len(head)))
-        [error] = errors(response)
-        assert re.fullmatch(
-            r"The file has 1\.\d MB; up to 1 MB can be uploaded here\. Ask the operator to put it into the drop "
-            r"folder, for the night or for import_csvs, which takes any size\.",
-            error,
-        )
-    assert Upload.objects.count() == 1
-    assert "up to 1 MB" in section(response, "choose")
-
-
-def test_nothing_of_a_too_large_file_is_stored(manager: Client, settings: Settings, tmp_path: Path) -> None:
-    settings.UPLOAD_MAX_MB = 1
-    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "none"
-    # A file beyond the announced size would fail here, where there is no folder for it.
-    assert errors(send(manager, "customers", b"x" * (4 * 2**20)))
-
-
-def test_without_a_file_or_with_a_blank_one_the_form_says_so(manager: Client) -> None:
-    assert errors(manager.post(FORM, {"feed": "customers"})) == ["This field is required."]
-    assert errors(send(manager, "customers", b"")) == ["The submitted file is empty."]
-    response = manager.post(FORM, {"feed": "nothing", "file": SimpleUploadedFile("a.csv", b"x")})
-    assert (response.status_code, Upload.objects.count()) == (200, 0)
-
-
 # --- Many rows, long cells --------------------------------------------------------------------------------------
 
 
@@ -398,6 +364,62 @@ def test_a_preview_whose_files_are_gone_shows_its_counts(manager: Client) -> Non
     page = manager.get(f"{FORM}{upload.pk}/?rows=created")
     assert "Created 1" in section(page, "counts")
     assert 'id="changes"' not in page.text
+
+
+def test_a_preview_that_cannot_be_stored_is_told(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("customers.uploads.write_rows", full)
+        response = send(manager, "customers", csv_of("customers", customer_row(1)))
+        assert said(response) == ["The preview cannot be stored: No space left on device. Tell the operator."]
+        patch.setattr("customers.upload_store.new_folder", full)
+        assert errors(send(manager, "customers", csv_of("customers", customer_row(1)))) == [
+            "The file cannot be stored here: No space left on device. Tell the operator."
+        ]
+    assert (ImportRun.objects.count(), Upload.objects.get().preview) == (0, {})
+
+
+def test_what_came_out_of_quarantine_and_was_changed_at_once_is_updated(tmp_path: Path, manager: Client) -> None:
+    folder = tmp_path / "night"
+    folder.mkdir()
+    write_feed(folder, "onboarding", [onboarding_row("o5", "c1"), onboarding_row("o7", "c2")])
+    load(folder, "onboarding")
+    make_customer(id="c1")
+    make_customer(id="c2")
+    content = csv_of("onboarding", onboarding_row("o6", "c1"), onboarding_row("o7", "c2", notes="new"))
+    upload = uploaded(manager, "onboarding", content)
+    assert (counts(upload)["retried"], counts(upload)["created"], counts(upload)["updated"]) == (2, 0, 2)
+    assert [row["key"] for row in rows_of(upload, "updated")] == ["o6", "o7"]
+    assert "Retried 2" in section(manager.get(f"{FORM}{upload.pk}/"), "counts")
+    assert counts(loaded(manager, upload)) == counts(upload)
+
+
+def test_a_row_that_another_id_replaces_is_shown_with_what_it_was(manager: Client) -> None:
+    make_onboarding(make_customer(id="c1"), id="o1", notes="old")
+    upload = uploaded(manager, "onboarding", csv_of("onboarding", onboarding_row("o2", "c1", notes="new")))
+    [row] = rows_of(upload, "updated")
+    assert (counts(upload)["updated"], row["key"], row["line"]) == (1, "o2", 2)
+    assert ["id", "o1", "o2"] in row["cells"]
+    assert ["notes", "old", "new"] in row["cells"]
+
+
+def test_only_the_form_is_asked_for_by_an_address(manager: Client) -> None:
+    upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
+    for step in ("confirm", "cancel", "preview"):
+        assert manager.get(f"{FORM}{upload.pk}/{step}/").status_code == 405
+    assert f'href="{FORM}"' in manager.get("/admin/customers/importrun/").text
+    assert f'href="{FORM}"' in manager.get("/admin/customers/quarantinedrow/").text
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Success manager"])
+def test_who_may_not_upload_is_not_offered_it(role: str, client: Client) -> None:
+    client.force_login(make_staff(role))
+    assert FORM not in client.get("/admin/customers/importrun/").text
+    assert FORM not in client.get("/admin/customers/quarantinedrow/").text
+    assert send(client, "customers", csv_of("customers", customer_row(1))).status_code == 403
+    assert (Upload.objects.count(), files()) == (0, [])
 
 
 # --- The preview is the truth ---------------------------------------------------------------------------------------

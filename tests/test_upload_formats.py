@@ -1,7 +1,8 @@
-"""What an upload may be: CSV, plain or gzipped, and Excel workbooks, by their content; every trap is told."""
+"""What an upload may be: CSV, plain or gzipped, and Excel workbooks, by their content and size; every trap is told."""
 
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from openpyxl import load_workbook
 from pytest_django.fixtures import Settings
@@ -178,6 +180,16 @@ def test_a_sheet_that_lies_about_its_size_is_read_to_its_end(manager: Client) ->
         assert counts(uploaded(manager, "engagement", lying, "a.xlsx"))["created"] == 1
 
 
+def test_a_sheet_without_an_end_is_refused(manager: Client) -> None:
+    content = workbook(ENGAGEMENT, ["e1", "c1", "2025-05-01"])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml")
+    far = repacked(content, sheet1=sheet.replace(b'r="2"', b'r="999999999999"'))
+    assert errors(send(manager, "engagement", far, "a.xlsx")) == [
+        "The sheet has more than 1,048,576 rows, the most that Excel takes."
+    ]
+
+
 # --- What is no such file -----------------------------------------------------------------------------------------
 
 DAMAGED = "The workbook is damaged: open it in Excel, save it again, or save it as CSV."
@@ -258,6 +270,39 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
     [error] = errors(send(manager, "engagement", content, "a.csv.gz" if where == "gz" else "a.xlsx"))
     assert error == "The file holds more than 1 MB when it is unpacked: import it by import_csvs."
     assert list(Path(project.UPLOAD_DIR).iterdir()) == []
+
+
+# --- Size ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_too_large_is_refused_with_what_to_do(manager: Client, settings: Settings) -> None:
+    settings.UPLOAD_MAX_MB = 1
+    head = csv_of("customers", customer_row(1))
+    assert uploaded(manager, "customers", head + b"\n" * (2**20 - len(head)))
+    for over in (1, 2**19):
+        response = send(manager, "customers", head + b"\n" * (2**20 + over - len(head)))
+        [error] = errors(response)
+        assert re.fullmatch(
+            r"The file has 1\.\d MB; up to 1 MB can be uploaded here\. Ask the operator to put it into the drop "
+            r"folder, for the night or for import_csvs, which takes any size\.",
+            error,
+        )
+    assert Upload.objects.count() == 1
+    assert "up to 1 MB" in section(response, "choose")
+
+
+def test_nothing_of_a_too_large_file_is_stored(manager: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.UPLOAD_MAX_MB = 1
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "none"
+    # A file beyond the announced size would fail here, where there is no folder for it.
+    assert errors(send(manager, "customers", b"x" * (4 * 2**20)))
+
+
+def test_without_a_file_or_with_a_blank_one_the_form_says_so(manager: Client) -> None:
+    assert errors(manager.post(FORM, {"feed": "customers"})) == ["This field is required."]
+    assert errors(send(manager, "customers", b"")) == ["The submitted file is empty."]
+    response = manager.post(FORM, {"feed": "nothing", "file": SimpleUploadedFile("a.csv", b"x")})
+    assert (response.status_code, Upload.objects.count()) == (200, 0)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------
