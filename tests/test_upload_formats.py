@@ -278,9 +278,9 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
 def test_a_file_that_is_too_large_is_refused_with_what_to_do(manager: Client, settings: Settings) -> None:
     settings.UPLOAD_MAX_MB = 1
     head = csv_of("customers", customer_row(1))
-    assert uploaded(manager, "customers", head + b"\n" * (2**20 - len(head)))
+    assert uploaded(manager, "customers", head + b" " * (2**20 - len(head)))
     for over in (1, 2**19):
-        response = send(manager, "customers", head + b"\n" * (2**20 + over - len(head)))
+        response = send(manager, "customers", head + b" " * (2**20 + over - len(head)))
         [error] = errors(response)
         assert re.fullmatch(
             r"The file has 1\.\d MB; up to 1 MB can be uploaded here\. Ask the operator to put it into the drop "
