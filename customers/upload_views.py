@@ -107,7 +107,11 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Load what was previewed, and show the run."""
     try:
         run = uploads.confirm(
-            pk, request.POST.get("sha256", ""), request.user.get_username(), force="force" in request.POST
+            pk,
+            request.POST.get("sha256", ""),
+            request.POST.get("seen", ""),
+            request.user.get_username(),
+            force="force" in request.POST,
         )
     except Busy:
         messages.error(request, _BUSY)

@@ -66,8 +66,8 @@ def preview(upload: Upload, asked_by: str) -> None:
         _preview(upload, asked_by, hold)
 
 
-def confirm(pk: int, sha256: str, confirmed_by: str, *, force: bool) -> ImportRun:
-    """Load the very file with this hash that was previewed, by data that are as they were then; return its run.
+def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) -> ImportRun:
+    """Load the very file with this hash, by data that are as they were in the preview ``seen``; return its run.
 
     ``force`` loads what the guardrails refused. Raises ``LoadedAlready``, ``NotLoaded``, and ``Busy`` while an import
     runs. Where the data have changed since, there is a new preview.
@@ -87,6 +87,8 @@ def confirm(pk: int, sha256: str, confirmed_by: str, *, force: bool) -> ImportRu
             )
         if sha256 != upload.sha256:
             raise NotLoaded("What you confirmed is another file than this one: look at the preview again.")
+        if seen != upload.seen:
+            raise NotLoaded("Somebody has made a new preview since. This is it: look at it again.")
         if upload.seen != _state(FEEDS[upload.feed]):
             _preview(upload, confirmed_by, hold)
             raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")

@@ -174,6 +174,19 @@ def test_data_that_changed_since_ask_for_another_look(tmp_path: Path, manager: C
     assert counts(loaded(manager, upload)) == counts(upload)
 
 
+def test_a_preview_that_somebody_else_made_since_is_not_confirmed_unseen(manager: Client) -> None:
+    looked_at = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
+    Fix.objects.create(feed="customers", raw="x", sha256="1", cells=["x"] * 9)
+    other = Client()
+    other.force_login(make_staff("Program manager"))
+    other.post(f"{FORM}{looked_at.pk}/preview/")
+    assert said(confirmed(manager, looked_at)) == [
+        "Somebody has made a new preview since. This is it: look at it again."
+    ]
+    assert ImportRun.objects.count() == 0
+    loaded(manager, Upload.objects.get())
+
+
 @pytest.mark.parametrize("change", ["fix", "day"])
 def test_a_new_fix_or_another_day_asks_for_another_look(
     change: str, manager: Client, today_is: Callable[[date], None]

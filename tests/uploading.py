@@ -55,8 +55,9 @@ def uploaded(client: Client, feed: str, content: bytes, name: str = "") -> Uploa
 
 
 def confirmed(client: Client, upload: Upload, **data: str) -> HttpResponse:
-    """Confirm an upload; returns the page that comes."""
-    return client.post(f"{FORM}{upload.pk}/confirm/", {"sha256": upload.sha256, **data}, follow=True)
+    """Confirm an upload as its preview was when it was read; returns the page that comes."""
+    sent = {"sha256": upload.sha256, "seen": upload.seen, **data}
+    return client.post(f"{FORM}{upload.pk}/confirm/", sent, follow=True)
 
 
 def loaded(client: Client, upload: Upload, **data: str) -> ImportRun:
