@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -101,21 +102,20 @@ class _Sealed:
         return self._file.write(data)
 
     def begin_with(self, other: Path) -> bool:
-        """Copy another such file without its seal; false, and nothing is copied, where that is gone or broken."""
+        """Copy another such file without its seal; false, and nothing is copied, where that is gone or damaged."""
+        digest = hashlib.sha256()
         try:
             with other.open("rb") as source:
-                left = os.fstat(source.fileno()).st_size - _SEAL_SIZE
-                while left > 0 and (chunk := source.read(min(left, CHUNK))):
-                    self.write(chunk)
-                    left -= len(chunk)
-                if left == 0 and source.read() == _seal(self._digest):
-                    return True
-        except (FileNotFoundError, IsADirectoryError):
+                for chunk in _before_seal(source):
+                    digest.update(chunk)
+                if source.read() != _seal(digest):
+                    return False
+        except OSError:
             return False
-        self._file.seek(0)
-        self._file.truncate()
-        self._digest = hashlib.sha256()
-        return False
+        with other.open("rb") as source:
+            for chunk in _before_seal(source):
+                self.write(chunk)
+        return True
 
     def seal(self) -> None:
         """End the file."""
@@ -128,6 +128,13 @@ def _seal(digest: "hashlib._Hash") -> bytes:
 
 
 _SEAL_SIZE = len(_seal(hashlib.sha256()))
+
+
+def _before_seal(file: BinaryIO) -> Iterator[bytes]:
+    left = os.fstat(file.fileno()).st_size - _SEAL_SIZE
+    while left > 0 and (chunk := file.read(min(left, CHUNK))):
+        yield chunk
+        left -= len(chunk)
 
 
 def expire() -> None:

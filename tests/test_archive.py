@@ -80,7 +80,7 @@ def test_a_refused_file_is_kept_for_a_look_at_it(tmp_path: Path, folder: Path, n
 
 
 def test_a_failed_run_keeps_its_file(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: Any) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr("customers.load.merge", fail)
