@@ -6,7 +6,7 @@ from customers.changes import keep, note_created
 from customers.feeds import Feed
 from customers.models import ImportRun, QuarantinedRow
 from customers.rebuild import built_afterwards
-from customers.staging import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, table_of
+from customers.staging import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, is_postgres, table_of
 
 _DELTA = "delta"
 MANY_ROWS = 50_000
@@ -75,8 +75,11 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
 
 
 def _is_backfill(feed: Feed, created: int) -> bool:
-    """Whether so many new rows come to so few that building the indexes again costs less than letting them grow."""
-    if not feed.of_customers or created < MANY_ROWS:
+    """Whether so many new rows come to so few that building the indexes again costs less than letting them grow.
+
+    On SQLite it costs as much, and memory.
+    """
+    if not is_postgres() or not feed.of_customers or created < MANY_ROWS:
         return False
     return created > fetch(f"SELECT COUNT(*) FROM {table_of(feed.model)}")[0][0] / 2
 

@@ -58,7 +58,7 @@ def test_a_backfill_rebuilds_everything_after_what_it_updates(tmp_path: Path, mo
     before = structure()
     write_feed(tmp_path, "engagement", [*rows(1), {**rows(2)[1], "customer_id": "c2"}, *rows(7)[4:]])
     assert states(load(tmp_path, "engagement")["engagement"]) == (3, 1, 1, 0)
-    assert built == [TABLE]
+    assert built == ([TABLE] if is_postgres() else [])
     assert structure() == before
     assert Engagement.objects.filter(customer="c2").count() == 1
     assert Engagement.objects.count() == 7
