@@ -1,12 +1,10 @@
 """From the stage into a feed's table: only the difference is written, by one UPDATE and one INSERT."""
 
-from contextlib import nullcontext
-
 from customers.changes import keep, note_created
 from customers.feeds import Feed
 from customers.models import ImportRun, QuarantinedRow
 from customers.rebuild import built_afterwards
-from customers.staging import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, is_postgres, table_of
+from customers.staging import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, table_of
 
 _DELTA = "delta"
 MANY_ROWS = 50_000
@@ -67,21 +65,9 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
         if created:
             if run:
                 note_created(by, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
-            fill = f"{insert} WHERE d.is_new = 1"
-            with built_afterwards(table) if _is_backfill(feed, created) else nullcontext():
-                execute(fill)
+            execute(f"{insert} WHERE d.is_new = 1")
     drop_temporary(_DELTA)
     return int(created), int(updated)
-
-
-def _is_backfill(feed: Feed, created: int) -> bool:
-    """Whether so many new rows come to so few that building the indexes again costs less than letting them grow.
-
-    On SQLite it costs as much, and memory.
-    """
-    if not is_postgres() or not feed.of_customers or created < MANY_ROWS:
-        return False
-    return created > fetch(f"SELECT COUNT(*) FROM {table_of(feed.model)}")[0][0] / 2
 
 
 def mark_found(feed: Feed, run: ImportRun) -> None:

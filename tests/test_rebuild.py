@@ -47,24 +47,6 @@ def test_a_first_load_of_many_rows_rebuilds_everything(tmp_path: Path, monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_backfill_rebuilds_everything_after_what_it_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("c1", "c2"):
-        make_customer(id=key)
-    write_feed(tmp_path, "engagement", rows(4))
-    load(tmp_path, "engagement")
-    monkeypatch.setattr(merging, "MANY_ROWS", 3)
-    built: list[str] = []
-    monkeypatch.setattr(merging, "built_afterwards", lambda table: built.append(table) or built_afterwards(table))
-    before = structure()
-    write_feed(tmp_path, "engagement", [*rows(1), {**rows(2)[1], "customer_id": "c2"}, *rows(7)[4:]])
-    assert states(load(tmp_path, "engagement")["engagement"]) == (3, 1, 1, 0)
-    assert built == ([TABLE] if is_postgres() else [])
-    assert structure() == before
-    assert Engagement.objects.filter(customer="c2").count() == 1
-    assert Engagement.objects.count() == 7
-
-
-@pytest.mark.django_db(transaction=True)
 def test_a_failure_in_between_leaves_everything() -> None:
     before = structure()
     with pytest.raises(ZeroDivisionError), transaction.atomic(), built_afterwards(TABLE):
@@ -74,15 +56,15 @@ def test_a_failure_in_between_leaves_everything() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("there", "coming"), [(0, 2), (6, 3)], ids=["few rows", "many rows there"])
+@pytest.mark.parametrize(("there", "coming"), [(0, 2), (1, 3)], ids=["few rows", "a table with rows"])
 def test_otherwise_nothing_is_taken_off(
     there: int, coming: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merging, "MANY_ROWS", 3)
     monkeypatch.setattr(merging, "built_afterwards", lambda table: 1 / 0)
     make_customer(id="c1")
-    for number in range(there):
-        Engagement.objects.create(id=f"other{number}", customer_id="c1", date="2025-05-01", run_id=1, line=2)
+    if there:
+        Engagement.objects.create(id="other", customer_id="c1", date="2025-05-01", run_id=1, line=2)
     write_feed(tmp_path, "engagement", rows(coming))
     assert states(load(tmp_path, "engagement")["engagement"]) == (coming, 0, 0, 0)
     assert connection.is_usable()
