@@ -1,26 +1,39 @@
 """How long an import takes, beside the database's own loader in the same run: ``make bench``.
 
 The floor is ``.import`` of the sqlite3 shell, or ``\\copy`` of psql, of the same file into an empty table with the
-same columns, key, foreign key and index. Ours has everything on: checks, ledger, provenance. The interpreter's start
-is left out, the peak memory is that of the whole process.
+same columns, key, foreign key and index; it is measured just before each of ours, so that noise hits both. Ours has
+everything on: checks, ledger, provenance, archive; every result is checked. Each measurement begins with a copy of a
+prepared database and archive, and has a process of its own. The interpreter's start is left out, the peak memory is
+that of the whole process. What is printed is Markdown.
 """
 
 import argparse
+import gzip
+import hashlib
 import json
 import os
-import random
+import platform
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import django
 
 from benchmarks import program
 from tests.postgres import throwaway_postgres
 
 ROWS, CUSTOMERS, TAIL = 1_000_000, 10_000, 10_000
+BULK_ROWS = 50_000
+"""As many rows django-import-export gets; a million would take it the better part of an hour."""
+COUNTS = ("created", "updated", "unchanged", "quarantined")
 FLOOR_TABLE = """
 CREATE TABLE floor (
     id varchar(64) NOT NULL PRIMARY KEY,
@@ -32,144 +45,397 @@ CREATE INDEX floor_customer_date ON floor (customer_id, date);
 """
 
 
-def write_files(folder: Path, rows: int) -> dict[str, Path]:
-    """The folders of CSV files, by scenario."""
-    folders = {name: folder / name for name in ("base", "other", "changed", "bad", "tail")}
+@dataclass(frozen=True)
+class Case:
+    """A file that is loaded into a prepared state, and the targets: the ratio to the floor at most."""
+
+    title: str
+    state: str
+    file: str
+    expected: tuple[int, int, int, int]
+    sqlite: float | None = None
+    postgres: float | None = None
+
+
+def cases(rows: int) -> list[Case]:
+    """What is measured, with the ``COUNTS`` that have to come out."""
+    few = rows // 100
+    return [
+        Case("first load into an empty table", "empty", "base", (rows, 0, 0, 0), 1.4, 0.6),
+        Case("first load beside as many other rows", "other", "base", (rows, 0, 0, 0), 1.5, 1.25),
+        Case("reload, 1 % changed", "base", "changed", (0, few, rows - few, 0), 0.9, 0.4),
+        Case("reload, 1 % of the rows bad", "base", "bad", (0, 0, rows - few, few), 1.2, 0.7),
+        Case("one day's tail", "base", "tail", (TAIL, 0, rows, 0), 0.1, 0.06),
+        Case("the same file again", "base", "base", (0, 0, rows, 0)),
+    ]
+
+
+PEAK = {"sqlite": 250, "postgres": 200}
+"""The target for the memory of each, in MiB."""
+
+
+def write_files(folder: Path, rows: int, bulk_rows: int) -> dict[int, list[str]]:
+    """A folder of CSV files for each name; returns the lines of the bad one with the reasons against them."""
+    folders = {name: folder / name for name in ("base", "other", "changed", "bad", "tail", "bulk", "bulk-changed")}
     for path in folders.values():
         path.mkdir()
     program.write(folders["base"], "customers", program.customers(CUSTOMERS))
-    base = program.write(folders["base"], "engagement", program.engagement(rows, CUSTOMERS))
-    program.write(folders["other"], "engagement", program.engagement(rows, CUSTOMERS, first=5 * rows))
-    with base.open() as file:
-        header, *lines = file.read().splitlines()
-    chance = random.Random(2)
-    changed, bad = list(lines), list(lines)
-    for place in chance.sample(range(rows), rows // 100):
-        changed[place] = lines[place].rsplit(",", 1)[0] + ",7"
-        bad[place] = lines[place].replace("2025-", "2025/", 1)
-    for name, content in (("changed", changed), ("bad", bad)):
-        (folders[name] / "engagement.csv").write_text("\n".join([header, *content, ""]))
-    shutil.copy(base, folders["tail"])
-    with (folders["tail"] / "engagement.csv").open("a") as file:
-        file.writelines(f"{line}\n" for line in program.engagement(TAIL, CUSTOMERS, first=rows))
-    return folders
+    lines = list(program.engagement(rows, CUSTOMERS))
+    program.write(folders["base"], "engagement", lines)
+    program.write(folders["other"], "engagement", (f"other-{line}" for line in lines))
+    few = lines[:bulk_rows]
+    program.write(folders["bulk"], "engagement", few)
+    for place in program.some(bulk_rows, bulk_rows // 100):
+        few[place] = program.changed(few[place])
+    program.write(folders["bulk-changed"], "engagement", few)
+    more = program.engagement(TAIL, CUSTOMERS, first=rows, seed=3)
+    program.write(folders["tail"], "engagement", [*lines, *more])
+    places = program.some(rows, rows // 100)
+    changed = list(lines)
+    for place in places:
+        changed[place] = program.changed(lines[place])
+    program.write(folders["changed"], "engagement", changed)
+    planted: dict[int, list[str]] = {}
+    for number, place in enumerate(places):
+        # The header is line 1.
+        lines[place], planted[place + 2] = program.spoilt(lines[place], number)
+    program.write(folders["bad"], "engagement", lines)
+    return planted
 
 
-def work(folder: Path, feed: str) -> None:
-    """In a process of its own: import one feed and print seconds, peak memory and counts."""
-    import django
+# --- One measurement, in a process of its own ---------------------------------------------------------------------
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rsolv_cs.settings")
-    django.setup()
-    from customers.load import Options, import_folder
 
+def measure(job: Callable[[], dict[str, Any]]) -> None:
+    """Print seconds, peak memory and what the job returns."""
     start = time.perf_counter()
-    outcome = import_folder(folder, [feed], Options(started_by="benchmark"))[0].as_dict()
+    result = job()
     seconds = time.perf_counter() - start
     # Not getrusage: its maximum counts what the parent held when it forked.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    peak = int(status["VmHWM"].split()[0]) / 1024
-    counts = {name: outcome[name] for name in ("status", "rows", "created", "updated", "unchanged", "quarantined")}
-    json.dump({"seconds": seconds, "peak_mib": peak, **counts, "reason": outcome["reason"]}, sys.stdout)
+    json.dump({"seconds": seconds, "peak": int(status["VmHWM"].split()[0]) / 1024, **result}, sys.stdout)
+
+
+def load(folder: Path, feed: str) -> dict[str, Any]:
+    """Import one feed as the command does."""
+    from customers.load import Options, import_folder
+
+    return import_folder(folder, [feed], Options(started_by="benchmark"))[0].as_dict()
+
+
+def bulk(file: Path) -> dict[str, Any]:
+    """Import a file by django-import-export's bulk mode, with the options that make it fastest."""
+    import tablib
+    from import_export import resources
+    from import_export.instance_loaders import CachedInstanceLoader
+
+    from customers.feeds import ENGAGEMENT
+    from customers.models import Engagement
+
+    class Resource(resources.ModelResource):
+        customer_id = resources.Field("customer_id", "customer_id")
+
+        class Meta:
+            model = Engagement
+            fields = ENGAGEMENT.column_names
+            instance_loader_class = CachedInstanceLoader
+            use_bulk = True
+            batch_size = 5_000
+            skip_unchanged = True
+            skip_html_diff = True
+            report_skipped = False
+
+        def before_save_instance(self, instance: Engagement, row: Any, **kwargs: Any) -> None:
+            instance.run_id, instance.line = 1, kwargs["row_number"] + 1
+
+    with file.open() as opened:
+        dataset = tablib.Dataset().load(opened, format="csv")
+    result = Resource().import_data(dataset, use_transactions=True, raise_errors=True)
+    totals = zip(COUNTS, ("new", "update", "skip", "invalid"), strict=True)
+    return {name: result.totals[total] for name, total in totals}
+
+
+# --- The databases ------------------------------------------------------------------------------------------------
 
 
 class Database:
-    """Our commands and the floor on one database."""
+    """A database and an archive, of which copies can be kept and taken again."""
 
-    def __init__(self, url: str, sqlite_file: Path | None = None) -> None:
-        self.environment = {**os.environ, "DATABASE_URL": url, "DEBUG": "1"}
-        self.url, self.sqlite_file = url, sqlite_file
+    kind: str
+    name: str
 
-    def manage(self, *arguments: str) -> None:
-        """One of our commands."""
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+    def __init__(self, folder: Path, url: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.archive = folder / "archive"
+        self.environment = {**os.environ, "DATABASE_URL": url, "DEBUG": "1", "ARCHIVE_DIR": str(self.archive)}
 
-    def sql(self, text: str) -> None:
-        """SQL by the database's own shell."""
-        shell = ["sqlite3", str(self.sqlite_file)] if self.sqlite_file else ["psql", "-qX", "-d", self.url]
-        subprocess.run(shell, input=text, text=True, check=True, stdout=subprocess.DEVNULL)
+    def sql(self, text: str) -> str:
+        """What the database's own shell says to that."""
+        raise NotImplementedError
 
-    def load(self, folder: Path, feed: str = "engagement") -> dict[str, Any]:
-        """Our import of one feed."""
-        command = [sys.executable, "-m", "benchmarks.import", "--work", str(folder), feed]
+    def copy_database(self, name: str, to: str) -> None:
+        """Copy one prepared database to another name; "now" is the one that is measured."""
+        raise NotImplementedError
+
+    def load_floor(self, file: Path) -> str:
+        """What makes the shell load a file."""
+        raise NotImplementedError
+
+    def save(self, state: str) -> None:
+        """Keep the database and the archive as they are."""
+        self.sql("VACUUM;")
+        self.sql("ANALYZE;")
+        self.copy_database("now", state)
+        shutil.copytree(self.archive, self.folder / f"archive-{state}")
+
+    def restore(self, state: str) -> None:
+        """Take the database and the archive of that name, and let the disk come to rest."""
+        self.copy_database(state, "now")
+        shutil.rmtree(self.archive)
+        shutil.copytree(self.folder / f"archive-{state}", self.archive)
+        os.sync()
+
+    def run(self, job: str, path: Path) -> dict[str, Any]:
+        """One measurement, in a process of its own."""
+        command = [sys.executable, "-m", "benchmarks.import", "--job", job, str(path)]
         done = subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
 
-    def empty(self, *, keep_rows: bool = False) -> None:
-        """No engagement and no runs of it; customers stay."""
-        tables = ["customers_quarantinedrow", *([] if keep_rows else ["customers_engagement"])]
-        clear = "DELETE FROM {};" if self.sqlite_file else "TRUNCATE {} CASCADE;"
-        self.sql("".join(clear.format(table) for table in tables))
-        self.sql("VACUUM;")
-
     def floor(self, file: Path) -> float:
         """Seconds that the shell needs for the file."""
-        if self.sqlite_file:
-            self.sql(f"PRAGMA journal_mode=WAL; {FLOOR_TABLE}")
-            load = (
-                "PRAGMA synchronous=NORMAL;\nPRAGMA foreign_keys=ON;\nPRAGMA cache_size=-65536;\n.mode csv\n"
-                f".import --skip 1 {file} floor\n"
-            )
-        else:
-            self.sql(FLOOR_TABLE)
-            load = f"\\copy floor FROM '{file}' WITH (FORMAT csv, HEADER)\n"
+        self.sql(FLOOR_TABLE)
+        os.sync()
         start = time.perf_counter()
-        self.sql(load)
+        self.sql(self.load_floor(file))
         seconds = time.perf_counter() - start
         self.sql("DROP TABLE floor;")
         return seconds
 
 
-def compare(database: Database, folders: dict[str, Path]) -> None:
+class Sqlite(Database):
+    """A file."""
+
+    kind, name = "sqlite", "SQLite"
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "now.sqlite3"
+        super().__init__(folder, f"sqlite:///{self.file}")
+
+    def sql(self, text: str) -> str:
+        done = subprocess.run(
+            ["sqlite3", "-bail", self.file], input=text, text=True, check=True, stdout=subprocess.PIPE
+        )
+        return done.stdout.strip()
+
+    def copy_database(self, name: str, to: str) -> None:
+        self.sql("PRAGMA wal_checkpoint(TRUNCATE);")
+        for ending in ("-wal", "-shm"):
+            (self.folder / f"{to}.sqlite3{ending}").unlink(missing_ok=True)
+        shutil.copy(self.folder / f"{name}.sqlite3", self.folder / f"{to}.sqlite3")
+
+    def load_floor(self, file: Path) -> str:
+        return (
+            "PRAGMA synchronous=NORMAL;\nPRAGMA foreign_keys=ON;\nPRAGMA cache_size=-65536;\n.mode csv\n"
+            f".import --skip 1 {file} floor\n"
+        )
+
+    @property
+    def version(self) -> str:
+        """Of the library and of the shell."""
+        shell = subprocess.run(["sqlite3", "--version"], check=True, text=True, stdout=subprocess.PIPE).stdout
+        return f"SQLite {sqlite3.sqlite_version}, its shell {shell.split()[0]}"
+
+
+class Postgres(Database):
+    """A server that is thrown away."""
+
+    kind, name = "postgres", "PostgreSQL"
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.server, _slash, _name = url.rpartition("/")
+        super().__init__(folder, f"{self.server}/now")
+        self.copy_database("template0", "now")
+
+    def sql(self, text: str, database: str = "now") -> str:
+        done = subprocess.run(
+            ["psql", "-qtAX", "-v", "ON_ERROR_STOP=1", "-d", f"{self.server}/{database}"],
+            input=text,
+            text=True,
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        return done.stdout.strip()
+
+    def copy_database(self, name: str, to: str) -> None:
+        self.sql(
+            f"SET client_min_messages = warning;\nDROP DATABASE IF EXISTS {to};\n"
+            f"CREATE DATABASE {to} TEMPLATE {name};\nCHECKPOINT;",
+            "postgres",
+        )
+
+    def load_floor(self, file: Path) -> str:
+        return f"\\copy floor FROM '{file}' WITH (FORMAT csv, HEADER)\n"
+
+    @property
+    def version(self) -> str:
+        """Of the server."""
+        return f"PostgreSQL {self.sql('SHOW server_version;')}, fsync off, otherwise as it comes"
+
+
+# --- The comparison -----------------------------------------------------------------------------------------------
+
+
+def prepare(database: Database, files: Path) -> None:
+    """The states that the cases start from: customers and no engagement, other engagement, and the base file's."""
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, env=database.environment, check=True)
+    database.archive.mkdir()
+    assert database.run("customers", files / "base")["created"] == CUSTOMERS
+    database.save("empty")
+    for state in ("other", "base"):
+        database.restore("empty")
+        assert database.run("engagement", files / state)["status"] == "loaded"
+        database.save(state)
+
+
+def verify(database: Database, case: Case, result: dict[str, Any], file: Path, planted: dict[int, list[str]]) -> None:
+    """The very counts, the very lines and reasons, the line of every row, and the file in the archive."""
+    assert tuple(result[name] for name in COUNTS) == case.expected, result
+    found = {problem["line"]: problem["reasons"] for problem in result["problems"]}
+    assert found == (planted if case.file == "bad" else {}), "other lines or reasons than the planted ones"
+    # The program's rows are numbered from 0, and the first one is on line 2.
+    rightly = (
+        "SELECT COUNT(*) FROM customers_engagement WHERE run_id = {} AND line = CAST(SUBSTR(id, 2) AS integer) + 2;"
+    )
+    written = case.expected[0] + case.expected[1]
+    assert database.sql(rightly.format(result["run"])) == f"{written}", "a row with another run or line"
+    content = file.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    kept = database.archive / sha256[:2] / f"{sha256}.csv.gz"
+    assert gzip.decompress(kept.read_bytes()) == content, "the archive has something else"
+
+
+def compare(
+    database: Database, files: Path, rows: int, repeat: int, bulk_rows: int, planted: dict[int, list[str]]
+) -> None:
     """Print a Markdown table of every case and its ratio to the floor."""
-    database.manage("migrate", "--verbosity", "0")
-    database.load(folders["base"], "customers")
-    print("\n| case | time | to the floor | peak memory | rows |\n|---|---|---|---|---|")
-    floor = min(database.floor(folders["base"] / "engagement.csv") for _ in range(2))
-    print(f"| floor | {floor:.2f} s | 1.00 x | | |")
-    cases: list[tuple[str, dict[str, Any]]] = []
-    database.empty()
-    cases.append(("first load into an empty table", database.load(folders["base"])))
-    cases.append(("the same file again", database.load(folders["base"])))
-    cases.append(("one day's tail", database.load(folders["tail"])))
-    cases.append(("reload, 1 % changed", database.load(folders["changed"])))
-    cases.append(("reload, 1 % of the rows bad", database.load(folders["bad"])))
-    database.empty()
-    database.load(folders["other"])
-    cases.append(("first load into a table with other rows", database.load(folders["base"])))
-    for name, result in cases:
-        counts = ", ".join(
-            f"{result[state]} {state}" for state in ("created", "updated", "unchanged", "quarantined") if result[state]
-        )
+    prepare(database, files)
+    base = files / "base" / "engagement.csv"
+    floors: dict[str, list[float]] = {}
+    results: dict[str, list[dict[str, Any]]] = {}
+    for _ in range(repeat):
+        for case in cases(rows):
+            database.restore("empty")
+            floors.setdefault(case.title, []).append(database.floor(base))
+            database.restore(case.state)
+            result = database.run("engagement", files / case.file)
+            verify(database, case, result, files / case.file / "engagement.csv", planted)
+            results.setdefault(case.title, []).append(result)
+    print(f"\n## {database.name}\n")
+    print("| case | seconds | the floor just before | ratio | target | | peak memory |\n|---|---|---|---|---|---|---|")
+    for case in cases(rows):
+        seconds = sorted(result["seconds"] for result in results[case.title])
+        beside = sorted(floors[case.title])
+        target, ratio = getattr(case, database.kind), seconds[0] / beside[0]
+        peak = max(result["peak"] for result in results[case.title])
         print(
-            f"| {name} | {result['seconds']:.2f} s | {result['seconds'] / floor:.2f} x | "
-            f"{result['peak_mib']:.0f} MiB | {counts or result['reason']} |",
-            flush=True,
+            f"| {case.title} | {listed(seconds)} | {listed(beside)} | {ratio:.3f} x "
+            f"| {f'{target} x' if target else ''} | {met(ratio, target)} | {peak:.0f} MiB |"
         )
+    peak = max(result["peak"] for some in results.values() for result in some)
+    target = PEAK[database.kind]
+    print(f"| peak memory of them all | | | | {target} MiB | {met(peak, target)} | {peak:.0f} MiB |")
+    if bulk_rows:
+        compare_bulk(database, files, bulk_rows, rows, min(min(some) for some in floors.values()))
+
+
+def listed(seconds: list[float]) -> str:
+    """The least of all measurements, and the others."""
+    return ", ".join(f"{one:.2f}" for one in seconds)
+
+
+def met(value: float, target: float | None) -> str:
+    """Whether the target is, in a word."""
+    return "" if target is None else "met" if value <= target else "**missed**"
+
+
+def compare_bulk(database: Database, files: Path, lines: int, rows: int, floor: float) -> None:
+    """Two more rows of the table: django-import-export, scaled from fewer rows to as many as the floor has."""
+    database.restore("empty")
+    for title, folder, expected in (
+        ("first load", "bulk", (lines, 0, 0, 0)),
+        ("reload, 1 % changed", "bulk-changed", (0, lines // 100, lines - lines // 100, 0)),
+    ):
+        result = database.run("bulk", files / folder / "engagement.csv")
+        assert tuple(result[name] for name in COUNTS) == expected, result
+        seconds = result["seconds"] * rows / lines
+        print(
+            f"| django-import-export, {title} | {seconds:.0f}, scaled from {result['seconds']:.1f} for {lines:,} rows "
+            f"| {floor:.2f}, the least | {seconds / floor:.0f} x | | | {result['peak']:.0f} MiB |"
+        )
+
+
+# --- The command --------------------------------------------------------------------------------------------------
+
+
+def machine() -> str:
+    """What it ran on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, Linux {platform.release().split('-')[0]}"
+
+
+def check_shells(chosen: list[str]) -> None:
+    """Stop where the databases' own shells, which load the floor, are not there."""
+    for database, shell, package, other in (
+        ("sqlite", "sqlite3", "sqlite3", "postgres"),
+        ("postgres", "psql", "postgresql-client", "sqlite"),
+    ):
+        if database in chosen and not shutil.which(shell):
+            sys.exit(
+                f"The program '{shell}', which loads the floor, is not there. On Debian and Ubuntu: "
+                f"apt install {package}. Or leave its database out: make bench ARGS='--database {other}'"
+            )
 
 
 def main() -> None:
     """Run the comparison on both databases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--repeat", type=int, default=3, help="the least of so many measurements counts")
     parser.add_argument("--database", choices=["sqlite", "postgres"], action="append")
-    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--bulk-rows", type=int, default=BULK_ROWS, help="for django-import-export; 0 leaves it out")
+    parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.work:
-        work(Path(options.work[0]), options.work[1])
+    if options.job:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rsolv_cs.settings")
+        django.setup()
+        job, path = options.job[0], Path(options.job[1])
+        measure(partial(bulk, path) if job == "bulk" else partial(load, path, job))
         return
     chosen = options.database or ["sqlite", "postgres"]
+    check_shells(chosen)
     with tempfile.TemporaryDirectory() as name:
-        folders = write_files(Path(name), options.rows)
-        if "sqlite" in chosen:
-            print(f"\nSQLite, {options.rows} rows")
-            file = Path(name) / "bench.sqlite3"
-            compare(Database(f"sqlite:///{file}", file), folders)
+        folder = Path(name)
+        # The server's user has no business here, and psql reads the files itself.
+        files = folder / "files"
+        files.mkdir()
+        planted = write_files(files, options.rows, options.bulk_rows)
+        versions = [f"Python {platform.python_version()}", f"Django {django.__version__}"]
+        print(f"{options.rows:,} rows of engagement for {CUSTOMERS:,} customers; the least of {options.repeat} runs.")
+        print(f"Machine: {machine()}; {', '.join(versions)}.", flush=True)
         if "postgres" in chosen:
-            print(f"\nPostgreSQL, {options.rows} rows")
             with throwaway_postgres() as url:
-                compare(Database(url), folders)
+                database: Database = Postgres(folder / "postgres", url)
+                compare(database, files, options.rows, options.repeat, options.bulk_rows, planted)
+                print(f"\n{database.version}.", flush=True)
+        if "sqlite" in chosen:
+            database = Sqlite(folder / "sqlite")
+            compare(database, files, options.rows, options.repeat, options.bulk_rows, planted)
+            print(f"\n{database.version}.", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A large made-up program as CSV files: believable rows, the same ones every time."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ HEADERS = {
 }
 
 
-def write(folder: Path, feed: str, lines: Iterator[str]) -> Path:
+def write(folder: Path, feed: str, lines: Iterable[str]) -> Path:
     """One feed's file in ``folder``."""
     path = folder / f"{feed}.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -53,3 +53,35 @@ def engagement(rows: int, of_customers: int, *, first: int = 0, seed: int = 1) -
         counters = [chance.randrange(6), chance.randrange(4), chance.randrange(3), chance.randrange(2)]
         support = int(chance.random() < 0.05)
         yield (f"e{number:08},c{chance.randrange(of_customers):06},{day},{','.join(map(str, counters))},{support}")
+
+
+def some(rows: int, count: int) -> list[int]:
+    """``count`` places among ``rows``, in their order."""
+    return sorted(random.Random(2).sample(range(rows), count))
+
+
+def changed(line: str) -> str:
+    """A row of engagement with another number of support requests."""
+    return line.rsplit(",", 1)[0] + ",7"
+
+
+def spoilt(line: str, number: int) -> tuple[str, list[str]]:
+    """A row of engagement with a fault, another one for each ``number``, and the reasons that must be given."""
+    key, customer, day, *counters = line.split(",")
+    match number % 5:
+        case 0:
+            slashed = day.replace("-", "/")
+            reason = f"date: '{slashed}' is not a date of the form YYYY-MM-DD"
+            return ",".join([key, customer, slashed, *counters]), [reason]
+        case 1:
+            counters[0], counters[3] = "-1", "3.5"
+            return ",".join([key, customer, day, *counters]), [
+                "issues_tagged: '-1' is not a whole number (digits only)",
+                "prs_rejected: '3.5' is not a whole number (digits only)",
+            ]
+        case 2:
+            return f"{line},0", ["row: has 9 cells, the header has 8: is there a comma in a text without quotes?"]
+        case 3:
+            return ",".join([key, "c999999", day, *counters]), ["customer_id: there is no customer c999999"]
+        case _:
+            return ",".join(["", customer, day, *counters]), ["id: is required, but blank"]

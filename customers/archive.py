@@ -5,8 +5,10 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import Error
@@ -35,14 +37,15 @@ def find(run: ImportRun) -> Path | None:
     return place if place.is_file() else None
 
 
-def keep(path: Path, run: ImportRun) -> None:
+def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None) -> None:
     """Archive the very bytes that the run names by their SHA-256; what hinders that becomes a warning of the run.
 
-    What is kept already is not written again.
+    What is kept already is not written again. The file of ``goes_on`` is the beginning of this one, if given: its
+    archive is then copied as it is, and only the rest is compressed.
     """
     try:
         place = place_of(run.sha256)
-        if place.exists() or _copy(path, place, run.sha256):
+        if place.exists() or _copy(path, place, run.sha256, goes_on):
             return
         hindrance = "it has changed since it was read"
     except OSError as error:
@@ -55,25 +58,83 @@ def keep(path: Path, run: ImportRun) -> None:
         logger.exception("A warning of run %s could not be written", run.pk)
 
 
-def _copy(path: Path, place: Path, sha256: str) -> bool:
+def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bool:
     """Compress the file to its place, all or nothing; false where its hash turns out to be another one."""
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(place.name + _HALF_DONE)
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as source, partial.open("wb") as target:
+        with path.open("rb") as source, partial.open("wb") as file:
+            target = _Sealed(file)
+            if goes_on and target.begin_with(place_of(goes_on.sha256)):
+                left = goes_on.size
+                while left and (chunk := source.read(min(left, CHUNK))):
+                    digest.update(chunk)
+                    left -= len(chunk)
             with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=target, mtime=0) as packed:
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     packed.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
+            target.seal()
+            file.flush()
+            os.fsync(file.fileno())
         if digest.hexdigest() == sha256:
             partial.replace(place)
             return True
         return False
     finally:
         partial.unlink(missing_ok=True)
+
+
+class _Sealed:
+    """A gzip file of one or more members that ends in a seal, by which damage shows without decompressing it.
+
+    The seal is one more member, which is empty: its comment is the SHA-256 of all that stands before it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Append to the file."""
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def begin_with(self, other: Path) -> bool:
+        """Copy another such file without its seal; false, and nothing is copied, where that is gone or damaged."""
+        digest = hashlib.sha256()
+        try:
+            with other.open("rb") as source:
+                for chunk in _before_seal(source):
+                    digest.update(chunk)
+                if source.read() != _seal(digest):
+                    return False
+        except OSError:
+            return False
+        with other.open("rb") as source:
+            for chunk in _before_seal(source):
+                self.write(chunk)
+        return True
+
+    def seal(self) -> None:
+        """End the file."""
+        self._file.write(_seal(self._digest))
+
+
+def _seal(digest: "hashlib._Hash") -> bytes:
+    comment = digest.hexdigest().encode() + b"\0"
+    return b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + comment + b"\3\0" + bytes(8)
+
+
+_SEAL_SIZE = len(_seal(hashlib.sha256()))
+
+
+def _before_seal(file: BinaryIO) -> Iterator[bytes]:
+    left = os.fstat(file.fileno()).st_size - _SEAL_SIZE
+    while left > 0 and (chunk := file.read(min(left, CHUNK))):
+        yield chunk
+        left -= len(chunk)
 
 
 def expire() -> None:

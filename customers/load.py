@@ -40,6 +40,7 @@ from customers.staging import (
     drop_temporary,
     execute,
     fetch,
+    work_in_memory,
 )
 
 logger = logging.getLogger(__name__)
@@ -219,6 +220,7 @@ class _Load:
         self.also_retry = also_retry
         self.today = timezone.localdate()
         self.fixes: Fixes = {}
+        self.extends: ImportRun | None = None
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
@@ -231,7 +233,7 @@ class _Load:
 
         problems = self._attempt(load)
         if keep and path and self.run.sha256:
-            archive.keep(path, self.run)
+            archive.keep(path, self.run, self.extends)
         return self._outcome(problems, keep=keep)
 
     def from_one_file(self, path: Path, *, keep: bool) -> None:
@@ -321,6 +323,7 @@ class _Load:
 
     def _load(self, path: Path) -> None:
         run, feed = self.run, self.feed
+        work_in_memory()
         run.retried = retry(feed, run, self.today)
         ours = vouches_for(path)
         if ours is False:
@@ -394,13 +397,15 @@ class _Load:
             quarantine_problems(feed, run, path, self.today, self.fixes, unquote=unquote)
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
-        run.warnings += keys_alike(feed, run)
+        run.warnings += keys_alike(feed, run, known_are_lower=bool(last and tail.known_are_lower(feed, last)))
         staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
-        run.created, run.updated = merge(feed, run)
+        # Of a tail it is known by now that it repeats no key.
+        run.created, run.updated = merge(feed, run, all_new=bool(last))
         run.unchanged = known + staged - run.created - run.updated + repeated
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
             mark(feed, run)
+        self.extends = last
         return True
 
     def _stage_file(self, source: Source, path: Path, unquote: bool) -> None:

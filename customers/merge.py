@@ -11,23 +11,24 @@ MANY_ROWS = 50_000
 """From so many rows on, indexes that are built afterwards cost less than indexes that grow."""
 
 
-def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line") -> tuple[int, int]:
+def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all_new: bool = False) -> tuple[int, int]:
     """Write the difference between stage and table; return how many rows were created and updated.
 
     ``run`` and ``line`` are SQL for where a row ``d`` of the difference comes from: by default the file of the run
-    ``by``, whose journal keeps what is needed to undo this.
+    ``by``, whose journal keeps what is needed to undo this. ``all_new``: no key of the stage is in the table.
     """
     table, columns = table_of(feed.model), feed.column_names
     target = ", ".join([*columns, "run_id", "line"])
     origin = run or f"{int(by.pk)}"
     source = ", ".join([*(f"d.{name}" for name in columns), origin, line])
-    if not fetch(f"SELECT 1 FROM {table} LIMIT 1"):
+    empty = not fetch(f"SELECT 1 FROM {table} LIMIT 1")
+    if empty or all_new:
         if run:
             note_created(by, feed.model, f"SELECT id FROM {STAGE}")
         # PostgreSQL would join into an empty table by a nested loop, for minutes.
         fill = f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"
         # An upper table may name a customer, so that table keeps its key.
-        if feed.of_customers and fetch(f"SELECT 1 FROM {STAGE} LIMIT 1 OFFSET {MANY_ROWS - 1}"):
+        if empty and feed.of_customers and fetch(f"SELECT 1 FROM {STAGE} LIMIT 1 OFFSET {MANY_ROWS - 1}"):
             with built_afterwards(table):
                 return execute(fill), 0
         return execute(fill), 0

@@ -102,15 +102,20 @@ def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
     )
 
 
-def keys_alike(feed: Feed, run: ImportRun) -> list[str]:
-    """A warning where keys differ from one another in case alone."""
+def keys_alike(feed: Feed, run: ImportRun, *, known_are_lower: bool = False) -> list[str]:
+    """A warning where keys differ from one another in case alone; notes in the run whether any is in upper case.
+
+    ``known_are_lower`` says that no loaded row's is, which saves looking at them all.
+    """
     target = table_of(feed.model)
     bad = f"SELECT key AS id FROM ({_bad_rows(feed, run)}) bad WHERE key <> ''"
+    tables = [STAGE, f"({bad}) bad_keys", *([] if known_are_lower else [target])]
     mixed = " UNION ALL ".join(
-        f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) {alias}"
-        for table, alias in ((STAGE, "a"), (target, "b"), (f"({bad}) bad_keys", "c"))
+        f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) found{number}"
+        for number, table in enumerate(tables)
     )
-    if not fetch(mixed):
+    run.mixed_case = bool(fetch(mixed))
+    if not run.mixed_case:
         return []
     groups = fetch(
         f"""

@@ -130,7 +130,10 @@ class Source:
     def items(self) -> Iterator[Record | Run]:
         """The same, with what passes the gate in runs."""
         line = 1 + self._breaks.count
-        buffer = self._read(BLOCK).removeprefix(codecs.BOM_UTF8)
+        at_start = self._hashing.size == 0
+        buffer = self._read(BLOCK)
+        if at_start:
+            buffer = buffer.removeprefix(codecs.BOM_UTF8)
         position, at_end = 0, False
         while True:
             if self.gate and (end := self.gate.match(buffer, position).end()) > position:
@@ -168,7 +171,8 @@ class Source:
     def skip(self, size: int) -> str:
         """Pass over whole lines, ``size`` bytes that were judged before; return their SHA-256, '' if a line is cut."""
         piece = b""
-        while size and (piece := self._read_bytes(min(size, BLOCK))):
+        # Past the buffer, which would read on, and hash more than was asked for.
+        while size and (piece := self._read_bytes(min(size, BLOCK), self._hashing)):
             self._breaks.add(piece)
             size -= len(piece)
         return "" if size or piece[-1:] != b"\n" else self.sha256
@@ -212,9 +216,9 @@ class Source:
         self._breaks.add(block)
         return block
 
-    def _read_bytes(self, size: int) -> bytes:
+    def _read_bytes(self, size: int, stream: io.RawIOBase | None = None) -> bytes:
         try:
-            return self._stream.read(size)
+            return (stream or self._stream).read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Refused(f"{self.path.name} is a broken gzip file: {error}") from error
         except OSError as error:
@@ -314,7 +318,8 @@ def _never_ends(walk: _Walk) -> Refused:
 
 
 def _count_breaks(piece: bytes) -> int:
-    return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+    returns = piece.count(b"\r")
+    return piece.count(b"\n") + (returns and returns - piece.count(b"\r\n"))
 
 
 def _cut_off(line: int, head: bytes) -> Record:

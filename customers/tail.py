@@ -54,6 +54,15 @@ def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
     return last
 
 
+def known_are_lower(feed: Feed, last: ImportRun) -> bool:
+    """Whether no loaded row's key has an upper-case letter: none had one when ``last`` ended, and none came since.
+
+    What ``last_to_extend`` takes for a doubt has not come; rows out of quarantine may have.
+    """
+    loaded = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.LOADED)
+    return not last.mixed_case and not loaded.filter(resolved_by__gt=last.pk).exists()
+
+
 def repeats_known_keys(feed: Feed, run: ImportRun) -> bool:
     """Whether a row of the tail has a key that is loaded already, perhaps from the part that was passed over."""
     quarantine = table_of(QuarantinedRow)

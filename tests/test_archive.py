@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from customers import archive
 from customers.models import Customer, ImportRun
-from tests.factories import csv_row, make_run, write_feed
+from tests.factories import csv_row, make_customer, make_run, write_feed
 from tests.loading import load, write_bytes
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_a_refused_file_is_kept_for_a_look_at_it(tmp_path: Path, folder: Path, n
 
 
 def test_a_failed_run_keeps_its_file(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: Any) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr("customers.load.merge", fail)
@@ -155,9 +155,9 @@ def test_an_archive_that_cannot_be_made_is_a_warning(tmp_path: Path, folder: Pat
 def test_a_file_that_changed_since_is_not_kept(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = archive.keep
 
-    def overwritten(path: Path, run: ImportRun) -> None:
+    def overwritten(path: Path, *of_run: ImportRun | None) -> None:
         path.write_bytes(GOOD + b"c2,c@d.example,Two,,2025-05-01,,,,\n")
-        keep(path, run)
+        keep(path, *of_run)
         path.write_bytes(GOOD)
 
     monkeypatch.setattr("customers.archive.keep", overwritten)
@@ -166,6 +166,106 @@ def test_a_file_that_changed_since_is_not_kept(tmp_path: Path, folder: Path, mon
     assert (outcome.status, outcome.created) == ("loaded", 1)
     assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
     assert kept(folder) == {}
+
+
+# --- A file that goes on where the last one ended ----------------------------------------------------------------
+
+NIGHTS = [b"id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests\n"]
+NIGHTS += [NIGHTS[-1] + b"".join(b"e%d,c1,2025-05-01,%d,0,0,0,0\n" % (n, n) for n in range(1, 40_001))]
+NIGHTS += [NIGHTS[-1] + b"e50000,c1,2025-05-02,1,0,0,0,0\n"]
+NIGHTS += [NIGHTS[-1] + b"e50001,c1,2025-05-03,1,0,0,0,0\n"]
+
+
+def night(folder: Path, number: int) -> ImportRun:
+    write_bytes(folder, "engagement.csv", NIGHTS[number])
+    load(folder, "engagement")
+    run = ImportRun.objects.latest("pk")
+    assert (run.status, run.size, run.warnings) == ("loaded", len(NIGHTS[number]), [])
+    return run
+
+
+@pytest.fixture
+def compressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes went through the compressor, a file at a time."""
+    sizes: list[int] = []
+    write = gzip.GzipFile.write
+
+    def counted(self: gzip.GzipFile, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(self, data)
+
+    monkeypatch.setattr(gzip.GzipFile, "write", counted)
+    make_customer(id="c1")
+    return sizes
+
+
+def test_of_a_file_that_goes_on_the_rest_alone_is_compressed(
+    tmp_path: Path, folder: Path, compressed: list[int]
+) -> None:
+    night(tmp_path / "in", 1)
+    compressed.clear()
+    night(tmp_path / "in", 2)
+    night(tmp_path / "in", 3)
+    assert compressed == [len(b"e50000,c1,2025-05-02,1,0,0,0,0\n")] * 2
+    assert kept(folder) == {name_of(content): content for content in NIGHTS[1:]}
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "empty", "one byte", "in the seal", "no seal", "a folder"])
+def test_an_archive_that_cannot_be_copied_is_made_anew(
+    damage: str, tmp_path: Path, folder: Path, compressed: list[int]
+) -> None:
+    before = archive.place_of(night(tmp_path / "in", 1).sha256)
+    content = before.read_bytes()
+    before.unlink()
+    if damage == "a folder":
+        before.mkdir()
+    elif damage != "gone":
+        middle = len(content) // 2
+        before.write_bytes(
+            {
+                "cut off": content[:-1000],
+                "empty": b"",
+                "one byte": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+                "in the seal": content[:-20] + b"?" + content[-19:],
+                "no seal": gzip.compress(NIGHTS[1]),
+            }[damage]
+        )
+    compressed.clear()
+    place = archive.place_of(night(tmp_path / "in", 2).sha256)
+    assert sum(compressed) == len(NIGHTS[2])
+    assert gzip.decompress(place.read_bytes()) == NIGHTS[2]
+
+
+def test_a_rest_that_changed_since_it_was_read_is_not_kept(
+    tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(tmp_path / "in", 1)
+    keep = archive.keep
+
+    def overwritten(path: Path, *of_run: ImportRun | None) -> None:
+        path.write_bytes(NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
+        keep(path, *of_run)
+        path.write_bytes(NIGHTS[2])
+
+    monkeypatch.setattr("customers.archive.keep", overwritten)
+    write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
+    outcome = load(tmp_path / "in", "engagement")["engagement"]
+    assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
+    assert kept(folder) == {name_of(NIGHTS[1]): NIGHTS[1]}
+
+
+def test_a_disk_that_is_full_half_way_through_the_copy_is_a_warning(
+    tmp_path: Path, folder: Path, compressed: list[int]
+) -> None:
+    night(tmp_path / "in", 1)
+    half_done = archive.place_of(hashlib.sha256(NIGHTS[2]).hexdigest())
+    half_done = half_done.with_name(f"{half_done.name}.partial")
+    half_done.parent.mkdir(exist_ok=True)
+    half_done.symlink_to("/dev/full")
+    write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
+    outcome = load(tmp_path / "in", "engagement")["engagement"]
+    assert (outcome.created, outcome.warnings) == (1, ["the file is not archived: No space left on device"])
+    assert kept(folder) == {name_of(NIGHTS[1]): NIGHTS[1]}
 
 
 # --- For how long -----------------------------------------------------------------------------------------------

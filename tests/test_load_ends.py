@@ -77,8 +77,8 @@ def test_a_database_that_breaks_in_the_middle_is_our_failure(
     load(write_feeds(tmp_path, customers=[customer_row(1)]))
     merge = loader.merge
 
-    def break_after_merge(feed: Feed, *where: Any) -> tuple[int, int]:
-        counts = merge(feed, *where)
+    def break_after_merge(feed: Feed, *where: Any, **options: Any) -> tuple[int, int]:
+        counts = merge(feed, *where, **options)
         if feed.name == "onboarding":
             with connection.cursor() as cursor:
                 cursor.execute("INSERT INTO no_such_table VALUES (1)")

@@ -653,7 +653,7 @@ def test_force_lets_guardrails_pass_and_the_run_says_who(tmp_path: Path) -> None
 
 
 def test_a_forced_run_that_fails_has_forced_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "merge", lambda *_arguments: 1 / 0)
+    monkeypatch.setattr(loader, "merge", lambda *_arguments, **_options: 1 / 0)
     outcome = load_engagement(tmp_path, *rows_with_bad(20, 3), force=True)
     assert outcome.reason == "ZeroDivisionError: division by zero"
     assert ImportRun.objects.get(pk=outcome.run).forced_by == ""

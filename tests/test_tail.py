@@ -12,6 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customers import load as load_module
 from customers import tail
 from customers.feeds import ENGAGEMENT, FEEDBACK
 from customers.models import Engagement, ImportRun, QuarantinedRow
@@ -23,6 +24,10 @@ from tests.loading import load, states, write_bytes
 pytestmark = pytest.mark.django_db
 
 HEADER = ",".join(ENGAGEMENT.column_names)
+CUSTOMERS = (
+    "id,email,organization,github_username,signup_date,cohort,industry,team_size,status\n"
+    "c1,a@b.example,One,,2025-05-01,,,,\nc2,a@b.example,Two,,2025-05-01,,,,\n"
+)
 ONE, TWO, THREE = (f"e{number},c1,2025-05-0{number},1,0,0,0,0\n" for number in (1, 2, 3))
 
 
@@ -33,13 +38,15 @@ def customer() -> None:
 
 @pytest.fixture
 def skipped() -> Iterator[list[int]]:
-    """How many bytes each read of a file passed over."""
+    """How many bytes each read of a file passed over, as the very ones that were read before."""
     sizes: list[int] = []
     whole = Source.skip
 
     def skip(self: Source, size: int) -> str:
-        sizes.append(size)
-        return whole(self, size)
+        sha256 = whole(self, size)
+        if ImportRun.objects.filter(sha256=sha256, size=size, status="loaded").exists():
+            sizes.append(size)
+        return sha256
 
     with patch.object(Source, "skip", skip):
         yield sizes
@@ -58,6 +65,48 @@ def test_only_the_tail_is_judged_and_the_lines_are_those_of_the_file(tmp_path: P
     assert skipped == [len(first)]
     assert (outcome.rows, states(outcome)) == (3, (1, 0, 2, 0))
     assert list(Engagement.objects.order_by("pk").values_list("pk", "line")) == [("e1", 2), ("e2", 3), ("e3", 4)]
+
+
+def test_a_tail_behind_many_blocks_is_read_alone(tmp_path: Path, skipped: list[int]) -> None:
+    first = HEADER + "\n" + "".join(f"e{n},c1,2025-05-01,{n},0,0,0,0\n" for n in range(10, 20_000))
+    night(tmp_path, first)
+    with patch("customers.load.copy_lines", wraps=load_module.copy_lines) as copied:
+        outcome = night(tmp_path, first + THREE)
+    assert skipped == [len(first)]
+    assert [list(call.args[2]) for call in copied.call_args_list] == [[(19_992, THREE.encode())]]
+    assert (outcome.rows, states(outcome)) == (19_991, (1, 0, 19_990, 0))
+
+
+def test_a_byte_order_mark_where_the_tail_begins_is_text(tmp_path: Path, skipped: list[int]) -> None:
+    first = f"{HEADER}\n{ONE}"
+    night(tmp_path, first)
+    assert states(night(tmp_path, first + "\ufeff" + TWO)) == (0, 0, 1, 1)
+    assert skipped == [len(first)]
+
+
+ALIKE = ["ids differ in case alone and are kept apart: E1 and e1"]
+
+
+@pytest.mark.parametrize("before", [ONE + TWO, ONE + TWO.replace("e2", "E2"), ONE.replace("e1", "E1") + TWO])
+def test_a_tail_is_compared_in_case_with_all_that_is_loaded(before: str, tmp_path: Path, skipped: list[int]) -> None:
+    nights = [f"{HEADER}\n{before}"]
+    for line in (THREE, ONE if "E1" in before else ONE.replace("e1", "E1"), ONE.replace("e1", "e9")):
+        nights.append(nights[-1] + line)
+    assert [night(tmp_path, content).warnings for content in nights] == [[], [], ALIKE, ALIKE]
+    assert skipped == [len(content) for content in nights[:-1]]
+
+
+def test_a_key_that_came_out_of_quarantine_is_compared_too(tmp_path: Path, skipped: list[int]) -> None:
+    write_bytes(tmp_path, "engagement.csv", f"{HEADER}\nE1,c2,2025-05-01,1,0,0,0,0\n".encode())
+    load(tmp_path, "engagement")
+    first = f"{HEADER}\n{TWO}"
+    night(tmp_path, first)
+    assert not ImportRun.objects.latest("pk").mixed_case
+    make_customer(id="c2")
+    write_bytes(tmp_path, "customers.csv", CUSTOMERS.encode())
+    assert load(tmp_path, "customers")["customers"].retried == 1
+    assert night(tmp_path, first + ONE).warnings == ALIKE
+    assert skipped == [len(first)]
 
 
 def test_the_same_file_again_is_all_unchanged(tmp_path: Path, skipped: list[int]) -> None:
