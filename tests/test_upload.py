@@ -319,7 +319,7 @@ def test_warnings_are_shown(manager: Client) -> None:
 
 
 def test_a_crash_in_the_dry_run_is_told_and_leaves_nothing(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_arguments: object) -> None:
+    def crash(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr("customers.load.merge", crash)
@@ -332,7 +332,7 @@ def test_a_crash_in_the_dry_run_is_told_and_leaves_nothing(manager: Client, monk
 def test_a_load_that_fails_keeps_the_upload(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     with monkeypatch.context() as patch:
-        patch.setattr("customers.load.merge", lambda *_arguments: 1 / 0)
+        patch.setattr("customers.load.merge", lambda *_arguments, **_named: 1 / 0)
         response = confirmed(manager, upload)
     assert said(response) == ["customers.csv was not loaded; the upload is kept: ZeroDivisionError: division by zero"]
     loaded(manager, upload)
