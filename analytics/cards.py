@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Card:
-    """A figure: ``query`` narrows the list to the customers behind it, ``part`` is the page's section that it is of."""
+    """A figure: ``query`` narrows the list to those behind it, ``part`` is the page's section that it leads to."""
 
     label: str
     value: str = DASH

@@ -1,4 +1,4 @@
-"""The scored dates around the one that a page shows, from one query: for comparisons, charts and the way to the next."""
+"""The scored dates around the one that a page shows, from one query: for comparisons and charts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who needs somebody today: at risk, newly dropped or blocked, the most urgent first, with a reason and a next action."""
+"""Who needs somebody today: at risk, newly dropped or blocked, each with a reason and a next action."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ DROP = 10
 GRACE_DAYS = 7
 """In its first days a customer needs somebody only when it is blocked: nothing else has had its time yet."""
 MOST_SHOWN = 8
+DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
+ASK = Action("Ask what has changed", "Dropped, though still doing well")
+"""Instead of what the rules have for those who do well, such as asking for a testimonial."""
 CACHED_SECONDS = 3600
 
 _WORSE_THAN = {status: list(HealthStatus)[:place] for place, status in enumerate(HealthStatus)}
@@ -106,6 +109,8 @@ def need(snapshot: Any, portfolio: PortfolioDay, before: PortfolioDay | None) ->
     actions = recommended_actions(snapshot)
     action = actions[0] if actions else None
     if before and has_dropped(snapshot):
+        if snapshot.status in DOING_WELL:
+            action = ASK
         was = HealthStatus(snapshot.then_status)
         day = f"{before.date:%-d %b}"
         if was == snapshot.status:

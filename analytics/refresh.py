@@ -79,7 +79,7 @@ def not_modified(request: HttpRequest, tag: str) -> HttpResponse | None:
 
 
 def tagged(response: HttpResponse, tag: str) -> HttpResponse:
-    """The response with its tag; nobody but the visitor's own script may keep it (see ``never_cache`` of the admin)."""
+    """The response with its tag; only the page's own script keeps it, for the admin forbids every cache to."""
     response.headers["ETag"] = tag
     patch_vary_headers(response, ["Cookie", "HX-Request"])
     return response

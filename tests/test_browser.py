@@ -156,7 +156,7 @@ def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
     assert names(page) == ["Acme Inc.", "DevSolutions", "株式会社さくらソフトウェア"]
     filtered = page.url
 
-    page.get_by_role("link", name="Acme Inc.").click()
+    page.locator(".customer-name", has_text="Acme Inc.").click()
     expect(page.get_by_role("heading", name="Health score: 45/100 (At risk)")).to_be_visible()
     expect(page.get_by_text("as of 9 May 2025")).to_be_visible()
     page.get_by_role("link", name="Back to the dashboard").click()
@@ -196,7 +196,7 @@ def test_with_the_keyboard_alone(open_page: Opened) -> None:
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1–1 of 1")).to_be_visible()
-    page.get_by_role("link", name="Acme Inc.").focus()
+    page.locator(".customer-name", has_text="Acme Inc.").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Recommended actions")).to_be_visible()
 

@@ -118,7 +118,7 @@
         tag = swapped.isWhole ? xhr.getResponseHeader("ETag") : null;
         succeed(swapped.elements.length > 0);
     });
-    for (const name of ["htmx:sendError", "htmx:timeout"]) button.addEventListener(name, () => fail(false));
+    for (const name of ["htmx:sendError", "htmx:sendAbort", "htmx:timeout"]) button.addEventListener(name, () => fail(false));
 
     const look = () => {
         if (!document.hidden && Date.now() >= due) window.htmx.trigger(button, "refresh");
