@@ -252,6 +252,8 @@ def test_nothing_is_wrong_with_the_login(open_page: Opened) -> None:
         "/admin/",
         "/admin/?q=nobody",
         "/admin/?status=great&as_of=never",
+        "/admin/?as_of=2025-05-09&days=90&history=365",
+        "/admin/needs/",
         "/admin/customer/c1001/",
         "/admin/customer/{long}/",
     ],

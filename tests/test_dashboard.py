@@ -146,6 +146,8 @@ def test_an_earlier_date_says_what_was_known_then(viewer: Client) -> None:
     # PRs were merged.
     assert figures(response) == ["12", "7", "3", "50%", "84%", "3.5d"]
     assert links(response, "go to the newest date") == ["/admin/"]
+    filtered = viewer.get("/admin/?as_of=2025-05-09&status=at_risk&page=2")
+    assert links(filtered, "go to the newest date") == ["/admin/?status=at_risk"]
     assert links(response, "7") == ["/admin/?only=active&as_of=2025-05-09#customers"]
     assert len(names(viewer.get("/admin/?only=active&as_of=2025-05-09"))) == 7
     assert 'name="as_of" value="2025-05-09"' in main_part(response)
