@@ -45,7 +45,7 @@ def press_and_wait(page: Page, status: int) -> None:
 
 
 def something_new() -> None:
-    """Brightwater was not active on the newest date after all, and has an owner since."""
+    """Acme has another name, and was not active on the newest date after all."""
     Engagement.objects.filter(customer_id="c1001", date=D).delete()
     Customer.objects.filter(pk="c1001").update(organization="Acme Renamed")
     score_day(D)
@@ -103,6 +103,19 @@ def test_a_chart_is_drawn_again_with_what_is_new(open_page: Opened) -> None:
     press_and_wait(page, 200)
     expect(page.locator("#engagement-part figure").first).to_have_class("graph is-drawn")
     expect(page.locator("#summary-part dd").nth(1)).to_contain_text("3")
+
+
+def test_an_empty_list_fills_and_empties(open_page: Opened) -> None:
+    page = open_page("/admin/?q=renamed")
+    pages = page.get_by_role("navigation", name="Pages")
+    expect(pages).to_have_count(0)
+    something_new()
+    press_and_wait(page, 200)
+    expect(pages).to_have_text(re.compile("1–1 of 1"))
+    Customer.objects.filter(pk="c1001").update(organization="Acme Inc.")
+    score_day(D)
+    press_and_wait(page, 200)
+    expect(pages).to_have_count(0)
 
 
 def test_it_asks_by_itself_every_minute_but_not_in_a_hidden_tab(open_page: Opened) -> None:

@@ -71,17 +71,19 @@
         for (const selector of selectors) {
             const region = board.querySelector(selector);
             const fresh = page.querySelector(selector);
-            if (!region || !fresh || fresh.outerHTML === known.get(selector)) continue;
-            if (isInUse(region)) {
+            if (fresh?.outerHTML === known.get(selector)) continue;
+            if (region && isInUse(region)) {
                 isWhole = false;
                 continue;
             }
-            known.set(selector, fresh.outerHTML);
-            replace(region, fresh);
-            swapped.push(fresh);
+            known.set(selector, fresh?.outerHTML);
+            if (!fresh) region?.remove();
+            else if (region) replace(region, fresh);
+            else board.querySelector(selectors[selectors.indexOf(selector) - 1])?.after(fresh);
+            if (fresh) swapped.push(fresh);
         }
         if (inSight) {
-            const moved = board.querySelector(inSight[0]).getBoundingClientRect().top - inSight[1].top;
+            const moved = (board.querySelector(inSight[0])?.getBoundingClientRect() ?? inSight[1]).top - inSight[1].top;
             if (moved) window.scrollBy(0, moved);
         }
         return [swapped, isWhole];
