@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
@@ -18,6 +19,8 @@ class AsOf:
     portfolio: PortfolioDay | None
     is_newest: bool = True
     note: str = ""
+    first: date | None = None
+    newest: date | None = None
 
     @property
     def days_old(self) -> int | None:
@@ -34,23 +37,36 @@ class AsOf:
 
 
 def as_of(request: HttpRequest) -> AsOf:
-    """The date that ``?as_of=`` asks for, or the scored one nearest before it; by default the newest."""
+    """The date that ``?as_of=`` asks for, or the scored one nearest before it; by default the newest; one query."""
     asked = request.GET.get("as_of", "")
-    newest = dashboard.newest_day()
-    if not asked or newest is None:
-        return AsOf(newest)
     day = _parse(asked)
+    found = _scored(day)
+    if not found:
+        return AsOf(None)
+    first, newest = found[0], found[-1]
+    ends = {"first": first.date, "newest": newest.date}
     if day is None:
-        return AsOf(newest, note=f"{shown(asked)} is not a date; this is the newest one that is scored.")
-    portfolio = dashboard.day_as_of(day) or newest
+        note = f"{shown(asked)} is not a date; this is the newest one that is scored." if asked else ""
+        return AsOf(newest, note=note, **ends)
+    portfolio = max((one for one in found if one.date <= day), key=lambda one: one.date, default=first)
     note = ""
     if portfolio.date != day:
         instead = "newest date before it" if portfolio.date < day else "first date"
         note = f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
-    return AsOf(portfolio, portfolio.date == newest.date, note)
+    return AsOf(portfolio, portfolio.date == newest.date, note, **ends)
+
+
+def _scored(day: date | None) -> list[PortfolioDay]:
+    """The first scored date, the newest one on or before ``day``, and the newest; oldest first, each once."""
+    days = PortfolioDay.objects.values("date")
+    wanted = Q(date=days.order_by("date")[:1]) | Q(date=days.order_by("-date")[:1])
+    if day:
+        wanted |= Q(date=days.filter(date__lte=day).order_by("-date")[:1])
+    return list(PortfolioDay.objects.filter(wanted).select_related("policy").order_by("date"))
 
 
 def _parse(text: str) -> date | None:
+    """The date that the text says, or None."""
     try:
         return parse_date(text)
     except ValueError:

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
-from analytics.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, percent, success_rate
+from analytics.wording import tenths
 from customers.feeds import FEEDS
 from customers.models import ImportRun, QuarantinedRow, Step
 
-HISTORY_DAYS = 90
 FRESH_DAYS = 2
 """A feed is expected every night: data older than this are called out."""
 
@@ -69,12 +68,6 @@ def newest_day() -> PortfolioDay | None:
     return PortfolioDay.objects.select_related("policy").first()
 
 
-def day_as_of(day: date) -> PortfolioDay | None:
-    """The scored date that ``day`` falls on, else the newest before it, else the first there is."""
-    days = PortfolioDay.objects.select_related("policy")
-    return days.filter(date__lte=day).first() or days.last()
-
-
 def summary(portfolio: PortfolioDay) -> Summary:
     """The six figures of a scored date."""
     return Summary(
@@ -89,11 +82,13 @@ def summary(portfolio: PortfolioDay) -> Summary:
 
 def mean_days(days: int, count: int) -> str | None:
     """A mean of days with one decimal, rounded half up, such as ``3.5d``; None of nothing."""
-    if not count:
-        return None
-    tenths = (20 * days + count) // (2 * count)
-    sign, tenths = ("-", -tenths) if tenths < 0 else ("", tenths)
-    return f"{sign}{tenths // 10}.{tenths % 10}d"
+    mean = mean_tenths(days, count)
+    return None if mean is None else f"{tenths(mean)}d"
+
+
+def mean_tenths(days: int, count: int) -> int | None:
+    """A mean of days in tenths, rounded half up; None of nothing."""
+    return (20 * days + count) // (2 * count) if count else None
 
 
 def onboarding_progress(portfolio: PortfolioDay) -> Progress:
@@ -119,47 +114,31 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
     ]
 
 
-def health_history(portfolio: PortfolioDay, days: int = HISTORY_DAYS) -> Chart:
-    """The distribution on each scored date of the ``days`` up to this one, with the policy changes marked."""
-    since = portfolio.date - timedelta(days=days - 1)
-    scored = list(PortfolioDay.objects.filter(date__range=(since, portfolio.date)).select_related("policy").reverse())
-    labels = [f"{one.date:%-d %b %Y}" for one in scored]
-    changes = zip(scored, scored[1:], labels[1:], strict=False)
-    return Chart(
-        "health-history",
-        f"Customers by health status, {labels[0]} to {labels[-1]}",
-        "area",
-        labels,
-        [
-            Series(status.label, [getattr(one, status.value) for one in scored], status.value)
-            for status in HealthStatus
-        ],
-        stacked=True,
-        marks=[
-            Mark(label, f"Policy {later.policy}")
-            for earlier, later, label in changes
-            if earlier.policy_id != later.policy_id
-        ],
-    )
-
-
 def feed_states() -> list[FeedState]:
-    """How fresh each feed is, and what went wrong with it last; two queries."""
-    ended = ImportRun.objects.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
-    accepted = ImportRun.objects.accepted()
-    latest, loaded = (
-        {
-            run.feed: run
-            for run in runs.filter(pk__in=runs.order_by().values("feed").annotate(run=Max("pk")).values("run"))
-        }
-        for runs in (ended, accepted)
-    )
+    """How fresh each feed is, and what went wrong with it last; one query."""
+    runs = ImportRun.objects.order_by()
+    accepted = runs.accepted().values("feed").annotate(run=Max("pk")).values("run")
+    ended = runs.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
+    latest = ended.values("feed").annotate(run=Max("pk")).values("run")
+    loaded, last = {}, {}
+    for run in (
+        runs.filter(Q(pk__in=accepted) | Q(pk__in=latest)).annotate(is_loaded=Q(pk__in=accepted)).order_by("pk")
+    ):
+        if run.is_loaded:
+            loaded[run.feed] = run
+        last[run.feed] = run
     states = []
     for name, feed in FEEDS.items():
-        run = latest.get(name)
+        run = last.get(name)
         trouble = run if run and run.status != ImportRun.Status.LOADED else None
         states.append(FeedState(feed.name.label, feed.file_name, feed.required, loaded.get(name), trouble))
     return states
+
+
+def oldest_required(feeds: Sequence[FeedState]) -> datetime | None:
+    """When the stalest of the required feeds was loaded; None where one of them never was."""
+    loaded = [feed.loaded for feed in feeds if feed.required]
+    return min(run.started_at for run in loaded if run) if all(loaded) else None
 
 
 def quarantined_rows() -> int:

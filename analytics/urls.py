@@ -8,5 +8,6 @@ app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
+    path("needs/", views.needs, name="needs"),
     path("export/", views.export, name="export"),
 ]

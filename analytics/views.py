@@ -1,46 +1,108 @@
 """The front page and its export: from a request to what ``dashboard`` and its neighbours say, and back."""
 
 import tempfile
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
 from analytics import dashboard as read
 from analytics.as_of import as_of
+from analytics.cards import cards
 from analytics.customer_list import customer_list
+from analytics.days import days_around
 from analytics.exports import archive_name, write_archive
+from analytics.models import PortfolioDay
+from analytics.needs import needs as needs_of
+from analytics.needs import needs_today, who_needs_us
+from analytics.portfolio_charts import (
+    ENGAGEMENT_CHOICES,
+    HISTORY_CHOICES,
+    active_customers,
+    engagement,
+    health_history,
+    span,
+)
+from analytics.refresh import not_modified, state_tag, tagged
 from customers.lock import Busy
 from customers.models import Customer
 from customers.pages import admin_page
 
 SPOOL = 8 * 1024 * 1024
+ROWS_PER_PAGE = 50
+NOT_CARRIED = {"as_of", "page"}
+"""What another date does not take along from the address."""
 
 
 @admin_page("customers.view_customer")
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The front page: how the program does, and every customer."""
+    """The front page: how the program does, who needs somebody, and every customer."""
+    tag = state_tag(request)
+    if unchanged := not_modified(request, tag):
+        return unchanged
     shown = as_of(request)
-    portfolio = shown.portfolio
+    feeds = read.feed_states()
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",
         "as_of": shown,
-        "feeds": read.feed_states(),
+        "tag": tag,
+        "now": timezone.localtime(),
+        "time_zone": timezone.get_current_timezone_name(),
+        "carried": [
+            (name, value) for name, values in request.GET.lists() if name not in NOT_CARRIED for value in values
+        ],
+        "feeds": feeds,
+        "feeds_since": read.oldest_required(feeds),
         "quarantined": read.quarantined_rows(),
     }
-    if portfolio is None:
+    if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
-        return TemplateResponse(request, "analytics/empty.html", context)
-    context |= {
-        "summary": read.summary(portfolio),
+        return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
+    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio.date)
+    return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
+
+
+def _figures(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, Any]:
+    """What the dashboard shows above the list."""
+    history = span(request.GET, "history", HISTORY_CHOICES, 90)
+    daily = span(request.GET, "days", ENGAGEMENT_CHOICES, 30)
+    days = days_around(portfolio, max(history.days, daily.days))
+    return {
+        "days": days,
+        "cards": cards(portfolio, days.before),
+        "needs": needs_today(portfolio, days.before),
         "progress": read.onboarding_progress(portfolio),
         "distribution": read.health_distribution(portfolio),
-        "history": read.health_history(portfolio),
-        **customer_list(request, portfolio.date),
+        "history": health_history(days.since(history.days)),
+        "history_span": history,
+        "active": active_customers(days.scored, daily.days),
+        "engagement": engagement(days.scored, daily.days),
+        "engagement_span": daily,
     }
-    return TemplateResponse(request, "analytics/dashboard.html", context)
+
+
+@admin_page("customers.view_customer")
+def needs(request: HttpRequest) -> HttpResponse:
+    """Everybody who needs somebody on the date that the dashboard shows."""
+    shown = as_of(request)
+    if shown.portfolio is None:
+        return redirect("admin:index")
+    before = days_around(shown.portfolio, 1).before
+    everybody = who_needs_us(shown.portfolio, before).values_list("pk", flat=True)
+    page = Paginator(everybody, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Needs you today",
+        "as_of": shown,
+        "page": page,
+        "needs": needs_of(shown.portfolio, before, list(page)),
+    }
+    return TemplateResponse(request, "analytics/needs.html", context)
 
 
 @admin_page("customers.export_customer")

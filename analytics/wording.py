@@ -14,3 +14,8 @@ def days_ago(day: date | None, today: date) -> str:
         return "Never"
     days = (today - day).days
     return {0: "Today", 1: "Yesterday"}.get(days, f"{counted(days, 'day')} ago")
+
+
+def tenths(number: int) -> str:
+    """A number of tenths with its point: 35 is ``3.5``."""
+    return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.apps import apps
 from django.conf import settings as project
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import override_settings
@@ -35,6 +36,12 @@ settings.load_profile("patient")
 def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """SQLite's lock files lie beside the database, and that of the tests is in memory."""
     keep_lock_files_in(monkeypatch, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept() -> None:
+    """What one test's pages keep says nothing of the next one's rows."""
+    cache.clear()
 
 
 def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -44,8 +44,9 @@ def names(response: HttpResponse) -> list[str]:
 
 
 def links(response: HttpResponse, text: str) -> list[str]:
-    """Where the links of our part with these words lead."""
-    found = re.findall(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', main_part(response), re.DOTALL)
+    """Where the links of our part with these words lead, but for those under "Needs you today"."""
+    others = re.sub(r'<ul class="needs">.*?</ul>', "", main_part(response), flags=re.DOTALL)
+    found = re.findall(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', others, re.DOTALL)
     return [unescape(href) for href, content in found if words(content) == text]
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
-PAGE_QUERIES = 14
+PAGE_QUERIES = 13
 """Session, user and twice permissions; customer with care and onboarding, scored date, snapshot; runs; feeds; events
 and sightings for the steps; events, support requests and engagement for the timeline."""
 

@@ -29,6 +29,8 @@
         },
     };
 
+    const isAlone = (values, place) => (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null;
+
     function configuration(figure, data) {
         const theme = getComputedStyle(figure);
         const colour = (name) => theme.getPropertyValue(`--${name}`).trim();
@@ -41,7 +43,8 @@
             backgroundColor: area ? `color-mix(in srgb, ${colour(series.tone)} 55%, transparent)` : colour(series.tone),
             borderWidth: data.kind === "bar" ? 0 : 2,
             fill: area ? (data.stacked ? "stack" : "origin") : false,
-            pointRadius: data.labels.length === 1 ? 3 : 0,
+            // No line leads to a value between two gaps.
+            pointRadius: series.values.map((value, place) => isAlone(series.values, place) ? 3 : 0),
             pointHitRadius: 8,
             tension: 0,
             maxBarThickness: 18,
@@ -93,19 +96,30 @@
         }
     }
 
-    function drawAll() {
+    function forgetGone() {
         for (const [canvas, chart] of drawn) {
             if (!canvas.isConnected) {
                 chart.destroy();
                 drawn.delete(canvas);
             }
         }
+    }
+
+    function drawAll() {
+        forgetGone();
         document.querySelectorAll("figure.graph").forEach(draw);
+    }
+
+    /* After a swap: those that are not new stay as they are, without a flicker. */
+    function drawNew() {
+        forgetGone();
+        const figures = [...document.querySelectorAll("figure.graph")];
+        figures.filter((figure) => !drawn.has(figure.querySelector("canvas"))).forEach(draw);
     }
 
     document.addEventListener("DOMContentLoaded", () => {
         drawAll();
         new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["class"] });
     });
-    document.addEventListener("htmx:afterSettle", drawAll);
+    document.addEventListener("htmx:afterSettle", drawNew);
 })();

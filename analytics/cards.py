@@ -1,0 +1,103 @@
+"""The six figures of the summary as cards: each with its change since a week before, and what it means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+
+from analytics.dashboard import mean_tenths
+from analytics.models import PortfolioDay, percent, success_rate
+from analytics.wording import tenths
+
+DASH = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """``text`` such as ``+2 in 7 days``; ``meaning`` is a word, because up is not always good."""
+
+    text: str
+    arrow: Literal["↑", "↓", "→"]
+    meaning: Literal["better", "worse", ""]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure: ``query`` narrows the list to those behind it, ``part`` is the page's section that it leads to."""
+
+    label: str
+    value: str = DASH
+    change: Change | None = None
+    query: str = ""
+    part: str = "customers"
+    hint: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as a whole number of its smallest unit, None where nothing was counted, and which way is good."""
+
+    number: int | None
+    unit: Literal["", "%", "d"] = ""
+    good: Literal[1, -1] = 1
+
+    @property
+    def text(self) -> str:
+        """As the card shows it."""
+        if self.number is None:
+            return DASH
+        return f"{tenths(self.number)}d" if self.unit == "d" else f"{intcomma(self.number)}{self.unit}"
+
+
+def cards(portfolio: PortfolioDay, before: PortfolioDay | None) -> Sequence[Card]:
+    """The cards of a scored date, compared with an earlier one."""
+    shown = [
+        Card("Total customers"),
+        Card("Active today", query="only=active"),
+        Card("At risk", query="status=at_risk", tone="at_risk"),
+        Card("Onboarding rate", query="only=onboarded"),
+        Card("Success rate", part="engagement", hint="of generated PRs merged"),
+        Card("Avg time to value", query="only=onboarded", hint="from signup to onboarded"),
+    ]
+    now = _figures(portfolio)
+    then = _figures(before) if before else [None] * len(now)
+    days = (portfolio.date - before.date).days if before else 0
+    return [
+        replace(card, value=figure.text, change=change(figure, earlier, days) if earlier else None)
+        for card, figure, earlier in zip(shown, now, then, strict=True)
+    ]
+
+
+def _figures(portfolio: PortfolioDay) -> list[Figure]:
+    return [
+        Figure(portfolio.total),
+        Figure(portfolio.active_today),
+        Figure(portfolio.at_risk, good=-1),
+        Figure(percent(portfolio.onboarded, portfolio.total), "%"),
+        Figure(success_rate(portfolio.prs_merged, portfolio.prs_generated), "%"),
+        Figure(mean_tenths(portfolio.days_to_value, portfolio.onboarded), "d", good=-1),
+    ]
+
+
+def change(now: Figure, then: Figure, days: int) -> Change | None:
+    """What is between two figures as they are shown, so that it adds up; None where one of them is a dash."""
+    if now.number is None or then.number is None:
+        return None
+    difference = now.number - then.number
+    if not difference:
+        return Change(f"same in {days} days", "→", "")
+    size = abs(difference)
+    amount = {
+        "": intcomma(size),
+        "%": f"{size} pt{'' if size == 1 else 's'}",
+        "d": f"{tenths(size)}d",
+    }[now.unit]
+    up = difference > 0
+    return Change(
+        f"{'+' if up else MINUS}{amount} in {days} days",
+        "↑" if up else "↓",
+        "better" if up == (now.good > 0) else "worse",
+    )

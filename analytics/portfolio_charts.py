@@ -1,0 +1,107 @@
+"""The portfolio's charts: its health over time, and what its customers did each day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from django.http import QueryDict
+
+from analytics.charts import Chart, Mark, Series
+from analytics.models import HealthStatus, PortfolioDay
+
+HISTORY_CHOICES = (30, 90, 365)
+ENGAGEMENT_CHOICES = (30, 90)
+
+
+@dataclass(frozen=True)
+class Span:
+    """How many days a chart shows; ``links`` are all choices with their addresses."""
+
+    days: int
+    links: Sequence[tuple[int, str]]
+
+
+def span(address: QueryDict, name: str, choices: Sequence[int], default: int) -> Span:
+    """The span that the address asks for as ``name``, if it is one of the choices."""
+    links = []
+    for days in choices:
+        other = address.copy()
+        other[name] = str(days)
+        links.append((days, other.urlencode()))
+    asked = address.get(name, "")
+    return Span(next((days for days in choices if str(days) == asked), default), links)
+
+
+def health_history(scored: Sequence[PortfolioDay]) -> Chart:
+    """The distribution on each of the scored dates, oldest first, with the policy changes marked."""
+    labels = _labels([one.date for one in scored])
+    changes = zip(scored, scored[1:], labels[1:], strict=False)
+    return Chart(
+        "health-history",
+        f"Customers by health status, {_range(scored[0].date, scored[-1].date)}",
+        "area",
+        labels,
+        [
+            Series(status.label, [getattr(one, status.value) for one in scored], status.value)
+            for status in HealthStatus
+        ],
+        stacked=True,
+        marks=[
+            Mark(label, f"Policy {later.policy}")
+            for earlier, later, label in changes
+            if earlier.policy_id != later.policy_id
+        ],
+    )
+
+
+def active_customers(scored: Sequence[PortfolioDay], days: int) -> Chart:
+    """How many were active on each of the ``days`` up to the last scored date."""
+    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE)
+
+
+def engagement(scored: Sequence[PortfolioDay], days: int) -> Chart:
+    """What was done on each of the ``days`` up to the last scored date."""
+    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE)
+
+
+ACTIVE = (("Active customers", "active_today", "active"),)
+DONE = (
+    ("Issues tagged", "day_issues_tagged", "issues"),
+    ("PRs generated", "day_prs_generated", "generated"),
+    ("PRs merged", "day_prs_merged", "merged"),
+)
+
+
+def _per_day(
+    key: str,
+    title: str,
+    kind: Literal["line", "area"],
+    scored: Sequence[PortfolioDay],
+    days: int,
+    lines: Sequence[tuple[str, str, str]],
+) -> Chart:
+    """A chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
+    last = scored[-1].date
+    calendar = [last - timedelta(days=back) for back in reversed(range(days))]
+    known = {one.date: one for one in scored}
+    return Chart(
+        key,
+        f"{title} per day, {_range(calendar[0], last)}",
+        kind,
+        _labels(calendar),
+        [
+            Series(label, [getattr(known[day], field) if day in known else None for day in calendar], tone)
+            for label, field, tone in lines
+        ],
+    )
+
+
+def _labels(days: Sequence[date]) -> list[str]:
+    """The days, with the year only where they are not all of one."""
+    is_one_year = days[0].year == days[-1].year
+    return [f"{day:%-d %b}" if is_one_year else f"{day:%-d %b %Y}" for day in days]
+
+
+def _range(first: date, last: date) -> str:
+    return f"{first:%-d %b %Y} to {last:%-d %b %Y}"
