@@ -8,5 +8,6 @@ app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
+    path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
     path("export/", views.export, name="export"),
 ]
