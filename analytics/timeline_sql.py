@@ -115,8 +115,11 @@ def _row(values: tuple[Any, ...]) -> Row:
     named = dict(zip(_TYPES, values, strict=False))
     if isinstance(named["day"], str):
         named["day"] = date.fromisoformat(named["day"])
-    if isinstance(named["moment"], str):  # SQLite keeps moments as text, in UTC.
-        named["moment"] = datetime.fromisoformat(named["moment"]).replace(tzinfo=UTC)
+    moment = named["moment"]
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if moment and moment.tzinfo is None:  # SQLite keeps moments in UTC, without saying so.
+        named["moment"] = moment.replace(tzinfo=UTC)
     return Row(**named, numbers=values[len(_TYPES) :])
 
 

@@ -150,7 +150,7 @@ def _part(name: str, then: Snapshot, now: Snapshot, causes: Causes) -> Part:
 
 
 def signed(points: int) -> str:
-    """``+5``, ``0``, or with a true minus sign ``−5``."""  # noqa: RUF002 - that sign
+    """``+5``, ``0``, or with a true minus sign ``−5``."""
     return f"{points:+d}".replace("-", "\N{MINUS SIGN}") if points else "0"
 
 
