@@ -39,10 +39,11 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
     for number, view in enumerate(views):
         values = {"customer": customer.pk, **_parameters(view.day, view.policy, view.known_to)}
         parameters |= {f"{name}_{number}": value for name, value in values.items()}
-        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _sql(view.policy, one=True))
-        parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
+        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _by_view(view.policy, one=True))
+        parts.append(f"SELECT {number} AS view, v.* FROM (WITH {sql}) v")
+    parameters["customer"] = customer.pk
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY 1", parameters)
+        cursor.execute(f"WITH {_by_day(one=True)} {' UNION ALL '.join(parts)} ORDER BY 1", parameters)
         columns = [column[0] for column in cursor.description][1:]
         rows = [_measures(dict(zip(columns, row[1:], strict=True))) for row in cursor.fetchall()]
     return [_cut(measures, view.known_to) for measures, view in zip(rows, views, strict=True)]
@@ -61,7 +62,7 @@ def _cut(measures: Measures, known_to: date) -> Measures:
 def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
     """The measures of each customer on ``day``, in the order of the keys."""
     with connection.cursor() as cursor:
-        cursor.execute(_sql(policy), _parameters(day, policy, day))
+        cursor.execute(f"WITH {_by_day()}, {_by_view(policy)}", _parameters(day, policy, day))
         columns = [column[0] for column in cursor.description]
         while rows := cursor.fetchmany(FETCH):
             for row in rows:
@@ -110,11 +111,26 @@ def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, d
     }
 
 
-def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
-    """The statement; for ``one`` customer alone every table is narrowed to it."""
-    own = "customer_id = %(customer)s" if one else "1 = 1"
+def _own(*, one: bool) -> str:
+    return "customer_id = %(customer)s" if one else "1 = 1"
+
+
+def _by_day(*, one: bool = False) -> str:
+    """The statement's first table, the same for every view: the counters of each customer's days."""
+    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
+    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
+    return f"""
+        by_day AS (
+            SELECT customer_id, date, {by_day}, {all_counters} AS activity
+            FROM {table_of(Engagement)} WHERE {_own(one=one)} GROUP BY customer_id, date
+        )"""
+
+
+def _by_view(policy: ScoringPolicy, *, one: bool = False) -> str:
+    """The rest of the statement; for ``one`` customer alone every table is narrowed to it."""
+    own = _own(one=one)
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
-    customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
+    customer, event = table_of(Customer), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'd.date')} - {policy.trend_days - 1})"
 
@@ -124,18 +140,13 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     def window(start: str) -> str:
         return f"d.date BETWEEN %({start})s AND %(known_to)s"
 
-    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
-    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
     totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(known_to)s')} AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
     return f"""
-        WITH by_day AS (
-            SELECT customer_id, date, {by_day}, {all_counters} AS activity
-            FROM {engagement} WHERE {own} GROUP BY customer_id, date
-        ), activity AS (
+        activity AS (
             SELECT d.customer_id, {totals},
                 COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS days_active,
                 MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS last_active,

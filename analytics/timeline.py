@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from analytics import timeline_sql
 from analytics.models import HealthStatus, Stage
-from analytics.timeline_sql import SEPARATOR, Question, Row
+from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.models import Customer, Engagement, Event, Onboarding, Step
 
@@ -134,9 +134,8 @@ def _event(row: Row) -> str:
 
 def _engagement(row: Row) -> str:
     said = set((row.more or "").split(SEPARATOR))
-    verbs = (("Tagged", "issue"), ("Generated", "PR"), ("Merged", "PR"), ("Rejected", "PR"))
     *counters, requests = row.numbers[: len(Engagement.COUNTERS)]
-    parts = [f"{verb} {counted(count, noun)}" for (verb, noun), count in zip(verbs, counters, strict=True) if count]
+    parts = [f"{verb} {counted(count, noun)}" for (verb, noun), count in zip(COUNTED, counters, strict=True) if count]
     if requests and requests > 0:
         parts.append(counted(requests, "support request"))
     return _sentence([part for part in parts if part not in said])

@@ -78,12 +78,12 @@ def test_windows_in_the_address(text: str, days: int) -> None:
 
 
 def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -> None:
-    first = ScoringPolicy.objects.get()
-    later = ScoringPolicy.objects.create(name="v2", effective_from=date(2025, 5, 10))
-    make_snapshot(customer, date=date(2025, 2, 9), score=10, policy=first)  # 90 days before: one too many
-    make_snapshot(customer, date=date(2025, 2, 10), score=20, policy=first)
-    make_snapshot(customer, date=date(2025, 5, 9), score=30, policy=first)
-    make_snapshot(customer, date=D, score=40, policy=later)
+    make_snapshot(customer, date=date(2025, 2, 9), score=10)  # 90 days before: one too many
+    make_snapshot(customer, date=date(2025, 2, 10), score=20)
+    make_snapshot(customer, date=date(2025, 5, 9), score=30)
+    last = make_snapshot(customer, date=D, score=40)
+    last.policy = ScoringPolicy.objects.create(name="v2", effective_from=D)
+    last.save()
     with CaptureQueriesContext(connection) as captured:
         chart = score_chart(history(customer, D))
     assert len(captured) == 1

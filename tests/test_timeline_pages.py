@@ -189,6 +189,18 @@ def test_fifty_on_a_page_and_none_lost_between(customer: Customer) -> None:
     assert [page.pages for page in pages] == [3, 3, 3, 1]
 
 
+def test_a_day_that_events_tell_takes_no_place_on_a_page(customer: Customer) -> None:
+    for number in range(49):
+        make_event(customer, date(2025, 4, 1), "note", id=f"v{number:02}")
+    for words in ("Tagged 1 issue", "Merged 2 PRs", "It hangs"):
+        kind = "support_request" if words == "It hangs" else "note"
+        make_event(customer, D, kind, detail=words)
+    make_engagement(customer, D, issues_tagged=1, prs_merged=2, support_requests=1)
+    page = timeline(customer, D)
+    assert [len(page.entries), page.pages] == [50, 2]
+    assert len(timeline(customer, D, number=2).entries) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("", 1), ("2", 2), ("0", 1), ("-1", 1), ("x", 1), ("²", 1), ("٣", 1), ("9" * 9, 100_000), ("9" * 99, 1)],
