@@ -27,6 +27,7 @@ from customers.models import (
     Event,
     Feedback,
     ImportRun,
+    Note,
     Onboarding,
     QuarantinedRow,
 )
@@ -46,7 +47,7 @@ from tests.pages import Elements
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
-LEDGER = [ImportRun, QuarantinedRow]
+LEDGER = [ImportRun, QuarantinedRow, Note]
 EDITABLE = [CustomerCare, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
@@ -72,6 +73,8 @@ def a_row(model: type[Model]) -> Model:
         return QuarantinedRow.objects.create(
             run=make_run(), feed="customers", line=2, raw="x", reasons=["bad", "worse"]
         )
+    if row is None and model is Note:
+        return Note.objects.create(customer_id="c1001", author="Bo", text="Called")
     if row is None and model is CustomerCare:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
     assert row is not None
