@@ -1,33 +1,80 @@
-"""The page of one customer."""
+"""The page of one customer, and the form on it that adds a note."""
 
-from django.contrib import admin
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from analytics.actions import recommended_actions
-from analytics.as_of import as_of
+from analytics.activity import WINDOWS, activity, window_of
+from analytics.as_of import AsOf, as_of
+from analytics.customer_history import blocked_since, history, score_chart, week_before
 from analytics.dashboard import feed_states
-from analytics.models import Snapshot
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
-from analytics.timeline import steps, timeline
-from customers.models import Customer, Step
+from analytics.steps import steps
+from analytics.timeline import Told, page_number, timeline, told_of
+from analytics.what_changed import what_changed
+from customers.models import Customer, Note, Step
 from customers.pages import admin_page
+
+OWN_PARAMETERS = ("activity", "timeline", "told")
+"""What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
+UNPROCESSABLE = 422
+
+
+class NoteForm(forms.ModelForm):
+    """A note's text; who writes it about whom the page knows."""
+
+    class Meta:
+        model = Note
+        fields = ["text"]
+        labels = {"text": "Add a note"}
+        widgets = {
+            "text": forms.Textarea(
+                attrs={"rows": 2, "dir": "auto", "placeholder": "What was said, agreed or found out"}
+            )
+        }
 
 
 @admin_page("customers.view_customer")
 def customer(request: HttpRequest, pk: str) -> HttpResponse:
     """One customer: what is known, how the score comes about, what happened, what to do."""
+    return _page(request, _find(pk), NoteForm())
+
+
+@require_POST
+@admin_page("customers.view_customer", "customers.add_note")
+def add_note(request: HttpRequest, pk: str) -> HttpResponse:
+    """Add a note to the customer's timeline."""
+    found = _find(pk)
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, form, UNPROCESSABLE)
+    user = request.user
+    form.instance.customer = found
+    form.instance.author = user.get_full_name() or user.get_username()
+    form.save()
+    messages.success(request, "The note is on the timeline.")
+    # On the newest date, where it shows.
+    query = _query(request, but=(*OWN_PARAMETERS, "as_of"))
+    return redirect(f"{reverse('analytics:customer', args=[found.pk])}{query}#timeline")
+
+
+def _find(pk: str) -> Customer:
     if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
         raise Http404
-    whole = Customer.objects.select_related("missing_since", "onboarding", "care__owner")
-    found = get_object_or_404(whole, pk=pk)
+    return get_object_or_404(Customer.objects.select_related("missing_since", "onboarding", "care__owner"), pk=pk)
+
+
+def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 200) -> HttpResponse:
     onboarding = getattr(found, "onboarding", None)
     shown = as_of(request)
-    portfolio, snapshot = shown.portfolio, None
-    if portfolio:
-        snapshot = Snapshot.objects.select_related("policy").filter(customer=found, date=portfolio.date).first()
     context = {
         **admin.site.each_context(request),
         "title": found.organization,
@@ -35,17 +82,52 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
         "care": getattr(found, "care", None),
         "onboarding": onboarding,
         "origins": origins(found, onboarding),
-        "snapshot": snapshot,
         "as_of": shown,
         "feeds": feed_states(),
+        "note_form": form,
+        "back_query": _query(request, but=OWN_PARAMETERS),
+        **_scored(request, found, shown),
     }
-    if portfolio and snapshot:
-        done = {step.value: getattr(snapshot, step.value) for step in Step}
-        context |= {
-            "components": components(snapshot),
-            "rows": rows_behind(snapshot),
-            "steps": steps(found, portfolio.date, done),
-            "timeline": timeline(found, portfolio.date),
-            "actions": recommended_actions(snapshot),
-        }
-    return TemplateResponse(request, "analytics/customer.html", context)
+    return TemplateResponse(request, "analytics/customer.html", context, status=status)
+
+
+def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any]:
+    """What a page shows of a customer who has a snapshot on its date."""
+    if shown.portfolio is None:
+        return {}
+    day = shown.portfolio.date
+    snapshots = history(found, day)
+    if not snapshots or snapshots[-1].date != day:
+        return {}
+    snapshot, then = snapshots[-1], week_before(snapshots)
+    done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
+    return {
+        "snapshot": snapshot,
+        "components": components(snapshot),
+        "change": what_changed(found, then, snapshot) if then else None,
+        "score_chart": score_chart(snapshots) if len(snapshots) > 1 else None,
+        "rows": rows_behind(snapshot),
+        "steps": done,
+        "days_since_signup": (day - found.signup_date).days,
+        "blocked_since": blocked_since(snapshots),
+        "activity": activity(found, snapshot, window_of(request.GET.get("activity", ""))),
+        "windows": WINDOWS,
+        "timeline": timeline(
+            found,
+            day,
+            is_newest=shown.is_newest,
+            told=told_of(request.GET.get("told", "")),
+            number=page_number(request.GET.get("timeline", "")),
+            dated_steps=dated,
+        ),
+        "kinds": Told.choices,
+        "actions": recommended_actions(snapshot),
+    }
+
+
+def _query(request: HttpRequest, *, but: tuple[str, ...]) -> str:
+    """The address's query without some parameters, with its question mark; '' where none is left."""
+    kept = request.GET.copy()
+    for name in but:
+        kept.pop(name, None)
+    return f"?{kept.urlencode()}" if kept else ""

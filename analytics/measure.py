@@ -1,6 +1,11 @@
-"""Set-based SQL: for every customer signed up by D the inputs of the score on D, in one query."""
+"""Set-based SQL: for every customer signed up by D the inputs of the score on D, in one query.
 
-from collections.abc import Iterator
+The same SQL measures one customer under several views at once, also with the data cut off at a date.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,10 +20,49 @@ from customers.staging import days_between, is_postgres, table_of
 FETCH = 2_000
 
 
+@dataclass(frozen=True)
+class View:
+    """How to look at a customer: on ``day``, by ``policy``, seeing nothing dated after ``known_to``."""
+
+    day: date
+    policy: ScoringPolicy
+    known_to: date
+
+
+def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
+    """The measures of one customer under each of some views, in one query that is the scoring's own.
+
+    A step keeps its date and a completion its own: to a view that does not know them yet they are not there.
+    """
+    parameters: dict[str, Any] = {}
+    parts = []
+    for number, view in enumerate(views):
+        values = {"customer": customer.pk, **_parameters(view.day, view.policy, view.known_to)}
+        parameters |= {f"{name}_{number}": value for name, value in values.items()}
+        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _by_view(view.policy, one=True))
+        parts.append(f"SELECT {number} AS view, v.* FROM (WITH {sql}) v")
+    parameters["customer"] = customer.pk
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {_by_day(one=True)} {' UNION ALL '.join(parts)} ORDER BY 1", parameters)
+        columns = [column[0] for column in cursor.description][1:]
+        rows = [_measures(dict(zip(columns, row[1:], strict=True))) for row in cursor.fetchall()]
+    return [_cut(measures, view.known_to) for measures, view in zip(rows, views, strict=True)]
+
+
+def _cut(measures: Measures, known_to: date) -> Measures:
+    """Without the steps and the completion that are dated later."""
+    completed = measures.completed_date
+    return replace(
+        measures,
+        step_dates={step: done for step, done in measures.step_dates.items() if done <= known_to},
+        completed_date=completed if completed and completed <= known_to else None,
+    )
+
+
 def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
     """The measures of each customer on ``day``, in the order of the keys."""
     with connection.cursor() as cursor:
-        cursor.execute(_sql(policy), _parameters(day, policy))
+        cursor.execute(f"WITH {_by_day()}, {_by_view(policy)}", _parameters(day, policy, day))
         columns = [column[0] for column in cursor.description]
         while rows := cursor.fetchmany(FETCH):
             for row in rows:
@@ -50,12 +94,13 @@ def _date(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _parameters(day: date, policy: ScoringPolicy) -> dict[str, date]:
+def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:
     def start(days: int) -> date:
         return day - timedelta(days=days - 1)
 
     return {
         "day": day,
+        "known_to": min(day, known_to),
         "activity_start": start(policy.activity_days),
         "pr_start": start(policy.pr_days),
         "support_start": start(policy.support_days),
@@ -66,8 +111,26 @@ def _parameters(day: date, policy: ScoringPolicy) -> dict[str, date]:
     }
 
 
-def _sql(policy: ScoringPolicy) -> str:
-    customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
+def _own(*, one: bool) -> str:
+    return "customer_id = %(customer)s" if one else "1 = 1"
+
+
+def _by_day(*, one: bool = False) -> str:
+    """The statement's first table, the same for every view: the counters of each customer's days."""
+    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
+    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
+    return f"""
+        by_day AS (
+            SELECT customer_id, date, {by_day}, {all_counters} AS activity
+            FROM {table_of(Engagement)} WHERE {_own(one=one)} GROUP BY customer_id, date
+        )"""
+
+
+def _by_view(policy: ScoringPolicy, *, one: bool = False) -> str:
+    """The rest of the statement; for ``one`` customer alone every table is narrowed to it."""
+    own = _own(one=one)
+    there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
+    customer, event = table_of(Customer), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'd.date')} - {policy.trend_days - 1})"
 
@@ -75,47 +138,42 @@ def _sql(policy: ScoringPolicy) -> str:
         return f"CAST(COALESCE(SUM({expression}) FILTER (WHERE {when}), 0) AS bigint)"
 
     def window(start: str) -> str:
-        return f"d.date BETWEEN %({start})s AND %(day)s"
+        return f"d.date BETWEEN %({start})s AND %(known_to)s"
 
-    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
-    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
-    totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(day)s')} AS {name}" for name in Engagement.COUNTERS)
+    totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(known_to)s')} AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
     return f"""
-        WITH by_day AS (
-            SELECT customer_id, date, {by_day}, {all_counters} AS activity
-            FROM {engagement} GROUP BY customer_id, date
-        ), activity AS (
+        activity AS (
             SELECT d.customer_id, {totals},
-                COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS days_active,
-                MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS last_active,
+                COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS days_active,
+                MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS last_active,
                 COUNT(*) FILTER (WHERE d.activity > 0 AND {window("activity_start")}) AS active_days,
                 {total("d.prs_generated", window("pr_start"))} AS window_prs_generated,
                 {total("d.prs_merged", window("pr_start"))} AS window_prs_merged,
                 {total("d.support_requests", window("support_start"))} AS window_support_requests,
                 {total("d.activity", window("trend_start"))} AS trend_now,
-                {total("d.activity", "d.date >= %(before_start)s AND d.date < %(trend_start)s")} AS trend_before,
+                {total("d.activity", f"d.date < %(trend_start)s AND {window('before_start')}")} AS trend_before,
                 {total(f"d.activity * {position}", f"d.date >= c.signup_date AND {window('trend_start')}")}
                     AS trend_moment,
                 MIN(d.date) FILTER (WHERE d.issues_tagged > 0) AS first_issue,
                 MIN(d.date) FILTER (WHERE d.prs_generated > 0) AS first_pr
             FROM by_day d JOIN {customer} c ON c.id = d.customer_id
-            WHERE c.signup_date <= %(day)s
+            WHERE {there}
             GROUP BY d.customer_id
         ), events AS (
-            SELECT customer_id, {kinds} FROM {event} GROUP BY customer_id
+            SELECT customer_id, {kinds} FROM {event} WHERE {own} GROUP BY customer_id
         ), sightings AS (
-            SELECT customer_id, {sightings} FROM {table_of(StepSighting)} GROUP BY customer_id
+            SELECT customer_id, {sightings} FROM {table_of(StepSighting)} WHERE {own} GROUP BY customer_id
         ), csat AS (
             SELECT customer_id, CAST(SUM(csat) AS bigint) AS total, COUNT(csat) AS answers
-            FROM {table_of(Feedback)} WHERE date BETWEEN %(csat_start)s AND %(day)s GROUP BY customer_id
+            FROM {table_of(Feedback)} WHERE date BETWEEN %(csat_start)s AND %(known_to)s AND {own} GROUP BY customer_id
         ), nps AS (
             SELECT customer_id, nps,
                 ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
-            FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(day)s
+            FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(known_to)s AND {own}
         )
         SELECT c.id AS customer_id, c.status AS csv_status, c.signup_date, o.completed_date,
             COALESCE(o.blocker_type, '') AS blocker_type, {steps}, {zeros}, activity.last_active,
@@ -127,7 +185,7 @@ def _sql(policy: ScoringPolicy) -> str:
         LEFT JOIN sightings ON sightings.customer_id = c.id
         LEFT JOIN csat ON csat.customer_id = c.id
         LEFT JOIN nps ON nps.customer_id = c.id AND nps.age = 1
-        WHERE c.signup_date <= %(day)s
+        WHERE {there}
         ORDER BY c.id"""
 
 

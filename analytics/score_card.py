@@ -1,23 +1,28 @@
 """The health score explained: each component's points, and what they were computed from, in words."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 
 from analytics.models import Snapshot
 from analytics.provenance import rows_behind
 from analytics.score import half_up
-from analytics.wording import counted
+from analytics.wording import COMPONENT_LABELS, counted
 
 
 @dataclass(frozen=True)
 class Component:
-    """A component's points of its maximum (None: not available, counts 0), its inputs in words, and their rows."""
+    """A component's points of its maximum (None: not available, counts 0), its inputs in words, and their rows.
+
+    ``dates`` are the first and last day of its window; None where it has none.
+    """
 
     label: str
     points: int | None
     most: int
     inputs: str
     rows: str
+    dates: tuple[date, date] | None = None
 
     @property
     def percent(self) -> int:
@@ -27,18 +32,30 @@ class Component:
 
 def components(snapshot: Snapshot) -> list[Component]:
     """The five components of a snapshot's score."""
-    parts = [
-        ("activity", "Activity level", _activity),
-        ("pr_success", "PR success rate", _pr_success),
-        ("adoption", "Feature adoption", _adoption),
-        ("support", "Support satisfaction", _support),
-        ("nps", "NPS score", _nps),
-    ]
+    windows = _windows(snapshot)
     most, rows = snapshot.policy.maxima, rows_behind(snapshot)
     return [
-        Component(label, getattr(snapshot, name), most[name], inputs(snapshot), rows[name])
-        for name, label, inputs in parts
+        Component(
+            COMPONENT_LABELS[name],
+            getattr(snapshot, name),
+            most[name],
+            inputs(snapshot),
+            rows[name],
+            windows.get(name),
+        )
+        for name, inputs in _INPUTS.items()
     ]
+
+
+def _windows(snapshot: Snapshot) -> dict[str, tuple[date, date]]:
+    policy = snapshot.policy
+    days = {
+        "activity": policy.activity_days,
+        "pr_success": policy.pr_days,
+        "support": policy.csat_days if snapshot.csat_count else policy.support_days,
+        "nps": policy.nps_days,
+    }
+    return {name: (snapshot.date - timedelta(days=length - 1), snapshot.date) for name, length in days.items()}
 
 
 def _activity(snapshot: Snapshot) -> str:
@@ -79,3 +96,6 @@ def _support(snapshot: Snapshot) -> str:
 def _nps(snapshot: Snapshot) -> str:
     window = f"in the last {snapshot.policy.nps_days} days"
     return f"no answer {window}, counts 0" if snapshot.nps is None else f"the newest answer {window}"
+
+
+_INPUTS = {"activity": _activity, "pr_success": _pr_success, "adoption": _adoption, "support": _support, "nps": _nps}

@@ -1,97 +1,218 @@
-"""A customer's history in words: events and days with engagement, newest first; and when each step was done."""
+"""A customer's history in words, a page at a time, newest first.
 
-from collections import Counter
-from collections.abc import Iterator
+It joins what the product saw (events, days with engagement, feedback), how the customer's health changed from one
+scored date to the next, what staff wrote and did, and the imports that changed the customer's own rows. On the newest
+scored date what people and imports did is told up to now; on an earlier one up to the end of that date.
+"""
+
+import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
-from django.db.models import Sum
+from django.contrib.admin.models import LogEntry
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
 
+from analytics import timeline_sql
+from analytics.models import HealthStatus, Stage
+from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
-from customers.models import Customer, Engagement, Event, Step
+from customers.models import Customer, Engagement, Event, Onboarding, Step
 
-_ORDER = {kind: place for place, kind in enumerate(Event.Kind.values)}
+PER_PAGE = 50
+MOST_PAGES = 100_000
+
+
+class Told(models.TextChoices):
+    """What the timeline can be narrowed to."""
+
+    ALL = "", "Everything"
+    PRODUCT = "product", "Product"
+    HEALTH = "health", "Health"
+    STAFF = "staff", "Staff"
+    IMPORTS = "imports", "Imports"
+
+
+_SOURCES = {
+    Told.PRODUCT: (timeline_sql.events, timeline_sql.engagement, timeline_sql.feedback),
+    Told.HEALTH: (timeline_sql.snapshots,),
+    Told.STAFF: (timeline_sql.notes, timeline_sql.care),
+    Told.IMPORTS: (timeline_sql.imports,),
+}
+_EVERYTHING = tuple(source for sources in _SOURCES.values() for source in sources)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that happened on a day; ``kind`` is an event's kind, or ``engagement``."""
+    """Something that happened on a day; ``kind`` is an event's kind, or the source's name.
+
+    ``who`` and ``moment`` are of entries that a person or an import made; ``run`` and its ``address`` of an import's.
+    """
 
     day: date
     kind: str
     text: str
+    who: str = ""
+    moment: datetime | None = None
+    run: int | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)
-class StepDone:
-    """A step on the scored date: whether it was done, when (None: before the first import), how we know."""
+class TimelinePage:
+    """A page of the timeline: ``number`` of ``pages``, and what it was narrowed to."""
 
-    label: str
-    done: bool
-    day: date | None
-    source: str
+    entries: list[Entry]
+    number: int
+    pages: int
+    told: Told
+
+    @property
+    def newer(self) -> int | None:
+        """The number of the page before."""
+        return min(self.number - 1, self.pages) or None if self.number > 1 else None
+
+    @property
+    def older(self) -> int | None:
+        """The number of the page after."""
+        return self.number + 1 if self.number < self.pages else None
 
 
-def timeline(customer: Customer, day: date) -> list[Entry]:
-    """What happened up to ``day``; what an event tells is not told again by the counters of its day."""
-    events = list(_events(customer, day))
-    told = Counter((entry.day, entry.kind) for entry in events)
-    words = {(entry.day, entry.text) for entry in events}
-    rest = (entry for entry in _engagement(customer, day, told) if (entry.day, entry.text) not in words)
-    return sorted([*events, *rest], key=lambda entry: (entry.day, _ORDER.get(entry.kind, len(_ORDER))), reverse=True)
+def timeline(
+    customer: Customer,
+    day: date,
+    *,
+    is_newest: bool = True,
+    told: Told = Told.ALL,
+    number: int = 1,
+    dated_steps: frozenset[str] = frozenset(),
+) -> TimelinePage:
+    """The page ``number`` of what happened up to ``day``; ``dated_steps`` have an event. One query.
+
+    What an event tells is not told again by the counters of its day.
+    """
+    midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+    question = Question(customer, day, None if is_newest else midnight, dated_steps)
+    sources = _SOURCES.get(told, _EVERYTHING)
+    rows, total = timeline_sql.rows(question, sources, PER_PAGE, (number - 1) * PER_PAGE)
+    entries = (_entry(row) for row in rows)
+    pages = -(-total // PER_PAGE) if rows else 1
+    return TimelinePage([entry for entry in entries if entry], number, pages, told)
 
 
-def steps(customer: Customer, day: date, done: dict[str, bool]) -> list[StepDone]:
-    """The five steps with their dates; ``done`` says which count on ``day``."""
-    events: dict[str, date] = {}
-    for kind, when in customer.event_set.order_by("-date").values_list("kind", "date"):
-        events[kind] = when
-    first_rows = {
-        Step.FIRST_ISSUE: customer.engagement_set.filter(issues_tagged__gt=0),
-        Step.FIRST_PR: customer.engagement_set.filter(prs_generated__gt=0),
-    }
-    seen = dict(customer.step_sightings.values_list("step", "seen_on"))
-    found = []
+def page_number(text: str) -> int:
+    """A page's number as an address gives it; 1 for what is none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    return min(max(number, 1), MOST_PAGES)
+
+
+def told_of(text: str) -> Told:
+    """What an address narrows the timeline to; everything for what is nothing."""
+    return Told(text) if text in Told.values else Told.ALL
+
+
+# --- In words -----------------------------------------------------------------------------------------------------
+
+
+def _entry(row: Row) -> Entry | None:
+    """The row in words; None where nothing is left to say."""
+    text = _TEXTS[row.source](row)
+    if not text:
+        return None
+    run = row.numbers[0] if row.source == "import" else None
+    address = reverse("admin:customers_importrun_change", args=[run]) if run else ""
+    kind = row.kind if row.source == "event" and row.kind else row.source
+    return Entry(row.day, kind, text, (row.who or "").strip(), row.moment, run, address)
+
+
+def _event(row: Row) -> str:
+    if row.kind == Event.Kind.SUPPORT_REQUEST and row.text:
+        return f"Support request: “{row.text}”"
+    return row.text or Event.Kind(row.kind).label
+
+
+def _engagement(row: Row) -> str:
+    said = set((row.more or "").split(SEPARATOR))
+    *counters, requests = row.numbers[: len(Engagement.COUNTERS)]
+    parts = [f"{verb} {counted(count, noun)}" for (verb, noun), count in zip(COUNTED, counters, strict=True) if count]
+    if requests and requests > 0:
+        parts.append(counted(requests, "support request"))
+    return _sentence([part for part in parts if part not in said])
+
+
+def _sentence(parts: list[str]) -> str:
+    """``Tagged 2 issues, merged 1 PR``."""
+    return ", ".join(part[0].lower() + part[1:] if place else part for place, part in enumerate(parts))
+
+
+def _feedback(row: Row) -> str:
+    nps, csat = row.numbers[:2]
+    parts = [] if nps is None else [f"NPS {nps} of 10"]
+    if csat is not None:
+        parts.append(f"CSAT {csat} of 5")
+    said = ", ".join(parts) or "Feedback"
+    return f"{said}: “{row.text}”" if row.text else said
+
+
+def _snapshot(row: Row) -> str:
+    now, was = json.loads(row.text or "{}"), json.loads(row.more or "{}")
+    parts = []
+    if now["status"] != was["status"]:
+        parts.append(f"Status: {HealthStatus(was['status']).label} → {HealthStatus(now['status']).label}")
+    if now["stage"] != was["stage"]:
+        parts.append(f"Stage: {Stage(was['stage']).label} → {Stage(now['stage']).label}")
+    if now["blocker"] != was["blocker"]:
+        parts.append(f"Blocked: {now['blocker']}" if now["blocker"] else f"No longer blocked: {was['blocker']}")
     for step in Step:
-        when, source = None, ""
-        if done[step]:
-            when, source = events.get(step), "event"
-            if when is None and step in first_rows:
-                first = first_rows[step].order_by("date").values_list("date", flat=True).first()
-                when, source = first, "first engagement"
-            if when is None:
-                when = seen.get(step)
-                source = "first seen on" if when else "before the first import"
-        found.append(StepDone(step.label, done[step], when, source))
-    return found
+        if now.get(step) != was.get(step):
+            parts.append(f"{step.label} {'done' if now[step] else 'no longer done'}")
+    return "; ".join(parts)
 
 
-def _events(customer: Customer, day: date) -> Iterator[Entry]:
-    for event in customer.event_set.filter(date__lte=day):
-        yield Entry(event.date, event.kind, _event_text(event))
+def _import(row: Row) -> str:
+    model = Customer if row.kind == Customer._meta.model_name else Onboarding
+    what = "Details" if model is Customer else "Onboarding"
+    if not row.text:
+        return f"{what} first loaded"
+    before, after = json.loads(row.text), json.loads(row.more or "{}")
+    if after.get("missing_since_id") and not before.get("missing_since_id"):
+        return f"{what} missing from the file"
+    parts = []
+    for field in model._meta.concrete_fields:
+        if field.name in {"id", "run", "line", "customer", "missing_since"}:
+            continue
+        old, new = before.get(field.column), after.get(field.column)
+        if old != new:
+            parts.append(f"{_label(field)} {_shown(field, old)} → {_shown(field, new)}")
+    return f"{what} changed: {', '.join(parts)}" if parts else f"{what} loaded again"
 
 
-def _event_text(event: Event) -> str:
-    if event.kind == Event.Kind.SUPPORT_REQUEST and event.detail:
-        return f"Support request: “{event.detail}”"
-    return event.detail or event.get_kind_display()
+def _label(field: models.Field) -> str:
+    return Step(field.name).label if field.name in Step.values else str(field.verbose_name)
 
 
-def _engagement(customer: Customer, day: date, told: Counter[tuple[date, str]]) -> Iterator[Entry]:
-    sums = {name: Sum(name) for name in Engagement.COUNTERS}
-    days = customer.engagement_set.filter(date__lte=day).order_by().values("date").annotate(**sums)
-    for row in days:
-        parts = []
-        if row["issues_tagged"]:
-            parts.append(f"Tagged {counted(row['issues_tagged'], 'issue')}")
-        if row["prs_generated"]:
-            parts.append(f"Generated {counted(row['prs_generated'], 'PR')}")
-        if row["prs_merged"]:
-            parts.append(f"Merged {counted(row['prs_merged'], 'PR')}")
-        if row["prs_rejected"]:
-            parts.append(f"Rejected {counted(row['prs_rejected'], 'PR')}")
-        untold = row["support_requests"] - told[row["date"], Event.Kind.SUPPORT_REQUEST]
-        if untold > 0:
-            parts.append(counted(untold, "support request"))
-        for text in parts:
-            yield Entry(row["date"], "engagement", text)
+def _shown(field: models.Field, value: object) -> str:
+    if isinstance(field, models.BooleanField):
+        return "done" if value else "not done"
+    return "–" if value in (None, "") else str(value)
+
+
+def _note(row: Row) -> str:
+    return row.text or ""
+
+
+def _care(row: Row) -> str:
+    message = LogEntry(action_flag=row.numbers[0], change_message=row.text or "").get_change_message()
+    return f"Owner and notes: {message}" if message else "Owner and notes changed"
+
+
+_TEXTS = {
+    "event": _event,
+    "engagement": _engagement,
+    "feedback": _feedback,
+    "snapshot": _snapshot,
+    "import": _import,
+    "note": _note,
+    "care": _care,
+}

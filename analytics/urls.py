@@ -9,5 +9,6 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("needs/", views.needs, name="needs"),
+    path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
     path("export/", views.export, name="export"),
 ]

@@ -2,6 +2,15 @@
 
 from datetime import date
 
+COMPONENT_LABELS = {
+    "activity": "Activity level",
+    "pr_success": "PR success rate",
+    "adoption": "Feature adoption",
+    "support": "Support satisfaction",
+    "nps": "NPS score",
+}
+"""What the pages call the components of the health score."""
+
 
 def counted(number: int, noun: str) -> str:
     """``1 issue``, ``2 issues``, ``1,200 issues``."""

@@ -43,6 +43,7 @@ from customers.models import (
     Fix,
     ImportRun,
     LoadedRow,
+    Note,
     Onboarding,
     QuarantinedRow,
 )
@@ -223,6 +224,20 @@ class CustomerCareAdmin(ModelAdmin):
         if db_field.name == "owner":
             options["queryset"] = User.objects.filter(is_staff=True).order_by("username")
         return super().formfield_for_foreignkey(db_field, request, **options)
+
+
+@admin.register(Note)
+class NoteAdmin(ReadOnlyAdmin):
+    """Staff's notes, which a customer's page adds: nobody changes one, and few may delete one."""
+
+    list_display = ["customer", "created_at", "author", "text"]
+    list_select_related = ["customer"]
+    list_filter = ["author"]
+    search_fields = ["text", "=customer__id"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Those who have the permission may delete a note."""
+        return request.user.has_perm("customers.delete_note")
 
 
 @admin.register(ImportRun)

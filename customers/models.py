@@ -1,6 +1,7 @@
 """What the CSVs say, row for row, and the ledger of how it got here.
 
-Columns bear the names of the CSV's. What staff enter by hand is in ``CustomerCare`` and never touched by a feed.
+Columns bear the names of the CSV's. What staff enter by hand is in ``CustomerCare`` and ``Note``, never touched
+by a feed.
 """
 
 from datetime import date
@@ -191,6 +192,27 @@ class CustomerCare(models.Model):
     def owner_name(self) -> str:
         """The owner's name, or login where there is no name; '' without an owner."""
         return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
+
+
+class Note(models.Model):
+    """What a member of staff noted about a customer, with the moment; it is added, never changed.
+
+    ``author`` is the name at that moment, so that it outlives the user.
+    """
+
+    MAX_LENGTH = 2_000
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="notes", db_index=False)
+    author = models.CharField(max_length=301)
+    created_at = models.DateTimeField(default=timezone.now)
+    text = models.TextField(max_length=MAX_LENGTH)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["customer", "created_at"], name="note_customer_created")]
+
+    def __str__(self) -> str:
+        return f"note {self.pk} on {self.customer_id}"
 
 
 class Onboarding(FullFeedRow):

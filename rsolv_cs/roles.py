@@ -16,7 +16,7 @@ _APPS = ("customers", "analytics")
 def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
-    act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer"])
+    act = view | Q(codename__in=["change_customercare", "add_customercare", "add_note", "export_customer"])
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
     steer = act | Q(content_type__model="scoringpolicy") | imports
     return {
@@ -26,7 +26,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
         ADMINISTRATOR: Permission.objects.filter(
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
         )
-        | every.filter(steer),
+        | every.filter(steer | Q(codename="delete_note")),
     }
 
 

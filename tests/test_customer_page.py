@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -21,8 +22,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
 PAGE_QUERIES = 13
-"""Session, user and twice permissions; customer with care and onboarding, scored date, snapshot; runs; feeds; events
-and sightings for the steps; events, support requests and engagement for the timeline."""
+"""Session, user and twice permissions; customer with care and onboarding, scored date, history of snapshots; feeds;
+the runs of the origins; steps; what changed; activity; timeline. An earlier date takes one more."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,11 @@ def viewer(client: Client) -> Client:
     return client
 
 
+def timeline_entries(response: HttpResponse) -> list[str]:
+    [entries] = re.findall(r'<ol class="timeline".*?</ol>', main_part(response), re.DOTALL)
+    return [words(entry) for entry in re.findall(r"<li\b.*?</li>", entries, re.DOTALL)]
+
+
 def count_queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200
@@ -47,7 +53,9 @@ def count_queries(client: Client, address: str) -> int:
 
 def test_acme_head(viewer: Client) -> None:
     page = main_part(viewer.get(ACME))
-    assert words(page).startswith("← Back to the dashboard Acme Inc. ⚠ ⚠ At risk as of 10 May 2025")
+    assert words(page).startswith(
+        "← Back to the dashboard Acme Inc. ⚠ ⚠ At risk ↓ Declining · Initial adoption · as of 10 May 2025"
+    )
     assert 'href="mailto:john@acme.com"' in page
 
 
@@ -63,7 +71,8 @@ def test_acme_onboarding(viewer: Client) -> None:
         "Onboarding progress 80% 80% complete · Initial adoption "
         "✓ Welcome Email on 3 May 2025 ✓ Account Setup on 3 May 2025 ✓ GitHub Action on 4 May 2025 "
         "✓ First Issue on 5 May 2025 ✗ First PR not yet "
-        "Blocker: github_permissions Customer needs help with repository permissions to allow PR creation"
+        "7 days since signup. Blocker: github_permissions seen since 9 May 2025 "
+        "Customer needs help with repository permissions to allow PR creation"
     )
 
 
@@ -82,15 +91,16 @@ def test_acme_health(viewer: Client) -> None:
 
 
 def test_acme_engagement(viewer: Client) -> None:
-    assert section(viewer.get(ACME), "engagement") == (
-        "Engagement Issues tagged 5 PRs generated 0 PRs merged 0 Support requests 2 Success rate – Days active 4"
+    text = section(viewer.get(ACME), "engagement")
+    assert text.startswith("Activity, last 7 days 7 days 30 days 90 days ")
+    assert text.endswith(
+        "4 May 0 0 0 1 Issues tagged 5 5 in all PRs generated 0 0 in all PRs merged 0 0 in all "
+        "Support requests 2 2 in all Of all generated PRs merged: – Active days in all: 4"
     )
 
 
 def test_acme_timeline(viewer: Client) -> None:
-    page = main_part(viewer.get(ACME))
-    [entries] = re.findall(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
-    assert [words(entry) for entry in re.findall(r"<li>.*?</li>", entries, re.DOTALL)] == [
+    assert timeline_entries(viewer.get(f"{ACME}?told=product")) == [
         "7 May Support request: “How do I create PRs?”",
         "6 May Tagged 2 issues",
         "5 May Tagged 3 issues",
@@ -126,7 +136,10 @@ def test_what_happened_after_the_date_is_not_told(viewer: Client) -> None:
     response = viewer.get(f"{ACME}?as_of=2025-05-04")
     assert "First Issue not yet" in section(response, "onboarding")
     timeline = section(response, "timeline")
-    assert timeline.startswith("Activity timeline 4 May 1 support request 4 May Installed GitHub Action 3 May")
+    assert timeline.startswith(
+        "Activity timeline Everything Product Health Staff Imports "
+        "4 May 1 support request 4 May Installed GitHub Action 3 May"
+    )
 
 
 def test_before_the_signup_there_is_no_score(viewer: Client) -> None:
@@ -149,7 +162,7 @@ def test_before_anything_is_scored_the_details_are_there(viewer: Client) -> None
 
 def test_the_timeline_names_the_year_where_it_is_another_one(viewer: Client) -> None:
     make_engagement(Customer.objects.get(pk="c1001"), date(2024, 12, 31), issues_tagged=1, id="old")
-    assert section(viewer.get(ACME), "timeline").endswith("31 Dec 2024 Tagged 1 issue")
+    assert timeline_entries(viewer.get(ACME))[-1] == "31 Dec 2024 Tagged 1 issue"
 
 
 # --- Who has less, or more --------------------------------------------------------------------------------------
@@ -162,7 +175,8 @@ def test_a_customer_with_nothing_yet(viewer: Client) -> None:
         "Onboarding progress 0% 0% complete · New signup ✗ Welcome Email not yet ✗ Account Setup not yet"
     )
     assert "Health score: 15/100 (At risk)" in section(response, "health")
-    assert section(response, "timeline") == "Activity timeline Nothing has happened yet."
+    response = viewer.get("/admin/customer/c1012/?told=product")
+    assert section(response, "timeline").endswith("Imports Nothing of this kind has happened yet.")
     assert "Last active Never" in section(response, "details")
 
 

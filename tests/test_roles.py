@@ -252,6 +252,7 @@ VIEW = {
     "view_feedback",
     "view_fix",
     "view_importrun",
+    "view_note",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
@@ -260,10 +261,12 @@ VIEW = {
     "view_snapshot",
     "view_stepsighting",
 }
-CARE = {"add_customercare", "change_customercare", "export_customer"}
+CARE = {"add_customercare", "add_note", "change_customercare", "export_customer"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
-PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
+PEOPLE = {"delete_note"} | {
+    f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
+}
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,

@@ -1,18 +1,17 @@
-"""A customer's timeline, and the dates of the onboarding steps with how we know them."""
+"""What a customer's timeline says of the product: events, days with engagement, feedback."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
-from analytics.timeline import Entry, steps, timeline
-from analytics.wording import counted, days_ago
+from analytics.timeline import Entry, timeline
 from customers.models import Customer, Step
-from tests.factories import make_customer, make_engagement, make_event, make_sighting
+from tests.factories import make_customer, make_engagement, make_event, make_feedback
 
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-ALL_DONE = dict.fromkeys(Step.values, True)
 
 
 @pytest.fixture
@@ -21,14 +20,14 @@ def customer() -> Customer:
 
 
 def told(customer: Customer, day: date = D) -> list[tuple[date, str]]:
-    return [(entry.day, entry.text) for entry in timeline(customer, day)]
+    return [(entry.day, entry.text) for entry in timeline(customer, day).entries]
 
 
 # --- Entries ----------------------------------------------------------------------------------------------------
 
 
 def test_nothing_has_happened(customer: Customer) -> None:
-    assert timeline(customer, D) == []
+    assert timeline(customer, D).entries == []
 
 
 def test_what_each_kind_of_event_says(customer: Customer) -> None:
@@ -56,17 +55,13 @@ def test_an_events_own_words_come_before_those_of_its_kind(customer: Customer) -
     ]
 
 
-def test_a_days_engagement_is_summed_and_told_by_counter(customer: Customer) -> None:
+def test_a_days_engagement_is_summed_and_told_in_one_line(customer: Customer) -> None:
     day = date(2025, 5, 5)
     make_engagement(customer, day, issues_tagged=1, prs_generated=1, prs_merged=1, prs_rejected=1)
     make_engagement(customer, day, issues_tagged=2, prs_generated=1, support_requests=1)
     make_engagement(customer, day, issues_tagged=1200)
-    assert sorted(told(customer)) == [
-        (day, "1 support request"),
-        (day, "Generated 2 PRs"),
-        (day, "Merged 1 PR"),
-        (day, "Rejected 1 PR"),
-        (day, "Tagged 1,203 issues"),
+    assert told(customer) == [
+        (day, "Tagged 1,203 issues, generated 2 PRs, merged 1 PR, rejected 1 PR, 1 support request"),
     ]
 
 
@@ -78,7 +73,7 @@ def test_a_day_of_zeros_is_not_told(customer: Customer) -> None:
 def test_what_an_event_and_the_engagement_both_say_comes_once_as_the_event(customer: Customer) -> None:
     make_event(customer, D, "first_issue_tagged", detail="Tagged 3 issues")
     make_engagement(customer, D, issues_tagged=3)
-    assert timeline(customer, D) == [Entry(D, "first_issue_tagged", "Tagged 3 issues")]
+    assert timeline(customer, D).entries == [Entry(D, "first_issue_tagged", "Tagged 3 issues")]
 
 
 def test_the_same_words_of_another_day_stay(customer: Customer) -> None:
@@ -128,86 +123,11 @@ def test_a_support_request_of_after_the_date_hides_nothing_before_it(customer: C
     assert told(customer) == [(D, "1 support request")]
 
 
-# --- Steps ------------------------------------------------------------------------------------------------------
-
-
-def known(customer: Customer, done: dict[str, bool] = ALL_DONE) -> dict[str, tuple[bool, date | None, str]]:
-    return {step.label: (step.done, step.day, step.source) for step in steps(customer, D, done)}
-
-
-def test_the_five_steps_in_their_order(customer: Customer) -> None:
-    assert list(known(customer)) == ["Welcome Email", "Account Setup", "GitHub Action", "First Issue", "First PR"]
-
-
-def test_a_step_that_is_not_done_has_no_date(customer: Customer) -> None:
-    for step in Step.values:
-        make_event(customer, date(2025, 5, 3), step)
-    make_engagement(customer, date(2025, 5, 3), issues_tagged=1, prs_generated=1)
-    assert set(known(customer, dict.fromkeys(Step.values, False)).values()) == {(False, None, "")}
-
-
-def test_the_earliest_event_dates_a_step(customer: Customer) -> None:
-    for day in (6, 4, 5):
-        make_event(customer, date(2025, 5, day), "first_issue_tagged")
-    make_engagement(customer, date(2025, 5, 3), issues_tagged=1)
-    make_sighting(customer, "first_issue_tagged", date(2025, 5, 2))
-    assert known(customer)["First Issue"] == (True, date(2025, 5, 4), "event")
-
-
-def test_else_the_first_engagement_that_has_one(customer: Customer) -> None:
-    make_engagement(customer, date(2025, 5, 1), support_requests=1)
-    make_engagement(customer, date(2025, 5, 5), issues_tagged=1)
-    make_engagement(customer, date(2025, 5, 3), issues_tagged=1)
-    make_engagement(customer, date(2025, 5, 7), prs_generated=1)
-    make_engagement(customer, date(2025, 5, 6), prs_merged=1)
-    make_sighting(customer, "first_issue_tagged", date(2025, 5, 2))
-    make_sighting(customer, "account_created", date(2025, 5, 2))
-    assert known(customer) == {
-        "Welcome Email": (True, None, "before the first import"),
-        "Account Setup": (True, date(2025, 5, 2), "first seen on"),
-        "GitHub Action": (True, None, "before the first import"),
-        "First Issue": (True, date(2025, 5, 3), "first engagement"),
-        "First PR": (True, date(2025, 5, 7), "first engagement"),
-    }
-
-
-def test_else_the_night_that_first_saw_it(customer: Customer) -> None:
-    make_sighting(customer, "first_pr_generated", date(2025, 5, 8))
-    assert known(customer)["First PR"] == (True, date(2025, 5, 8), "first seen on")
-
-
-def test_else_it_was_there_before_the_first_import(customer: Customer) -> None:
-    make_sighting(customer, "github_action_installed", None)
-    assert known(customer)["GitHub Action"] == (True, None, "before the first import")
-
-
-# --- Words ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("day", "expected"),
-    [
-        (None, "Never"),
-        (date(2025, 5, 10), "Today"),
-        (date(2025, 5, 9), "Yesterday"),
-        (date(2025, 5, 8), "2 days ago"),
-        (date(2020, 1, 1), "1,956 days ago"),
-    ],
-)
-def test_days_ago(day: date | None, expected: str) -> None:
-    assert days_ago(day, D) == expected
-
-
-@pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])
-def test_counted(number: int, expected: str) -> None:
-    assert counted(number, "issue") == expected
-
-
 def test_events_of_the_same_words_are_all_told() -> None:
     customer = make_customer()
     for _ in range(2):
         make_event(customer, date(2025, 5, 5), "support_request", detail="It hangs")
-    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10))]
+    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10)).entries]
     assert texts == ["Support request: “It hangs”"] * 2
 
 
@@ -215,5 +135,25 @@ def test_support_requests_beyond_the_events_of_a_day_are_counted() -> None:
     customer = make_customer()
     make_event(customer, date(2025, 5, 5), "support_request", detail="It hangs")
     make_engagement(customer, date(2025, 5, 5), support_requests=3)
-    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10))]
+    texts = [entry.text for entry in timeline(customer, date(2025, 5, 10)).entries]
     assert sorted(texts) == ["2 support requests", "Support request: “It hangs”"]
+
+
+def test_what_is_left_of_a_day_that_events_tell_in_part(customer: Customer) -> None:
+    make_event(customer, D, "first_issue_tagged", detail="Tagged 3 issues")
+    make_engagement(customer, D, issues_tagged=3, prs_generated=1)
+    assert told(customer) == [(D, "Generated 1 PR"), (D, "Tagged 3 issues")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"nps": 0}, "NPS 0 of 10"),
+        ({"nps": 9, "csat": 5, "comment": "Great <b>work</b>"}, "NPS 9 of 10, CSAT 5 of 5: “Great <b>work</b>”"),
+        ({"comment": "Only words"}, "Feedback: “Only words”"),
+    ],
+)
+def test_feedback(customer: Customer, answer: dict[str, Any], expected: str) -> None:
+    make_feedback(customer, D, **answer)
+    make_feedback(customer, date(2025, 5, 11), nps=1)
+    assert told(customer) == [(D, expected)]

@@ -1,0 +1,79 @@
+"""What a customer did in the last days: a chart by calendar day, and the counters of those days and of all time."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Sum
+
+from analytics.charts import Chart, Series
+from analytics.models import Snapshot
+from analytics.provenance import rows_behind
+from customers.models import Customer
+
+WINDOWS = (7, 30, 90)
+COUNTERS = {
+    "issues_tagged": "Issues tagged",
+    "prs_generated": "PRs generated",
+    "prs_merged": "PRs merged",
+    "support_requests": "Support requests",
+}
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A counter in the window, and of all time up to the scored date, with the address of its rows."""
+
+    label: str
+    window: int
+    ever: int
+    rows: str
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The last ``days`` days of a customer."""
+
+    days: int
+    chart: Chart
+    counters: list[Counter]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing happened in these days."""
+        return not any(counter.window for counter in self.counters)
+
+
+def window_of(text: str) -> int:
+    """The number of days that an address asks for; the shortest window where it asks for none of them."""
+    return next((days for days in WINDOWS if str(days) == text), WINDOWS[0])
+
+
+def activity(customer: Customer, snapshot: Snapshot, days: int) -> Activity:
+    """The ``days`` days up to the snapshot's date; a day without rows is 0, one before the signup empty. One query."""
+    until = snapshot.date
+    shown = [until - timedelta(days=days - 1 - place) for place in range(days)]
+    rows = customer.engagement_set.filter(date__range=(shown[0], until)).order_by().values("date")
+    by_day = {row["date"]: row for row in rows.annotate(**{name: Sum(name) for name in COUNTERS})}
+    addresses = rows_behind(snapshot)
+    chart = Chart(
+        "activity",
+        f"Activity of the {days} days to {until:%-d %b %Y}",
+        "bar",
+        [f"{day:%-d %b}" for day in shown],
+        [
+            Series(label, [_value(customer, by_day, day, name) for day in shown], f"series-{name}")
+            for name, label in COUNTERS.items()
+        ],
+        stacked=True,
+    )
+    counters = [
+        Counter(label, sum(row[name] for row in by_day.values()), getattr(snapshot, name), addresses[name])
+        for name, label in COUNTERS.items()
+    ]
+    return Activity(days, chart, counters)
+
+
+def _value(customer: Customer, by_day: dict[date, dict[str, int]], day: date, name: str) -> int | None:
+    if day in by_day:
+        return by_day[day][name]
+    return 0 if day >= customer.signup_date else None

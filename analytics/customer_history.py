@@ -1,0 +1,64 @@
+"""One customer's snapshots up to a date: the score as a chart, the one to compare with, since when it is blocked."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from analytics.charts import Chart, Mark, Series
+from analytics.models import Snapshot
+from customers.models import Customer
+
+HISTORY_DAYS = 90
+WEEK = 7
+NEAREST = 14
+"""How many days before last week's date a scored date may still stand for it."""
+
+
+def history(customer: Customer, day: date) -> list[Snapshot]:
+    """The snapshots of the 90 days up to ``day``, oldest first; one query."""
+    since = day - timedelta(days=HISTORY_DAYS - 1)
+    found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")
+    snapshots = list(found.select_related("policy"))
+    for snapshot in snapshots:
+        snapshot.customer = customer
+    return snapshots
+
+
+def week_before(snapshots: Sequence[Snapshot]) -> Snapshot | None:
+    """What to compare the newest of ``snapshots`` with: a week before it, or else the nearest date before that.
+
+    Where nothing in the 14 days before was scored either, it is the oldest of the week itself; None without any.
+    """
+    *earlier, newest = snapshots
+    last_week = newest.date - timedelta(days=WEEK)
+    oldest = last_week - timedelta(days=NEAREST)
+    before = [snapshot for snapshot in earlier if oldest <= snapshot.date <= last_week]
+    within = [snapshot for snapshot in earlier if snapshot.date > last_week]
+    return before[-1] if before else within[0] if within else None
+
+
+def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
+    """The score on each scored date, with the policy changes marked."""
+    labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
+    changes = zip(snapshots, snapshots[1:], labels[1:], strict=False)
+    return Chart(
+        "score-history",
+        f"Health score, {labels[0]} to {labels[-1]}",
+        "line",
+        labels,
+        [Series("Score", [snapshot.score for snapshot in snapshots])],
+        marks=[
+            Mark(label, f"Policy {later.policy}")
+            for earlier, later, label in changes
+            if earlier.policy_id != later.policy_id
+        ],
+    )
+
+
+def blocked_since(snapshots: Sequence[Snapshot]) -> Snapshot | None:
+    """The first of the unbroken row of snapshots that have the newest one's blocker; None where it has none."""
+    first = None
+    for snapshot in reversed(snapshots):
+        if not snapshot.blocked or snapshot.blocker_type != snapshots[-1].blocker_type:
+            break
+        first = snapshot
+    return first

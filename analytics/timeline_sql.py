@@ -1,0 +1,328 @@
+"""Everything that happened to a customer as rows of one shape: one query sorts it and cuts out a page.
+
+Each source is a SELECT of the columns of ``Row`` in their order; what a source lacks is NULL. ``place`` orders the
+entries of a day, ``sort`` and ``ident`` those of a place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
+
+from analytics.models import Snapshot
+from customers.changes import json_object, member, name_of
+from customers.models import (
+    Customer,
+    CustomerCare,
+    Engagement,
+    Event,
+    Feedback,
+    ImportRun,
+    Note,
+    Onboarding,
+    RowChange,
+    Step,
+)
+from customers.staging import is_postgres, table_of
+
+SEPARATOR = "\x1f"
+"""Stands between the details of a day's events."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that happened; what the columns from ``who`` on hold depends on the ``source``."""
+
+    day: date
+    place: int
+    sort: int
+    ident: str
+    source: str
+    moment: datetime | None
+    who: str | None
+    kind: str | None
+    text: str | None
+    more: str | None
+    numbers: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose history up to which day; what people and imports did is cut at ``until``, where that is given.
+
+    ``told`` are the steps that events tell of, so that a change of the snapshots need not.
+    """
+
+    customer: Customer
+    day: date
+    until: datetime | None = None
+    told: frozenset[str] = frozenset()
+
+
+Source = Callable[[Question], tuple[str, list[Any]]]
+
+
+def rows(question: Question, sources: Sequence[Source], limit: int, offset: int) -> tuple[list[Row], int]:
+    """The rows from ``offset`` on, newest first, and how many there are in all (0 beyond the last); one query."""
+    selects, parameters = [], []
+    for source in sources:
+        sql, values = source(question)
+        selects.append(f"SELECT * FROM ({sql}) {source.__name__}")
+        parameters += values
+    collation = ' COLLATE "C"' if is_postgres() else ""
+    sql = (
+        f"SELECT COUNT(*) OVER (), entries.* FROM ({' UNION ALL '.join(selects)}) entries "
+        f"ORDER BY day DESC, place DESC, sort DESC, ident{collation} LIMIT {int(limit)} OFFSET {int(offset)}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found = cursor.fetchall()
+    return [_row(values[1:]) for values in found], found[0][0] if found else 0
+
+
+# --- The shape ----------------------------------------------------------------------------------------------------
+
+_TYPES = {
+    "day": "date",
+    "place": "integer",
+    "sort": "bigint",
+    "ident": "text",
+    "source": "text",
+    "moment": "timestamptz",
+    "who": "text",
+    "kind": "text",
+    "text": "text",
+    "more": "text",
+}
+_NUMBERS = [f"n{number}" for number in range(1, 7)]
+
+
+def _select(numbers: Sequence[str] = (), **given: str) -> str:
+    """The select list of a source."""
+    given |= dict(zip(_NUMBERS, numbers, strict=False))
+    kinds = {**_TYPES, **dict.fromkeys(_NUMBERS, "bigint")}
+    return ", ".join(f"{given.get(name, f'CAST(NULL AS {kind})')} AS {name}" for name, kind in kinds.items())
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    named = dict(zip(_TYPES, values, strict=False))
+    if isinstance(named["day"], str):
+        named["day"] = date.fromisoformat(named["day"])
+    moment = named["moment"]
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if moment and moment.tzinfo is None:  # SQLite keeps moments in UTC, without saying so.
+        named["moment"] = moment.replace(tzinfo=UTC)
+    return Row(**named, numbers=values[len(_TYPES) :])
+
+
+def _local_day(column: str) -> tuple[str, list[Any]]:
+    """SQL for the day of a moment where we are."""
+    sql, values = connection.ops.datetime_cast_date_sql(column, (), timezone.get_current_timezone_name())
+    return sql, list(values)
+
+
+def _up_to(column: str, question: Question) -> tuple[str, list[Any]]:
+    return (f"{column} < %s", [_stored(question.until)]) if question.until else ("1 = 1", [])
+
+
+def _stored(moment: datetime) -> datetime | str | None:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+# --- The sources --------------------------------------------------------------------------------------------------
+
+
+def events(question: Question) -> tuple[str, list[Any]]:
+    """Events: ``kind``, and their own words as ``text``."""
+    places = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(Event.Kind.values))
+    columns = _select(
+        day="date", place=f"CASE kind {places} END", sort="0", ident="id", source="'event'", kind="kind", text="detail"
+    )
+    sql = f"SELECT {columns} FROM {table_of(Event)} WHERE customer_id = %s AND date <= %s"
+    return sql, [question.customer.pk, question.day]
+
+
+def engagement(question: Question) -> tuple[str, list[Any]]:
+    """Days with engagement that events do not tell: the counters, and last the support requests beyond the events.
+
+    ``more`` are the words of the day's events.
+    """
+    sums = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
+    *counters, requests = (f"d.{name}" for name in Engagement.COUNTERS)
+    untold = f"{requests} - COALESCE(t.requests, 0)"
+    joined = "string_agg(detail, chr(31))" if is_postgres() else "group_concat(detail, char(31))"
+    columns = _select(
+        [*(f"CAST({name} AS bigint)" for name in counters), f"CAST({untold} AS bigint)"],
+        day="d.date",
+        place="10",
+        sort="0",
+        ident="''",
+        source="'engagement'",
+        more="t.words",
+    )
+    sql = f"""
+        SELECT {columns} FROM (
+            SELECT date, {sums} FROM {table_of(Engagement)} WHERE customer_id = %s AND date <= %s GROUP BY date
+        ) d LEFT JOIN (
+            SELECT date, {joined} AS words, COUNT(*) FILTER (WHERE kind = '{Event.Kind.SUPPORT_REQUEST}') AS requests
+            FROM {table_of(Event)} WHERE customer_id = %s AND date <= %s GROUP BY date
+        ) t ON t.date = d.date
+        WHERE {untold} > 0 OR {" OR ".join(_untold(*one) for one in zip(counters, COUNTED, strict=True))}"""
+    return sql, [question.customer.pk, question.day] * 2
+
+
+def feedback(question: Question) -> tuple[str, list[Any]]:
+    """Answers: NPS and CSAT, and the comment as ``text``."""
+    columns = _select(
+        ["nps", "csat"], day="date", place="11", sort="0", ident="id", source="'feedback'", text="comment"
+    )
+    sql = f"SELECT {columns} FROM {table_of(Feedback)} WHERE customer_id = %s AND date <= %s"
+    return sql, [question.customer.pk, question.day]
+
+
+COUNTED = (("Tagged", "issue"), ("Generated", "PR"), ("Merged", "PR"), ("Rejected", "PR"))
+"""What the timeline says of the counters of a day, but for the support requests."""
+
+
+def _untold(counter: str, words: tuple[str, str]) -> str:
+    """SQL: whether a counter above 0 is to be told, because no event of the day does so in the same words.
+
+    From 1,000 on the words have a comma, which is not looked for: such a day is a row that may say nothing.
+    """
+    verb, noun = words
+    find = "strpos" if is_postgres() else "instr"
+    mark = "chr(31)" if is_postgres() else "char(31)"
+    said = f"'{verb} ' || {counter} || ' {noun}' || CASE WHEN {counter} = 1 THEN '' ELSE 's' END"
+    return f"({counter} > 0 AND {find}({mark} || COALESCE(t.words, '') || {mark}, {mark} || {said} || {mark}) = 0)"
+
+
+_COMPARED = {
+    "status": "status",
+    "stage": "stage",
+    "blocker": "CASE WHEN onboarded THEN '' ELSE blocker_type END",
+    **{step.value: step.value for step in Step},
+}
+
+
+def snapshots(question: Question) -> tuple[str, list[Any]]:
+    """Scored dates on which something is not as on the one before: both, as the JSON objects ``text`` and ``more``."""
+    compared = {name: sql for name, sql in _COMPARED.items() if name not in question.told}
+    before = ", ".join(f"LAG({sql}) OVER (ORDER BY date) AS was_{name}" for name, sql in compared.items())
+    now = ", ".join(f"{sql} AS is_{name}" for name, sql in compared.items())
+    differs = " OR ".join(f"is_{name} <> was_{name}" for name in compared)
+    columns = _select(
+        day="date",
+        place="12",
+        sort="0",
+        ident="''",
+        source="'snapshot'",
+        text=f"CAST({json_object(**{name: f'is_{name}' for name in compared})} AS text)",
+        more=f"CAST({json_object(**{name: f'was_{name}' for name in compared})} AS text)",
+    )
+    sql = f"""
+        SELECT {columns} FROM (
+            SELECT date, {now}, {before} FROM {table_of(Snapshot)} WHERE customer_id = %s AND date <= %s
+        ) s WHERE was_status IS NOT NULL AND ({differs})"""
+    return sql, [question.customer.pk, question.day]
+
+
+def imports(question: Question) -> tuple[str, list[Any]]:
+    """Runs that made the customer's two rows what they are: ``text`` before and ``more`` after, as JSON.
+
+    They are found from the rows backwards: a row names its run, whose entry in the journal has the row before, which
+    names the run before. So it costs as many look-ups by key as there were changes; what was undone is not told.
+    """
+    runs, changes = table_of(ImportRun), table_of(RowChange)
+    cut, moment = _up_to("r.started_at", question)
+    day, zone = _local_day("r.started_at")
+    columns = _select(
+        ["r.id"],
+        day=day,
+        place="13",
+        sort="r.id",
+        ident="w.model",
+        source="'import'",
+        moment="r.started_at",
+        who="r.file",
+        kind="w.model",
+        text=f"CAST({_null_image('c.before')} AS text)",
+        more=f"CAST({_null_image('c.after')} AS text)",
+    )
+    sql = f"""
+        WITH RECURSIVE walk(model, key, run_id) AS (
+            SELECT CAST(model AS text), key, run_id FROM ({_seeds(Customer)} UNION ALL {_seeds(Onboarding)}) seeds
+            UNION
+            SELECT walk.model, walk.key, CAST({member("c.before", "run_id")} AS bigint)
+            FROM walk JOIN {changes} c
+                ON c.run_id = walk.run_id AND c.model = walk.model AND c.key = walk.key
+            WHERE c.reason = '' AND c.before IS NOT NULL
+        )
+        SELECT {columns} FROM walk w JOIN {runs} r ON r.id = w.run_id
+        LEFT JOIN {changes} c
+            ON c.run_id = w.run_id AND c.model = w.model AND c.key = w.key AND c.reason = ''
+        WHERE {cut}"""
+    return sql, [question.customer.pk] * 4 + zone + moment
+
+
+def _seeds(model: type[Model]) -> str:
+    """The runs that a row names: the one that changed it last, and the one whose file lacked it."""
+    column = "id" if model is Customer else "customer_id"
+    named = (
+        f"SELECT '{name_of(model)}' AS model, id AS key, {{0}} AS run_id FROM {table_of(model)} WHERE {column} = %s"
+    )
+    return f"{named.format('run_id')} UNION ALL {named.format('missing_since_id')} AND missing_since_id IS NOT NULL"
+
+
+def _null_image(column: str) -> str:
+    """A JSON null is none, on both databases."""
+    return f"NULLIF(CAST({column} AS text), 'null')"
+
+
+def notes(question: Question) -> tuple[str, list[Any]]:
+    """What staff noted."""
+    cut, moment = _up_to("created_at", question)
+    day, zone = _local_day("created_at")
+    columns = _select(
+        day=day,
+        place="15",
+        sort="id",
+        ident="''",
+        source="'note'",
+        moment="created_at",
+        who="author",
+        text="text",
+    )
+    sql = f"SELECT {columns} FROM {table_of(Note)} WHERE customer_id = %s AND {cut}"
+    return sql, [*zone, question.customer.pk, *moment]
+
+
+def care(question: Question) -> tuple[str, list[Any]]:
+    """What staff changed of owner and notes: the log's own message as ``text``, its kind of action as a number."""
+    cut, moment = _up_to("l.action_time", question)
+    day, zone = _local_day("l.action_time")
+    columns = _select(
+        ["l.action_flag"],
+        day=day,
+        place="14",
+        sort="l.id",
+        ident="''",
+        source="'care'",
+        moment="l.action_time",
+        who="CASE WHEN u.first_name <> '' OR u.last_name <> '' THEN u.first_name || ' ' || u.last_name "
+        "ELSE u.username END",
+        text="l.change_message",
+    )
+    sql = f"""
+        SELECT {columns} FROM {table_of(LogEntry)} l JOIN {table_of(get_user_model())} u ON u.id = l.user_id
+        WHERE l.object_id = %s AND {cut} AND l.content_type_id = (
+            SELECT id FROM {table_of(ContentType)} WHERE app_label = %s AND model = %s)"""
+    kind = CustomerCare._meta
+    return sql, [*zone, question.customer.pk, *moment, kind.app_label, kind.model_name]

@@ -1,0 +1,92 @@
+"""The chart of the last 7, 30 or 90 days, and the counters beside it; and the score's own history."""
+
+from datetime import date
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from analytics.activity import activity, window_of
+from analytics.customer_history import history, score_chart
+from analytics.models import ScoringPolicy, Snapshot
+from customers.models import Customer
+from tests.factories import make_customer, make_engagement, make_snapshot
+
+pytestmark = pytest.mark.django_db
+
+D = date(2025, 5, 10)
+
+
+@pytest.fixture
+def customer() -> Customer:
+    customer = make_customer(signup_date=date(2025, 5, 6))
+    make_engagement(customer, date(2025, 4, 1), issues_tagged=9)
+    make_engagement(customer, date(2025, 5, 7), issues_tagged=2, prs_generated=1)
+    make_engagement(customer, date(2025, 5, 7), issues_tagged=3, prs_merged=1, prs_rejected=4)
+    make_engagement(customer, D, support_requests=2)
+    make_engagement(customer, date(2025, 5, 11), issues_tagged=100)
+    make_engagement(make_customer(), D, issues_tagged=1000)
+    return customer
+
+
+@pytest.fixture
+def snapshot(customer: Customer) -> Snapshot:
+    return make_snapshot(customer, issues_tagged=14, prs_generated=1, prs_merged=1, support_requests=2)
+
+
+def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Customer, snapshot: Snapshot) -> None:
+    chart = activity(customer, snapshot, 7).chart
+    assert chart.labels == ["4 May", "5 May", "6 May", "7 May", "8 May", "9 May", "10 May"]
+    assert {series.label: series.values for series in chart.series} == {
+        "Issues tagged": [None, None, 0, 5, 0, 0, 0],
+        "PRs generated": [None, None, 0, 1, 0, 0, 0],
+        "PRs merged": [None, None, 0, 1, 0, 0, 0],
+        "Support requests": [None, None, 0, 0, 0, 0, 2],
+    }
+
+
+def test_rows_of_before_the_signup_are_shown_where_there_are_some(customer: Customer, snapshot: Snapshot) -> None:
+    issues = activity(customer, snapshot, 90).chart.series[0].values
+    assert len(issues) == 90
+    assert [value for value in issues if value is not None] == [9, 0, 5, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("days", "issues"), [(7, 5), (30, 5), (90, 14)])
+def test_counters_of_the_window_and_of_all_time(
+    customer: Customer, snapshot: Snapshot, days: int, issues: int
+) -> None:
+    counters = activity(customer, snapshot, days).counters
+    assert [(counter.window, counter.ever) for counter in counters] == [(issues, 14), (1, 1), (1, 1), (2, 2)]
+
+
+def test_a_quiet_window(customer: Customer) -> None:
+    assert activity(customer, make_snapshot(customer, date=date(2025, 7, 1)), 30).is_quiet
+    assert not activity(customer, make_snapshot(customer), 30).is_quiet
+
+
+def test_one_query(customer: Customer, snapshot: Snapshot) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        activity(customer, snapshot, 90)
+    assert len(captured) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("7", 7), ("30", 30), ("90", 90), ("", 7), ("365", 7), ("30 ", 7), ("x", 7)]
+)
+def test_windows_in_the_address(text: str, days: int) -> None:
+    assert window_of(text) == days
+
+
+def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -> None:
+    make_snapshot(customer, date=date(2025, 2, 9), score=10)  # 90 days before: one too many
+    make_snapshot(customer, date=date(2025, 2, 10), score=20)
+    make_snapshot(customer, date=date(2025, 5, 9), score=30)
+    last = make_snapshot(customer, date=D, score=40)
+    last.policy = ScoringPolicy.objects.create(name="v2", effective_from=D)
+    last.save()
+    with CaptureQueriesContext(connection) as captured:
+        chart = score_chart(history(customer, D))
+    assert len(captured) == 1
+    assert chart.labels == ["10 Feb 2025", "9 May 2025", "10 May 2025"]
+    assert chart.series[0].values == [20, 30, 40]
+    assert [(mark.label, mark.text) for mark in chart.marks] == [("10 May 2025", "Policy v2")]

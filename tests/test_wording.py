@@ -1,0 +1,28 @@
+"""Numbers in words."""
+
+from datetime import date
+
+import pytest
+
+from analytics.wording import counted, days_ago
+
+D = date(2025, 5, 10)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (None, "Never"),
+        (date(2025, 5, 10), "Today"),
+        (date(2025, 5, 9), "Yesterday"),
+        (date(2025, 5, 8), "2 days ago"),
+        (date(2020, 1, 1), "1,956 days ago"),
+    ],
+)
+def test_days_ago(day: date | None, expected: str) -> None:
+    assert days_ago(day, D) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])
+def test_counted(number: int, expected: str) -> None:
+    assert counted(number, "issue") == expected
