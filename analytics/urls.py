@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from analytics import customer_views, views
+from analytics import customer_views, table_views, views
 
 app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("export/", views.export, name="export"),
+    path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
 ]
