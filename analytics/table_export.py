@@ -1,6 +1,7 @@
 """The customer list as a file: exactly the customers that the filters leave, in the list's order, and what it is.
 
-Not by django-import-export's ``Resource.export``: it holds every row twice, and a workbook of 100,000 rows for minutes.
+Not by django-import-export's ``Resource.export``, which holds every row in memory twice and writes a workbook of
+100,000 rows for more than a minute.
 """
 
 import json
@@ -139,7 +140,6 @@ class TableExport:
             "exported_at": self.exported_at,
             "exported_by": self.exported_by,
         }
-
 
 
 WRITERS: dict[str, tuple[str, Callable[[TableExport, IO[bytes]], None]]] = {

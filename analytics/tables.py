@@ -48,9 +48,7 @@ class CustomerTable(tables.Table):
         template_name="analytics/cells/customer.html", verbose_name="Name", extra_context=_address
     )
     status = tables.TemplateColumn(template_name="analytics/cells/status.html")
-    score = tables.TemplateColumn(
-        template_name="analytics/cells/score.html", order_by=("score", "pk"), attrs=NUMBER
-    )
+    score = tables.TemplateColumn(template_name="analytics/cells/score.html", order_by=("score", "pk"), attrs=NUMBER)
     trend = tables.TemplateColumn(template_name="analytics/cells/trend.html")
     steps_done = tables.TemplateColumn(
         template_name="analytics/cells/progress.html", verbose_name="Progress", order_by=("steps_done", "pk")

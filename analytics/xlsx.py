@@ -28,6 +28,7 @@ Cell = str | int | date | None
 _SHEET = "xl/worksheets/sheet2.xml"
 _FIRST_DAY = date(1899, 12, 30)
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DIMENSION = re.compile(rb"<dimension [^>]*/>")
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _ROWS_AT_ONCE = 500
 
@@ -56,7 +57,8 @@ def write_workbook(
             if name != _SHEET:
                 target.writestr(name, source.read(name))
                 continue
-            head, tail = source.read(name).split(b"</sheetData>")
+            # The size that openpyxl states is that of the header alone.
+            head, tail = _DIMENSION.sub(b"", source.read(name)).split(b"</sheetData>")
             with target.open(name, "w", force_zip64=True) as sheet:
                 sheet.write(head)
                 written = _write_rows(sheet, rows, len(header), day_style)
@@ -104,7 +106,9 @@ def _write_rows(sheet: IO[bytes], rows: Iterable[Sequence[Cell]], width: int, da
     letters = [get_column_letter(place) for place in range(1, width + 1)]
     number, lines = 1, []
     for number, row in enumerate(rows, 2):
-        cells = "".join([_cell(f"{letter}{number}", value, day_style) for letter, value in zip(letters, row)])
+        cells = "".join(
+            [_cell(f"{letter}{number}", value, day_style) for letter, value in zip(letters, row, strict=True)]
+        )
         lines.append(f'<row r="{number}">{cells}</row>')
         if len(lines) == _ROWS_AT_ONCE:
             sheet.write("".join(lines).encode())
