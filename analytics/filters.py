@@ -79,7 +79,7 @@ class SnapshotFilter(django_filters.FilterSet):
     lacks = ManyFilter(method="lacking", choices=Step.choices, label="Lacks")
     only = ManyFilter(method="those", choices=ONLY, label="Only")
     last_active = django_filters.ChoiceFilter(
-        method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Any time"
+        method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Last active"
     )
     score_min = ScoreFilter(field_name="score", lookup_expr="gte", label="Score from")
     score_max = ScoreFilter(field_name="score", lookup_expr="lte", label="Score to")
