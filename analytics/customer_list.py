@@ -1,23 +1,143 @@
-"""The list of customers on the front page: narrowed, ordered and paged by the address."""
+"""The list of customers on the front page: narrowed, ordered, paged and given its columns by the address."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.paginator import Paginator
+from django.db.models import Count, Window
+from django.http import HttpRequest, QueryDict
+from django_tables2.rows import BoundRows
 
+from analytics.chips import chips, narrowed_query
 from analytics.filters import SnapshotFilter
-from analytics.models import Snapshot
-from analytics.tables import ROWS_PER_PAGE, CustomerTable
+from analytics.models import Snapshot, SnapshotQuerySet
+from analytics.sparkline import sparklines
+from analytics.tables import STANDARD, CustomerTable
+
+ROWS_PER_PAGE = (25, 50, 100)
+"""How many rows a page may have; the first one is what it has unless the address asks for another."""
+MOST_PAGES = 1_000_000
+ALWAYS = "customer"
+EXPORT_FORMATS = (("csv", "CSV"), ("xlsx", "Excel"))
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """A column that can be shown or not."""
+
+    name: str
+    label: str
+    shown: bool
+
+
+class CustomerList:
+    """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
+
+    def __init__(self, request: HttpRequest, day: date) -> None:
+        self.filters = SnapshotFilter(request.GET, Snapshot.objects.on(day), day=day, request=request)
+        columns = CustomerTable.base_columns
+        order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
+        self.table = CustomerTable(self.filters.qs, order_by=order or None)
+        self.table.request = request
+        self.chosen = _chosen(request.GET)
+        for name in columns:
+            if name not in (ALWAYS, *(self.chosen or STANDARD)):
+                self.table.columns.hide(name)
+
+    @property
+    def filtering(self) -> bool:
+        """Whether the address sets any filter, be it understood or not."""
+        return any(any(self.filters.data.getlist(name)) for name in self.filters.filters)
+
+    @property
+    def customers(self) -> SnapshotQuerySet:
+        """The customers that the filters leave, in the list's order."""
+        return self.table.data.data
+
+    @property
+    def column_choices(self) -> list[ColumnChoice]:
+        """Every column but the name."""
+        return [
+            ColumnChoice(column.name, column.verbose_name, column.visible)
+            for column in self.table.columns.iterall()
+            if column.name != ALWAYS
+        ]
+
+    @property
+    def order_words(self) -> str:
+        """What the list is ordered by, such as ``Score, descending``."""
+        named = [(self.table.columns[alias.bare].header, alias.is_descending) for alias in self.table.order_by]
+        return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
 def customer_list(request: HttpRequest, day: date) -> dict[str, Any]:
-    """What the list's template needs: ``filters``, ``filtering`` (whether any is set) and ``table``."""
-    filters = SnapshotFilter(request.GET, queryset=Snapshot.objects.on(day))
-    order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in CustomerTable.base_columns]
-    table = CustomerTable(filters.qs, order_by=order or None)
-    # By hand, because RequestConfig lets the address choose how many rows a page has.
-    table.request = request
-    table.paginate(per_page=ROWS_PER_PAGE)
-    table.page = table.paginator.get_page(request.GET.get("page"))
-    filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
-    return {"filters": filters, "filtering": filtering, "table": table}
+    """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
+    asked = CustomerList(request, day)
+    wanted = request.GET.get("per_page", "")
+    per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
+    _turn_to_page(asked, request.GET.get("page", ""), per_page, day)
+    filter_names = tuple(asked.filters.filters)
+    return {
+        "filters": asked.filters,
+        "filtering": asked.filtering,
+        "chips": chips(asked.filters, request.GET),
+        "table": asked.table,
+        "column_choices": asked.column_choices,
+        "columns_chosen": asked.chosen,
+        "standard_query": narrowed_query(request.GET, leave_out=("columns",)),
+        "export_formats": EXPORT_FORMATS,
+        "per_page": per_page,
+        "page_sizes": ROWS_PER_PAGE,
+        "list_query": narrowed_query(request.GET),
+        "cleared_query": narrowed_query(request.GET, leave_out=filter_names),
+        "kept": _pairs(request.GET, ("sort", "columns", "per_page")),
+        "kept_filters": _pairs(request.GET, (*filter_names, "as_of", "sort", "per_page")),
+    }
+
+
+def _chosen(address: QueryDict) -> list[str]:
+    """The columns that the address names, joined by commas or one by one; those that do not exist are left out."""
+    names = {name for text in address.getlist("columns") for name in text.split(",")}
+    return [name for name in CustomerTable.base_columns if name in names and name != ALWAYS]
+
+
+def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, day: date) -> None:
+    """Give the table the rows of one page, each with its ``sparkline``; three queries.
+
+    The database sorts the keys alone, not every column of each row that the filters leave.
+    """
+    paginator = Paginator(asked.customers, per_page)
+    keys: Any = _counted_page(paginator, wanted) if asked.filtering else None
+    page = paginator.get_page(wanted)
+    if keys is None:
+        keys = page.object_list.select_related(None).values("pk")
+    rows = list(Snapshot.objects.on(day).filter(pk__in=keys).order_by(*asked.customers.query.order_by))
+    drawings = sparklines([row.customer_id for row in rows], day)
+    for row in rows:
+        row.sparkline = drawings[row.customer_id]
+    page.object_list = BoundRows(rows, asked.table)
+    asked.table.paginator, asked.table.page = paginator, page
+
+
+def _counted_page(paginator: Paginator, wanted: str) -> list[int] | None:
+    """The keys of a page, and the paginator's count on the way: what the filters leave is looked through but once.
+
+    None where there is no such page, so that the count must come first.
+    """
+    try:
+        number = int(wanted or 1)
+    except ValueError:
+        number = 1
+    if not 1 <= number <= MOST_PAGES:
+        return None
+    keys = paginator.object_list.select_related(None).values_list("pk", Window(Count("pk")))
+    found = list(keys[(number - 1) * paginator.per_page : number * paginator.per_page])
+    if not found and number > 1:
+        return None
+    paginator.count = found[0][1] if found else 0
+    return [key for key, _count in found]
+
+
+def _pairs(address: QueryDict, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, value) for name in names for value in address.getlist(name) if value]

@@ -1,65 +1,163 @@
 """The filters of the customer table; every one of them is in the address."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import django_filters
-from django.db.models import Q
+from django import forms
+from django.db.models import Q, TextField, Value
+from django.db.models.functions import Concat
 
+from analytics.filter_choices import filter_choices
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from customers.models import Customer, Step
 
-NO_COHORT = " "  # no cohort is called so: what the CSVs say is trimmed
+NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
+ME, NOBODY = "me", "nobody"
 MOST_WORDS = 20
+ONLY = [("active", "Active today"), ("onboarded", "Onboarded"), ("blocked", "Blocked")]
+LAST_ACTIVE = [
+    ("within_7", "In the last 7 days"),
+    ("within_30", "In the last 30 days"),
+    ("over_7", "7+ days ago"),
+    ("over_14", "14+ days ago"),
+    ("over_30", "30+ days ago"),
+    ("never", "Never"),
+]
+"""``within_7`` are the 7 days to D, D included; ``over_7`` is the day 7 days before D or earlier, but not never."""
+
+
+class AnyOf(forms.MultipleChoiceField):
+    """Some of the choices; where a menu does not show all that there are, any text."""
+
+    shows_all = True
+
+    def valid_value(self, value: str) -> bool:
+        """Whether the value can be meant."""
+        return not self.shows_all or super().valid_value(value)
+
+
+class ManyFilter(django_filters.MultipleChoiceFilter):
+    """A menu of checkboxes."""
+
+    field_class = AnyOf
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"choices": [], "distinct": False, **options})
+
+
+class ScoreFilter(django_filters.NumberFilter):
+    """One end of a range of scores."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"min_value": 0, "max_value": 100, **options})
+
+
+class FilterForm(forms.Form):
+    """Also compares what only makes sense together."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a range of scores that is none; both ends are then left out."""
+        least, most = self.cleaned_data.get("score_min"), self.cleaned_data.get("score_max")
+        if least is not None and most is not None and least > most:
+            self.add_error("score_max", f"{most} is below the lowest score asked for, {least}.")
+            self.cleaned_data.pop("score_min")
+        return self.cleaned_data
 
 
 class SnapshotFilter(django_filters.FilterSet):
-    """Narrows the customers of a scored date."""
+    """Narrows the customers of ``day``; needs the request, for who "me" is. One query for the choices."""
 
     q = django_filters.CharFilter(method="search", label="Search")
-    status = django_filters.MultipleChoiceFilter(choices=HealthStatus.choices, label="Status", distinct=False)
-    stage = django_filters.MultipleChoiceFilter(choices=Stage.choices, label="Stage", distinct=False)
-    cohort = django_filters.MultipleChoiceFilter(
-        field_name="customer__cohort", label="Cohort", choices=[], distinct=False
+    status = ManyFilter(choices=HealthStatus.choices, label="Status")
+    stage = ManyFilter(choices=Stage.choices, label="Stage")
+    cohort = ManyFilter(method="in_group", label="Cohort")
+    industry = ManyFilter(method="in_group", label="Industry")
+    owner = ManyFilter(method="owned", label="Owner")
+    lacks = ManyFilter(method="lacking", choices=Step.choices, label="Lacks")
+    only = ManyFilter(method="those", choices=ONLY, label="Only")
+    last_active = django_filters.ChoiceFilter(
+        method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Last active"
     )
-    lacks = django_filters.ChoiceFilter(method="lacking", choices=Step.choices, label="Lacks", empty_label="Any step")
-    only = django_filters.ChoiceFilter(
-        method="those",
-        choices=[("active", "Active today"), ("onboarded", "Onboarded"), ("blocked", "Blocked")],
-        label="Only",
-        empty_label="All customers",
-    )
+    score_min = ScoreFilter(field_name="score", lookup_expr="gte", label="Score from")
+    score_max = ScoreFilter(field_name="score", lookup_expr="lte", label="Score to")
 
     class Meta:
         model = Snapshot
+        form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, day: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cohorts = Customer.objects.order_by("cohort").values_list("cohort", flat=True).distinct()
-        self.filters["cohort"].extra["choices"] = [
-            (cohort, cohort) if cohort else (NO_COHORT, "No cohort") for cohort in cohorts
-        ]
-        self.filters["cohort"].method = "in_cohort"
+        self.day = day
+        there_are = filter_choices()
+        self.cut = there_are.cut
+        for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
+            choices = getattr(there_are, name)
+            self.filters[name].extra["choices"] = [(key or NONE, label or none) for key, label in choices]
+        user = self.request.user
+        me = f"Me ({user.get_full_name() or user.get_username()})"
+        self.filters["owner"].extra["choices"] = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
+
+    def get_form_class(self) -> type[forms.Form]:
+        """The form, whose fields know how much their menus show."""
+        form = super().get_form_class()
+        for name in self.cut:
+            form.base_fields[name].shows_all = False
+        return form
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
-        """Name, e-mail, GitHub name or key contain the words."""
-        fields = ("organization", "email", "github_username", "id")
-        for word in value.split()[:MOST_WORDS]:
-            found = Q()
-            for field in fields:
-                found |= Q(**{f"customer__{field}__icontains": word})
-            queryset = queryset.filter(found)
+        """Name, e-mail, GitHub name or key contain each of the words."""
+        return searched(queryset, value.split()[:MOST_WORDS])
+
+    def in_group(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """In one of the cohorts or industries; a blank stands for none."""
+        groups = ["" if group == NONE else group for group in value]
+        return queryset.filter(**{f"customer__{name}__in": groups}) if groups else queryset
+
+    def owned(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """Looked after by one of these; ``me`` is who asks, ``nobody`` is no owner at all."""
+        if not value:
+            return queryset
+        keys = {int(key) for key in value if key.isascii() and key.isdecimal() and len(key) < 10}
+        if ME in value:
+            keys.add(self.request.user.pk)
+        found = Q(customer__care__owner__in=keys) if keys else Q(pk__in=[])
+        return queryset.filter(found | Q(customer__care__owner=None) if NOBODY in value else found)
+
+    def lacking(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """None of the steps is done."""
+        return queryset.filter(**dict.fromkeys(value, False))
+
+    def those(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """In each of the groups behind the summary's figures."""
+        for group in value:
+            queryset = {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[
+                group
+            ]()
         return queryset
 
-    def in_cohort(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
-        """In one of the cohorts; ``-`` stands for none."""
-        cohorts = ["" if cohort == NO_COHORT else cohort for cohort in value]
-        return queryset.filter(customer__cohort__in=cohorts) if cohorts else queryset
+    def active(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """By the time from the last active day to the scored date."""
+        if value == "never":
+            return queryset.filter(last_active=None)
+        how, days = value.split("_")
+        edge = self.day - timedelta(days=int(days))
+        return queryset.filter(**{"last_active__gt" if how == "within" else "last_active__lte": edge})
 
-    def lacking(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
-        """The step is not done."""
-        return queryset.filter(**{value: False})
 
-    def those(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
-        """One of the groups behind the summary's figures."""
-        return {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[value]()
+def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:
+    """Those in whose texts each word occurs; one text of all, because no word has a line's end in it.
+
+    The key is not among them: its collation, PostgreSQL's "C", would be that of all, and knows no case beyond ASCII.
+    """
+    if not words:
+        return queryset
+    line = Value("\n", output_field=TextField())
+    parts = ("organization", line, "email", line, "github_username")
+    found = Customer.objects.order_by().alias(texts=Concat(*parts, output_field=TextField()))
+    for word in words:
+        found = found.filter(Q(texts__icontains=word) | Q(pk__icontains=word))
+    return queryset.filter(customer__in=found)

@@ -1,21 +1,44 @@
 """The customer table: declarations, and one small template for each cell that is more than text."""
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 import django_tables2 as tables
-from django.db.models import Case, F, SmallIntegerField, When
-from django.db.models.functions import Lower
+from django.db.models import Case, F, FloatField, SmallIntegerField, When
+from django.db.models.functions import Cast, Lower
 
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 
-ROWS_PER_PAGE = 25
 CUT = {"td": {"class": "cut"}}
 """Of a column with text of any length."""
+NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
+STANDARD = ("status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
+"""The columns that are shown unless the address chooses others; the name always is."""
 
 
 def _address(table: tables.Table) -> dict[str, str]:
     """What a link takes along, so that the way back leads to the same filters."""
     return {"address": table.request.GET.urlencode()}
+
+
+class DayColumn(tables.Column):
+    """A date as the pages write it."""
+
+    def render(self, value: date) -> str:
+        """``3 May 2025``."""
+        return f"{value:%-d %b %Y}"
+
+
+class CountColumn(tables.Column):
+    """A whole number with its thousands apart."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"attrs": NUMBER, "default": "–", **options})
+
+    def render(self, value: int) -> str:
+        """``1,200``."""
+        return f"{value:,}"
 
 
 class CustomerTable(tables.Table):
@@ -25,7 +48,7 @@ class CustomerTable(tables.Table):
         template_name="analytics/cells/customer.html", verbose_name="Name", extra_context=_address
     )
     status = tables.TemplateColumn(template_name="analytics/cells/status.html")
-    score = tables.Column(order_by=("score", "pk"), attrs={"td": {"class": "number"}, "th": {"class": "number"}})
+    score = tables.TemplateColumn(template_name="analytics/cells/score.html", order_by=("score", "pk"), attrs=NUMBER)
     trend = tables.TemplateColumn(template_name="analytics/cells/trend.html")
     steps_done = tables.TemplateColumn(
         template_name="analytics/cells/progress.html", verbose_name="Progress", order_by=("steps_done", "pk")
@@ -34,15 +57,36 @@ class CustomerTable(tables.Table):
     last_active = tables.TemplateColumn(template_name="analytics/cells/last_active.html")
     cohort = tables.Column(accessor="customer__cohort", order_by=("customer__cohort", "pk"), default="–", attrs=CUT)
     owner = tables.Column(accessor="customer__care__owner_name", verbose_name="Owner", default="–", attrs=CUT)
+    industry = tables.Column(
+        accessor="customer__industry", order_by=("customer__industry", "pk"), default="–", attrs=CUT
+    )
+    signup_date = DayColumn(
+        accessor="customer__signup_date", verbose_name="Signed up", order_by=("customer__signup_date", "pk")
+    )
+    team_size = CountColumn(accessor="customer__team_size", verbose_name="Team")
+    email = tables.Column(accessor="customer__email", order_by=("customer__email", "pk"), attrs=CUT)
+    blocker_type = tables.Column(verbose_name="Blocker", order_by=("blocker_type", "pk"), default="–", attrs=CUT)
+    days_active = CountColumn(order_by=("days_active", "pk"))
+    issues_tagged = CountColumn(order_by=("issues_tagged", "pk"))
+    prs_generated = CountColumn(verbose_name="PRs generated", order_by=("prs_generated", "pk"))
+    prs_merged = CountColumn(verbose_name="PRs merged", order_by=("prs_merged", "pk"))
+    success_rate = tables.Column(verbose_name="Success rate", default="–", attrs=NUMBER)
+    support_requests = CountColumn(order_by=("support_requests", "pk"))
 
     label = "List of customers"
+    nothing_text = "Nobody had signed up by this date."
 
     class Meta:
         model = Snapshot
-        fields = ("customer", "status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
+        fields = ("customer",)
         attrs = {"class": "rsolv-table"}
+        row_attrs = {"id": lambda record: f"customer-{record.customer_id}"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
+
+    def render_success_rate(self, value: int) -> str:
+        """A whole percentage."""
+        return f"{value}%"
 
     def order_customer(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By name, whatever its case."""
@@ -64,16 +108,33 @@ class CustomerTable(tables.Table):
 
     def order_last_active(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By date; those who never were come last in either order."""
-        return _none_last(queryset, "last_active", is_descending), True
+        return _none_last(queryset, F("last_active"), is_descending), True
 
     def order_owner(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the owner's login; those without one come last in either order."""
-        return _none_last(queryset, "customer__care__owner__username", is_descending), True
+        return _none_last(queryset, F("customer__care__owner__username"), is_descending), True
+
+    def order_team_size(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """By size; those of unknown size come last in either order."""
+        return _none_last(queryset, F("customer__team_size"), is_descending), True
+
+    def order_success_rate(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """By the whole percentage; those without any PR come last in either order."""
+        return _none_last(queryset, _success_rate(), is_descending), True
 
 
-def _none_last(queryset: SnapshotQuerySet, column: str, is_descending: bool) -> SnapshotQuerySet:
-    order = F(column).desc(nulls_last=True) if is_descending else F(column).asc(nulls_last=True)
-    return queryset.order_by(order, "pk")
+def _none_last(queryset: SnapshotQuerySet, value: Any, is_descending: bool) -> SnapshotQuerySet:
+    return queryset.order_by(value.desc(nulls_last=True) if is_descending else value.asc(nulls_last=True), "pk")
+
+
+def _success_rate() -> Any:
+    """Merged of generated PRs, at most 1; null without any."""
+    return Case(
+        When(prs_generated=0, then=None),
+        When(prs_merged__gte=F("prs_generated"), then=1.0),
+        default=Cast("prs_merged", FloatField()) / F("prs_generated"),
+        output_field=FloatField(),
+    )
 
 
 def _by_place(queryset: SnapshotQuerySet, column: str, places: Sequence[str], is_descending: bool) -> SnapshotQuerySet:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics import customer_views, views
+from analytics import customer_views, table_views, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -11,4 +11,5 @@ urlpatterns = [
     path("needs/", views.needs, name="needs"),
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
     path("export/", views.export, name="export"),
+    path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
 ]

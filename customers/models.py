@@ -167,6 +167,10 @@ class Customer(FullFeedRow):
 
     class Meta:
         ordering = [Lower("organization"), "pk"]
+        indexes = [
+            models.Index(fields=["cohort"], name="customer_cohort"),
+            models.Index(fields=["industry"], name="customer_industry"),
+        ]
         permissions = [("export_customer", "Can export customers' data")]
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ def notices(response: HttpResponse) -> list[str]:
 def rows(response: HttpResponse) -> list[list[str]]:
     """The words of each cell of the customer table."""
     [body] = re.findall(r'class="rsolv-table".*?<tbody>(.*?)</tbody>', main_part(response), re.DOTALL)
-    cells = (re.findall(r"<td\b.*?</td>", row, re.DOTALL) for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL))
+    cells = (re.findall(r"<td\b.*?</td>", row, re.DOTALL) for row in re.findall(r"<tr\b.*?</tr>", body, re.DOTALL))
     return [[words(cell) for cell in row] for row in cells]
 
 

@@ -43,11 +43,11 @@ def test_every_figure_has_its_change_in_its_own_unit() -> None:
     assert [card.value for card in cards(now, before)] == ["1,204", "8", "4", "50%", "82%", "3.5d"]
     assert changes(now, before) == [
         Change("+1,200 in 7 days", "↑", "better"),
-        Change("−2 in 7 days", "↓", "worse"),  # noqa: RUF001 - a minus sign
+        Change("−2 in 7 days", "↓", "worse"),
         Change("+2 in 7 days", "↑", "worse"),
         Change("+25 pts in 7 days", "↑", "better"),
         Change("+2 pts in 7 days", "↑", "better"),
-        Change("−0.5d in 7 days", "↓", "better"),  # noqa: RUF001
+        Change("−0.5d in 7 days", "↓", "better"),
     ]
 
 

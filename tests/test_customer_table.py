@@ -1,6 +1,7 @@
 """The dashboard's list of customers: search, filters, sorting, paging, what it costs, and hostile text in it."""
 
 import random
+import re
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.snapshots import score_day
+from analytics.tables import CustomerTable
 from customers.models import Customer, CustomerCare, Engagement, Event, Onboarding
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.pages import Elements, links, main_part, names, notices, rows, words
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db
 D = date(2025, 5, 10)
 DASHBOARD_QUERIES = 13
 """Session, user and twice permissions; the page's tag, the scored date and those around it, who needs somebody, the
-feeds, quarantine, cohorts, count and customers."""
+feeds, quarantine; the filters' choices, count, customers and their sparklines."""
 
 
 @pytest.fixture(autouse=True)
@@ -142,15 +144,22 @@ def test_a_bad_value_is_named_and_filters_nothing(
 def test_the_form_shows_what_is_filtered_and_can_be_cleared(viewer: Client, four_customers: None) -> None:
     make_day(date=date(2025, 5, 11))
     plain = viewer.get("/admin/?as_of=2025-05-10")
-    assert links(plain, "Clear") == []
+    assert links(plain, "Clear all") == []
     response = viewer.get("/admin/?as_of=2025-05-10&q=works&status=at_risk&lacks=first_issue_tagged&sort=score")
     elements = Elements(main_part(response).split('role="search"')[1]).found
     fields = [attrs for tag, attrs in elements if tag in {"input", "option"}]
-    assert [attrs["value"] for attrs in fields if "checked" in attrs] == ["at_risk"]
-    assert [attrs["value"] for attrs in fields if "selected" in attrs] == ["first_issue_tagged", ""]
-    values = {attrs["name"]: attrs["value"] for attrs in fields if attrs.get("type") in {"hidden", "search"}}
-    assert values == {"q": "works", "sort": "score", "as_of": "2025-05-10"}
-    assert links(response, "Clear") == ["/admin/?as_of=2025-05-10#customers"]
+    checked = [
+        (attrs["name"], attrs["value"]) for attrs in fields if "checked" in attrs and attrs["name"] != "columns"
+    ]
+    assert checked == [("status", "at_risk"), ("lacks", "first_issue_tagged")]
+    [form] = re.findall(r'<form [^>]*role="search".*?</form>', main_part(response), re.DOTALL)
+    fields = [attrs for tag, attrs in Elements(form).found if attrs.get("type") in {"hidden", "search"}]
+    assert {attrs["name"]: attrs["value"] for attrs in fields} == {
+        "q": "works",
+        "sort": "score",
+        "as_of": "2025-05-10",
+    }
+    assert links(response, "Clear all") == ["/admin/?as_of=2025-05-10&sort=score#customers"]
 
 
 # --- Sorting ----------------------------------------------------------------------------------------------------
@@ -222,7 +231,9 @@ def test_customers_that_are_alike_keep_their_order_from_page_to_page(viewer: Cli
     random.Random(1).shuffle(customers)
     for customer in customers:
         make_snapshot(customer)
-    for field in ("status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner"):
+    for field in CustomerTable.base_columns:
+        if field == "customer":
+            continue
         seen = [name for page in (1, 2, 3) for name in names(viewer.get(addressed(sort=f"-{field}", page=page)))]
         assert len(set(seen)) == 60, field
 
@@ -254,6 +265,7 @@ def sixty_customers() -> None:
 @pytest.mark.parametrize(
     ("page", "first", "last", "told"),
     [
+        (" 2 ", 25, 49, "26–50 of 60 Previous Page 2 of 3 Next"),
         ("", 0, 24, "1–25 of 60 Page 1 of 3 Next"),
         ("1", 0, 24, "1–25 of 60 Page 1 of 3 Next"),
         ("2", 25, 49, "26–50 of 60 Previous Page 2 of 3 Next"),
@@ -267,15 +279,32 @@ def sixty_customers() -> None:
     ],
 )
 def test_pages(viewer: Client, sixty_customers: None, page: str, first: int, last: int, told: str) -> None:
-    response = viewer.get(addressed(sort="customer", page=page))
-    assert names(response) == [f"Customer {number:02}" for number in range(first, last + 1)]
+    for filters in ({}, {"status": "healthy"}):  # which count in another way
+        response = viewer.get(addressed(sort="customer", page=page, **filters))
+        assert names(response) == [f"Customer {number:02}" for number in range(first, last + 1)]
+        assert told in words(main_part(response))
+
+
+@pytest.mark.parametrize(
+    ("rows_wanted", "page", "found", "told"),
+    [
+        (25, 1, 25, "1–25 of 60 Page 1 of 3 Next Rows 25 50 100"),
+        (50, 1, 50, "1–50 of 60 Page 1 of 2 Next Rows 25 50 100"),
+        (50, 2, 10, "51–60 of 60 Previous Page 2 of 2 Rows 25 50 100"),
+        (100, 2, 60, "1–60 of 60 Rows 25 50 100"),
+    ],
+)
+def test_a_page_has_as_many_rows_as_the_address_says(
+    viewer: Client, sixty_customers: None, rows_wanted: int, page: int, found: int, told: str
+) -> None:
+    response = viewer.get(addressed(per_page=rows_wanted, page=page, status="healthy"))
+    assert len(names(response)) == found
     assert told in words(main_part(response))
+    assert links(response, "100") == ["?per_page=100&status=healthy"]
 
 
 @pytest.mark.parametrize("rows_wanted", ["0", "-3", "1", "100000", "many"])
-def test_the_address_cannot_change_how_many_rows_a_page_has(
-    viewer: Client, sixty_customers: None, rows_wanted: str
-) -> None:
+def test_but_only_a_few_sizes_of_pages_are_known(viewer: Client, sixty_customers: None, rows_wanted: str) -> None:
     assert len(names(viewer.get(addressed(per_page=rows_wanted)))) == 25
 
 

@@ -1,0 +1,55 @@
+"""The filters that are set, in words, each with the address without it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.forms import MultipleChoiceField
+from django.http import QueryDict
+
+from analytics.filters import SnapshotFilter
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that narrows the list: its label, its value in words, and the query of the list without it."""
+
+    label: str
+    words: str
+    without: str
+
+
+def chips(filters: SnapshotFilter, address: QueryDict) -> list[Chip]:
+    """Each value that narrows the list, in the order of the filters; values that were refused are not among them."""
+    return [Chip(label, words, _without(address, name, value)) for name, value, label, words in _set(filters)]
+
+
+def _set(filters: SnapshotFilter) -> Iterator[tuple[str, str | None, str, str]]:
+    form = filters.form
+    form.is_valid()
+    for name, field in form.fields.items():
+        value = form.cleaned_data.get(name)
+        if isinstance(field, MultipleChoiceField):
+            words = dict(field.choices)
+            for one in dict.fromkeys(value or []):
+                yield name, one, str(field.label), str(words.get(one, one))
+        elif value not in (None, ""):
+            choices = dict(getattr(field, "choices", ()))
+            yield name, None, str(field.label), str(choices.get(value, value))
+
+
+def _without(address: QueryDict, name: str, value: str | None) -> str:
+    rest = address.copy()
+    rest.setlist(name, [one for one in rest.getlist(name) if value is not None and one != value])
+    return narrowed_query(rest)
+
+
+def narrowed_query(address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
+    """The address' query from the first page on, without blanks and the names in ``leave_out``."""
+    rest = address.copy()
+    for name in list(rest):
+        values = [value for value in rest.getlist(name) if value != ""]
+        if name in {"page", *leave_out} or not values:
+            del rest[name]
+        else:
+            rest.setlist(name, values)
+    return rest.urlencode()

@@ -1,0 +1,59 @@
+"""What the table can be narrowed to: the cohorts, industries and owners that there are, in one cheap query."""
+
+from dataclasses import dataclass
+
+from customers.staging import fetch
+
+MOST = 500
+"""A menu shows no more; beyond them the address still takes any."""
+
+# Each WITH jumps along an index from one value to the next, so that the cost is that of the values, not of the rows.
+_SQL = """
+WITH RECURSIVE
+cohorts(value) AS (
+    SELECT MIN(cohort) FROM customers_customer
+    UNION ALL
+    SELECT (SELECT MIN(cohort) FROM customers_customer WHERE cohort > value) FROM cohorts WHERE value IS NOT NULL
+),
+industries(value) AS (
+    SELECT MIN(industry) FROM customers_customer
+    UNION ALL
+    SELECT (SELECT MIN(industry) FROM customers_customer WHERE industry > value)
+    FROM industries WHERE value IS NOT NULL
+),
+owners(value) AS (
+    SELECT MIN(owner_id) FROM customers_customercare
+    UNION ALL
+    SELECT (SELECT MIN(owner_id) FROM customers_customercare WHERE owner_id > value)
+    FROM owners WHERE value IS NOT NULL
+)
+SELECT * FROM (SELECT 'cohort', value, '' FROM cohorts LIMIT %s) AS one
+UNION ALL
+SELECT * FROM (SELECT 'industry', value, '' FROM industries LIMIT %s) AS two
+UNION ALL
+SELECT * FROM (
+    SELECT 'owner', CAST(id AS varchar(20)), COALESCE(NULLIF(TRIM(first_name || ' ' || last_name), ''), username)
+    FROM auth_user WHERE id IN (SELECT value FROM owners LIMIT %s)
+) AS three
+"""
+
+
+@dataclass(frozen=True)
+class FilterChoices:
+    """Values and their words for each menu, in order; ``cut`` names the menus that do not show all."""
+
+    cohort: list[tuple[str, str]]
+    industry: list[tuple[str, str]]
+    owner: list[tuple[str, str]]
+    cut: frozenset[str]
+
+
+def filter_choices() -> FilterChoices:
+    """The cohorts and industries of all customers ('' stands for none), and all who own one; one query."""
+    found: dict[str, list[tuple[str, str]]] = {"cohort": [], "industry": [], "owner": []}
+    for menu, value, name in fetch(_SQL, [MOST + 1] * 3):
+        if value is not None:
+            found[menu].append((value, name or value))
+    cut = frozenset(menu for menu, choices in found.items() if len(choices) > MOST)
+    lists = {menu: sorted(choices[:MOST], key=lambda choice: choice[1].casefold()) for menu, choices in found.items()}
+    return FilterChoices(**lists, cut=cut)

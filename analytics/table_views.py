@@ -1,0 +1,44 @@
+"""The download of the customer list."""
+
+import tempfile
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from analytics.as_of import as_of
+from analytics.chips import narrowed_query
+from analytics.table_export import WRITERS, TableExport
+from analytics.xlsx import TooLarge
+from customers.pages import admin_page
+from customers.staging import one_moment
+
+SPOOL = 8 * 1024 * 1024
+
+
+@admin_page("customers.view_customer", "customers.export_customer")
+def export_customers(request: HttpRequest, format: str) -> HttpResponse:
+    """Download the customers that the address narrows the list to; where it cannot be, say why, and show the list."""
+    if format not in WRITERS:
+        raise Http404
+    ending, write = WRITERS[format]
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
+    with one_moment():
+        portfolio = as_of(request).portfolio
+        why_not = "Nothing is scored yet, so there is nothing to export."
+        if portfolio:
+            asked = TableExport(request, portfolio)
+            why_not = "Nothing was exported, because a filter was not understood." if asked.list.filters.errors else ""
+        if portfolio and not why_not:
+            try:
+                write(asked, file)
+            except TooLarge as fault:
+                why_not = f"{fault} Export fewer customers, or export CSV."
+    if why_not:
+        file.close()
+        messages.error(request, why_not)
+        query = narrowed_query(request.GET)
+        return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query}#customers")
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=f"customers_{portfolio.date}.{ending}")

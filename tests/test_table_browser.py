@@ -1,0 +1,130 @@
+"""The list of customers in a real browser: filter, take a filter away, choose columns, sort, export; axe's opinion."""
+
+import io
+import json
+import zipfile
+from datetime import date
+
+import pytest
+from openpyxl import load_workbook
+from playwright.sync_api import Page, expect
+
+from analytics.snapshots import score_day
+from tests.factories import load_demo_program
+from tests.test_browser import (
+    LAPTOP,
+    PHONE,
+    SMALL_TARGETS,
+    Opened,
+    browser,  # noqa: F401 - fixtures
+    look,
+    make_long_customer,
+    names,
+    open_page,  # noqa: F401
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def headers(page: Page) -> list[str]:
+    return page.locator("#table-box th").all_inner_texts()
+
+
+def test_from_a_filter_to_the_export(open_page: Opened) -> None:  # noqa: F811
+    load_demo_program()
+    page = open_page("/admin/")
+    assert page.locator(".sparkline polyline").count() > 0
+
+    page.locator("summary", has_text="Status").click()
+    page.get_by_role("checkbox", name="At risk").check()
+    page.get_by_role("checkbox", name="Inactive").check()
+    page.get_by_label("Score to").fill("20")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("3 of 12 customers")).to_be_visible()
+
+    page.get_by_role("link", name="Status: Inactive , remove").click()
+    expect(page.get_by_text("1 of 12 customers")).to_be_visible()
+    assert names(page) == ["Tide & Timber Co."]
+    page.get_by_role("link", name="Score to: 20 , remove").click()
+    expect(page.get_by_text("2 of 12 customers")).to_be_visible()
+
+    page.locator("summary", has_text="Columns").click()
+    for name in ("Trend", "Progress", "Stage", "Cohort", "Owner", "Last active"):
+        page.locator(".column-choice").get_by_role("checkbox", name=name).uncheck()
+    page.locator(".column-choice").get_by_role("checkbox", name="Signed up").check()
+    page.get_by_role("button", name="Show columns").click()
+    expect(page.get_by_text("2 of 12 customers")).to_be_visible()
+    assert headers(page) == ["Name", "Status", "Score", "Signed up"]
+
+    page.get_by_role("columnheader", name="Signed up").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Signed up")).to_have_attribute("aria-sort", "ascending")
+    assert names(page) == ["Acme Inc.", "Tide & Timber Co."]
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Excel", exact=True).click()
+    assert download.value.suggested_filename == "customers_2025-05-10.xlsx"
+    book = load_workbook(io.BytesIO(download.value.path().read_bytes()))
+    table = [list(row) for row in book["Customers"].iter_rows(values_only=True)]
+    assert table[0] == ["Customer id", "Name", "Status", "Score", "Signed up", "As of"]
+    assert [row[1:4] for row in table[1:]] == [["Acme Inc.", "At risk", 45], ["Tide & Timber Co.", "At risk", 15]]
+    assert dict(book["About"].iter_rows(values_only=True))["Filter: Status"] == "At risk"
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    assert (manifest["customers"], manifest["sorted_by"]) == (2, "Signed up, ascending")
+
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_role("link", name="Standard", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Trend")).to_be_visible()
+    page.get_by_role("link", name="Clear all").click()
+    expect(page.get_by_text("1–12 of 12")).to_be_visible()
+
+
+def test_the_columns_by_keyboard(open_page: Opened) -> None:  # noqa: F811
+    load_demo_program()
+    page = open_page("/admin/?owner=nobody")
+    page.locator(".column-choice > summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Show columns").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader", name="Score")).to_be_visible()
+    assert "Status" not in headers(page)
+    page.get_by_role("link", name="Owner: Nobody , remove").focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("12 customers", exact=True)).to_be_visible()
+
+
+EVERYTHING = (
+    "/admin/?q=e&status=at_risk&status=healthy&status=inactive&score_min=0&columns=status,score,trend,industry,"
+    "signup_date,team_size,email,blocker_type,success_rate&per_page=50"
+)
+
+
+@pytest.mark.parametrize("address", [EVERYTHING, "/admin/?score_min=high&last_active=never&q=zz&owner=nobody"])
+def test_nothing_is_wrong_with_the_list(open_page: Opened, address: str) -> None:  # noqa: F811
+    load_demo_program()
+    make_long_customer()
+    score_day(date(2025, 5, 10))
+    page = open_page(address)
+    for menu in page.locator("section[aria-labelledby=customers] summary").all():
+        menu.click()
+    assert look(page) == []
+    for size in (LAPTOP, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate(SMALL_TARGETS) == []
+
+
+def test_the_name_stays_in_sight_on_a_phone(open_page: Opened) -> None:  # noqa: F811
+    load_demo_program()
+    page = open_page("/admin/", size=PHONE)
+    page.locator("#table-box").evaluate("box => box.scrollLeft = 400")
+    name = page.get_by_role("link", name="Acme Inc.")
+    name.scroll_into_view_if_needed()
+    expect(name).to_be_in_viewport()
+    assert page.locator("#table-box").evaluate("box => box.scrollLeft") > 300
+    assert 0 <= name.bounding_box()["x"] < 100
