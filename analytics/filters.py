@@ -1,15 +1,30 @@
 """The filters of the customer table; every one of them is in the address."""
 
+from calendar import monthrange
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import django_filters
-from django.db.models import Q
+from django.core.exceptions import ValidationError
+from django.db.models import F, Q
 
+from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from customers.models import Customer, Step
 
 NO_COHORT = " "  # no cohort is called so: what the CSVs say is trimmed
 MOST_WORDS = 20
+ON_REQUEST = ("signup", "quiet_week")
+"""Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
+
+
+def _month(value: str) -> date:
+    """The first day of ``2025-05``."""
+    try:
+        return date.fromisoformat(f"{value}-01")
+    except ValueError:
+        raise ValidationError("Write a month as 2025-05.") from None
 
 
 class SnapshotFilter(django_filters.FilterSet):
@@ -28,6 +43,10 @@ class SnapshotFilter(django_filters.FilterSet):
         label="Only",
         empty_label="All customers",
     )
+    signup = django_filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
+    quiet_week = django_filters.NumberFilter(
+        method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
+    )
 
     class Meta:
         model = Snapshot
@@ -40,6 +59,9 @@ class SnapshotFilter(django_filters.FilterSet):
             (cohort, cohort) if cohort else (NO_COHORT, "No cohort") for cohort in cohorts
         ]
         self.filters["cohort"].method = "in_cohort"
+        for name in ON_REQUEST:
+            if name not in self.data:
+                del self.filters[name]
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, e-mail, GitHub name or key contain the words."""
@@ -63,3 +85,13 @@ class SnapshotFilter(django_filters.FilterSet):
     def those(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """One of the groups behind the summary's figures."""
         return {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[value]()
+
+    def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """In that month."""
+        first = _month(value)
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+        return queryset.filter(customer__signup_date__range=(first, last))
+
+    def quiet_in(self, queryset: SnapshotQuerySet, name: str, value: Decimal) -> SnapshotQuerySet:
+        """Without an active day in that week after the signup, which has ended."""
+        return queryset.alias(active=F("active_weeks").bitand(1 << int(value))).filter(active=0)

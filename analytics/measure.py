@@ -13,6 +13,8 @@ from customers.onboarding import COUNTER_OF_STEP
 from customers.staging import days_between, is_postgres, table_of
 
 FETCH = 2_000
+WEEKS = 52
+"""For how many weeks after the signup it is kept whether the customer was active."""
 
 
 def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
@@ -100,6 +102,7 @@ def _sql(policy: ScoringPolicy) -> str:
                 {total("d.activity", "d.date >= %(before_start)s AND d.date < %(trend_start)s")} AS trend_before,
                 {total(f"d.activity * {position}", f"d.date >= c.signup_date AND {window('trend_start')}")}
                     AS trend_moment,
+                {_active_weeks()} AS active_weeks,
                 MIN(d.date) FILTER (WHERE d.issues_tagged > 0) AS first_issue,
                 MIN(d.date) FILTER (WHERE d.prs_generated > 0) AS first_pr
             FROM by_day d JOIN {customer} c ON c.id = d.customer_id
@@ -117,7 +120,7 @@ def _sql(policy: ScoringPolicy) -> str:
                 ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
             FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(day)s
         )
-        SELECT c.id AS customer_id, c.status AS csv_status, c.signup_date, o.completed_date,
+        SELECT c.id AS customer_id, c.status AS csv_status, c.cohort, c.signup_date, o.completed_date,
             COALESCE(o.blocker_type, '') AS blocker_type, {steps}, {zeros}, activity.last_active,
             COALESCE(csat.total, 0) AS csat_sum, COALESCE(csat.answers, 0) AS csat_count, nps.nps
         FROM {customer} c
@@ -131,6 +134,15 @@ def _sql(policy: ScoringPolicy) -> str:
         ORDER BY c.id"""
 
 
+def _active_weeks() -> str:
+    """SQL: a bit for each week after the signup that has an active day."""
+    week = f"{days_between('c.signup_date', 'd.date')} / 7"
+    # PostgreSQL would shift a bit around, SQLite shifts it out and has no BIT_OR; no date is twice in by_day.
+    bits = f"BIT_OR(CAST(1 AS bigint) << LEAST({week}, 62))" if is_postgres() else f"SUM(DISTINCT 1 << {week})"
+    when = "d.activity > 0 AND d.date BETWEEN c.signup_date AND %(day)s"
+    return f"COALESCE({bits} FILTER (WHERE {when}), 0) & {(1 << WEEKS) - 1}"
+
+
 _ACTIVITY_SUMS = (
     *Engagement.COUNTERS,
     "days_active",
@@ -141,6 +153,7 @@ _ACTIVITY_SUMS = (
     "trend_now",
     "trend_before",
     "trend_moment",
+    "active_weeks",
 )
 _FIRST = {Step.FIRST_ISSUE: "first_issue", Step.FIRST_PR: "first_pr"}
 

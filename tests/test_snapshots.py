@@ -107,6 +107,7 @@ def test_the_golden_case_acme() -> None:
             "support_requests": 2,
             "days_active": 4,
             "last_active": date(2025, 5, 7),
+            "active_weeks": 0b1,
             "active_days": 4,
             "window_prs_generated": 0,
             "window_prs_merged": 0,
