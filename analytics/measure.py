@@ -71,43 +71,41 @@ def _parameters(day: date, policy: ScoringPolicy) -> dict[str, date]:
 def _sql(policy: ScoringPolicy) -> str:
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
-    position = f"(2 * {days_between(trend_start, 'd.date')} - {policy.trend_days - 1})"
+    position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
 
     def total(expression: str, when: str) -> str:
         return f"CAST(COALESCE(SUM({expression}) FILTER (WHERE {when}), 0) AS bigint)"
 
     def window(start: str) -> str:
-        return f"d.date BETWEEN %({start})s AND %(day)s"
+        return f"e.date BETWEEN %({start})s AND %(day)s"
 
-    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
-    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
-    totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(day)s')} AS {name}" for name in Engagement.COUNTERS)
+    # Counters are never negative, so that a day is active where one of its rows is.
+    active = f"({' OR '.join(f'e.{name} > 0' for name in Engagement.COUNTERS)})"
+    activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
+    totals = ", ".join(f"{total(f'e.{name}', 'e.date <= %(day)s')} AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
     return f"""
-        WITH by_day AS (
-            SELECT customer_id, date, {by_day}, {all_counters} AS activity
-            FROM {engagement} GROUP BY customer_id, date
-        ), activity AS (
-            SELECT d.customer_id, {totals},
-                COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS days_active,
-                MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(day)s) AS last_active,
-                COUNT(*) FILTER (WHERE d.activity > 0 AND {window("activity_start")}) AS active_days,
-                {total("d.prs_generated", window("pr_start"))} AS window_prs_generated,
-                {total("d.prs_merged", window("pr_start"))} AS window_prs_merged,
-                {total("d.support_requests", window("support_start"))} AS window_support_requests,
-                {total("d.activity", window("trend_start"))} AS trend_now,
-                {total("d.activity", "d.date >= %(before_start)s AND d.date < %(trend_start)s")} AS trend_before,
-                {total(f"d.activity * {position}", f"d.date >= c.signup_date AND {window('trend_start')}")}
+        WITH activity AS (
+            SELECT e.customer_id, {totals},
+                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND e.date <= %(day)s) AS days_active,
+                MAX(e.date) FILTER (WHERE {active} AND e.date <= %(day)s) AS last_active,
+                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND {window("activity_start")}) AS active_days,
+                {total("e.prs_generated", window("pr_start"))} AS window_prs_generated,
+                {total("e.prs_merged", window("pr_start"))} AS window_prs_merged,
+                {total("e.support_requests", window("support_start"))} AS window_support_requests,
+                {total(activity, window("trend_start"))} AS trend_now,
+                {total(activity, "e.date >= %(before_start)s AND e.date < %(trend_start)s")} AS trend_before,
+                {total(f"{activity} * {position}", f"e.date >= c.signup_date AND {window('trend_start')}")}
                     AS trend_moment,
-                {_active_weeks()} AS active_weeks,
-                MIN(d.date) FILTER (WHERE d.issues_tagged > 0) AS first_issue,
-                MIN(d.date) FILTER (WHERE d.prs_generated > 0) AS first_pr
-            FROM by_day d JOIN {customer} c ON c.id = d.customer_id
+                {_active_weeks(active)} AS active_weeks,
+                MIN(e.date) FILTER (WHERE e.issues_tagged > 0) AS first_issue,
+                MIN(e.date) FILTER (WHERE e.prs_generated > 0) AS first_pr
+            FROM {engagement} e JOIN {customer} c ON c.id = e.customer_id
             WHERE c.signup_date <= %(day)s
-            GROUP BY d.customer_id
+            GROUP BY e.customer_id
         ), events AS (
             SELECT customer_id, {kinds} FROM {event} GROUP BY customer_id
         ), sightings AS (
@@ -134,12 +132,12 @@ def _sql(policy: ScoringPolicy) -> str:
         ORDER BY c.id"""
 
 
-def _active_weeks() -> str:
+def _active_weeks(active: str) -> str:
     """SQL: a bit for each week after the signup that has an active day."""
-    week = f"{days_between('c.signup_date', 'd.date')} / 7"
-    # PostgreSQL would shift a bit around, SQLite shifts it out and has no BIT_OR; no date is twice in by_day.
+    week = f"{days_between('c.signup_date', 'e.date')} / 7"
+    # PostgreSQL would shift a bit around, SQLite shifts it out and has no BIT_OR.
     bits = f"BIT_OR(CAST(1 AS bigint) << LEAST({week}, 62))" if is_postgres() else f"SUM(DISTINCT 1 << {week})"
-    when = "d.activity > 0 AND d.date BETWEEN c.signup_date AND %(day)s"
+    when = f"{active} AND e.date BETWEEN c.signup_date AND %(day)s"
     return f"COALESCE({bits} FILTER (WHERE {when}), 0) & {(1 << WEEKS) - 1}"
 
 
