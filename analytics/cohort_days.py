@@ -46,7 +46,8 @@ def _groups(members: Sequence[Member], name_of: Callable[[Member], str]) -> Iter
 def _count(day: date, by: CohortDay.By, name: str, members: Sequence[Member]) -> CohortDay:
     days = sorted(member.days for member in members if member.days is not None)
     statuses = [member.status for member in members]
-    weeks = [member.weeks for member in members]
+    # As text, where each week's bits stand at equal distances: a hundred thousand members are counted at once.
+    bits = "".join(f"{member.weeks:0{WEEKS}b}" for member in members)
     newest = max(member.signup_date for member in members)
     ended = min(((day - newest).days + 1) // _WEEK, WEEKS)
     return CohortDay(
@@ -60,6 +61,6 @@ def _count(day: date, by: CohortDay.By, name: str, members: Sequence[Member]) ->
         score_sum=sum(member.score for member in members),
         prs_generated=sum(member.generated for member in members),
         prs_merged=sum(member.merged for member in members),
-        weeks=[sum(active >> week & 1 for active in weeks) for week in range(ended)],
+        weeks=[bits[WEEKS - 1 - week :: WEEKS].count("1") for week in range(ended)],
         **{status.value: statuses.count(status) for status in HealthStatus},
     )
