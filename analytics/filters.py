@@ -1,14 +1,18 @@
 """The filters of the customer table; every one of them is in the address."""
 
+from calendar import monthrange
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, TextField, Value
+from django.core.exceptions import ValidationError
+from django.db.models import F, Q, TextField, Value
 from django.db.models.functions import Concat
 
 from analytics.filter_choices import filter_choices
+from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from customers.models import Customer, Step
 
@@ -67,6 +71,18 @@ class FilterForm(forms.Form):
         return self.cleaned_data
 
 
+ON_REQUEST = ("signup", "quiet_week")
+"""Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
+
+
+def _month(value: str) -> date:
+    """The first day of ``2025-05``."""
+    try:
+        return date.fromisoformat(f"{value}-01")
+    except ValueError:
+        raise ValidationError("Write a month as 2025-05.") from None
+
+
 class SnapshotFilter(django_filters.FilterSet):
     """Narrows the customers of ``day``; needs the request, for who "me" is. One query for the choices."""
 
@@ -83,6 +99,10 @@ class SnapshotFilter(django_filters.FilterSet):
     )
     score_min = ScoreFilter(field_name="score", lookup_expr="gte", label="Score from")
     score_max = ScoreFilter(field_name="score", lookup_expr="lte", label="Score to")
+    signup = django_filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
+    quiet_week = django_filters.NumberFilter(
+        method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
+    )
 
     class Meta:
         model = Snapshot
@@ -100,6 +120,9 @@ class SnapshotFilter(django_filters.FilterSet):
         user = self.request.user
         me = f"Me ({user.get_full_name() or user.get_username()})"
         self.filters["owner"].extra["choices"] = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
+        for name in ON_REQUEST:
+            if name not in self.data:
+                del self.filters[name]
 
     def get_form_class(self) -> type[forms.Form]:
         """The form, whose fields know how much their menus show."""
@@ -146,6 +169,16 @@ class SnapshotFilter(django_filters.FilterSet):
         how, days = value.split("_")
         edge = self.day - timedelta(days=int(days))
         return queryset.filter(**{"last_active__gt" if how == "within" else "last_active__lte": edge})
+
+    def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """In that month."""
+        first = _month(value)
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+        return queryset.filter(customer__signup_date__range=(first, last))
+
+    def quiet_in(self, queryset: SnapshotQuerySet, name: str, value: Decimal) -> SnapshotQuerySet:
+        """Without an active day in that week after the signup, which has ended."""
+        return queryset.alias(active=F("active_weeks").bitand(1 << int(value))).filter(active=0)
 
 
 def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:

@@ -18,6 +18,8 @@ from customers.onboarding import COUNTER_OF_STEP
 from customers.staging import days_between, is_postgres, table_of
 
 FETCH = 2_000
+WEEKS = 52
+"""For how many weeks after the signup it is kept whether the customer was active."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,10 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
     for number, view in enumerate(views):
         values = {"customer": customer.pk, **_parameters(view.day, view.policy, view.known_to)}
         parameters |= {f"{name}_{number}": value for name, value in values.items()}
-        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _by_view(view.policy, one=True))
-        parts.append(f"SELECT {number} AS view, v.* FROM (WITH {sql}) v")
-    parameters["customer"] = customer.pk
+        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _sql(view.policy, one=True))
+        parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {_by_day(one=True)} {' UNION ALL '.join(parts)} ORDER BY 1", parameters)
+        cursor.execute(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
         columns = [column[0] for column in cursor.description][1:]
         rows = [_measures(dict(zip(columns, row[1:], strict=True))) for row in cursor.fetchall()]
     return [_cut(measures, view.known_to) for measures, view in zip(rows, views, strict=True)]
@@ -62,7 +63,7 @@ def _cut(measures: Measures, known_to: date) -> Measures:
 def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
     """The measures of each customer on ``day``, in the order of the keys."""
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {_by_day()}, {_by_view(policy)}", _parameters(day, policy, day))
+        cursor.execute(_sql(policy), _parameters(day, policy, day))
         columns = [column[0] for column in cursor.description]
         while rows := cursor.fetchmany(FETCH):
             for row in rows:
@@ -115,54 +116,47 @@ def _own(*, one: bool) -> str:
     return "customer_id = %(customer)s" if one else "1 = 1"
 
 
-def _by_day(*, one: bool = False) -> str:
-    """The statement's first table, the same for every view: the counters of each customer's days."""
-    by_day = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
-    all_counters = " + ".join(f"SUM({name})" for name in Engagement.COUNTERS)
-    return f"""
-        by_day AS (
-            SELECT customer_id, date, {by_day}, {all_counters} AS activity
-            FROM {table_of(Engagement)} WHERE {_own(one=one)} GROUP BY customer_id, date
-        )"""
-
-
-def _by_view(policy: ScoringPolicy, *, one: bool = False) -> str:
-    """The rest of the statement; for ``one`` customer alone every table is narrowed to it."""
+def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
+    """The statement; for ``one`` customer alone every table is narrowed to it."""
     own = _own(one=one)
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
-    customer, event = table_of(Customer), table_of(Event)
+    customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
-    position = f"(2 * {days_between(trend_start, 'd.date')} - {policy.trend_days - 1})"
+    position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
 
     def total(expression: str, when: str) -> str:
         return f"CAST(COALESCE(SUM({expression}) FILTER (WHERE {when}), 0) AS bigint)"
 
     def window(start: str) -> str:
-        return f"d.date BETWEEN %({start})s AND %(known_to)s"
+        return f"e.date BETWEEN %({start})s AND %(known_to)s"
 
-    totals = ", ".join(f"{total(f'd.{name}', 'd.date <= %(known_to)s')} AS {name}" for name in Engagement.COUNTERS)
+    # Counters are never negative, so that a day is active where one of its rows is.
+    active = f"({' OR '.join(f'e.{name} > 0' for name in Engagement.COUNTERS)})"
+    activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
+    totals = ", ".join(f"{total(f'e.{name}', 'e.date <= %(known_to)s')} AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
     return f"""
-        activity AS (
-            SELECT d.customer_id, {totals},
-                COUNT(*) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS days_active,
-                MAX(d.date) FILTER (WHERE d.activity > 0 AND d.date <= %(known_to)s) AS last_active,
-                COUNT(*) FILTER (WHERE d.activity > 0 AND {window("activity_start")}) AS active_days,
-                {total("d.prs_generated", window("pr_start"))} AS window_prs_generated,
-                {total("d.prs_merged", window("pr_start"))} AS window_prs_merged,
-                {total("d.support_requests", window("support_start"))} AS window_support_requests,
-                {total("d.activity", window("trend_start"))} AS trend_now,
-                {total("d.activity", f"d.date < %(trend_start)s AND {window('before_start')}")} AS trend_before,
-                {total(f"d.activity * {position}", f"d.date >= c.signup_date AND {window('trend_start')}")}
+        WITH activity AS (
+            SELECT e.customer_id, {totals},
+                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND e.date <= %(known_to)s) AS days_active,
+                MAX(e.date) FILTER (WHERE {active} AND e.date <= %(known_to)s) AS last_active,
+                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND {window("activity_start")}) AS active_days,
+                {total("e.prs_generated", window("pr_start"))} AS window_prs_generated,
+                {total("e.prs_merged", window("pr_start"))} AS window_prs_merged,
+                {total("e.support_requests", window("support_start"))} AS window_support_requests,
+                {total(activity, window("trend_start"))} AS trend_now,
+                {total(activity, f"e.date < %(trend_start)s AND {window('before_start')}")} AS trend_before,
+                {total(f"{activity} * {position}", f"e.date >= c.signup_date AND {window('trend_start')}")}
                     AS trend_moment,
-                MIN(d.date) FILTER (WHERE d.issues_tagged > 0) AS first_issue,
-                MIN(d.date) FILTER (WHERE d.prs_generated > 0) AS first_pr
-            FROM by_day d JOIN {customer} c ON c.id = d.customer_id
+                {_active_weeks(active)} AS active_weeks,
+                MIN(e.date) FILTER (WHERE e.issues_tagged > 0) AS first_issue,
+                MIN(e.date) FILTER (WHERE e.prs_generated > 0) AS first_pr
+            FROM {engagement} e JOIN {customer} c ON c.id = e.customer_id
             WHERE {there}
-            GROUP BY d.customer_id
+            GROUP BY e.customer_id
         ), events AS (
             SELECT customer_id, {kinds} FROM {event} WHERE {own} GROUP BY customer_id
         ), sightings AS (
@@ -175,7 +169,7 @@ def _by_view(policy: ScoringPolicy, *, one: bool = False) -> str:
                 ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
             FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(known_to)s AND {own}
         )
-        SELECT c.id AS customer_id, c.status AS csv_status, c.signup_date, o.completed_date,
+        SELECT c.id AS customer_id, c.status AS csv_status, c.cohort, c.signup_date, o.completed_date,
             COALESCE(o.blocker_type, '') AS blocker_type, {steps}, {zeros}, activity.last_active,
             COALESCE(csat.total, 0) AS csat_sum, COALESCE(csat.answers, 0) AS csat_count, nps.nps
         FROM {customer} c
@@ -189,6 +183,15 @@ def _by_view(policy: ScoringPolicy, *, one: bool = False) -> str:
         ORDER BY c.id"""
 
 
+def _active_weeks(active: str) -> str:
+    """SQL: a bit for each week after the signup that has an active day."""
+    week = f"{days_between('c.signup_date', 'e.date')} / 7"
+    # PostgreSQL would shift a bit around, SQLite shifts it out and has no BIT_OR.
+    bits = f"BIT_OR(CAST(1 AS bigint) << LEAST({week}, 62))" if is_postgres() else f"SUM(DISTINCT 1 << {week})"
+    when = f"{active} AND e.date BETWEEN c.signup_date AND %(known_to)s"
+    return f"COALESCE({bits} FILTER (WHERE {when}), 0) & {(1 << WEEKS) - 1}"
+
+
 _ACTIVITY_SUMS = (
     *Engagement.COUNTERS,
     "days_active",
@@ -199,6 +202,7 @@ _ACTIVITY_SUMS = (
     "trend_now",
     "trend_before",
     "trend_moment",
+    "active_weeks",
 )
 _FIRST = {Step.FIRST_ISSUE: "first_issue", Step.FIRST_PR: "first_pr"}
 

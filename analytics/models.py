@@ -236,6 +236,7 @@ class Snapshot(models.Model):
     support_requests = models.PositiveBigIntegerField()
     days_active = models.PositiveIntegerField()
     last_active = models.DateField(null=True)
+    active_weeks = models.PositiveBigIntegerField(default=0, help_text="Bit k: active in week k after the signup.")
 
     active_days = models.PositiveSmallIntegerField()
     window_prs_generated = models.PositiveBigIntegerField()
@@ -275,6 +276,48 @@ class Snapshot(models.Model):
     def days_since_active(self) -> int | None:
         """Whole days from the last active date to this snapshot's."""
         return (self.date - self.last_active).days if self.last_active else None
+
+
+class CohortDay(models.Model):
+    """What was known on a scored date of one cohort, of those who signed up in one month, or of everyone.
+
+    ``middle_days`` is twice the median of the days to value (None: nobody is onboarded). ``weeks`` has, for week
+    0, 1, 2 ... after each member's signup, how many were active in it, as far as that week had ended for all.
+    """
+
+    class By(models.TextChoices):
+        """What its members have in common: nothing, the CSV's cohort, the month (``2025-05``) of the signup."""
+
+        ALL = "all", "Everyone"
+        COHORT = "cohort", "Cohort"
+        MONTH = "month", "Signup month"
+
+    date = models.DateField()
+    by = models.CharField(max_length=10, choices=By)
+    name = models.CharField(max_length=100, blank=True)
+
+    size = models.PositiveIntegerField()
+    onboarded = models.PositiveIntegerField()
+    days_to_value = models.BigIntegerField()
+    middle_days = models.BigIntegerField(null=True)
+    score_sum = models.PositiveBigIntegerField()
+    prs_generated = models.PositiveBigIntegerField()
+    prs_merged = models.PositiveBigIntegerField()
+
+    champion = models.PositiveIntegerField()
+    healthy = models.PositiveIntegerField()
+    needs_attention = models.PositiveIntegerField()
+    at_risk = models.PositiveIntegerField()
+    inactive = models.PositiveIntegerField()
+
+    weeks = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-date", "by", "name"]
+        constraints = [models.UniqueConstraint(fields=["date", "by", "name"], name="cohort_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.name} on {self.date}"
 
 
 def percent(part: int, whole: int) -> int | None:

@@ -21,6 +21,7 @@ class Measures:
     """What the feeds say of one customer on date D.
 
     ``step_dates`` has the date each step was done for the steps whose flag is true (D may be before it).
+    ``active_weeks`` has bit k set where week k after the signup (days 7 k to 7 k + 6) has an active day.
     ``trend_moment`` is the sum over the trend's days of ``(2 x - (n - 1)) * activity`` for day x of n = 0 ... n - 1.
     """
 
@@ -47,6 +48,8 @@ class Measures:
     trend_now: int
     trend_before: int
     trend_moment: int
+    cohort: str = ""
+    active_weeks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from analytics.cohort_days import Member, cohort_days
 from analytics.measure import day_totals, measure
-from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.score import Health, Measures, health
 from customers.models import Step, data_date
 from customers.staging import analyze, copy_rows, table_of
@@ -24,6 +25,7 @@ _FROM_MEASURES = (
     "support_requests",
     "days_active",
     "last_active",
+    "active_weeks",
     "active_days",
     "window_prs_generated",
     "window_prs_merged",
@@ -82,6 +84,8 @@ def score_day(day: date) -> PortfolioDay:
     with transaction.atomic():
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
+        CohortDay.objects.filter(date=day).delete()
+        CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=500)
         totals = day_totals(day)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
@@ -110,9 +114,10 @@ def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[A
 
 
 class _Tally:
-    """The portfolio's sums, counted as the customers go by."""
+    """The portfolio's sums, counted as the customers go by, and what its cohorts are counted from."""
 
     def __init__(self) -> None:
+        self.members: list[Member] = []
         self.counts: dict[str, int] = dict.fromkeys(
             (
                 "total",
@@ -138,3 +143,15 @@ class _Tally:
         counts[scored.status.value] += 1
         for step in _STEPS:
             counts[step] += scored.steps[step]
+        self.members.append(
+            Member(
+                measures.cohort,
+                measures.signup_date,
+                scored.score,
+                scored.status,
+                scored.days_to_complete,
+                measures.prs_generated,
+                measures.prs_merged,
+                measures.active_weeks,
+            )
+        )

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from analytics import customer_views, table_views, views
+from analytics import cohort_views, customer_views, table_views, views
 
 app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("cohorts/", cohort_views.cohorts, name="cohorts"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("needs/", views.needs, name="needs"),
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),

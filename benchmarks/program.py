@@ -45,11 +45,11 @@ def onboarding(count: int) -> Iterator[str]:
         yield f"o{number:06},c{number:06},{','.join(steps)},,,{blocker},"
 
 
-def engagement(rows: int, of_customers: int, *, first: int = 0, seed: int = 1) -> Iterator[str]:
-    """``rows`` rows from number ``first`` on, day after day over a hundred days of a million rows."""
+def engagement(rows: int, of_customers: int, *, first: int = 0, seed: int = 1, per_day: int = 10_000) -> Iterator[str]:
+    """``rows`` rows from number ``first`` on, ``per_day`` of them a day: a million are a hundred days."""
     chance = random.Random(seed)
     for number in range(first, first + rows):
-        day = FIRST_DAY + timedelta(days=number // 10_000)
+        day = FIRST_DAY + timedelta(days=number // per_day)
         counters = [chance.randrange(6), chance.randrange(4), chance.randrange(3), chance.randrange(2)]
         support = int(chance.random() < 0.05)
         yield (f"e{number:08},c{chance.randrange(of_customers):06},{day},{','.join(map(str, counters))},{support}")

@@ -6,7 +6,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
-    ("", [("Dashboard", "space_dashboard", "admin:index", "customers.view_customer")]),
+    (
+        "",
+        [
+            ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
+            ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
+        ],
+    ),
     (
         "Data",
         [

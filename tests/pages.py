@@ -38,6 +38,15 @@ def rows(response: HttpResponse) -> list[list[str]]:
     return [[words(cell) for cell in row] for row in cells]
 
 
+def table(html: str, kind: str) -> list[list[str]]:
+    """The words of each cell of the table with a class, its head aside."""
+    [found] = re.findall(rf'<table class="rsolv-table {kind}">.*?</thead>(.*?)</table>', html, re.DOTALL)
+    cells = (
+        re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr>.*?</tr>", found, re.DOTALL)
+    )
+    return [[words(cell) for cell in row] for row in cells]
+
+
 def names(response: HttpResponse) -> list[str]:
     """The customers' names in the table, in its order."""
     return [unescape(name) for name in re.findall(r'class="customer-name"[^>]*>([^<]*)<', response.text)]

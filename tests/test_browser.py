@@ -311,6 +311,9 @@ def test_nothing_is_wrong_with_the_login(open_page: Opened) -> None:
         "/admin/?status=great&as_of=never",
         "/admin/?as_of=2025-05-09&days=90&history=365",
         "/admin/needs/",
+        "/admin/?signup=2025-04&quiet_week=1",
+        "/admin/cohorts/",
+        "/admin/cohorts/?by=month",
         "/admin/customer/c1001/",
         "/admin/customer/{long}/",
     ],
@@ -364,8 +367,9 @@ def test_everything_to_press_is_large_enough(open_page: Opened, size: ViewportSi
     for summary in page.locator("summary").all():
         summary.click()
     small += page.evaluate(SMALL_TARGETS)
-    page.goto("/admin/customer/c1001/?as_of=2025-05-09")
-    small += page.evaluate(SMALL_TARGETS)
+    for address in ("/admin/customer/c1001/?as_of=2025-05-09", "/admin/cohorts/"):
+        page.goto(address)
+        small += page.evaluate(SMALL_TARGETS)
     assert small == []
 
 

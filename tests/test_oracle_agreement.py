@@ -60,11 +60,14 @@ def expected_snapshot(feeds: oracle.Feeds, key: str, day: date, figures: oracle.
     week = oracle.rows_in_days(feeds.engagement, key, day, 7)
     week_before = oracle.rows_in_days(feeds.engagement, key, oracle.days_before(day, 7), 7)
     answers = oracle.rows_in_days(feeds.feedback, key, day, 90)
+    [signup] = [row["signup_date"] for row in feeds.customers if row["id"] == key]
+    weeks = {(one - signup).days // 7 for one in oracle.active_days(all_rows) if one >= signup}
     ratings = [row["csat"] for row in answers if row["csat"] is not None]
     return {
         **{name: figures[name] for name in SAME_IN_BOTH},
         **figures["steps"],
         "prs_rejected": oracle.total_of(all_rows, "prs_rejected"),
+        "active_weeks": sum(2**week for week in weeks if week < 52),
         "active_days": len(oracle.active_days(week)),
         "window_prs_generated": oracle.total_of(month, "prs_generated"),
         "window_prs_merged": oracle.total_of(month, "prs_merged"),

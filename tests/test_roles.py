@@ -32,6 +32,8 @@ MAY: dict[str, str] = {
     # Of the seven visitors above, in their order, each one that is let in: V, S, P, A.
     "/admin/": "VSPA",
     "/admin/?status=at_risk&as_of=2025-05-09": "VSPA",
+    "/admin/cohorts/": "VSPA",
+    "/admin/cohorts/?by=month&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
     "/admin/export/": "SPA",
     **{f"/admin/customers/{model}/": "VSPA" for model in DATA},
@@ -216,7 +218,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
     assert {label for label in ("Export", "Owner and notes") if f">{label}</a>" in text} == shown
 
 
-EVERYONE = {"Dashboard", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
+EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
 
 
@@ -245,6 +247,7 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 # --- The roles themselves ---------------------------------------------------------------------------------------
 
 VIEW = {
+    "view_cohortday",
     "view_customer",
     "view_customercare",
     "view_engagement",

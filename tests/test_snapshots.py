@@ -107,6 +107,7 @@ def test_the_golden_case_acme() -> None:
             "support_requests": 2,
             "days_active": 4,
             "last_active": date(2025, 5, 7),
+            "active_weeks": 0b1,
             "active_days": 4,
             "window_prs_generated": 0,
             "window_prs_merged": 0,
@@ -176,6 +177,7 @@ def test_a_row_of_a_customer_that_has_everything() -> None:
         "support_requests": 4,
         "days_active": 4,
         "last_active": date(2025, 5, 9),
+        "active_weeks": 0b110011,  # days 4, 8, 29 and 38 after the signup
         "active_days": 1,
         "window_prs_generated": 2,  # from 2025-04-11 on
         "window_prs_merged": 8,

@@ -3,6 +3,8 @@
 from datetime import date
 
 from django import template
+from django.template import Context
+from django.urls import reverse
 
 from analytics.models import HealthStatus, Trend
 from analytics.wording import days_ago
@@ -34,6 +36,13 @@ def bar(percent: int | None, label: str, tone: str = "accent") -> dict[str, int 
 def since(day: date | None, today: date) -> dict[str, date | str | None]:
     """A day as the time that has passed by ``today``, the exact date on hover."""
     return {"day": day, "words": days_ago(day, today)}
+
+
+@register.simple_tag(takes_context=True)
+def customers_address(context: Context, *queries: str) -> str:
+    """Where the list of customers is, narrowed by ``queries`` and as of the page's date."""
+    asked = "&".join(query for query in (*queries, context["as_of"].query) if query)
+    return f"{reverse('admin:index')}{'?' if asked else ''}{asked}#customers"
 
 
 @register.filter

@@ -1,0 +1,40 @@
+"""The cohorts page."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from analytics.as_of import as_of
+from analytics.cohorts import WEEKS_SHOWN, Cohorts
+from analytics.cohorts import cohorts as read
+from analytics.dashboard import feed_states
+from analytics.models import CohortDay
+from customers.models import Customer
+from customers.pages import admin_page
+
+_BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}
+_WEEKS = {str(weeks): weeks for weeks in WEEKS_SHOWN}
+
+
+@admin_page("customers.view_customer")
+def cohorts(request: HttpRequest) -> HttpResponse:
+    """How cohorts compare, and how many of each stay active; what the address asks in vain is left aside."""
+    shown = as_of(request)
+    by = _BY.get(request.GET.get("by", ""), CohortDay.By.COHORT)
+    weeks = _WEEKS.get(request.GET.get("weeks", ""), WEEKS_SHOWN[0])
+    found: Cohorts | None = None
+    if shown.portfolio:
+        found = read(shown.portfolio.date, by, weeks, request.GET.get("page"))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Cohorts",
+        "as_of": shown,
+        "feeds": feed_states(),
+        "by": by,
+        "ways": list(_BY.values()),
+        "weeks": weeks,
+        "most_weeks": list(_WEEKS.values()),
+        "cohorts": found,
+        "any_customer": found is not None or Customer.objects.exists(),
+    }
+    return TemplateResponse(request, "analytics/cohorts.html", context)

@@ -1,0 +1,173 @@
+"""The read side of the cohorts page: what was counted when a date was scored, as a comparison and as retention."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+
+from analytics.dashboard import Share, mean_days
+from analytics.filters import NO_COHORT
+from analytics.measure import WEEKS
+from analytics.models import CohortDay, HealthStatus, percent, success_rate
+
+ROWS_PER_PAGE = 50
+WEEKS_SHOWN = (12, 26, WEEKS)
+"""How many weeks of retention a visitor may choose; the first is what is shown unasked."""
+SHADES = 10
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A row of the comparison; percentages and scores are whole, None where nothing was counted.
+
+    ``query`` is what narrows the list of customers to the members.
+    """
+
+    label: str
+    query: str
+    size: int
+    onboarded: int
+    onboarding_rate: int | None
+    median_days: str | None
+    mean_days: str | None
+    mean_score: int
+    health: Sequence[Share]
+    success_rate: int | None
+
+    def bar(self) -> Iterator[tuple[str, int, int]]:
+        """The parts of the bar of statuses: each one's key, where it starts, how long it is."""
+        start = 0
+        for share in self.health:
+            yield share.key, start, share.count
+            start += share.count
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A week of a cohort: how many of its members were active in it."""
+
+    week: int
+    active: int
+    size: int
+
+    @property
+    def percent(self) -> int:
+        """The share in whole percent."""
+        return percent(self.active, self.size) or 0
+
+    @property
+    def shade(self) -> int:
+        """How dark the cell is, from 0 (nobody) to 10 (everybody)."""
+        return (2 * SHADES * self.active + self.size) // (2 * self.size)
+
+    @property
+    def query(self) -> str:
+        """What narrows the list of customers to those who were not active; nothing where all were."""
+        return f"quiet_week={self.week}" if self.active < self.size else ""
+
+    @property
+    def words(self) -> str:
+        """The cell in words."""
+        return f"{self.active:,} of {self.size:,} active in week {self.week}"
+
+
+@dataclass(frozen=True)
+class Retention:
+    """A row of the triangle: a cell for each week shown, None where the week has not ended for every member."""
+
+    label: str
+    query: str
+    size: int
+    cells: Sequence[Cell | None]
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """The page's two tables, of the rows of one ``page``; ``total`` and ``overall`` are about all of them.
+
+    ``weeks`` are the columns of the triangle; ``more_weeks`` is whether there is any choice of how many.
+    """
+
+    page: Page
+    comparison: Sequence[Figures]
+    total: Figures
+    weeks: Sequence[int]
+    more_weeks: bool
+    retention: Sequence[Retention]
+    overall: Sequence[Cell]
+
+
+def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
+    """What is known of ``day``; None where nothing was counted by cohort when it was scored. One query."""
+    known = list(CohortDay.objects.filter(date=day, by__in=(CohortDay.By.ALL, by)))
+    total = next((one for one in known if one.by == CohortDay.By.ALL), None)
+    if total is None:
+        return None
+    rows = sorted((one for one in known if one.by == by), key=_place)
+    ended = max(len(row.weeks) for row in rows)
+    columns = min(weeks, ended)
+    shown = Paginator(rows, ROWS_PER_PAGE).get_page(page)
+    return Cohorts(
+        page=shown,
+        comparison=[_figures(row) for row in shown],
+        total=_figures(total),
+        weeks=range(columns),
+        more_weeks=ended > WEEKS_SHOWN[0],
+        retention=[_retention(row, columns) for row in shown],
+        overall=_overall(rows, columns),
+    )
+
+
+def _place(row: CohortDay) -> tuple[bool, str, str]:
+    """By name, whatever its case, those without a cohort last; months in their order."""
+    return not row.name, row.name.casefold(), row.name
+
+
+def _label(row: CohortDay) -> str:
+    if row.by == CohortDay.By.MONTH:
+        return f"{date.fromisoformat(f'{row.name}-01'):%b %Y}"
+    return row.name or ("No cohort" if row.by == CohortDay.By.COHORT else "All customers")
+
+
+def _query(row: CohortDay) -> str:
+    if row.by == CohortDay.By.ALL:
+        return ""
+    if row.by == CohortDay.By.MONTH:
+        return urlencode({"signup": row.name})
+    return urlencode({"cohort": row.name or NO_COHORT})
+
+
+def _figures(row: CohortDay) -> Figures:
+    return Figures(
+        label=_label(row),
+        query=_query(row),
+        size=row.size,
+        onboarded=row.onboarded,
+        onboarding_rate=percent(row.onboarded, row.size),
+        median_days=None if row.middle_days is None else mean_days(row.middle_days, 2),
+        mean_days=mean_days(row.days_to_value, row.onboarded),
+        mean_score=(2 * row.score_sum + row.size) // (2 * row.size),
+        health=[
+            Share(
+                status.value, status.label, getattr(row, status.value), percent(getattr(row, status.value), row.size)
+            )
+            for status in HealthStatus
+        ],
+        success_rate=success_rate(row.prs_merged, row.prs_generated),
+    )
+
+
+def _retention(row: CohortDay, columns: int) -> Retention:
+    cells = [Cell(week, active, row.size) for week, active in enumerate(row.weeks[:columns])]
+    return Retention(_label(row), _query(row), row.size, [*cells, *[None] * (columns - len(cells))])
+
+
+def _overall(rows: Sequence[CohortDay], columns: int) -> Sequence[Cell]:
+    """Each week over the cohorts for all of whose members it has ended."""
+    cells = []
+    for week in range(columns):
+        there = [row for row in rows if week < len(row.weeks)]
+        cells.append(Cell(week, sum(row.weeks[week] for row in there), sum(row.size for row in there)))
+    return cells

@@ -1,0 +1,388 @@
+"""How long the pages and the score take, on both databases: ``make bench-pages``.
+
+Whole requests to gunicorn as ``make run`` starts it, with DEBUG off and a session of a real user; a connection for
+each request. The program is that of ``program.py``, imported and scored; 28 dates between are copies of scored ones,
+so that histories have their length. The score is measured in a process of its own, whose start is left out of the
+seconds but not of the peak memory.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import program
+from tests.postgres import throwaway_postgres
+
+REQUESTS, WARM_UP, HISTORY_DAYS, MOST_QUERIES, MOST_MIB = 200, 20, 30, 15, 400
+SEED_CUSTOMERS, SEED_ROWS = 1_000, 100_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """A program: how large it is, and what is aimed at, in milliseconds and seconds."""
+
+    customers: int
+    rows: int
+    list_ms: int
+    score_seconds: int
+
+
+SIZES = {10_000: Size(10_000, 1_000_000, 60, 1), 100_000: Size(100_000, 3_000_000, 90, 8)}
+LIST, CUSTOMER = "list", "customer"
+CUSTOMER_MS = 50
+PAGES = [
+    ("dashboard", "/admin/", LIST),
+    ("filtered table", "/admin/?cohort=VIP&status=at_risk&status=needs_attention&sort=-score", LIST),
+    ("search", "/admin/?q=customer-99&sort=customer", LIST),
+    ("cohorts", "/admin/cohorts/", LIST),
+    ("signup months", "/admin/cohorts/?by=month", LIST),
+    ("customer page", "/admin/customer/c000007/", CUSTOMER),
+]
+
+
+# --- In a process of its own, with the project set up --------------------------------------------------------------
+
+
+def load(folder: str) -> dict[str, Any]:
+    """Import the feeds of a folder."""
+    from customers.load import Options, import_folder
+
+    names = ["customers", "onboarding", "engagement"]
+    outcomes = import_folder(Path(folder), names, Options(started_by="benchmark"))
+    assert [outcome.status for outcome in outcomes] == ["loaded"] * len(names)
+    return {}
+
+
+def score(days_before: str) -> dict[str, Any]:
+    """Score a date so many days before the newest one: seconds, and the process's peak memory."""
+    from analytics.snapshots import score_day
+    from customers.models import data_date
+
+    day = data_date() - timedelta(days=int(days_before))
+    start = time.perf_counter()
+    score_day(day)
+    seconds = time.perf_counter() - start
+    # Not getrusage: its maximum counts what the parent held when it forked.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {"seconds": seconds, "peak_mib": int(status["VmHWM"].split()[0]) / 1024}
+
+
+def score_as_the_seed() -> dict[str, Any]:
+    """The same scores by the ORM, a handful of queries for each customer, as the seed had it: seconds."""
+    from analytics.models import ScoringPolicy, Snapshot
+    from analytics.score import Measures, health
+    from customers.models import Customer, Engagement, Step, data_date
+
+    day, policy = data_date(), ScoringPolicy.objects.get()
+    before = dict(Snapshot.objects.filter(date=day).values_list("customer_id", "score"))
+
+    def score_of(customer: Customer) -> int:
+        from django.db.models import Sum
+
+        def total(rows: Any, *names: str) -> tuple[int, ...]:
+            sums = rows.aggregate(**{f"sum_{name}": Sum(name) for name in names})
+            return tuple(sums[f"sum_{name}"] or 0 for name in names)
+
+        def in_days(days: int) -> Any:
+            return rows.filter(date__gt=day - timedelta(days=days))
+
+        rows = Engagement.objects.filter(customer=customer, date__lte=day)
+        active = rows.exclude(**dict.fromkeys(Engagement.COUNTERS, 0))
+        onboarding = customer.onboarding
+        feedback = customer.feedback_set.filter(date__lte=day)
+        csat = feedback.filter(csat__isnull=False, date__gt=day - timedelta(days=90))
+        nps = feedback.filter(nps__isnull=False, date__gt=day - timedelta(days=180)).first()
+        generated, merged = total(in_days(30), "prs_generated", "prs_merged")
+        week_before = rows.filter(date__gt=day - timedelta(days=14), date__lte=day - timedelta(days=7))
+        week_days = active.filter(date__gt=day - timedelta(days=7)).order_by("date").values("date").distinct().count()
+        newest = active.order_by("-date").first()
+        done = {step.value: customer.signup_date for step in Step if getattr(onboarding, step.value)}
+        all_rows = dict(zip(Engagement.COUNTERS, total(rows, *Engagement.COUNTERS), strict=True))
+        measures = Measures(
+            customer_id=customer.pk,
+            csv_status=customer.status,
+            signup_date=customer.signup_date,
+            completed_date=onboarding.completed_date,
+            blocker_type=onboarding.blocker_type,
+            step_dates=done,
+            **all_rows,
+            days_active=active.order_by("date").values("date").distinct().count(),
+            last_active=newest.date if newest else None,
+            active_days=week_days,
+            window_prs_generated=generated,
+            window_prs_merged=merged,
+            window_support_requests=total(in_days(30), "support_requests")[0],
+            csat_sum=sum(csat.values_list("csat", flat=True)),
+            csat_count=csat.count(),
+            nps=nps.nps if nps else None,
+            trend_now=sum(total(in_days(7), *Engagement.COUNTERS)),
+            trend_before=sum(total(week_before, *Engagement.COUNTERS)),
+            trend_moment=0,
+        )
+        return health(measures, policy, day).score
+
+    start = time.perf_counter()
+    scores = {customer.pk: score_of(customer) for customer in Customer.objects.filter(signup_date__lte=day)}
+    seconds = time.perf_counter() - start
+    assert scores == before
+    return {"seconds": seconds}
+
+
+def prepare() -> dict[str, Any]:
+    """Give the program a history, and a visitor: the key of the visitor's session."""
+    from django.apps import apps
+    from django.contrib.auth import get_user_model, login
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.db import connection
+    from django.http import HttpRequest
+
+    from customers.models import data_date
+
+    newest = data_date()
+    scored = newest - timedelta(days=7)
+    for model in apps.get_app_config("analytics").get_models():
+        columns = [field.column for field in model._meta.concrete_fields if field.name != "id"]
+        if "date" not in columns:
+            continue
+        names = ", ".join(columns)
+        values = ", ".join("%s" if name == "date" else name for name in columns)
+        copy = (
+            f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} FROM {model._meta.db_table} WHERE date = %s"
+        )
+        with connection.cursor() as cursor:
+            for days in range(1, HISTORY_DAYS):
+                if days != 7:
+                    cursor.execute(copy, [newest - timedelta(days=days), scored])
+            cursor.execute(f"ANALYZE {model._meta.db_table}")
+    request = HttpRequest()
+    request.session = SessionStore()
+    user = get_user_model().objects.create_superuser("benchmark")
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.save()
+    return {"session": request.session.session_key}
+
+
+def count_queries(session: str) -> dict[str, Any]:
+    """How many queries each page takes, the second time in a process."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client(headers={"host": "127.0.0.1"})
+    client.cookies["sessionid"] = session
+    found = {}
+    for name, address, _kind in PAGES:
+        client.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert client.get(address).status_code == 200, address
+        found[name] = len(queries)
+    return found
+
+
+WORK: dict[str, Callable[..., dict[str, Any]]] = {
+    work.__name__: work for work in (load, score, score_as_the_seed, prepare, count_queries)
+}
+
+
+def work(name: str, *arguments: str) -> None:
+    """One of the above, its answer as JSON."""
+    import django
+
+    django.setup()
+    json.dump(WORK[name](*arguments), sys.stdout)
+
+
+# --- The measuring process -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Installation:
+    """A database, our commands on it, and our server."""
+
+    url: str
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings",
+            "DATABASE_URL": self.url,
+            "DEBUG": "0",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+        }
+
+    def manage(self, *arguments: str) -> None:
+        """One of the management commands."""
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+
+    def work(self, name: str, *arguments: str) -> dict[str, Any]:
+        """One of ``WORK`` in a process of its own."""
+        command = [sys.executable, "-m", "benchmarks.pages", "--work", name, *arguments]
+        return json.loads(subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE).stdout)
+
+    @contextmanager
+    def server(self) -> Iterator[int]:
+        """The port of our server, started as ``make run`` does."""
+        with closing(socket.create_server(("127.0.0.1", 0))) as free:
+            port = free.getsockname()[1]
+        how = ["--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
+        command = [sys.executable, "-m", "gunicorn", "rsolv_cs.wsgi", "--bind", f"127.0.0.1:{port}", *how]
+        process = subprocess.Popen(command, env=self.environment)
+        try:
+            for _attempt in range(100):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.1)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def request_ms(port: int, address: str, session: str) -> float:
+    """Milliseconds of one whole request, from the connection to the last byte."""
+    start = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", address, headers={"Cookie": f"sessionid={session}"})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    assert response.status == 200, (response.status, address)
+    return 1000 * (time.perf_counter() - start)
+
+
+def write_program(folder: Path, customers: int, rows: int, per_day: int = 10_000) -> Path:
+    """The three required feeds in a folder of their own."""
+    folder.mkdir()
+    program.write(folder, "customers", program.customers(customers))
+    program.write(folder, "onboarding", program.onboarding(customers))
+    program.write(folder, "engagement", program.engagement(rows, customers, per_day=per_day))
+    return folder
+
+
+def verdict(value: float, most: float) -> str:
+    """Whether an aim is reached."""
+    return "met" if value <= most else "**missed**"
+
+
+def row(*cells: object) -> None:
+    """A row of a Markdown table."""
+    print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
+
+
+def measure(database: str, url: str, folder: Path, size: Size, requests: int) -> None:
+    """The rows of one program on one database."""
+    where = f"{database}, {size.customers:,}"
+    ours = Installation(url)
+    ours.manage("migrate", "--verbosity", "0")
+    ours.work("load", str(folder))
+    ours.work("score", "7")
+    scored = ours.work("score", "0")
+    aim = f"<= {size.score_seconds} s"
+    row(where, "score", f"{scored['seconds']:.2f} s", "", "", aim, verdict(scored["seconds"], size.score_seconds))
+    peak, aim = scored["peak_mib"], f"<= {MOST_MIB} MiB"
+    row(where, "score, memory", f"{peak:.0f} MiB", "", "", aim, verdict(peak, MOST_MIB))
+    session = ours.work("prepare")["session"]
+    queries = ours.work("count_queries", session)
+    with ours.server() as port:
+        for name, address, kind in PAGES:
+            for _number in range(WARM_UP):
+                request_ms(port, address, session)
+            times = sorted(request_ms(port, address, session) for _number in range(requests))
+            middle, late = statistics.median(times), times[len(times) * 95 // 100]
+            most = size.list_ms if kind == LIST else CUSTOMER_MS
+            state = verdict(middle, most) if queries[name] <= MOST_QUERIES else "**too many queries**"
+            row(where, name, f"{middle:.0f} ms", f"{late:.0f} ms", queries[name], f"<= {most} ms", state)
+
+
+def compare_with_the_seed(database: str, url: str, folder: Path) -> None:
+    """The row that states how many times longer a query for each customer takes."""
+    ours = Installation(url)
+    ours.manage("migrate", "--verbosity", "0")
+    ours.work("load", str(folder))
+    ours.work("score", "0")
+    seconds = ours.work("score", "0")["seconds"]
+    seed = ours.work("score_as_the_seed")["seconds"]
+    where = f"{database}, {SEED_CUSTOMERS:,}"
+    row(where, "score", f"{seconds:.2f} s", "", "", "", "")
+    row(where, "score, queries for each customer", f"{seed:.2f} s", "", "", "", f"{seed / seconds:.0f} x")
+
+
+@contextmanager
+def new_database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if kind == "PostgreSQL":
+        with throwaway_postgres() as url:
+            yield url
+    else:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            yield f"sqlite:///{name}/bench.sqlite3"
+
+
+def machine() -> str:
+    """What it ran on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    packages = ", ".join(f"{name} {version(name)}" for name in ("Django", "gunicorn", "psycopg"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} x {model}, {memory:.0f} GiB; Python {platform.python_version()}, {packages}; "
+        f"median and 95th percentile of each page's requests; {date.today()}"
+    )
+
+
+def main() -> None:
+    """Measure what was asked for, by default everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, choices=SIZES, action="append")
+    parser.add_argument("--database", choices=["SQLite", "PostgreSQL"], action="append")
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(*options.work)
+        return
+    databases = options.database or ["SQLite", "PostgreSQL"]
+    with tempfile.TemporaryDirectory(prefix="rsolv-bench-") as name:
+        folder = Path(name)
+        os.environ["ARCHIVE_DIR"] = str(folder / "archive")
+        sizes = [SIZES[customers] for customers in options.customers or SIZES]
+        programs = {size: write_program(folder / str(size.customers), size.customers, size.rows) for size in sizes}
+        small = write_program(folder / "seed", SEED_CUSTOMERS, SEED_ROWS, per_day=SEED_ROWS // 100)
+        Installation(f"sqlite:///{folder}/none.sqlite3").manage("collectstatic", "--no-input", "--verbosity", "0")
+        print(f"{machine()}\n")
+        row("database, customers", "what", "median", "95 %", "queries", "aim", "")
+        print("|---|---|---:|---:|---:|---:|---|")
+        for database in databases:
+            with new_database(database, folder) as url:
+                compare_with_the_seed(database, url, small)
+            for size, files in programs.items():
+                with new_database(database, folder) as url:
+                    measure(database, url, files, size, options.requests)
+
+
+if __name__ == "__main__":
+    main()
