@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 
 from analytics.dashboard import Share, mean_days
-from analytics.filters import NO_COHORT
+from analytics.filters import NONE
 from analytics.measure import WEEKS
 from analytics.models import CohortDay, HealthStatus, percent, success_rate
 
@@ -136,7 +136,7 @@ def _query(row: CohortDay) -> str:
         return ""
     if row.by == CohortDay.By.MONTH:
         return urlencode({"signup": row.name})
-    return urlencode({"cohort": row.name or NO_COHORT})
+    return urlencode({"cohort": row.name or NONE})
 
 
 def _figures(row: CohortDay) -> Figures:

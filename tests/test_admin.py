@@ -26,6 +26,7 @@ from customers.models import (
     Engagement,
     Event,
     Feedback,
+    Fix,
     ImportRun,
     Note,
     Onboarding,
@@ -47,7 +48,7 @@ from tests.pages import Elements
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
-LEDGER = [ImportRun, QuarantinedRow, Note]
+LEDGER = [ImportRun, QuarantinedRow, Note, Fix]
 EDITABLE = [CustomerCare, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
@@ -75,6 +76,8 @@ def a_row(model: type[Model]) -> Model:
         )
     if row is None and model is Note:
         return Note.objects.create(customer_id="c1001", author="Bo", text="Called")
+    if row is None and model is Fix:
+        return Fix.objects.create(feed="customers", raw="x", sha256="0" * 64, cells=["c1"], made_by="Bo")
     if row is None and model is CustomerCare:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
     assert row is not None
@@ -168,7 +171,9 @@ def test_what_a_feed_owns_has_no_field_to_change(superuser: Client, model: type[
     assert editable_fields(superuser.get(address(model, "change", a_row(model).pk)).text) == set()
 
 
-@of_models([model for model in (*FEEDS, *LEDGER) if model is not Note])  # test_notes.py has who deletes one
+@of_models(
+    [model for model in (*FEEDS, *LEDGER) if model not in (Note, Fix)]
+)  # test_notes.py and test_roles.py have who deletes one
 def test_what_a_feed_owns_is_not_changed_added_or_deleted(superuser: Client, model: type[Model]) -> None:
     row = a_row(model)
     before = list(model._default_manager.order_by("pk").values())

@@ -20,7 +20,7 @@ from tests.pages import Elements, links, main_part, names, notices, rows, words
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-DASHBOARD_QUERIES = 13
+DASHBOARD_QUERIES = 14
 """Session, user and twice permissions; the page's tag, the scored date and those around it, who needs somebody, the
 feeds, quarantine; the filters' choices, count, customers and their sparklines."""
 

@@ -123,7 +123,7 @@ def test_the_name_stays_in_sight_on_a_phone(open_page: Opened) -> None:  # noqa:
     load_demo_program()
     page = open_page("/admin/", size=PHONE)
     page.locator("#table-box").evaluate("box => box.scrollLeft = 400")
-    name = page.get_by_role("link", name="Acme Inc.")
+    name = page.locator(".customer-name", has_text="Acme Inc.")
     name.scroll_into_view_if_needed()
     expect(name).to_be_in_viewport()
     assert page.locator("#table-box").evaluate("box => box.scrollLeft") > 300
