@@ -39,7 +39,7 @@ class CustomerList:
         columns = CustomerTable.base_columns
         order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
         self.table = CustomerTable(self.filters.qs, order_by=order or None)
-        self.table.request = request
+        self.table.address = request.GET.urlencode()
         self.chosen = _chosen(request.GET)
         for name in columns:
             if name not in (ALWAYS, *(self.chosen or STANDARD)):
