@@ -368,7 +368,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         """The list, with what can be done to all rows that it shows."""
         context = {
             "may_fix": self.has_fix_permission(request),
-            "feeds": FeedName.choices if self._may_download(request) else [],
+            "feeds": self._feeds_to_correct() if self._may_download(request) else [],
             "query": request.GET.urlencode(),
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
@@ -388,6 +388,13 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     def has_fix_permission(self, request: HttpRequest) -> bool:
         """Fixing and replaying change the data, so both are a permission of its own."""
         return request.user.has_perms(["customers.view_quarantinedrow", "customers.fix_quarantinedrow"])
+
+    @staticmethod
+    def _feeds_to_correct() -> list[tuple[str, str]]:
+        """The feeds with open rows, each with its label."""
+        open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
+        there = set(open_rows.values_list("feed", flat=True).distinct())
+        return [(name, label) for name, label in FeedName.choices if name in there]
 
     @staticmethod
     def _may_download(request: HttpRequest) -> bool:
