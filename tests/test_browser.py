@@ -45,6 +45,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(how)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        expect.set_options(timeout=15_000)
         yield browser
         browser.close()
 
@@ -79,7 +80,7 @@ def open_page(browser: Browser, live_server: LiveServer, client: Client) -> Iter
             locale="en-GB",
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         if role:
             client.force_login(make_staff(role, first_name="Sofia", last_name="Marchetti"))
             session = client.cookies["sessionid"].value
