@@ -7,6 +7,7 @@ what needs other rows (duplicates, unknown customers) is found there by SQL, and
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from django.utils import timezone
 
 from customers import archive, corrections, onboarding, tail, upload_store
 from customers.changes import seal
-from customers.feeds import CUSTOMERS, FEEDS, Feed
+from customers.compare import Differences, Doubt, find_differences
+from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
 from customers.gate import build_gate
 from customers.kinds import Value, shown
@@ -202,6 +204,14 @@ def _date_sightings() -> None:
         logger.exception("The newly seen steps could not be dated; the next import tries again")
 
 
+class _Way(Enum):
+    """How much of a file is judged: all of it, what follows the last file, or the lines that the last one has not."""
+
+    WHOLE = "whole"
+    TAIL = "tail"
+    DIFFERENCES = "differences"
+
+
 class _Load:
     """One feed's run."""
 
@@ -336,10 +346,7 @@ class _Load:
         run.rules = tail.rules(feed, self.fixes, unquote=unquote)
         whole = self.options.force or self.options.corrections
         last = None if whole else tail.last_to_extend(feed, path, run.rules)
-        warnings = list(run.warnings)
-        if not last or not self._load_from(path, unquote, last):
-            run.warnings = list(warnings)
-            self._load_from(path, unquote, None)
+        self._load_by_any_way(path, unquote, last)
         if run.scope == ImportRun.Scope.CORRECTIONS:
             corrections.remember(feed, run)
         supersede(feed, run)
@@ -374,41 +381,67 @@ class _Load:
         if FeedName.ONBOARDING in names:
             onboarding.record_sightings(self.run)
 
-    def _load_from(self, path: Path, unquote: bool, last: ImportRun | None) -> bool:
-        """Load the file, or what follows the file of ``last``; false where there is a doubt that it goes on there."""
+    def _load_by_any_way(self, path: Path, unquote: bool, last: ImportRun | None) -> None:
+        """Load the file by the fastest way that leaves no doubt beside that of ``last``."""
+        warnings = list(self.run.warnings)
+        if last:
+            for way in (_Way.TAIL, _Way.DIFFERENCES):
+                try:
+                    self._load_from(path, unquote, way, last)
+                    return
+                except Doubt as doubt:
+                    logger.debug("Run %s is not loaded by its %s: %s", self.run.pk, way.value, doubt)
+                self.run.quarantined_rows.all().delete()
+                self.run.warnings = list(warnings)
+        self._load_from(path, unquote, _Way.WHOLE, None)
+
+    def _load_from(self, path: Path, unquote: bool, way: _Way, last: ImportRun | None) -> None:
+        """Load the file, or what is not in that of ``last``; raises ``Doubt`` where that cannot be told."""
         run, feed = self.run, self.feed
         create_stage(feed)
         progress = self.options.progress(path) if self.options.progress else None
+        differences = None
         with Source(path, progress) as source:
-            if last and source.skip(last.size) != last.sha256:
-                return False
-            run.rows = known = last.rows if last else 0
+            known = last.rows if last else 0
+            if last and way is _Way.TAIL and source.skip(last.size) != last.sha256:
+                raise Doubt("another beginning")
+            if last and way is _Way.DIFFERENCES:
+                if tail.has_repeats(last):
+                    raise Doubt("a key was there twice")
+                differences = find_differences(source, last, self.fixes)
+                known -= len(differences.gone)
+            run.rows = known
             try:
-                self._stage_file(source, path, unquote)
+                header = self._stage_file(source, path, unquote, differences)
             finally:
                 source.read_out()
                 run.sha256, run.size = source.sha256, source.size
-            if last and (run.quarantined_rows.exists() or tail.repeats_known_keys(feed, run)):
-                run.quarantined_rows.all().delete()
-                return False
+            if last:
+                gone = differences.keys_gone(feed, header, self.fixes, unquote=unquote) if differences else ()
+                if not differences and run.quarantined_rows.exists():
+                    raise Doubt("a bad row in the tail")
+                if tail.repeats_known_keys(feed, run, gone):
+                    raise Doubt("a known key")
             repeated = find_problems(feed, run)
             run.quarantined = count_quarantined(run)
             self._check_guardrails(source)
-            quarantine_problems(feed, run, path, self.today, self.fixes, unquote=unquote)
+            records = differences.records() if differences else None
+            quarantine_problems(feed, run, path, self.today, self.fixes, unquote=unquote, records=records)
+        if repeated or (last and tail.has_repeats(last)):
+            tail.note_repeats(run)
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         run.warnings += keys_alike(feed, run, known_are_lower=bool(last and tail.known_are_lower(feed, last)))
         staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
         # Of a tail it is known by now that it repeats no key.
-        run.created, run.updated = merge(feed, run, all_new=bool(last))
+        run.created, run.updated = merge(feed, run, all_new=way is _Way.TAIL)
         run.unchanged = known + staged - run.created - run.updated + repeated
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
             mark(feed, run)
-        self.extends = last
-        return True
+        self.extends = last if way is _Way.TAIL else None
 
-    def _stage_file(self, source: Source, path: Path, unquote: bool) -> None:
+    def _stage_file(self, source: Source, path: Path, unquote: bool, differences: Differences | None) -> Header:
         items = source.items()
         if source.size:
             with Source(path) as beginning:
@@ -422,6 +455,9 @@ class _Load:
             corrections.create()
         source.gate = build_gate(self.feed, header, self.today)
         fixed = 0
+        if differences:
+            items = differences.items(source.gate)
+            fixed = differences.fixed
         for batch in in_batches(items):
             runs, records = [], []
             for item in batch:
@@ -456,6 +492,7 @@ class _Load:
         if self.feed.full:
             execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
         analyze(STAGE)
+        return header
 
     # --- Guardrails ------------------------------------------------------------------------------------------------
 

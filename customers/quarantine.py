@@ -56,9 +56,19 @@ def examples(run: ImportRun) -> str:
 
 
 def quarantine_problems(
-    feed: Feed, run: ImportRun, path: Path, today: date, fixes: Mapping[str, list[str]], *, unquote: bool
+    feed: Feed,
+    run: ImportRun,
+    path: Path,
+    today: date,
+    fixes: Mapping[str, list[str]],
+    *,
+    unquote: bool,
+    records: Iterator[Record] | None = None,
 ) -> None:
-    """Move the rows with problems out of the stage; their raw text is read from the file once more."""
+    """Move the rows with problems out of the stage; their raw text is read from the file once more.
+
+    ``records`` are all those that were staged, in their order, where they are held in memory.
+    """
     if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
         return
     execute(f"CREATE INDEX problem_line ON {PROBLEM} (line)")
@@ -67,7 +77,7 @@ def quarantine_problems(
         row = QuarantinedRow.objects.get(pk=key)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
-    for batch in in_batches(_read_again(feed, run, path, today, fixes, unquote=unquote)):
+    for batch in in_batches(_read_again(feed, run, path, today, fixes, records, unquote=unquote)):
         QuarantinedRow.objects.bulk_create(batch, batch_size=500)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
@@ -111,13 +121,21 @@ def problems_of(rows: str) -> Iterator[tuple[int, Any, Reasons]]:
 
 
 def _read_again(
-    feed: Feed, run: ImportRun, path: Path, today: date, fixes: Mapping[str, list[str]], *, unquote: bool
+    feed: Feed,
+    run: ImportRun,
+    path: Path,
+    today: date,
+    fixes: Mapping[str, list[str]],
+    held: Iterator[Record] | None,
+    *,
+    unquote: bool,
 ) -> Iterator[QuarantinedRow]:
     """The staged rows with problems, as rows for the quarantine."""
     with Source(path) as source:
         records = source.records()
         header = read_header(feed, source, records, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
         source.gate = build_gate(feed, header, today)
+        records = held or records
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)
             cells = row_cells(record, header, fixes, unquote=unquote)[0] if record and record.line == line else None

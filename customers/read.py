@@ -146,7 +146,7 @@ class Source:
                 raw = buffer[position : match.end()]
                 position = match.end()
                 content = raw[:-2] if raw.endswith(b"\r\n") else raw[:-1]
-                record = _record(line, content) if len(content) <= MAX_RECORD else _cut_off(line, content)
+                record = record_at(line, content) if len(content) <= MAX_RECORD else _cut_off(line, content)
                 if record:
                     yield record
                 line += _count_breaks(raw)
@@ -176,6 +176,11 @@ class Source:
             self._breaks.add(piece)
             size -= len(piece)
         return "" if size or piece[-1:] != b"\n" else self.sha256
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes of a plain file as they are, unchecked."""
+        while block := self._read_bytes(BLOCK, self._hashing):
+            yield block
 
     def read_out(self) -> None:
         """Read what is left of a file that is given up, so that its hash is the whole file's."""
@@ -332,7 +337,8 @@ def _cut_off(line: int, head: bytes) -> Record:
     return Record(line, raw, (), fault)
 
 
-def _record(line: int, raw: bytes) -> Record | None:
+def record_at(line: int, raw: bytes) -> Record | None:
+    """The record of a raw text without its line end; None where it is blank."""
     text = raw.decode()
     if '"' not in text:
         cells = tuple([cell.strip(BLANKS) for cell in text.split(",")])
@@ -360,7 +366,7 @@ def is_folder(path: Path) -> bool:
 
 def split(raw: str) -> tuple[str, ...]:
     """The cells of a record's raw text, trimmed, as far as they can be told apart."""
-    record = _record(0, raw.encode())
+    record = record_at(0, raw.encode())
     return record.cells if record else ()
 
 

@@ -115,9 +115,15 @@ def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, byt
         else:
             marks = ", ".join(["%s"] * (len(columns) + 1))
             insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-            for first, data in runs:
-                lines = data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1]
-                cursor.executemany(insert, [(number, *line.split(",")) for number, line in enumerate(lines, first)])
+            # One statement for each run would be slow where a run is a single line.
+            cursor.executemany(
+                insert,
+                (
+                    (number, *line.split(","))
+                    for first, data in runs
+                    for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
+                ),
+            )
 
 
 def table_of(model: type[Model]) -> str:

@@ -4,7 +4,7 @@ Any doubt leads to the full path, whose result is the same: this is about speed 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.db.models import Q
@@ -12,7 +12,10 @@ from django.utils import timezone
 
 from customers.feeds import Feed
 from customers.models import ImportRun, QuarantinedRow
-from customers.staging import STAGE, fetch, table_of
+from customers.staging import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
+
+_GONE = "gone"
+_REPEATS = " repeats"
 
 
 def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
@@ -20,28 +23,34 @@ def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
 
     A new or another fix is a doubt, because the row that it is for may be in the part that was judged without it.
     """
-    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()
+    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()[:48]
+
+
+def note_repeats(run: ImportRun) -> None:
+    """Note in the rules of ``run`` that a key was in its file more than once, in rows that say the same."""
+    run.rules = run.rules.removesuffix(_REPEATS) + _REPEATS
+
+
+def has_repeats(run: ImportRun) -> bool:
+    """Whether a key was in the file of ``run`` more than once."""
+    return run.rules.endswith(_REPEATS)
 
 
 def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
-    """The last accepted run, if a file that goes on where its file ended can be loaded by its tail alone.
+    """The last accepted run, if each line of its file is loaded as it is: it need not be judged in ``path`` again.
 
-    Whether it does go on there is for the reader to see, by the hash.
+    Whether it is there again is for the reader to see.
     """
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return None
     last = ImportRun.objects.accepted().filter(feed=feed.name).order_by("-pk").first()
     if (
         last is None
         or feed.full
         or path.suffix != ".csv"
         or last.file != path.name
-        or last.rules != judged_by
+        or last.rules.removesuffix(_REPEATS) != judged_by
         or last.quarantined
         or last.forced_by
-        or not 0 < last.size <= size
+        or not last.size
         or timezone.localtime(last.started_at).date() > timezone.localdate()
         or ImportRun.objects.filter(
             Q(undone_by__gt=last.pk)
@@ -63,8 +72,17 @@ def known_are_lower(feed: Feed, last: ImportRun) -> bool:
     return not last.mixed_case and not loaded.filter(resolved_by__gt=last.pk).exists()
 
 
-def repeats_known_keys(feed: Feed, run: ImportRun) -> bool:
-    """Whether a row of the tail has a key that is loaded already, perhaps from the part that was passed over."""
+def repeats_known_keys(feed: Feed, run: ImportRun, gone: Iterable[str]) -> bool:
+    """Whether a row that was read has a key that is loaded already, perhaps from a line that was passed over.
+
+    ``gone`` are the keys of the lines of the last file that were not found again; none of them is on another line.
+    """
+    create_temporary(_GONE, f"SELECT id FROM {STAGE} WHERE 1 = 0")
+    copy_rows(_GONE, ["id"], ((key,) for key in gone))
+    analyze(_GONE)
     quarantine = table_of(QuarantinedRow)
     keys = f"SELECT id FROM {STAGE} UNION ALL SELECT key FROM {quarantine} WHERE run_id = {int(run.pk)}"
-    return bool(fetch(f"SELECT 1 FROM ({keys}) k JOIN {table_of(feed.model)} t ON t.id = k.id LIMIT 1"))
+    others = f"SELECT id FROM ({keys}) k EXCEPT SELECT id FROM {_GONE}"
+    found = fetch(f"SELECT 1 FROM ({others}) k JOIN {table_of(feed.model)} t ON t.id = k.id LIMIT 1")
+    drop_temporary(_GONE)
+    return bool(found)
