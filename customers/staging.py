@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -14,6 +14,7 @@ STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
 PROBLEM = "problem"
 """The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
+_AT_ONCE = 5_000
 
 
 def is_postgres() -> bool:
@@ -115,15 +116,14 @@ def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, byt
         else:
             marks = ", ".join(["%s"] * (len(columns) + 1))
             insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-            # One statement for each run would be slow where a run is a single line.
-            cursor.executemany(
-                insert,
-                (
-                    (number, *line.split(","))
-                    for first, data in runs
-                    for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
-                ),
+            rows = (
+                (number, *line.split(","))
+                for first, data in runs
+                for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
             )
+            # Not one call for each run, which may be a single line, nor one for all, which would hold them all.
+            while some := list(islice(rows, _AT_ONCE)):
+                cursor.executemany(insert, some)
 
 
 def table_of(model: type[Model]) -> str:
