@@ -406,7 +406,7 @@ class _Load:
             if last and way is _Way.TAIL and source.skip(last.size) != last.sha256:
                 raise Doubt("another beginning")
             if last and way is _Way.DIFFERENCES:
-                if tail.has_repeats(last):
+                if last.repeats:
                     raise Doubt("a key was there twice")
                 differences = find_differences(source, last, self.fixes)
                 known -= len(differences.gone)
@@ -427,8 +427,7 @@ class _Load:
             self._check_guardrails(source)
             records = differences.records() if differences else None
             quarantine_problems(feed, run, path, self.today, self.fixes, unquote=unquote, records=records)
-        if repeated or (last and tail.has_repeats(last)):
-            tail.note_repeats(run)
+        run.repeats = bool(repeated or (last and last.repeats))
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         run.warnings += keys_alike(feed, run, known_are_lower=bool(last and tail.known_are_lower(feed, last)))

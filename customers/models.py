@@ -77,6 +77,7 @@ class ImportRun(models.Model):
     rules = models.CharField("fingerprint of the rules", max_length=64, blank=True, editable=False)
     size = models.BigIntegerField("bytes", default=0)
     mixed_case = models.BooleanField("keys may have upper-case letters", default=True, editable=False)
+    repeats = models.BooleanField("a key may be in the file more than once", default=True, editable=False)
     status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
     reason = models.TextField(blank=True)
     rows = models.PositiveIntegerField(default=0)

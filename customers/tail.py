@@ -15,7 +15,6 @@ from customers.models import ImportRun, QuarantinedRow
 from customers.staging import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 
 _GONE = "gone"
-_REPEATS = " repeats"
 
 
 def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
@@ -23,17 +22,7 @@ def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
 
     A new or another fix is a doubt, because the row that it is for may be in the part that was judged without it.
     """
-    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()[:48]
-
-
-def note_repeats(run: ImportRun) -> None:
-    """Note in the rules of ``run`` that a key was in its file more than once, in rows that say the same."""
-    run.rules = run.rules.removesuffix(_REPEATS) + _REPEATS
-
-
-def has_repeats(run: ImportRun) -> bool:
-    """Whether a key was in the file of ``run`` more than once."""
-    return run.rules.endswith(_REPEATS)
+    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()
 
 
 def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
@@ -47,7 +36,7 @@ def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
         or feed.full
         or path.suffix != ".csv"
         or last.file != path.name
-        or last.rules.removesuffix(_REPEATS) != judged_by
+        or last.rules != judged_by
         or last.quarantined
         or last.forced_by
         or not last.size

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0006_mixed_case'),
+        ('customers', '0006_what_keys_are_like'),
     ]
 
     operations = [

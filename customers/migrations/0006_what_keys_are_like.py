@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='mixed_case',
             field=models.BooleanField(default=True, editable=False, verbose_name='keys may have upper-case letters'),
         ),
+        migrations.AddField(
+            model_name='importrun',
+            name='repeats',
+            field=models.BooleanField(default=True, editable=False, verbose_name='a key may be in the file more than once'),
+        ),
     ]
