@@ -76,9 +76,8 @@ def day_totals(day: date) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {counters} FROM {table_of(Engagement)} e
-            JOIN {table_of(Customer)} c ON c.id = e.customer_id
-            WHERE e.date = %s AND c.signup_date <= %s""",
+            SELECT {counters} FROM {table_of(Customer)} c CROSS JOIN {table_of(Engagement)} e
+            WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
             [day, day],
         )
         return dict(zip(Engagement.COUNTERS, cursor.fetchone(), strict=True))
@@ -208,8 +207,8 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
                 ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
             FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(known_to)s AND {own}
         )
-        SELECT c.id, c.status, c.cohort, c.signup_date, o.completed_date, COALESCE(o.blocker_type, ''), {steps}, {sums},
-            {recents}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps, {trends}, activity.days
+        SELECT c.id, c.status, c.cohort, c.signup_date, o.completed_date, COALESCE(o.blocker_type, ''), {steps},
+            {sums}, {recents}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps, {trends}, activity.days
         FROM {customer} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
         LEFT JOIN activity ON activity.customer_id = c.id
@@ -231,9 +230,7 @@ def _step_date(step: Step) -> str:
     by_engagement = ""
     if counter := COUNTER_OF_STEP.get(step):
         # Of all rows: a step that is dated later is not done yet.
-        by_engagement = (
-            f"(SELECT MIN(date) FROM {table_of(Engagement)} WHERE customer_id = c.id AND {counter} > 0), "
-        )
+        by_engagement = f"(SELECT MIN(date) FROM {table_of(Engagement)} WHERE customer_id = c.id AND {counter} > 0), "
     return (
         f"CASE WHEN o.{step.value} THEN "
         f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, c.signup_date) END"

@@ -11,7 +11,8 @@ from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
 from customers.models import Customer, Step
 
 # Plain texts: a choice's hash and value are worked out anew each time, which is felt at 100,000 customers.
-AWAY = frozenset(status.value for status in (Customer.Status.PAUSED, Customer.Status.INACTIVE, Customer.Status.CHURNED))
+_STATUS = Customer.Status
+AWAY = frozenset(status.value for status in (_STATUS.PAUSED, _STATUS.INACTIVE, _STATUS.CHURNED))
 STEPS = tuple(step.value for step in Step)
 _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FIRST_ISSUE.value
 ADOPTED = (_ACCOUNT, _ACTION, _FIRST_ISSUE, Step.FIRST_PR.value)

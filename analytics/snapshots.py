@@ -14,7 +14,7 @@ from analytics.measure import day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.score import STEPS, Health, Measures, Scoring
 from customers.models import data_date
-from customers.staging import analyze, copy_rows, table_of
+from customers.staging import analyze, copy_rows, group_in_memory, table_of
 
 _FROM_MEASURES = (
     "customer_id",
@@ -82,6 +82,7 @@ def score_day(day: date) -> PortfolioDay:
     policy = policy_to_score(day)
     tally = _Tally()
     with transaction.atomic():
+        group_in_memory()
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
         CohortDay.objects.filter(date=day).delete()
