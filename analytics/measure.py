@@ -4,15 +4,16 @@ The same SQL measures one customer under several views at once, also with the da
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
 
 from analytics.models import ScoringPolicy
-from analytics.score import Measures
+from analytics.score import STEPS, Measures
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
 from customers.staging import days_between, is_postgres, table_of
@@ -45,16 +46,16 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
         parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
     with connection.cursor() as cursor:
         cursor.execute(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
-        columns = [column[0] for column in cursor.description][1:]
-        rows = [_measures(dict(zip(columns, row[1:], strict=True))) for row in cursor.fetchall()]
-    return [_cut(measures, view.known_to) for measures, view in zip(rows, views, strict=True)]
+        rows = cursor.fetchall()
+    readers = [_Reader(view.day, view.policy) for view in views]
+    found = [reader.measures(row[1:]) for reader, row in zip(readers, rows, strict=True)]
+    return [_cut(measures, view.known_to) for measures, view in zip(found, views, strict=True)]
 
 
 def _cut(measures: Measures, known_to: date) -> Measures:
     """Without the steps and the completion that are dated later."""
     completed = measures.completed_date
-    return replace(
-        measures,
+    return measures._replace(
         step_dates={step: done for step, done in measures.step_dates.items() if done <= known_to},
         completed_date=completed if completed and completed <= known_to else None,
     )
@@ -64,10 +65,9 @@ def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
     """The measures of each customer on ``day``, in the order of the keys."""
     with connection.cursor() as cursor:
         cursor.execute(_sql(policy), _parameters(day, policy, day))
-        columns = [column[0] for column in cursor.description]
+        reader = _Reader(day, policy)
         while rows := cursor.fetchmany(FETCH):
-            for row in rows:
-                yield _measures(dict(zip(columns, row, strict=True)))
+            yield from map(reader.measures, rows)
 
 
 def day_totals(day: date) -> dict[str, int]:
@@ -76,19 +76,57 @@ def day_totals(day: date) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {counters} FROM {table_of(Engagement)} e
-            JOIN {table_of(Customer)} c ON c.id = e.customer_id
-            WHERE e.date = %s AND c.signup_date <= %s""",
+            SELECT {counters} FROM {table_of(Customer)} c CROSS JOIN {table_of(Engagement)} e
+            WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
             [day, day],
         )
         return dict(zip(Engagement.COUNTERS, cursor.fetchone(), strict=True))
 
 
-def _measures(row: dict[str, Any]) -> Measures:
-    dates = {step.value: _date(row.pop(step.value)) for step in Step}
-    for name in ("signup_date", "completed_date", "last_active"):
-        row[name] = _date(row[name])
-    return Measures(**row, step_dates={step: done for step, done in dates.items() if done})
+class _Reader:
+    """Makes measures of the statement's rows, of a day and a policy."""
+
+    def __init__(self, day: date, policy: ScoringPolicy) -> None:
+        self._numbers = _Numbers()
+        self._active_from = day.toordinal() - (policy.activity_days - 1)
+
+    def measures(self, row: Sequence[Any]) -> Measures:
+        """What the row says."""
+        key, csv_status, cohort, signup_date, completed_date, blocker_type, *values, days = row
+        signup_date = _date(signup_date)
+        step_dates = {step: _date(done) for step, done in zip(STEPS, values, strict=False) if done}
+        numbers = sorted(set(map(self._numbers.__getitem__, days.split(",")))) if days else []
+        steps, sums = len(STEPS), len(STEPS) + len(Engagement.COUNTERS)
+        return Measures(
+            key,
+            csv_status,
+            signup_date,
+            _date(completed_date),
+            blocker_type,
+            step_dates,
+            *values[steps:sums],
+            len(numbers),
+            date.fromordinal(numbers[-1]) if numbers else None,
+            len(numbers) - bisect_left(numbers, self._active_from),
+            *values[sums:],
+            cohort,
+            _active_weeks(numbers, signup_date.toordinal()) if numbers else 0,
+        )
+
+
+class _Numbers(dict[str, int]):
+    """The number of a day by the text that the database writes for it, worked out once for each day."""
+
+    def __missing__(self, text: str) -> int:
+        number = int(text) if text.isdigit() else date.fromisoformat(text).toordinal()
+        self[text] = number
+        return number
+
+
+def _active_weeks(numbers: list[int], first: int) -> int:
+    """A bit for each of the ``WEEKS`` weeks from the day ``first`` on that has one of some sorted days."""
+    inside = numbers[bisect_left(numbers, first) : bisect_left(numbers, first + 7 * WEEKS)]
+    return sum({1 << (number - first) // 7 for number in inside})
 
 
 def _date(value: str | date | None) -> date | None:
@@ -109,54 +147,54 @@ def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, d
         "nps_start": start(policy.nps_days),
         "trend_start": start(policy.trend_days),
         "before_start": start(2 * policy.trend_days),
+        "recent_start": start(max(policy.pr_days, policy.support_days, 2 * policy.trend_days)),
     }
 
 
-def _own(*, one: bool) -> str:
-    return "customer_id = %(customer)s" if one else "1 = 1"
-
-
 def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
-    """The statement; for ``one`` customer alone every table is narrowed to it."""
-    own = _own(one=one)
+    """The statement; for ``one`` customer alone every table is narrowed to it.
+
+    Its columns are those of a row of ``_Reader``; the last one is every active row's day, as text.
+    """
+    own = "customer_id = %(customer)s" if one else "1 = 1"
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
+    # A number is shorter than a date, and PostgreSQL writes a date as its settings say.
+    day = "CAST(date - DATE '0001-01-01' + 1 AS text)" if is_postgres() else "date"
+    gather = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
+    active = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
-
-    def total(expression: str, when: str) -> str:
-        return f"CAST(COALESCE(SUM({expression}) FILTER (WHERE {when}), 0) AS bigint)"
-
-    def window(start: str) -> str:
-        return f"e.date BETWEEN %({start})s AND %(known_to)s"
-
-    # Counters are never negative, so that a day is active where one of its rows is.
-    active = f"({' OR '.join(f'e.{name} > 0' for name in Engagement.COUNTERS)})"
     activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
-    totals = ", ".join(f"{total(f'e.{name}', 'e.date <= %(known_to)s')} AS {name}" for name in Engagement.COUNTERS)
+
+    def recent(expression: str, start: str, end: str = "known_to") -> str:
+        when = f"e.date >= %({start})s" if end == "known_to" else f"e.date >= %({start})s AND e.date < %({end})s"
+        return f"CAST(SUM({expression}) FILTER (WHERE {when}) AS bigint)"
+
+    totals = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
-    zeros = ", ".join(f"COALESCE(activity.{name}, 0) AS {name}" for name in _ACTIVITY_SUMS)
+    sums = ", ".join(f"COALESCE(activity.{name}, 0)" for name in Engagement.COUNTERS)
+    recents = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _WINDOWS)
+    trends = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _TRENDS)
     return f"""
         WITH activity AS (
-            SELECT e.customer_id, {totals},
-                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND e.date <= %(known_to)s) AS days_active,
-                MAX(e.date) FILTER (WHERE {active} AND e.date <= %(known_to)s) AS last_active,
-                COUNT(DISTINCT e.date) FILTER (WHERE {active} AND {window("activity_start")}) AS active_days,
-                {total("e.prs_generated", window("pr_start"))} AS window_prs_generated,
-                {total("e.prs_merged", window("pr_start"))} AS window_prs_merged,
-                {total("e.support_requests", window("support_start"))} AS window_support_requests,
-                {total(activity, window("trend_start"))} AS trend_now,
-                {total(activity, f"e.date < %(trend_start)s AND {window('before_start')}")} AS trend_before,
-                {total(f"{activity} * {position}", f"e.date >= c.signup_date AND {window('trend_start')}")}
-                    AS trend_moment,
-                {_active_weeks(active)} AS active_weeks,
-                MIN(e.date) FILTER (WHERE e.issues_tagged > 0) AS first_issue,
-                MIN(e.date) FILTER (WHERE e.prs_generated > 0) AS first_pr
-            FROM {engagement} e JOIN {customer} c ON c.id = e.customer_id
-            WHERE {there}
-            GROUP BY e.customer_id
+            SELECT customer_id, {totals}, {gather}({day}, ',') FILTER (WHERE {active}) AS days
+            FROM {engagement} WHERE date <= %(known_to)s AND {own} GROUP BY customer_id
+        ), recent AS (
+            SELECT c.id AS customer_id,
+                {recent("e.prs_generated", "pr_start")} AS window_prs_generated,
+                {recent("e.prs_merged", "pr_start")} AS window_prs_merged,
+                {recent("e.support_requests", "support_start")} AS window_support_requests,
+                {recent(activity, "trend_start")} AS trend_now,
+                {recent(activity, "before_start", "trend_start")} AS trend_before,
+                CAST(SUM({activity} * {position}) FILTER (
+                    WHERE e.date >= %(trend_start)s AND e.date >= c.signup_date
+                ) AS bigint) AS trend_moment
+            FROM {customer} c CROSS JOIN {engagement} e
+            WHERE e.customer_id = c.id AND e.date BETWEEN %(recent_start)s AND %(known_to)s AND {there}
+            GROUP BY c.id
         ), events AS (
             SELECT customer_id, {kinds} FROM {event} WHERE {own} GROUP BY customer_id
         ), sightings AS (
@@ -169,48 +207,31 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
                 ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY date DESC, id DESC) AS age
             FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(known_to)s AND {own}
         )
-        SELECT c.id AS customer_id, c.status AS csv_status, c.cohort, c.signup_date, o.completed_date,
-            COALESCE(o.blocker_type, '') AS blocker_type, {steps}, {zeros}, activity.last_active,
-            COALESCE(csat.total, 0) AS csat_sum, COALESCE(csat.answers, 0) AS csat_count, nps.nps
+        SELECT c.id, c.status, c.cohort, c.signup_date, o.completed_date, COALESCE(o.blocker_type, ''), {steps},
+            {sums}, {recents}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps, {trends}, activity.days
         FROM {customer} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
         LEFT JOIN activity ON activity.customer_id = c.id
+        LEFT JOIN recent ON recent.customer_id = c.id
         LEFT JOIN events ON events.customer_id = c.id
         LEFT JOIN sightings ON sightings.customer_id = c.id
         LEFT JOIN csat ON csat.customer_id = c.id
         LEFT JOIN nps ON nps.customer_id = c.id AND nps.age = 1
         WHERE {there}
-        ORDER BY c.id"""
+        ORDER BY 1"""
 
 
-def _active_weeks(active: str) -> str:
-    """SQL: a bit for each week after the signup that has an active day."""
-    week = f"{days_between('c.signup_date', 'e.date')} / 7"
-    # PostgreSQL would shift a bit around, SQLite shifts it out and has no BIT_OR.
-    bits = f"BIT_OR(CAST(1 AS bigint) << LEAST({week}, 62))" if is_postgres() else f"SUM(DISTINCT 1 << {week})"
-    when = f"{active} AND e.date BETWEEN c.signup_date AND %(known_to)s"
-    return f"COALESCE({bits} FILTER (WHERE {when}), 0) & {(1 << WEEKS) - 1}"
-
-
-_ACTIVITY_SUMS = (
-    *Engagement.COUNTERS,
-    "days_active",
-    "active_days",
-    "window_prs_generated",
-    "window_prs_merged",
-    "window_support_requests",
-    "trend_now",
-    "trend_before",
-    "trend_moment",
-    "active_weeks",
-)
-_FIRST = {Step.FIRST_ISSUE: "first_issue", Step.FIRST_PR: "first_pr"}
+_WINDOWS = ("window_prs_generated", "window_prs_merged", "window_support_requests")
+_TRENDS = ("trend_now", "trend_before", "trend_moment")
 
 
 def _step_date(step: Step) -> str:
     """SQL: by the earliest event, else by engagement, else by the run that saw it, else the signup date."""
-    by_engagement = f"activity.{_FIRST[step]}, " if step in COUNTER_OF_STEP else ""
+    by_engagement = ""
+    if counter := COUNTER_OF_STEP.get(step):
+        # Of all rows: a step that is dated later is not done yet.
+        by_engagement = f"(SELECT MIN(date) FROM {table_of(Engagement)} WHERE customer_id = c.id AND {counter} > 0), "
     return (
         f"CASE WHEN o.{step.value} THEN "
-        f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, c.signup_date) END AS {step.value}"
+        f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, c.signup_date) END"
     )

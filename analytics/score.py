@@ -3,21 +3,23 @@
 Every rule is one of metrics.md; points are rounded half up, and the score is the sum of the points shown.
 """
 
-import math
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import NamedTuple
 
 from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
 from customers.models import Customer, Step
 
-AWAY = frozenset({Customer.Status.PAUSED, Customer.Status.INACTIVE, Customer.Status.CHURNED})
-ADOPTED = (Step.ACCOUNT, Step.ACTION, Step.FIRST_ISSUE, Step.FIRST_PR)
+# Plain texts: a choice's hash and value are worked out anew each time, which is felt at 100,000 customers.
+_STATUS = Customer.Status
+AWAY = frozenset(status.value for status in (_STATUS.PAUSED, _STATUS.INACTIVE, _STATUS.CHURNED))
+STEPS = tuple(step.value for step in Step)
+_ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FIRST_ISSUE.value
+ADOPTED = (_ACCOUNT, _ACTION, _FIRST_ISSUE, Step.FIRST_PR.value)
 WEEKS_FOR_TREND = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(NamedTuple):
     """What the feeds say of one customer on date D.
 
     ``step_dates`` has the date each step was done for the steps whose flag is true (D may be before it).
@@ -52,8 +54,7 @@ class Measures:
     active_weeks: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """The score of one customer on one date, and what the pages say with it."""
 
     score: int
@@ -73,100 +74,110 @@ class Health:
 
 def health(measures: Measures, policy: ScoringPolicy, day: date) -> Health:
     """Score one customer on ``day``."""
-    steps = {step.value: _done_by(measures.step_dates.get(step.value), day) for step in Step}
-    completed_on = _completed_on(measures, steps, day)
-    onboarded = completed_on is not None
-    activity = min(policy.activity_points_per_day * measures.active_days, policy.activity_max)
-    pr_success = _pr_success(measures, policy)
-    adoption = policy.adoption_points_per_step * sum(steps[step] for step in ADOPTED)
-    support = _support(measures, policy)
-    nps = None if measures.nps is None else half_up(Fraction(measures.nps * policy.nps_max, 10))
-    score = activity + pr_success + adoption + support + (nps or 0)
-    return Health(
-        score=score,
-        status=_status(measures, policy, day, score),
-        trend=_trend(measures, policy, day),
-        stage=_stage(steps, onboarded),
-        activity=activity,
-        pr_success=pr_success,
-        adoption=adoption,
-        support=support,
-        nps=nps,
-        steps=steps,
-        onboarded=onboarded,
-        completed_on=completed_on,
-        days_to_complete=(completed_on - measures.signup_date).days if completed_on else None,
-    )
+    return Scoring(policy, day).health(measures)
 
 
-def half_up(points: Fraction) -> int:
-    """Round to whole points, halves up."""
-    return math.floor(points + Fraction(1, 2))
+def half_up(points: int, parts: int) -> int:
+    """Round ``points / parts`` (``parts`` above 0) to whole points, halves up."""
+    return (2 * points + parts) // (2 * parts)
 
 
-def _done_by(done: date | None, day: date) -> bool:
-    return done is not None and done <= day
+class Scoring:
+    """A policy on a day, made ready for many customers: plain whole numbers, and exact fractions as pairs of them."""
 
-
-def _completed_on(measures: Measures, steps: dict[str, bool], day: date) -> date | None:
-    if _done_by(measures.completed_date, day):
-        return measures.completed_date
-    return max(measures.step_dates.values()) if all(steps.values()) else None
-
-
-def _pr_success(measures: Measures, policy: ScoringPolicy) -> int:
-    if not measures.window_prs_generated:
-        return 0
-    points = Fraction(policy.pr_max * measures.window_prs_merged, measures.window_prs_generated)
-    return half_up(min(points, Fraction(policy.pr_max)))
-
-
-def _support(measures: Measures, policy: ScoringPolicy) -> int:
-    if measures.csat_count:
-        above_one = measures.csat_sum - measures.csat_count
-        return half_up(Fraction(policy.support_max * above_one, 4 * measures.csat_count))
-    lost = Fraction(policy.support_points_per_request) * measures.window_support_requests
-    return half_up(max(policy.support_max - lost, Fraction(0)))
-
-
-def _status(measures: Measures, policy: ScoringPolicy, day: date, score: int) -> HealthStatus:
-    window_start = day - timedelta(days=policy.inactive_days - 1)
-    silent = measures.last_active is None or measures.last_active < window_start
-    if measures.csv_status in AWAY or (silent and measures.signup_date < window_start):
-        return HealthStatus.INACTIVE
-    if score >= policy.champion_from:
-        return HealthStatus.CHAMPION
-    if score >= policy.healthy_from:
-        return HealthStatus.HEALTHY
-    if score >= policy.needs_attention_from:
-        return HealthStatus.NEEDS_ATTENTION
-    return HealthStatus.AT_RISK
-
-
-def _trend(measures: Measures, policy: ScoringPolicy, day: date) -> Trend:
-    if (day - measures.signup_date).days < WEEKS_FOR_TREND * policy.trend_days:
+    def __init__(self, policy: ScoringPolicy, day: date) -> None:
+        self._day = day
+        self._activity_max = policy.activity_max
+        self._activity_points = policy.activity_points_per_day
+        self._pr_max = policy.pr_max
+        self._adoption_points = policy.adoption_points_per_step
+        self._support_max = policy.support_max
+        self._request_points, self._request_parts = Fraction(policy.support_points_per_request).as_integer_ratio()
+        self._nps_max = policy.nps_max
+        self._champion_from = policy.champion_from
+        self._healthy_from = policy.healthy_from
+        self._needs_attention_from = policy.needs_attention_from
+        self._active_from = day - timedelta(days=policy.inactive_days - 1)
         days = policy.trend_days
-        change = Fraction(6 * measures.trend_moment, days * (days * days - 1))
-        least = Fraction(policy.trend_slope)
-    else:
-        before = measures.trend_before
-        change = Fraction(measures.trend_now - before)
-        if not before:
-            return Trend.IMPROVING if change else Trend.STABLE
-        least = Fraction(before * policy.trend_percent, 100)
-        if change >= least:
-            return Trend.IMPROVING
-        return Trend.DECLINING if change <= -least else Trend.STABLE
-    if change > least:
-        return Trend.IMPROVING
-    return Trend.DECLINING if change < -least else Trend.STABLE
+        self._full_trend_to = day - timedelta(days=WEEKS_FOR_TREND * days)
+        self._trend_percent = policy.trend_percent
+        # The slope is 6 x moment / (days x (days^2 - 1)).
+        slope, parts = Fraction(policy.trend_slope).as_integer_ratio()
+        self._moment_weight, self._least_moment = 6 * parts, slope * days * (days * days - 1)
+
+    def health(self, measures: Measures) -> Health:
+        """Score one customer."""
+        day = self._day
+        dates = measures.step_dates
+        done = [step in dates and dates[step] <= day for step in STEPS]
+        steps = dict(zip(STEPS, done, strict=True))
+        completed_on = measures.completed_date
+        if completed_on is None or completed_on > day:
+            completed_on = max(dates.values()) if all(done) else None
+        activity = min(self._activity_points * measures.active_days, self._activity_max)
+        pr_success = self._pr_success(measures.window_prs_merged, measures.window_prs_generated)
+        adoption = self._adoption_points * sum([steps[step] for step in ADOPTED])
+        support = self._support(measures)
+        nps = None if measures.nps is None else half_up(measures.nps * self._nps_max, 10)
+        score = activity + pr_success + adoption + support + (nps or 0)
+        return Health(
+            score,
+            self._status(measures, score),
+            self._trend(measures),
+            _stage(steps, onboarded=completed_on is not None),
+            activity,
+            pr_success,
+            adoption,
+            support,
+            nps,
+            steps,
+            completed_on is not None,
+            completed_on,
+            (completed_on - measures.signup_date).days if completed_on else None,
+        )
+
+    def _pr_success(self, merged: int, generated: int) -> int:
+        if not generated:
+            return 0
+        return half_up(self._pr_max * merged, generated) if merged < generated else self._pr_max
+
+    def _support(self, measures: Measures) -> int:
+        if answers := measures.csat_count:
+            return half_up(self._support_max * (measures.csat_sum - answers), 4 * answers)
+        left = self._support_max * self._request_parts - self._request_points * measures.window_support_requests
+        return half_up(left, self._request_parts) if left > 0 else 0
+
+    def _status(self, measures: Measures, score: int) -> HealthStatus:
+        silent = measures.last_active is None or measures.last_active < self._active_from
+        if measures.csv_status in AWAY or (silent and measures.signup_date < self._active_from):
+            return HealthStatus.INACTIVE
+        if score >= self._champion_from:
+            return HealthStatus.CHAMPION
+        if score >= self._healthy_from:
+            return HealthStatus.HEALTHY
+        if score >= self._needs_attention_from:
+            return HealthStatus.NEEDS_ATTENTION
+        return HealthStatus.AT_RISK
+
+    def _trend(self, measures: Measures) -> Trend:
+        if measures.signup_date > self._full_trend_to:
+            change, least = self._moment_weight * measures.trend_moment, self._least_moment
+            steady = -least <= change <= least
+        else:
+            before = measures.trend_before
+            change, least = 100 * (measures.trend_now - before), before * self._trend_percent
+            # From nothing to something is a change, from nothing to nothing is none.
+            steady = -least < change < least or not (before or change)
+        if steady:
+            return Trend.STABLE
+        return Trend.IMPROVING if change >= 0 else Trend.DECLINING
 
 
-def _stage(steps: dict[str, bool], onboarded: bool) -> Stage:
+def _stage(steps: dict[str, bool], *, onboarded: bool) -> Stage:
     if onboarded:
         return Stage.REGULAR_USAGE
-    if steps[Step.FIRST_ISSUE]:
+    if steps[_FIRST_ISSUE]:
         return Stage.INITIAL_ADOPTION
-    if steps[Step.ACCOUNT] or steps[Step.ACTION]:
+    if steps[_ACCOUNT] or steps[_ACTION]:
         return Stage.ONBOARDING
     return Stage.NEW_SIGNUP

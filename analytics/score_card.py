@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from fractions import Fraction
 
 from analytics.models import Snapshot
 from analytics.provenance import rows_behind
@@ -86,7 +85,7 @@ def _adoption(snapshot: Snapshot) -> str:
 def _support(snapshot: Snapshot) -> str:
     policy = snapshot.policy
     if snapshot.csat_count:
-        tenths = half_up(Fraction(10 * snapshot.csat_sum, snapshot.csat_count))
+        tenths = half_up(10 * snapshot.csat_sum, snapshot.csat_count)
         answers = counted(snapshot.csat_count, "CSAT answer")
         return f"mean {tenths // 10}.{tenths % 10} of 5 in {answers} in the last {policy.csat_days} days"
     requests = counted(snapshot.window_support_requests, "support request")

@@ -1,6 +1,7 @@
 """Measure and score a date, and store what was known on it."""
 
 import operator
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -11,9 +12,9 @@ from django.utils import timezone
 from analytics.cohort_days import Member, cohort_days
 from analytics.measure import day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.score import Health, Measures, health
-from customers.models import Step, data_date
-from customers.staging import analyze, copy_rows, table_of
+from analytics.score import STEPS, Health, Measures, Scoring
+from customers.models import data_date
+from customers.staging import analyze, copy_rows, group_in_memory, table_of
 
 _FROM_MEASURES = (
     "customer_id",
@@ -49,8 +50,7 @@ _FROM_HEALTH = (
     "completed_on",
     "days_to_complete",
 )
-_STEPS = tuple(step.value for step in Step)
-_COLUMNS = ("date", "policy_id", "steps_done", *_STEPS, *_FROM_MEASURES, *_FROM_HEALTH)
+_COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH)
 _measured = operator.attrgetter(*_FROM_MEASURES)
 _scored = operator.attrgetter(*_FROM_HEALTH)
 
@@ -82,6 +82,7 @@ def score_day(day: date) -> PortfolioDay:
     policy = policy_to_score(day)
     tally = _Tally()
     with transaction.atomic():
+        group_in_memory()
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
         CohortDay.objects.filter(date=day).delete()
@@ -94,7 +95,7 @@ def score_day(day: date) -> PortfolioDay:
                 "scored_at": timezone.now(),
                 "backfilled": day < data_date(),
                 "stale": False,
-                **tally.counts,
+                **tally.counts(day),
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },
         )
@@ -106,52 +107,56 @@ _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests
 
 
 def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[Any, ...]]:
+    health_of, add = Scoring(policy, day).health, tally.add
+    # SQLite stores the text, and would be asked how to write the date for each row.
+    same = (day.isoformat(), policy.pk)
     for measures in measure(day, policy):
-        scored = health(measures, policy, day)
-        tally.add(day, measures, scored)
-        done = [scored.steps[step] for step in _STEPS]
-        yield (day, policy.pk, sum(done), *done, *_measured(measures), *_scored(scored))
+        health = health_of(measures)
+        done = tuple(health.steps.values())
+        add(measures, health, done)
+        yield (*same, sum(done), *done, *_measured(measures), *_scored(health))
 
 
 class _Tally:
-    """The portfolio's sums, counted as the customers go by, and what its cohorts are counted from."""
+    """The portfolio's sums, and what its cohorts are counted from: gathered as the customers go by."""
 
     def __init__(self) -> None:
         self.members: list[Member] = []
-        self.counts: dict[str, int] = dict.fromkeys(
-            (
-                "total",
-                "active_today",
-                "onboarded",
-                "days_to_value",
-                "prs_generated",
-                "prs_merged",
-                *_STEPS,
-                *HealthStatus.values,
-            ),
-            0,
-        )
+        self._steps: Counter[tuple[bool, ...]] = Counter()
+        self._last_active: Counter[date | None] = Counter()
 
-    def add(self, day: date, measures: Measures, scored: Health) -> None:
-        counts = self.counts
-        counts["total"] += 1
-        counts["active_today"] += measures.last_active == day
-        counts["onboarded"] += scored.onboarded
-        counts["days_to_value"] += scored.days_to_complete or 0
-        counts["prs_generated"] += measures.prs_generated
-        counts["prs_merged"] += measures.prs_merged
-        counts[scored.status.value] += 1
-        for step in _STEPS:
-            counts[step] += scored.steps[step]
+    def add(self, measures: Measures, health: Health, done: tuple[bool, ...]) -> None:
+        self._steps[done] += 1
+        self._last_active[measures.last_active] += 1
         self.members.append(
             Member(
                 measures.cohort,
                 measures.signup_date,
-                scored.score,
-                scored.status,
-                scored.days_to_complete,
+                health.score,
+                health.status,
+                health.days_to_complete,
                 measures.prs_generated,
                 measures.prs_merged,
                 measures.active_weeks,
             )
         )
+
+    def counts(self, day: date) -> dict[str, int]:
+        """The sums of ``day``."""
+        members = self.members
+        days = [member.days for member in members if member.days is not None]
+        statuses = [member.status for member in members]
+        steps = {
+            step: sum(number for done, number in self._steps.items() if done[place])
+            for place, step in enumerate(STEPS)
+        }
+        return {
+            "total": len(members),
+            "active_today": self._last_active[day],
+            "onboarded": len(days),
+            "days_to_value": sum(days),
+            "prs_generated": sum([member.generated for member in members]),
+            "prs_merged": sum([member.merged for member in members]),
+            **steps,
+            **{status.value: statuses.count(status) for status in HealthStatus},
+        }

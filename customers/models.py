@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from customers.fields import KeyField
+from customers.indexes import CoveringIndex
 
 
 class FeedName(models.TextChoices):
@@ -292,7 +293,13 @@ class Engagement(HistoryRow):
 
     class Meta(HistoryRow.Meta):
         verbose_name_plural = "engagement"
-        indexes = [models.Index(fields=["customer", "date"], name="engagement_customer_date")]
+        indexes = [
+            CoveringIndex(
+                fields=["customer", "date"],
+                covered=("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests"),
+                name="engagement_customer_date",
+            )
+        ]
 
 
 class Feedback(HistoryRow):

@@ -14,7 +14,11 @@ STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
 PROBLEM = "problem"
 """The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
+<<<<<<< HEAD
 _AT_ONCE = 5_000
+=======
+INSERTED_AT_ONCE = 10_000
+>>>>>>> 3470e49c840988715b90a8fbb68b6050a0f22b86
 
 
 def is_postgres() -> bool:
@@ -81,6 +85,12 @@ def work_in_memory() -> None:
         execute("SET LOCAL default_statistics_target = 10")
 
 
+def group_in_memory() -> None:
+    """Let PostgreSQL group in memory, and compile no query, until the transaction ends."""
+    if is_postgres():
+        execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
+
+
 def analyze(name: str) -> None:
     """Tell PostgreSQL's planner how large a table has become."""
     if is_postgres():
@@ -100,8 +110,11 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 for row in chain([first], rows):
                     copy.write_row(row)
         else:
-            marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+            insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
+            rows = iter(rows)
+            # Django's executemany keeps all that it is given until it is done.
+            while some := list(islice(rows, INSERTED_AT_ONCE)):
+                cursor.executemany(insert, some)
 
 
 def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, bytes]]) -> None:

@@ -83,7 +83,7 @@ def steps_on(day: date, *steps: str) -> dict[str, date]:
     ],
 )
 def test_halves_go_up(points: Fraction, rounded: int) -> None:
-    assert half_up(points) == rounded
+    assert half_up(*points.as_integer_ratio()) == rounded
 
 
 @pytest.mark.parametrize(
