@@ -14,11 +14,7 @@ STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
 PROBLEM = "problem"
 """The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
-<<<<<<< HEAD
-_AT_ONCE = 5_000
-=======
 INSERTED_AT_ONCE = 10_000
->>>>>>> 3470e49c840988715b90a8fbb68b6050a0f22b86
 
 
 def is_postgres() -> bool:
@@ -120,23 +116,18 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
 def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, bytes]]) -> None:
     """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
     names = ", ".join(["line", *columns])
-    with connection.cursor() as cursor:
-        if is_postgres():
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
-                for first, data in runs:
-                    lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
-                    copy.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, first)]))
-        else:
-            marks = ", ".join(["%s"] * (len(columns) + 1))
-            insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-            rows = (
-                (number, *line.split(","))
-                for first, data in runs
-                for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
-            )
-            # Not one call for each run, which may be a single line, nor one for all, which would hold them all.
-            while some := list(islice(rows, _AT_ONCE)):
-                cursor.executemany(insert, some)
+    if is_postgres():
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
+            for first, data in runs:
+                lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+                copy.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, first)]))
+    else:
+        rows = (
+            (number, *line.split(","))
+            for first, data in runs
+            for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
+        )
+        copy_rows(table, ["line", *columns], rows)
 
 
 def table_of(model: type[Model]) -> str:
