@@ -117,7 +117,7 @@ class _Reader:
 
 
 class _Days(dict[str, int]):
-    """The active days that a part of the statement's last column says: bit k is the day k days before the measured one."""
+    """The active days that a part of the statement's last column says: bit k is k days before the measured one."""
 
     def __init__(self, day: int) -> None:
         self._day = day
@@ -142,22 +142,22 @@ def _date(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:
-    def start(days: int) -> date:
-        return day - timedelta(days=days - 1)
-
+def _windows(policy: ScoringPolicy) -> dict[str, int]:
+    """The days of each window; the recent rows are those of the windows that engagement is summed in."""
     return {
-        "day": day,
-        "known_to": min(day, known_to),
-        "activity_start": start(policy.activity_days),
-        "pr_start": start(policy.pr_days),
-        "support_start": start(policy.support_days),
-        "csat_start": start(policy.csat_days),
-        "nps_start": start(policy.nps_days),
-        "trend_start": start(policy.trend_days),
-        "before_start": start(2 * policy.trend_days),
-        "recent_start": start(max(policy.pr_days, policy.support_days, 2 * policy.trend_days)),
+        "pr": policy.pr_days,
+        "support": policy.support_days,
+        "csat": policy.csat_days,
+        "nps": policy.nps_days,
+        "trend": policy.trend_days,
+        "before": 2 * policy.trend_days,
+        "recent": max(policy.pr_days, policy.support_days, 2 * policy.trend_days),
     }
+
+
+def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:
+    starts = {f"{name}_start": day - timedelta(days=days - 1) for name, days in _windows(policy).items()}
+    return {"day": day, "known_to": min(day, known_to), **starts}
 
 
 def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
@@ -165,6 +165,7 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
 
     Its columns are those of a row of ``_Reader``; the last one says the active days, as ``_Days`` reads them.
     """
+    windows = _windows(policy)
     own = "customer_id = %(customer)s" if one else "1 = 1"
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
@@ -172,9 +173,11 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
     activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
 
-    def recent(expression: str, start: str, end: str = "known_to") -> str:
-        when = f"e.date >= %({start})s" if end == "known_to" else f"e.date >= %({start})s AND e.date < %({end})s"
-        return f"CAST(SUM({expression}) FILTER (WHERE {when}) AS bigint)"
+    def recent(expression: str, window: str, until: str = "") -> str:
+        # A condition costs as much as a sum, so none that all recent rows meet.
+        later = [f"e.date >= %({window}_start)s"] if windows[window] < windows["recent"] else []
+        when = " AND ".join(later + ([f"e.date < %({until}_start)s"] if until else []))
+        return f"CAST(SUM({expression}){f' FILTER (WHERE {when})' if when else ''} AS bigint)"
 
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
@@ -185,11 +188,11 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     return f"""
         WITH activity AS ({_activity(own, there)}), recent AS (
             SELECT c.id AS customer_id,
-                {recent("e.prs_generated", "pr_start")} AS window_prs_generated,
-                {recent("e.prs_merged", "pr_start")} AS window_prs_merged,
-                {recent("e.support_requests", "support_start")} AS window_support_requests,
-                {recent(activity, "trend_start")} AS trend_now,
-                {recent(activity, "before_start", "trend_start")} AS trend_before,
+                {recent("e.prs_generated", "pr")} AS window_prs_generated,
+                {recent("e.prs_merged", "pr")} AS window_prs_merged,
+                {recent("e.support_requests", "support")} AS window_support_requests,
+                {recent(activity, "trend")} AS trend_now,
+                {recent(activity, "before", "trend")} AS trend_before,
                 CAST(SUM({activity} * {position}) FILTER (
                     WHERE e.date >= %(trend_start)s AND e.date >= c.signup_date
                 ) AS bigint) AS trend_moment
