@@ -31,7 +31,9 @@ from tests.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Chromium without a window comes first: it takes two thirds of the time.
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 Opened = Callable[..., Page]
@@ -44,7 +46,7 @@ looks_alike = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        how = "There is no Chromium: `apt install chromium` (Debian) or `chromium-browser` (Ubuntu), then run again."
+        how = "There is no Chromium: `apt install chromium-headless-shell` (Debian) or `chromium`, then run again."
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(how)
         pytest.skip(how)
