@@ -106,13 +106,13 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
     """Give the table the rows of one page, each with its ``sparkline``; three queries, or two where nothing filters.
 
     The database sorts the keys alone, not every column of each row that the filters leave; and how many there are
-    without a filter is known.
+    without a filter is known, unless an undone import took some away.
     """
     day, paginator = portfolio.date, Paginator(asked.customers, per_page)
     keys: Any = None
     if asked.filtering:
         keys = _counted_page(paginator, wanted)
-    else:
+    elif not portfolio.stale:
         paginator.count = portfolio.total
     page = paginator.get_page(wanted)
     if keys is None:

@@ -285,6 +285,12 @@ def test_pages(viewer: Client, sixty_customers: None, page: str, first: int, las
         assert told in words(main_part(response))
 
 
+def test_customers_whom_an_undo_took_away_are_not_counted(viewer: Client) -> None:
+    make_day(total=60, stale=True)
+    make_snapshot(make_customer(organization="Customer 01"))
+    assert "1–1 of 1" in words(main_part(viewer.get("/admin/")))
+
+
 @pytest.mark.parametrize(
     ("rows_wanted", "page", "found", "told"),
     [
