@@ -4,7 +4,6 @@ The same SQL measures one customer under several views at once, also with the da
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,6 +20,8 @@ from customers.staging import days_between, is_postgres, table_of
 FETCH = 2_000
 WEEKS = 52
 """For how many weeks after the signup it is kept whether the customer was active."""
+BLOCK = 60
+"""The days that PostgreSQL gathers in one number."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,16 @@ class _Reader:
     """Makes measures of the statement's rows, of a day and a policy."""
 
     def __init__(self, day: date, policy: ScoringPolicy) -> None:
-        self._numbers = _Numbers()
-        self._active_from = day.toordinal() - (policy.activity_days - 1)
+        self._day = day.toordinal()
+        self._days = _Days(self._day)
+        self._activity_days = (1 << policy.activity_days) - 1
 
     def measures(self, row: Sequence[Any]) -> Measures:
         """What the row says."""
         key, csv_status, cohort, signup_date, completed_date, blocker_type, *values, days = row
         signup_date = _date(signup_date)
         step_dates = {step: _date(done) for step, done in zip(STEPS, values, strict=False) if done}
-        numbers = sorted(set(map(self._numbers.__getitem__, days.split(",")))) if days else []
+        active = sum(map(self._days.__getitem__, set(days.split(",")))) if days else 0
         steps, sums = len(STEPS), len(STEPS) + len(Engagement.COUNTERS)
         return Measures(
             key,
@@ -105,75 +107,80 @@ class _Reader:
             blocker_type,
             step_dates,
             *values[steps:sums],
-            len(numbers),
-            date.fromordinal(numbers[-1]) if numbers else None,
-            len(numbers) - bisect_left(numbers, self._active_from),
+            active.bit_count(),
+            date.fromordinal(self._day + 1 - (active & -active).bit_length()) if active else None,
+            (active & self._activity_days).bit_count(),
             *values[sums:],
             cohort,
-            _active_weeks(numbers, signup_date.toordinal()) if numbers else 0,
+            _active_weeks(active, self._day - signup_date.toordinal()),
         )
 
 
-class _Numbers(dict[str, int]):
-    """The number of a day by the text that the database writes for it, worked out once for each day."""
+class _Days(dict[str, int]):
+    """The active days that a part of the statement's last column says: bit k is k days before the measured one."""
 
-    def __missing__(self, text: str) -> int:
-        number = int(text) if text.isdigit() else date.fromisoformat(text).toordinal()
-        self[text] = number
-        return number
+    def __init__(self, day: int) -> None:
+        self._day = day
+
+    def __missing__(self, part: str) -> int:
+        block, _, bits = part.partition(":")
+        if bits:
+            return int(bits) << BLOCK * int(block)
+        # A date, which many customers have in common.
+        self[part] = bit = 1 << self._day - date.fromisoformat(part).toordinal()
+        return bit
 
 
-def _active_weeks(numbers: list[int], first: int) -> int:
-    """A bit for each of the ``WEEKS`` weeks from the day ``first`` on that has one of some sorted days."""
-    inside = numbers[bisect_left(numbers, first) : bisect_left(numbers, first + 7 * WEEKS)]
-    return sum({1 << (number - first) // 7 for number in inside})
+def _active_weeks(active: int, since: int) -> int:
+    """A bit for each of the ``WEEKS`` weeks from the signup, ``since`` days ago, that has one of the active days."""
+    active <<= 6  # The week that has not ended yet has days to come.
+    weeks = range(min(since // 7 + 1, WEEKS))
+    return sum([1 << week for week in weeks if active >> since - 7 * week & 0b1111111])
 
 
 def _date(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:
-    def start(days: int) -> date:
-        return day - timedelta(days=days - 1)
-
+def _windows(policy: ScoringPolicy) -> dict[str, int]:
+    """The days of each window; the recent rows are those of the windows that engagement is summed in."""
     return {
-        "day": day,
-        "known_to": min(day, known_to),
-        "activity_start": start(policy.activity_days),
-        "pr_start": start(policy.pr_days),
-        "support_start": start(policy.support_days),
-        "csat_start": start(policy.csat_days),
-        "nps_start": start(policy.nps_days),
-        "trend_start": start(policy.trend_days),
-        "before_start": start(2 * policy.trend_days),
-        "recent_start": start(max(policy.pr_days, policy.support_days, 2 * policy.trend_days)),
+        "pr": policy.pr_days,
+        "support": policy.support_days,
+        "csat": policy.csat_days,
+        "nps": policy.nps_days,
+        "trend": policy.trend_days,
+        "before": 2 * policy.trend_days,
+        "recent": max(policy.pr_days, policy.support_days, 2 * policy.trend_days),
     }
+
+
+def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:
+    starts = {f"{name}_start": day - timedelta(days=days - 1) for name, days in _windows(policy).items()}
+    return {"day": day, "known_to": min(day, known_to), **starts}
 
 
 def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     """The statement; for ``one`` customer alone every table is narrowed to it.
 
-    Its columns are those of a row of ``_Reader``; the last one is every active row's day, as text.
+    Its columns are those of a row of ``_Reader``; the last one says the active days, as ``_Days`` reads them.
     """
     # PostgreSQL would spend 10 ms of a page on the best order to join a row with a row; so it is left little choice.
     kept = "AS MATERIALIZED" if one and is_postgres() else "AS"
+    windows = _windows(policy)
     own = "customer_id = %(customer)s" if one else "1 = 1"
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
-    # A number is shorter than a date, and PostgreSQL writes a date as its settings say.
-    day = "CAST(date - DATE '0001-01-01' + 1 AS text)" if is_postgres() else "date"
-    gather = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
-    active = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
     activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
 
-    def recent(expression: str, start: str, end: str = "known_to") -> str:
-        when = f"e.date >= %({start})s" if end == "known_to" else f"e.date >= %({start})s AND e.date < %({end})s"
-        return f"CAST(SUM({expression}) FILTER (WHERE {when}) AS bigint)"
+    def recent(expression: str, window: str, until: str = "") -> str:
+        # A condition costs as much as a sum, so none that all recent rows meet.
+        later = [f"e.date >= %({window}_start)s"] if windows[window] < windows["recent"] else []
+        when = " AND ".join(later + ([f"e.date < %({until}_start)s"] if until else []))
+        return f"CAST(SUM({expression}){f' FILTER (WHERE {when})' if when else ''} AS bigint)"
 
-    totals = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in Engagement.COUNTERS)
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
@@ -181,16 +188,13 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     recents = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _WINDOWS)
     trends = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _TRENDS)
     return f"""
-        WITH activity {kept} (
-            SELECT customer_id, {totals}, {gather}({day}, ',') FILTER (WHERE {active}) AS days
-            FROM {engagement} WHERE date <= %(known_to)s AND {own} GROUP BY customer_id
-        ), recent {kept} (
+        WITH activity {kept} ({_activity(own, there)}), recent {kept} (
             SELECT c.id AS customer_id,
-                {recent("e.prs_generated", "pr_start")} AS window_prs_generated,
-                {recent("e.prs_merged", "pr_start")} AS window_prs_merged,
-                {recent("e.support_requests", "support_start")} AS window_support_requests,
-                {recent(activity, "trend_start")} AS trend_now,
-                {recent(activity, "before_start", "trend_start")} AS trend_before,
+                {recent("e.prs_generated", "pr")} AS window_prs_generated,
+                {recent("e.prs_merged", "pr")} AS window_prs_merged,
+                {recent("e.support_requests", "support")} AS window_support_requests,
+                {recent(activity, "trend")} AS trend_now,
+                {recent(activity, "before", "trend")} AS trend_before,
                 CAST(SUM({activity} * {position}) FILTER (
                     WHERE e.date >= %(trend_start)s AND e.date >= c.signup_date
                 ) AS bigint) AS trend_moment
@@ -211,16 +215,40 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
         )
         SELECT c.id, c.status, c.cohort, c.signup_date, o.completed_date, COALESCE(o.blocker_type, ''), {steps},
             {sums}, {recents}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps, {trends}, activity.days
-        FROM {customer} c
+        FROM activity CROSS JOIN {customer} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
-        LEFT JOIN activity ON activity.customer_id = c.id
         LEFT JOIN recent ON recent.customer_id = c.id
         LEFT JOIN events ON events.customer_id = c.id
         LEFT JOIN sightings ON sightings.customer_id = c.id
         LEFT JOIN csat ON csat.customer_id = c.id
         LEFT JOIN nps ON nps.customer_id = c.id AND nps.age = 1
-        WHERE {there}
+        WHERE activity.customer_id = c.id
         ORDER BY 1"""
+
+
+def _activity(own: str, there: str) -> str:
+    """SQL for a row for each customer: the counters of all time, and the active days.
+
+    SQLite walks the customers and, in the same order, an index; PostgreSQL groups the whole table, and gathers each
+    customer's days as the bits of a few numbers, which takes half as long as gathering the days.
+    """
+    customer, engagement = table_of(Customer), table_of(Engagement)
+    active = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
+    totals = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in Engagement.COUNTERS)
+    if not is_postgres():
+        return f"""
+            SELECT c.id AS customer_id, {totals}, GROUP_CONCAT(date, ',') FILTER (WHERE {active}) AS days
+            FROM {customer} c LEFT JOIN {engagement} e ON e.customer_id = c.id AND e.date <= %(known_to)s
+            WHERE {there} GROUP BY c.id"""
+    before = "(CAST(%(day)s AS date) - date)"
+    return f"""
+        SELECT c.id AS customer_id, {totals}, STRING_AGG(block || ':' || bits, ',') AS days
+        FROM {customer} c LEFT JOIN (
+            SELECT customer_id, {before} / {BLOCK} AS block, {totals},
+                BIT_OR(CAST(1 AS bigint) << MOD({before}, {BLOCK})) FILTER (WHERE {active}) AS bits
+            FROM {engagement} WHERE date <= %(known_to)s AND {own} GROUP BY customer_id, block
+        ) blocks ON blocks.customer_id = c.id
+        WHERE {there} GROUP BY c.id"""
 
 
 _WINDOWS = ("window_prs_generated", "window_prs_merged", "window_support_requests")

@@ -99,7 +99,7 @@ def score_day(day: date) -> PortfolioDay:
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },
         )
-    analyze(table_of(Snapshot))
+        analyze(table_of(Snapshot))
     return portfolio
 
 

@@ -457,7 +457,12 @@ class Upload(models.Model):
 
 
 def data_date(today: date | None = None) -> date:
-    """The newest engagement date loaded, never after today; without any engagement today itself."""
+    """The newest engagement date loaded, never after today; without any engagement today itself.
+
+    It looks up each customer's newest one in the index, instead of reading all rows.
+    """
     today = today or timezone.localdate()
-    newest: dict[str, Any] = Engagement.objects.filter(date__lte=today).aggregate(newest=models.Max("date"))
-    return newest["newest"] or today
+    rows = Engagement.objects.filter(customer=models.OuterRef("pk"), date__lte=today)
+    newest = models.Subquery(rows.order_by("-date").values("date")[:1])
+    found: dict[str, Any] = Customer.objects.aggregate(newest=models.Max(newest))
+    return found["newest"] or today

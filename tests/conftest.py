@@ -32,6 +32,20 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses no database need not be tested on the second one.
+
+    pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
+    up, so that such a test cannot tell one database from the other.
+    """
+    if connection.vendor == "sqlite":
+        return
+    needless = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
+    for item in items:
+        if not item.get_closest_marker("django_db") and "django_db_setup" not in item.fixturenames:
+            item.add_marker(needless)
+
+
 @pytest.fixture(autouse=True)
 def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """SQLite's lock files lie beside the database, and that of the tests is in memory."""
@@ -102,7 +116,7 @@ def demo_program(
 
 
 @pytest.fixture
-def own_database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def own_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, without any table, for commands that run in a process of their own."""
     if connection.vendor == "sqlite":
         yield f"sqlite:///{tmp_path / 'own.sqlite3'}"

@@ -279,6 +279,16 @@ def test_totals_go_back_to_the_first_row() -> None:
     assert (found.window_prs_generated, found.window_prs_merged) == (2, 1)
 
 
+def test_active_days_are_told_apart_over_a_long_time() -> None:
+    customer = make_customer(signup_date=days_before(364))
+    for days in (3, 58, 59, 60, 61, 119, 120, 179, 180, 363, 364, 365):
+        make_engagement(customer, days_before(days), issues_tagged=1)
+        make_engagement(customer, days_before(days), prs_merged=1)
+    found = measured()
+    assert (found.days_active, found.active_days, found.last_active) == (12, 1, days_before(3))
+    assert [week for week in range(52) if found.active_weeks >> week & 1] == [0, 26, 34, 35, 43, 51]
+
+
 def test_large_counters_do_not_overflow() -> None:
     customer = old_customer()
     for _ in range(3):

@@ -1,23 +1,34 @@
-"""The settings, each time in a process of its own: what stops the start, and what the database really does."""
+"""The settings: what stops the start, what the environment makes of them, and what the database really does."""
 
 import json
+import os
+import traceback
 from pathlib import Path
+from runpy import run_path
+from unittest.mock import patch
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from rsolv_cs import settings as read_before
 from tests.commands import Ran, python
 
 SECRET = "s3cr3t-of-the-database"
 SHOW = "import json, rsolv_cs.settings as s; print(json.dumps({name: getattr(s, name) for name in %r}, default=str))"
 
 
-def start(**environment: object) -> Ran:
-    """Read the settings, DEBUG on unless it is said."""
-    return python("-c", "import rsolv_cs.settings", **{"DEBUG": "1", **environment})
+def start(**environment: str) -> Ran:
+    """Read the settings anew, with nothing else in the environment, and DEBUG on unless it is said."""
+    with patch.dict(os.environ, {"DEBUG": "1", **environment}, clear=True):
+        try:
+            run_path(read_before.__file__)
+        except ImproperlyConfigured as error:
+            return Ran(1, "", "".join(traceback.format_exception(error)))
+    return Ran(0, "", "")
 
 
 def values(*names: str, **environment: object) -> dict[str, object]:
-    """Some settings, as the environment makes them."""
+    """Some settings, as the environment makes them in a process of its own."""
     done = python("-c", SHOW % (names,), **environment)
     assert (done.code, done.err) == (0, "")
     return json.loads(done.out)
