@@ -50,10 +50,12 @@ class Chart:
             "marks": [{"label": mark.label, "text": mark.text} for mark in self.marks],
         }
 
-    def rows(self) -> Iterator[tuple[str, Sequence[float | None], str]]:
-        """The table's rows, the last label first: the label, a value of each series, and the marks there."""
+    def rows(self) -> Iterator[tuple[str, list[str], str]]:
+        """The table's rows, the last label first: the label, a figure of each series, and the marks there."""
         texts: dict[str, list[str]] = {}
         for mark in self.marks:
             texts.setdefault(mark.label, []).append(mark.text)
         for place, label in reversed(list(enumerate(self.labels))):
-            yield label, [one.values[place] for one in self.series], "; ".join(texts.get(label, []))
+            values = [one.values[place] for one in self.series]
+            figures = ["–" if value is None else f"{value:,}" for value in values]
+            yield label, figures, "; ".join(texts.get(label, []))

@@ -11,7 +11,7 @@ from django_tables2.rows import BoundRows
 
 from analytics.chips import chips, narrowed_query
 from analytics.filters import SnapshotFilter
-from analytics.models import Snapshot, SnapshotQuerySet
+from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 
@@ -71,12 +71,12 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def customer_list(request: HttpRequest, day: date) -> dict[str, Any]:
+def customer_list(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, Any]:
     """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
-    asked = CustomerList(request, day)
+    asked = CustomerList(request, portfolio.date)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
-    _turn_to_page(asked, request.GET.get("page", ""), per_page, day)
+    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio)
     filter_names = tuple(asked.filters.filters)
     return {
         "filters": asked.filters,
@@ -102,13 +102,18 @@ def _chosen(address: QueryDict) -> list[str]:
     return [name for name in CustomerTable.base_columns if name in names and name != ALWAYS]
 
 
-def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, day: date) -> None:
-    """Give the table the rows of one page, each with its ``sparkline``; three queries.
+def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay) -> None:
+    """Give the table the rows of one page, each with its ``sparkline``; three queries, or two where nothing filters.
 
-    The database sorts the keys alone, not every column of each row that the filters leave.
+    The database sorts the keys alone, not every column of each row that the filters leave; and how many there are
+    without a filter is known, unless an undone import took some away.
     """
-    paginator = Paginator(asked.customers, per_page)
-    keys: Any = _counted_page(paginator, wanted) if asked.filtering else None
+    day, paginator = portfolio.date, Paginator(asked.customers, per_page)
+    keys: Any = None
+    if asked.filtering:
+        keys = _counted_page(paginator, wanted)
+    elif not portfolio.stale:
+        paginator.count = portfolio.total
     page = paginator.get_page(wanted)
     if keys is None:
         keys = page.object_list.select_related(None).values("pk")

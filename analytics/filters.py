@@ -9,7 +9,7 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, TextField, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Coalesce, Concat
 
 from analytics.filter_choices import filter_choices
 from analytics.measure import WEEKS
@@ -136,9 +136,16 @@ class SnapshotFilter(django_filters.FilterSet):
         return searched(queryset, value.split()[:MOST_WORDS])
 
     def in_group(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
-        """In one of the cohorts or industries; a blank stands for none."""
+        """In one of the cohorts or industries; a blank stands for none.
+
+        Such a group is large, so the date's snapshots are looked through for its members. By its plain key SQLite
+        would look into an index of all dates for each member instead, which took half as long again.
+        """
+        if not value:
+            return queryset
         groups = ["" if group == NONE else group for group in value]
-        return queryset.filter(**{f"customer__{name}__in": groups}) if groups else queryset
+        members = Customer.objects.order_by().filter(**{f"{name}__in": groups})
+        return queryset.alias(key=Coalesce("customer", Value(""))).filter(key__in=members.values("pk"))
 
     def owned(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
         """Looked after by one of these; ``me`` is who asks, ``nobody`` is no owner at all."""

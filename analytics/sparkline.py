@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
 
 from analytics.models import Snapshot
 
@@ -23,21 +22,19 @@ class Sparkline:
 
 def sparkline(scores: Mapping[date, int], day: date) -> Sparkline:
     """The drawing of the scores of the days up to ``day``; days without a score are gaps, and ``day`` is a dot."""
-    known = sorted(scores)
-    runs: list[list[date]] = [known[:1]] if known else []
-    for earlier, later in pairwise(known):
-        if (later - earlier).days == 1:
-            runs[-1].append(later)
+    first = day.toordinal() - DAYS + 1
+    known = sorted((of.toordinal() - first, score) for of, score in scores.items())
+    points = [(STEP * place + 1, LOWEST - score / 5) for place, score in known]
+    runs: list[list[tuple[int, float]]] = []
+    for number, point in enumerate(points):
+        if number and point[0] - points[number - 1][0] == STEP:
+            runs[-1].append(point)
         else:
-            runs.append([later])
-    first = day - timedelta(days=DAYS - 1)
-
-    def point(of: date) -> tuple[int, float]:
-        return STEP * (of - first).days + 1, LOWEST - scores[of] / 5
-
-    lines = [" ".join(f"{x},{y:g}" for x, y in map(point, run)) for run in runs if len(run) > 1]
-    lone = {run[0] for run in runs if len(run) == 1} | {day} & set(known)
-    return Sparkline(lines, [point(of) for of in sorted(lone)], _text(scores, known))
+            runs.append([point])
+    lines = [" ".join([f"{x},{y:g}" for x, y in run]) for run in runs if len(run) > 1]
+    today = STEP * (DAYS - 1) + 1
+    dots = [point for run in runs for point in run if len(run) == 1 or point[0] == today]
+    return Sparkline(lines, dots, _text(known))
 
 
 def sparklines(customers: Iterable[str], day: date) -> dict[str, Sparkline]:
@@ -50,8 +47,8 @@ def sparklines(customers: Iterable[str], day: date) -> dict[str, Sparkline]:
     return {key: sparkline(of_one, day) for key, of_one in scores.items()}
 
 
-def _text(scores: Mapping[date, int], known: list[date]) -> str:
+def _text(known: list[tuple[int, int]]) -> str:
     if len(known) < 2:
         return f"no other score in {DAYS} days"
-    days = (known[-1] - known[0]).days + 1
-    return f"score from {scores[known[0]]} to {scores[known[-1]]} over {days} days"
+    (first, before), (last, now) = known[0], known[-1]
+    return f"score from {before} to {now} over {last - first + 1} days"

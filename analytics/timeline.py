@@ -58,6 +58,16 @@ class Entry:
     run: int | None = None
     address: str = ""
 
+    @property
+    def short_day(self) -> str:
+        """``3 May``; the date filter of the templates takes longer than the rest of an entry."""
+        return f"{self.day:%-d %b}"
+
+    @property
+    def long_day(self) -> str:
+        """``3 May 2025``."""
+        return f"{self.day:%-d %b %Y}"
+
 
 @dataclass(frozen=True)
 class TimelinePage:

@@ -63,7 +63,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
-    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio.date)
+    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

@@ -30,9 +30,9 @@ def test_the_data_are_what_the_script_draws() -> None:
 
 def test_the_table_says_the_same_newest_first() -> None:
     assert list(CHART.rows()) == [
-        ("3 May", [1045, 3], ""),
-        ("2 May", [None, 2], "Policy A; Policy B"),
-        ("1 May", [40, 1], ""),
+        ("3 May", ["1,045", "3"], ""),
+        ("2 May", ["–", "2"], "Policy A; Policy B"),
+        ("1 May", ["40", "1"], ""),
     ]
 
 

@@ -1,41 +1,15 @@
-"""One tag for each visual atom of our pages."""
-
-from datetime import date
+"""A tag for each visual atom of our pages, and small helpers of the templates."""
 
 from django import template
 from django.template import Context
 from django.urls import reverse
 
-from analytics.models import HealthStatus, Trend
-from analytics.wording import days_ago
+from analytics import atoms
 
 register = template.Library()
 
-_ARROWS = {Trend.IMPROVING: "↑", Trend.STABLE: "→", Trend.DECLINING: "↓"}
-
-
-@register.inclusion_tag("analytics/partials/status.html")
-def health_status(status: str) -> dict[str, str]:
-    """A health status as a pill with a mark of its own, so that colour is not all that tells."""
-    return {"key": status, "label": HealthStatus(status).label}
-
-
-@register.inclusion_tag("analytics/partials/trend.html")
-def trend(value: str) -> dict[str, str]:
-    """A trend as an arrow with its word."""
-    return {"key": value, "label": Trend(value).label, "arrow": _ARROWS[Trend(value)]}
-
-
-@register.inclusion_tag("analytics/partials/bar.html")
-def bar(percent: int | None, label: str, tone: str = "accent") -> dict[str, int | str]:
-    """A horizontal bar; ``label`` is what a screen reader says, ``tone`` one of the status keys or ``accent``."""
-    return {"percent": percent or 0, "label": label, "tone": tone}
-
-
-@register.inclusion_tag("analytics/partials/days_ago.html")
-def since(day: date | None, today: date) -> dict[str, date | str | None]:
-    """A day as the time that has passed by ``today``, the exact date on hover."""
-    return {"day": day, "words": days_ago(day, today)}
+for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
+    register.simple_tag(atom)
 
 
 @register.simple_tag(takes_context=True)
