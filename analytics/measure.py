@@ -167,39 +167,28 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     """
     # PostgreSQL would spend 10 ms of a page on the best order to join a row with a row; so it is left little choice.
     kept = "AS MATERIALIZED" if one and is_postgres() else "AS"
-    windows = _windows(policy)
     own = "customer_id = %(customer)s" if one else "1 = 1"
     there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"
-    activity = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
-
-    def recent(expression: str, window: str, until: str = "") -> str:
-        # A condition costs as much as a sum, so none that all recent rows meet.
-        later = [f"e.date >= %({window}_start)s"] if windows[window] < windows["recent"] else []
-        when = " AND ".join(later + ([f"e.date < %({until}_start)s"] if until else []))
-        return f"CAST(SUM({expression}){f' FILTER (WHERE {when})' if when else ''} AS bigint)"
-
+    # PostgreSQL sums the windows as it passes through all rows; SQLite finds their few rows in its index.
+    once = is_postgres()
+    window_start = "trend_start" if once else "recent_start"
+    window_sums = "" if once else f"{_window_sums(policy)},"
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     steps = ", ".join(_step_date(step) for step in Step)
     sums = ", ".join(f"COALESCE(activity.{name}, 0)" for name in Engagement.COUNTERS)
-    recents = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _WINDOWS)
-    trends = ", ".join(f"COALESCE(recent.{name}, 0)" for name in _TRENDS)
+    windows = [f"COALESCE({'activity' if once else 'recent'}.{name}, 0)" for name in _WINDOWS]
     return f"""
-        WITH activity {kept} ({_activity(own, there)}), recent {kept} (
-            SELECT c.id AS customer_id,
-                {recent("e.prs_generated", "pr")} AS window_prs_generated,
-                {recent("e.prs_merged", "pr")} AS window_prs_merged,
-                {recent("e.support_requests", "support")} AS window_support_requests,
-                {recent(activity, "trend")} AS trend_now,
-                {recent(activity, "before", "trend")} AS trend_before,
-                CAST(SUM({activity} * {position}) FILTER (
+        WITH activity {kept} ({_activity(policy, own, there)}), recent {kept} (
+            SELECT c.id AS customer_id, {window_sums}
+                CAST(SUM({_ACTIVITY} * {position}) FILTER (
                     WHERE e.date >= %(trend_start)s AND e.date >= c.signup_date
                 ) AS bigint) AS trend_moment
             FROM {customer} c CROSS JOIN {engagement} e
-            WHERE e.customer_id = c.id AND e.date BETWEEN %(recent_start)s AND %(known_to)s AND {there}
+            WHERE e.customer_id = c.id AND e.date BETWEEN %({window_start})s AND %(known_to)s AND {there}
             GROUP BY c.id
         ), events {kept} (
             SELECT customer_id, {kinds} FROM {event} WHERE {own} GROUP BY customer_id
@@ -214,7 +203,8 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
             FROM {table_of(Feedback)} WHERE nps IS NOT NULL AND date BETWEEN %(nps_start)s AND %(known_to)s AND {own}
         )
         SELECT c.id, c.status, c.cohort, c.signup_date, o.completed_date, COALESCE(o.blocker_type, ''), {steps},
-            {sums}, {recents}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps, {trends}, activity.days
+            {sums}, {", ".join(windows[:3])}, COALESCE(csat.total, 0), COALESCE(csat.answers, 0), nps.nps,
+            {", ".join(windows[3:])}, COALESCE(recent.trend_moment, 0), activity.days
         FROM activity CROSS JOIN {customer} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
         LEFT JOIN recent ON recent.customer_id = c.id
@@ -226,8 +216,8 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
         ORDER BY 1"""
 
 
-def _activity(own: str, there: str) -> str:
-    """SQL for a row for each customer: the counters of all time, and the active days.
+def _activity(policy: ScoringPolicy, own: str, there: str) -> str:
+    """SQL for a row for each customer: the counters of all time, the active days, and on PostgreSQL the windows' sums.
 
     SQLite walks the customers and, in the same order, an index; PostgreSQL groups the whole table, and gathers each
     customer's days as the bits of a few numbers, which takes half as long as gathering the days.
@@ -241,18 +231,41 @@ def _activity(own: str, there: str) -> str:
             FROM {customer} c LEFT JOIN {engagement} e ON e.customer_id = c.id AND e.date <= %(known_to)s
             WHERE {there} GROUP BY c.id"""
     before = "(CAST(%(day)s AS date) - date)"
+    sums = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in _WINDOWS)
     return f"""
-        SELECT c.id AS customer_id, {totals}, STRING_AGG(block || ':' || bits, ',') AS days
+        SELECT c.id AS customer_id, {totals}, {sums}, STRING_AGG(block || ':' || bits, ',') AS days
         FROM {customer} c LEFT JOIN (
-            SELECT customer_id, {before} / {BLOCK} AS block, {totals},
+            SELECT customer_id, {before} / {BLOCK} AS block, {totals}, {_window_sums(policy)},
                 BIT_OR(CAST(1 AS bigint) << MOD({before}, {BLOCK})) FILTER (WHERE {active}) AS bits
-            FROM {engagement} WHERE date <= %(known_to)s AND {own} GROUP BY customer_id, block
+            FROM {engagement} e WHERE date <= %(known_to)s AND {own} GROUP BY customer_id, block
         ) blocks ON blocks.customer_id = c.id
         WHERE {there} GROUP BY c.id"""
 
 
-_WINDOWS = ("window_prs_generated", "window_prs_merged", "window_support_requests")
-_TRENDS = ("trend_now", "trend_before", "trend_moment")
+def _window_sums(policy: ScoringPolicy) -> str:
+    """SQL for the sums of ``_WINDOWS`` over rows ``e``; on SQLite those are the recent ones already."""
+    days = _windows(policy)
+
+    def total(expression: str, window: str, until: str = "") -> str:
+        # A condition costs as much as a sum, so none that all rows meet.
+        always = not is_postgres() and days[window] == days["recent"]
+        conditions = [] if always else [f"e.date >= %({window}_start)s"]
+        conditions += [f"e.date < %({until}_start)s"] if until else []
+        where = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
+        return f"CAST(SUM({expression}){where} AS bigint)"
+
+    sums = (
+        total("e.prs_generated", "pr"),
+        total("e.prs_merged", "pr"),
+        total("e.support_requests", "support"),
+        total(_ACTIVITY, "trend"),
+        total(_ACTIVITY, "before", "trend"),
+    )
+    return ", ".join(f"{sql} AS {name}" for sql, name in zip(sums, _WINDOWS, strict=True))
+
+
+_WINDOWS = ("window_prs_generated", "window_prs_merged", "window_support_requests", "trend_now", "trend_before")
+_ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
 
 
 def _step_date(step: Step) -> str:
