@@ -74,10 +74,11 @@ def stale_days() -> list[date]:
     return list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True))
 
 
-def score_day(day: date) -> PortfolioDay:
+def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     """Score ``day`` with the policy in force on it and replace its snapshots; all or nothing.
 
-    Raises ``NotScorable`` where there is no such policy, or the date is still to come.
+    ``newest`` is the data date, where the caller knows it. Raises ``NotScorable`` where there is no such policy, or
+    the date is still to come.
     """
     policy = policy_to_score(day)
     tally = _Tally()
@@ -93,16 +94,17 @@ def score_day(day: date) -> PortfolioDay:
             defaults={
                 "policy": policy,
                 "scored_at": timezone.now(),
-                "backfilled": day < data_date(),
+                "backfilled": day < (newest or data_date()),
                 "stale": False,
                 **tally.counts(day),
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },
         )
-        analyze(table_of(Snapshot))
+        analyze(table_of(Snapshot), _LOOKED_FOR)
     return portfolio
 
 
+_LOOKED_FOR = ("date", "customer_id", "score", "status")
 _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests")
 
 

@@ -104,10 +104,10 @@ def group_in_memory() -> None:
         execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL default_statistics_target = 10")
 
 
-def analyze(name: str) -> None:
-    """Tell PostgreSQL's planner how large a table has become."""
+def analyze(name: str, columns: Sequence[str] = ()) -> None:
+    """Tell PostgreSQL's planner how large a table has become, and what its columns hold (by default all of them)."""
     if is_postgres():
-        execute(f"ANALYZE {name}")
+        execute(f"ANALYZE {name} ({', '.join(columns)})" if columns else f"ANALYZE {name}")
 
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

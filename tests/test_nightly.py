@@ -209,7 +209,7 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
 def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
     drop: Path, archives: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_day: date) -> None:
+    def fail(_day: date, _newest: date) -> None:
         raise OperationalError("the server closed the connection")
 
     monkeypatch.setattr(score_command, "score_day", fail)

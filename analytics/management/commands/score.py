@@ -36,13 +36,15 @@ class Command(BaseCommand):
         """Score the dates in order."""
         days = _days(options["as_of"], options["first"], options["last"])
         try:
-            # Where both ends can be scored, so can each date between them.
-            for end in {days[0], days[-1]}:
-                policy_to_score(end)
             # An import between two queries, or between its feeds, would be scored half.
             with job_lock("score"), job_lock("import", shared=True):
+                newest = data_date()
+                days = days or sorted({newest, *stale_days()})
+                # Where both ends can be scored, so can each date between them.
+                for end in {days[0], days[-1]}:
+                    policy_to_score(end)
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
-                    portfolio = score_day(day)
+                    portfolio = score_day(day, newest)
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
         except NotScorable as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
@@ -55,6 +57,7 @@ class Command(BaseCommand):
 
 
 def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:
+    """The dates that are asked for; none where none is."""
     if as_of and (first or last):
         raise CommandError("Give --as-of, or --from and --to, not both.", returncode=EXIT_USAGE)
     if bool(first) != bool(last):
@@ -63,4 +66,4 @@ def _days(as_of: date | None, first: date | None, last: date | None) -> list[dat
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}.", returncode=EXIT_USAGE)
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return [as_of] if as_of else sorted({data_date(), *stale_days()})
+    return [as_of] if as_of else []
