@@ -1,9 +1,11 @@
 """What to be told of, what is told, and to whom it was sent."""
 
+from datetime import date
 from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -11,10 +13,11 @@ from customers.models import Customer, FeedName
 
 
 class AlertRule(models.Model):
-    """One kind of alert: when it is raised, who hears of it, and how far it must recover to close by itself.
+    """One kind of alert: when it is raised, who hears of it, and how long all must be well until it closes by itself.
 
-    ``recovery`` keeps a value that flaps about the threshold from raising an alert each time: points above the
-    threshold for scores, days without the condition for the others.
+    ``recovery`` is the number of scored dates in a row, the newest of them last, on which all is well; so a score
+    that flaps about a threshold raises one alert and not one each time. ``alert_facts`` says for each kind what
+    "all is well" means. A feed's alert closes with the first run or date that is as it should be.
     """
 
     class Kind(models.TextChoices):
@@ -37,10 +40,28 @@ class AlertRule(models.Model):
     NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR)
 
     kind = models.CharField(max_length=20, choices=Kind, unique=True)
-    threshold = models.PositiveSmallIntegerField("N", null=True, blank=True)
-    recovery = models.PositiveSmallIntegerField(default=3)
-    audience = models.CharField(max_length=10, choices=Audience, default=Audience.OWNER)
-    active = models.BooleanField("on", default=True)
+    threshold = models.PositiveSmallIntegerField(
+        "N", null=True, blank=True, help_text="The points or days of a rule that names an N; the others have none."
+    )
+    recovery = models.PositiveSmallIntegerField(
+        "recovered after",
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text=(
+            "So many scored dates in a row must be well before the alert closes by itself: at risk is over with "
+            "Needs attention or better, a fall when the score is no longer N below its highest of 7 days. "
+            "1 closes it on the first; a feed's alert always closes at once."
+        ),
+    )
+    audience = models.CharField(
+        max_length=10,
+        choices=Audience,
+        default=Audience.OWNER,
+        help_text="Program managers also hear of customers without an (active) owner, and of feeds.",
+    )
+    active = models.BooleanField(
+        "on", default=True, help_text="A rule that is turned off closes its alerts on the next night."
+    )
 
     class Meta:
         ordering = ["pk"]
@@ -67,12 +88,38 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Those that have not recovered."""
         return self.filter(closed_on=None)
 
+    def closed(self) -> Self:
+        """Those that are over."""
+        return self.exclude(closed_on=None)
+
+    def snoozed(self, today: date) -> Self:
+        """Open ones that somebody has put off beyond ``today``."""
+        return self.open().filter(snoozed_until__gt=today)
+
+    def awake(self, today: date) -> Self:
+        """Open ones that nobody has put off."""
+        return self.open().exclude(snoozed_until__gt=today)
+
+    def waiting(self, today: date) -> Self:
+        """Open ones that somebody should look at: neither acknowledged nor put off."""
+        return self.awake(today).filter(acknowledged_at=None)
+
 
 class Alert(models.Model):
     """Something about a customer (or a feed) that somebody should know; one open for a rule and customer.
 
-    The dates are scored dates. ``acknowledged_by`` and ``snoozed_by`` are logins.
+    The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
+    ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
+    points it fell, or days. ``acknowledged_by`` and ``snoozed_by`` are logins, which outlive their users.
     """
+
+    class Ending(models.TextChoices):
+        """Why it is over."""
+
+        RECOVERED = "recovered", "Recovered"
+        WITHDRAWN = "withdrawn", "Taken back, because the data changed"
+        ENDED = "ended", "The contract rests or has ended"
+        RULE_OFF = "rule_off", "The rule was turned off"
 
     rule = models.ForeignKey(AlertRule, models.CASCADE, related_name="alerts", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, null=True, blank=True, related_name="alerts")
@@ -82,11 +129,16 @@ class Alert(models.Model):
     closed_on = models.DateField(null=True, blank=True)
     text = models.CharField(max_length=500)
     worse_on = models.DateField("last date on which it grew worse", null=True, blank=True)
+    worse_at = models.DateTimeField(null=True, blank=True)
     value = models.IntegerField("value when it was raised, or at its worst", null=True, blank=True)
     raised_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    ending = models.CharField(max_length=10, choices=Ending, blank=True)
+    ending_text = models.CharField(max_length=200, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    snoozed_until = models.DateField(null=True, blank=True)
+    snoozed_until = models.DateField("put off until", null=True, blank=True)
+    snoozed_by = models.CharField(max_length=150, blank=True)
     note = models.TextField(blank=True)
 
     objects = AlertQuerySet.as_manager()
@@ -105,14 +157,24 @@ class Alert(models.Model):
                 name="alert_open_once_a_feed",
             ),
         ]
+        indexes = [models.Index(fields=["closed_at"], name="alert_closed_at")]
         permissions = [("act_on_alert", "Can acknowledge and snooze alerts")]
 
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not recovered."""
+        return self.closed_on is None
+
 
 class Digest(models.Model):
-    """A digest for one person (or channel) and night; it is claimed before it is sent, and sent once."""
+    """A digest for one person (or channel) and night; it is claimed before it is sent, and sent once.
+
+    ``day`` is the night's, or the Monday of the week; ``as_of`` the scored date that it is about. ``channel`` is a
+    keyed hash of the channel's address, which is a secret and stored nowhere.
+    """
 
     class Kind(models.TextChoices):
         """What is summed up."""
@@ -131,6 +193,7 @@ class Digest(models.Model):
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
     channel = models.CharField("fingerprint of the channel's address", max_length=64, blank=True)
     day = models.DateField()
+    as_of = models.DateField("scored date", null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
     claimed_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
