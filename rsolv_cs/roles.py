@@ -16,8 +16,9 @@ _APPS = ("customers", "analytics")
 def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
-    act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer"])
-    steer = act | Q(content_type__model="scoringpolicy") | Q(codename__in=["undo_importrun", "fix_quarantinedrow"])
+    act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer", "act_on_alert"])
+    steer = act | Q(content_type__model="scoringpolicy")
+    steer |= Q(codename__in=["undo_importrun", "fix_quarantinedrow", "change_alertrule"])
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),

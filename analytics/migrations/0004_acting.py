@@ -150,7 +150,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('feed', models.CharField(blank=True, choices=[('customers', 'Customers'), ('onboarding', 'Onboarding'), ('engagement', 'Engagement'), ('feedback', 'Feedback'), ('events', 'Events')], max_length=20)),
                 ('opened_on', models.DateField()),
-                ('last_seen_on', models.DateField(verbose_name='last scored date on which it held')),
                 ('closed_on', models.DateField(blank=True, null=True)),
                 ('text', models.CharField(max_length=500)),
                 ('worse_on', models.DateField(blank=True, null=True, verbose_name='last date on which it grew worse')),

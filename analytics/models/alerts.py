@@ -125,7 +125,6 @@ class Alert(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, null=True, blank=True, related_name="alerts")
     feed = models.CharField(max_length=20, choices=FeedName, blank=True)
     opened_on = models.DateField()
-    last_seen_on = models.DateField("last scored date on which it held")
     closed_on = models.DateField(null=True, blank=True)
     text = models.CharField(max_length=500)
     worse_on = models.DateField("last date on which it grew worse", null=True, blank=True)
