@@ -80,7 +80,7 @@ class AlertFilter(django_filters.FilterSet):
 
 
 def alert_list(request: HttpRequest) -> dict[str, Any]:
-    """What the page's template needs: ``filters``, ``filtering``, ``page`` (of alerts), ``today``. Constant queries."""
+    """What the page needs: ``filters``, ``filtering``, ``page`` (of alerts), ``today``. Constant queries."""
     today = timezone.localdate()
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)

@@ -27,9 +27,8 @@ def notify(url: str, title: str, text: str) -> None:
     try:
         service = _service(url)
         taken = service is not None and service.notify(title=title, body=text, body_format="text")
-    except Exception:
-        # Any of a hundred services, whose words may repeat the secret: so not even as the cause.
-        service, taken = None, False
+    except Exception:  # noqa: BLE001 - any of a hundred services
+        # Their words may repeat the secret: so not even as the cause.
         raise NotDelivered(f"{label(url)} failed") from None
     if service is None:
         raise NotDelivered(f"{label(url)} is of a kind that Apprise does not know, or its address lacks a part")

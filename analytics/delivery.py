@@ -1,4 +1,4 @@
-"""Send the digests of a night and the summaries of a week: each claimed in the database first, then sent, then recorded.
+"""Send the digests of a night and the summaries of a week: each is claimed first, then sent, then recorded.
 
 A message is claimed by a row that is unique for its kind, its recipient and its day, so that two runs never send the
 same one. Where a process is killed between sending and recording, nobody can know whether the mail has left: the next

@@ -96,8 +96,8 @@ def rendered(template: str, subject: str, context: dict[str, Any]) -> Composed:
     context = {**context, "subject": subject}
     return Composed(
         subject,
-        render_to_string(f"emails/{template}.txt", context),
-        render_to_string(f"emails/{template}.html", context),
+        render_to_string(f"emails/{template}.txt", context).strip() + "\n",
+        render_to_string(f"emails/{template}.html", context).strip() + "\n",
     )
 
 
@@ -138,7 +138,7 @@ def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
 def _line(alert: Alert, today: date) -> Line:
     name = customer_name(alert.customer.organization) if alert.customer else f"Feed: {alert.get_feed_display()}"
     link = customer_address(alert.customer_id) if alert.customer_id else ""
-    hints = [f"since {alert.opened_on:%-d %b %Y}"]
+    hints = [f"raised {alert.opened_on:%-d %b %Y}"]
     if alert.closed_on:
         hints = [one_line(alert.ending_text, 120)]
     elif alert.acknowledged_at:

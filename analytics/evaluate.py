@@ -1,4 +1,4 @@
-"""Evaluate the rules for the newest scored date, and store what is raised, worse and over; a second run adds nothing."""
+"""Evaluate the rules for the newest scored date, and store what follows; a second run adds nothing."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""What is wrong with a feed, and whether the newest engagement can be believed: a bad feed must not call customers bad.
+"""What is wrong with a feed, and whether the newest engagement can be believed: no bad feed calls customers bad.
 
 Customers are judged as of a scored date, so data that stop arriving make nobody inactive: the date stands still with
 them. What would is a date that has been scored with engagement that is refused, ends before it, or is implausibly

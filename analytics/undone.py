@@ -1,4 +1,4 @@
-"""What an undone import means for the snapshots: customers who are gone have none, nor alerts; later days are scored again."""
+"""What an undone import means for the snapshots: who is gone has none, nor alerts; later days are scored again."""
 
 from typing import Any
 

@@ -118,7 +118,7 @@ def sender(name: str, default: str) -> str:
 
 
 def mail_server(name: str, default: str) -> dict[str, Any]:
-    """Django's ``EMAIL_*`` settings from a URL; '' is no mail at all. The value may hold a password: it is not shown."""
+    """Django's ``EMAIL_*`` settings from a URL; '' is no mail at all. It may hold a password, and is never shown."""
     value = text(name, default)
     accepted = "use smtp://user:password@host:587/?tls=1, smtps://user:password@host, or console:."
     if not value:
