@@ -90,7 +90,7 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
     if asked["state"] == "closed":
         none_first = [F("closed_at").desc()]
-    page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "-pk"), ROWS_PER_PAGE).get_page(
+    page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
         request.GET.get("page")
     )
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)

@@ -23,8 +23,7 @@ FEWEST_USUAL = 10
 PLAUSIBLE_SHARE = 2
 """Implausible is less than one in so many of the quietest usual date."""
 LOOK_BACK_DAYS = 28
-SAME_WEEKDAYS = 2
-EARLIER_DAYS = 5
+FEWEST_COMPARED = 2
 
 _HELD = "Alerts that are computed from engagement are held back until it is there."
 
@@ -83,18 +82,15 @@ def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
     """The least number of active customers that would be usual on ``day``, where it has less than half of that.
 
     ``days`` are scored dates, oldest first, with the customers active on each. Compared are the same weekdays of the
-    28 days before, or all of them where there are fewer than two; dates that were implausible themselves do not count.
-    None: plausible, or too little to compare with (fewer than 5 dates, or a least of fewer than 10 customers).
+    28 days before; dates that were implausible themselves do not count, so that less for good is usual four weeks on.
+    None: plausible, or too little to compare with (fewer than 2 dates, or a least of fewer than 10 customers).
     """
     usual: dict[date, int] = {}
     for one, active in days:
         since = one - timedelta(days=LOOK_BACK_DAYS)
-        before = {earlier: number for earlier, number in usual.items() if earlier >= since}
-        same = [number for earlier, number in before.items() if earlier.weekday() == one.weekday()]
-        compared = same if len(same) >= SAME_WEEKDAYS else list(before.values())
-        enough = len(same) >= SAME_WEEKDAYS or len(before) >= EARLIER_DAYS
+        compared = [n for earlier, n in usual.items() if earlier >= since and earlier.weekday() == one.weekday()]
         least = min(compared, default=0)
-        if enough and least >= FEWEST_USUAL and active * PLAUSIBLE_SHARE < least:
+        if len(compared) >= FEWEST_COMPARED and least >= FEWEST_USUAL and active * PLAUSIBLE_SHARE < least:
             if one == day:
                 return least
         else:
