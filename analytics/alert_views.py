@@ -95,7 +95,7 @@ def _apply(action: str, chosen: QuerySet[Alert], login: str, until: date | None,
         case "wake":
             asleep = those.open().exclude(snoozed_until=None)
             return asleep.update(snoozed_until=None, snoozed_by=""), "no longer put off"
-    return those.update(note=note.replace("\0", "").strip()), "noted"
+    return those.update(note=note.strip()), "noted"
 
 
 def _back(request: HttpRequest) -> str:

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ScoringPolicy
-from customers.models import CustomerCare, QuarantinedRow
+from analytics.models import AlertRule, ScoringPolicy
+from customers.models import Customer, CustomerCare, QuarantinedRow
 from rsolv_cs import roles
-from tests.factories import make_run, make_staff
+from tests.factories import make_alert, make_run, make_staff
 from tests.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -24,6 +24,14 @@ MAY: dict[str, str] = {
     "/admin/?status=at_risk&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
     "/admin/export/": "SPA",
+    "/admin/alerts/": "VSPA",
+    "/admin/alerts/?state=all&mine=true": "VSPA",
+    "/admin/analytics/alertrule/": "VSPA",
+    "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
+    "/admin/analytics/alertrule/add/": "",
+    "/admin/analytics/alertrule/{alert_rule}/delete/": "",
+    "/admin/analytics/digest/": "VSPA",
+    "/admin/analytics/digest/add/": "",
     **{f"/admin/customers/{model}/": "VSPA" for model in DATA},
     "/admin/customers/customer/c1001/change/": "VSPA",
     "/admin/customers/customer/c1001/history/": "VSPA",
@@ -60,6 +68,8 @@ def rows() -> dict[str, Any]:
         "policy": ScoringPolicy.objects.get(name="v1").pk,
         "new_policy": new.pk,
         "bad_row": bad.pk,
+        "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
+        "alert_rule": AlertRule.objects.get(kind="fell").pk,
         "user": User.objects.create(username="somebody").pk,
     }
 
@@ -153,6 +163,11 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
+    "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
+    "PA rule": (
+        "/admin/analytics/alertrule/{alert_rule}/change/",
+        {"threshold": "9", "recovery": "2", "audience": "both"},
+    ),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
     " used policy": ("/admin/analytics/scoringpolicy/{policy}/delete/", {"post": "yes"}),
@@ -168,7 +183,7 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     wrong = {}
     for name, (page, data) in MAY_SEND.items():
         address = page.format(**rows, run=make_run().pk)
-        response = client.post(address, data)
+        response = client.post(address, {key: value.format(**rows) for key, value in data.items()})
         if visitor in {"Nobody", "Not staff"}:
             right = response.status_code == 302 and "/admin/login/" in response.url
         elif visitor in {LETTERS[letter] for letter in name.split(" ")[0]}:
@@ -196,7 +211,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 
 EVERYONE = {"Dashboard", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Import runs", "Quarantine", "Scoring policies"}
+EVERYONE |= {"Import runs", "Quarantine", "Scoring policies", "Alerts", "Alert rules", "Sent digests"}
 
 
 @pytest.mark.parametrize(
@@ -224,24 +239,33 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 # --- The roles themselves ---------------------------------------------------------------------------------------
 
 VIEW = {
+    "view_alert",
+    "view_alertrule",
     "view_customer",
     "view_customercare",
+    "view_digest",
     "view_engagement",
     "view_event",
     "view_feedback",
     "view_fix",
     "view_importrun",
+    "view_mailtemplate",
+    "view_message",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_recommendationrule",
+    "view_report",
+    "view_reportdelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
+    "view_task",
 }
-CARE = {"add_customercare", "change_customercare", "export_customer"}
+CARE = {"add_customercare", "change_customercare", "export_customer", "act_on_alert"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
-UNDO = {"undo_importrun", "fix_quarantinedrow"}
+UNDO = {"undo_importrun", "fix_quarantinedrow", "change_alertrule"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,
