@@ -12,6 +12,7 @@ class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
     list_display = ["__str__", "active", "audience", "recovery"]
+    fields = ["kind", "active", "threshold", "audience", "recovery"]
     readonly_fields = ["kind"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
