@@ -1,7 +1,9 @@
 """Evaluate the rules for the newest scored date, and store what follows; a second run adds nothing."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -38,8 +40,8 @@ class _Changes:
 
     def store(self, found: Evaluation) -> None:
         Alert.objects.bulk_create(self.new, batch_size=BATCH)
-        Alert.objects.bulk_update(self.worse, ["text", "value", "worse_on", "worse_at"], batch_size=BATCH)
-        Alert.objects.bulk_update(self.over, ["closed_on", "closed_at", "ending", "ending_text"], batch_size=BATCH)
+        _update(self.worse, ("text", "value", "worse_on", "worse_at"))
+        _update(self.over, ("closed_on", "closed_at", "ending", "ending_text"))
         found.raised += len(self.new)
         found.worse += len(self.worse)
         found.closed += len(self.over)
@@ -110,6 +112,17 @@ def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: d
         if feed not in troubles
     ]
     return changes
+
+
+def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
+    """Write these fields, all alerts with the same values at once: ``bulk_update`` takes minutes for thousands."""
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for alert in alerts:
+        alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
+    for values, keys in alike.items():
+        for start in range(0, len(keys), BATCH):
+            some = Alert.objects.filter(pk__in=keys[start : start + BATCH])
+            some.update(**dict(zip(names, values, strict=True)))
 
 
 def _over(pk: int, day: date, now: datetime, ending: str, text: str) -> Alert:
