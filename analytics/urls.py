@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics import cohort_views, customer_views, table_views, views
+from analytics import alert_views, cohort_views, customer_views, table_views, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("needs/", views.needs, name="needs"),
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
+    path("alerts/", alert_views.alerts, name="alerts"),
+    path("alerts/act/", alert_views.act, name="act_on_alerts"),
     path("export/", views.export, name="export"),
     path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
 ]

@@ -5,11 +5,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from analytics.audience import waiting_for
+
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
         "",
         [
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
+            ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
         ],
     ),
@@ -46,6 +49,8 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:analytics_scoringpolicy_changelist",
                 "analytics.view_scoringpolicy",
             ),
+            ("Alert rules", "edit_notifications", "admin:analytics_alertrule_changelist", "analytics.view_alertrule"),
+            ("Sent digests", "outgoing_mail", "admin:analytics_digest_changelist", "analytics.view_digest"),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
         ],
@@ -58,10 +63,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in _GROUPS:
         items = [
-            {"title": label, "icon": icon, "link": reverse(name)}
+            {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
             for label, icon, name, permission in entries
             if request.user.has_perm(permission)
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def _badge(request: HttpRequest, name: str) -> dict[str, str]:
+    """How many alerts wait for the visitor, beside the entry of their page."""
+    waiting = waiting_for(request.user) if name == "analytics:alerts" else 0
+    return {"badge": f"{waiting:,}", "badge_style": "solid"} if waiting else {}

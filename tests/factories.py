@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
@@ -193,6 +193,20 @@ def make_day(**overrides: Any) -> PortfolioDay:
         **overrides,
     }
     return PortfolioDay.objects.create(**values)
+
+
+def make_alert(customer: Customer | None = None, kind: str = "at_risk", **overrides: Any) -> Alert:
+    """An open alert of 2025-05-10, by default that a customer became at risk."""
+    values = {
+        "rule": AlertRule.objects.get(kind=kind),
+        "customer": customer or (None if kind == "feed" else make_customer()),
+        "feed": "engagement" if kind == "feed" else "",
+        "opened_on": date(2025, 5, 10),
+        "text": "At risk with a score of 45",
+        "value": 45,
+        **overrides,
+    }
+    return Alert.objects.create(**values)
 
 
 def _zeros(model: type[Model]) -> dict[str, Any]:

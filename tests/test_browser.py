@@ -5,12 +5,13 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -25,7 +26,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
-from tests.factories import csv_row, load_demo_program, make_customer, make_staff
+from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_staff
 from tests.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -268,6 +269,34 @@ def test_nothing_is_wrong_with_a_refused_upload(open_page: Opened) -> None:
     assert look(page) == []
     page.get_by_role("button", name="Cancel and remove it").click()
     expect(page.get_by_text("nothing of it was loaded")).to_be_visible()
+
+
+def test_alerts_are_acknowledged_put_off_and_noted(open_page: Opened) -> None:
+    for name in ("Acme", "Beta", "W" * 200):
+        make_alert(make_customer(organization=name), text=f"Blocked for 3 days: {'B' * 100}")
+    make_alert(kind="feed", text="engagement.csv was refused")
+    page = open_page("/admin/alerts/")
+    acme = page.get_by_role("listitem").filter(has_text="Acme")
+    acme.get_by_text("Act", exact=False).first.click()
+    acme.get_by_label("Note").fill("Called them")
+    acme.get_by_role("button", name="Save the note").click()
+    expect(page.get_by_text("1 alert noted.")).to_be_visible()
+    acme.get_by_text("Act", exact=False).first.click()
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    acme.get_by_label("Put off until").fill(tomorrow.isoformat())
+    acme.get_by_role("button", name="Put off", exact=True).click()
+    expect(acme.get_by_text(f"put off until {tomorrow:%-d %b %Y}")).to_be_visible()
+    for summary in page.locator("main summary").all():
+        summary.click()
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+    for name in ("Beta", "Feed: Engagement"):
+        page.get_by_role("listitem").filter(has_text=name).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Acknowledge the chosen").click()
+    expect(page.get_by_text("2 alerts acknowledged.")).to_be_visible()
+    page.get_by_label("State").select_option("Open, not acknowledged")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("heading", name="1 alert", exact=True)).to_be_visible()
 
 
 # --- Every screen -----------------------------------------------------------------------------------------------

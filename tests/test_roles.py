@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ScoringPolicy
-from customers.models import CustomerCare, Fix, QuarantinedRow, Upload
+from analytics.models import AlertRule, ScoringPolicy
+from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
-from tests.factories import make_run, make_staff
+from tests.factories import make_alert, make_run, make_staff
 from tests.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -36,6 +36,14 @@ MAY: dict[str, str] = {
     "/admin/cohorts/?by=month&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
     "/admin/export/": "SPA",
+    "/admin/alerts/": "VSPA",
+    "/admin/alerts/?state=all&mine=true": "VSPA",
+    "/admin/analytics/alertrule/": "VSPA",
+    "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
+    "/admin/analytics/alertrule/add/": "",
+    "/admin/analytics/alertrule/{alert_rule}/delete/": "",
+    "/admin/analytics/digest/": "VSPA",
+    "/admin/analytics/digest/add/": "",
     **{f"/admin/customers/{model}/": "VSPA" for model in DATA},
     "/admin/customers/customer/c1001/change/": "VSPA",
     "/admin/customers/customer/c1001/history/": "VSPA",
@@ -79,6 +87,8 @@ def rows() -> dict[str, Any]:
         "upload": Upload.objects.create(
             feed="customers", file="Secret.csv", folder="0" * 32, stored_name="customers.csv", size=1
         ).pk,
+        "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
+        "alert_rule": AlertRule.objects.get(kind="fell").pk,
         "user": User.objects.create(username="somebody").pk,
     }
 
@@ -176,6 +186,11 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "PA cancel": ("/admin/customers/importrun/upload/{upload}/cancel/", {}),
     "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
+    "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
+    "PA rule": (
+        "/admin/analytics/alertrule/{alert_rule}/change/",
+        {"threshold": "9", "recovery": "2", "audience": "both"},
+    ),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
     " used policy": ("/admin/analytics/scoringpolicy/{policy}/delete/", {"post": "yes"}),
@@ -191,7 +206,7 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     wrong = {}
     for name, (page, data) in MAY_SEND.items():
         address = page.format(**rows, run=make_run().pk)
-        response = client.post(address, data)
+        response = client.post(address, {key: value.format(**rows) for key, value in data.items()})
         if visitor in {"Nobody", "Not staff"}:
             right = response.status_code == 302 and "/admin/login/" in response.url
         elif visitor in {LETTERS[letter] for letter in name.split(" ")[0]}:
@@ -220,6 +235,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
+EVERYONE |= {"Alerts", "Alert rules", "Sent digests"}
 
 
 @pytest.mark.parametrize(
@@ -248,24 +264,33 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 
 VIEW = {
     "view_cohortday",
+    "view_alert",
+    "view_alertrule",
     "view_customer",
     "view_customercare",
+    "view_digest",
     "view_engagement",
     "view_event",
     "view_feedback",
     "view_fix",
     "view_importrun",
     "view_note",
+    "view_mailtemplate",
+    "view_message",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_recommendationrule",
+    "view_report",
+    "view_reportdelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
+    "view_task",
 }
-CARE = {"add_customercare", "add_note", "change_customercare", "export_customer"}
-POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
+CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
+POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy", "change_alertrule"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
