@@ -1,86 +1,96 @@
-"""What to do about a customer: rules over status and signals, each with its reason."""
+"""What to do about a customer: the rules that speak of it, less what somebody is at, or has done of late."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
-from analytics.models import HealthStatus, Snapshot
-from analytics.wording import counted
+from django.db.models import Q, prefetch_related_objects
+
+from analytics.conditions import ASK_SIGNUP, why
+from analytics.models import Condition, RecommendationRule, Snapshot, Task
 
 MOST_ACTIONS = 5
-ABOUT_PERMISSIONS = ("github", "permission")
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do, and why."""
+    """Something to do, why, and the key of the rule that says so (None: the rule is not stored)."""
 
     text: str
     reason: str
+    rule: int | None = None
 
 
-@dataclass(frozen=True)
-class Rule:
-    """When ``applies`` says why (else it says nothing), the ``texts`` are to be done."""
+def recommended_actions(
+    snapshot: Snapshot,
+    rules: Sequence[RecommendationRule] | None = None,
+    tasks: Iterable[Task] | None = None,
+) -> list[Action]:
+    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly.
 
-    applies: Callable[[Snapshot], str | None]
-    texts: tuple[str, ...]
-
-
-def _blocked_on_github(snapshot: Snapshot) -> str | None:
-    kind = snapshot.blocker_type.lower()
-    about = any(word in kind for word in ABOUT_PERMISSIONS)
-    return f"Blocked: {snapshot.blocker_type}" if snapshot.blocked and about else None
-
-
-def _issues_without_pr(snapshot: Snapshot) -> str | None:
-    if snapshot.issues_tagged and not snapshot.prs_generated:
-        return f"{counted(snapshot.issues_tagged, 'issue')} tagged, but no PR generated"
-    return None
+    ``rules`` and ``tasks`` (the customer's) are read unless they are given: a query each.
+    """
+    rules = active_rules() if rules is None else rules
+    tasks = _tasks_at_rest([snapshot], rules) if tasks is None else tasks
+    return _choose(snapshot, rules, tasks)
 
 
-def _has_status(status: HealthStatus) -> Callable[[Snapshot], str | None]:
-    def applies(snapshot: Snapshot) -> str | None:
-        return f"{status.label}, score {snapshot.score}" if snapshot.status == status else None
-
-    return applies
-
-
-def _away(snapshot: Snapshot) -> str | None:
-    if snapshot.status != HealthStatus.INACTIVE:
-        return None
-    days = snapshot.days_since_active
-    if days is None:
-        return "No activity yet"
-    if days < snapshot.policy.inactive_days:
-        return "Paused or ended by contract"
-    return f"No activity for {counted(days, 'day')}"
+def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
+    """The actions for each of many customers, by key; at most four queries, however many they are."""
+    rules = active_rules()
+    conditions = {rule.condition for rule in rules}
+    if conditions & ASK_SIGNUP:
+        prefetch_related_objects(snapshots, "customer")
+    if Condition.INACTIVE in conditions:
+        prefetch_related_objects(snapshots, "policy")
+    tasks = defaultdict(list)
+    for task in _tasks_at_rest(snapshots, rules):
+        tasks[task.customer_id].append(task)
+    return {snapshot.customer_id: _choose(snapshot, rules, tasks[snapshot.customer_id]) for snapshot in snapshots}
 
 
-RULES = (
-    Rule(
-        _blocked_on_github,
-        ("Schedule a technical call", "Share the documentation on repository permissions"),
-    ),
-    Rule(_issues_without_pr, ("Send a follow-up e-mail about PR generation",)),
-    Rule(
-        _has_status(HealthStatus.AT_RISK),
-        ("Schedule a technical call", "Send a follow-up e-mail", "Share the documentation"),
-    ),
-    Rule(_away, ("Send a re-engagement e-mail", "Confirm the contact")),
-    Rule(_has_status(HealthStatus.NEEDS_ATTENTION), ("Send a check-in e-mail", "Offer additional resources")),
-    Rule(_has_status(HealthStatus.HEALTHY), ("Do the regular check-in", "Suggest advanced features")),
-    Rule(_has_status(HealthStatus.CHAMPION), ("Ask for a testimonial", "Discuss expansion")),
-)
-"""Most urgent first."""
+def active_rules() -> list[RecommendationRule]:
+    """The rules in force, most urgent first."""
+    return list(RecommendationRule.objects.filter(active=True))
 
 
-def recommended_actions(snapshot: Snapshot) -> list[Action]:
-    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly."""
+def rests(task: Task, rule: RecommendationRule, day: date) -> bool:
+    """Whether the task keeps its rule from coming up on ``day``.
+
+    It does while it is open, and through the rule's rest days after the scored date on which it was closed. A dropped
+    one rests like a done one: somebody has looked, and decided. What was closed after an earlier ``day`` rests too.
+    """
+    if task.state == Task.State.OPEN or task.closed_on is None:
+        return True
+    return day - task.closed_on <= timedelta(days=rule.rest_days)
+
+
+def _tasks_at_rest(snapshots: Sequence[Snapshot], rules: Sequence[RecommendationRule]) -> list[Task]:
+    """The tasks that may keep a rule from coming up; one query."""
+    if not snapshots or not rules:
+        return []
+    since = min(snapshot.date for snapshot in snapshots) - timedelta(days=max(rule.rest_days for rule in rules))
+    recent = Q(state=Task.State.OPEN) | Q(closed_on=None) | Q(closed_on__gte=since)
+    customers = {snapshot.customer_id for snapshot in snapshots}
+    return list(Task.objects.filter(recent, customer__in=customers, rule__isnull=False).order_by("pk"))
+
+
+def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iterable[Task]) -> list[Action]:
+    """The actions; an action at rest also keeps every rule quiet that says the same, or the same less exactly."""
+    by_key = {rule.pk: rule for rule in rules}
+    resting = {
+        task.rule_id for task in tasks if task.rule_id in by_key and rests(task, by_key[task.rule_id], snapshot.date)
+    }
+    said = [by_key[key].text for key in resting]
     actions: list[Action] = []
-    for rule in RULES:
-        reason = rule.applies(snapshot)
+    for rule in rules:
+        if any(text.startswith(rule.text) for text in said):
+            continue
+        reason = why(snapshot, rule)
         if reason:
-            for text in rule.texts:
-                if not any(action.text.startswith(text) for action in actions):
-                    actions.append(Action(text, reason))
-    return actions[:MOST_ACTIONS]
+            actions.append(Action(rule.text, reason, rule.pk))
+            said.append(rule.text)
+            if len(actions) == MOST_ACTIONS:
+                break
+    return actions
