@@ -5,13 +5,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
-from analytics.actions import recommended_actions
 from analytics.as_of import as_of
 from analytics.dashboard import feed_states
 from analytics.models import Snapshot
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
 from analytics.timeline import steps, timeline
+from analytics.todo import todo
 from customers.models import Customer, Step
 from customers.pages import admin_page
 
@@ -46,6 +46,6 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
             "rows": rows_behind(snapshot),
             "steps": steps(found, portfolio.date, done),
             "timeline": timeline(found, portfolio.date),
-            "actions": recommended_actions(snapshot),
         }
+    context |= todo(request, found, snapshot)
     return TemplateResponse(request, "analytics/customer.html", context)

@@ -5,8 +5,17 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from analytics.task_list import due_now
+
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
-    ("", [("Dashboard", "space_dashboard", "admin:index", "customers.view_customer")]),
+    (
+        "",
+        [
+            ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
+            ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
+            ("Did it help", "insights", "analytics:effects", "analytics.view_task"),
+        ],
+    ),
     (
         "Data",
         [
@@ -39,6 +48,12 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:analytics_scoringpolicy_changelist",
                 "analytics.view_scoringpolicy",
             ),
+            (
+                "Recommendations",
+                "recommend",
+                "admin:analytics_recommendationrule_changelist",
+                "analytics.view_recommendationrule",
+            ),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
         ],
@@ -51,10 +66,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in _GROUPS:
         items = [
-            {"title": label, "icon": icon, "link": reverse(name)}
+            {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
             for label, icon, name, permission in entries
             if request.user.has_perm(permission)
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def _badge(request: HttpRequest, name: str) -> dict[str, Any]:
+    """How many tasks are due, at the entry that leads to them."""
+    due = due_now(request.user) if name == "analytics:tasks" else 0
+    return {"badge": due, "badge_variant": "danger"} if due else {}
