@@ -51,8 +51,8 @@ def _address(table: tables.Table) -> dict[str, str]:
     return {"address": table.request.get_full_path()}
 
 
-def _today(table: tables.Table) -> dict[str, date]:
-    return {"today": timezone.localdate()}
+def _today(table: tables.Table) -> dict[str, Any]:
+    return {"today": timezone.localdate(), "plain": True}
 
 
 class TaskTable(tables.Table):

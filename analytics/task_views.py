@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import Truncator
 
@@ -55,7 +54,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
             tasks.take(form.save(commit=False), request.user)
         except tasks.TakenError as error:
             return _taken(request, error.task)
-        messages.success(request, f"Taken on: {task.what}. Due {date_format(task.due)}.")
+        messages.success(request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.")
         return redirect(_back(request, reverse("analytics:customer", args=[customer.pk])))
     context = {
         **admin.site.each_context(request),
@@ -143,8 +142,12 @@ def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
     if taken is None:
         messages.warning(request, "Somebody has just closed the same task; look again.")
         return redirect("analytics:tasks")
-    who = "You have" if taken.owner_id == request.user.pk else f"{taken.owner_name or taken.created_by} has"
-    messages.warning(request, f"{who} taken this on already: {taken.what}, due {date_format(taken.due)}.")
+    who = (
+        "You have"
+        if taken.owner_id == request.user.pk
+        else f"{taken.owner_name or taken.created_by or 'Somebody'} has"
+    )
+    messages.warning(request, f"{who} taken this on already: {taken.what}, due {taken.due:%-d %b %Y}.")
     return redirect("analytics:task", pk=taken.pk)
 
 

@@ -6,12 +6,14 @@ Who did what is kept in the admin's log. "Today" is the day of the person at wor
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.urls import reverse
 from django.utils import timezone
 
@@ -113,8 +115,12 @@ def reopen(task: Task, by: User) -> bool:
 
 
 def tasks_of(customer: Customer) -> list[Task]:
-    """All tasks of a customer, open ones first by their day, then the newest closed ones; one query."""
-    tasks = list(Task.objects.filter(customer=customer).select_related("owner"))
+    """All tasks of a customer, open ones first by their day, then the newest closed ones; one query.
+
+    Each with the names of those who took it (``taken_by``) and closed it (``done_by``).
+    """
+    names = {"taken_by": _name("created_by"), "done_by": _name("closed_by")}
+    tasks = list(Task.objects.filter(customer=customer).select_related("owner").annotate(**names))
     for task in tasks:
         task.customer = customer
     closed = sorted(
@@ -131,11 +137,12 @@ def task_entries(customer: Customer, until: date, tasks: Iterable[Task] | None =
     """
     for task in tasks_of(customer) if tasks is None else tasks:
         link = reverse("analytics:task", args=[task.pk])
-        taken = timezone.localdate(task.created_at)
+        taken = timezone.localtime(task.created_at).date()
         if taken <= until:
-            yield TaskEntry(taken, "task", f"{task.created_by} took on: {task.what}", link)
-        if task.closed_at and timezone.localdate(task.closed_at) <= until:
-            yield TaskEntry(timezone.localdate(task.closed_at), "task", _closed_words(task), link)
+            yield TaskEntry(taken, "task", f"{task.taken_by} took on: {task.what}", link)
+        closed = timezone.localtime(task.closed_at).date() if task.closed_at else None
+        if closed and closed <= until:
+            yield TaskEntry(closed, "task", _closed_words(task), link)
 
 
 def history(task: Task) -> QuerySet[LogEntry]:
@@ -145,11 +152,17 @@ def history(task: Task) -> QuerySet[LogEntry]:
     return entries.select_related("user").order_by("-action_time", "-pk")
 
 
-def _closed_words(task: Task) -> str:
+def _name(login: str) -> Coalesce:
+    """The full name of the user with a column's login, or the login where there is none (any more)."""
+    name = NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value(""))
+    return Coalesce(Subquery(User.objects.filter(username=OuterRef(login)).values(name=name)[:1]), F(login))
+
+
+def _closed_words(task: Any) -> str:
     outcome = f" ({task.get_outcome_display().lower()})" if task.outcome else ""
     verb = "did" if task.state == Task.State.DONE else "dropped"
     note = f": {task.outcome_note}" if task.outcome_note else ""
-    return f"{task.closed_by} {verb}: {task.what}{outcome}{note}"
+    return f"{task.done_by} {verb}: {task.what}{outcome}{note}"
 
 
 def _store_once(task: Task, by: User, flag: int, message: str, fields: list[str] | None = None) -> Task:
