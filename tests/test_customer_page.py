@@ -20,9 +20,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
-PAGE_QUERIES = 14
+PAGE_QUERIES = 17
 """Session, user and twice permissions; customer with care and onboarding, scored date, snapshot; runs; feeds; events
-and sightings for the steps; events, support requests and engagement for the timeline."""
+and sightings for the steps; events, support requests and engagement for the timeline; rules, tasks, and the sidebar's count of those
+due."""
 
 
 @pytest.fixture(autouse=True)

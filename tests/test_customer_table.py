@@ -18,7 +18,7 @@ from tests.pages import Elements, links, main_part, names, notices, rows, words
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-DASHBOARD_QUERIES = 12
+DASHBOARD_QUERIES = 13
 """Session, user and twice permissions; the scored date, twice the feeds, quarantine, cohorts, count and customers."""
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ScoringPolicy
+from analytics.models import RecommendationRule, ScoringPolicy, Task
 from customers.models import CustomerCare, QuarantinedRow
 from rsolv_cs import roles
 from tests.factories import make_run, make_staff
@@ -37,6 +37,18 @@ MAY: dict[str, str] = {
     "/admin/analytics/scoringpolicy/{policy}/change/": "VSPA",
     "/admin/analytics/scoringpolicy/add/": "PA",
     "/admin/analytics/scoringpolicy/{new_policy}/delete/": "PA",
+    "/admin/tasks/": "VSPA",
+    "/admin/tasks/?whose=everybody&state=done": "VSPA",
+    "/admin/tasks/{task}/": "VSPA",
+    "/admin/tasks/new/": "SPA",
+    "/admin/tasks/new/?customer=c1001": "SPA",
+    "/admin/tasks/new/?customer=c1001&rule={rule}": "SPA",
+    "/admin/effects/": "VSPA",
+    "/admin/assign/?customer=c1001": "SPA",
+    "/admin/analytics/recommendationrule/": "VSPA",
+    "/admin/analytics/recommendationrule/{rule}/change/": "VSPA",
+    "/admin/analytics/recommendationrule/add/": "PA",
+    "/admin/analytics/recommendationrule/{rule}/delete/": "PA",
     "/admin/auth/user/": "A",
     "/admin/auth/user/add/": "A",
     "/admin/auth/user/{user}/change/": "A",
@@ -61,6 +73,8 @@ def rows() -> dict[str, Any]:
         "new_policy": new.pk,
         "bad_row": bad.pk,
         "user": User.objects.create(username="somebody").pk,
+        "task": Task.objects.create(customer_id="c1001", what="Secret task", due="2025-05-10").pk,
+        "rule": RecommendationRule.objects.get(urgency=30).pk,
     }
 
 
@@ -151,6 +165,14 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
+    "SPA assign": ("/admin/assign/", {"customer": "c1001", "expected": "1", "owner": "nobody"}),
+    "SPA new task": ("/admin/tasks/new/?customer=c1001", {"what": "x", "kind": "call", "due": "2025-05-11"}),
+    "SPA task": ("/admin/tasks/{task}/", {"do": "dropped"}),
+    "PA rule": (
+        "/admin/analytics/recommendationrule/{rule}/change/",
+        {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"},
+    ),
+    "PA no rule": ("/admin/analytics/recommendationrule/{rule}/delete/", {"post": "yes"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
@@ -184,19 +206,20 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes"}),
-        ("Program manager", {"Export", "Owner and notes"}),
-        ("Administrator", {"Export", "Owner and notes"}),
+        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
+        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
+        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    assert {label for label in ("Export", "Owner and notes") if f">{label}</a>" in text} == shown
+    offers = ("Export", "Owner and notes", "Assign owner", "New task")
+    assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
 EVERYONE = {"Dashboard", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Import runs", "Quarantine", "Scoring policies"}
+EVERYONE |= {"Import runs", "Quarantine", "Scoring policies", "My tasks", "Did it help", "Recommendations"}
 
 
 @pytest.mark.parametrize(
@@ -224,23 +247,34 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 # --- The roles themselves ---------------------------------------------------------------------------------------
 
 VIEW = {
+    "view_alert",
+    "view_alertrule",
     "view_customer",
     "view_customercare",
+    "view_digest",
     "view_engagement",
     "view_event",
     "view_feedback",
     "view_fix",
     "view_importrun",
+    "view_mailtemplate",
+    "view_message",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_recommendationrule",
+    "view_report",
+    "view_reportdelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
+    "view_task",
 }
-CARE = {"add_customercare", "change_customercare", "export_customer"}
-POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
+CARE = {"add_customercare", "change_customercare", "export_customer", "add_task", "change_task"}
+POLICIES = {
+    f"{verb}_{noun}" for verb in ("add", "change", "delete") for noun in ("scoringpolicy", "recommendationrule")
+}
 UNDO = {"undo_importrun", "fix_quarantinedrow"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
