@@ -65,7 +65,7 @@ class RecommendationRuleAdmin(ModelAdmin):
     @admin.display(description="rests", ordering="rest_days")
     def rest(self, rule: RecommendationRule) -> str:
         """For how long it does not come up again."""
-        return counted(rule.rest_days, "day")
+        return counted(rule.rest_days, "day").replace(" ", "\N{NO-BREAK SPACE}")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

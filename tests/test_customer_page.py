@@ -22,8 +22,8 @@ D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
 PAGE_QUERIES = 17
 """Session, user and twice permissions; customer with care and onboarding, scored date, snapshot; runs; feeds; events
-and sightings for the steps; events, support requests and engagement for the timeline; rules, tasks, and the sidebar's count of those
-due."""
+and sightings for the steps; events, support requests and engagement for the timeline; the rules, the tasks,
+and how many of one's own are due."""
 
 
 @pytest.fixture(autouse=True)

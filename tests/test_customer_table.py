@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
 DASHBOARD_QUERIES = 13
-"""Session, user and twice permissions; the scored date, twice the feeds, quarantine, cohorts, count and customers."""
+"""Session, user and twice permissions; the scored date, twice the feeds, quarantine, cohorts, count and customers; and
+how many tasks are due."""
 
 
 @pytest.fixture(autouse=True)
