@@ -71,7 +71,7 @@ class TaskTable(tables.Table):
     kind = tables.Column(order_by=("kind", "pk"))
     outcome = tables.Column(order_by=("outcome", "pk"), default="–")
 
-    label = "Tasks"
+    label = "List of tasks"
 
     class Meta:
         model = Task
