@@ -206,11 +206,17 @@ def _as_date(parameter: str) -> str:
     return f"CAST({parameter} AS date)" if is_postgres() else parameter
 
 
-def _later(column: str = "s") -> str:
-    """Joins to a snapshot those of the same customer after each horizon, where there are such."""
+def _days() -> str:
+    """Common table of the dates with a case, each with the dates after it: worked out once, not for each customer."""
+    later = ", ".join(f"{_plus('day', days)} AS day{days}" for days in HORIZONS)
+    return f"days AS (SELECT DISTINCT day, {later} FROM done)"
+
+
+def _later() -> str:
+    """Joins to a snapshot ``s`` of a date ``x`` those of the same customer after each horizon, where there are any."""
     return " ".join(
-        f"LEFT JOIN {table_of(Snapshot)} s{days} ON s{days}.customer_id = {column}.customer_id "
-        f"AND s{days}.date = {_plus(f'{column}.date', days)} AND s{days}.date <= {_until()}"
+        f"LEFT JOIN {table_of(Snapshot)} s{days} ON s{days}.date = x.day{days} "
+        f"AND s{days}.customer_id = s.customer_id AND x.day{days} <= {_until()}"
         for days in HORIZONS
     )
 
@@ -231,8 +237,8 @@ def _cases(day: date) -> list[Case]:
     scores = ", ".join(f"s{days}.score" for days in HORIZONS)
     rows = _rows(
         f"""
-        WITH {done}
-        SELECT d.kind, d.day, s.status, s.score, {scores} FROM done d
+        WITH {done}, {_days()}
+        SELECT d.kind, d.day, s.status, s.score, {scores} FROM done d JOIN days x ON x.day = d.day
         LEFT JOIN {table_of(Snapshot)} s ON s.customer_id = d.customer_id AND s.date = d.day
         {_later()}
         ORDER BY d.kind, d.day, d.customer_id""",
@@ -246,10 +252,10 @@ def _pools(day: date) -> list[Pool]:
     done, parameters = _done(day)
     rows = _rows(
         f"""
-        WITH {done}
-        SELECT s.date, s.status, s.score, {_movements()} FROM {table_of(Snapshot)} s
+        WITH {done}, {_days()}
+        SELECT s.date, s.status, s.score, {_movements()} FROM days x
+        JOIN {table_of(Snapshot)} s ON s.date = x.day AND x.day{HORIZONS[0]} <= {_until()}
         {_later()}
-        WHERE s.date IN (SELECT day FROM done WHERE {_plus("day", HORIZONS[0])} <= {_until()})
         GROUP BY s.date, s.status, s.score
         ORDER BY s.date, s.status, s.score""",
         parameters,
@@ -265,11 +271,11 @@ def _treated(day: date) -> list[dict[str, Pool]]:
     done, parameters = _done(day)
     rows = _rows(
         f"""
-        WITH {done}, near AS (
+        WITH {done}, {_days()}, near AS (
             SELECT DISTINCT d.kind, d.day, o.customer_id FROM (SELECT DISTINCT kind, day FROM done) d
             JOIN known o ON o.kind = d.kind
             AND o.day BETWEEN {_plus("d.day", -APART_DAYS)} AND {_plus("d.day", APART_DAYS)})
-        SELECT n.kind, s.date, s.status, s.score, {_movements()} FROM near n
+        SELECT n.kind, s.date, s.status, s.score, {_movements()} FROM near n JOIN days x ON x.day = n.day
         JOIN {table_of(Snapshot)} s ON s.customer_id = n.customer_id AND s.date = n.day
         {_later()}
         GROUP BY n.kind, s.date, s.status, s.score

@@ -166,6 +166,19 @@ def test_the_same_queries_however_many_cases(viewer: Client, program: None) -> N
     assert count() == few
 
 
+def test_it_is_kept_until_something_changes(viewer: Client, program: None) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            viewer.get("/admin/effects/")
+        return len(captured)
+
+    first = queries()
+    assert queries() == first - 3
+    done(scores("new", "healthy", 70, 75, 80), kind="testimonial")
+    assert queries() == first
+    assert "Testimonial" in words(main_part(viewer.get("/admin/effects/")))
+
+
 def test_who_may_not_look(client: Client, db: None) -> None:
     client.force_login(make_staff())
     assert client.get("/admin/effects/").status_code == 403
