@@ -68,7 +68,7 @@ class TaskTable(tables.Table):
     owner = tables.Column(
         accessor="owner_name", order_by=("owner__username", "pk"), default="Nobody", attrs=CUT, empty_values=("", None)
     )
-    kind = tables.Column(order_by=("kind", "pk"))
+    kind = tables.Column(order_by=("kind", "pk"), attrs={"td": {"class": "kind"}})
     outcome = tables.Column(order_by=("outcome", "pk"), default="–")
 
     label = "List of tasks"
