@@ -3,7 +3,7 @@
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import Alert, AlertRule
@@ -53,6 +53,8 @@ def mine(user: User) -> Q:
     return addressed_to(user, manager=is_manager(user))
 
 
-def waiting_for(user: User, today: date | None = None) -> int:
-    """How many open alerts wait for somebody: neither acknowledged nor put off. Two queries."""
-    return Alert.objects.waiting(today or timezone.localdate()).filter(mine(user)).count()
+def alerts_waiting_for(user: User, today: date | None = None) -> QuerySet[Alert]:
+    """The open alerts that wait for somebody: neither acknowledged nor put off."""
+    own = _TO_OWNER & Q(customer__care__owner=user.pk)
+    as_manager = Exists(managers().filter(pk=user.pk)) & for_managers()
+    return Alert.objects.waiting(today or timezone.localdate()).filter(own | as_manager)

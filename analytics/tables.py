@@ -10,6 +10,7 @@ from django.db.models.functions import Cast, Lower
 
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 
+MAY_ASSIGN = "customers.change_customercare"
 CUT = {"td": {"class": "cut"}}
 """Of a column with text of any length."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
@@ -17,9 +18,9 @@ STANDARD = ("status", "score", "trend", "steps_done", "stage", "last_active", "c
 """The columns that are shown unless the address chooses others; the name always is."""
 
 
-def _address(table: tables.Table) -> dict[str, str]:
-    """What a link takes along, so that the way back leads to the same filters."""
-    return {"address": table.request.GET.urlencode()}
+def _address(table: tables.Table) -> dict[str, Any]:
+    """What a link takes along, so that the way back leads to the same filters; and whether rows can be ticked."""
+    return {"address": table.request.GET.urlencode(), "may_tick": table.request.user.has_perm(MAY_ASSIGN)}
 
 
 class DayColumn(tables.Column):

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from analytics import alert_views, cohort_views, customer_views, table_views, views
+from analytics import (
+    alert_views,
+    assign_views,
+    cohort_views,
+    customer_views,
+    effect_views,
+    table_views,
+    task_views,
+    views,
+)
 
 app_name = "analytics"
 urlpatterns = [
@@ -15,4 +24,9 @@ urlpatterns = [
     path("alerts/act/", alert_views.act, name="act_on_alerts"),
     path("export/", views.export, name="export"),
     path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
+    path("assign/", assign_views.assign, name="assign"),
+    path("tasks/", task_views.task_page_list, name="tasks"),
+    path("tasks/new/", task_views.new_task, name="new-task"),
+    path("tasks/<int:pk>/", task_views.task, name="task"),
+    path("effects/", effect_views.effects, name="effects"),
 ]

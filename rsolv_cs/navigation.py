@@ -5,15 +5,17 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from analytics.audience import waiting_for
+from analytics.visitor import visitor
 
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
         "",
         [
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
+            ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
+            ("Did it help", "insights", "analytics:effects", "analytics.view_task"),
         ],
     ),
     (
@@ -51,6 +53,12 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ),
             ("Alert rules", "edit_notifications", "admin:analytics_alertrule_changelist", "analytics.view_alertrule"),
             ("Sent digests", "outgoing_mail", "admin:analytics_digest_changelist", "analytics.view_digest"),
+            (
+                "Recommendations",
+                "recommend",
+                "admin:analytics_recommendationrule_changelist",
+                "analytics.view_recommendationrule",
+            ),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
         ],
@@ -73,6 +81,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _badge(request: HttpRequest, name: str) -> dict[str, str]:
-    """How many alerts wait for the visitor, beside the entry of their page."""
-    waiting = waiting_for(request.user) if name == "analytics:alerts" else 0
-    return {"badge": f"{waiting:,}", "badge_style": "solid"} if waiting else {}
+    """How many alerts wait for the visitor and how many tasks are due, beside the entries of their pages."""
+    if name == "analytics:alerts":
+        waiting = visitor(request).waiting
+        return {"badge": f"{waiting:,}", "badge_style": "solid"} if waiting else {}
+    due = visitor(request).due if name == "analytics:tasks" else 0
+    return {"badge": f"{due:,}", "badge_variant": "danger"} if due else {}

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from analytics.models import ScoringPolicy
+from analytics.models import AlertRule, Digest, RecommendationRule, ScoringPolicy
 from customers.load import Options, import_folder
 from customers.models import (
     Customer,
@@ -94,7 +94,7 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE}
+    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, AlertRule, Digest, RecommendationRule}
 
 
 @of_models([*FEEDS, *LEDGER, *EDITABLE])
@@ -111,7 +111,7 @@ def test_every_page_of_a_model_opens(superuser: Client, model: type[Model]) -> N
         assert superuser.get(page).status_code == 200, page
 
 
-@of_models([*FEEDS, *LEDGER, *EDITABLE])
+@of_models([*FEEDS, *LEDGER, *EDITABLE, AlertRule, RecommendationRule])
 def test_every_list_can_be_searched_filtered_and_sorted(superuser: Client, model: type[Model]) -> None:
     a_row(model)
     page = address(model, "changelist")

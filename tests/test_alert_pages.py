@@ -14,9 +14,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.audience import MANAGERS, mine, waiting_for
-from analytics.customer_alerts import alert_entries, customer_alerts
+from analytics.audience import MANAGERS, alerts_waiting_for, mine
+from analytics.customer_alerts import customer_alerts
 from analytics.models import Alert, AlertRule
+from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare
 from rsolv_cs import roles
 from tests.factories import make_alert, make_customer, make_staff
@@ -274,11 +275,11 @@ def test_what_is_mine(olga: User) -> None:
 
     assert found(olga) == {"olga's", "of both"}
     assert found(manager) == {"of both", "gone's", "nobody's", "feed"}
-    assert waiting_for(olga) == 2
+    assert alerts_waiting_for(olga).count() == 2
     act_on = alerts["of both"]
     act_on.acknowledged_at = timezone.now()
     act_on.save()
-    assert (waiting_for(olga), waiting_for(manager)) == (1, 3)
+    assert [alerts_waiting_for(one).count() for one in (olga, manager)] == [1, 3]
 
 
 def test_the_sidebar_counts_what_waits(client: Client, olga: User) -> None:
@@ -305,12 +306,14 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     assert shown(10) == ["At risk with a score of 45"]
     assert shown(11) == ["Blocked for 3 days: sso", "At risk with a score of 45"]
     assert shown(12) == ["Blocked for 3 days: sso"]
-    assert sorted(alert_entries(customer, date(2025, 5, 12))) == [
-        (date(2025, 5, 10), "alert", "Alert: At risk with a score of 45"),
-        (date(2025, 5, 11), "alert", "Alert: Blocked for 3 days: sso"),
+    entries = timeline(customer, date(2025, 5, 12), told=Told.HEALTH).entries
+    assert [(entry.day, entry.kind, entry.text) for entry in entries] == [
         (date(2025, 5, 12), "alert", "Alert over: Healthy with a score of 75"),
+        (date(2025, 5, 11), "alert", "Alert: Blocked for 3 days: sso"),
+        (date(2025, 5, 10), "alert", "Alert: At risk with a score of 45"),
     ]
-    assert len(list(alert_entries(customer, date(2025, 5, 11)))) == 2
+    assert len(timeline(customer, date(2025, 5, 11)).entries) == 2
+    assert timeline(customer, date(2025, 5, 12), told=Told.STAFF).entries == []
     html = render_to_string(
         "analytics/partials/customer_alerts.html",
         {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},

@@ -299,6 +299,50 @@ def test_alerts_are_acknowledged_put_off_and_noted(open_page: Opened) -> None:
     expect(page.get_by_role("heading", name="1 alert", exact=True)).to_be_visible()
 
 
+def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1001/")
+    page.get_by_role("link", name="Take action: Schedule a technical call").click()
+    expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
+    page.get_by_label("Note").fill("They are free on Tuesdays")
+    assert look(page) == []
+    page.get_by_role("button", name="Take action").click()
+    expect(page.get_by_text("Taken on: Schedule a technical call.")).to_be_visible()
+    expect(page.get_by_role("link", name="Take action: Schedule a technical call")).to_have_count(0)
+    assert look(page) == []
+
+    page.set_viewport_size(LAPTOP)
+    page.get_by_role("link", name="My tasks").click()
+    expect(page.get_by_role("rowheader", name="Next 7 days")).to_be_visible()
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+    page.get_by_role("link", name="Schedule a technical call").click()
+    assert look(page) == []
+    page.get_by_label("Outcome").select_option("Customer reached")
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("Done: Schedule a technical call.")).to_be_visible()
+    expect(page.get_by_text("Nothing on your list.")).to_be_visible()
+    page.goto("/admin/customer/c1001/")
+    expect(page.get_by_text("by Sofia Marchetti · Customer reached")).to_be_visible()
+    page.goto("/admin/effects/")
+    expect(page.get_by_text("too few to tell: 0 of 10").first).to_be_visible()
+    assert look(page) == []
+
+
+def test_owners_and_rules_have_nothing_wrong_with_their_pages(open_page: Opened) -> None:
+    load_demo_program()
+    customer = make_long_customer()
+    page = open_page(f"/admin/assign/?customer=c1001&customer={customer.pk}", role="Program manager")
+    assert look(page) == []
+    page.get_by_role("button", name="Assign to 2 customers").click()
+    expect(page.get_by_text("Sofia Marchetti now looks after 2 more customers.")).to_be_visible()
+    page.goto("/admin/analytics/recommendationrule/")
+    page.get_by_role("link", name="Confirm the contact").click()
+    page.get_by_label("Condition").select_option("at_risk")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Nothing is saved yet.")).to_be_visible()
+
+
 # --- Every screen -----------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import AlertRule, ScoringPolicy
+from analytics.models import AlertRule, RecommendationRule, ScoringPolicy, Task
 from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
 from tests.factories import make_alert, make_run, make_staff
@@ -60,6 +60,18 @@ MAY: dict[str, str] = {
     "/admin/analytics/scoringpolicy/{policy}/change/": "VSPA",
     "/admin/analytics/scoringpolicy/add/": "PA",
     "/admin/analytics/scoringpolicy/{new_policy}/delete/": "PA",
+    "/admin/tasks/": "VSPA",
+    "/admin/tasks/?whose=everybody&state=done": "VSPA",
+    "/admin/tasks/{task}/": "VSPA",
+    "/admin/tasks/new/": "SPA",
+    "/admin/tasks/new/?customer=c1001": "SPA",
+    "/admin/tasks/new/?customer=c1001&rule={rule}": "SPA",
+    "/admin/effects/": "VSPA",
+    "/admin/assign/?customer=c1001": "SPA",
+    "/admin/analytics/recommendationrule/": "VSPA",
+    "/admin/analytics/recommendationrule/{rule}/change/": "VSPA",
+    "/admin/analytics/recommendationrule/add/": "PA",
+    "/admin/analytics/recommendationrule/{rule}/delete/": "PA",
     "/admin/auth/user/": "A",
     "/admin/auth/user/add/": "A",
     "/admin/auth/user/{user}/change/": "A",
@@ -90,6 +102,8 @@ def rows() -> dict[str, Any]:
         "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
         "alert_rule": AlertRule.objects.get(kind="fell").pk,
         "user": User.objects.create(username="somebody").pk,
+        "task": Task.objects.create(customer_id="c1001", what="Secret task", due="2025-05-10").pk,
+        "rule": RecommendationRule.objects.get(urgency=30).pk,
     }
 
 
@@ -180,6 +194,14 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
+    "SPA assign": ("/admin/assign/", {"customer": "c1001", "expected": "1", "owner": "nobody"}),
+    "SPA new task": ("/admin/tasks/new/?customer=c1001", {"what": "x", "kind": "call", "due": "2025-05-11"}),
+    "SPA task": ("/admin/tasks/{task}/", {"do": "dropped"}),
+    "PA rule": (
+        "/admin/analytics/recommendationrule/{rule}/change/",
+        {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"},
+    ),
+    "PA no rule": ("/admin/analytics/recommendationrule/{rule}/delete/", {"post": "yes"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA preview": ("/admin/customers/importrun/upload/{upload}/preview/", {}),
     "PA confirm": ("/admin/customers/importrun/upload/{upload}/confirm/", {}),
@@ -187,7 +209,7 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
-    "PA rule": (
+    "PA alert rule": (
         "/admin/analytics/alertrule/{alert_rule}/change/",
         {"threshold": "9", "recovery": "2", "audience": "both"},
     ),
@@ -222,20 +244,21 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes"}),
-        ("Program manager", {"Export", "Owner and notes"}),
-        ("Administrator", {"Export", "Owner and notes"}),
+        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
+        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
+        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    assert {label for label in ("Export", "Owner and notes") if f">{label}</a>" in text} == shown
+    offers = ("Export", "Owner and notes", "Assign owner", "New task")
+    assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
-EVERYONE |= {"Alerts", "Alert rules", "Sent digests"}
+EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
 
 
 @pytest.mark.parametrize(
@@ -290,7 +313,10 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
-POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy", "change_alertrule"}
+CARE |= {"add_task", "change_task"}
+POLICIES = {
+    f"{verb}_{noun}" for verb in ("add", "change", "delete") for noun in ("scoringpolicy", "recommendationrule")
+} | {"change_alertrule"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")

@@ -43,6 +43,9 @@ class Message(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
+    KEPT_BY_HAND = True
+    """So a customer who was written to stays when the import that brought it is undone."""
+
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails")
     template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True)
     task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="mails")

@@ -1,7 +1,7 @@
 """What to recommend, and what somebody has taken on."""
 
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -77,6 +77,8 @@ class RecommendationRule(models.Model):
         if Condition(self.condition).needs_threshold != (self.threshold is not None):
             lacks = "This condition needs its N." if self.threshold is None else "This condition has no N."
             raise ValidationError({"threshold": lacks})
+        if self.threshold == 0:
+            raise ValidationError({"threshold": "N is at least 1."})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -89,6 +91,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def overdue(self, day: date) -> Self:
         """Open ones whose day has passed by ``day``."""
         return self.open().filter(due__lt=day)
+
+    def of(self, user: Any) -> Self:
+        """Those that a user has taken on."""
+        return self.filter(owner=user)
 
 
 class Task(models.Model):
@@ -109,8 +115,11 @@ class Task(models.Model):
         NO_ANSWER = "no_answer", "No answer"
         NOT_NEEDED = "not_needed", "Not needed"
 
+    KEPT_BY_HAND = True
+    """So a customer with tasks stays when the import that brought it is undone."""
+
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="tasks", db_index=False)
-    rule = models.ForeignKey(RecommendationRule, models.SET_NULL, null=True, blank=True, editable=False)
+    rule = models.ForeignKey(RecommendationRule, models.PROTECT, null=True, blank=True, editable=False)
     kind = models.CharField(max_length=20, choices=ActionKind, default=ActionKind.OTHER)
     what = models.CharField(max_length=200)
     reason = models.CharField(max_length=300, blank=True, editable=False)
@@ -135,7 +144,13 @@ class Task(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "rule"], condition=models.Q(state="open"), name="task_open_once"
-            )
+            ),
+            # Of a task without a rule, this is what a double click would make twice.
+            models.UniqueConstraint(
+                fields=["customer", "what", "due"],
+                condition=models.Q(state="open", rule=None),
+                name="task_open_once_without_rule",
+            ),
         ]
         indexes = [
             models.Index(fields=["customer", "state"], name="task_customer_state"),
@@ -144,3 +159,8 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.what
+
+    @property
+    def owner_name(self) -> str:
+        """The owner's name, or login where there is no name; '' without an owner."""
+        return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
