@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from analytics import contact_admin  # noqa: F401 - it registers
 from analytics.models import PortfolioDay, ScoringPolicy
 
 

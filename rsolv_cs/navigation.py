@@ -21,6 +21,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:customers_customercare_changelist",
                 "customers.view_customercare",
             ),
+            ("Messages", "mail", "admin:analytics_message_changelist", "analytics.view_message"),
         ],
     ),
     (
@@ -38,6 +39,12 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "tune",
                 "admin:analytics_scoringpolicy_changelist",
                 "analytics.view_scoringpolicy",
+            ),
+            (
+                "Mail templates",
+                "stylus_note",
+                "admin:analytics_mailtemplate_changelist",
+                "analytics.view_mailtemplate",
             ),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),

@@ -16,8 +16,9 @@ _APPS = ("customers", "analytics")
 def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
-    act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer"])
-    steer = act | Q(content_type__model="scoringpolicy") | Q(codename__in=["undo_importrun", "fix_quarantinedrow"])
+    act = view | Q(codename__in=["change_customercare", "add_customercare", "export_customer", "contact_customer"])
+    steer = act | Q(content_type__model__in=["scoringpolicy", "mailtemplate"])
+    steer |= Q(codename__in=["undo_importrun", "fix_quarantinedrow"])
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),
