@@ -7,6 +7,8 @@ from django.contrib.admin.utils import unquote
 from django.db.models import TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -72,11 +74,10 @@ def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
 class MessageAdmin(ReadOnlyAdmin):
     """All mails to customers."""
 
-    list_display = ["subject", "customer", "state_label", "author", "attempted_at", "recipient"]
+    list_display = ["subject", "customer", "state_label", "author", "when", "recipient"]
     list_filter = ["state", "sent_by", "template"]
     list_select_related = ["customer", "sender"]
     search_fields = ["subject", "body", "recipient", "sent_by", "customer__organization", "=customer__id"]
-    date_hierarchy = "attempted_at"
 
     @display(
         description="state",
@@ -86,6 +87,11 @@ class MessageAdmin(ReadOnlyAdmin):
     def state_label(self, message: Message) -> str:
         """What became of it, as a pill."""
         return message.state_in_words
+
+    @admin.display(description="date", ordering="attempted_at")
+    def when(self, message: Message) -> str:
+        """When the mail server was last asked, in one line."""
+        return date_format(localtime(message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @admin.display(description="by", ordering="sent_by")
     def author(self, message: Message) -> str:

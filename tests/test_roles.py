@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ScoringPolicy
-from customers.models import CustomerCare, QuarantinedRow
+from analytics.models import MailTemplate, ScoringPolicy
+from customers.models import Customer, CustomerCare, QuarantinedRow
 from rsolv_cs import roles
-from tests.factories import make_run, make_staff
+from tests.factories import make_message, make_run, make_staff
 from tests.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -23,6 +23,14 @@ MAY: dict[str, str] = {
     "/admin/": "VSPA",
     "/admin/?status=at_risk&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
+    "/admin/customer/c1001/contact/": "SPA",
+    "/admin/messages/{message}/": "VSPA",
+    "/admin/analytics/message/": "VSPA",
+    "/admin/analytics/message/add/": "",
+    "/admin/analytics/mailtemplate/": "VSPA",
+    "/admin/analytics/mailtemplate/{template}/change/": "VSPA",
+    "/admin/analytics/mailtemplate/add/": "PA",
+    "/admin/analytics/mailtemplate/{template}/delete/": "PA",
     "/admin/export/": "SPA",
     **{f"/admin/customers/{model}/": "VSPA" for model in DATA},
     "/admin/customers/customer/c1001/change/": "VSPA",
@@ -60,6 +68,8 @@ def rows() -> dict[str, Any]:
         "policy": ScoringPolicy.objects.get(name="v1").pk,
         "new_policy": new.pk,
         "bad_row": bad.pk,
+        "message": make_message(Customer.objects.get(pk="c1001"), subject="Secret mail").pk,
+        "template": MailTemplate.objects.get(situation="check_in").pk,
         "user": User.objects.create(username="somebody").pk,
     }
 
@@ -151,6 +161,9 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
+    "SPA mail": ("/admin/customer/c1001/contact/", {"action": "edit", "subject": "Hello", "body": "Hello"}),
+    "SPA mail again": ("/admin/messages/{message}/", {"action": "sent"}),
+    "PA template": ("/admin/analytics/mailtemplate/{template}/delete/", {"post": "yes"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
@@ -184,19 +197,19 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes"}),
-        ("Program manager", {"Export", "Owner and notes"}),
-        ("Administrator", {"Export", "Owner and notes"}),
+        ("Success manager", {"Export", "Owner and notes", "Contact customer"}),
+        ("Program manager", {"Export", "Owner and notes", "Contact customer"}),
+        ("Administrator", {"Export", "Owner and notes", "Contact customer"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    assert {label for label in ("Export", "Owner and notes") if f">{label}</a>" in text} == shown
+    assert {label for label in ("Export", "Owner and notes", "Contact customer") if f">{label}</a>" in text} == shown
 
 
 EVERYONE = {"Dashboard", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Import runs", "Quarantine", "Scoring policies"}
+EVERYONE |= {"Import runs", "Quarantine", "Scoring policies", "Messages", "Mail templates"}
 
 
 @pytest.mark.parametrize(
@@ -226,21 +239,31 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 VIEW = {
     "view_customer",
     "view_customercare",
+    "view_alert",
+    "view_alertrule",
+    "view_digest",
     "view_engagement",
     "view_event",
     "view_feedback",
     "view_fix",
     "view_importrun",
+    "view_mailtemplate",
+    "view_message",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_recommendationrule",
+    "view_report",
+    "view_reportdelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
+    "view_task",
 }
-CARE = {"add_customercare", "change_customercare", "export_customer"}
+CARE = {"add_customercare", "change_customercare", "export_customer", "contact_customer"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
+POLICIES |= {"add_mailtemplate", "change_mailtemplate", "delete_mailtemplate"}
 UNDO = {"undo_importrun", "fix_quarantinedrow"}
 PEOPLE = {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
