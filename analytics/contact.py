@@ -185,7 +185,7 @@ def settle(message: Message, *, sent: bool, by: str) -> bool:
 def message_entries(customer: Customer, until: date) -> Iterator[tuple[date, str, str]]:
     """The mails to a customer up to a day, for the timeline: the day, what to say, the address of the whole text."""
     for message in customer.messages.select_related("sender").order_by("-attempted_at", "-pk"):
-        day = timezone.localdate(message.attempted_at)
+        day = timezone.localtime(message.attempted_at).date()
         if day <= until:
             how = {State.SENT: "", State.FAILED: " (not sent)"}.get(State(message.state), " (perhaps sent)")
             text = f"E-mail “{message.subject}” by {message.author}{how}"
