@@ -72,7 +72,7 @@ def warnings(customer: Customer) -> list[str]:
 
 def last_message(customer: Customer, besides: Message | None = None) -> Message | None:
     """The newest mail of the last three days that was sent, or perhaps was, by anybody."""
-    recent = customer.messages.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
+    recent = customer.mails.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
     others = recent.exclude(pk=besides.pk) if besides else recent
     return others.select_related("sender").order_by("-attempted_at", "-pk").first()
 
@@ -184,7 +184,7 @@ def settle(message: Message, *, sent: bool, by: str) -> bool:
 
 def message_entries(customer: Customer, until: date) -> Iterator[tuple[date, str, str]]:
     """The mails to a customer up to a day, for the timeline: the day, what to say, the address of the whole text."""
-    for message in customer.messages.select_related("sender").order_by("-attempted_at", "-pk"):
+    for message in customer.mails.select_related("sender").order_by("-attempted_at", "-pk"):
         day = timezone.localtime(message.attempted_at).date()
         if day <= until:
             how = {State.SENT: "", State.FAILED: " (not sent)"}.get(State(message.state), " (perhaps sent)")
@@ -222,4 +222,5 @@ def _reason(error: Exception) -> str:
         answer = error.smtp_error
         text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
         return one_line(f"{error.smtp_code} {text}", 300).rstrip(".")
-    return one_line(str(error), 300).rstrip(".") or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return one_line(text, 300).rstrip(".") or type(error).__name__

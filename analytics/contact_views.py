@@ -92,7 +92,7 @@ class _Composing:
 
     def form(self, *data: Any) -> ComposeForm:
         """The form, with the chosen template's words (or those of a message that is written anew) to begin with."""
-        again = _found(self.customer.messages, self.asked.get("message"))
+        again = _found(self.customer.mails, self.asked.get("message"))
         chosen = self.asked.get("template", "")
         self.template = next((one for one in self.templates if str(one.pk) == chosen), None)
         if self.template is None and not chosen and self.request.method != "POST" and not again:

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from analytics.models import ScoringPolicy
+from analytics.models import MailTemplate, Message, ScoringPolicy
 from customers.load import Options, import_folder
 from customers.models import (
     Customer,
@@ -36,6 +36,7 @@ from tests.factories import (
     make_engagement,
     make_event,
     make_feedback,
+    make_message,
     make_onboarding,
     make_run,
     make_staff,
@@ -47,7 +48,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
 LEDGER = [ImportRun, QuarantinedRow]
-EDITABLE = [CustomerCare, ScoringPolicy, User, Group]
+EDITABLE = [CustomerCare, MailTemplate, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
 
@@ -74,6 +75,8 @@ def a_row(model: type[Model]) -> Model:
         )
     if row is None and model is CustomerCare:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
+    if row is None and model is Message:
+        return make_message()
     assert row is not None
     return row
 
@@ -88,7 +91,7 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE}
+    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, Message}
 
 
 @of_models([*FEEDS, *LEDGER, *EDITABLE])
@@ -105,7 +108,7 @@ def test_every_page_of_a_model_opens(superuser: Client, model: type[Model]) -> N
         assert superuser.get(page).status_code == 200, page
 
 
-@of_models([*FEEDS, *LEDGER, *EDITABLE])
+@of_models([*FEEDS, *LEDGER, *EDITABLE, Message])
 def test_every_list_can_be_searched_filtered_and_sorted(superuser: Client, model: type[Model]) -> None:
     a_row(model)
     page = address(model, "changelist")
@@ -119,7 +122,7 @@ def test_every_list_can_be_searched_filtered_and_sorted(superuser: Client, model
         assert superuser.get(f"{page}?{query.replace('&amp;', '&')}").status_code == 200, query
 
 
-@of_models([*FEEDS, *LEDGER, CustomerCare])
+@of_models([*FEEDS, *LEDGER, CustomerCare, Message])
 def test_a_list_costs_the_same_however_many_rows_it_shows(superuser: Client, model: type[Model]) -> None:
     def count() -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -137,6 +140,7 @@ def test_a_list_costs_the_same_however_many_rows_it_shows(superuser: Client, mod
         make_event(customer, date(2025, 5, 1), "note", id=f"more{number}")
         make_run()
         CustomerCare.objects.create(customer=customer, owner=make_staff())
+        make_message(customer, make_staff())
         QuarantinedRow.objects.create(run=run, feed="customers", line=number, raw="x", reasons=["bad"])
     assert count() == few
     assert few < 15

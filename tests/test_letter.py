@@ -295,7 +295,7 @@ def test_a_server_that_is_down(server: Server) -> None:
         message = send(make_customer(), sofia())
     assert server.taken == []
     assert message.state == "failed"
-    assert message.error.startswith("The mail server cannot be reached: ")
+    assert message.error == "The mail server cannot be reached: Connection refused."
     assert message.body == "Hello"
     assert message.sent_at is None
 

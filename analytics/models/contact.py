@@ -62,9 +62,9 @@ class Message(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="messages")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails")
     template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True)
-    task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="messages")
+    task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="mails")
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     sent_by = models.CharField(max_length=150)
     from_line = models.CharField("from", max_length=400)
