@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics import timeline_sql
-from analytics.models import HealthStatus, Stage, Task
+from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.models import Customer, Engagement, Event, Onboarding, Step
@@ -38,7 +38,13 @@ class Told(models.TextChoices):
 _SOURCES = {
     Told.PRODUCT: (timeline_sql.events, timeline_sql.engagement, timeline_sql.feedback),
     Told.HEALTH: (timeline_sql.snapshots, timeline_sql.alerts_raised, timeline_sql.alerts_over),
-    Told.STAFF: (timeline_sql.notes, timeline_sql.care, timeline_sql.tasks_taken, timeline_sql.tasks_closed),
+    Told.STAFF: (
+        timeline_sql.notes,
+        timeline_sql.care,
+        timeline_sql.tasks_taken,
+        timeline_sql.tasks_closed,
+        timeline_sql.mails,
+    ),
     Told.IMPORTS: (timeline_sql.imports,),
 }
 _EVERYTHING = tuple(source for sources in _SOURCES.values() for source in sources)
@@ -49,7 +55,7 @@ class Entry:
     """Something that happened on a day; ``kind`` is an event's kind, or the source's name.
 
     ``who`` and ``moment`` are of entries that a person or an import made; ``run`` is of an import's. ``address`` leads
-    to the run, or to the task.
+    to the run, the task or the mail.
     """
 
     day: date
@@ -217,11 +223,16 @@ def _task(row: Row) -> str:
     return f"{Task.State(row.kind).label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
 
 
+def _mail(row: Row) -> str:
+    how = {Message.State.SENT: "", Message.State.FAILED: " (not sent)"}.get(row.kind, " (perhaps sent)")
+    return f"E-mail “{row.text}”{how}"
+
+
 def _alert(row: Row) -> str:
     return f"Alert: {row.text}" if row.kind == "raised" else f"Alert over: {row.text}"
 
 
-_PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task"}
+_PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task", "mail": "analytics:message"}
 _TEXTS = {
     "event": _event,
     "engagement": _engagement,
@@ -232,4 +243,5 @@ _TEXTS = {
     "care": _care,
     "task": _task,
     "alert": _alert,
+    "mail": _mail,
 }

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from analytics.models import Alert, Snapshot, Task
+from analytics.models import Alert, Message, Snapshot, Task
 from customers.changes import json_object, member, name_of
 from customers.models import (
     Customer,
@@ -357,6 +357,28 @@ def _tasks(question: Question, when: str, by: str, place: str, kind: str, which:
     sql = f"""
         SELECT {columns} FROM {table_of(Task)} t LEFT JOIN {table_of(get_user_model())} u ON u.username = t.{by}
         WHERE t.customer_id = %s AND {which} AND {cut}"""
+    return sql, [*zone, question.customer.pk, *moment]
+
+
+def mails(question: Question) -> tuple[str, list[Any]]:
+    """Mails to the customer: the subject as ``text``, ``kind`` says what became of it, and the key as a number."""
+    cut, moment = _up_to("m.attempted_at", question)
+    day, zone = _local_day("m.attempted_at")
+    columns = _select(
+        ["m.id"],
+        day=day,
+        place="18",
+        sort="m.id",
+        ident="''",
+        source="'mail'",
+        moment="m.attempted_at",
+        who=_named("m.sent_by"),
+        kind="m.state",
+        text="m.subject",
+    )
+    sql = f"""
+        SELECT {columns} FROM {table_of(Message)} m LEFT JOIN {table_of(get_user_model())} u ON u.id = m.sender_id
+        WHERE m.customer_id = %s AND {cut}"""
     return sql, [*zone, question.customer.pk, *moment]
 
 

@@ -223,8 +223,8 @@ class EventAdmin(FeedAdmin):
 class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
-    list_display = ["customer", "owner"]
-    list_filter = ["owner"]
+    list_display = ["customer", "owner", "do_not_contact"]
+    list_filter = ["owner", "do_not_contact"]
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]

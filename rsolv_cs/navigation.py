@@ -32,6 +32,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:customers_customercare_changelist",
                 "customers.view_customercare",
             ),
+            ("Messages", "mail", "admin:analytics_message_changelist", "analytics.view_message"),
         ],
     ),
     (
@@ -53,6 +54,12 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ),
             ("Alert rules", "edit_notifications", "admin:analytics_alertrule_changelist", "analytics.view_alertrule"),
             ("Sent digests", "outgoing_mail", "admin:analytics_digest_changelist", "analytics.view_digest"),
+            (
+                "Mail templates",
+                "stylus_note",
+                "admin:analytics_mailtemplate_changelist",
+                "analytics.view_mailtemplate",
+            ),
             (
                 "Recommendations",
                 "recommend",

@@ -17,10 +17,10 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
     by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
-    act = view | Q(codename__in=[*by_hand, "add_task", "change_task"])
+    act = view | Q(codename__in=[*by_hand, "add_task", "change_task", "contact_customer"])
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
-    rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule"]) | Q(codename="change_alertrule")
-    steer = act | rules | imports
+    rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate"])
+    steer = act | rules | Q(codename="change_alertrule") | imports
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
-from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
@@ -207,6 +207,24 @@ def make_alert(customer: Customer | None = None, kind: str = "at_risk", **overri
         **overrides,
     }
     return Alert.objects.create(**values)
+
+
+def make_message(customer: Customer | None = None, sender: User | None = None, **overrides: Any) -> Message:
+    """A mail that was sent just now, by somebody whose login is sofia unless a sender is given."""
+    values = {
+        "customer": customer or make_customer(),
+        "sender": sender,
+        "sent_by": sender.get_username() if sender else "sofia",
+        "from_line": "Sofia Marchetti via RSOLV <success@rsolv.example>",
+        "recipient": "ops@example.com",
+        "reply_to": "sofia@rsolv.example",
+        "subject": "How is it going?",
+        "body": "Hello,\n\nhow is it going?",
+        "message_id": f"<{next(_numbers)}@rsolv.example>",
+        "state": "sent",
+        **overrides,
+    }
+    return Message.objects.create(**values)
 
 
 def _zeros(model: type[Model]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import (
@@ -26,7 +28,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
-from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_staff
+from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_message, make_staff
 from tests.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -341,6 +343,61 @@ def test_owners_and_rules_have_nothing_wrong_with_their_pages(open_page: Opened)
     page.get_by_label("Condition").select_option("at_risk")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("Nothing is saved yet.")).to_be_visible()
+
+
+def test_a_success_manager_writes_to_a_customer(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1001/")
+    User.objects.update(email="sofia@rsolv.example")
+    page.get_by_role("link", name="Contact customer").click()
+    expect(page.locator("main.rsolv h1")).to_have_text("Write to Acme Inc.")
+    expect(page.get_by_label("Template")).to_have_value(re.compile(r"\d+"))
+    page.get_by_label("Template").select_option("Check-in")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_label("Subject")).to_have_value("How is it going with RSOLV?")
+    wrong = look(page)
+    page.set_viewport_size(LAPTOP)
+    page.get_by_label("Text", exact=True).fill("Hello {organization},\n\n{last_active} {{ x }} <b>\n{sender}")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("main.rsolv h1")).to_have_text("Send this to Acme Inc.?")
+    expect(page.locator(".letter-body")).to_have_text("Hello Acme Inc.,\n\n7 May 2025 {{ x }} <b>\nSofia Marchetti")
+    wrong += look(page)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Subject").fill("A question")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("main.rsolv h1")).to_have_text("A question")
+    expect(page.get_by_text("Sent to john@acme.com.")).to_be_visible()
+    [sent] = mail.outbox
+    assert (sent.subject, sent.body) == ("A question", "Hello Acme Inc.,\n\n7 May 2025 {{ x }} <b>\nSofia Marchetti")
+    page.reload()
+    wrong += look(page)
+    small = page.evaluate(SMALL_TARGETS)
+
+    page.goto("/admin/customer/c1001/contact/")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Sofia Marchetti wrote to this customer")).to_be_visible()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("checkbox")).to_be_focused()  # The browser asks for it.
+    page.get_by_role("checkbox").check()
+    wrong += look(page)
+    small += page.evaluate(SMALL_TARGETS)
+    page.set_viewport_size(LAPTOP)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("Sent to john@acme.com.")).to_be_visible()
+    assert len(mail.outbox) == 2
+    assert (wrong, small) == ([], [])
+
+
+def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> None:
+    customer = make_long_customer()
+    message = make_message(
+        customer, subject="S" * 200, body="B" * 2000, from_line="F" * 400, state="failed", error="E" * 300
+    )
+    page = open_page(f"/admin/messages/{message.pk}/")
+    assert look(page) == []
+    page.goto(f"/admin/customer/{customer.pk}/contact/?message={message.pk}")
+    assert look(page) == []
 
 
 # --- Every screen -----------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import AlertRule, RecommendationRule, ScoringPolicy, Task
+from analytics.models import AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task
 from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
-from tests.factories import make_alert, make_run, make_staff
+from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -35,6 +35,14 @@ MAY: dict[str, str] = {
     "/admin/cohorts/": "VSPA",
     "/admin/cohorts/?by=month&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
+    "/admin/customer/c1001/contact/": "SPA",
+    "/admin/messages/{message}/": "VSPA",
+    "/admin/analytics/message/": "VSPA",
+    "/admin/analytics/message/add/": "",
+    "/admin/analytics/mailtemplate/": "VSPA",
+    "/admin/analytics/mailtemplate/{template}/change/": "VSPA",
+    "/admin/analytics/mailtemplate/add/": "PA",
+    "/admin/analytics/mailtemplate/{template}/delete/": "PA",
     "/admin/export/": "SPA",
     "/admin/alerts/": "VSPA",
     "/admin/alerts/?state=all&mine=true": "VSPA",
@@ -101,6 +109,8 @@ def rows() -> dict[str, Any]:
         ).pk,
         "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
         "alert_rule": AlertRule.objects.get(kind="fell").pk,
+        "message": make_message(Customer.objects.get(pk="c1001"), subject="Secret mail").pk,
+        "template": MailTemplate.objects.get(situation="check_in").pk,
         "user": User.objects.create(username="somebody").pk,
         "task": Task.objects.create(customer_id="c1001", what="Secret task", due="2025-05-10").pk,
         "rule": RecommendationRule.objects.get(urgency=30).pk,
@@ -202,6 +212,9 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
         {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"},
     ),
     "PA no rule": ("/admin/analytics/recommendationrule/{rule}/delete/", {"post": "yes"}),
+    "SPA mail": ("/admin/customer/c1001/contact/", {"action": "edit", "subject": "Hello", "body": "Hello"}),
+    "SPA mail again": ("/admin/messages/{message}/", {"action": "sent"}),
+    "PA template": ("/admin/analytics/mailtemplate/{template}/delete/", {"post": "yes"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA preview": ("/admin/customers/importrun/upload/{upload}/preview/", {}),
     "PA confirm": ("/admin/customers/importrun/upload/{upload}/confirm/", {}),
@@ -244,21 +257,22 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
-        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task"}),
-        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task"}),
+        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
+        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
+        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    offers = ("Export", "Owner and notes", "Assign owner", "New task")
+    offers = ("Export", "Owner and notes", "Assign owner", "New task", "Contact customer")
     assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
 EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
+EVERYONE |= {"Messages", "Mail templates"}
 
 
 @pytest.mark.parametrize(
@@ -313,9 +327,11 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
-CARE |= {"add_task", "change_task"}
+CARE |= {"add_task", "change_task", "contact_customer"}
 POLICIES = {
-    f"{verb}_{noun}" for verb in ("add", "change", "delete") for noun in ("scoringpolicy", "recommendationrule")
+    f"{verb}_{noun}"
+    for verb in ("add", "change", "delete")
+    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
 } | {"change_alertrule"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {

@@ -125,7 +125,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('sent_by', models.CharField(max_length=150)),
-                ('recipient', models.CharField(max_length=254)),
+                ('from_line', models.CharField(max_length=400, verbose_name='from')),
+                ('recipient', models.CharField(max_length=254, verbose_name='to')),
                 ('reply_to', models.CharField(blank=True, max_length=254)),
                 ('subject', models.CharField(max_length=200)),
                 ('body', models.TextField(verbose_name='text')),
@@ -133,6 +134,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Failed')], default='sending', max_length=10)),
                 ('error', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('attempted_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('sent_at', models.DateTimeField(null=True)),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mails', to='customers.customer')),
                 ('sender', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
