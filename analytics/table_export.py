@@ -13,7 +13,6 @@ from typing import IO, Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.chips import chips
 from analytics.customer_list import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.xlsx import Cell, write_workbook
@@ -81,7 +80,7 @@ class TableExport:
         chosen = self.list.chosen
         self.columns = [one for one in COLUMNS if not chosen or one.column in ("", *chosen)]
         self.count = self.list.customers.count()
-        self.filters = [(chip.label, chip.words) for chip in chips(self.list.filters, request.GET)]
+        self.filters = [(chip.label, chip.words) for chip in self.list.chips]
         self.exported_by = request.user.get_username()
         self.exported_at = timezone.localtime().isoformat(timespec="seconds")
 

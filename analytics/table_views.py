@@ -38,7 +38,7 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
     if why_not:
         file.close()
         messages.error(request, why_not)
-        query = narrowed_query(request.GET)
+        query = asked.list.query(asked.list.address) if portfolio else narrowed_query(request.GET)
         return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query}#customers")
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"customers_{portfolio.date}.{ending}")

@@ -29,7 +29,8 @@ class CellColumn(tables.Column):
 
     def render(self, record: Snapshot, table: tables.Table) -> str:
         """The cell; a link in it takes the address along, so that the way back leads to the same filters."""
-        return get_template(self.template_name).render({"record": record, "address": table.address})
+        context = {"record": record, "address": table.address, "may_tick": table.may_tick}
+        return get_template(self.template_name).render(context)
 
 
 class DayColumn(tables.Column):
@@ -80,6 +81,7 @@ class CustomerTable(tables.Table):
     support_requests = CountColumn(order_by=("support_requests", "pk"))
 
     address = ""
+    may_tick = False
     label = "List of customers"
     nothing_text = "Nobody had signed up by this date."
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Min
 
+from analytics.evaluate import evaluate
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from customers.lock import Busy
@@ -29,7 +30,7 @@ IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
 
 class Command(BaseCommand):
-    """Loads ``fixtures/`` by the ordinary import, scores each day of its history, and adds a login for each role."""
+    """Loads ``fixtures/`` by the ordinary import, scores each day of its history, raises its alerts, adds logins."""
 
     help = (
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
@@ -51,6 +52,7 @@ class Command(BaseCommand):
             if not Customer.objects.exists() and not User.objects.exists():
                 days = _load(settings.BASE_DIR / "fixtures")
                 logins = _add_logins()
+                evaluate()
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
         self.stdout.write(f"RSOLV Customer Success: {options['address']}")
