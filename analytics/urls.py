@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics import alert_views, cohort_views, customer_views, table_views, views
+from analytics import alert_views, cohort_views, customer_views, report_views, table_views, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -13,6 +13,13 @@ urlpatterns = [
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/act/", alert_views.act, name="act_on_alerts"),
+    path("reports/", report_views.reports, name="reports"),
+    path("reports/save/", report_views.save, name="save-report"),
+    path("reports/<int:pk>/", report_views.open_report, name="report"),
+    path("reports/<int:pk>/edit/", report_views.edit, name="edit-report"),
+    path("reports/<int:pk>/view/", report_views.change_view, name="change-report-view"),
+    path("reports/<int:pk>/delete/", report_views.delete, name="delete-report"),
+    path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
     path("export/", views.export, name="export"),
     path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
 ]

@@ -28,6 +28,7 @@ from analytics.portfolio_charts import (
     span,
 )
 from analytics.refresh import not_modified, state_tag, tagged
+from analytics.reports import opened
 from customers.lock import Busy
 from customers.models import Customer
 from customers.pages import admin_page
@@ -63,7 +64,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
-    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio.date)
+    report = opened(request)
+    context |= _figures(request, shown.portfolio)
+    context |= customer_list(request, shown.portfolio.date, report.me if report else None) | {"opened": report}
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

@@ -14,6 +14,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
+            ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
         ],
     ),
     (

@@ -51,7 +51,7 @@ def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def policy_after_flush() -> Iterator[None]:
     """A test with real transactions ends in empty tables; put back what the migrations put there."""
-    names = ("0002_default_policy", "0005_default_rules")
+    names = ("0002_default_policy", "0006_default_rules")
     creators = [import_module(f"analytics.migrations.{name}").create for name in names]
 
     def put_back(**_options: Any) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import AlertRule, ScoringPolicy
+from analytics.models import AlertRule, Report, ScoringPolicy
 from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
 from tests.factories import make_alert, make_run, make_staff
@@ -38,6 +38,11 @@ MAY: dict[str, str] = {
     "/admin/export/": "SPA",
     "/admin/alerts/": "VSPA",
     "/admin/alerts/?state=all&mine=true": "VSPA",
+    "/admin/reports/": "VSPA",
+    "/admin/reports/{report}/export/csv/": "SPA",
+    "/admin/reports/save/?status=at_risk": "SPA",
+    "/admin/reports/{report}/edit/": "PA",
+    "/admin/reports/{report}/delete/": "PA",
     "/admin/analytics/alertrule/": "VSPA",
     "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
     "/admin/analytics/alertrule/add/": "",
@@ -90,6 +95,7 @@ def rows() -> dict[str, Any]:
         "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
         "alert_rule": AlertRule.objects.get(kind="fell").pk,
         "user": User.objects.create(username="somebody").pk,
+        "report": Report.objects.create(name="Secret report", owner=make_staff("Success manager"), shared=True).pk,
     }
 
 
@@ -187,6 +193,10 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
+    "SPA save": ("/admin/reports/save/", {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk"}),
+    "PA view": ("/admin/reports/{report}/view/", {"query": "status=at_risk"}),
+    "PA edit": ("/admin/reports/{report}/edit/", {"name": "x", "as_of": "newest", "format": "csv", "shared": "on"}),
+    "PA drop": ("/admin/reports/{report}/delete/", {}),
     "PA rule": (
         "/admin/analytics/alertrule/{alert_rule}/change/",
         {"threshold": "9", "recovery": "2", "audience": "both"},
@@ -235,7 +245,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
-EVERYONE |= {"Alerts", "Alert rules", "Sent digests"}
+EVERYONE |= {"Reports", "Alerts", "Alert rules", "Sent digests"}
 
 
 @pytest.mark.parametrize(
@@ -290,7 +300,9 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
+CARE |= {"add_report", "change_report", "delete_report"}
 POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy", "change_alertrule"}
+POLICIES |= {"manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
