@@ -23,6 +23,8 @@ class ReportForm(forms.ModelForm):
         self.owner = owner
         self.exporting = set(exporters().values_list("pk", flat=True))
         self.was_scheduled = self.instance.schedule
+        if not self.instance.pk and not why_no_mail(owner, self.exporting):
+            self.initial["recipients"] = [owner.pk]
         field = self.fields["recipients"]
         chosen = self.instance.recipients.values("pk") if self.instance.pk else []
         field.queryset = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen)).order_by("username")

@@ -88,8 +88,7 @@ def save(request: HttpRequest) -> HttpResponse:
     wrong = problems(asked.GET, shown.filters)
     if len(query) > LONGEST_QUERY:
         wrong.append("The view has too many filters to be saved.")
-    initial = {"recipients": [request.user.pk]}
-    form = ReportForm(request.POST or None, instance=report, owner=request.user, initial=initial)
+    form = ReportForm(request.POST or None, instance=report, owner=request.user)
     if request.method == "POST" and not wrong and form.is_valid():
         saved = form.save()
         messages.success(request, f"Saved “{saved.name}”.")
