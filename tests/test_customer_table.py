@@ -20,9 +20,9 @@ from tests.pages import Elements, links, main_part, names, notices, rows, words
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-DASHBOARD_QUERIES = 14
+DASHBOARD_QUERIES = 16
 """Session, user and twice permissions; the page's tag, the scored date and those around it, who needs somebody, the
-feeds, quarantine; the filters' choices, count, customers and their sparklines."""
+feeds, quarantine; the filters' choices, count, customers and their sparklines; two for the number beside Alerts."""
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from analytics.dashboard import feed_states
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
 from customers.exports import feed_rows
 from customers.feeds import FEEDS
 from customers.models import Customer, ImportRun, StepSighting
@@ -297,6 +297,22 @@ def test_alerts_that_cannot_be_sent_are_a_failure_and_hold_back_nothing(
     )
     assert done.err.splitlines()[-1] == "send_alerts: 2 messages could not be sent; the next run tries again."
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
+
+
+def test_a_report_that_fails_is_a_failure_of_the_night_and_told_to_its_owner(
+    drop: Path, mailoutbox: list[EmailMessage]
+) -> None:
+    owner = make_staff("Success manager", email="zoe@example.com")
+    for name, query in (("Fine", ""), ("Broken", "region=emea")):
+        report = Report.objects.create(owner=owner, name=name, query=query, schedule="daily")
+        report.recipients.add(owner)
+    done = run("nightly", "--dir", drop)
+    assert (done.code, done.lines[-1]) == (1, ALL_DONE.replace("reports done", "reports failed"))
+    assert "Not sent: Broken: There is no filter “region”." in done.err
+    assert [mail.subject for mail in mailoutbox] == [
+        "Fine: 1 customer as of 2 May 2025",
+        "The report “Broken” could not be sent",
+    ]
 
 
 # --- A night that does not begin ----------------------------------------------------------------------------------
