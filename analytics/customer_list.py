@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Window
 from django.http import HttpRequest, QueryDict
@@ -37,13 +38,14 @@ class ColumnChoice:
 class CustomerList:
     """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
 
-    def __init__(self, request: HttpRequest, day: date) -> None:
-        self.owns = visitor(request).owns
+    def __init__(self, request: HttpRequest, day: date, me: User | None = None) -> None:
+        # A report says all that it asks for; "me" is its owner.
+        self.owns = me is None and visitor(request).owns
         self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
         self.is_first_view = self.address != request.GET
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
-        self.filters = SnapshotFilter(self.address, Snapshot.objects.on(day), day=day, request=request)
+        self.filters = SnapshotFilter(self.address, Snapshot.objects.on(day), day=day, me=me, request=request)
         columns = CustomerTable.base_columns
         order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
         self.table = CustomerTable(self.filters.qs, order_by=order or None)
@@ -92,9 +94,9 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def customer_list(request: HttpRequest, day: date) -> dict[str, Any]:
+def customer_list(request: HttpRequest, day: date, me: User | None = None) -> dict[str, Any]:
     """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
-    asked = CustomerList(request, day)
+    asked = CustomerList(request, day, me)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
     _turn_to_page(asked, request.GET.get("page", ""), per_page, day)
@@ -113,8 +115,10 @@ def customer_list(request: HttpRequest, day: date) -> dict[str, Any]:
         "page_sizes": ROWS_PER_PAGE,
         "list_query": asked.query(asked.address),
         "cleared_query": asked.query(asked.address, leave_out=filter_names),
-        "kept": _pairs(request.GET, ("sort", "columns", "per_page")),
-        "kept_filters": _pairs(QueryDict(asked.query(asked.address)), (*filter_names, "as_of", "sort", "per_page")),
+        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
+        "kept_filters": _pairs(
+            QueryDict(asked.query(asked.address)), (*filter_names, "as_of", "sort", "per_page", "report")
+        ),
     }
 
 

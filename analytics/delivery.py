@@ -69,7 +69,7 @@ class _Night:
         self.portfolio: PortfolioDay | None = newest_day()
         self.as_of = self.portfolio.date if self.portfolio else None
         self.delivery = Delivery()
-        self.post = _Post()
+        self.post = Post()
 
     def people(self) -> None:
         manager_keys = set(audience.managers().values_list("pk", flat=True))
@@ -145,14 +145,15 @@ class _Night:
             self.delivery.sent += 1
 
 
-class _Post:
+class Post:
     """The mail server, asked when the first mail is ready; once it is down, it is not asked again."""
 
     def __init__(self) -> None:
         self.connection: BaseEmailBackend | None = None
         self.down: OSError | None = None
 
-    def send(self, to: str, composed: Composed, name: str) -> None:
+    def send(self, to: str, composed: Composed, name: str, attachment: mail.Attachment | None = None) -> None:
+        """Send one mail; raises one of ``mail.FAILURES``. ``name`` makes its ``mail.message_id``."""
         if self.down:
             raise self.down
         if self.connection is None:
@@ -164,13 +165,15 @@ class _Post:
                 raise
             self.connection = connection
         try:
-            mail.send(self.connection, to, composed.subject, composed.text, composed.html, name=name)
+            parts = (composed.subject, composed.text, composed.html)
+            mail.send(self.connection, to, *parts, name=name, attachment=attachment)
         except mail.FAILURES:
             # Whatever it was, the next mail begins anew.
             self.close()
             raise
 
     def close(self) -> None:
+        """Hang up."""
         if self.connection is not None:
             with suppress(*mail.FAILURES):
                 self.connection.close()

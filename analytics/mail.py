@@ -1,6 +1,7 @@
 """Mails to staff: plain text and HTML, with headers that no text can break."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from email.utils import parseaddr
 from smtplib import SMTPException
 
@@ -14,6 +15,15 @@ OFF = "django.core.mail.backends.dummy.EmailBackend"
 LONGEST_SUBJECT = 150
 FAILURES = (SMTPException, OSError, ValueError)
 """What sending may raise: the server's answers, its absence, and addresses that are none."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+    kind: str
 
 
 def is_on() -> bool:
@@ -41,6 +51,7 @@ def send(
     *,
     name: str,
     reply_to: Sequence[str] = (),
+    attachment: Attachment | None = None,
 ) -> None:
     """Send one mail over an open connection; raises one of ``FAILURES``. ``name`` makes its ``message_id``."""
     mail = EmailMultiAlternatives(
@@ -54,4 +65,6 @@ def send(
     )
     if html:
         mail.attach_alternative(html, "text/html")
+    if attachment:
+        mail.attach(attachment.name, attachment.content, attachment.kind)
     mail.send()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -72,11 +73,14 @@ COLUMNS = (
 
 
 class TableExport:
-    """The list that a request asks for, as a file; to be made and written within one moment of the database."""
+    """The list that a request, or a report, asks for, as a file; to be made and written within one moment."""
 
-    def __init__(self, request: HttpRequest, portfolio: PortfolioDay) -> None:
-        self.list = CustomerList(request, portfolio.date)
+    def __init__(
+        self, request: HttpRequest, portfolio: PortfolioDay, *, report: str = "", me: User | None = None
+    ) -> None:
+        self.list = CustomerList(request, portfolio.date, me)
         self.portfolio = portfolio
+        self.report = report
         chosen = self.list.chosen
         self.columns = [one for one in COLUMNS if not chosen or one.column in ("", *chosen)]
         self.count = self.list.customers.count()
@@ -114,6 +118,7 @@ class TableExport:
         """Write a workbook whose first sheet says what the second one holds; raises ``TooLarge``."""
         facts = self._facts()
         about: Sequence[tuple[str, Cell]] = [
+            *([("Report", self.report)] if self.report else []),
             ("As of", self.portfolio.date),
             ("Customers", self.count),
             ("Of", f"{self.portfolio.total:,} customers of that date"),
@@ -130,6 +135,7 @@ class TableExport:
     def _facts(self) -> dict[str, Any]:
         return {
             "generator": GENERATOR,
+            **({"report": self.report} if self.report else {}),
             "as_of": self.portfolio.date.isoformat(),
             "policy": self.portfolio.policy.name,
             "customers": self.count,

@@ -29,6 +29,7 @@ from analytics.portfolio_charts import (
     span,
 )
 from analytics.refresh import not_modified, page_state, tagged
+from analytics.reports import opened
 from analytics.visitor import visitor
 from customers.lock import Busy
 from customers.models import Customer
@@ -66,8 +67,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
-    context |= {"waiting": visitor(request).waiting, "unassigned": unassigned(shown.portfolio)}
-    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio.date)
+    report = opened(request)
+    context |= {"waiting": visitor(request).waiting, "unassigned": unassigned(shown.portfolio), "opened": report}
+    context |= _figures(request, shown.portfolio)
+    context |= customer_list(request, shown.portfolio.date, report.me if report else None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

@@ -16,6 +16,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
             ("Did it help", "insights", "analytics:effects", "analytics.view_task"),
+            ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
         ],
     ),
     (

@@ -38,6 +38,7 @@ ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
 UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
+REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
 
 # --- Database -------------------------------------------------------------------------------------------------
 

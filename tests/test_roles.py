@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task
+from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
 from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
 from tests.factories import make_alert, make_message, make_run, make_staff
@@ -46,6 +46,11 @@ MAY: dict[str, str] = {
     "/admin/export/": "SPA",
     "/admin/alerts/": "VSPA",
     "/admin/alerts/?state=all&mine=true": "VSPA",
+    "/admin/reports/": "VSPA",
+    "/admin/reports/{report}/export/csv/": "SPA",
+    "/admin/reports/save/?status=at_risk": "SPA",
+    "/admin/reports/{report}/edit/": "PA",
+    "/admin/reports/{report}/delete/": "PA",
     "/admin/analytics/alertrule/": "VSPA",
     "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
     "/admin/analytics/alertrule/add/": "",
@@ -114,6 +119,7 @@ def rows() -> dict[str, Any]:
         "user": User.objects.create(username="somebody").pk,
         "task": Task.objects.create(customer_id="c1001", what="Secret task", due="2025-05-10").pk,
         "rule": RecommendationRule.objects.get(urgency=30).pk,
+        "report": Report.objects.create(name="Secret report", owner=make_staff("Success manager"), shared=True).pk,
     }
 
 
@@ -222,6 +228,10 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
     "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
+    "SPA save": ("/admin/reports/save/", {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk"}),
+    "PA view": ("/admin/reports/{report}/view/", {"query": "status=at_risk"}),
+    "PA edit": ("/admin/reports/{report}/edit/", {"name": "x", "as_of": "newest", "format": "csv", "shared": "on"}),
+    "PA drop": ("/admin/reports/{report}/delete/", {}),
     "PA alert rule": (
         "/admin/analytics/alertrule/{alert_rule}/change/",
         {"threshold": "9", "recovery": "2", "audience": "both"},
@@ -273,6 +283,7 @@ EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Fe
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
 EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
 EVERYONE |= {"Messages", "Mail templates"}
+EVERYONE |= {"Reports"}
 
 
 @pytest.mark.parametrize(
@@ -327,12 +338,12 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
-CARE |= {"add_task", "change_task", "contact_customer"}
+CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
 POLICIES = {
     f"{verb}_{noun}"
     for verb in ("add", "change", "delete")
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
-} | {"change_alertrule"}
+} | {"change_alertrule", "manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")

@@ -160,7 +160,7 @@ def test_no_secret_of_mail_or_channels_is_printed(name: str, value: str, message
 def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
     names = (
         *("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "ARCHIVE_DIR", "ARCHIVE_DAYS"),
-        *("UPLOAD_DIR", "UPLOAD_MAX_MB"),
+        *("UPLOAD_DIR", "UPLOAD_MAX_MB", "REPORT_MAX_MB"),
         *("DATABASE_URL", "SESSION_COOKIE_SECURE"),
     )
     root = Path(__file__).resolve().parent.parent
@@ -174,6 +174,7 @@ def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
         "ARCHIVE_DAYS": 400,
         "UPLOAD_DIR": f"{root}/var/uploads",
         "UPLOAD_MAX_MB": 50,
+        "REPORT_MAX_MB": 20,
         "DATABASE_URL": f"sqlite:///{root}/var/db.sqlite3",
         "SESSION_COOKIE_SECURE": False,
     }

@@ -6,6 +6,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import analytics.models.reports
+
 
 class Migration(migrations.Migration):
 
@@ -70,7 +72,11 @@ class Migration(migrations.Migration):
                 ('as_of', models.CharField(choices=[('newest', 'The newest date'), ('week_before', '7 days before the newest date'), ('month_end', 'The end of last month')], default='newest', max_length=20, verbose_name='date')),
                 ('format', models.CharField(choices=[('csv', 'CSV'), ('xlsx', 'Excel')], default='xlsx', max_length=4)),
                 ('schedule', models.CharField(blank=True, choices=[('', 'Not mailed'), ('daily', 'Every day'), ('weekly', 'Mondays'), ('monthly', 'The first of the month')], default='', max_length=10)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to=settings.AUTH_USER_MODEL)),
+                ('scheduled_on', models.DateField(blank=True, null=True, verbose_name='day on which the schedule was set')),
+                ('last_run_at', models.DateTimeField(blank=True, null=True)),
+                ('last_error', models.TextField(blank=True)),
+                ('failure_told', models.DateField(blank=True, null=True, verbose_name='due day whose failure the owner was told of')),
+                ('owner', models.ForeignKey(blank=True, null=True, on_delete=analytics.models.reports.keep_shared, related_name='reports', to=settings.AUTH_USER_MODEL)),
                 ('recipients', models.ManyToManyField(blank=True, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -83,8 +89,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
-                ('state', models.CharField(choices=[('claimed', 'Claimed'), ('sent', 'Sent'), ('failed', 'Failed')], default='claimed', max_length=10)),
-                ('claimed_at', models.DateTimeField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('claimed', 'Claimed'), ('sent', 'Sent'), ('failed', 'Failed')], default='waiting', max_length=10)),
+                ('claimed_at', models.DateTimeField(blank=True, null=True)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('rows', models.PositiveIntegerField(blank=True, null=True)),
                 ('error', models.TextField(blank=True)),
