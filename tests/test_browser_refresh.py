@@ -64,7 +64,7 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     page = open_page("/admin/")
     page.evaluate("document.querySelector('#onboarding-part').dataset.mine = '1'")
     page.get_by_role("searchbox", name="Search").fill("half-typ")
-    page.get_by_text("Cohort", exact=True).first.click()
+    page.locator(".choices > summary", has_text="Cohort").click()
     page.get_by_role("checkbox", name="VIP").check()
     page.locator("#history-part summary").click()
     page.evaluate("window.scrollTo(0, 900)")
