@@ -38,9 +38,9 @@ class ColumnChoice:
 class CustomerList:
     """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
 
-    def __init__(self, request: HttpRequest, day: date, me: User | None = None) -> None:
+    def __init__(self, request: HttpRequest, day: date, me: User | None = None, *, is_report: bool = False) -> None:
         # A report says all that it asks for; "me" is its owner.
-        self.owns = me is None and visitor(request).owns
+        self.owns = not is_report and visitor(request).owns
         self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
         self.is_first_view = self.address != request.GET
         # An empty one asks for everybody; to the filter it is no choice.
@@ -94,9 +94,11 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def customer_list(request: HttpRequest, day: date, me: User | None = None) -> dict[str, Any]:
+def customer_list(
+    request: HttpRequest, day: date, me: User | None = None, *, is_report: bool = False
+) -> dict[str, Any]:
     """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
-    asked = CustomerList(request, day, me)
+    asked = CustomerList(request, day, me, is_report=is_report)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
     _turn_to_page(asked, request.GET.get("page", ""), per_page, day)

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from analytics.chips import chips
 from analytics.customer_list import EXPORT_FORMATS, CustomerList
 from analytics.models import PortfolioDay, Report
 from analytics.report_forms import ReportForm
@@ -84,7 +83,7 @@ def save(request: HttpRequest) -> HttpResponse:
         return redirect("admin:index")
     asked = HttpRequest()
     asked.GET, asked.user = QueryDict(query), request.user
-    shown = CustomerList(asked, newest.date, request.user)
+    shown = CustomerList(asked, newest.date, request.user, is_report=True)
     wrong = problems(asked.GET, shown.filters)
     if len(query) > LONGEST_QUERY:
         wrong.append("The view has too many filters to be saved.")
@@ -99,7 +98,7 @@ def save(request: HttpRequest) -> HttpResponse:
         "form": form,
         "query": query,
         "wrong": wrong,
-        "filters": chips(shown.filters, asked.GET),
+        "filters": shown.chips,
         "sorted_by": shown.order_words,
         "columns": [choice.label for choice in shown.column_choices if choice.shown],
         "back": f"{reverse('admin:index')}?{address.urlencode()}#customers",
@@ -139,7 +138,7 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
     if newest is None or len(query) > LONGEST_QUERY:
         wrong = ["The view cannot be saved."]
     else:
-        wrong = problems(asked.GET, CustomerList(asked, newest.date, report.owner).filters)
+        wrong = problems(asked.GET, CustomerList(asked, newest.date, report.owner, is_report=True).filters)
     for text in wrong:
         messages.error(request, text)
     if not wrong:

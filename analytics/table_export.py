@@ -78,7 +78,7 @@ class TableExport:
     def __init__(
         self, request: HttpRequest, portfolio: PortfolioDay, *, report: str = "", me: User | None = None
     ) -> None:
-        self.list = CustomerList(request, portfolio.date, me)
+        self.list = CustomerList(request, portfolio.date, me, is_report=bool(report))
         self.portfolio = portfolio
         self.report = report
         chosen = self.list.chosen

@@ -70,7 +70,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     report = opened(request)
     context |= {"waiting": visitor(request).waiting, "unassigned": unassigned(shown.portfolio), "opened": report}
     context |= _figures(request, shown.portfolio)
-    context |= customer_list(request, shown.portfolio.date, report.me if report else None)
+    context |= customer_list(
+        request, shown.portfolio.date, report.me if report else None, is_report=report is not None
+    )
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

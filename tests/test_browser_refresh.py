@@ -64,11 +64,7 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     page = open_page("/admin/")
     page.evaluate("document.querySelector('#onboarding-part').dataset.mine = '1'")
     page.get_by_role("searchbox", name="Search").fill("half-typ")
-<<<<<<< HEAD
-    page.locator("summary", has_text="Cohort").click()
-=======
     page.locator(".choices > summary", has_text="Cohort").click()
->>>>>>> 77c89c85fe2ae71797f5119039ae0c7103def2f5
     page.get_by_role("checkbox", name="VIP").check()
     page.locator("#history-part summary").click()
     page.evaluate("window.scrollTo(0, 900)")

@@ -423,6 +423,10 @@ def test_only_the_form_is_asked_for_by_an_address(manager: Client) -> None:
     for step in ("confirm", "cancel", "preview"):
         assert manager.get(f"{FORM}{upload.pk}/{step}/").status_code == 405
     assert f'href="{FORM}"' in manager.get("/admin/customers/importrun/").text
+    assert f'href="{FORM}"' not in manager.get("/admin/customers/quarantinedrow/").text
+    loaded(
+        manager, uploaded(manager, "customers", csv_of("customers", customer_row(1), customer_row(2, status="lost")))
+    )
     assert f'href="{FORM}"' in manager.get("/admin/customers/quarantinedrow/").text
 
 
