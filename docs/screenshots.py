@@ -20,6 +20,7 @@ PICTURES: list[tuple[str, str, str, ViewportSize]] = [
     ("dashboard-dark", "/admin/", "dark", LAPTOP),
     ("dashboard-phone", "/admin/", "light", PHONE),
     ("customer", "/admin/customer/c1001/", "light", LAPTOP),
+    ("cohorts", "/admin/cohorts/", "light", LAPTOP),
 ]
 """Name, address, colour scheme and screen of each picture."""
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from analytics.snapshots import score_day
 from customers.models import Customer, Event, Note
 from tests.factories import load_demo_program, make_customer, make_staff
-from tests.test_browser import LAPTOP, PHONE, SMALL_TARGETS, Opened, browser, look, open_page
+from tests.test_browser import LAPTOP, PHONE, SMALL_TARGETS, Opened, browser, look, looks_alike, open_page
 
 __all__ = ["browser", "open_page"]
 
@@ -74,6 +74,7 @@ def test_the_first_screen_of_a_laptop_says_what_matters(open_page: Opened) -> No
     expect(page.get_by_role("rowheader", name="Score", exact=True)).to_be_in_viewport(ratio=1)
 
 
+@looks_alike
 @pytest.mark.parametrize(
     "address", [f"{ACME}?activity=90", "/admin/customer/c1012/", "/admin/customer/today/", "/admin/customer/unscored/"]
 )

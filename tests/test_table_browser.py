@@ -18,6 +18,7 @@ from tests.test_browser import (
     Opened,
     browser,  # noqa: F401 - fixtures
     look,
+    looks_alike,
     make_long_customer,
     names,
     open_page,  # noqa: F401
@@ -105,6 +106,7 @@ EVERYTHING = (
 )
 
 
+@looks_alike
 @pytest.mark.parametrize("address", [EVERYTHING, "/admin/?score_min=high&last_active=never&q=zz&owner=nobody"])
 def test_nothing_is_wrong_with_the_list(open_page: Opened, address: str) -> None:  # noqa: F811
     load_demo_program()
@@ -119,6 +121,7 @@ def test_nothing_is_wrong_with_the_list(open_page: Opened, address: str) -> None
         assert page.evaluate(SMALL_TARGETS) == []
 
 
+@looks_alike
 def test_the_name_stays_in_sight_on_a_phone(open_page: Opened) -> None:  # noqa: F811
     load_demo_program()
     page = open_page("/admin/", size=PHONE)
