@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -158,7 +159,7 @@ def bulk(file: Path) -> dict[str, Any]:
 # --- The databases ------------------------------------------------------------------------------------------------
 
 
-class Database:
+class Database(ABC):
     """A database and an archive, of which copies can be kept and taken again."""
 
     kind: str
@@ -170,17 +171,17 @@ class Database:
         self.archive = folder / "archive"
         self.environment = {**os.environ, "DATABASE_URL": url, "DEBUG": "1", "ARCHIVE_DIR": str(self.archive)}
 
+    @abstractmethod
     def sql(self, text: str) -> str:
         """What the database's own shell says to that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def copy_database(self, name: str, to: str) -> None:
         """Copy one prepared database to another name; "now" is the one that is measured."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load_floor(self, file: Path) -> str:
         """What makes the shell load a file."""
-        raise NotImplementedError
 
     def save(self, state: str) -> None:
         """Keep the database and the archive as they are."""

@@ -11,6 +11,16 @@ from customers.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow
 from tests.factories import csv_row
 
+STEPS = (
+    "welcome_email_sent",
+    "account_created",
+    "github_action_installed",
+    "first_issue_tagged",
+    "first_pr_generated",
+)
+NO_STEPS = dict.fromkeys(STEPS, "false")
+ALL_STEPS = dict.fromkeys(STEPS, "true")
+
 
 def write_bytes(folder: Path, name: str, content: bytes) -> Path:
     """A file with exactly these bytes; returns its path."""

@@ -3,36 +3,25 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from customers.models import Customer, Engagement, Fix, ImportRun, QuarantinedRow
 from customers.undo import undo
 from tests.factories import make_customer, make_run, make_staff, write_feed
 from tests.loading import customer_row, load, states
 from tests.pages import section
-from tests.uploading import FORM, counts, loaded, uploaded, workbook
+from tests.uploading import FORM, counts, fixed_day, loaded, own_folders, uploaded, workbook
+
+__all__ = ["fixed_day", "own_folders"]
 
 pytestmark = pytest.mark.django_db
 
 QUARANTINE = "/admin/customers/quarantinedrow/"
 FIXES = "/admin/customers/fix/"
-
-
-@pytest.fixture(autouse=True)
-def fixed_day(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 1, 31))
-
-
-@pytest.fixture(autouse=True)
-def own_folders(settings: Settings, tmp_path: Path) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-    settings.ARCHIVE_DIR = tmp_path / "archive"
 
 
 @pytest.fixture

@@ -15,19 +15,19 @@ from customers.models import (
     StepSighting,
 )
 from tests.factories import csv_row, make_staff, write_feed, write_feeds
-from tests.loading import customer_row, engagement_on, load, onboarding_row, states, write_bytes
+from tests.loading import (
+    ALL_STEPS,
+    NO_STEPS,
+    STEPS,
+    customer_row,
+    engagement_on,
+    load,
+    onboarding_row,
+    states,
+    write_bytes,
+)
 
 pytestmark = pytest.mark.django_db
-
-STEPS = (
-    "welcome_email_sent",
-    "account_created",
-    "github_action_installed",
-    "first_issue_tagged",
-    "first_pr_generated",
-)
-NO_STEPS = dict.fromkeys(STEPS, "false")
-ALL_STEPS = dict.fromkeys(STEPS, "true")
 
 
 @pytest.fixture(autouse=True)

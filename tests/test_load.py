@@ -36,15 +36,6 @@ from tests.loading import EVERYTHING, customer_row, feed_tables, load, states, w
 pytestmark = pytest.mark.django_db
 
 DATA = Path(__file__).parent / "data"
-STEPS = (
-    "welcome_email_sent",
-    "account_created",
-    "github_action_installed",
-    "first_issue_tagged",
-    "first_pr_generated",
-)
-NO_STEPS = dict.fromkeys(STEPS, "false")
-ALL_STEPS = dict.fromkeys(STEPS, "true")
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest_django.fixtures import Settings
 
 from customers import archive, upload_store
 from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow, RowChange, Upload
@@ -23,22 +22,25 @@ from tests.commands import held_elsewhere
 from tests.factories import make_customer, make_onboarding, make_staff, write_feed
 from tests.loading import customer_row, engagement_on, feed_tables, load, onboarding_row
 from tests.pages import links, main_part, notices, section, words
-from tests.uploading import FORM, confirmed, counts, csv_of, errors, loaded, said, send, uploaded
+from tests.uploading import (
+    FORM,
+    confirmed,
+    counts,
+    csv_of,
+    errors,
+    fixed_day,
+    loaded,
+    own_folders,
+    said,
+    send,
+    uploaded,
+)
+
+__all__ = ["fixed_day", "own_folders"]
 
 pytestmark = pytest.mark.django_db
 
 HOSTILE = '<script>alert("x")</script>'
-
-
-@pytest.fixture(autouse=True)
-def fixed_day(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 1, 31))
-
-
-@pytest.fixture(autouse=True)
-def own_folders(settings: Settings, tmp_path: Path) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-    settings.ARCHIVE_DIR = tmp_path / "archive"
 
 
 @pytest.fixture

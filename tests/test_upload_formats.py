@@ -4,7 +4,6 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,23 +21,14 @@ from customers.models import Customer, Engagement, ImportRun, Onboarding, Upload
 from tests.factories import make_customer, make_staff
 from tests.loading import customer_row
 from tests.pages import section
-from tests.uploading import FORM, counts, csv_of, errors, loaded, send, uploaded, workbook
+from tests.uploading import FORM, counts, csv_of, errors, fixed_day, loaded, own_folders, send, uploaded, workbook
+
+__all__ = ["fixed_day", "own_folders"]
 
 pytestmark = pytest.mark.django_db
 
 ENGAGEMENT = ["id", "customer_id", "date", "issues_tagged", "prs_generated", "prs_merged", "prs_rejected"]
 ENGAGEMENT += ["support_requests"]
-
-
-@pytest.fixture(autouse=True)
-def fixed_day(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 1, 31))
-
-
-@pytest.fixture(autouse=True)
-def own_folders(settings: Settings, tmp_path: Path) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-    settings.ARCHIVE_DIR = tmp_path / "archive"
 
 
 @pytest.fixture

@@ -2,19 +2,34 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 from openpyxl import Workbook
+from pytest_django.fixtures import Settings
 
 from customers.feeds import FEEDS
 from customers.models import ImportRun, Upload
 from tests.pages import words
 
 FORM = "/admin/customers/importrun/upload/"
+
+
+@pytest.fixture(autouse=True)
+def fixed_day(today_is: Callable[[date], None]) -> None:
+    today_is(date(2026, 1, 31))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Settings, tmp_path: Path) -> None:
+    settings.UPLOAD_DIR = tmp_path / "uploads"
+    settings.ARCHIVE_DIR = tmp_path / "archive"
 
 
 def csv_of(feed: str, *rows: Mapping[str, str]) -> bytes:
