@@ -28,6 +28,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         "apart": read.APART_DAYS,
         "least": read.LEAST_CASES,
         "look_back": read.LOOK_BACK,
+        "most_compared": read.MOST_COMPARED,
     }
     return TemplateResponse(request, "analytics/effects.html", context)
 

@@ -4,11 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from analytics.models import Report
 from analytics.reports import exporters, why_no_mail
+
+TAKEN = "There is a report of that name already; choose another one."
 
 
 class ReportForm(forms.ModelForm):
@@ -43,7 +46,7 @@ class ReportForm(forms.ModelForm):
         name = " ".join(self.cleaned_data["name"].split())
         same = Report.objects.filter(owner=self.owner, name=name).exclude(pk=self.instance.pk)
         if same.exists():
-            raise forms.ValidationError("There is a report of that name already; choose another one.")
+            raise forms.ValidationError(TAKEN)
         return name
 
     def clean_recipients(self) -> Any:
@@ -73,3 +76,12 @@ class ReportForm(forms.ModelForm):
         if self.instance.schedule != self.was_scheduled:
             self.instance.scheduled_on = timezone.localdate() if self.instance.schedule else None
         return super().save(commit)
+
+    def store(self) -> Report | None:
+        """Store a valid form; None, with the reason at the name, where another save took that name meanwhile."""
+        try:
+            with transaction.atomic():
+                return self.save()
+        except IntegrityError:
+            self.add_error("name", TAKEN)
+            return None

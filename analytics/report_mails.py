@@ -41,11 +41,19 @@ KINDS = {"csv": "application/zip", "xlsx": "application/vnd.openxmlformats-offic
 
 @dataclass
 class Sent:
-    """What became of the reports: mails sent, what failed and who was passed over, each with the reason."""
+    """What became of the reports: mails sent, and each with its reason, what failed and who was passed over.
+
+    ``failed`` is what an operator must look at; ``broken`` are reports that only their owner can mend, and is told.
+    """
 
     mails: int = 0
     failed: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+
+
+class ProgramError(NotMade):
+    """There is no file because of us, not of what the report asks for."""
 
 
 def due_day(report: Report, today: date) -> date | None:
@@ -97,17 +105,18 @@ class _Run:
         waiting = [one for one in left if not why_no_mail(one.recipient, self.exporting)]
         if not waiting:
             if not report.deliveries.filter(day=day).exists():
-                self._end(report, day, title, ["None of its recipients can be sent a report."])
+                self._end(report, day, title, ["None of its recipients can be sent a report."], self.sent.broken)
             return
         with tempfile.SpooledTemporaryFile(max_size=SPOOL) as file:
             try:
                 made = self._made(report, file)
             except NotMade as fault:
-                self._end(report, day, title, [str(fault)])
+                kind = self.sent.failed if isinstance(fault, ProgramError) else self.sent.broken
+                self._end(report, day, title, [str(fault)], kind)
                 return
             composed, attachment = _mail(report, made, file)
         errors = [error for one in waiting if (error := self._send(one, composed, attachment, made.count))]
-        self._end(report, day, title, errors)
+        self._end(report, day, title, errors, self.sent.failed)
 
     def _plan(self, report: Report, day: date, title: str) -> None:
         """Write down who gets the report of a day, once: who is added later gets the next one."""
@@ -130,7 +139,7 @@ class _Run:
         except Exception as error:
             # Whatever it was, the other reports are made.
             logger.exception("The report %s failed", report.pk)
-            raise NotMade("An error of the program, which the log of the night has.") from error
+            raise ProgramError("An error of the program, which the log of the night has.") from error
 
     def _send(self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, rows: int) -> str:
         """Claim, send, record; returns why it could not be sent."""
@@ -147,13 +156,13 @@ class _Run:
         self.sent.mails += 1
         return ""
 
-    def _end(self, report: Report, day: date, title: str, errors: list[str]) -> None:
+    def _end(self, report: Report, day: date, title: str, errors: list[str], kind: list[str]) -> None:
         """Keep what happened for the list of reports, and tell the owner of a failure, once for each due day."""
         error = one_line(" ".join(errors), LONGEST_ERROR)
         Report.objects.filter(pk=report.pk).update(last_run_at=timezone.now(), last_error=error)
         if not errors:
             return
-        self.sent.failed.append(f"{title}: {error}")
+        kind.append(f"{title}: {error}")
         if self.post.down or report.failure_told == day or not report.owner.email:
             return
         context = {

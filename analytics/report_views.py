@@ -88,8 +88,7 @@ def save(request: HttpRequest) -> HttpResponse:
     if len(query) > LONGEST_QUERY:
         wrong.append("The view has too many filters to be saved.")
     form = ReportForm(request.POST or None, instance=report, owner=request.user)
-    if request.method == "POST" and not wrong and form.is_valid():
-        saved = form.save()
+    if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
         messages.success(request, f"Saved “{saved.name}”.")
         return redirect("analytics:reports")
     context = {
@@ -111,8 +110,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change a report's name, date, schedule and recipients; one that nobody owns becomes the visitor's."""
     report = _changeable(request, pk)
     form = ReportForm(request.POST or None, instance=report, owner=report.owner or request.user)
-    if request.method == "POST" and form.is_valid():
-        messages.success(request, f"Saved “{form.save().name}”.")
+    if request.method == "POST" and form.is_valid() and (saved := form.store()):
+        messages.success(request, f"Saved “{saved.name}”.")
         return redirect("analytics:reports")
     context = {
         **admin.site.each_context(request),

@@ -1,12 +1,14 @@
 """Did it help: worked out by hand on a small program, and no verdict where there are too few cases."""
 
 from datetime import date, timedelta
+from zlib import crc32
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics import effects as read
 from analytics.effects import Case, Cell, Effect, effect, effects
 from analytics.models import ActionKind, Task
 from customers.models import Customer
@@ -101,6 +103,17 @@ def test_another_kind_is_another_question(program: None) -> None:
     assert of("call")[0].cases == 1
 
 
+def test_of_many_customers_a_fixed_part_is_compared(program: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MOST_COMPARED", 6)
+    chosen = read._compared()
+    assert len(Customer.objects.all()) == 10
+    assert set(chosen) == {pk for pk in Customer.objects.values_list("pk", flat=True) if crc32(pk.encode()) % 2 == 0}
+    # The one that was called 29 days before is not of that part: (47 - 45) and (31 - 35) remain.
+    assert "called-29-days-before" not in chosen
+    after_14 = of("call")[0]
+    assert (after_14.cases, after_14.moved, after_14.similar, after_14.similar_moved) == (1, 20, 2, -1)
+
+
 # --- The verdict ------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +186,7 @@ def test_it_is_kept_until_something_changes(viewer: Client, program: None) -> No
         return len(captured)
 
     first = queries()
-    assert queries() == first - 3
+    assert queries() == first - 4
     done(scores("new", "healthy", 70, 75, 80), kind="testimonial")
     assert queries() == first
     assert "Testimonial" in words(main_part(viewer.get("/admin/effects/")))

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics import xlsx
 from analytics.models import Report
+from analytics.report_forms import ReportForm
 from analytics.reports import is_same, query_of, wanted_day
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -256,6 +257,26 @@ def test_a_name_is_ones_own_once(client: Client, zoe: User, olga: User) -> None:
     assert page.context["form"].errors["name"] == ["There is a report of that name already; choose another one."]
     report = Report.objects.get(owner=zoe)
     assert client.post(f"/admin/reports/{report.pk}/edit/", FORM).status_code == 302
+
+
+@pytest.mark.parametrize("edits", [False, True])
+def test_a_name_that_somebody_saves_in_the_same_moment(
+    edits: bool, client: Client, zoe: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = make_report(zoe, name="Mine")
+    check = ReportForm.is_valid
+
+    def is_valid(form: ReportForm) -> bool:
+        valid = check(form)
+        Report.objects.create(owner=zoe, name="At risk")
+        return valid
+
+    monkeypatch.setattr(ReportForm, "is_valid", is_valid)
+    address = f"/admin/reports/{mine.pk}/edit/" if edits else "/admin/reports/save/"
+    page = client.post(address, {**FORM, "query": "status=at_risk"})
+    assert page.status_code == 200
+    assert "There is a report of that name already; choose another one." in page.content.decode()
+    assert sorted(Report.objects.values_list("name", flat=True)) == ["At risk", "Mine"]
 
 
 def test_a_hostile_name_is_text(client: Client, zoe: User) -> None:

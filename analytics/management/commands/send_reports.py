@@ -21,7 +21,9 @@ class Command(BaseCommand):
         "Mail the reports that are due: daily ones, weekly ones on Mondays, monthly ones on the first. A second run "
         "sends nothing again; a missed day is made good once, until the next one is due. A run that is killed "
         "between sending a mail and recording it makes the next one send that mail a second time, never more. "
-        "Exit code: 0 done, 1 a report could not be made or sent, 75 another run is going on."
+        "A report whose filters are not understood any more, or that nobody can get, is told to its owner, and is no "
+        "failure of the run. Exit code: 0 done, 1 something could not be sent, or the program failed, "
+        "75 another run is going on."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,9 +42,12 @@ class Command(BaseCommand):
             self.stdout.write(f"Not mailed: {skipped}.")
         if sent.mails and not settings.SITE_URL:
             self.stdout.write("The mails have no links, because SITE_URL is not set.")
+        for broken in sent.broken:
+            self.stdout.write(f"Broken, for its owner to mend: {broken}")
         for failed in sent.failed:
             self.stderr.write(f"Not sent: {failed}")
-        self.stdout.write(f"Reports: {counted(sent.mails, 'mail')} sent, {len(sent.failed)} failed.")
+        broken = f", {len(sent.broken)} broken" if sent.broken else ""
+        self.stdout.write(f"Reports: {counted(sent.mails, 'mail')} sent, {len(sent.failed)} failed{broken}.")
         if sent.failed:
             raise CommandError(
                 f"{counted(len(sent.failed), 'report')} could not be sent; the next run tries again.",
