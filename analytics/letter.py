@@ -1,14 +1,17 @@
-"""A mail to a customer before it is sent: who it is from and to, and headers that no text can break."""
+"""A mail to a customer before it is sent: who it is from and to, and headers that no text can break.
+
+It goes another way than ``analytics.mail`` has for staff: what is sent is rebuilt from its record, word for word, as
+a person wrote it, with that person's name; and it is never repeated by itself.
+"""
 
 import json
 import re
 from dataclasses import dataclass
 from email.header import Header
-from email.utils import formataddr, parseaddr
+from email.utils import formataddr
 from hashlib import sha256
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
@@ -16,6 +19,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.utils.encoding import punycode
 
+from analytics.mail import own_address
 from analytics.models import MailTemplate, Message, Task
 from analytics.wording import one_line
 from customers.kinds import shown
@@ -89,12 +93,7 @@ def sender_name(user: User) -> str:
 
 def from_line(user: User) -> str:
     """Who a mail is from, for people to read: ``Sofia Marchetti via RSOLV <success@rsolv.example>``."""
-    return f"{sender_name(user)} {VIA} <{_own_address()}>"
-
-
-def message_id(key: str) -> str:
-    """A mail's identity, from its one-time key."""
-    return f"<{key}@{_own_address().rpartition('@')[2]}>"
+    return f"{sender_name(user)} {VIA} <{own_address()}>"
 
 
 def as_mail(message: Message, connection: BaseEmailBackend) -> EmailMessage:
@@ -109,10 +108,6 @@ def as_mail(message: Message, connection: BaseEmailBackend) -> EmailMessage:
         connection=connection,
         headers={"From": _named(name, address), "Message-ID": message.message_id},
     )
-
-
-def _own_address() -> str:
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
 
 
 def _named(name: str, address: str) -> str:

@@ -38,8 +38,12 @@ def address_of(path: str) -> str:
 
 def message_id(name: str) -> str:
     """A mail's identity: the same for a second attempt, so that many mail programs show it once."""
-    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return f"<{name}@{sender.partition('@')[2] or 'localhost'}>"
+    return f"<{name}@{own_address().rpartition('@')[2] or 'localhost'}>"
+
+
+def own_address() -> str:
+    """Where all our mails come from, without the name."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
 
 
 def send(
