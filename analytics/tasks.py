@@ -106,14 +106,18 @@ def tasks_of(customer: Customer) -> list[Task]:
 
     Each with the names of those who took it (``taken_by``) and closed it (``done_by``).
     """
-    names = {"taken_by": _name("created_by"), "done_by": _name("closed_by")}
-    tasks = list(Task.objects.filter(customer=customer).select_related("owner").annotate(**names))
+    tasks = list(with_names(Task.objects.filter(customer=customer).select_related("owner")))
     for task in tasks:
         task.customer = customer
     closed = sorted(
         (task for task in tasks if task.closed_at), key=lambda task: (task.closed_at, task.pk), reverse=True
     )
     return [*(task for task in tasks if not task.closed_at), *closed]
+
+
+def with_names(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """The tasks with the names of those who took (``taken_by``) and closed them (``done_by``)."""
+    return tasks.annotate(taken_by=_name("created_by"), done_by=_name("closed_by"))
 
 
 def history(task: Task) -> QuerySet[LogEntry]:

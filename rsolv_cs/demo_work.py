@@ -6,9 +6,10 @@ from datetime import date, datetime, time, timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from analytics.conditions import why
 from analytics.letter import from_line
 from analytics.mail import message_id
-from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Task
+from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Snapshot, Task
 from customers.models import Customer
 
 Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
@@ -22,9 +23,13 @@ DONE: list[tuple[str, str, str, str, date, str]] = [
     ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 4, 11), ""),
     ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 25), ""),
 ]
-TEXT = (
-    "Hello {organization} team,\n\nthank you for your time today. As we agreed, I have asked our engineers to look at "
+AGREED = (
+    "Hello DevSolutions team,\n\nthank you for your time today. As we agreed, I have asked our engineers to look at "
     "the pull requests that were not merged; you will hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
+)
+WELCOME = (
+    "Hello Tide & Timber team,\n\nwelcome to the program! The first step is to install the GitHub Action; I am glad "
+    "to show you how. Which day would suit you?\n\nBest regards,\nSofia Marchetti\n"
 )
 
 
@@ -80,11 +85,13 @@ def _add_tasks(day: date, manager: User, success: User) -> None:
 def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date) -> Task:
     """A task as "Take action" makes it."""
     rule = RecommendationRule.objects.filter(condition=condition, kind=kind).earliest("urgency")
+    snapshot = Snapshot.objects.select_related("customer", "policy").filter(customer=customer).latest("date")
     return Task(
         customer_id=customer,
         rule=rule,
         kind=rule.kind,
         what=rule.text,
+        reason=why(snapshot, rule),
         owner=owner,
         due=due,
         created_by=owner.username,
@@ -114,17 +121,18 @@ def _closed(
 def _add_mails(sender: User) -> None:
     """One that was sent, and one that the mail server refused."""
     template = MailTemplate.objects.filter(situation=MailTemplate.Situation.CHECK_IN).first()
-    mails: Iterable[tuple[str, str, datetime, str, str]] = (
-        ("c1003", "What we agreed on today", _at(date(2025, 4, 30), 11), Message.State.SENT, ""),
+    mails: Iterable[tuple[str, str, str, datetime, str, str]] = (
+        ("c1003", "What we agreed on today", AGREED, _at(date(2025, 4, 30), 11), Message.State.SENT, ""),
         (
             "c1012",
             "Welcome to RSOLV",
+            WELCOME,
             _at(date(2025, 5, 9), 15),
             Message.State.FAILED,
             "The mail server refused it: 450 4.2.2 mailbox full, try again later.",
         ),
     )
-    for number, (key, subject, moment, state, error) in enumerate(mails):
+    for number, (key, subject, body, moment, state, error) in enumerate(mails):
         customer = Customer.objects.get(pk=key)
         Message.objects.create(
             customer=customer,
@@ -135,7 +143,7 @@ def _add_mails(sender: User) -> None:
             recipient=customer.email,
             reply_to=sender.email,
             subject=subject,
-            body=TEXT.replace("{organization}", customer.organization),
+            body=body,
             message_id=message_id(f"demo-{number}"),
             state=state,
             error=error,

@@ -92,6 +92,6 @@ def _badge(request: HttpRequest, name: str) -> dict[str, str]:
     """How many alerts wait for the visitor and how many tasks are due, beside the entries of their pages."""
     if name == "analytics:alerts":
         waiting = visitor(request).waiting
-        return {"badge": f"{waiting:,}", "badge_style": "solid"} if waiting else {}
+        return {"badge": f"{waiting:,}", "badge_variant": "danger"} if waiting else {}
     due = visitor(request).due if name == "analytics:tasks" else 0
     return {"badge": f"{due:,}", "badge_variant": "danger"} if due else {}

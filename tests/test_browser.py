@@ -396,6 +396,7 @@ def test_a_success_manager_writes_to_a_customer(open_page: Opened) -> None:
     assert (wrong, small) == ([], [])
 
 
+@looks_alike
 def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> None:
     customer = make_long_customer()
     message = make_message(
@@ -411,8 +412,13 @@ def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> Non
 
 
 def look(page: Page) -> list[str]:
-    """What is wrong with a page, on a light laptop and on a dark phone: axe's violations, sideways scrolling."""
-    found = []
+    """What is wrong with a page, on a light laptop and on a dark phone: axe's violations, sideways scrolling.
+
+    Nothing is looked at on PostgreSQL, where it looks the same; the way through the pages is gone on both databases.
+    """
+    found: list[str] = []
+    if connection.vendor == "postgresql":
+        return found
     for size, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
         page.set_viewport_size(size)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
