@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.audience import addressed_to, is_manager
+from analytics.customer_alerts import with_names
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 
@@ -84,7 +85,7 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     today = timezone.localdate()
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
-    alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
+    alerts = with_names(Alert.objects.select_related("rule", "customer", "customer__care__owner"))
     filters = AlertFilter(asked, queryset=alerts, request=request, today=today)
     # Open ones that nobody has acknowledged or put off come first, then the newest.
     none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]

@@ -10,11 +10,11 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from analytics.models import PortfolioDay, RecommendationRule, Task
+from analytics.people import name_of
 from customers.models import Customer
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))
@@ -117,7 +117,7 @@ def tasks_of(customer: Customer) -> list[Task]:
 
 def with_names(tasks: QuerySet[Task]) -> QuerySet[Task]:
     """The tasks with the names of those who took (``taken_by``) and closed them (``done_by``)."""
-    return tasks.annotate(taken_by=_name("created_by"), done_by=_name("closed_by"))
+    return tasks.annotate(taken_by=name_of("created_by"), done_by=name_of("closed_by"))
 
 
 def history(task: Task) -> QuerySet[LogEntry]:
@@ -125,12 +125,6 @@ def history(task: Task) -> QuerySet[LogEntry]:
     kind = ContentType.objects.get_for_model(Task)
     entries = LogEntry.objects.filter(content_type=kind, object_id=str(task.pk))
     return entries.select_related("user").order_by("-action_time", "-pk")
-
-
-def _name(login: str) -> Coalesce:
-    """The full name of the user with a column's login, or the login where there is none (any more)."""
-    name = NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value(""))
-    return Coalesce(Subquery(User.objects.filter(username=OuterRef(login)).values(name=name)[:1]), F(login))
 
 
 def _store_once(task: Task, by: User, flag: int, message: str, fields: list[str] | None = None) -> Task:
