@@ -1,86 +1,107 @@
-"""What to do about a customer: rules over status and signals, each with its reason."""
+"""What to do about a customer: the rules that speak of it, less what somebody is at, or has done of late."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
-from analytics.models import HealthStatus, Snapshot
-from analytics.wording import counted
+from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
+
+from analytics.conditions import ASK_SIGNUP, why
+from analytics.models import Condition, RecommendationRule, Snapshot, Task
 
 MOST_ACTIONS = 5
-ABOUT_PERMISSIONS = ("github", "permission")
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do, and why."""
+    """Something to do, why, and the key of the rule that says so (None: the rule is not stored)."""
 
     text: str
     reason: str
+    rule: int | None = None
 
 
-@dataclass(frozen=True)
-class Rule:
-    """When ``applies`` says why (else it says nothing), the ``texts`` are to be done."""
+def recommended_actions(
+    snapshot: Snapshot,
+    rules: Sequence[RecommendationRule] | None = None,
+    tasks: Iterable[Task] | None = None,
+) -> list[Action]:
+    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly.
 
-    applies: Callable[[Snapshot], str | None]
-    texts: tuple[str, ...]
-
-
-def _blocked_on_github(snapshot: Snapshot) -> str | None:
-    kind = snapshot.blocker_type.lower()
-    about = any(word in kind for word in ABOUT_PERMISSIONS)
-    return f"Blocked: {snapshot.blocker_type}" if snapshot.blocked and about else None
-
-
-def _issues_without_pr(snapshot: Snapshot) -> str | None:
-    if snapshot.issues_tagged and not snapshot.prs_generated:
-        return f"{counted(snapshot.issues_tagged, 'issue')} tagged, but no PR generated"
-    return None
+    ``rules`` and ``tasks`` (the customer's) are read unless they are given: a query each.
+    """
+    rules = active_rules() if rules is None else rules
+    tasks = Task.objects.filter(customer=snapshot.customer_id, rule__in=rules) if tasks is None else tasks
+    return _choose(snapshot, rules, tasks)
 
 
-def _has_status(status: HealthStatus) -> Callable[[Snapshot], str | None]:
-    def applies(snapshot: Snapshot) -> str | None:
-        return f"{status.label}, score {snapshot.score}" if snapshot.status == status else None
+def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
+    """The actions for each of many customers, by key; at most three queries, however many they are.
 
-    return applies
-
-
-def _away(snapshot: Snapshot) -> str | None:
-    if snapshot.status != HealthStatus.INACTIVE:
-        return None
-    days = snapshot.days_since_active
-    if days is None:
-        return "No activity yet"
-    if days < snapshot.policy.inactive_days:
-        return "Paused or ended by contract"
-    return f"No activity for {counted(days, 'day')}"
+    Those two for the customers and policies are spared where the snapshots come with them.
+    """
+    rules, tasks = _rules_and_tasks({snapshot.customer_id for snapshot in snapshots})
+    conditions = {rule.condition for rule in rules}
+    if conditions & ASK_SIGNUP:
+        prefetch_related_objects(snapshots, "customer")
+    if Condition.INACTIVE in conditions:
+        prefetch_related_objects(snapshots, "policy")
+    return {snapshot.customer_id: _choose(snapshot, rules, tasks[snapshot.customer_id]) for snapshot in snapshots}
 
 
-RULES = (
-    Rule(
-        _blocked_on_github,
-        ("Schedule a technical call", "Share the documentation on repository permissions"),
-    ),
-    Rule(_issues_without_pr, ("Send a follow-up e-mail about PR generation",)),
-    Rule(
-        _has_status(HealthStatus.AT_RISK),
-        ("Schedule a technical call", "Send a follow-up e-mail", "Share the documentation"),
-    ),
-    Rule(_away, ("Send a re-engagement e-mail", "Confirm the contact")),
-    Rule(_has_status(HealthStatus.NEEDS_ATTENTION), ("Send a check-in e-mail", "Offer additional resources")),
-    Rule(_has_status(HealthStatus.HEALTHY), ("Do the regular check-in", "Suggest advanced features")),
-    Rule(_has_status(HealthStatus.CHAMPION), ("Ask for a testimonial", "Discuss expansion")),
-)
-"""Most urgent first."""
+def active_rules() -> list[RecommendationRule]:
+    """The rules in force, most urgent first."""
+    return list(RecommendationRule.objects.filter(active=True))
 
 
-def recommended_actions(snapshot: Snapshot) -> list[Action]:
-    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly."""
+def rests(task: Task, rule: RecommendationRule, day: date) -> bool:
+    """Whether the task keeps its rule from coming up on ``day``.
+
+    It does while it is open, and through the rule's rest days after the scored date on which it was closed. A dropped
+    one rests like a done one: somebody has looked, and decided. What was closed after an earlier ``day`` rests too.
+    """
+    if task.state == Task.State.OPEN or task.closed_on is None:
+        return True
+    return day - task.closed_on <= timedelta(days=rule.rest_days)
+
+
+def _rules_and_tasks(customers: set[str]) -> tuple[list[RecommendationRule], dict[str, list[Task]]]:
+    """The rules in force, and by customer the tasks that they have led to; one query."""
+    theirs = FilteredRelation("task", condition=Q(task__customer__in=customers))
+    columns = {f"task_{name}": F(f"theirs__{name}") for name in ("pk", "customer_id", "state", "closed_on")}
+    rules: dict[int, RecommendationRule] = {}
+    tasks = defaultdict(list)
+    found = RecommendationRule.objects.filter(active=True).annotate(theirs=theirs).annotate(**columns)
+    for rule in found.order_by("urgency", "pk", "task_pk"):
+        rules.setdefault(rule.pk, rule)
+        if rule.task_pk:
+            task = Task(
+                pk=rule.task_pk,
+                customer_id=rule.task_customer_id,
+                rule_id=rule.pk,
+                state=rule.task_state,
+                closed_on=rule.task_closed_on,
+            )
+            tasks[task.customer_id].append(task)
+    return list(rules.values()), tasks
+
+
+def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iterable[Task]) -> list[Action]:
+    """The actions; an action at rest also keeps every rule quiet that says the same, or the same less exactly."""
+    by_key = {rule.pk: rule for rule in rules}
+    resting = {
+        task.rule_id for task in tasks if task.rule_id in by_key and rests(task, by_key[task.rule_id], snapshot.date)
+    }
+    said = [by_key[key].text for key in resting]
     actions: list[Action] = []
-    for rule in RULES:
-        reason = rule.applies(snapshot)
+    for rule in rules:
+        if any(text.startswith(rule.text) for text in said):
+            continue
+        reason = why(snapshot, rule)
         if reason:
-            for text in rule.texts:
-                if not any(action.text.startswith(text) for action in actions):
-                    actions.append(Action(text, reason))
-    return actions[:MOST_ACTIONS]
+            actions.append(Action(rule.text, reason, rule.pk))
+            said.append(rule.text)
+            if len(actions) == MOST_ACTIONS:
+                break
+    return actions

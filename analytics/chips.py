@@ -1,6 +1,6 @@
 """The filters that are set, in words, each with the address without it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.forms import MultipleChoiceField
@@ -18,9 +18,12 @@ class Chip:
     without: str
 
 
-def chips(filters: SnapshotFilter, address: QueryDict) -> list[Chip]:
-    """Each value that narrows the list, in the order of the filters; values that were refused are not among them."""
-    return [Chip(label, words, _without(address, name, value)) for name, value, label, words in _set(filters)]
+def chips(filters: SnapshotFilter, address: QueryDict, query: Callable[[QueryDict], str]) -> list[Chip]:
+    """Each value that narrows the list, in the order of the filters; values that were refused are not among them.
+
+    ``query`` makes an address the list's query.
+    """
+    return [Chip(label, words, query(_without(address, name, value))) for name, value, label, words in _set(filters)]
 
 
 def _set(filters: SnapshotFilter) -> Iterator[tuple[str, str | None, str, str]]:
@@ -37,10 +40,10 @@ def _set(filters: SnapshotFilter) -> Iterator[tuple[str, str | None, str, str]]:
             yield name, None, str(field.label), str(choices.get(value, value))
 
 
-def _without(address: QueryDict, name: str, value: str | None) -> str:
+def _without(address: QueryDict, name: str, value: str | None) -> QueryDict:
     rest = address.copy()
     rest.setlist(name, [one for one in rest.getlist(name) if value is not None and one != value])
-    return narrowed_query(rest)
+    return rest
 
 
 def narrowed_query(address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:

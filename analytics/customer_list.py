@@ -4,16 +4,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Window
 from django.http import HttpRequest, QueryDict
 from django_tables2.rows import BoundRows
 
-from analytics.chips import chips, narrowed_query
+from analytics.chips import Chip, chips, narrowed_query
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.owners import OWNER, first_view
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
+from analytics.visitor import visitor
+from customers.owner_views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
@@ -34,16 +38,35 @@ class ColumnChoice:
 class CustomerList:
     """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
 
-    def __init__(self, request: HttpRequest, day: date) -> None:
-        self.filters = SnapshotFilter(request.GET, Snapshot.objects.on(day), day=day, request=request)
+    def __init__(self, request: HttpRequest, day: date, me: User | None = None, *, is_report: bool = False) -> None:
+        # A report says all that it asks for; "me" is its owner.
+        self.owns = not is_report and visitor(request).owns
+        self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
+        self.is_first_view = self.address != request.GET
+        # An empty one asks for everybody; to the filter it is no choice.
+        self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
+        self.filters = SnapshotFilter(self.address, Snapshot.objects.on(day), day=day, me=me, request=request)
         columns = CustomerTable.base_columns
         order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
         self.table = CustomerTable(self.filters.qs, order_by=order or None)
         self.table.address = request.GET.urlencode()
+        self.table.may_tick = request.user.has_perm(MAY_ASSIGN)
         self.chosen = _chosen(request.GET)
         for name in columns:
             if name not in (ALWAYS, *(self.chosen or STANDARD)):
                 self.table.columns.hide(name)
+
+    def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
+        """An address' query, which says it where it asks for all customers and not for the visitor's own."""
+        rest = narrowed_query(address, leave_out=leave_out)
+        if self.owns and not any(name in QueryDict(rest) for name in SnapshotFilter.base_filters):
+            return f"{OWNER}=&{rest}" if rest else f"{OWNER}="
+        return rest
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are set."""
+        return chips(self.filters, self.address, self.query)
 
     @property
     def filtering(self) -> bool:
@@ -71,9 +94,11 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def customer_list(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, Any]:
+def customer_list(
+    request: HttpRequest, portfolio: PortfolioDay, me: User | None = None, *, is_report: bool = False
+) -> dict[str, Any]:
     """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
-    asked = CustomerList(request, portfolio.date)
+    asked = CustomerList(request, portfolio.date, me, is_report=is_report)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
     _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio)
@@ -81,18 +106,21 @@ def customer_list(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, An
     return {
         "filters": asked.filters,
         "filtering": asked.filtering,
-        "chips": chips(asked.filters, request.GET),
+        "chips": asked.chips,
+        "is_first_view": asked.is_first_view,
         "table": asked.table,
         "column_choices": asked.column_choices,
         "columns_chosen": asked.chosen,
-        "standard_query": narrowed_query(request.GET, leave_out=("columns",)),
+        "standard_query": asked.query(asked.address, leave_out=("columns",)),
         "export_formats": EXPORT_FORMATS,
         "per_page": per_page,
         "page_sizes": ROWS_PER_PAGE,
-        "list_query": narrowed_query(request.GET),
-        "cleared_query": narrowed_query(request.GET, leave_out=filter_names),
-        "kept": _pairs(request.GET, ("sort", "columns", "per_page")),
-        "kept_filters": _pairs(request.GET, (*filter_names, "as_of", "sort", "per_page")),
+        "list_query": asked.query(asked.address),
+        "cleared_query": asked.query(asked.address, leave_out=filter_names),
+        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
+        "kept_filters": _pairs(
+            QueryDict(asked.query(asked.address)), (*filter_names, "as_of", "sort", "per_page", "report")
+        ),
     }
 
 
@@ -145,4 +173,4 @@ def _counted_page(paginator: Paginator, wanted: str) -> list[int] | None:
 
 
 def _pairs(address: QueryDict, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(name, value) for name in names for value in address.getlist(name) if value]
+    return [(name, value) for name in names for value in address.getlist(name) if value or name == OWNER]

@@ -10,15 +10,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from analytics.actions import recommended_actions
 from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
+from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, score_chart, week_before
-from analytics.dashboard import feed_states
+from analytics.dashboard import feed_runs, feed_states
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
 from analytics.steps import steps
 from analytics.timeline import Told, page_number, timeline, told_of
+from analytics.todo import todo
+from analytics.visitor import facts, remember
 from analytics.what_changed import what_changed
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page
@@ -45,14 +47,14 @@ class NoteForm(forms.ModelForm):
 @admin_page("customers.view_customer")
 def customer(request: HttpRequest, pk: str) -> HttpResponse:
     """One customer: what is known, how the score comes about, what happened, what to do."""
-    return _page(request, _find(pk), NoteForm())
+    return _page(request, _find(request, pk), NoteForm())
 
 
 @require_POST
 @admin_page("customers.view_customer", "customers.add_note")
 def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     """Add a note to the customer's timeline."""
-    found = _find(pk)
+    found = _find(request, pk)
     form = NoteForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, UNPROCESSABLE)
@@ -66,28 +68,34 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     return redirect(f"{reverse('analytics:customer', args=[found.pk])}{query}#timeline")
 
 
-def _find(pk: str) -> Customer:
+def _find(request: HttpRequest, pk: str) -> Customer:
+    """The customer with all that is known by hand; the same query tells what the page's frame says of the visitor."""
     if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
         raise Http404
-    return get_object_or_404(Customer.objects.select_related("missing_since", "onboarding", "care__owner"), pk=pk)
+    customers = Customer.objects.select_related("missing_since", "onboarding", "care__owner")
+    found = get_object_or_404(customers.annotate(**facts(request.user)), pk=pk)
+    remember(request, vars(found))
+    return found
 
 
 def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 200) -> HttpResponse:
     onboarding = getattr(found, "onboarding", None)
     shown = as_of(request)
+    runs = feed_runs(row.run_id for row in (found, onboarding) if row)
     context = {
         **admin.site.each_context(request),
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
         "onboarding": onboarding,
-        "origins": origins(found, onboarding),
+        "origins": origins(found, onboarding, runs),
         "as_of": shown,
-        "feeds": feed_states(),
+        "feeds": feed_states(runs),
         "note_form": form,
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
     }
+    context |= todo(request, found, context.get("snapshot"))
     return TemplateResponse(request, "analytics/customer.html", context, status=status)
 
 
@@ -121,7 +129,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
             dated_steps=dated,
         ),
         "kinds": Told.choices,
-        "actions": recommended_actions(snapshot),
+        "alerts": customer_alerts(found, day) if request.user.has_perm("analytics.view_alert") else [],
     }
 
 

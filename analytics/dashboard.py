@@ -1,6 +1,6 @@
 """The read side: what the pages show for a scored date. Everything comes from snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from django.utils import timezone
 from analytics.models import HealthStatus, PortfolioDay, percent, success_rate
 from analytics.wording import tenths
 from customers.feeds import FEEDS
-from customers.models import ImportRun, QuarantinedRow, Step
+from customers.models import ImportRun, Step
 
 FRESH_DAYS = 2
 """A feed is expected every night: data older than this are called out."""
@@ -114,19 +114,24 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
     ]
 
 
-def feed_states() -> list[FeedState]:
-    """How fresh each feed is, and what went wrong with it last; one query."""
+def feed_runs(also: Iterable[int] = ()) -> list[ImportRun]:
+    """The runs that ``feed_states`` speaks of, and those with the keys ``also``; one query."""
     runs = ImportRun.objects.order_by()
     accepted = runs.accepted().values("feed").annotate(run=Max("pk")).values("run")
     ended = runs.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
     latest = ended.values("feed").annotate(run=Max("pk")).values("run")
+    wanted = runs.filter(Q(pk__in=accepted) | Q(pk__in=latest) | Q(pk__in=list(also)))
+    return list(wanted.annotate(is_loaded=Q(pk__in=accepted), is_latest=Q(pk__in=latest)).order_by("pk"))
+
+
+def feed_states(runs: Iterable[Any] | None = None) -> list[FeedState]:
+    """How fresh each feed is, and what went wrong with it last; ``runs`` are read by ``feed_runs`` if not given."""
     loaded, last = {}, {}
-    for run in (
-        runs.filter(Q(pk__in=accepted) | Q(pk__in=latest)).annotate(is_loaded=Q(pk__in=accepted)).order_by("pk")
-    ):
+    for run in feed_runs() if runs is None else runs:
         if run.is_loaded:
             loaded[run.feed] = run
-        last[run.feed] = run
+        if run.is_loaded or run.is_latest:
+            last[run.feed] = run
     states = []
     for name, feed in FEEDS.items():
         run = last.get(name)
@@ -139,11 +144,6 @@ def oldest_required(feeds: Sequence[FeedState]) -> datetime | None:
     """When the stalest of the required feeds was loaded; None where one of them never was."""
     loaded = [feed.loaded for feed in feeds if feed.required]
     return min(run.started_at for run in loaded if run) if all(loaded) else None
-
-
-def quarantined_rows() -> int:
-    """How many rows wait in quarantine."""
-    return QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).count()
 
 
 def days_old(day: date) -> int:

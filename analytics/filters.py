@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, TextField, Value
 from django.db.models.functions import Coalesce, Concat
@@ -84,7 +85,7 @@ def _month(value: str) -> date:
 
 
 class SnapshotFilter(django_filters.FilterSet):
-    """Narrows the customers of ``day``; needs the request, for who "me" is. One query for the choices."""
+    """Narrows the customers of ``day``; "me" is who asks, or the one named. One query for the choices."""
 
     q = django_filters.CharFilter(method="search", label="Search")
     status = ManyFilter(choices=HealthStatus.choices, label="Status")
@@ -109,16 +110,17 @@ class SnapshotFilter(django_filters.FilterSet):
         form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, *args: Any, day: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, day: date, me: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.day = day
+        self.me = me or self.request.user
         there_are = filter_choices()
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
             choices = getattr(there_are, name)
             self.filters[name].extra["choices"] = [(key or NONE, label or none) for key, label in choices]
-        user = self.request.user
-        me = f"Me ({user.get_full_name() or user.get_username()})"
+        name = self.me.get_full_name() or self.me.get_username()
+        me = f"Me ({name})" if self.me == self.request.user else f"{name}, whose report it is"
         self.filters["owner"].extra["choices"] = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
         for name in ON_REQUEST:
             if name not in self.data:
@@ -148,12 +150,12 @@ class SnapshotFilter(django_filters.FilterSet):
         return queryset.alias(key=Coalesce("customer", Value(""))).filter(key__in=members.values("pk"))
 
     def owned(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
-        """Looked after by one of these; ``me`` is who asks, ``nobody`` is no owner at all."""
+        """Looked after by one of these; ``nobody`` is no owner at all."""
         if not value:
             return queryset
         keys = {int(key) for key in value if key.isascii() and key.isdecimal() and len(key) < 10}
         if ME in value:
-            keys.add(self.request.user.pk)
+            keys.add(self.me.pk)
         found = Q(customer__care__owner__in=keys) if keys else Q(pk__in=[])
         return queryset.filter(found | Q(customer__care__owner=None) if NOBODY in value else found)
 

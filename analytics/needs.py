@@ -8,7 +8,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerField, Value, When, Window
 
-from analytics.actions import Action, recommended_actions
+from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 
 DROP = 10
@@ -80,7 +80,7 @@ def _beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQue
 
 
 def needs_today(portfolio: PortfolioDay, before: PortfolioDay | None) -> Needs:
-    """The most urgent ones; one query, and another one where something has been scored since the last time.
+    """The most urgent ones; two queries, and another one where something has been scored since the last time.
 
     Who they are changes only when something is scored, but takes a look at every customer: so the keys are kept.
     """
@@ -96,17 +96,19 @@ def needs_today(portfolio: PortfolioDay, before: PortfolioDay | None) -> Needs:
 
 
 def needs(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[Need]:
-    """What to say of these snapshots, in their order; one query."""
+    """What to say of these snapshots, in their order; two queries, however many they are."""
     found = _beside(portfolio, before).filter(pk__in=keys).select_related("customer")
     found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
-    return [need(one, portfolio, before) for one in sorted(found, key=lambda one: keys.index(one.pk))]
+    snapshots = sorted(found, key=lambda one: keys.index(one.pk))
+    for one in snapshots:
+        if one.policy_id == portfolio.policy_id:
+            one.policy = portfolio.policy  # spares a query
+    actions = recommendations(snapshots) if snapshots else {}
+    return [need(one, before, actions[one.customer_id]) for one in snapshots]
 
 
-def need(snapshot: Any, portfolio: PortfolioDay, before: PortfolioDay | None) -> Need:
+def need(snapshot: Any, before: PortfolioDay | None, actions: Sequence[Action]) -> Need:
     """What to say of one of them: a drop first, as the news, then a blocker, then what the rules say."""
-    if snapshot.policy_id == portfolio.policy_id:
-        snapshot.policy = portfolio.policy  # spares a query for each
-    actions = recommended_actions(snapshot)
     action = actions[0] if actions else None
     if before and has_dropped(snapshot):
         if snapshot.status in DOING_WELL:

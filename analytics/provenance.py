@@ -1,5 +1,6 @@
 """Where each number of a customer's page comes from: the rows behind it, and a row's run, file and line."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,13 +26,13 @@ class Origin:
         return reverse(f"admin:customers_{self.row._meta.model_name}_change", args=[quote(self.row.pk)])
 
 
-def origins(customer: Customer, onboarding: Onboarding | None) -> list[Origin]:
-    """Where a customer's own fields, and those of the onboarding, come from; one query."""
+def origins(customer: Customer, onboarding: Onboarding | None, runs: Iterable[ImportRun]) -> list[Origin]:
+    """Where a customer's own fields, and those of the onboarding, come from; ``runs`` are the known ones."""
     rows: list[tuple[str, LoadedRow]] = [("Details", customer)]
     if onboarding:
         rows.append(("Onboarding", onboarding))
-    runs = ImportRun.objects.in_bulk({row.run_id for _label, row in rows})
-    return [Origin(label, row, runs.get(row.run_id)) for label, row in rows]
+    known = {run.pk: run for run in runs}
+    return [Origin(label, row, known.get(row.run_id)) for label, row in rows]
 
 
 def rows_behind(snapshot: Snapshot) -> dict[str, str]:

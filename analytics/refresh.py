@@ -1,46 +1,66 @@
 """Whether a page is still as it was: a tag of everything that it shows, for a refresh that costs next to nothing."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from analytics.models import PortfolioDay
-from customers.models import CustomerCare, ImportRun
-from customers.staging import fetch, table_of
+from analytics.visitor import facts, remember, total
+from customers.models import CustomerCare, ImportRun, QuarantinedRow
 
 
-def state_tag(request: HttpRequest) -> str:
+@dataclass(frozen=True)
+class State:
+    """A page's tag, and how many rows wait in quarantine, which the tag's query counts on the way."""
+
+    tag: str
+    quarantined: int
+
+
+def page_state(request: HttpRequest) -> State:
     """An ETag of what a page shows to this visitor today at this address; one query.
 
     What it shows changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, and with
-    who looks after whom, whoever changed that. Two customers that exchange their owners, in a way that the admin does
-    not log, are the one change that it does not see.
+    who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges.
+    Two customers that exchange their owners, in a way that the admin does not log, are the one change that it does not
+    see.
     """
-    runs, user = table_of(ImportRun), request.user
-    state = f"""
-        SELECT
-            (SELECT MAX(scored_at) FROM {table_of(PortfolioDay)}),
-            (SELECT MAX(id) FROM {runs}),
-            (SELECT MAX(finished_at) FROM {runs}),
-            (SELECT COUNT(*) FROM {runs} WHERE status = %s),
-            (SELECT MAX(id) FROM {table_of(LogEntry)}),
-            COUNT(owner_id),
-            SUM(owner_id)
-        FROM {table_of(CustomerCare)}"""
+    runs = ImportRun.objects.order_by()
+    care = CustomerCare.objects.order_by()
+    state = {
+        **facts(request.user),
+        "quarantined": total(QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN), "COUNT", "pk"),
+        "scored": _one(PortfolioDay.objects.order_by("-scored_at").values("scored_at")),
+        "run": _one(runs.order_by("-pk").values("pk")),
+        "ended": _one(runs.exclude(finished_at=None).order_by("-finished_at").values("finished_at")),
+        "running": total(runs.filter(status=ImportRun.Status.RUNNING), "COUNT", "pk"),
+        "edited": _one(LogEntry.objects.order_by("-pk").values("pk")),
+        "in_care": total(care, "COUNT", "owner"),
+        "owners": total(care, "SUM", "owner"),
+    }
+    found = get_user_model().objects.filter(pk=request.user.pk).values(**state).get()
+    remember(request, found)
     what = (
         request.get_full_path(),
-        user.pk,
-        user.is_superuser or sorted(user.get_all_permissions()),
+        request.user.pk,
+        request.user.is_superuser or sorted(request.user.get_all_permissions()),
         timezone.localdate(),
         build(),
-        fetch(state, [ImportRun.Status.RUNNING]),
+        found,
     )
-    return f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"'
+    return State(f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"', found["quarantined"])
+
+
+def _one(rows: QuerySet) -> Subquery:
+    return Subquery(rows[:1])
 
 
 @cache

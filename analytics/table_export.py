@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.chips import chips
 from analytics.customer_list import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.xlsx import Cell, write_workbook
@@ -73,15 +73,18 @@ COLUMNS = (
 
 
 class TableExport:
-    """The list that a request asks for, as a file; to be made and written within one moment of the database."""
+    """The list that a request, or a report, asks for, as a file; to be made and written within one moment."""
 
-    def __init__(self, request: HttpRequest, portfolio: PortfolioDay) -> None:
-        self.list = CustomerList(request, portfolio.date)
+    def __init__(
+        self, request: HttpRequest, portfolio: PortfolioDay, *, report: str = "", me: User | None = None
+    ) -> None:
+        self.list = CustomerList(request, portfolio.date, me, is_report=bool(report))
         self.portfolio = portfolio
+        self.report = report
         chosen = self.list.chosen
         self.columns = [one for one in COLUMNS if not chosen or one.column in ("", *chosen)]
         self.count = self.list.customers.count()
-        self.filters = [(chip.label, chip.words) for chip in chips(self.list.filters, request.GET)]
+        self.filters = [(chip.label, chip.words) for chip in self.list.chips]
         self.exported_by = request.user.get_username()
         self.exported_at = timezone.localtime().isoformat(timespec="seconds")
 
@@ -115,6 +118,7 @@ class TableExport:
         """Write a workbook whose first sheet says what the second one holds; raises ``TooLarge``."""
         facts = self._facts()
         about: Sequence[tuple[str, Cell]] = [
+            *([("Report", self.report)] if self.report else []),
             ("As of", self.portfolio.date),
             ("Customers", self.count),
             ("Of", f"{self.portfolio.total:,} customers of that date"),
@@ -131,6 +135,7 @@ class TableExport:
     def _facts(self) -> dict[str, Any]:
         return {
             "generator": GENERATOR,
+            **({"report": self.report} if self.report else {}),
             "as_of": self.portfolio.date.isoformat(),
             "policy": self.portfolio.policy.name,
             "customers": self.count,

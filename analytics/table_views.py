@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from analytics.as_of import as_of
 from analytics.chips import narrowed_query
+from analytics.reports import opened
 from analytics.table_export import WRITERS, TableExport
 from analytics.xlsx import TooLarge
 from customers.pages import admin_page
@@ -28,8 +29,10 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
         portfolio = as_of(request).portfolio
         why_not = "Nothing is scored yet, so there is nothing to export."
         if portfolio:
-            asked = TableExport(request, portfolio)
-            why_not = "Nothing was exported, because a filter was not understood." if asked.list.filters.errors else ""
+            report = opened(request)
+            asked = TableExport(request, portfolio, me=report.me if report else None)
+            wrong = asked.list.filters.errors or (report and report.wrong)
+            why_not = "Nothing was exported, because a filter was not understood." if wrong else ""
         if portfolio and not why_not:
             try:
                 write(asked, file)
@@ -38,7 +41,7 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
     if why_not:
         file.close()
         messages.error(request, why_not)
-        query = narrowed_query(request.GET)
+        query = asked.list.query(asked.list.address) if portfolio else narrowed_query(request.GET)
         return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query}#customers")
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"customers_{portfolio.date}.{ending}")

@@ -33,8 +33,8 @@ class Column(tables.Column):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"default": DASH, **options})
 
-    def cell(self, record: Snapshot, address: str) -> Any:
-        """The cell of a record; ``address`` is what a link in it takes along."""
+    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
+        """The cell of a record."""
         value = self.accessor.resolve(record, quiet=True)
         return self.default if value in self.empty_values else self.text(value)
 
@@ -50,7 +50,7 @@ class DrawnColumn(Column):
         super().__init__(**options)
         self.draw = draw
 
-    def cell(self, record: Snapshot, address: str) -> Any:
+    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
         """What the function makes."""
         return self.draw(record)
 
@@ -62,9 +62,10 @@ class TemplateColumn(Column):
         super().__init__(**options)
         self.template_name = template_name
 
-    def cell(self, record: Snapshot, address: str) -> Any:
+    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
         """The template; a link in it takes the address along, so that the way back leads to the same filters."""
-        return get_template(self.template_name).render({"record": record, "address": address})
+        context = {"record": record, "address": table.address, "may_tick": table.may_tick}
+        return get_template(self.template_name).render(context)
 
 
 class DayColumn(Column):
@@ -125,6 +126,7 @@ class CustomerTable(tables.Table):
     support_requests = CountColumn(order_by=("support_requests", "pk"))
 
     address = ""
+    may_tick = False
     label = "List of customers"
     nothing_text = "Nobody had signed up by this date."
 
@@ -140,7 +142,7 @@ class CustomerTable(tables.Table):
         """The page's rows: the attributes of each, and its cells, whose own attributes are those of their columns."""
         columns = [(column.attrs["td"].as_html(), column.column) for column in self.columns]
         for row in self.paginated_rows:
-            cells = ((attrs, column.cell(row.record, self.address)) for attrs, column in columns)
+            cells = ((attrs, column.cell(row.record, self)) for attrs, column in columns)
             yield row.attrs, format_html_join("", "<td {}>{}</td>", cells)
 
     def order_customer(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:

@@ -1,8 +1,9 @@
 """A customer's history in words, a page at a time, newest first.
 
 It joins what the product saw (events, days with engagement, feedback), how the customer's health changed from one
-scored date to the next, what staff wrote and did, and the imports that changed the customer's own rows. On the newest
-scored date what people and imports did is told up to now; on an earlier one up to the end of that date.
+scored date to the next and which alerts that raised and ended, what staff wrote and did (their tasks too), and the
+imports that changed the customer's own rows. On the newest scored date what people and imports did is told up to now;
+on an earlier one up to the end of that date.
 """
 
 import json
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics import timeline_sql
-from analytics.models import HealthStatus, Stage
+from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.models import Customer, Engagement, Event, Onboarding, Step
@@ -36,8 +37,14 @@ class Told(models.TextChoices):
 
 _SOURCES = {
     Told.PRODUCT: (timeline_sql.events, timeline_sql.engagement, timeline_sql.feedback),
-    Told.HEALTH: (timeline_sql.snapshots,),
-    Told.STAFF: (timeline_sql.notes, timeline_sql.care),
+    Told.HEALTH: (timeline_sql.snapshots, timeline_sql.alerts_raised, timeline_sql.alerts_over),
+    Told.STAFF: (
+        timeline_sql.notes,
+        timeline_sql.care,
+        timeline_sql.tasks_taken,
+        timeline_sql.tasks_closed,
+        timeline_sql.mails,
+    ),
     Told.IMPORTS: (timeline_sql.imports,),
 }
 _EVERYTHING = tuple(source for sources in _SOURCES.values() for source in sources)
@@ -47,7 +54,8 @@ _EVERYTHING = tuple(source for sources in _SOURCES.values() for source in source
 class Entry:
     """Something that happened on a day; ``kind`` is an event's kind, or the source's name.
 
-    ``who`` and ``moment`` are of entries that a person or an import made; ``run`` and its ``address`` of an import's.
+    ``who`` and ``moment`` are of entries that a person or an import made; ``run`` is of an import's. ``address`` leads
+    to the run, the task or the mail.
     """
 
     day: date
@@ -131,7 +139,7 @@ def _entry(row: Row) -> Entry | None:
     if not text:
         return None
     run = row.numbers[0] if row.source == "import" else None
-    address = reverse("admin:customers_importrun_change", args=[run]) if run else ""
+    address = reverse(_PAGES[row.source], args=row.numbers[:1]) if row.source in _PAGES else ""
     kind = row.kind if row.source == "event" and row.kind else row.source
     return Entry(row.day, kind, text, (row.who or "").strip(), row.moment, run, address)
 
@@ -217,6 +225,24 @@ def _care(row: Row) -> str:
     return f"Owner and notes: {message}" if message else "Owner and notes changed"
 
 
+def _task(row: Row) -> str:
+    if row.kind == "taken":
+        return f"Took on: {row.text}"
+    outcome, _mark, note = (row.more or "").partition(SEPARATOR)
+    came_of_it = f" ({Task.Outcome(outcome).label.lower()})" if outcome else ""
+    return f"{Task.State(row.kind).label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
+
+
+def _mail(row: Row) -> str:
+    how = {Message.State.SENT: "", Message.State.FAILED: " (not sent)"}.get(row.kind, " (perhaps sent)")
+    return f"E-mail “{row.text}”{how}"
+
+
+def _alert(row: Row) -> str:
+    return f"Alert: {row.text}" if row.kind == "raised" else f"Alert over: {row.text}"
+
+
+_PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task", "mail": "analytics:message"}
 _TEXTS = {
     "event": _event,
     "engagement": _engagement,
@@ -225,4 +251,7 @@ _TEXTS = {
     "import": _import,
     "note": _note,
     "care": _care,
+    "task": _task,
+    "alert": _alert,
+    "mail": _mail,
 }

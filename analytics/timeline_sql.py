@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from analytics.models import Snapshot
+from analytics.models import Alert, Message, Snapshot, Task
 from customers.changes import json_object, member, name_of
 from customers.models import (
     Customer,
@@ -316,8 +316,7 @@ def care(question: Question) -> tuple[str, list[Any]]:
         ident="''",
         source="'care'",
         moment="l.action_time",
-        who="CASE WHEN u.first_name <> '' OR u.last_name <> '' THEN u.first_name || ' ' || u.last_name "
-        "ELSE u.username END",
+        who=_named("u.username"),
         text="l.change_message",
     )
     sql = f"""
@@ -326,3 +325,81 @@ def care(question: Question) -> tuple[str, list[Any]]:
             SELECT id FROM {table_of(ContentType)} WHERE app_label = %s AND model = %s)"""
     kind = CustomerCare._meta
     return sql, [*zone, question.customer.pk, *moment, kind.app_label, kind.model_name]
+
+
+def tasks_taken(question: Question) -> tuple[str, list[Any]]:
+    """Tasks that somebody took on: what they are as ``text``, the key as a number."""
+    return _tasks(question, "created_at", "created_by", "16", "'taken'", "1 = 1")
+
+
+def tasks_closed(question: Question) -> tuple[str, list[Any]]:
+    """Tasks that somebody did or dropped, which ``kind`` says; ``more`` is the outcome, SEPARATOR, and the note."""
+    return _tasks(question, "closed_at", "closed_by", "17", "t.state", "t.closed_at IS NOT NULL")
+
+
+def _tasks(question: Question, when: str, by: str, place: str, kind: str, which: str) -> tuple[str, list[Any]]:
+    cut, moment = _up_to(f"t.{when}", question)
+    day, zone = _local_day(f"t.{when}")
+    mark = "chr(31)" if is_postgres() else "char(31)"
+    columns = _select(
+        ["t.id"],
+        day=day,
+        place=place,
+        sort="t.id",
+        ident="''",
+        source="'task'",
+        moment=f"t.{when}",
+        who=_named(f"t.{by}"),
+        kind=kind,
+        text="t.what",
+        more=f"t.outcome || {mark} || t.outcome_note",
+    )
+    sql = f"""
+        SELECT {columns} FROM {table_of(Task)} t LEFT JOIN {table_of(get_user_model())} u ON u.username = t.{by}
+        WHERE t.customer_id = %s AND {which} AND {cut}"""
+    return sql, [*zone, question.customer.pk, *moment]
+
+
+def mails(question: Question) -> tuple[str, list[Any]]:
+    """Mails to the customer: the subject as ``text``, ``kind`` says what became of it, and the key as a number."""
+    cut, moment = _up_to("m.attempted_at", question)
+    day, zone = _local_day("m.attempted_at")
+    columns = _select(
+        ["m.id"],
+        day=day,
+        place="18",
+        sort="m.id",
+        ident="''",
+        source="'mail'",
+        moment="m.attempted_at",
+        who=_named("m.sent_by"),
+        kind="m.state",
+        text="m.subject",
+    )
+    sql = f"""
+        SELECT {columns} FROM {table_of(Message)} m LEFT JOIN {table_of(get_user_model())} u ON u.id = m.sender_id
+        WHERE m.customer_id = %s AND {cut}"""
+    return sql, [*zone, question.customer.pk, *moment]
+
+
+def _named(login: str) -> str:
+    """SQL: the full name of the joined user ``u``, or the login where there is none (any more)."""
+    return (
+        f"CASE WHEN u.first_name <> '' OR u.last_name <> '' THEN u.first_name || ' ' || u.last_name ELSE {login} END"
+    )
+
+
+def alerts_raised(question: Question) -> tuple[str, list[Any]]:
+    """Alerts on the scored dates that raised them."""
+    return _alerts(question, "opened_on", "'raised'", "text")
+
+
+def alerts_over(question: Question) -> tuple[str, list[Any]]:
+    """Alerts on the scored dates that ended them: why, as ``text``."""
+    return _alerts(question, "closed_on", "'over'", "ending_text")
+
+
+def _alerts(question: Question, when: str, kind: str, text: str) -> tuple[str, list[Any]]:
+    columns = _select(day=when, place="12", sort="id", ident=kind, source="'alert'", kind=kind, text=text)
+    sql = f"SELECT {columns} FROM {table_of(Alert)} WHERE customer_id = %s AND {when} <= %s"
+    return sql, [question.customer.pk, question.day]

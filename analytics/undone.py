@@ -1,8 +1,8 @@
-"""What an undone import means for the snapshots: customers who are gone have none, later days are scored again."""
+"""What an undone import means for the snapshots: who is gone has none, nor alerts; later days are scored again."""
 
 from typing import Any
 
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import Alert, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
 
@@ -11,6 +11,7 @@ def forget_run(run: ImportRun, undo: ImportRun, **_signal: Any) -> None:
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)
-    snapshots = Snapshot.objects.filter(customer_id__in=gone.values("key"))
-    snapshots._raw_delete(snapshots.db)
+    for model in (Alert, Snapshot):
+        rows = model.objects.filter(customer_id__in=gone.values("key"))
+        rows._raw_delete(rows.db)
     PortfolioDay.objects.filter(scored_at__gte=run.finished_at or run.started_at).update(stale=True)

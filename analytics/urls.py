@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from analytics import cohort_views, customer_views, table_views, views
+from analytics import (
+    alert_views,
+    assign_views,
+    cohort_views,
+    contact_views,
+    customer_views,
+    effect_views,
+    report_views,
+    table_views,
+    task_views,
+    views,
+)
 
 app_name = "analytics"
 urlpatterns = [
@@ -11,6 +22,22 @@ urlpatterns = [
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("needs/", views.needs, name="needs"),
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add_note"),
+    path("alerts/", alert_views.alerts, name="alerts"),
+    path("alerts/act/", alert_views.act, name="act_on_alerts"),
+    path("customer/<str:pk>/contact/", contact_views.compose, name="contact"),
+    path("messages/<int:pk>/", contact_views.message, name="message"),
+    path("reports/", report_views.reports, name="reports"),
+    path("reports/save/", report_views.save, name="save-report"),
+    path("reports/<int:pk>/", report_views.open_report, name="report"),
+    path("reports/<int:pk>/edit/", report_views.edit, name="edit-report"),
+    path("reports/<int:pk>/view/", report_views.change_view, name="change-report-view"),
+    path("reports/<int:pk>/delete/", report_views.delete, name="delete-report"),
+    path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
     path("export/", views.export, name="export"),
     path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
+    path("assign/", assign_views.assign, name="assign"),
+    path("tasks/", task_views.task_page_list, name="tasks"),
+    path("tasks/new/", task_views.new_task, name="new-task"),
+    path("tasks/<int:pk>/", task_views.task, name="task"),
+    path("effects/", effect_views.effects, name="effects"),
 ]

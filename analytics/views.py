@@ -19,6 +19,7 @@ from analytics.exports import archive_name, write_archive
 from analytics.models import PortfolioDay
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
+from analytics.owners import unassigned
 from analytics.portfolio_charts import (
     ENGAGEMENT_CHOICES,
     HISTORY_CHOICES,
@@ -27,7 +28,9 @@ from analytics.portfolio_charts import (
     health_history,
     span,
 )
-from analytics.refresh import not_modified, state_tag, tagged
+from analytics.refresh import not_modified, page_state, tagged
+from analytics.reports import opened
+from analytics.visitor import visitor
 from customers.lock import Busy
 from customers.models import Customer
 from customers.pages import admin_page
@@ -41,7 +44,8 @@ NOT_CARRIED = {"as_of", "page"}
 @admin_page("customers.view_customer")
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The front page: how the program does, who needs somebody, and every customer."""
-    tag = state_tag(request)
+    state = page_state(request)
+    tag = state.tag
     if unchanged := not_modified(request, tag):
         return unchanged
     shown = as_of(request)
@@ -58,12 +62,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "feeds": feeds,
         "feeds_since": read.oldest_required(feeds),
-        "quarantined": read.quarantined_rows(),
+        "quarantined": state.quarantined,
     }
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
-    context |= _figures(request, shown.portfolio) | customer_list(request, shown.portfolio)
+    report = opened(request)
+    context |= {"waiting": visitor(request).waiting, "unassigned": unassigned(shown.portfolio), "opened": report}
+    context |= _figures(request, shown.portfolio)
+    context |= customer_list(request, shown.portfolio, report.me if report else None, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

@@ -1,5 +1,6 @@
 """Numbers in words."""
 
+import unicodedata
 from datetime import date
 
 COMPONENT_LABELS = {
@@ -28,3 +29,21 @@ def days_ago(day: date | None, today: date) -> str:
 def tenths(number: int) -> str:
     """A number of tenths with its point: 35 is ``3.5``."""
     return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"
+
+
+def one_line(text: str, most: int) -> str:
+    """Anybody's text on one line, at most so many characters, without controls or marks that turn its direction.
+
+    What is safe in a mail's header and in the middle of a sentence.
+    """
+    kept = (" " if unicodedata.category(one) in _BREAKS else one for one in text if one in _JOINERS or _shows(one))
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+_JOINERS = {"\u200c", "\u200d"}
+_BREAKS = {"Cc", "Zl", "Zp"}
+
+
+def _shows(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cf", "Cs"}

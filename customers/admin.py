@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -47,6 +48,7 @@ from customers.models import (
     Onboarding,
     QuarantinedRow,
 )
+from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.preview_rows import cut
 from customers.resources import RESOURCES
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
@@ -171,6 +173,18 @@ class CustomerAdmin(FeedAdmin):
     search_fields = ["organization", "email", "github_username", "=id"]
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
+    actions = ["assign_owner"]
+
+    def has_assign_permission(self, request: HttpRequest) -> bool:
+        """Who looks after a customer is staff's to say, though the customer's own row is the feed's."""
+        return request.user.has_perm(MAY_ASSIGN)
+
+    @admin.action(description="Assign an owner", permissions=["assign"])
+    def assign_owner(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse:
+        """Ask who shall look after the chosen customers; the answer comes back to the same action."""
+        names = ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
+        sent = [(name, value) for name in names for value in request.POST.getlist(name)]
+        return assign_page(request, customers, sent, request.get_full_path())
 
 
 @admin.register(Onboarding)
@@ -209,8 +223,8 @@ class EventAdmin(FeedAdmin):
 class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
-    list_display = ["customer", "owner"]
-    list_filter = ["owner"]
+    list_display = ["customer", "owner", "do_not_contact"]
+    list_filter = ["owner", "do_not_contact"]
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]

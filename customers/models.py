@@ -187,6 +187,7 @@ class CustomerCare(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="customers_in_care"
     )
     notes = models.TextField("internal notes", blank=True)
+    do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
 
     class Meta:
         verbose_name_plural = "customer care"

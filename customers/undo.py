@@ -225,7 +225,7 @@ class _Undo:
         """A customer goes only where no row names it, of a feed or of what staff keep by hand."""
         for relation in Customer._meta.related_objects:
             model = relation.related_model
-            if model._meta.app_label == Customer._meta.app_label:
+            if model._meta.app_label == Customer._meta.app_label or getattr(model, "KEPT_BY_HAND", False):
                 self._strike(
                     Customer,
                     f"'still has {model._meta.verbose_name_plural}'",

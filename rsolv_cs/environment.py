@@ -5,10 +5,15 @@ accepted, so that a typo stops the start instead of becoming a default.
 """
 
 import os
+import re
 import zoneinfo
+from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -85,3 +90,76 @@ def time_zone(name: str, default: str) -> str:
             f"{name}={value!r} is not a time zone; use a name such as UTC or Europe/Berlin."
         ) from error
     return value
+
+
+def site(name: str, default: str) -> str:
+    """Where people find the pages, such as ``https://cs.example.com``, without a slash at its end; '' where unset."""
+    value = text(name, default).rstrip("/")
+    parts = _split(value)
+    if value and not (parts and parts.scheme in {"http", "https"} and parts.hostname and not parts.username):
+        raise ImproperlyConfigured(f"{name}={value!r} is not an address; use one such as https://cs.example.com.")
+    if parts and (parts.query or parts.fragment or any(character.isspace() for character in value)):
+        raise ImproperlyConfigured(f"{name}={value!r} has more than a host and a path.")
+    return value
+
+
+def sender(name: str, default: str) -> str:
+    """Who a mail comes from: an e-mail address, with or without a name before it."""
+    value = text(name, default)
+    try:
+        validate_email(parseaddr(value)[1])
+    except ValidationError as error:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is not an e-mail address; use one such as RSOLV <cs@example.com>."
+        ) from error
+    if len(value.splitlines()) > 1:
+        raise ImproperlyConfigured(f"{name} has more than one line.")
+    return value
+
+
+def mail_server(name: str, default: str) -> dict[str, Any]:
+    """Django's ``EMAIL_*`` settings from a URL; '' is no mail at all. It may hold a password, and is never shown."""
+    value = text(name, default)
+    accepted = "use smtp://user:password@host:587/?tls=1, smtps://user:password@host, or console:."
+    if not value:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    if value in {"console:", "console://"}:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ImproperlyConfigured(f"{name} cannot be read; {accepted}")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    tls = options.pop("tls", "0").lower()
+    if options or tls not in _TRUE | _FALSE:
+        raise ImproperlyConfigured(f"{name} has an option that is not tls=1 or tls=0; {accepted}")
+    implicit, started = parts.scheme == "smtps", tls in _TRUE
+    if implicit and started:
+        raise ImproperlyConfigured(f"{name}: smtps:// speaks TLS from the start, so leave tls=1 away.")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if implicit else 587 if started else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": started,
+        "EMAIL_USE_SSL": implicit,
+    }
+
+
+def channels(name: str) -> list[str]:
+    """Apprise's URLs, separated by blanks or commas. They hold secrets: a message names one by its place only."""
+    found = [part for part in re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+", text(name)) if part.strip(",")]
+    for place, url in enumerate(found, start=1):
+        if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]", url):
+            raise ImproperlyConfigured(f"{name}: number {place} is not a URL of Apprise, such as json://host/path.")
+    return found
+
+
+def _split(value: str) -> Any:
+    """The parts of a URL; None where it is none, or its port is no number."""
+    try:
+        parts = urlsplit(value)
+        _port = parts.port
+    except ValueError:
+        return None
+    return parts

@@ -5,12 +5,18 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from analytics.visitor import visitor
+
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
         "",
         [
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
+            ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
+            ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
+            ("Did it help", "insights", "analytics:effects", "analytics.view_task"),
+            ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
         ],
     ),
     (
@@ -27,6 +33,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:customers_customercare_changelist",
                 "customers.view_customercare",
             ),
+            ("Messages", "mail", "admin:analytics_message_changelist", "analytics.view_message"),
         ],
     ),
     (
@@ -46,6 +53,20 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
                 "admin:analytics_scoringpolicy_changelist",
                 "analytics.view_scoringpolicy",
             ),
+            ("Alert rules", "edit_notifications", "admin:analytics_alertrule_changelist", "analytics.view_alertrule"),
+            ("Sent digests", "outgoing_mail", "admin:analytics_digest_changelist", "analytics.view_digest"),
+            (
+                "Mail templates",
+                "stylus_note",
+                "admin:analytics_mailtemplate_changelist",
+                "analytics.view_mailtemplate",
+            ),
+            (
+                "Recommendations",
+                "recommend",
+                "admin:analytics_recommendationrule_changelist",
+                "analytics.view_recommendationrule",
+            ),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
         ],
@@ -58,10 +79,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in _GROUPS:
         items = [
-            {"title": label, "icon": icon, "link": reverse(name)}
+            {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
             for label, icon, name, permission in entries
             if request.user.has_perm(permission)
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def _badge(request: HttpRequest, name: str) -> dict[str, str]:
+    """How many alerts wait for the visitor and how many tasks are due, beside the entries of their pages."""
+    if name == "analytics:alerts":
+        waiting = visitor(request).waiting
+        return {"badge": f"{waiting:,}", "badge_variant": "danger"} if waiting else {}
+    due = visitor(request).due if name == "analytics:tasks" else 0
+    return {"badge": f"{due:,}", "badge_variant": "danger"} if due else {}

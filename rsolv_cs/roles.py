@@ -16,9 +16,12 @@ _APPS = ("customers", "analytics")
 def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     view = Q(codename__startswith="view_")
-    act = view | Q(codename__in=["change_customercare", "add_customercare", "add_note", "export_customer"])
+    by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
+    by_hand += ["add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"]
+    act = view | Q(codename__in=by_hand)
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
-    steer = act | Q(content_type__model="scoringpolicy") | imports
+    rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate"])
+    steer = act | rules | imports | Q(codename__in=["change_alertrule", "manage_every_report"])
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),

@@ -38,6 +38,7 @@ ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
 UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
+REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
 
 # --- Database -------------------------------------------------------------------------------------------------
 
@@ -140,6 +141,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("HTTPS", default=False)
 
+# --- Mail and channels ------------------------------------------------------------------------------------------
+
+SITE_URL = environment.site("SITE_URL", "http://127.0.0.1:8000" if DEBUG else "")
+DEFAULT_FROM_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", "RSOLV Customer Success <rsolv@localhost>")
+vars().update(environment.mail_server("EMAIL_URL", "console:" if DEBUG else ""))
+EMAIL_TIMEOUT = 15
+ALERT_URLS = environment.channels("ALERT_URLS")
+
 # --- Language, time, files --------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -169,7 +178,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     # Django brings a handler of its own, which would print everything twice.
-    "loggers": {"django": {"handlers": []}},
+    "loggers": {
+        "django": {"handlers": []},
+        # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.
+        "apprise": {"level": "CRITICAL"},
+        "urllib3": {"level": "CRITICAL"},
+    },
 }
 
 # --- The admin's look -------------------------------------------------------------------------------------------

@@ -63,12 +63,14 @@ def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def policy_after_flush() -> Iterator[None]:
+def defaults_after_flush() -> Iterator[None]:
     """A test with real transactions ends in empty tables; put back what the migrations put there."""
-    create = import_module("analytics.migrations.0002_default_policy").create
+    names = ("0002_default_policy", "0006_default_rules")
+    creates = [import_module(f"analytics.migrations.{name}").create for name in names]
 
     def put_back(**_options: Any) -> None:
-        create(apps, connection.schema_editor())
+        for create in creates:
+            create(apps, connection.schema_editor())
 
     post_migrate.connect(put_back, sender=apps.get_app_config("analytics"))
     yield

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
@@ -193,6 +193,38 @@ def make_day(**overrides: Any) -> PortfolioDay:
         **overrides,
     }
     return PortfolioDay.objects.create(**values)
+
+
+def make_alert(customer: Customer | None = None, kind: str = "at_risk", **overrides: Any) -> Alert:
+    """An open alert of 2025-05-10, by default that a customer became at risk."""
+    values = {
+        "rule": AlertRule.objects.get(kind=kind),
+        "customer": customer or (None if kind == "feed" else make_customer()),
+        "feed": "engagement" if kind == "feed" else "",
+        "opened_on": date(2025, 5, 10),
+        "text": "At risk with a score of 45",
+        "value": 45,
+        **overrides,
+    }
+    return Alert.objects.create(**values)
+
+
+def make_message(customer: Customer | None = None, sender: User | None = None, **overrides: Any) -> Message:
+    """A mail that was sent just now, by somebody whose login is sofia unless a sender is given."""
+    values = {
+        "customer": customer or make_customer(),
+        "sender": sender,
+        "sent_by": sender.get_username() if sender else "sofia",
+        "from_line": "Sofia Marchetti via RSOLV <success@rsolv.example>",
+        "recipient": "ops@example.com",
+        "reply_to": "sofia@rsolv.example",
+        "subject": "How is it going?",
+        "body": "Hello,\n\nhow is it going?",
+        "message_id": f"<{next(_numbers)}@rsolv.example>",
+        "state": "sent",
+        **overrides,
+    }
+    return Message.objects.create(**values)
 
 
 def _zeros(model: type[Model]) -> dict[str, Any]:

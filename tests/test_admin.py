@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from analytics.models import ScoringPolicy
+from analytics.models import AlertRule, Digest, MailTemplate, Message, RecommendationRule, ScoringPolicy
 from customers.load import Options, import_folder
 from customers.models import (
     Customer,
@@ -38,6 +38,7 @@ from tests.factories import (
     make_engagement,
     make_event,
     make_feedback,
+    make_message,
     make_onboarding,
     make_run,
     make_staff,
@@ -49,7 +50,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
 LEDGER = [ImportRun, QuarantinedRow, Note, Fix]
-EDITABLE = [CustomerCare, ScoringPolicy, User, Group]
+EDITABLE = [CustomerCare, MailTemplate, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
 
@@ -80,6 +81,8 @@ def a_row(model: type[Model]) -> Model:
         return Fix.objects.create(feed="customers", raw="x", sha256="0" * 64, cells=["c1"], made_by="Bo")
     if row is None and model is CustomerCare:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
+    if row is None and model is Message:
+        return make_message()
     assert row is not None
     return row
 
@@ -94,7 +97,8 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE}
+    others = {AlertRule, Digest, RecommendationRule, Message}
+    assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 
 @of_models([*FEEDS, *LEDGER, *EDITABLE])
@@ -111,7 +115,7 @@ def test_every_page_of_a_model_opens(superuser: Client, model: type[Model]) -> N
         assert superuser.get(page).status_code == 200, page
 
 
-@of_models([*FEEDS, *LEDGER, *EDITABLE])
+@of_models([*FEEDS, *LEDGER, *EDITABLE, AlertRule, RecommendationRule, Message])
 def test_every_list_can_be_searched_filtered_and_sorted(superuser: Client, model: type[Model]) -> None:
     a_row(model)
     page = address(model, "changelist")
@@ -125,7 +129,7 @@ def test_every_list_can_be_searched_filtered_and_sorted(superuser: Client, model
         assert superuser.get(f"{page}?{query.replace('&amp;', '&')}").status_code == 200, query
 
 
-@of_models([*FEEDS, *LEDGER, CustomerCare])
+@of_models([*FEEDS, *LEDGER, CustomerCare, Message])
 def test_a_list_costs_the_same_however_many_rows_it_shows(superuser: Client, model: type[Model]) -> None:
     def count() -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -143,6 +147,7 @@ def test_a_list_costs_the_same_however_many_rows_it_shows(superuser: Client, mod
         make_event(customer, date(2025, 5, 1), "note", id=f"more{number}")
         make_run()
         CustomerCare.objects.create(customer=customer, owner=make_staff())
+        make_message(customer, make_staff())
         QuarantinedRow.objects.create(run=run, feed="customers", line=number, raw="x", reasons=["bad"])
     assert count() == few
     assert few < 15

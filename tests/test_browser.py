@@ -5,13 +5,16 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.core import mail
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -26,7 +29,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
-from tests.factories import csv_row, load_demo_program, make_customer, make_staff
+from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_message, make_staff
 from tests.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -279,12 +282,145 @@ def test_nothing_is_wrong_with_a_refused_upload(open_page: Opened) -> None:
     expect(page.get_by_text("nothing of it was loaded")).to_be_visible()
 
 
+def test_alerts_are_acknowledged_put_off_and_noted(open_page: Opened) -> None:
+    for name in ("Acme", "Beta", "W" * 200):
+        make_alert(make_customer(organization=name), text=f"Blocked for 3 days: {'B' * 100}")
+    make_alert(kind="feed", text="engagement.csv was refused")
+    page = open_page("/admin/alerts/")
+    acme = page.get_by_role("listitem").filter(has_text="Acme")
+    acme.get_by_text("Act", exact=False).first.click()
+    acme.get_by_label("Note").fill("Called them")
+    acme.get_by_role("button", name="Save the note").click()
+    expect(page.get_by_text("1 alert noted.")).to_be_visible()
+    acme.get_by_text("Act", exact=False).first.click()
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    acme.get_by_label("Put off until").fill(tomorrow.isoformat())
+    acme.get_by_role("button", name="Put off", exact=True).click()
+    expect(acme.get_by_text(f"put off until {tomorrow:%-d %b %Y}")).to_be_visible()
+    for summary in page.locator("main summary").all():
+        summary.click()
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+    for name in ("Beta", "Feed: Engagement"):
+        page.get_by_role("listitem").filter(has_text=name).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Acknowledge the chosen").click()
+    expect(page.get_by_text("2 alerts acknowledged.")).to_be_visible()
+    page.get_by_label("State").select_option("Open, not acknowledged")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("heading", name="1 alert", exact=True)).to_be_visible()
+
+
+def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1001/")
+    page.get_by_role("link", name="Take action: Schedule a technical call").click()
+    expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
+    page.get_by_label("Note").fill("They are free on Tuesdays")
+    assert look(page) == []
+    page.get_by_role("button", name="Take action").click()
+    expect(page.get_by_text("Taken on: Schedule a technical call.")).to_be_visible()
+    expect(page.get_by_role("link", name="Take action: Schedule a technical call")).to_have_count(0)
+    assert look(page) == []
+
+    page.set_viewport_size(LAPTOP)
+    page.get_by_role("link", name="My tasks").click()
+    expect(page.get_by_role("rowheader", name="Next 7 days")).to_be_visible()
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+    page.get_by_role("link", name="Schedule a technical call").click()
+    assert look(page) == []
+    page.get_by_label("Outcome").select_option("Customer reached")
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("Done: Schedule a technical call.")).to_be_visible()
+    expect(page.get_by_text("Nothing on your list.")).to_be_visible()
+    page.goto("/admin/customer/c1001/")
+    expect(page.get_by_text("by Sofia Marchetti · Customer reached")).to_be_visible()
+    page.goto("/admin/effects/")
+    expect(page.get_by_text("too few to tell: 0 of 10").first).to_be_visible()
+    assert look(page) == []
+
+
+def test_owners_and_rules_have_nothing_wrong_with_their_pages(open_page: Opened) -> None:
+    load_demo_program()
+    customer = make_long_customer()
+    page = open_page(f"/admin/assign/?customer=c1001&customer={customer.pk}", role="Program manager")
+    assert look(page) == []
+    page.get_by_role("button", name="Assign to 2 customers").click()
+    expect(page.get_by_text("Sofia Marchetti now looks after 2 more customers.")).to_be_visible()
+    page.goto("/admin/analytics/recommendationrule/")
+    page.get_by_role("link", name="Confirm the contact").click()
+    page.get_by_label("Condition").select_option("at_risk")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Nothing is saved yet.")).to_be_visible()
+
+
+def test_a_success_manager_writes_to_a_customer(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1001/")
+    User.objects.update(email="sofia@rsolv.example")
+    page.get_by_role("link", name="Contact customer").click()
+    expect(page.locator("main.rsolv h1")).to_have_text("Write to Acme Inc.")
+    expect(page.get_by_label("Template")).to_have_value(re.compile(r"\d+"))
+    page.get_by_label("Template").select_option("Check-in")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_label("Subject")).to_have_value("How is it going with RSOLV?")
+    wrong = look(page)
+    page.set_viewport_size(LAPTOP)
+    page.get_by_label("Text", exact=True).fill("Hello {organization},\n\n{last_active} {{ x }} <b>\n{sender}")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("main.rsolv h1")).to_have_text("Send this to Acme Inc.?")
+    expect(page.locator(".letter-body")).to_have_text("Hello Acme Inc.,\n\n7 May 2025 {{ x }} <b>\nSofia Marchetti")
+    wrong += look(page)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Subject").fill("A question")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("main.rsolv h1")).to_have_text("A question")
+    expect(page.get_by_text("Sent to john@acme.com.")).to_be_visible()
+    [sent] = mail.outbox
+    assert (sent.subject, sent.body) == ("A question", "Hello Acme Inc.,\n\n7 May 2025 {{ x }} <b>\nSofia Marchetti")
+    page.reload()
+    wrong += look(page)
+    small = page.evaluate(SMALL_TARGETS)
+
+    page.goto("/admin/customer/c1001/contact/")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Sofia Marchetti wrote to this customer")).to_be_visible()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("checkbox")).to_be_focused()  # The browser asks for it.
+    page.get_by_role("checkbox").check()
+    wrong += look(page)
+    small += page.evaluate(SMALL_TARGETS)
+    page.set_viewport_size(LAPTOP)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("Sent to john@acme.com.")).to_be_visible()
+    assert len(mail.outbox) == 2
+    assert (wrong, small) == ([], [])
+
+
+@looks_alike
+def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> None:
+    customer = make_long_customer()
+    message = make_message(
+        customer, subject="S" * 200, body="B" * 2000, from_line="F" * 400, state="failed", error="E" * 300
+    )
+    page = open_page(f"/admin/messages/{message.pk}/")
+    assert look(page) == []
+    page.goto(f"/admin/customer/{customer.pk}/contact/?message={message.pk}")
+    assert look(page) == []
+
+
 # --- Every screen -----------------------------------------------------------------------------------------------
 
 
 def look(page: Page) -> list[str]:
-    """What is wrong with a page, on a light laptop and on a dark phone: axe's violations, sideways scrolling."""
-    found = []
+    """What is wrong with a page, on a light laptop and on a dark phone: axe's violations, sideways scrolling.
+
+    Nothing is looked at on PostgreSQL, where it looks the same; the way through the pages is gone on both databases.
+    """
+    found: list[str] = []
+    if connection.vendor == "postgresql":
+        return found
     for size, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
         page.set_viewport_size(size)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):

@@ -64,7 +64,7 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     page = open_page("/admin/")
     page.evaluate("document.querySelector('#onboarding-part').dataset.mine = '1'")
     page.get_by_role("searchbox", name="Search").fill("half-typ")
-    page.locator("summary", has_text="Cohort").click()
+    page.locator(".choices > summary", has_text="Cohort").click()
     page.get_by_role("checkbox", name="VIP").check()
     page.locator("#history-part summary").click()
     page.evaluate("window.scrollTo(0, 900)")
@@ -94,6 +94,24 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     # What did not change was not even touched.
     assert page.locator("#onboarding-part").get_attribute("data-mine") == "1"
     press_and_wait(page, 304)
+
+
+def test_ticked_customers_stay_ticked(open_page: Opened) -> None:
+    page = open_page("/admin/")
+    tick = page.get_by_role("checkbox", name="Choose TechCorp")
+    tick.check()
+    page.locator("#refresh").focus()
+    something_new()
+    press_and_wait(page, 200)
+    expect(page.locator("#needs-part")).to_contain_text("Acme Renamed")
+    expect(tick).to_be_checked()
+    expect(page.locator(".customer-name", has_text="Acme Inc.")).to_be_visible()
+    tick.uncheck()
+    press_and_wait(page, 200)
+    expect(page.locator(".customer-name", has_text="Acme Renamed")).to_be_visible()
+    page.get_by_role("checkbox", name="Choose TechCorp").check()
+    page.get_by_role("button", name="Assign owner to the ticked").click()
+    expect(page.get_by_role("button", name="Assign owner", exact=True)).to_be_visible()
 
 
 def test_a_chart_is_drawn_again_with_what_is_new(open_page: Opened) -> None:

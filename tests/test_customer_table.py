@@ -20,9 +20,10 @@ from tests.pages import Elements, links, main_part, names, notices, rows, words
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-DASHBOARD_QUERIES = 13
-"""Session, user and twice permissions; the page's tag, the scored date and those around it, who needs somebody, the
-feeds, quarantine; the filters' choices, the customers and their sparklines. Where filters are set, also the keys."""
+DASHBOARD_QUERIES = 14
+"""Session, user and twice permissions; the page's tag with quarantine and badges, the scored date and those around it,
+the feeds, who has no owner, who needs somebody, what the rules say of them; the filters' choices, the customers and
+their sparklines. Where filters are set, also the keys."""
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import Alert, Message, PortfolioDay, Report, Snapshot, Task
 from customers.models import Customer, CustomerCare, ImportRun
 from rsolv_cs.management.commands import demo
 from tests.commands import Ran, python, run
@@ -50,16 +50,20 @@ def test_outside_debug_the_passwords_are_random_and_shown_once(settings: Setting
 
 def stored() -> dict[str, list[dict[str, Any]]]:
     """Everything that the command may write, times included."""
-    models = (Customer, CustomerCare, ImportRun, PortfolioDay, Snapshot, User)
+    models = (Alert, Customer, CustomerCare, ImportRun, Message, PortfolioDay, Report, Snapshot, Task, User)
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
 
 
 NOTHING: dict[str, list[dict[str, Any]]] = {
+    "Alert": [],
     "Customer": [],
     "CustomerCare": [],
     "ImportRun": [],
+    "Message": [],
     "PortfolioDay": [],
+    "Report": [],
     "Snapshot": [],
+    "Task": [],
     "User": [],
 }
 
@@ -74,6 +78,15 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     assert (last.total, last.active_today, last.at_risk, last.champion, last.onboarded) == (12, 8, 2, 3, 6)
     acme = Snapshot.objects.get(date=date(2025, 5, 10), customer="c1001")
     assert (acme.score, acme.status, acme.trend, acme.days_since_active) == (45, "at_risk", "declining", 3)
+
+    assert Task.objects.open().count() == 4
+    assert Task.objects.get(customer="c1001").reason == "Blocked: github_permissions"
+    assert sorted(Message.objects.values_list("customer", "state")) == [("c1003", "sent"), ("c1012", "failed")]
+    assert list(Alert.objects.exclude(acknowledged_at=None).values_list("customer", flat=True)) == ["c1001"]
+    assert dict(Report.objects.values_list("name", "shared")) == {
+        "Who needs us this week": True,
+        "My customers, last month": False,
+    }
 
     users = {
         user.username: (user.is_staff, user.is_superuser, [group.name for group in user.groups.all()])

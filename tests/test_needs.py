@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import PortfolioDay, Snapshot
-from analytics.needs import MOST_SHOWN, need, needs_today, who_needs_us
+from analytics.needs import MOST_SHOWN, needs, needs_today, who_needs_us
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import main_part, section, words
 
@@ -150,8 +150,7 @@ def test_the_reason_and_the_next_action(
     action: str,
 ) -> None:
     make_pair("One", then, now, **overrides)
-    [found] = who_needs_us(day, before)
-    said = need(found, day, before)
+    [said] = needs(day, before, [found.pk for found in who_needs_us(day, before)])
     assert (said.reason, said.action and said.action.text) == (reason, action)
 
 
@@ -161,7 +160,7 @@ def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: Po
         assert needs_today(day, before).total == 1
     with CaptureQueriesContext(connection) as second:
         assert [one.reason for one in needs_today(day, before).shown] == ["At risk, score 40"]
-    assert (len(first), len(second)) == (2, 1)
+    assert (len(first), len(second)) == (3, 2)
     make_pair("Two", None, ("at_risk", 30))
     assert needs_today(day, before).total == 1
     day.scored_at += timedelta(seconds=1)

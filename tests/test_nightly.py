@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
+from django.core.mail import EmailMessage
 from django.core.management import ManagementUtility
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
@@ -18,16 +19,17 @@ from pytest_django.fixtures import Settings
 from analytics.dashboard import feed_states
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
 from customers.exports import feed_rows
 from customers.feeds import FEEDS
 from customers.models import Customer, ImportRun, StepSighting
 from tests.commands import Ran, held_elsewhere, python, run
-from tests.factories import csv_row, write_feed, write_feeds
+from tests.factories import csv_row, make_staff, write_feed, write_feeds
+from tests.mails import free_port
 
 pytestmark = pytest.mark.django_db
 
-ALL_DONE = "Nightly: import done, score done, export done."
+ALL_DONE = "Nightly: import done, score done, alerts done, export done, reports done."
 ACME = (
     "c1001,Acme Inc.,VIP,2025-05-03,no,80,,github_permissions,5,0,0,,4,45,at_risk,20,0,15,10,,declining,"
     "initial_adoption,2025-05-07,2025-05-10"
@@ -109,7 +111,9 @@ def test_a_good_night_imports_then_scores_then_exports(drop: Path, archives: Pat
     assert done.lines[4:] == [
         "2025-05-02: 1 customers, 1 at risk",
         "Scored 1 date: 2025-05-02.",
+        "Alerts as of 2025-05-02: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
         f"Exported 1 customers as of 2025-05-02 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
+        "Reports: 0 mails sent, 0 failed.",
         ALL_DONE,
     ]
     assert scored_dates() == [date(2025, 5, 2)]
@@ -170,7 +174,10 @@ def test_a_refused_required_feed_holds_back_scoring_and_export(feed: str, drop: 
     (drop / f"{feed}.csv").write_text("id,customer_id\n")
     done = run("nightly", "--dir", drop)
     assert done.code == 1
-    assert done.lines[-1] == f"Nightly: import failed ({feed}.csv), score held back, export held back."
+    assert (
+        done.lines[-1]
+        == f"Nightly: import failed ({feed}.csv), score held back, alerts done, export held back, reports held back."
+    )
     assert (stored()["snapshots"], stored()["days"], exported(archives)) == before
     assert list(troubles()) == [f"{feed}.csv"]
     assert "the header lacks" in troubles()[f"{feed}.csv"]
@@ -181,7 +188,8 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
     missing = (drop / "onboarding.csv").rename(drop / "elsewhere.csv")
     done = run("nightly", "--dir", drop)
     assert (done.code, scored_dates(), exported(archives)) == (1, [], {})
-    assert done.lines[-1] == "Nightly: import failed (onboarding.csv), score held back, export held back."
+    assert done.lines[-1].startswith("Nightly: import failed (onboarding.csv), score held back, alerts done, ")
+    assert done.lines[-1].endswith(", export held back, reports held back.")
     assert troubles() == {"onboarding.csv": "onboarding.csv is missing"}
     assert Customer.objects.count() == 2, "the other feeds are loaded"
     missing.rename(drop / "onboarding.csv")
@@ -192,7 +200,10 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
 def test_a_refused_optional_feed_is_a_failure_but_holds_nothing_back(drop: Path, archives: Path) -> None:
     (drop / "events.csv").write_text("")
     done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines[-1]) == (1, "Nightly: import failed (events.csv), score done, export done.")
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import failed (events.csv), score done, alerts done, export done, reports done.",
+    )
     assert scored_dates() == [date(2025, 5, 2)]
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
     assert troubles() == {"events.csv": "the file is empty"}
@@ -201,7 +212,10 @@ def test_a_refused_optional_feed_is_a_failure_but_holds_nothing_back(drop: Path,
 def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archives: Path) -> None:
     ScoringPolicy.objects.update(effective_from=date(2025, 5, 3))
     done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines[-1]) == (1, "Nightly: import done, score failed, export held back.")
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import done, score failed, alerts done, export held back, reports held back.",
+    )
     assert done.err == "score: No scoring policy is in force on 2025-05-02.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
 
@@ -215,7 +229,10 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
     monkeypatch.setattr(score_command, "score_day", fail)
     with caplog.at_level(logging.ERROR):
         done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines[-1]) == (1, "Nightly: import done, score failed, export held back.")
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import done, score failed, alerts done, export held back, reports held back.",
+    )
     assert [record.getMessage() for record in caplog.records] == ["score failed"]
     assert "the server closed the connection" in caplog.text
     assert (scored_dates(), exported(archives)) == ([], {})
@@ -224,7 +241,10 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
 def test_while_another_scoring_runs_the_export_is_held_back(drop: Path, archives: Path) -> None:
     with held_elsewhere("score"):
         done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines[-1]) == (1, "Nightly: import done, score failed, export held back.")
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import done, score failed, alerts failed, export held back, reports held back.",
+    )
     assert done.err.startswith("score: Another scoring ")
     assert exported(archives) == {}
 
@@ -233,7 +253,10 @@ def test_an_export_that_fails_leaves_the_scores(drop: Path, settings: Settings, 
     (tmp_path / "file").write_text("no folder")
     settings.EXPORT_DIR = tmp_path / "file" / "exports"
     done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines[-1]) == (1, "Nightly: import done, score done, export failed.")
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import done, score done, alerts done, export failed, reports done.",
+    )
     assert done.err == f"export_metrics: {settings.EXPORT_DIR}: Not a directory\n"
     assert scored_dates() == [date(2025, 5, 2)]
 
@@ -244,8 +267,55 @@ def test_a_database_that_cannot_be_used_is_a_failure(drop: Path, monkeypatch: py
 
     monkeypatch.setattr(command, "import_folder", fail)
     done = run("nightly", "--dir", drop)
-    assert (done.code, done.lines) == (1, ["Nightly: import failed, score held back, export held back."])
+    assert (done.code, done.lines) == (
+        1,
+        ["Nightly: import failed, score held back, alerts held back, export held back, reports held back."],
+    )
     assert done.err == "The database cannot be used: attempt to write a readonly database\n"
+
+
+def test_the_alerts_of_a_night_whose_feed_was_refused_are_sent(drop: Path, mailoutbox: list[EmailMessage]) -> None:
+    make_staff("Program manager", email="mira@example.com")
+    (drop / "engagement.csv").write_text("id,customer_id\n")
+    done = run("nightly", "--dir", drop)
+    assert done.code == 1
+    [mail] = mailoutbox
+    assert mail.to == ["mira@example.com"]
+    assert mail.subject.startswith("Feed: Engagement: engagement.csv was refused on ")
+
+
+def test_alerts_that_cannot_be_sent_are_a_failure_and_hold_back_nothing(
+    drop: Path, archives: Path, settings: Settings
+) -> None:
+    make_staff("Program manager", email="mira@example.com")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    done = run("nightly", "--dir", drop)
+    assert (done.code, done.lines[-1]) == (
+        1,
+        "Nightly: import done, score done, alerts failed, export done, reports done.",
+    )
+    assert done.err.splitlines()[-1] == "send_alerts: 2 messages could not be sent; the next run tries again."
+    assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
+
+
+def test_a_broken_report_is_told_to_its_owner_and_is_no_failure_of_the_night(
+    drop: Path, mailoutbox: list[EmailMessage]
+) -> None:
+    owner = make_staff("Success manager", email="zoe@example.com")
+    for name, query in (("Fine", ""), ("Broken", "region=emea")):
+        report = Report.objects.create(owner=owner, name=name, query=query, schedule="daily")
+        report.recipients.add(owner)
+    done = run("nightly", "--dir", drop)
+    assert (done.code, done.lines[-1], done.err) == (0, ALL_DONE, "")
+    assert done.lines[-3:-1] == [
+        "Broken, for its owner to mend: Broken: There is no filter “region”.",
+        "Reports: 1 mail sent, 0 failed, 1 broken.",
+    ]
+    assert [mail.subject for mail in mailoutbox] == [
+        "Fine: 1 customer as of 2 May 2025",
+        "The report “Broken” could not be sent",
+    ]
 
 
 # --- A night that does not begin ----------------------------------------------------------------------------------

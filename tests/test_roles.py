@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ScoringPolicy
-from customers.models import CustomerCare, Fix, QuarantinedRow, Upload
+from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
+from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
 from rsolv_cs import roles
-from tests.factories import make_run, make_staff
+from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -35,7 +35,28 @@ MAY: dict[str, str] = {
     "/admin/cohorts/": "VSPA",
     "/admin/cohorts/?by=month&as_of=2025-05-09": "VSPA",
     "/admin/customer/c1001/": "VSPA",
+    "/admin/customer/c1001/contact/": "SPA",
+    "/admin/messages/{message}/": "VSPA",
+    "/admin/analytics/message/": "VSPA",
+    "/admin/analytics/message/add/": "",
+    "/admin/analytics/mailtemplate/": "VSPA",
+    "/admin/analytics/mailtemplate/{template}/change/": "VSPA",
+    "/admin/analytics/mailtemplate/add/": "PA",
+    "/admin/analytics/mailtemplate/{template}/delete/": "PA",
     "/admin/export/": "SPA",
+    "/admin/alerts/": "VSPA",
+    "/admin/alerts/?state=all&mine=true": "VSPA",
+    "/admin/reports/": "VSPA",
+    "/admin/reports/{report}/export/csv/": "SPA",
+    "/admin/reports/save/?status=at_risk": "SPA",
+    "/admin/reports/{report}/edit/": "PA",
+    "/admin/reports/{report}/delete/": "PA",
+    "/admin/analytics/alertrule/": "VSPA",
+    "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
+    "/admin/analytics/alertrule/add/": "",
+    "/admin/analytics/alertrule/{alert_rule}/delete/": "",
+    "/admin/analytics/digest/": "VSPA",
+    "/admin/analytics/digest/add/": "",
     **{f"/admin/customers/{model}/": "VSPA" for model in DATA},
     "/admin/customers/customer/c1001/change/": "VSPA",
     "/admin/customers/customer/c1001/history/": "VSPA",
@@ -52,6 +73,18 @@ MAY: dict[str, str] = {
     "/admin/analytics/scoringpolicy/{policy}/change/": "VSPA",
     "/admin/analytics/scoringpolicy/add/": "PA",
     "/admin/analytics/scoringpolicy/{new_policy}/delete/": "PA",
+    "/admin/tasks/": "VSPA",
+    "/admin/tasks/?whose=everybody&state=done": "VSPA",
+    "/admin/tasks/{task}/": "VSPA",
+    "/admin/tasks/new/": "SPA",
+    "/admin/tasks/new/?customer=c1001": "SPA",
+    "/admin/tasks/new/?customer=c1001&rule={rule}": "SPA",
+    "/admin/effects/": "VSPA",
+    "/admin/assign/?customer=c1001": "SPA",
+    "/admin/analytics/recommendationrule/": "VSPA",
+    "/admin/analytics/recommendationrule/{rule}/change/": "VSPA",
+    "/admin/analytics/recommendationrule/add/": "PA",
+    "/admin/analytics/recommendationrule/{rule}/delete/": "PA",
     "/admin/auth/user/": "A",
     "/admin/auth/user/add/": "A",
     "/admin/auth/user/{user}/change/": "A",
@@ -79,7 +112,14 @@ def rows() -> dict[str, Any]:
         "upload": Upload.objects.create(
             feed="customers", file="Secret.csv", folder="0" * 32, stored_name="customers.csv", size=1
         ).pk,
+        "alert": make_alert(Customer.objects.get(pk="c1001"), text="Secret alert").pk,
+        "alert_rule": AlertRule.objects.get(kind="fell").pk,
+        "message": make_message(Customer.objects.get(pk="c1001"), subject="Secret mail").pk,
+        "template": MailTemplate.objects.get(situation="check_in").pk,
         "user": User.objects.create(username="somebody").pk,
+        "task": Task.objects.create(customer_id="c1001", what="Secret task", due="2025-05-10").pk,
+        "rule": RecommendationRule.objects.get(urgency=30).pk,
+        "report": Report.objects.create(name="Secret report", owner=make_staff("Success manager"), shared=True).pk,
     }
 
 
@@ -170,12 +210,32 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
     "SPA export": ("/admin/customers/customer/export/", {"format": "0", "resource": "0"}),
+    "SPA assign": ("/admin/assign/", {"customer": "c1001", "expected": "1", "owner": "nobody"}),
+    "SPA new task": ("/admin/tasks/new/?customer=c1001", {"what": "x", "kind": "call", "due": "2025-05-11"}),
+    "SPA task": ("/admin/tasks/{task}/", {"do": "dropped"}),
+    "PA rule": (
+        "/admin/analytics/recommendationrule/{rule}/change/",
+        {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"},
+    ),
+    "PA no rule": ("/admin/analytics/recommendationrule/{rule}/delete/", {"post": "yes"}),
+    "SPA mail": ("/admin/customer/c1001/contact/", {"action": "edit", "subject": "Hello", "body": "Hello"}),
+    "SPA mail again": ("/admin/messages/{message}/", {"action": "sent"}),
+    "PA template": ("/admin/analytics/mailtemplate/{template}/delete/", {"post": "yes"}),
     "PA replay": ("/admin/customers/quarantinedrow/replay/", {}),
     "PA preview": ("/admin/customers/importrun/upload/{upload}/preview/", {}),
     "PA confirm": ("/admin/customers/importrun/upload/{upload}/confirm/", {}),
     "PA cancel": ("/admin/customers/importrun/upload/{upload}/cancel/", {}),
     "PA forget": ("/admin/customers/fix/{fix}/delete/", {"post": "yes"}),
     "PA fix": ("/admin/customers/quarantinedrow/{bad_row}/fix/", {"id": "c1"}),
+    "SPA alert": ("/admin/alerts/act/", {"alert": "{alert}", "action": "acknowledge"}),
+    "SPA save": ("/admin/reports/save/", {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk"}),
+    "PA view": ("/admin/reports/{report}/view/", {"query": "status=at_risk"}),
+    "PA edit": ("/admin/reports/{report}/edit/", {"name": "x", "as_of": "newest", "format": "csv", "shared": "on"}),
+    "PA drop": ("/admin/reports/{report}/delete/", {}),
+    "PA alert rule": (
+        "/admin/analytics/alertrule/{alert_rule}/change/",
+        {"threshold": "9", "recovery": "2", "audience": "both"},
+    ),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
     " used policy": ("/admin/analytics/scoringpolicy/{policy}/delete/", {"post": "yes"}),
@@ -191,7 +251,7 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     wrong = {}
     for name, (page, data) in MAY_SEND.items():
         address = page.format(**rows, run=make_run().pk)
-        response = client.post(address, data)
+        response = client.post(address, {key: value.format(**rows) for key, value in data.items()})
         if visitor in {"Nobody", "Not staff"}:
             right = response.status_code == 302 and "/admin/login/" in response.url
         elif visitor in {LETTERS[letter] for letter in name.split(" ")[0]}:
@@ -207,19 +267,23 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes"}),
-        ("Program manager", {"Export", "Owner and notes"}),
-        ("Administrator", {"Export", "Owner and notes"}),
+        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
+        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
+        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    assert {label for label in ("Export", "Owner and notes") if f">{label}</a>" in text} == shown
+    offers = ("Export", "Owner and notes", "Assign owner", "New task", "Contact customer")
+    assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
 EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
+EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
+EVERYONE |= {"Messages", "Mail templates"}
+EVERYONE |= {"Reports"}
 
 
 @pytest.mark.parametrize(
@@ -248,24 +312,38 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 
 VIEW = {
     "view_cohortday",
+    "view_alert",
+    "view_alertrule",
     "view_customer",
     "view_customercare",
+    "view_digest",
     "view_engagement",
     "view_event",
     "view_feedback",
     "view_fix",
     "view_importrun",
     "view_note",
+    "view_mailtemplate",
+    "view_message",
     "view_onboarding",
     "view_portfolioday",
     "view_quarantinedrow",
+    "view_recommendationrule",
+    "view_report",
+    "view_reportdelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
     "view_stepsighting",
+    "view_task",
 }
-CARE = {"add_customercare", "add_note", "change_customercare", "export_customer"}
-POLICIES = {"add_scoringpolicy", "change_scoringpolicy", "delete_scoringpolicy"}
+CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
+CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
+POLICIES = {
+    f"{verb}_{noun}"
+    for verb in ("add", "change", "delete")
+    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
+} | {"change_alertrule", "manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {"delete_note"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")

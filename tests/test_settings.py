@@ -95,6 +95,17 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
             "sqlite:////dev/null/db.sqlite3",
             "DATABASE_URL names '/dev/null/db.sqlite3': File exists.",
         ),
+        (
+            "SITE_URL",
+            "cs.example.com",
+            "SITE_URL='cs.example.com' is not an address; use one such as https://cs.example.com.",
+        ),
+        ("SITE_URL", "https://a b/?x=1", "SITE_URL='https://a b/?x=1' has more than a host and a path."),
+        (
+            "DEFAULT_FROM_EMAIL",
+            "RSOLV",
+            "DEFAULT_FROM_EMAIL='RSOLV' is not an e-mail address; use one such as RSOLV <cs@example.com>.",
+        ),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(name: str, value: str, message: str) -> None:
@@ -121,13 +132,46 @@ def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) ->
     assert SECRET not in done.err
 
 
+MAIL = "use smtp://user:password@host:587/?tls=1, smtps://user:password@host, or console:."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("EMAIL_URL", f"{SECRET}@host", f"EMAIL_URL cannot be read; {MAIL}"),
+        ("EMAIL_URL", f"imap://user:{SECRET}@host", f"EMAIL_URL cannot be read; {MAIL}"),
+        ("EMAIL_URL", f"smtp://user:{SECRET}@host:port", f"EMAIL_URL cannot be read; {MAIL}"),
+        ("EMAIL_URL", f"smtp://user:{SECRET}/x@host", f"EMAIL_URL cannot be read; {MAIL}"),
+        (
+            "EMAIL_URL",
+            f"smtp://user:{SECRET}@host/?tsl=1",
+            f"EMAIL_URL has an option that is not tls=1 or tls=0; {MAIL}",
+        ),
+        (
+            "EMAIL_URL",
+            f"smtps://user:{SECRET}@host/?tls=1",
+            "EMAIL_URL: smtps:// speaks TLS from the start, so leave tls=1 away.",
+        ),
+        (
+            "ALERT_URLS",
+            f"json://host/{SECRET}, {SECRET}",
+            "ALERT_URLS: number 2 is not a URL of Apprise, such as json://host/path.",
+        ),
+    ],
+)
+def test_no_secret_of_mail_or_channels_is_printed(name: str, value: str, message: str) -> None:
+    done = start(**{name: value})
+    assert complaint(done) == message
+    assert SECRET not in done.err
+
+
 # --- What the environment makes of them ---------------------------------------------------------------------------
 
 
 def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
     names = (
         *("DEBUG", "ALLOWED_HOSTS", "TIME_ZONE", "CSV_DIR", "EXPORT_DIR", "ARCHIVE_DIR", "ARCHIVE_DAYS"),
-        *("UPLOAD_DIR", "UPLOAD_MAX_MB"),
+        *("UPLOAD_DIR", "UPLOAD_MAX_MB", "REPORT_MAX_MB"),
         *("DATABASE_URL", "SESSION_COOKIE_SECURE"),
     )
     root = Path(__file__).resolve().parent.parent
@@ -141,6 +185,7 @@ def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
         "ARCHIVE_DAYS": 400,
         "UPLOAD_DIR": f"{root}/var/uploads",
         "UPLOAD_MAX_MB": 50,
+        "REPORT_MAX_MB": 20,
         "DATABASE_URL": f"sqlite:///{root}/var/db.sqlite3",
         "SESSION_COOKIE_SECURE": False,
     }
@@ -190,6 +235,41 @@ def test_each_variable_is_heard(tmp_path: Path) -> None:
         "CONN_HEALTH_CHECKS": True,
     }
     assert {name: database[name] for name in expected} == expected
+
+
+MAIL_SETTINGS = ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
+MAIL_SETTINGS += ("EMAIL_USE_TLS", "EMAIL_USE_SSL")
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (f"smtp://user%40a:{SECRET}%2F@host:2525/?tls=1", [SMTP, "host", 2525, "user@a", f"{SECRET}/", True, False]),
+        ("smtp://host/?tls=1", [SMTP, "host", 587, "", "", True, False]),
+        ("smtp://host", [SMTP, "host", 25, "", "", False, False]),
+        ("smtps://user:x@host", [SMTP, "host", 465, "user", "x", False, True]),
+    ],
+)
+def test_the_mail_server(url: str, expected: list[object]) -> None:
+    assert list(values(*MAIL_SETTINGS, DEBUG="1", EMAIL_URL=url).values()) == expected
+
+
+def test_mails_are_printed_under_debug_and_off_elsewhere() -> None:
+    names = ("EMAIL_BACKEND", "SITE_URL", "ALERT_URLS", "DEFAULT_FROM_EMAIL")
+    sender = "RSOLV Customer Success <rsolv@localhost>"
+    console, dummy = (f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy"))
+    assert list(values(*names, DEBUG="1").values()) == [console, "http://127.0.0.1:8000", [], sender]
+    assert list(values(*names, SECRET_KEY="k" * 50).values()) == [dummy, "", [], sender]
+
+
+def test_channels_and_the_address_of_the_site() -> None:
+    urls = "slack://a/b/c,  json://user:pass@host/?to=x,y\n mailto://z"
+    found = values("ALERT_URLS", "SITE_URL", DEBUG="1", ALERT_URLS=urls, SITE_URL="https://cs.example.com/rsolv/")
+    assert found == {
+        "ALERT_URLS": ["slack://a/b/c", "json://user:pass@host/?to=x,y", "mailto://z"],
+        "SITE_URL": "https://cs.example.com/rsolv",
+    }
 
 
 # --- SQLite -------------------------------------------------------------------------------------------------------

@@ -96,7 +96,8 @@ def two(zoe: User) -> None:
 
 
 def download(client: Client, kind: str, **parameters: object) -> HttpResponse:
-    return client.get(f"/admin/export/customers/{kind}/?{urlencode(parameters, doseq=True)}")
+    asked = {"owner": "", **parameters}  # of everybody, not of the visitor's own customers alone
+    return client.get(f"/admin/export/customers/{kind}/?{urlencode(asked, doseq=True)}")
 
 
 def content(response: HttpResponse) -> bytes:
@@ -330,7 +331,7 @@ FILTERS = st.fixed_dictionaries(
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(asked=FILTERS)
 def test_what_is_exported_is_what_is_listed(manager: Client, forty: None, asked: dict[str, Any]) -> None:
-    listed = names(manager.get(f"/admin/?{urlencode({**asked, 'per_page': 100}, doseq=True)}"))
+    listed = names(manager.get(f"/admin/?{urlencode({'owner': '', **asked, 'per_page': 100}, doseq=True)}"))
     in_csv, _manifest = read_csv(download(manager, "csv", **asked))
     in_excel, _about = read_xlsx(download(manager, "xlsx", **asked))
     assert [row[1] for row in in_csv[1:]] == [row[1] for row in in_excel[1:]] == listed
@@ -345,7 +346,7 @@ def test_the_page_leads_to_its_own_export(manager: Client, forty: None) -> None:
     response = manager.get("/admin/?cohort=VIP&columns=score&page=1&sort=score")
     assert links(response, "CSV") == ["/admin/export/customers/csv/?cohort=VIP&columns=score&sort=score"]
     assert "Export these 13 customers:" in words(response.text)
-    assert "Export these 40 customers, all columns:" in words(manager.get("/admin/").text)
+    assert "Export these 40 customers, all columns:" in words(manager.get("/admin/?owner=").text)
     assert links(manager.get("/admin/?q=zz"), "CSV") == []
 
 
@@ -356,8 +357,9 @@ def test_the_queries_do_not_grow(manager: Client, forty: None) -> None:
             with CaptureQueriesContext(connection) as captured:
                 content(manager.get(f"/admin/export/customers/{kind}/?{query}"))
             counts.append(len(captured))
-    # Session, user, twice permissions; the scored date, the filters' choices, the count and the rows.
-    assert counts == [8, 8, 8, 8]
+    # Session, user, twice permissions; the scored date, whether any customer is one's own, the filters'
+    # choices, the count and the rows.
+    assert counts == [9, 9, 9, 9]
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------
@@ -405,7 +407,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_not_cut(
 ) -> None:
     monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
     response = download(manager, "xlsx", sort="score")
-    assert response["Location"] == "/admin/?sort=score#customers"
+    assert response["Location"] == "/admin/?owner=&sort=score#customers"
     assert "2 rows do not fit into a sheet of Excel, which has 2. Export fewer customers, or export CSV." in words(
         manager.get("/admin/").text
     )

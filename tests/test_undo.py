@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.dashboard import feed_states
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import PortfolioDay, Snapshot, Task
 from analytics.snapshots import score_day
 from customers import undo as undo_module
 from customers.feeds import FEEDS
@@ -211,6 +211,15 @@ def test_rows_changed_by_a_later_run_are_left_and_listed(drop: Path) -> None:
     # What was left is no part of the undo: undoing that leaves it alone again.
     assert counts(undo(undoing, "test")) == {"created": 1, "updated": 1}
     assert dict(Engagement.objects.values_list("pk", "issues_tagged")) == {"e1": 8, "e2": 7, "e3": 9, "e4": 7}
+
+
+def test_a_customer_with_a_task_stays_with_it(drop: Path) -> None:
+    write_feed(drop, "customers", customer_rows(1, 2, 3, 4))
+    load(drop, "customers")
+    Task.objects.create(customer_id="c3", what="Call them", due=TODAY)
+    undoing = undo(newest("customers"), "test")
+    assert left(undoing) == [("customer", "c3", "still has tasks")]
+    assert (Task.objects.get().customer_id, Customer.objects.filter(pk="c4").exists()) == ("c3", False)
 
 
 def test_customers_whom_others_need_are_left_and_listed(drop: Path) -> None:

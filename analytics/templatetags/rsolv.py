@@ -29,3 +29,11 @@ def or_dash(value: object) -> object:
 def or_dash_percent(value: int | None) -> str:
     """A percentage, or a dash."""
     return "–" if value is None else f"{value}%"
+
+
+@register.filter
+def signed_points(value: float | None) -> str:
+    """Points with one decimal and their sign, or a dash."""
+    if value is None:
+        return "–"
+    return "0.0" if round(value, 1) == 0 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")

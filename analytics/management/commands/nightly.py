@@ -22,15 +22,16 @@ logger = logging.getLogger(__name__)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
-_HELD_BACK = {"score": "held back", "export": "held back"}
+_HELD_BACK = "held back"
 
 
 class Command(BaseCommand):
     """Runs the steps in turn and holds back what depends on a failed one."""
 
     help = (
-        "Import, score and export. A required feed that was refused holds back scoring and export: the pages stay "
-        "as they are and say why. Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import is running."
+        "Import, score, send alerts, export and send reports. A required feed that was refused holds back scoring, "
+        "export and reports: the pages stay as they are and say why, and the alert about it is sent. "
+        "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -55,14 +56,16 @@ class Command(BaseCommand):
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            return {"import": "failed", **_HELD_BACK}
+            return {"import": "failed", **dict.fromkeys(("score", "alerts", "export", "reports"), _HELD_BACK)}
         report(self.stdout.write, outcomes)
         lost = [outcome.file for outcome in outcomes if not outcome.loaded]
         results = {"import": f"failed ({', '.join(lost)})" if lost else "done"}
-        if any(not outcome.loaded and FEEDS[outcome.feed].required for outcome in outcomes):
-            return {**results, **_HELD_BACK}
-        results["score"] = self._step("score")
-        results["export"] = self._step("export_metrics") if results["score"] == "done" else "held back"
+        refused = any(not outcome.loaded and FEEDS[outcome.feed].required for outcome in outcomes)
+        results["score"] = _HELD_BACK if refused else self._step("score")
+        # Whatever went wrong before is what somebody must be told of.
+        results["alerts"] = self._step("send_alerts")
+        for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
+            results[step] = self._step(command) if results["score"] == "done" else _HELD_BACK
         return results
 
     def _step(self, command: str) -> str:

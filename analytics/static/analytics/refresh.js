@@ -38,7 +38,9 @@
     /* Whether somebody is filling in something there. */
     const isInUse = (region) =>
         [...region.querySelectorAll("input:not([type=hidden]), select, textarea")].some(
-            (field) => field === document.activeElement || field.value !== (field.defaultValue ?? field.value),
+            (field) =>
+                field === document.activeElement ||
+                (field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== (field.defaultValue ?? field.value)),
         );
 
     const boxes = (region) => [region, ...region.querySelectorAll(".table-box")];

@@ -12,11 +12,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Min
 
+from analytics.evaluate import evaluate
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from customers.lock import Busy
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
+from rsolv_cs.demo_work import add_work
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {
@@ -29,7 +31,7 @@ IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
 
 class Command(BaseCommand):
-    """Loads ``fixtures/`` by the ordinary import, scores each day of its history, and adds a login for each role."""
+    """Loads ``fixtures/`` by the ordinary import, scores each day, raises alerts, adds logins and work."""
 
     help = (
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
@@ -51,6 +53,9 @@ class Command(BaseCommand):
             if not Customer.objects.exists() and not User.objects.exists():
                 days = _load(settings.BASE_DIR / "fixtures")
                 logins = _add_logins()
+                day = evaluate().day
+                if day:
+                    add_work(day)
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
         self.stdout.write(f"RSOLV Customer Success: {options['address']}")

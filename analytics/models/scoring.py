@@ -252,7 +252,8 @@ class Snapshot(models.Model):
     class Meta:
         ordering = ["-date", "customer_id"]
         constraints = [models.UniqueConstraint(fields=["date", "customer"], name="snapshot_once")]
-        indexes = [models.Index(fields=["customer", "date"], name="snapshot_customer_date")]
+        # With the score and the status, so that a customer's history is read from the index alone.
+        indexes = [models.Index(fields=["customer", "date", "score", "status"], name="snapshot_customer_scores")]
 
     def __str__(self) -> str:
         return f"{self.customer_id} on {self.date}"

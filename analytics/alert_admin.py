@@ -1,0 +1,51 @@
+"""Alert rules in the admin: there is one of each kind, to be tuned or turned off; and what was sent, to be read."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from analytics.models import AlertRule, Digest
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(ModelAdmin):
+    """When an alert is raised, who hears of it, and when it is over."""
+
+    list_display = ["__str__", "active", "audience", "recovery"]
+    fields = ["kind", "active", "threshold", "audience", "recovery"]
+    readonly_fields = ["kind"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: each kind has its rule."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AlertRule | None = None) -> bool:
+        """Nobody: a rule is turned off."""
+        return False
+
+
+@admin.register(Digest)
+class DigestAdmin(ModelAdmin):
+    """What was sent to whom, and what could not be."""
+
+    list_display = ["day", "kind", "recipient", "channel_short", "state", "subject"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["recipient"]
+    search_fields = ["subject", "recipient__username"]
+
+    @admin.display(description="channel")
+    def channel_short(self, digest: Digest) -> str:
+        """The beginning of the fingerprint, as ``send_alerts`` says it."""
+        return digest.channel[:8]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Digest | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Digest | None = None) -> bool:
+        """Nobody."""
+        return False

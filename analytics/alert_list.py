@@ -1,0 +1,98 @@
+"""The list of alerts: narrowed and paged by the address, open ones first."""
+
+from datetime import date
+from typing import Any
+
+import django_filters
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.db.models import F, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from analytics.audience import addressed_to, is_manager
+from analytics.customer_alerts import with_names
+from analytics.models import Alert, AlertRule
+from analytics.models.alerts import AlertQuerySet
+
+ROWS_PER_PAGE = 50
+NOBODY = "none"
+OPEN = "open"
+
+
+class AlertFilter(django_filters.FilterSet):
+    """Narrows the alerts; every filter is in the address."""
+
+    state = django_filters.ChoiceFilter(
+        method="in_state",
+        label="State",
+        empty_label=None,
+        choices=[
+            (OPEN, "Open"),
+            ("waiting", "Open, not acknowledged"),
+            ("acknowledged", "Open, acknowledged"),
+            ("snoozed", "Put off"),
+            ("closed", "Over"),
+            ("all", "All"),
+        ],
+    )
+    rule = django_filters.ChoiceFilter(
+        field_name="rule__kind", label="Rule", choices=AlertRule.Kind.choices, empty_label="All rules"
+    )
+    owner = django_filters.ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
+    mine = django_filters.BooleanFilter(method="of_mine", label="Only mine")
+
+    class Meta:
+        model = Alert
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        owners = User.objects.filter(customers_in_care__isnull=False).distinct().order_by("username")
+        names = [(str(user.pk), user.get_full_name() or user.get_username()) for user in owners]
+        self.filters["owner"].extra["choices"] = [(NOBODY, "Nobody"), *names]
+
+    def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Open, over, or one of the sorts of open ones."""
+        match value:
+            case "waiting":
+                return queryset.waiting(self.today)
+            case "acknowledged":
+                return queryset.open().exclude(acknowledged_at=None)
+            case "snoozed":
+                return queryset.snoozed(self.today)
+            case "closed":
+                return queryset.closed()
+            case "all":
+                return queryset
+        return queryset.open()
+
+    def of_owner(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Of the customers of an owner, or of those without one."""
+        if value == NOBODY:
+            return queryset.filter(Q(customer__care=None) | Q(customer__care__owner=None), customer__isnull=False)
+        return queryset.filter(customer__care__owner=value)
+
+    def of_mine(self, queryset: AlertQuerySet, name: str, value: bool) -> AlertQuerySet:
+        """Those that the visitor is told of."""
+        user = self.request.user
+        return queryset.filter(addressed_to(user, manager=is_manager(user))) if value else queryset
+
+
+def alert_list(request: HttpRequest) -> dict[str, Any]:
+    """What the page needs: ``filters``, ``filtering``, ``page`` (of alerts), ``today``. Constant queries."""
+    today = timezone.localdate()
+    asked = request.GET.copy()
+    asked.setdefault("state", OPEN)
+    alerts = with_names(Alert.objects.select_related("rule", "customer", "customer__care__owner"))
+    filters = AlertFilter(asked, queryset=alerts, request=request, today=today)
+    # Open ones that nobody has acknowledged or put off come first, then the newest.
+    none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
+    if asked["state"] == "closed":
+        none_first = [F("closed_at").desc()]
+    page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
+    return {"filters": filters, "filtering": filtering, "page": page, "today": today}

@@ -1,0 +1,60 @@
+"""Who hears of an alert: its customer's owner, the program managers, or both."""
+
+from datetime import date
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, Q, QuerySet
+from django.utils import timezone
+
+from analytics.models import Alert, AlertRule
+
+MANAGERS = "Program manager"
+"""The group whose members are told what is for managers; ``rsolv_cs.roles`` makes it."""
+
+_TO_OWNER = Q(rule__audience__in=[AlertRule.Audience.OWNER, AlertRule.Audience.BOTH])
+_TO_MANAGERS = Q(rule__audience__in=[AlertRule.Audience.MANAGERS, AlertRule.Audience.BOTH])
+_NOBODY_ELSE = (
+    Q(customer=None)
+    | Q(customer__care=None)
+    | Q(customer__care__owner=None)
+    | Q(customer__care__owner__is_active=False)
+)
+
+
+def managers() -> QuerySet[User]:
+    """The program managers, those who have left among them."""
+    return User.objects.filter(groups__name=MANAGERS)
+
+
+def owners() -> QuerySet[User]:
+    """The owners of customers with alerts, those who have left among them."""
+    concerned = Alert.objects.exclude(customer=None).values("customer__care__owner")
+    return User.objects.filter(pk__in=concerned.exclude(customer__care__owner=None))
+
+
+def is_manager(user: User) -> bool:
+    """Whether somebody is told what is for managers."""
+    return user.groups.filter(name=MANAGERS).exists()
+
+
+def for_managers() -> Q:
+    """The alerts of the managers: theirs by the rule, of customers whom nobody looks after, and of feeds."""
+    return _TO_MANAGERS | _NOBODY_ELSE
+
+
+def addressed_to(user: User, *, manager: bool) -> Q:
+    """The alerts that somebody is told of."""
+    own = _TO_OWNER & Q(customer__care__owner=user.pk)
+    return own | for_managers() if manager else own
+
+
+def mine(user: User) -> Q:
+    """The alerts that somebody is told of."""
+    return addressed_to(user, manager=is_manager(user))
+
+
+def alerts_waiting_for(user: User, today: date | None = None) -> QuerySet[Alert]:
+    """The open alerts that wait for somebody: neither acknowledged nor put off."""
+    own = _TO_OWNER & Q(customer__care__owner=user.pk)
+    as_manager = Exists(managers().filter(pk=user.pk)) & for_managers()
+    return Alert.objects.waiting(today or timezone.localdate()).filter(own | as_manager)

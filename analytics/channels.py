@@ -1,0 +1,46 @@
+"""Chat and other channels by Apprise. Their addresses hold secrets: nothing of them is logged, stored or shown."""
+
+import warnings
+from typing import Any
+
+from django.utils.crypto import salted_hmac
+
+SHORT = 8
+
+
+class NotDelivered(Exception):
+    """A channel did not take the message; the text says no more than which."""
+
+
+def fingerprint(url: str) -> str:
+    """What stands for a channel in the database: a hash that nobody can compute without ``SECRET_KEY``."""
+    return salted_hmac("rsolv.channel", url, algorithm="sha256").hexdigest()
+
+
+def label(url: str) -> str:
+    """What stands for a channel in a report: its kind and the beginning of its fingerprint."""
+    return f"{url.partition('://')[0].lower()} channel {fingerprint(url)[:SHORT]}"
+
+
+def notify(url: str, title: str, text: str) -> None:
+    """Send a message; raises ``NotDelivered``."""
+    try:
+        service = _service(url)
+        taken = service is not None and service.notify(title=title, body=text, body_format="text")
+    except Exception:  # noqa: BLE001 - any of a hundred services
+        # Their words may repeat the secret: so not even as the cause.
+        raise NotDelivered(f"{label(url)} failed") from None
+    if service is None:
+        raise NotDelivered(f"{label(url)} is of a kind that Apprise does not know, or its address lacks a part")
+    if not taken:
+        raise NotDelivered(f"{label(url)} did not take the message")
+
+
+def _service(url: str) -> Any:
+    with warnings.catch_warnings():
+        # It loads every kind of service, some by way of modules that Python is about to drop.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        services = apprise.Apprise()
+        return services if services.add(url) else None

@@ -1,0 +1,215 @@
+"""Writing to customers: who may not be written to, and mails that are recorded before they are sent, and sent once.
+
+A mail is stored as ``sending`` first, under a one-time key that its preview was given; then the server is asked; then
+what came of it is recorded. Where the server gave no answer, or the process ended before it was recorded, nobody can
+know whether the mail has left: the message stays ``sending``, is shown as perhaps sent, and only a person sends it
+again, under the same Message-ID.
+"""
+
+import uuid
+from contextlib import suppress
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
+
+from django.contrib.auth.models import User
+from django.core import signing
+from django.core.mail import get_connection
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.letter import Letter, as_mail, from_line, mail_address
+from analytics.mail import is_on, message_id
+from analytics.models import Message
+from analytics.models.contact import STUCK_AFTER
+from analytics.wording import one_line
+from customers.models import Customer, CustomerCare
+
+QUIET = timedelta(days=3)
+"""Who was written to within this time is written to again only on confirmation."""
+PREVIEW_LASTS = timedelta(days=1)
+LOCK_MILLISECONDS = 5_000
+_SALT = "analytics.contact"
+_REFUSED = (SMTPResponseException, SMTPRecipientsRefused, ValueError)
+"""The server's own no, and headers that Django refuses: nothing has left."""
+State = Message.State
+
+
+class NotSent(Exception):
+    """Why a mail was not sent, in words for who wanted to send it."""
+
+
+class WrittenRecently(NotSent):
+    """It was not sent because the customer was written to a short time ago, and nobody has confirmed."""
+
+
+def obstacles(customer: Customer, user: User) -> list[str]:
+    """Every reason why this user cannot write to this customer now."""
+    found = []
+    if _closed(customer):
+        found.append("This customer is marked “do not contact”.")
+    for whose, address in ((f"The address of {customer.organization}", customer.email), ("Your address", user.email)):
+        try:
+            mail_address(address)
+        except ValueError as error:
+            found.append(f"{whose}: {error}." if address else f"{whose} is not known: ask an administrator to add it.")
+    if not is_on():
+        found.append("Mail is switched off: an administrator turns it on with EMAIL_URL.")
+    return found
+
+
+def warnings(customer: Customer) -> list[str]:
+    """What to think of before writing."""
+    found = []
+    if customer.status == Customer.Status.CHURNED:
+        found.append("This customer's contract has ended (churned).")
+    if customer.missing_since_id:
+        found.append("This customer is missing from customers.csv: the address may be out of date.")
+    return found
+
+
+def last_message(customer: Customer, besides: Message | None = None) -> Message | None:
+    """The newest mail of the last three days that was sent, or perhaps was, by anybody."""
+    recent = customer.mails.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
+    others = recent.exclude(pk=besides.pk) if besides else recent
+    return others.select_related("sender").order_by("-attempted_at", "-pk").first()
+
+
+def compose(customer: Customer, author: User, subject: str, body: str, **about: object) -> Letter:
+    """The letter from a member of staff to a customer; ``ValueError`` where one of the addresses is none."""
+    recipient, reply_to = mail_address(customer.email), mail_address(author.email)
+    return Letter(customer, author, recipient, from_line(author), reply_to, subject, body, **about)
+
+
+def seal(letter: Letter) -> str:
+    """A token for exactly this letter, which sends it once."""
+    return signing.dumps({"key": uuid.uuid4().hex, "seal": letter.seal}, salt=_SALT)
+
+
+def unsealed(token: str, letter: Letter) -> str | None:
+    """The one-time key of a token; None where it is not of this letter, or older than a day."""
+    try:
+        content = signing.loads(token, salt=_SALT, max_age=PREVIEW_LASTS)
+    except signing.BadSignature:
+        return None
+    return content["key"] if content["seal"] == letter.seal else None
+
+
+def already_claimed(token: str) -> Message | None:
+    """The message that was recorded under a token's key, if any."""
+    try:
+        key = signing.loads(token, salt=_SALT)["key"]
+    except signing.BadSignature:
+        return None
+    return Message.objects.filter(message_id=message_id(key)).first()
+
+
+def claim(letter: Letter, key: str, *, confirmed: bool) -> tuple[Message, bool]:
+    """Record a letter as being sent, and whether that is ours to do now; ``NotSent`` says why it may not be."""
+    with transaction.atomic():
+        _lock(letter.customer)
+        found = Message.objects.filter(message_id=message_id(key)).first()
+        if found:
+            return found, False
+        _check(letter.customer, confirmed=confirmed)
+        return Message.objects.create(**letter.fields, message_id=message_id(key)), True
+
+
+def may_send_again(message: Message, user: User) -> str:
+    """Why this user cannot send a message again as it is; '' where nothing is against it."""
+    if message.state == State.SENT:
+        return "It is sent."
+    if message.state == State.SENDING and not message.perhaps_sent:
+        return "It is being sent at this moment."
+    if message.sender_id != user.pk:
+        return "Only who wrote it can send it as it is."
+    reasons = obstacles(message.customer, user)
+    if reasons:
+        return " ".join(reasons)
+    if (mail_address(message.customer.email), mail_address(user.email)) != (message.recipient, message.reply_to):
+        return "An address has changed since it was written."
+    return ""
+
+
+def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
+    """Record that a message is sent again; false where somebody was quicker, ``NotSent`` where it may not be."""
+    with transaction.atomic():
+        _lock(message.customer)
+        reason = may_send_again(message, user)
+        if reason:
+            raise NotSent(reason)
+        _check(message.customer, confirmed=confirmed, besides=message)
+        unchanged = Message.objects.filter(pk=message.pk, state=message.state, attempted_at=message.attempted_at)
+        return unchanged.update(state=State.SENDING, attempted_at=timezone.now(), error="") == 1
+
+
+def deliver(message: Message) -> None:
+    """Ask the mail server to take a claimed message, and record what came of it; no answer of its is raised."""
+    connection, asked = get_connection(), False
+    try:
+        connection.open()
+        asked = True
+        as_mail(message, connection).send()
+    except _REFUSED as error:
+        record(message, State.FAILED, f"The mail server refused it: {_reason(error)}.")
+    except OSError as error:  # Every other error of SMTP is one, too.
+        if asked:
+            record(message, State.SENDING, f"The mail server gave no answer: {_reason(error)}.")
+        else:
+            record(message, State.FAILED, f"The mail server cannot be reached: {_reason(error)}.")
+    else:
+        record(message, State.SENT)
+    finally:
+        with suppress(OSError):
+            connection.close()
+
+
+def record(message: Message, state: str, error: str = "") -> None:
+    """Store what became of a claimed message."""
+    sent_at = timezone.now() if state == State.SENT else None
+    Message.objects.filter(pk=message.pk).update(state=state, error=error, sent_at=sent_at)
+
+
+def settle(message: Message, *, sent: bool, by: str) -> bool:
+    """Record what a person has found out about a message that was perhaps sent."""
+    unsure = Message.objects.filter(
+        Q(attempted_at__lt=timezone.now() - STUCK_AFTER) | ~Q(error=""), pk=message.pk, state=State.SENDING
+    )
+    if sent:
+        return unsure.update(state=State.SENT, sent_at=message.attempted_at, error=f"Marked as sent by {by}.") == 1
+    return unsure.update(state=State.FAILED, error=f"Marked as not sent by {by}.") == 1
+
+
+def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:
+    if _closed(customer):
+        raise NotSent("It was not sent: this customer is marked “do not contact”.")
+    if not confirmed and last_message(customer, besides):
+        raise WrittenRecently("It was not sent: confirm that this customer shall get one more mail.")
+
+
+def _closed(customer: Customer) -> bool:
+    """Asked anew each time: it may have been set since the page was opened."""
+    return CustomerCare.objects.filter(customer=customer, do_not_contact=True).exists()
+
+
+def _lock(customer: Customer) -> None:
+    """One at a time for a customer; on SQLite, each transaction is alone from its beginning."""
+    if database.vendor == "postgresql":
+        with database.cursor() as cursor:
+            # An import that changes this customer may take minutes.
+            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+    list(Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk"))
+
+
+def _reason(error: Exception) -> str:
+    """The server's words, in one line."""
+    if isinstance(error, SMTPRecipientsRefused):
+        code, answer = next(iter(error.recipients.values()))
+        return one_line(f"{code} {answer.decode(errors='replace')}", 300).rstrip(".")
+    if isinstance(error, SMTPResponseException):
+        answer = error.smtp_error
+        text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
+        return one_line(f"{error.smtp_code} {text}", 300).rstrip(".")
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return one_line(text, 300).rstrip(".") or type(error).__name__

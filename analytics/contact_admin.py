@@ -1,0 +1,105 @@
+"""The templates of mails to customers, with what they become; and the mails themselves, to be found and read."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import TextField
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from analytics.dashboard import newest_day
+from analytics.letter import sender_name
+from analytics.models import MailTemplate, Message, Snapshot
+from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
+from analytics.situations import situation_of
+from customers.admin import ReadOnlyAdmin
+
+SAMPLES = 200
+"""As many customers are looked through for one whom a template fits."""
+
+
+@admin.register(MailTemplate)
+class MailTemplateAdmin(ModelAdmin):
+    """What to write in each situation; a placeholder that is none is refused."""
+
+    list_display = ["name", "situation", "subject", "active"]
+    list_filter = ["situation", "active"]
+    search_fields = ["name", "subject", "body"]
+    formfield_overrides = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 14})}}
+    change_form_outer_after_template = "analytics/contact/template_tools.html"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form, the list of placeholders, and the template as stored, filled for a customer whom it fits."""
+        template = self.get_object(request, unquote(object_id)) if object_id else None
+        context = {"placeholders": listed(), **(_sample(template, request) if template else {})}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+
+def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
+    """The preview; a text that cannot be filled has none."""
+    day = newest_day()
+    if day is None or subject_faults(template.subject) or body_faults(template.body):
+        return {}
+    newest = Snapshot.objects.filter(date=day.date).select_related("customer").order_by("pk")
+    asked = request.GET.get("sample", "").replace("\0", "")
+    found = newest.filter(customer_id=asked).first() if asked else None
+    if found is None:
+        some = list(newest.by_urgency(descending=template.situation == "milestone")[:SAMPLES])
+        found = next((one for one in some if situation_of(one) == template.situation), some[0] if some else None)
+    if found is None:
+        return {}
+    values = values_for(found.customer, found, sender_name(request.user))
+    return {
+        "sample": found.customer,
+        "sample_asked": asked,
+        "sample_subject": fill(template.subject, values),
+        "sample_body": fill(template.body, values),
+        "sample_lacks": lacking(f"{template.subject}\n{template.body}", values),
+    }
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """All mails to customers."""
+
+    list_display = ["subject", "customer", "state_label", "author", "when", "recipient"]
+    list_filter = ["state", "sent_by", "template"]
+    list_select_related = ["customer", "sender"]
+    search_fields = ["subject", "body", "recipient", "sent_by", "customer__organization", "=customer__id"]
+
+    @display(
+        description="state",
+        ordering="state",
+        label={"Sent": "success", "Failed": "danger", "Sending": "info", "Perhaps sent": "warning"},
+    )
+    def state_label(self, message: Message) -> str:
+        """What became of it, as a pill."""
+        return message.state_in_words
+
+    @admin.display(description="date", ordering="attempted_at")
+    def when(self, message: Message) -> str:
+        """When the mail server was last asked, in one line."""
+        return date_format(localtime(message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
+
+    @admin.display(description="by", ordering="sent_by")
+    def author(self, message: Message) -> str:
+        """Who wrote it."""
+        return message.author
+
+    def change_view(self, request: HttpRequest, object_id: str, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """A message has a page of its own."""
+        pk = unquote(object_id)
+        known = pk.isascii() and pk.isdigit()
+        return redirect("analytics:message", pk) if known else redirect("admin:analytics_message_changelist")

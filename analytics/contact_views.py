@@ -1,0 +1,240 @@
+"""The pages that write to a customer: compose, preview, send; and the page of a message."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from analytics import contact
+from analytics.dashboard import newest_day
+from analytics.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
+from analytics.models import MailTemplate, Message, Snapshot, Task
+from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
+from analytics.situations import Situation, situation_of
+from customers.models import Customer
+from customers.pages import admin_page
+
+MAY_CONTACT = "analytics.contact_customer"
+UNPROCESSABLE = 422
+BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
+
+
+class ComposeForm(forms.Form):
+    """A subject and a text with placeholders; ``filled`` is what they become for this customer."""
+
+    subject = forms.CharField(
+        max_length=LONGEST_SUBJECT, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
+    )
+    body = forms.CharField(
+        label="Text", max_length=LONGEST_BODY, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
+    )
+
+    def __init__(self, *args: Any, values: dict[str, str], organization: str, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.values, self.organization = values, organization
+        self.filled: dict[str, str] = {}
+        for name in self.errors if self.is_bound else ():
+            self.fields[name].widget.attrs |= {"aria-invalid": "true", "aria-describedby": f"reasons-{name}"}
+
+    def clean_subject(self) -> str:
+        """On one line, with placeholders that have a value, and not too long when filled."""
+        subject = self._filled("subject", subject_faults(self.cleaned_data["subject"]))
+        length = len(self.filled["subject"])
+        if length > LONGEST_SUBJECT:
+            raise forms.ValidationError(
+                f"The subject has {length} characters when it is filled, at most {LONGEST_SUBJECT} are allowed."
+            )
+        return subject
+
+    def clean_body(self) -> str:
+        """With placeholders that have a value."""
+        self.cleaned_data["body"] = self.cleaned_data["body"].replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+        if not self.cleaned_data["body"].strip():
+            raise forms.ValidationError("This field is required.")
+        return self._filled("body", body_faults(self.cleaned_data["body"]))
+
+    def _filled(self, name: str, faults: list[str]) -> str:
+        text = self.cleaned_data[name]
+        faults = faults or [
+            f"There is no {{{empty}}} for {self.organization}: write something else in its place."
+            for empty in lacking(text, self.values)
+        ]
+        if faults:
+            raise forms.ValidationError(faults)
+        self.filled[name] = fill(text, self.values)
+        return text
+
+
+class _Composing:
+    """One request to write to a customer."""
+
+    def __init__(self, request: HttpRequest, customer: Customer) -> None:
+        self.request, self.customer, self.user = request, customer, request.user
+        day = newest_day()
+        self.snapshot = Snapshot.objects.filter(customer=customer, date=day.date).first() if day else None
+        self.asked = request.POST if request.method == "POST" else request.GET
+        self.task = _found(Task.objects.select_related("rule").filter(customer=customer), self.asked.get("task"))
+        self.situation = situation_of(self.snapshot, self.task)
+        self.values = values_for(customer, self.snapshot, sender_name(self.user))
+        self.template: MailTemplate | None = None
+        self.templates = list(
+            MailTemplate.objects.filter(Q(active=True) | Q(pk=_number(self.asked.get("template")))).order_by("pk")
+        )
+        self.obstacles = contact.obstacles(customer, self.user)
+        self.recent = contact.last_message(customer)
+
+    def form(self, *data: Any) -> ComposeForm:
+        """The form, with the chosen template's words (or those of a message that is written anew) to begin with."""
+        again = _found(self.customer.mails, self.asked.get("message"))
+        chosen = self.asked.get("template", "")
+        self.template = next((one for one in self.templates if str(one.pk) == chosen), None)
+        if self.template is None and not chosen and self.request.method != "POST" and not again:
+            fitting = (one for one in self.templates if one.situation == self.situation)
+            self.template = next(fitting, None)
+        words = again or self.template
+        initial = {"subject": words.subject, "body": words.body} if words else {}
+        return ComposeForm(*data, initial=initial, values=self.values, organization=self.customer.organization)
+
+    def letter(self, form: ComposeForm) -> Letter:
+        """What a valid form says."""
+        return contact.compose(self.customer, self.user, **form.filled, template=self.template, task=self.task)
+
+    def show(self, name: str, form: ComposeForm, status: int = 200, **more: Any) -> HttpResponse:
+        """One of the two pages."""
+        text = f"{form['subject'].value() or ''}\n{form['body'].value() or ''}"
+        context = {
+            **admin.site.each_context(self.request),
+            "title": f"Write to {self.customer.organization}",
+            "customer": self.customer,
+            "form": form,
+            "task": self.task,
+            "template": self.template,
+            "templates": sorted(self.templates, key=lambda one: (one.situation != self.situation, one.pk)),
+            "situation": Situation(self.situation).label,
+            "fitting": self.situation,
+            "placeholders": listed(self.values),
+            "lacking": [] if form.is_bound else lacking(text, self.values),
+            "used": used(text),
+            "obstacles": self.obstacles,
+            "warnings": contact.warnings(self.customer),
+            "recent": self.recent,
+            "quiet_days": contact.QUIET.days,
+            "from_line": from_line(self.user),
+            **more,
+        }
+        return TemplateResponse(self.request, f"analytics/contact/{name}.html", context, status=status)
+
+
+@admin_page("customers.view_customer", MAY_CONTACT)
+def compose(request: HttpRequest, pk: str) -> HttpResponse:
+    """Write to a customer: first the texts, then what they become, then it is sent."""
+    composing = _Composing(request, _customer(pk))
+    if request.method != "POST":
+        return composing.show("compose", composing.form())
+    form, action = composing.form(request.POST), request.POST.get("action")
+    if action == "edit":
+        return composing.show("compose", form)
+    sent = contact.already_claimed(request.POST.get("token", "")) if action == "send" else None
+    if sent and sent.customer_id == composing.customer.pk:
+        return redirect("analytics:message", sent.pk)
+    if not form.is_valid() or composing.obstacles:
+        return composing.show("compose", form, UNPROCESSABLE)
+    letter = composing.letter(form)
+    if action == "send":
+        return _send(composing, form, letter)
+    return composing.show("preview", form, letter=letter, token=contact.seal(letter))
+
+
+def _send(composing: _Composing, form: ComposeForm, letter: Letter) -> HttpResponse:
+    """Send what was previewed, or show the preview again and say why not."""
+    request = composing.request
+    key = contact.unsealed(request.POST.get("token", ""), letter)
+    token, refusal = request.POST.get("token", ""), ""
+    if key is None:
+        token, refusal = contact.seal(letter), "It was not sent: something has changed since this preview. Look again."
+    else:
+        try:
+            message, ours = contact.claim(letter, key, confirmed="confirmed" in request.POST)
+        except contact.NotSent as error:
+            refusal, composing.recent = str(error), contact.last_message(composing.customer)
+            composing.obstacles = contact.obstacles(composing.customer, composing.user)
+        except OperationalError:
+            refusal = BUSY
+        else:
+            if ours:
+                contact.deliver(message)
+                _tell(request, message)
+            return redirect("analytics:message", message.pk)
+    return composing.show("preview", form, UNPROCESSABLE, letter=letter, token=token, refusal=refusal)
+
+
+@admin_page("customers.view_customer")
+def message(request: HttpRequest, pk: int) -> HttpResponse:
+    """A message's page; when sent, it sends the message again or records what somebody has found out."""
+    found = get_object_or_404(Message.objects.select_related("customer", "sender", "template", "task"), pk=pk)
+    may_contact = request.user.has_perm(MAY_CONTACT)
+    if request.method == "POST":
+        if not may_contact:
+            raise PermissionDenied
+        action = request.POST.get("action")
+        if action == "again":
+            _send_again(request, found)
+        elif action in {"sent", "failed"}:
+            contact.settle(found, sent=action == "sent", by=request.user.get_username())
+        return redirect("analytics:message", pk)
+    unsent = found.state == Message.State.FAILED or found.perhaps_sent
+    context = {
+        **admin.site.each_context(request),
+        "title": found.subject,
+        "message": found,
+        "customer": found.customer,
+        "may_contact": may_contact,
+        "unsent": unsent,
+        "against": contact.may_send_again(found, request.user) if unsent and may_contact else "",
+        "recent": contact.last_message(found.customer, found) if unsent and may_contact else None,
+        "today": timezone.localdate(),
+    }
+    return TemplateResponse(request, "analytics/contact/message.html", context)
+
+
+def _send_again(request: HttpRequest, found: Message) -> None:
+    try:
+        ours = contact.claim_again(found, request.user, confirmed="confirmed" in request.POST)
+    except contact.NotSent as error:
+        messages.error(request, str(error))
+    except OperationalError:
+        messages.error(request, BUSY)
+    else:
+        if ours:
+            contact.deliver(found)
+            _tell(request, found)
+
+
+def _tell(request: HttpRequest, sent: Message) -> None:
+    """Say at the top of the next page that it was sent; what went wrong stands on the message's page itself."""
+    sent.refresh_from_db(fields=["state"])
+    if sent.state == Message.State.SENT:
+        messages.success(request, f"Sent to {sent.recipient}.")
+
+
+def _customer(pk: str) -> Customer:
+    if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
+        raise Http404
+    return get_object_or_404(Customer.objects.select_related("care"), pk=pk)
+
+
+def _number(text: str | None) -> int:
+    """A key from an address; 0, which no row has, where it is none."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _found(rows: Any, text: str | None) -> Any:
+    """The row that an address names; None where it names none, not found where there is no such row."""
+    return get_object_or_404(rows, pk=_number(text)) if text else None

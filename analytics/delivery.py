@@ -1,0 +1,219 @@
+"""Send the digests of a night and the summaries of a week: each is claimed first, then sent, then recorded.
+
+A message is claimed by a row that is unique for its kind, its recipient and its day, so that two runs never send the
+same one. Where a process is killed between sending and recording, nobody can know whether the mail has left: the next
+run sends it again, under the same Message-ID. So a kill repeats at most one mail. Where the mail server is down, the
+row says so, and the next run sends what has happened since the last digest that was recorded as sent.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from analytics import audience, channels, mail
+from analytics.channels import NotDelivered
+from analytics.dashboard import newest_day
+from analytics.digest import Composed, compose
+from analytics.models import Digest, PortfolioDay
+from analytics.weekly import compose_weekly
+from analytics.wording import one_line
+
+Kind = Digest.Kind
+State = Digest.State
+LONGEST_NAME = 60
+
+
+@dataclass
+class Delivery:
+    """What became of the messages: how many were sent, what failed, and who was passed over, each with the reason."""
+
+    sent: int = 0
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def deliver(hold: Callable[[], None]) -> Delivery:
+    """Send to everybody what they are to be told today; the caller holds the lock ``alerts``, and ``hold`` keeps it.
+
+    People in the order of their logins, then the channels of ``ALERT_URLS``.
+    """
+    night = _Night(hold)
+    if mail.is_on():
+        try:
+            night.people()
+        finally:
+            night.post.close()
+    for url in settings.ALERT_URLS:
+        night.channel(url)
+    return night.delivery
+
+
+class _Night:
+    """One run's deliveries."""
+
+    def __init__(self, hold: Callable[[], None]) -> None:
+        self.hold = hold
+        self.today = timezone.localdate()
+        self.monday = self.today - timedelta(days=self.today.weekday())
+        self.portfolio: PortfolioDay | None = newest_day()
+        self.as_of = self.portfolio.date if self.portfolio else None
+        self.delivery = Delivery()
+        self.post = Post()
+
+    def people(self) -> None:
+        manager_keys = set(audience.managers().values_list("pk", flat=True))
+        people = User.objects.filter(pk__in=manager_keys) | audience.owners()
+        last = _last_told("recipient")
+        told_weekly = set(
+            Digest.objects.filter(kind=Kind.WEEKLY, state=State.SENT, as_of=self.as_of).values_list(
+                "recipient", flat=True
+            )
+        )
+        for person in people.distinct().order_by("username"):
+            manager = person.pk in manager_keys
+            if not self._reachable(person):
+                continue
+            addressed = audience.addressed_to(person, manager=manager)
+            digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, greeting=_name(person))
+            self._send_to(person, Kind.ALERTS, self.today, digest)
+            if manager and self.portfolio and person.pk not in told_weekly:
+                weekly = partial(compose_weekly, self.portfolio, greeting=_name(person))
+                self._send_to(person, Kind.WEEKLY, self.monday, weekly)
+
+    def channel(self, url: str) -> None:
+        target = {"channel": channels.fingerprint(url)}
+        last = _last_told("channel").get(target["channel"])
+        digest = partial(compose, audience.for_managers(), last, self.as_of, self.today)
+
+        def send(composed: Composed, _digest: Digest) -> None:
+            channels.notify(url, composed.subject, composed.text)
+
+        self._deliver(target, Kind.ALERTS, self.today, digest, send, channels.label(url))
+
+    def _reachable(self, person: User) -> bool:
+        if not person.is_active:
+            self.delivery.skipped.append(f"{_name(person)}: the account is not active, managers are told instead")
+        elif not person.email:
+            self.delivery.skipped.append(f"{_name(person)}: no e-mail address")
+        return bool(person.is_active and person.email)
+
+    def _send_to(self, person: User, kind: str, day: date, composing: Callable[[], Composed | None]) -> None:
+        def send(composed: Composed, digest: Digest) -> None:
+            self.post.send(person.email, composed, f"digest-{digest.pk}")
+
+        self._deliver({"recipient": person}, kind, day, composing, send, _name(person))
+
+    def _deliver(
+        self,
+        target: dict[str, Any],
+        kind: str,
+        day: date,
+        composing: Callable[[], Composed | None],
+        send: Callable[[Composed, Digest], None],
+        name: str,
+    ) -> None:
+        """Compose, claim, send, record; a failure is recorded too, for the next run to try again."""
+        known = Digest.objects.filter(kind=kind, day=day, **target).first()
+        if known and known.state == State.SENT:
+            return
+        composed = composing()
+        if composed is None:
+            return
+        self.hold()
+        digest = claim(known, composed, kind=kind, day=day, as_of=self.as_of, **target)
+        if digest is None:
+            return
+        try:
+            send(composed, digest)
+        except (NotDelivered, *mail.FAILURES) as error:
+            reason = one_line(str(error), 300) or type(error).__name__
+            record(digest, State.FAILED, reason)
+            self.delivery.failed.append(f"{name}: {reason}")
+        else:
+            record(digest, State.SENT)
+            self.delivery.sent += 1
+
+
+class Post:
+    """The mail server, asked when the first mail is ready; once it is down, it is not asked again."""
+
+    def __init__(self) -> None:
+        self.connection: BaseEmailBackend | None = None
+        self.down: OSError | None = None
+
+    def send(self, to: str, composed: Composed, name: str, attachment: mail.Attachment | None = None) -> None:
+        """Send one mail; raises one of ``mail.FAILURES``. ``name`` makes its ``mail.message_id``."""
+        if self.down:
+            raise self.down
+        if self.connection is None:
+            connection = get_connection()
+            try:
+                connection.open()
+            except OSError as error:  # SMTPException is one.
+                self.down = error
+                raise
+            self.connection = connection
+        try:
+            parts = (composed.subject, composed.text, composed.html)
+            mail.send(self.connection, to, *parts, name=name, attachment=attachment)
+        except mail.FAILURES:
+            # Whatever it was, the next mail begins anew.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self.connection is not None:
+            with suppress(*mail.FAILURES):
+                self.connection.close()
+            self.connection = None
+
+
+def claim(known: Digest | None, composed: Composed, **values: Any) -> Digest | None:
+    """The row that makes a message ours, before it is sent; None where another run was quicker.
+
+    One that was claimed and neither sent nor failed is of a process that has died: we hold its lock.
+    """
+    content = {
+        "state": State.CLAIMED,
+        "claimed_at": timezone.now(),
+        "as_of": values.get("as_of"),
+        "subject": one_line(composed.subject, 200),
+        "text": composed.text,
+        "error": "",
+    }
+    if known:
+        unchanged = Digest.objects.filter(pk=known.pk, state=known.state, claimed_at=known.claimed_at)
+        return Digest.objects.get(pk=known.pk) if unchanged.update(**content) else None
+    try:
+        with transaction.atomic():
+            return Digest.objects.create(**{**values, **content})
+    except IntegrityError:
+        return None
+
+
+def record(digest: Digest, state: str, error: str = "") -> None:
+    """Store what became of a claimed message."""
+    sent_at = timezone.now() if state == State.SENT else None
+    Digest.objects.filter(pk=digest.pk).update(state=state, sent_at=sent_at, error=error)
+
+
+def _last_told(target: str) -> dict[Any, datetime]:
+    """When each recipient's newest digest that was sent was claimed: what came later is news."""
+    sent = Digest.objects.filter(kind=Kind.ALERTS, state=State.SENT).order_by()
+    return dict(sent.values_list(target).annotate(Max("claimed_at")))
+
+
+def _name(person: User) -> str:
+    return one_line(person.get_full_name() or person.get_username(), LONGEST_NAME)

@@ -1,0 +1,162 @@
+"""What a person is told of a night: alerts that are new, worse, recovered, and still open, since the last digest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from analytics.mail import address_of
+from analytics.models import Alert
+from analytics.wording import counted, one_line
+
+MOST_LINES = 25
+LONGEST_NAME = 80
+REMIND_DAYS = 7
+_TOLD_WHEN_OVER = [Alert.Ending.RECOVERED, Alert.Ending.WITHDRAWN]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An alert as a digest tells it; ``link`` is '' without ``SITE_URL``, and for a feed."""
+
+    name: str
+    link: str
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some of the alerts of one sort, and how many there are."""
+
+    title: str
+    count: int
+    lines: Sequence[Line]
+
+    @property
+    def more(self) -> int:
+        """How many are not listed."""
+        return self.count - len(self.lines)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A message, ready to be sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
+class _Sorts:
+    new: QuerySet[Alert]
+    worse: QuerySet[Alert]
+    recovered: QuerySet[Alert]
+    still_open: QuerySet[Alert]
+
+
+def compose(
+    addressed: Q, last: datetime | None, as_of: date | None, today: date, *, greeting: str = ""
+) -> Composed | None:
+    """The digest of the alerts that are ``addressed``, since ``last``; None where there is nothing to tell.
+
+    New, worse and recovered ones are something to tell; those that are still open only after a week without a
+    digest. Put-off alerts are left out; acknowledged ones are still open or recovered, but neither new nor worse.
+    """
+    sorts = _sorts(addressed, last, today)
+    news = [
+        _section("New", sorts.new, today),
+        _section("Worse", sorts.worse, today),
+        _section("Recovered", sorts.recovered, today),
+    ]
+    still_open = _section("Still open", sorts.still_open, today)
+    if not any(section.count for section in news):
+        quiet = last is not None and (today - timezone.localtime(last).date()).days < REMIND_DAYS
+        unseen = sorts.still_open.filter(acknowledged_at=None)
+        if quiet or not still_open.count or not unseen.exists():
+            return None
+    sections = [section for section in (*news, still_open) if section.count]
+    context = {
+        "greeting": greeting,
+        "as_of": as_of,
+        "sections": sections,
+        "all_alerts": address_of(reverse("analytics:alerts")),
+    }
+    return rendered("digest", _subject(sections), context)
+
+
+def rendered(template: str, subject: str, context: dict[str, Any]) -> Composed:
+    """A message from ``templates/emails/``: the text and the HTML of the same name."""
+    context = {**context, "subject": subject}
+    return Composed(
+        subject,
+        render_to_string(f"emails/{template}.txt", context).strip() + "\n",
+        render_to_string(f"emails/{template}.html", context).strip() + "\n",
+    )
+
+
+def customer_name(name: str) -> str:
+    """A customer's name in a mail."""
+    return one_line(name, LONGEST_NAME) or "(no name)"
+
+
+def customer_address(pk: str) -> str:
+    """Where a mail leads for a customer."""
+    return address_of(reverse("analytics:customer", args=[pk]))
+
+
+def _sorts(addressed: Q, last: datetime | None, today: date) -> _Sorts:
+    alerts = Alert.objects.filter(addressed)
+    awake = alerts.awake(today)
+    unseen, acknowledged = awake.filter(acknowledged_at=None), awake.exclude(acknowledged_at=None)
+    if last is None:
+        return _Sorts(unseen, alerts.none(), alerts.none(), acknowledged)
+    told_on = timezone.localtime(last).date()
+    fresh = Q(raised_at__gt=last) | Q(snoozed_until__isnull=False, snoozed_until__gt=told_on, snoozed_until__lte=today)
+    new = Q(acknowledged_at=None) & fresh
+    worse = Q(acknowledged_at=None, worse_at__isnull=False, worse_at__gt=last)
+    over = alerts.closed().filter(closed_at__gt=last, raised_at__lte=last, ending__in=_TOLD_WHEN_OVER)
+    return _Sorts(
+        new=awake.filter(new),
+        worse=awake.filter(worse).exclude(new),
+        recovered=over.exclude(snoozed_until__gt=today),
+        still_open=awake.exclude(new).exclude(worse),
+    )
+
+
+def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
+    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MOST_LINES]
+    return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
+
+
+def _line(alert: Alert, today: date) -> Line:
+    name = customer_name(alert.customer.organization) if alert.customer else f"Feed: {alert.get_feed_display()}"
+    link = customer_address(alert.customer_id) if alert.customer_id else ""
+    hints = [f"raised {alert.opened_on:%-d %b %Y}"]
+    if alert.closed_on:
+        hints = [one_line(alert.ending_text, 120)]
+    elif alert.acknowledged_at:
+        hints.append(f"acknowledged by {one_line(alert.acknowledged_by, 40)}")
+    elif alert.snoozed_until:
+        hints.append(f"was put off until {alert.snoozed_until:%-d %b %Y}")
+    return Line(name, link, one_line(alert.text, 200), ", ".join(hints))
+
+
+def _subject(sections: Sequence[Section]) -> str:
+    first = sections[0]
+    if first.title != "Still open" and first.count == 1 and sum(one.title != "Still open" for one in sections) == 1:
+        line = first.lines[0]
+        return f"{line.name}: {line.hint if first.title == 'Recovered' else line.text}"
+    words = []
+    for section in sections:
+        if section.title == "New":
+            words.append(counted(section.count, "new alert"))
+        elif section.title != "Still open":
+            words.append(f"{section.count:,} {section.title.lower()}")
+    return ", ".join(words) or f"{counted(sections[-1].count, 'alert')} still open"

@@ -1,0 +1,136 @@
+"""What is wrong with a feed, and whether the newest engagement can be believed: no bad feed calls customers bad.
+
+Customers are judged as of a scored date, so data that stop arriving make nobody inactive: the date stands still with
+them. What would is a date that has been scored with engagement that is refused, ends before it, or is implausibly
+little; then what is computed from engagement raises and closes no alert.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+
+from analytics.dashboard import FRESH_DAYS, FeedState, feed_states
+from analytics.models import PortfolioDay
+from analytics.wording import counted
+from customers.feeds import FEEDS
+from customers.models import Engagement, FeedName, ImportRun
+
+FEWEST_USUAL = 10
+"""Below so many customers active on the quietest usual date, no date is called implausible."""
+PLAUSIBLE_SHARE = 2
+"""Implausible is less than one in so many of the quietest usual date."""
+LOOK_BACK_DAYS = 28
+FEWEST_COMPARED = 2
+
+_HELD = "Alerts that are computed from engagement are held back until it is there."
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a feed, in words; ``days`` is how late it is, where that is what is wrong."""
+
+    feed: str
+    text: str
+    days: int | None = None
+
+
+def troubles(today: date, day: date | None) -> dict[str, Trouble]:
+    """What is wrong with each feed today; ``day`` is the newest scored date. Nothing while there was no import."""
+    found: dict[str, Trouble] = {}
+    if not ImportRun.objects.exists():
+        return found
+    for name, state in zip(FEEDS, feed_states(), strict=True):
+        newest = newest_engagement(today) if name == FeedName.ENGAGEMENT else None
+        trouble = _refused(name, state) or _late(name, state, newest, today)
+        if trouble:
+            found[name] = trouble
+    reason = held_back(day, today)
+    if reason:
+        known = found.get(FeedName.ENGAGEMENT)
+        text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
+        found[FeedName.ENGAGEMENT] = Trouble(FeedName.ENGAGEMENT, text, known.days if known else None)
+    return found
+
+
+def held_back(day: date | None, today: date) -> str:
+    """Why nothing may be concluded from the engagement behind the newest scored date; '' where it can be believed."""
+    if day is None:
+        return ""
+    state = dict(zip(FEEDS, feed_states(), strict=True))[FeedName.ENGAGEMENT]
+    if state.trouble:
+        return f"{state.trouble.file} {_ended(state.trouble)} on {_moment(state.trouble)}"
+    newest = newest_engagement(today)
+    if newest is None or newest < day:
+        ends = f"ends on {newest:%-d %b %Y}" if newest else "is not there"
+        return f"engagement {ends}, but {day:%-d %b %Y} is scored"
+    since = day - timedelta(days=2 * LOOK_BACK_DAYS)
+    days = PortfolioDay.objects.filter(date__range=(since, day)).order_by("date").values_list("date", "active_today")
+    usual = implausible(list(days), day)
+    if usual is None:
+        return ""
+    active = dict(days)[day]
+    return (
+        f"engagement of {day:%-d %b %Y} is implausibly little: {counted(active, 'customer')} active, where at least "
+        f"{usual} are usual"
+    )
+
+
+def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
+    """The least number of active customers that would be usual on ``day``, where it has less than half of that.
+
+    ``days`` are scored dates, oldest first, with the customers active on each. Compared are the same weekdays of the
+    28 days before; dates that were implausible themselves do not count, so that less for good is usual four weeks on.
+    None: plausible, or too little to compare with (fewer than 2 dates, or a least of fewer than 10 customers).
+    """
+    usual: dict[date, int] = {}
+    for one, active in days:
+        since = one - timedelta(days=LOOK_BACK_DAYS)
+        compared = [n for earlier, n in usual.items() if earlier >= since and earlier.weekday() == one.weekday()]
+        least = min(compared, default=0)
+        if len(compared) >= FEWEST_COMPARED and least >= FEWEST_USUAL and active * PLAUSIBLE_SHARE < least:
+            if one == day:
+                return least
+        else:
+            usual[one] = active
+    return None
+
+
+def newest_engagement(today: date) -> date | None:
+    """The newest engagement date, never after today."""
+    found: dict[str, date | None] = Engagement.objects.filter(date__lte=today).aggregate(newest=Max("date"))
+    return found["newest"]
+
+
+def _refused(name: str, state: FeedState) -> Trouble | None:
+    run = state.trouble
+    if run is None:
+        return None
+    return Trouble(name, f"{run.file} {_ended(run)} on {_moment(run)}: {run.reason}.")
+
+
+def _late(name: str, state: FeedState, newest: date | None, today: date) -> Trouble | None:
+    if not state.required:
+        return None
+    if state.loaded is None:
+        return Trouble(name, f"{state.file} was never loaded.")
+    loaded = timezone.localtime(state.loaded.started_at).date()
+    if newest is not None and (today - newest).days > FRESH_DAYS:
+        days = (today - newest).days
+        text = f"Engagement ends on {newest:%-d %b %Y}, {counted(days, 'day')} ago; customers are judged as of then."
+        return Trouble(name, text, days)
+    days = (today - loaded).days
+    if days > FRESH_DAYS:
+        return Trouble(name, f"{state.file} was last loaded on {loaded:%-d %b %Y}, {counted(days, 'day')} ago.", days)
+    return None
+
+
+def _ended(run: ImportRun) -> str:
+    word = run.get_status_display().lower()
+    return word if run.status == ImportRun.Status.FAILED else f"was {word}"
+
+
+def _moment(run: ImportRun) -> str:
+    return f"{timezone.localtime(run.started_at):%-d %b %Y, %H:%M}"

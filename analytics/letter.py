@@ -1,0 +1,125 @@
+"""A mail to a customer before it is sent: who it is from and to, and headers that no text can break.
+
+It goes another way than ``analytics.mail`` has for staff: what is sent is rebuilt from its record, word for word, as
+a person wrote it, with that person's name; and it is never repeated by itself.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from email.header import Header
+from email.utils import formataddr
+from hashlib import sha256
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
+from django.utils.encoding import punycode
+
+from analytics.mail import own_address
+from analytics.models import MailTemplate, Message, Task
+from analytics.wording import one_line
+from customers.kinds import shown
+from customers.models import Customer
+
+VIA = "via RSOLV"
+LONGEST_NAME = 60
+LONGEST_SUBJECT = 200
+LONGEST_BODY = 20_000
+
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail as it will be sent, and for whom it is recorded."""
+
+    customer: Customer
+    author: User
+    recipient: str
+    from_line: str
+    reply_to: str
+    subject: str
+    body: str
+    template: MailTemplate | None = None
+    task: Task | None = None
+
+    @property
+    def seal(self) -> str:
+        """A hash of all that a preview shows, and for whom."""
+        return sha256(json.dumps({name: str(value) for name, value in self.fields.items()}).encode()).hexdigest()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a ``Message`` stores of it."""
+        return {
+            "customer_id": self.customer.pk,
+            "sender_id": self.author.pk,
+            "sent_by": self.author.get_username(),
+            "recipient": self.recipient,
+            "from_line": self.from_line,
+            "reply_to": self.reply_to,
+            "subject": self.subject,
+            "body": self.body,
+            "template_id": self.template and self.template.pk,
+            "task_id": self.task and self.task.pk,
+        }
+
+
+def mail_address(text: str) -> str:
+    """The one address that a text is, its domain in ASCII; ``ValueError`` says why it is none that we write to."""
+    local, at, domain = text.rpartition("@")
+    if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
+        raise ValueError(f"{shown(text)} is not exactly one e-mail address")
+    if not local.isascii():
+        raise ValueError(f"{shown(text)} has letters before the @ that are not ASCII, which mail servers may not take")
+    try:
+        found = f"{local}@{punycode(domain)}"
+        validate_email(found)
+    except (ValidationError, UnicodeError) as error:
+        raise ValueError(f"{shown(text)} is not an e-mail address") from error
+    if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
+        raise ValueError(f"{shown(text)} is not an e-mail address")
+    return found
+
+
+def sender_name(user: User) -> str:
+    """A member of staff as customers read it."""
+    return one_line(user.get_full_name(), LONGEST_NAME) or one_line(user.get_username(), LONGEST_NAME)
+
+
+def from_line(user: User) -> str:
+    """Who a mail is from, for people to read: ``Sofia Marchetti via RSOLV <success@rsolv.example>``."""
+    return f"{sender_name(user)} {VIA} <{own_address()}>"
+
+
+def as_mail(message: Message, connection: BaseEmailBackend) -> EmailMessage:
+    """The mail that a recorded message is, ready to be sent."""
+    name, address = message.from_line.rpartition(" <")[0], message.from_line.rpartition(" <")[2].rstrip(">")
+    return EmailMessage(
+        subject=_encoded(message.subject),
+        body=message.body,
+        from_email=address,
+        to=[message.recipient],
+        reply_to=[message.reply_to],
+        connection=connection,
+        headers={"From": _named(name, address), "Message-ID": message.message_id},
+    )
+
+
+def _named(name: str, address: str) -> str:
+    encoded = _encoded(name)
+    return f"{encoded} <{address}>" if encoded != name else formataddr((name, address))
+
+
+def _encoded(text: str) -> str:
+    """The text as a header has it: as it is where it is plain ASCII, else in words of RFC 2047.
+
+    What looks like such a word already is encoded again, so that it is shown as it is written.
+    """
+    if text.isascii() and "=?" not in text:
+        return text
+    return Header(text, "utf-8").encode(linesep="")

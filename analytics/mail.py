@@ -1,0 +1,74 @@
+"""Mails to staff: plain text and HTML, with headers that no text can break."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+
+from analytics.wording import one_line
+
+OFF = "django.core.mail.backends.dummy.EmailBackend"
+LONGEST_SUBJECT = 150
+FAILURES = (SMTPException, OSError, ValueError)
+"""What sending may raise: the server's answers, its absence, and addresses that are none."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+    kind: str
+
+
+def is_on() -> bool:
+    """Whether mails can be sent at all; without ``EMAIL_URL``, outside DEBUG, they cannot."""
+    return settings.EMAIL_BACKEND != OFF
+
+
+def address_of(path: str) -> str:
+    """The address of one of our pages, for somebody who reads a mail; '' without ``SITE_URL``."""
+    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
+
+
+def message_id(name: str) -> str:
+    """A mail's identity: the same for a second attempt, so that many mail programs show it once."""
+    return f"<{name}@{own_address().rpartition('@')[2] or 'localhost'}>"
+
+
+def own_address() -> str:
+    """Where all our mails come from, without the name."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+
+
+def send(
+    connection: BaseEmailBackend,
+    to: str,
+    subject: str,
+    text: str,
+    html: str = "",
+    *,
+    name: str,
+    reply_to: Sequence[str] = (),
+    attachment: Attachment | None = None,
+) -> None:
+    """Send one mail over an open connection; raises one of ``FAILURES``. ``name`` makes its ``message_id``."""
+    mail = EmailMultiAlternatives(
+        subject=one_line(subject, LONGEST_SUBJECT),
+        body=text,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[to],
+        reply_to=list(reply_to),
+        connection=connection,
+        headers={"Message-ID": message_id(name), "Auto-Submitted": "auto-generated"},
+    )
+    if html:
+        mail.attach_alternative(html, "text/html")
+    if attachment:
+        mail.attach(attachment.name, attachment.content, attachment.kind)
+    mail.send()

@@ -1,0 +1,55 @@
+"""``manage.py send_reports``: mail the scheduled reports that are due."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from analytics import mail
+from analytics.report_mails import send_due
+from analytics.wording import counted
+from customers.lock import Busy, job_lock
+
+EXIT_FAILED = 1
+EXIT_BUSY = 75
+
+
+class Command(BaseCommand):
+    """Sends what is due, once."""
+
+    help = (
+        "Mail the reports that are due: daily ones, weekly ones on Mondays, monthly ones on the first. A second run "
+        "sends nothing again; a missed day is made good once, until the next one is due. A run that is killed "
+        "between sending a mail and recording it makes the next one send that mail a second time, never more. "
+        "A report whose filters are not understood any more, or that nobody can get, is told to its owner, and is no "
+        "failure of the run. Exit code: 0 done, 1 something could not be sent, or the program failed, "
+        "75 another run is going on."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Say what was sent; the last line sums up."""
+        if not mail.is_on():
+            self.stdout.write("No report is sent, because EMAIL_URL is not set.")
+            return
+        try:
+            with job_lock("reports") as hold:
+                sent = send_due(hold)
+        except Busy:
+            raise CommandError(
+                "Another run of send_reports is going on; try again when it has ended.", returncode=EXIT_BUSY
+            ) from None
+        for skipped in sent.skipped:
+            self.stdout.write(f"Not mailed: {skipped}.")
+        if sent.mails and not settings.SITE_URL:
+            self.stdout.write("The mails have no links, because SITE_URL is not set.")
+        for broken in sent.broken:
+            self.stdout.write(f"Broken, for its owner to mend: {broken}")
+        for failed in sent.failed:
+            self.stderr.write(f"Not sent: {failed}")
+        broken = f", {len(sent.broken)} broken" if sent.broken else ""
+        self.stdout.write(f"Reports: {counted(sent.mails, 'mail')} sent, {len(sent.failed)} failed{broken}.")
+        if sent.failed:
+            raise CommandError(
+                f"{counted(len(sent.failed), 'report')} could not be sent; the next run tries again.",
+                returncode=EXIT_FAILED,
+            )

@@ -1,0 +1,44 @@
+"""What is scored, and what staff do about it."""
+
+from analytics.models.alerts import Alert, AlertRule, Digest
+from analytics.models.contact import MailTemplate, Message
+from analytics.models.reports import Report, ReportDelivery
+from analytics.models.scoring import (
+    COMPONENTS,
+    CohortDay,
+    HealthStatus,
+    PortfolioDay,
+    ScoringPolicy,
+    Snapshot,
+    SnapshotQuerySet,
+    Stage,
+    Trend,
+    percent,
+    success_rate,
+)
+from analytics.models.tasks import ActionKind, Condition, RecommendationRule, Task
+
+__all__ = [
+    "COMPONENTS",
+    "ActionKind",
+    "Alert",
+    "AlertRule",
+    "CohortDay",
+    "Condition",
+    "Digest",
+    "HealthStatus",
+    "MailTemplate",
+    "Message",
+    "PortfolioDay",
+    "RecommendationRule",
+    "Report",
+    "ReportDelivery",
+    "ScoringPolicy",
+    "Snapshot",
+    "SnapshotQuerySet",
+    "Stage",
+    "Task",
+    "Trend",
+    "percent",
+    "success_rate",
+]

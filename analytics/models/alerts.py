@@ -1,0 +1,219 @@
+"""What to be told of, what is told, and to whom it was sent."""
+
+from datetime import date
+from typing import Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from customers.models import Customer, FeedName
+
+
+class AlertRule(models.Model):
+    """One kind of alert: when it is raised, who hears of it, and how long all must be well until it closes by itself.
+
+    ``recovery`` is the number of scored dates in a row, the newest of them last, on which all is well; so a score
+    that flaps about a threshold raises one alert and not one each time. ``alert_facts`` says for each kind what
+    "all is well" means. A feed's alert closes with the first run or date that is as it should be.
+    """
+
+    class Kind(models.TextChoices):
+        """What the alert is about; those with an N take the threshold."""
+
+        AT_RISK = "at_risk", "Became at risk"
+        INACTIVE = "inactive", "Became inactive"
+        FELL = "fell", "Score fell by N points in 7 days"
+        BLOCKED = "blocked", "Blocked for N days"
+        NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
+        FEED = "feed", "Feed late or refused"
+
+    class Audience(models.TextChoices):
+        """Who is told."""
+
+        OWNER = "owner", "The customer's owner"
+        MANAGERS = "managers", "Program managers"
+        BOTH = "both", "The owner and the program managers"
+
+    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR)
+
+    kind = models.CharField(max_length=20, choices=Kind, unique=True)
+    threshold = models.PositiveSmallIntegerField(
+        "N", null=True, blank=True, help_text="The points or days of a rule that names an N; the others have none."
+    )
+    recovery = models.PositiveSmallIntegerField(
+        "recovered after",
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text=(
+            "So many scored dates in a row must be well before the alert closes by itself: at risk is over with "
+            "Needs attention or better, a fall when the score is no longer N below its highest of 7 days. "
+            "1 closes it on the first; a feed's alert always closes at once."
+        ),
+    )
+    audience = models.CharField(
+        max_length=10,
+        choices=Audience,
+        default=Audience.OWNER,
+        help_text="Program managers also hear of customers without an (active) owner, and of feeds.",
+    )
+    active = models.BooleanField(
+        "on", default=True, help_text="A rule that is turned off closes its alerts on the next night."
+    )
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return (
+            self.get_kind_display().replace("N ", f"{self.threshold} ", 1)
+            if self.threshold
+            else (self.get_kind_display())
+        )
+
+    def clean(self) -> None:
+        """A rule with an N has one of at least 1, the others have none."""
+        if self.kind in self.NEED_THRESHOLD and not self.threshold:
+            raise ValidationError({"threshold": "This rule needs its N."})
+        if self.kind and self.kind not in self.NEED_THRESHOLD and self.threshold is not None:
+            raise ValidationError({"threshold": "This rule has no N."})
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts by whether they still hold."""
+
+    def open(self) -> Self:
+        """Those that have not recovered."""
+        return self.filter(closed_on=None)
+
+    def closed(self) -> Self:
+        """Those that are over."""
+        return self.exclude(closed_on=None)
+
+    def snoozed(self, today: date) -> Self:
+        """Open ones that somebody has put off beyond ``today``."""
+        return self.open().filter(snoozed_until__gt=today)
+
+    def awake(self, today: date) -> Self:
+        """Open ones that nobody has put off."""
+        return self.open().exclude(snoozed_until__gt=today)
+
+    def waiting(self, today: date) -> Self:
+        """Open ones that somebody should look at: neither acknowledged nor put off."""
+        return self.awake(today).filter(acknowledged_at=None)
+
+
+class Alert(models.Model):
+    """Something about a customer (or a feed) that somebody should know; one open for a rule and customer.
+
+    The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
+    ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
+    points it fell, or days. ``acknowledged_by`` and ``snoozed_by`` are logins, which outlive their users.
+    """
+
+    class Ending(models.TextChoices):
+        """Why it is over."""
+
+        RECOVERED = "recovered", "Recovered"
+        WITHDRAWN = "withdrawn", "Taken back, because the data changed"
+        ENDED = "ended", "The contract rests or has ended"
+        RULE_OFF = "rule_off", "The rule was turned off"
+
+    rule = models.ForeignKey(AlertRule, models.CASCADE, related_name="alerts", db_index=False)
+    customer = models.ForeignKey(Customer, models.CASCADE, null=True, blank=True, related_name="alerts")
+    feed = models.CharField(max_length=20, choices=FeedName, blank=True)
+    opened_on = models.DateField()
+    closed_on = models.DateField(null=True, blank=True)
+    text = models.CharField(max_length=500)
+    worse_on = models.DateField("last date on which it grew worse", null=True, blank=True)
+    worse_at = models.DateTimeField(null=True, blank=True)
+    value = models.IntegerField("value when it was raised, or at its worst", null=True, blank=True)
+    raised_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    ending = models.CharField(max_length=10, choices=Ending, blank=True)
+    ending_text = models.CharField(max_length=200, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True)
+    snoozed_until = models.DateField("put off until", null=True, blank=True)
+    snoozed_by = models.CharField(max_length=150, blank=True)
+    note = models.TextField(blank=True)
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_on", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "customer"],
+                condition=models.Q(closed_on=None, customer__isnull=False),
+                name="alert_open_once_a_customer",
+            ),
+            models.UniqueConstraint(
+                fields=["rule", "feed"],
+                condition=models.Q(closed_on=None, customer__isnull=True),
+                name="alert_open_once_a_feed",
+            ),
+        ]
+        indexes = [models.Index(fields=["closed_at"], name="alert_closed_at")]
+        permissions = [("act_on_alert", "Can acknowledge and snooze alerts")]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not recovered."""
+        return self.closed_on is None
+
+
+class Digest(models.Model):
+    """A digest for one person (or channel) and night; it is claimed before it is sent, and sent once.
+
+    ``day`` is the night's, or the Monday of the week; ``as_of`` the scored date that it is about. ``channel`` is a
+    keyed hash of the channel's address, which is a secret and stored nowhere.
+    """
+
+    class Kind(models.TextChoices):
+        """What is summed up."""
+
+        ALERTS = "alerts", "Alerts of the night"
+        WEEKLY = "weekly", "Portfolio of the week"
+
+    class State(models.TextChoices):
+        """Claimed by a process, sent, or to be tried again."""
+
+        CLAIMED = "claimed", "Claimed"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
+    channel = models.CharField("fingerprint of the channel's address", max_length=64, blank=True)
+    day = models.DateField()
+    as_of = models.DateField("scored date", null=True, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
+    claimed_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    subject = models.CharField(max_length=200, blank=True)
+    text = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "recipient", "day"],
+                condition=models.Q(recipient__isnull=False),
+                name="digest_once_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "channel", "day"],
+                condition=models.Q(recipient__isnull=True),
+                name="digest_once_a_channel",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.day}"

@@ -1,0 +1,103 @@
+"""E-mails to customers: the templates, and what was sent."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+from analytics.models.tasks import Task
+from analytics.placeholders import body_faults, subject_faults
+from customers.models import Customer
+
+STUCK_AFTER = timedelta(minutes=10)
+"""The mail server's answer never takes as long: whoever waited for it is gone."""
+
+
+class MailTemplate(models.Model):
+    """A subject and a text with placeholders such as ``{organization}``, for a situation."""
+
+    class Situation(models.TextChoices):
+        """When to write."""
+
+        BLOCKER = "blocker", "Something blocks the onboarding"
+        AT_RISK = "at_risk", "At risk"
+        INACTIVE = "inactive", "Inactive"
+        CHECK_IN = "check_in", "Check-in"
+        MILESTONE = "milestone", "Milestone"
+
+    name = models.CharField(max_length=100, unique=True)
+    situation = models.CharField(max_length=20, choices=Situation)
+    subject = models.CharField(max_length=200)
+    body = models.TextField("text")
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["situation", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse what could not be filled, and a subject of several lines."""
+        wrong = {"subject": subject_faults(self.subject), "body": body_faults(self.body)}
+        if any(wrong.values()):
+            raise ValidationError({name: reasons for name, reasons in wrong.items() if reasons})
+
+
+class Message(models.Model):
+    """An e-mail to a customer, kept as it was sent; ``sent_by`` is a login, which outlives its user.
+
+    ``created_at`` is when it was written, ``attempted_at`` when the mail server was last asked to take it.
+    """
+
+    KEPT_BY_HAND = True
+    """A customer's import is not undone while there are such rows."""
+
+    class State(models.TextChoices):
+        """Stored as sending before the mail server is asked, so that nothing is sent that is not on record."""
+
+        SENDING = "sending", "Sending"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails")
+    template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True)
+    task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="mails")
+    sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    sent_by = models.CharField(max_length=150)
+    from_line = models.CharField("from", max_length=400)
+    recipient = models.CharField("to", max_length=254)
+    reply_to = models.CharField(max_length=254, blank=True)
+    subject = models.CharField(max_length=200)
+    body = models.TextField("text")
+    message_id = models.CharField(max_length=255, unique=True)
+    state = models.CharField(max_length=10, choices=State, default=State.SENDING)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    attempted_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [("contact_customer", "Can write to customers")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @property
+    def perhaps_sent(self) -> bool:
+        """Whether nobody can know: the server gave no answer, or the process ended before it was recorded."""
+        late = self.attempted_at < timezone.now() - STUCK_AFTER
+        return self.state == self.State.SENDING and (bool(self.error) or late)
+
+    @property
+    def author(self) -> str:
+        """Who wrote it: the name, or the login where there is no name or no such user any more."""
+        return (self.sender.get_full_name() if self.sender else "") or self.sent_by
+
+    @property
+    def state_in_words(self) -> str:
+        """What became of it."""
+        return "Perhaps sent" if self.perhaps_sent else str(self.get_state_display())

@@ -1,0 +1,100 @@
+"""Views of the customer table that somebody saved, and their deliveries."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.deletion import Collector
+
+
+def keep_shared(collector: Collector, field: models.ForeignKey, reports: Any, using: str) -> None:
+    """What a deleted owner leaves: the shared reports stay, in nobody's hands; private ones go too."""
+    models.SET_NULL(collector, field, reports.filter(shared=True), using)
+    models.CASCADE(collector, field, reports.filter(shared=False), using)
+
+
+class ReportQuerySet(models.QuerySet["Report"]):
+    """Reports, by who may see them."""
+
+    def visible_to(self, user: AbstractUser) -> "ReportQuerySet":
+        """One's own, the shared ones, and those that one gets by mail."""
+        received = Report.recipients.through.objects.filter(user_id=user.pk).values("report")
+        return self.filter(Q(owner=user.pk) | Q(shared=True) | Q(pk__in=received))
+
+
+class Report(models.Model):
+    """A saved view: the address of the table (filters, columns, order) and a date relative to the newest one."""
+
+    class AsOf(models.TextChoices):
+        """Which scored date the report is about when it is opened or sent."""
+
+        NEWEST = "newest", "The newest date"
+        WEEK_BEFORE = "week_before", "7 days before the newest date"
+        MONTH_END = "month_end", "The end of last month"
+
+    class Format(models.TextChoices):
+        """How it is attached."""
+
+        CSV = "csv", "CSV"
+        XLSX = "xlsx", "Excel"
+
+    class Schedule(models.TextChoices):
+        """How often ``nightly`` mails it."""
+
+        NEVER = "", "Not mailed"
+        DAILY = "daily", "Every day"
+        WEEKLY = "weekly", "Mondays"
+        MONTHLY = "monthly", "The first of the month"
+
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, keep_shared, related_name="reports", null=True, blank=True)
+    shared = models.BooleanField("shared with everybody", default=False)
+    query = models.TextField("filters, columns and order", blank=True)
+    as_of = models.CharField("date", max_length=20, choices=AsOf, default=AsOf.NEWEST)
+    format = models.CharField(max_length=4, choices=Format, default=Format.XLSX)
+    schedule = models.CharField(max_length=10, choices=Schedule, blank=True, default=Schedule.NEVER)
+    recipients = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
+    scheduled_on = models.DateField("day on which the schedule was set", null=True, blank=True)
+    last_run_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    failure_told = models.DateField("due day whose failure the owner was told of", null=True, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="report_name_once")]
+        permissions = [("manage_every_report", "Can change other people's shared reports")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReportDelivery(models.Model):
+    """A scheduled report to one person, of the day when it was due; it is claimed before it is sent, and sent once."""
+
+    class State(models.TextChoices):
+        """To be sent, claimed by a process, sent, or to be tried again."""
+
+        WAITING = "waiting", "Waiting"
+        CLAIMED = "claimed", "Claimed"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    report = models.ForeignKey(Report, models.CASCADE, related_name="deliveries")
+    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    day = models.DateField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    rows = models.PositiveIntegerField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [models.UniqueConstraint(fields=["report", "recipient", "day"], name="report_sent_once")]
+
+    def __str__(self) -> str:
+        return f"{self.report} on {self.day}"

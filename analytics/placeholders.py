@@ -1,0 +1,127 @@
+"""The fixed list of placeholders that a mail's subject and text may have, and how they are filled.
+
+A placeholder is a name of the list in single braces. Nothing else is looked up or computed, and a value is filled in
+once: braces within it stay braces. Double braces, as in GitHub's workflows, are sent as they are.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analytics.wording import one_line
+from customers.models import Customer, Step
+
+if TYPE_CHECKING:
+    from analytics.models import Snapshot
+
+LONGEST_VALUE = 200
+
+PLACEHOLDERS = {
+    "organization": "the customer's name",
+    "sender": "your name",
+    "github_username": "GitHub name",
+    "signup_date": "day of the signup",
+    "blocker": "what blocks the onboarding",
+    "steps_done": "onboarding steps that are done, of five",
+    "next_step": "first onboarding step that is not done",
+    "issues_tagged": "issues tagged so far",
+    "prs_generated": "pull requests generated so far",
+    "prs_merged": "pull requests merged so far",
+    "success_rate": "share of pull requests that were merged",
+    "last_active": "last active day",
+}
+"""Each name with what it stands for."""
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = {"\u200c", "\u200d"}
+_TOKEN = re.compile(r"\{\{([^{}]*)\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A placeholder as the pages list it: ``text`` is what it stands for now, '' where there is nothing."""
+
+    name: str
+    meaning: str
+    text: str
+
+
+def faults(text: str) -> list[str]:
+    """Every reason why a text cannot be filled."""
+    found = []
+    for token in _TOKEN.finditer(text):
+        doubled, name = token.groups()
+        if doubled is not None:
+            if doubled.strip() in PLACEHOLDERS:
+                found.append(f"Write {{{doubled.strip()}}} with single braces.")
+        elif name is None:
+            place = text.count("\n", 0, token.start()) + 1
+            found.append(f"Line {place} has a “{token[0]}” without its other brace.")
+        elif name not in PLACEHOLDERS:
+            shown = one_line(name, 40)
+            found.append(f"There is no placeholder {{{shown}}}: use one of the list, or double braces for the braces.")
+    return list(dict.fromkeys(found))
+
+
+def subject_faults(text: str) -> list[str]:
+    """Every reason against the subject of a template or a mail."""
+    hidden = any(unicodedata.category(one) in _HIDDEN and one not in _JOINERS for one in text)
+    return [*(["The subject is one line, without hidden characters."] if hidden else []), *faults(text)]
+
+
+def body_faults(text: str) -> list[str]:
+    """Every reason against the text of a template or a mail."""
+    control = any(unicodedata.category(one) == "Cc" and one not in "\r\n\t" for one in text)
+    return [*(["The text has a control character."] if control else []), *faults(text)]
+
+
+def used(text: str) -> list[str]:
+    """The placeholders of a text, each once."""
+    return list(dict.fromkeys(token[2] for token in _TOKEN.finditer(text) if token[2] in PLACEHOLDERS))
+
+
+def lacking(text: str, values: Mapping[str, str]) -> list[str]:
+    """The placeholders of a text for which there is no value."""
+    return [name for name in used(text) if not values[name]]
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with each placeholder's value in its place, in one pass."""
+    return _TOKEN.sub(lambda token: values[token[2]] if token[2] in PLACEHOLDERS else token[0], text)
+
+
+def values_for(customer: Customer, snapshot: "Snapshot | None", sender: str) -> dict[str, str]:
+    """What each placeholder stands for, on one line; '' where nothing is known."""
+    values = dict.fromkeys(PLACEHOLDERS, "")
+    values |= {
+        "organization": customer.organization,
+        "sender": sender,
+        "github_username": customer.github_username,
+        "signup_date": f"{customer.signup_date:%-d %B %Y}",
+    }
+    if snapshot:
+        open_steps = [step.label for step in Step if not getattr(snapshot, step.value)]
+        rate = snapshot.success_rate
+        values |= {
+            "blocker": _readable(snapshot.blocker_type) if snapshot.blocked else "",
+            "steps_done": str(snapshot.steps_done),
+            "next_step": open_steps[0] if open_steps else "",
+            "issues_tagged": f"{snapshot.issues_tagged:,}",
+            "prs_generated": f"{snapshot.prs_generated:,}",
+            "prs_merged": f"{snapshot.prs_merged:,}",
+            "success_rate": "" if rate is None else f"{rate}%",
+            "last_active": f"{snapshot.last_active:%-d %B %Y}" if snapshot.last_active else "",
+        }
+    return {name: one_line(value, LONGEST_VALUE) for name, value in values.items()}
+
+
+def listed(values: Mapping[str, str] | None = None) -> list[Value]:
+    """The list for a page, in its order, with values where there are some."""
+    return [Value(name, meaning, values[name] if values else "") for name, meaning in PLACEHOLDERS.items()]
+
+
+def _readable(blocker: str) -> str:
+    """A blocker's key as a customer may read it: ``github_permissions`` is GitHub permissions."""
+    return blocker.replace("_", " ").replace("github", "GitHub")

@@ -1,0 +1,87 @@
+"""The form of a report."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.models import Report
+from analytics.reports import exporters, why_no_mail
+
+TAKEN = "There is a report of that name already; choose another one."
+
+
+class ReportForm(forms.ModelForm):
+    """Name, date, who sees it, and how it is mailed; ``people`` are the possible recipients."""
+
+    class Meta:
+        model = Report
+        fields = ["name", "shared", "as_of", "schedule", "format", "recipients"]
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        self.exporting = set(exporters().values_list("pk", flat=True))
+        self.was_scheduled = self.instance.schedule
+        if not self.instance.pk and not why_no_mail(owner, self.exporting):
+            self.initial["recipients"] = [owner.pk]
+        field = self.fields["recipients"]
+        chosen = self.instance.recipients.values("pk") if self.instance.pk else []
+        field.queryset = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen)).order_by("username")
+
+    @property
+    def people(self) -> list[tuple[User, str, bool]]:
+        """Each possible recipient, why it cannot be one, and whether it is chosen."""
+        chosen = {str(getattr(one, "pk", one)) for one in self["recipients"].value() or []}
+        return [
+            (user, why_no_mail(user, self.exporting), str(user.pk) in chosen)
+            for user in self.fields["recipients"].queryset
+        ]
+
+    def clean_name(self) -> str:
+        """One's own reports have names of their own."""
+        name = " ".join(self.cleaned_data["name"].split())
+        same = Report.objects.filter(owner=self.owner, name=name).exclude(pk=self.instance.pk)
+        if same.exists():
+            raise forms.ValidationError(TAKEN)
+        return name
+
+    def clean_recipients(self) -> Any:
+        """Those who can be sent a report; the others are refused with the reason."""
+        refused = [
+            f"{user.get_full_name() or user.get_username()}: {why}."
+            for user in self.cleaned_data["recipients"]
+            if (why := why_no_mail(user, self.exporting))
+        ]
+        if refused:
+            raise forms.ValidationError(refused)
+        return self.cleaned_data["recipients"]
+
+    def clean(self) -> None:
+        """What is mailed needs somebody to get it, and an owner who may export."""
+        super().clean()
+        if not self.cleaned_data.get("schedule"):
+            return
+        if "recipients" not in self.errors and not self.cleaned_data.get("recipients"):
+            self.add_error("recipients", "Choose who gets it.")
+        if self.owner.pk not in self.exporting:
+            self.add_error("schedule", "It cannot be mailed, because its owner may not export customers.")
+
+    def save(self, commit: bool = True) -> Report:
+        """Store it; a schedule that is new begins on the day after."""
+        self.instance.owner = self.owner
+        if self.instance.schedule != self.was_scheduled:
+            self.instance.scheduled_on = timezone.localdate() if self.instance.schedule else None
+        return super().save(commit)
+
+    def store(self) -> Report | None:
+        """Store a valid form; None, with the reason at the name, where another save took that name meanwhile."""
+        try:
+            with transaction.atomic():
+                return self.save()
+        except IntegrityError:
+            self.add_error("name", TAKEN)
+            return None

@@ -1,0 +1,224 @@
+"""Mail the scheduled reports that are due: once to each recipient, whatever breaks, and failures to their owners.
+
+Who gets a report of a day is written down when it is first due, each as a row that is unique; each row is claimed,
+then sent, then recorded. Where a process is killed between sending and recording, the next run sends that one mail
+again, under the same Message-ID. What could not be sent or made is tried again by every run until the next due day.
+"""
+
+import io
+import logging
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import IO
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from analytics import mail
+from analytics.dashboard import FRESH_DAYS, days_old
+from analytics.delivery import Post
+from analytics.digest import Composed, rendered
+from analytics.mail import Attachment, address_of
+from analytics.models import Report, ReportDelivery
+from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
+from analytics.table_export import TableExport
+from analytics.wording import counted, one_line
+
+logger = logging.getLogger(__name__)
+
+State = ReportDelivery.State
+SPOOL = 8 * 2**20
+LONGEST_NAME = 60
+LONGEST_ERROR = 1_000
+KINDS = {"csv": "application/zip", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+
+@dataclass
+class Sent:
+    """What became of the reports: mails sent, and each with its reason, what failed and who was passed over.
+
+    ``failed`` is what an operator must look at; ``broken`` are reports that only their owner can mend, and is told.
+    """
+
+    mails: int = 0
+    failed: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+class ProgramError(NotMade):
+    """There is no file because of us, not of what the report asks for."""
+
+
+def due_day(report: Report, today: date) -> date | None:
+    """The newest day on which a report was due; None before the first one. A missed day is made good, but once."""
+    match report.schedule:
+        case Report.Schedule.DAILY:
+            day = today
+        case Report.Schedule.WEEKLY:
+            day = today - timedelta(days=today.weekday())
+        case Report.Schedule.MONTHLY:
+            day = today.replace(day=1)
+        case _:
+            return None
+    return None if report.scheduled_on and day <= report.scheduled_on else day
+
+
+def send_due(hold: Callable[[], None]) -> Sent:
+    """Mail what is due; the caller holds the lock ``reports``, and ``hold`` keeps it."""
+    run = _Run(hold)
+    scheduled = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
+    try:
+        for report in scheduled.prefetch_related("recipients"):
+            day = due_day(report, run.today)
+            if day:
+                run.report(report, day)
+    finally:
+        run.post.close()
+    return run.sent
+
+
+class _Run:
+    """One run's mails."""
+
+    def __init__(self, hold: Callable[[], None]) -> None:
+        self.hold = hold
+        self.today = timezone.localdate()
+        self.exporting = set(exporters().values_list("pk", flat=True))
+        self.post = Post()
+        self.sent = Sent()
+
+    def report(self, report: Report, day: date) -> None:
+        """Send a report of a day to those who have not got it."""
+        title = one_line(report.name, LONGEST_NAME)
+        if stopped := why_stopped(report, self.exporting):
+            self.sent.skipped.append(f"{title}: {stopped}")
+            return
+        self._plan(report, day, title)
+        left = report.deliveries.filter(day=day).exclude(state=State.SENT).select_related("recipient").order_by("pk")
+        waiting = [one for one in left if not why_no_mail(one.recipient, self.exporting)]
+        if not waiting:
+            if not report.deliveries.filter(day=day).exists():
+                self._end(report, day, title, ["None of its recipients can be sent a report."], self.sent.broken)
+            return
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL) as file:
+            try:
+                made = self._made(report, file)
+            except NotMade as fault:
+                kind = self.sent.failed if isinstance(fault, ProgramError) else self.sent.broken
+                self._end(report, day, title, [str(fault)], kind)
+                return
+            composed, attachment = _mail(report, made, file)
+        errors = [error for one in waiting if (error := self._send(one, composed, attachment, made.count))]
+        self._end(report, day, title, errors, self.sent.failed)
+
+    def _plan(self, report: Report, day: date, title: str) -> None:
+        """Write down who gets the report of a day, once: who is added later gets the next one."""
+        if report.deliveries.filter(day=day).exists():
+            return
+        able = []
+        for person in report.recipients.all():
+            if why := why_no_mail(person, self.exporting):
+                self.sent.skipped.append(f"{title}: {_name(person)}: {why}")
+            else:
+                able.append(ReportDelivery(report=report, recipient=person, day=day))
+        with suppress(IntegrityError), transaction.atomic():
+            ReportDelivery.objects.bulk_create(able)
+
+    def _made(self, report: Report, file: IO[bytes]) -> TableExport:
+        try:
+            return write_report(report, report.format, file, report.owner, self.today)
+        except NotMade:
+            raise
+        except Exception as error:
+            # Whatever it was, the other reports are made.
+            logger.exception("The report %s failed", report.pk)
+            raise ProgramError("An error of the program, which the log of the night has.") from error
+
+    def _send(self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, rows: int) -> str:
+        """Claim, send, record; returns why it could not be sent."""
+        self.hold()
+        if not claim(delivery):
+            return ""
+        try:
+            self.post.send(delivery.recipient.email, composed, f"report-{delivery.pk}", attachment)
+        except mail.FAILURES as error:
+            reason = one_line(str(error), 300) or type(error).__name__
+            record(delivery, state=State.FAILED, error=reason)
+            return f"{_name(delivery.recipient)}: {reason}"
+        record(delivery, state=State.SENT, sent_at=timezone.now(), rows=rows, error="")
+        self.sent.mails += 1
+        return ""
+
+    def _end(self, report: Report, day: date, title: str, errors: list[str], kind: list[str]) -> None:
+        """Keep what happened for the list of reports, and tell the owner of a failure, once for each due day."""
+        error = one_line(" ".join(errors), LONGEST_ERROR)
+        Report.objects.filter(pk=report.pk).update(last_run_at=timezone.now(), last_error=error)
+        if not errors:
+            return
+        kind.append(f"{title}: {error}")
+        if self.post.down or report.failure_told == day or not report.owner.email:
+            return
+        context = {
+            "greeting": _name(report.owner),
+            "name": title,
+            "errors": [one_line(text, 300) for text in errors],
+            "address": address_of(reverse("analytics:reports")),
+        }
+        composed = rendered("report_failed", f"The report “{title}” could not be sent", context)
+        try:
+            self.post.send(report.owner.email, composed, f"report-{report.pk}-failed-{day}")
+        except mail.FAILURES as fault:
+            self.sent.failed.append(f"{title}: {_name(report.owner)}: {one_line(str(fault), 300)}")
+        else:
+            Report.objects.filter(pk=report.pk).update(failure_told=day)
+
+
+def claim(delivery: ReportDelivery) -> bool:
+    """Make a mail ours before it is sent; False where another run was quicker."""
+    unchanged = ReportDelivery.objects.filter(
+        pk=delivery.pk, state=delivery.state, claimed_at=delivery.claimed_at
+    ).exclude(state=State.SENT)
+    return bool(unchanged.update(state=State.CLAIMED, claimed_at=timezone.now()))
+
+
+def record(delivery: ReportDelivery, **values: object) -> None:
+    """Store what became of a claimed mail."""
+    ReportDelivery.objects.filter(pk=delivery.pk).update(**values)
+
+
+def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed, Attachment | None]:
+    """The mail of a report, and its file unless that is too large for a mail."""
+    name, day = one_line(report.name, LONGEST_NAME), made.portfolio.date
+    size = file.seek(0, io.SEEK_END)
+    fits = size <= settings.REPORT_MAX_MB * 2**20
+    age = days_old(day)
+    context = {
+        "day": day,
+        "days_old": age if report.as_of == Report.AsOf.NEWEST and age > FRESH_DAYS else None,
+        "count": made.count,
+        "total": made.portfolio.total,
+        "filters": [(label, one_line(words, 200)) for label, words in made.filters],
+        "sorted_by": made.list.order_words,
+        "owner": _name(report.owner),
+        "file": file_name(report, day, report.format) if fits else "",
+        "megabytes": f"{size / 2**20:.1f}",
+        "limit": settings.REPORT_MAX_MB,
+        "opens": address_of(reverse("analytics:report", args=[report.pk])),
+        "downloads": address_of(reverse("analytics:export-report", args=[report.pk, report.format])),
+    }
+    composed = rendered("report", f"{name}: {counted(made.count, 'customer')} as of {day:%-d %b %Y}", context)
+    if not fits:
+        return composed, None
+    file.seek(0)
+    return composed, Attachment(context["file"], file.read(), KINDS[report.format])
+
+
+def _name(person: User) -> str:
+    return one_line(person.get_full_name() or person.get_username(), LONGEST_NAME)

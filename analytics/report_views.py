@@ -1,0 +1,205 @@
+"""The pages of the reports: the list, save and edit, open, export, delete; every form works without a script."""
+
+import tempfile
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Case, Value, When
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from analytics.customer_list import EXPORT_FORMATS, CustomerList
+from analytics.models import PortfolioDay, Report
+from analytics.report_forms import ReportForm
+from analytics.report_mails import due_day
+from analytics.reports import (
+    LONGEST_QUERY,
+    NotMade,
+    exporters,
+    file_name,
+    may_change,
+    problems,
+    query_of,
+    scored_day,
+    why_no_mail,
+    why_stopped,
+    write_report,
+)
+from analytics.table_export import WRITERS
+from customers.pages import admin_page
+
+SPOOL = 8 * 2**20
+PER_PAGE = 50
+
+
+@admin_page("analytics.view_report", "customers.view_customer")
+def reports(request: HttpRequest) -> HttpResponse:
+    """One's own reports, then those of others that one may see."""
+    mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
+    visible = Report.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
+    page = Paginator(visible.select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
+    exporting = set(exporters().values_list("pk", flat=True))
+    rows = page.object_list.prefetch_related("recipients")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Reports",
+        "page": page,
+        "rows": [_row(report, request, exporting) for report in rows],
+        "export_formats": EXPORT_FORMATS,
+    }
+    return TemplateResponse(request, "analytics/reports.html", context)
+
+
+def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str, Any]:
+    people = list(report.recipients.all())
+    refused = [(person, why) for person in people if (why := why_no_mail(person, exporting))]
+    return {
+        "report": report,
+        "mine": report.owner_id == request.user.pk,
+        "stopped": why_stopped(report, exporting) if report.schedule else "",
+        "recipients": people,
+        "refused": refused if report.schedule else [],
+        "may_change": may_change(request.user, report),
+        "may_delete": may_change(request.user, report, "delete"),
+        "due": due_day(report, timezone.localdate()),
+    }
+
+
+@admin_page("analytics.add_report", "customers.view_customer")
+def save(request: HttpRequest) -> HttpResponse:
+    """Save the view of an address under a name."""
+    address = QueryDict(request.POST.get("query", "")) if request.method == "POST" else request.GET
+    query = query_of(address)
+    report = Report(owner=request.user, query=query)
+    newest = PortfolioDay.objects.order_by("-date").first()
+    if newest is None:
+        messages.error(request, "Nothing is scored yet, so there is no view to save.")
+        return redirect("admin:index")
+    asked = HttpRequest()
+    asked.GET, asked.user = QueryDict(query), request.user
+    shown = CustomerList(asked, newest.date, request.user, is_report=True)
+    wrong = problems(asked.GET, shown.filters)
+    if len(query) > LONGEST_QUERY:
+        wrong.append("The view has too many filters to be saved.")
+    form = ReportForm(request.POST or None, instance=report, owner=request.user)
+    if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
+        messages.success(request, f"Saved “{saved.name}”.")
+        return redirect("analytics:reports")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Save as report",
+        "form": form,
+        "query": query,
+        "wrong": wrong,
+        "filters": shown.chips,
+        "sorted_by": shown.order_words,
+        "columns": [choice.label for choice in shown.column_choices if choice.shown],
+        "back": f"{reverse('admin:index')}?{address.urlencode()}#customers",
+    }
+    return TemplateResponse(request, "analytics/report_form.html", context)
+
+
+@admin_page("analytics.change_report", "customers.view_customer")
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change a report's name, date, schedule and recipients; one that nobody owns becomes the visitor's."""
+    report = _changeable(request, pk)
+    form = ReportForm(request.POST or None, instance=report, owner=report.owner or request.user)
+    if request.method == "POST" and form.is_valid() and (saved := form.store()):
+        messages.success(request, f"Saved “{saved.name}”.")
+        return redirect("analytics:reports")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Edit report",
+        "form": form,
+        "report": report,
+        "adopts": report.owner is None,
+        "back": reverse("analytics:reports"),
+    }
+    return TemplateResponse(request, "analytics/report_form.html", context)
+
+
+@admin_page("analytics.change_report", "customers.view_customer")
+@require_POST
+def change_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a report the filters, columns and order that the visitor has made of it."""
+    report = _changeable(request, pk)
+    address = QueryDict(request.POST.get("query", ""))
+    query = query_of(address)
+    newest = PortfolioDay.objects.order_by("-date").first()
+    asked = HttpRequest()
+    asked.GET, asked.user = QueryDict(query), request.user
+    if newest is None or len(query) > LONGEST_QUERY:
+        wrong = ["The view cannot be saved."]
+    else:
+        wrong = problems(asked.GET, CustomerList(asked, newest.date, report.owner, is_report=True).filters)
+    for text in wrong:
+        messages.error(request, text)
+    if not wrong:
+        Report.objects.filter(pk=report.pk).update(query=query)
+        messages.success(request, f"“{report.name}” has these filters, columns and order now.")
+    back = address.copy()
+    back["report"] = str(report.pk)
+    return redirect(f"{reverse('admin:index')}?{back.urlencode()}#customers")
+
+
+@admin_page("analytics.delete_report")
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask, then delete."""
+    report = _visible(request, pk)
+    if not may_change(request.user, report, "delete"):
+        raise PermissionDenied
+    if request.method == "POST":
+        report.delete()
+        messages.success(request, f"Deleted “{report.name}”.")
+        return redirect("analytics:reports")
+    context = {**admin.site.each_context(request), "title": "Delete report", "report": report}
+    return TemplateResponse(request, "analytics/report_delete.html", context)
+
+
+@admin_page("analytics.view_report", "customers.view_customer")
+def open_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lead to the table with what the report asks for, on its date."""
+    report = _visible(request, pk)
+    address = QueryDict(report.query, mutable=True)
+    address["report"] = str(report.pk)
+    if report.as_of != Report.AsOf.NEWEST:
+        try:
+            address["as_of"] = scored_day(report, timezone.localdate()).date.isoformat()
+        except NotMade as fault:
+            messages.error(request, f"“{report.name}” cannot be shown. {fault}")
+            return redirect("analytics:reports")
+    return redirect(f"{reverse('admin:index')}?{address.urlencode()}#customers")
+
+
+@admin_page("analytics.view_report", "customers.view_customer", "customers.export_customer")
+def export(request: HttpRequest, pk: int, format: str) -> HttpResponse:
+    """Download a report; where it cannot be made, say why."""
+    if format not in WRITERS:
+        raise Http404
+    report = _visible(request, pk)
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
+    try:
+        made = write_report(report, format, file, request.user, timezone.localdate())
+    except NotMade as fault:
+        file.close()
+        messages.error(request, f"“{report.name}” was not exported. {fault}")
+        return redirect("analytics:reports")
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=file_name(report, made.portfolio.date, format))
+
+
+def _visible(request: HttpRequest, pk: int) -> Report:
+    return get_object_or_404(Report.objects.visible_to(request.user).select_related("owner"), pk=pk)
+
+
+def _changeable(request: HttpRequest, pk: int) -> Report:
+    report = _visible(request, pk)
+    if not may_change(request.user, report):
+        raise PermissionDenied
+    return report

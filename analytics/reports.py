@@ -1,0 +1,179 @@
+"""Saved views of the customer table: what they ask for, who may see and change them, and their files."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import IO
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils.text import slugify
+
+from analytics.chips import narrowed_query
+from analytics.filters import ME, SnapshotFilter
+from analytics.models import PortfolioDay, Report
+from analytics.table_export import WRITERS, TableExport
+from analytics.tables import CustomerTable
+from analytics.xlsx import TooLarge
+from customers.staging import one_moment
+
+OF_THE_TABLE = ("sort", "columns", "per_page")
+NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
+"""What else an address of the dashboard has; it is not saved."""
+LONGEST_QUERY = 4_000
+LONGEST_FILE_NAME = 60
+OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
+WEEK = timedelta(days=7)
+
+
+class NotMade(Exception):
+    """Why there is no file; the message is for people."""
+
+
+# --- What a report asks for ---------------------------------------------------------------------------------------
+
+
+def query_of(address: QueryDict) -> str:
+    """What of an address is saved: filters, order, columns, rows per page; be it understood or not."""
+    return narrowed_query(address, leave_out=tuple(NOT_OF_THE_TABLE))
+
+
+def is_same(query: str, address: QueryDict) -> bool:
+    """Whether an address asks for what was saved, whatever order its parts are in."""
+    return dict(QueryDict(query).lists()) == dict(QueryDict(query_of(address)).lists())
+
+
+def unknown(address: QueryDict) -> list[str]:
+    """What an address names that the table does not have, in words; the table itself would pass over it."""
+    known = {*SnapshotFilter.base_filters, *OF_THE_TABLE, *NOT_OF_THE_TABLE}
+    columns = CustomerTable.base_columns
+    chosen = [name for text in address.getlist("columns") for name in text.split(",") if name]
+    sorts = [text.removeprefix("-") for text in address.getlist("sort") if text]
+    return [
+        *(f"There is no filter “{name}”." for name in address if name not in known),
+        *(f"There is no column “{name}” to sort by." for name in sorts if name not in columns),
+        *(f"There is no column “{name}” to show." for name in chosen if name not in columns),
+    ]
+
+
+def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
+    """Everything that is not understood, in words; nothing is left out silently."""
+    refused = [
+        f"{filters.form[name].label}: {' '.join(errors)}" if name in filters.form.fields else " ".join(errors)
+        for name, errors in filters.errors.items()
+    ]
+    return [*unknown(address), *refused]
+
+
+def wanted_day(as_of: str, newest: date, today: date) -> date:
+    """The day that a report is about; last month is that of the calendar, not of the data."""
+    match as_of:
+        case Report.AsOf.WEEK_BEFORE:
+            return newest - WEEK
+        case Report.AsOf.MONTH_END:
+            return today.replace(day=1) - timedelta(days=1)
+    return newest
+
+
+def scored_day(report: Report, today: date) -> PortfolioDay:
+    """The scored date of a report: the wanted one, or the one nearest before it; raises ``NotMade``."""
+    days = PortfolioDay.objects.select_related("policy").order_by("-date")
+    newest = days.first()
+    if newest is None:
+        raise NotMade("Nothing is scored yet.")
+    wanted = wanted_day(report.as_of, newest.date, today)
+    found = newest if wanted >= newest.date else days.filter(date__lte=wanted).first()
+    if found is None:
+        raise NotMade(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
+    return found
+
+
+def write_report(report: Report, format: str, file: IO[bytes], user: User, today: date) -> TableExport:
+    """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``NotMade``."""
+    with one_moment():
+        portfolio = scored_day(report, today)
+        request = HttpRequest()
+        request.GET, request.user = QueryDict(report.query), user
+        if report.owner is None and ME in request.GET.getlist("owner"):
+            raise NotMade(OWNERLESS)
+        made = TableExport(request, portfolio, report=report.name, me=report.owner)
+        if wrong := problems(request.GET, made.list.filters):
+            raise NotMade(" ".join(wrong))
+        _ending, write = WRITERS[format]
+        try:
+            write(made, file)
+        except TooLarge as fault:
+            raise NotMade(f"{fault} Narrow the report, or choose CSV.") from fault
+        return made
+
+
+def file_name(report: Report, day: date, format: str) -> str:
+    """Of letters, digits and hyphens, whatever the report is called."""
+    name = slugify(report.name, allow_unicode=True)[:LONGEST_FILE_NAME].strip("-_")
+    return f"{name or 'report'}_{day}.{WRITERS[format][0]}"
+
+
+# --- Who ----------------------------------------------------------------------------------------------------------
+
+
+def may_change(user: User, report: Report, verb: str = "change") -> bool:
+    """Whether somebody may edit (or delete) it: the owner, and for a shared one who manages every report."""
+    if not user.has_perm(f"analytics.{verb}_report"):
+        return False
+    return report.owner_id == user.pk or (report.shared and user.has_perm("analytics.manage_every_report"))
+
+
+def exporters() -> QuerySet[User]:
+    """Active staff who may export customers."""
+    may_see = User.objects.with_perm("customers.view_customer").values("pk")
+    return User.objects.with_perm("customers.export_customer").filter(is_staff=True, pk__in=may_see)
+
+
+def why_no_mail(user: User, exporting: set[int]) -> str:
+    """Why somebody cannot be sent a report; '' where nothing is in the way."""
+    if not (user.is_active and user.is_staff):
+        return "the account is not active"
+    if user.pk not in exporting:
+        return "may not export customers"
+    return "" if user.email else "no e-mail address"
+
+
+def why_stopped(report: Report, exporting: set[int]) -> str:
+    """Why a scheduled report is not mailed, because of its owner; '' where it is."""
+    if report.owner is None:
+        return "its owner has been deleted"
+    if not (report.owner.is_active and report.owner.is_staff):
+        return "its owner’s account is not active"
+    return "" if report.owner_id in exporting else "its owner may no longer export customers"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A report that the table was opened from: whether the view is still its own, and what it asks for in vain."""
+
+    report: Report
+    query: str
+    is_changed: bool
+    may_change: bool
+    wrong: list[str]
+
+    @property
+    def me(self) -> User | None:
+        """Who "me" is in the filters."""
+        return self.report.owner
+
+
+def opened(request: HttpRequest) -> Opened | None:
+    """The report that an address of the table was opened from; None where the visitor may not see it."""
+    key = request.GET.get("report", "")
+    if not (key.isascii() and key.isdecimal() and len(key) < 10 and request.user.has_perm("analytics.view_report")):
+        return None
+    report = Report.objects.visible_to(request.user).select_related("owner").filter(pk=int(key)).first()
+    if report is None:
+        return None
+    query = query_of(request.GET)
+    wrong = unknown(request.GET)
+    if report.owner is None and ME in request.GET.getlist("owner"):
+        wrong.append(OWNERLESS)
+    changed = not is_same(report.query, request.GET)
+    return Opened(report, query, changed, may_change(request.user, report), wrong)

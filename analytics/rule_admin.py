@@ -1,0 +1,90 @@
+"""The rules of recommended actions in the admin, each with how many customers it speaks of now."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from analytics.conditions import count_matches
+from analytics.dashboard import newest_day
+from analytics.models import RecommendationRule
+from analytics.wording import counted
+
+PREVIEW = "_preview"
+
+
+class RuleForm(forms.ModelForm):
+    """A rule; a form that was sent to be previewed is not saved, however right it is."""
+
+    def is_valid(self) -> bool:
+        """Whether to save it."""
+        return super().is_valid() and not self.previewed
+
+    @property
+    def previewed(self) -> bool:
+        """Whether only the number of customers is asked for."""
+        return PREVIEW in self.data
+
+
+@admin.register(RecommendationRule)
+class RecommendationRuleAdmin(ModelAdmin):
+    """What is recommended where which condition holds."""
+
+    form = RuleForm
+    list_display = ["text", "condition_in_words", "matches", "kind", "urgency", "rest", "active"]
+    list_filter = ["active", "kind"]
+    search_fields = ["text"]
+    list_fullwidth = True
+    fields = ["text", "kind", "condition", "threshold", "urgency", "rest_days", "active"]
+    change_form_after_template = "analytics/rule_preview.html"
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list, each rule with the number of customers that it speaks of; one query for all."""
+        changes = super().get_changelist_instance(request)
+        rules = list(changes.result_list)
+        portfolio = newest_day()
+        for rule, number in zip(rules, count_matches(rules, portfolio and portfolio.date), strict=True):
+            rule.number = number
+        changes.result_list = rules
+        return changes
+
+    @admin.display(description="condition", ordering="condition")
+    def condition_in_words(self, rule: RecommendationRule) -> str:
+        """The condition with its N."""
+        return in_words(rule)
+
+    @admin.display(description="matches now")
+    def matches(self, rule: RecommendationRule) -> str:
+        """How many customers it speaks of on the newest scored date, be it at rest for them or not."""
+        return counted(rule.number, "customer")
+
+    @admin.display(description="rests", ordering="rest_days")
+    def rest(self, rule: RecommendationRule) -> str:
+        """For how long it does not come up again."""
+        return counted(rule.rest_days, "day").replace(" ", "\N{NO-BREAK SPACE}")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The form, with the number for what it says now: what is stored, or what was typed to be previewed."""
+        form = context["adminform"].form
+        sent = form.is_bound and not form.errors
+        rule = form.instance if sent or (not form.is_bound and form.instance.pk) else None
+        if rule:
+            portfolio = newest_day()
+            [number] = count_matches([rule], portfolio and portfolio.date)
+            context["preview"] = counted(number, "customer")
+            context["previewed_condition"] = in_words(rule)
+            context["previewed_day"] = portfolio and portfolio.date
+            context["not_saved"] = sent
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def in_words(rule: RecommendationRule) -> str:
+    """A rule's condition with its N in place."""
+    words = rule.get_condition_display()
+    return re.sub(r"\bN\b", f"{rule.threshold:,}", words) if rule.threshold is not None else words

@@ -1,0 +1,66 @@
+"""The forms about tasks: what is to be done, and what came of it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from analytics.models import Task
+from analytics.tasks import people
+
+
+class PersonField(forms.ModelChoiceField):
+    """A member of staff, by name."""
+
+    def label_from_instance(self, obj: User) -> str:
+        """The full name, or the login where there is none."""
+        return obj.get_full_name() or obj.get_username()
+
+
+class TaskForm(forms.ModelForm):
+    """What is to be done, by whom, and until when."""
+
+    class Meta:
+        model = Task
+        fields = ["what", "kind", "owner", "due", "note"]
+        field_classes = {"owner": PersonField}
+        widgets = {
+            "what": forms.TextInput(attrs={"dir": "auto"}),
+            "due": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "note": forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owner = self.fields["owner"]
+        owner.queryset = _people_and(self.instance.owner_id)
+        owner.empty_label = "Nobody"
+        self.fields["what"].label = "What"
+        self.fields["due"].label = "Due"
+
+
+class ClosingForm(forms.Form):
+    """What came of a task; what was done has an outcome, what was dropped may do without."""
+
+    outcome = forms.ChoiceField(choices=[("", "Choose…"), *Task.Outcome.choices], required=False)
+    outcome_note = forms.CharField(
+        label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}), max_length=5_000
+    )
+    state = forms.ChoiceField(choices=[(state, state) for state in (Task.State.DONE, Task.State.DROPPED)])
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the outcome of what was done, and never call it done because it was not needed."""
+        done = self.cleaned_data.get("state") == Task.State.DONE
+        outcome = self.cleaned_data.get("outcome")
+        if done and not outcome and not self.errors:
+            self.add_error("outcome", "Choose what came of it.")
+        if done and outcome == Task.Outcome.NOT_NEEDED:
+            self.add_error("outcome", "What was not needed was not done: drop it instead.")
+        return self.cleaned_data
+
+
+def _people_and(owner: int | None) -> QuerySet[User]:
+    """Who can be given a task, and who has this one already, whatever became of that person's rights."""
+    able = people()
+    return User.objects.filter(Q(pk__in=able.values("pk")) | Q(pk=owner)).order_by("username") if owner else able

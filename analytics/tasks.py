@@ -1,0 +1,160 @@
+"""Tasks: taken on, changed, closed and opened again, each by one conditional write, so that nothing is done twice.
+
+Who did what is kept in the admin's log. "Today" is the day of the person at work, not the date of the data.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from analytics.models import PortfolioDay, RecommendationRule, Task
+from analytics.people import name_of
+from customers.models import Customer
+
+DUE_DAYS = ((20, 1), (40, 3), (60, 7))
+"""Up to which urgency a task is due in how many days; beyond, in two weeks."""
+DUE_DAYS_ELSE = 14
+ORDINARY = 20
+"""The urgency of a task that no rule has asked for."""
+MAY_CHANGE = "analytics.change_task"
+
+
+class TakenError(Exception):
+    """Somebody is at it already; ``task`` is theirs."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(f"{task.owner_name or 'Nobody'} has this task: {task.what}")
+        self.task = task
+
+
+def people() -> QuerySet[User]:
+    """Who can be given a task: active staff who may change tasks, by login."""
+    able = User.objects.with_perm(MAY_CHANGE, backend="django.contrib.auth.backends.ModelBackend")
+    return able.filter(is_staff=True).order_by("username")
+
+
+def due_date(urgency: int, today: date) -> date:
+    """When a task of a rule's urgency should be done."""
+    days = next((days for most, days in DUE_DAYS if urgency < most), DUE_DAYS_ELSE)
+    return today + timedelta(days=days)
+
+
+def open_task(customer: Customer, rule: RecommendationRule) -> Task | None:
+    """The open task of a rule for a customer, if there is one."""
+    return Task.objects.open().select_related("owner", "customer").filter(customer=customer, rule=rule).first()
+
+
+def take(task: Task, by: User) -> Task:
+    """Store a new task; where somebody else has taken the same action meanwhile, raise TakenError with theirs."""
+    task.created_by = by.get_username()
+    return _store_once(task, by, ADDITION, "Taken on.")
+
+
+def change(task: Task, by: User, fields: Iterable[str]) -> None:
+    """Store what a form has changed of an open task; raises TakenError where another task says the same."""
+    fields = list(fields)
+    if fields:
+        names = ", ".join(str(Task._meta.get_field(name).verbose_name) for name in fields)
+        owner = f" Owner: {task.owner_name or 'nobody'}." if "owner" in fields else ""
+        _store_once(task, by, CHANGE, f"Changed {names}.{owner}", fields)
+
+
+def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
+    """Close an open task as done or dropped; False where somebody has closed it already."""
+    day = PortfolioDay.objects.values_list("date", flat=True).first() or timezone.localdate()
+    closed = (
+        Task.objects.open()
+        .filter(pk=task.pk)
+        .update(
+            state=state,
+            outcome=outcome,
+            outcome_note=note,
+            closed_at=timezone.now(),
+            closed_on=day,
+            closed_by=by.get_username(),
+        )
+    )
+    if closed:
+        _log(task, by, CHANGE, f"{Task.State(state).label}.")
+    return bool(closed)
+
+
+def reopen(task: Task, by: User) -> bool:
+    """Open a closed task again, as if it had not been closed; its note stays.
+
+    False where it is open; TakenError where the same was taken on since.
+    """
+    closed = Task.objects.exclude(state=Task.State.OPEN).filter(pk=task.pk)
+    try:
+        with transaction.atomic():
+            opened = closed.update(state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by="")
+    except IntegrityError:
+        raise TakenError(_same(task)) from None
+    if opened:
+        _log(task, by, CHANGE, "Opened again.")
+    return bool(opened)
+
+
+def tasks_of(customer: Customer) -> list[Task]:
+    """All tasks of a customer, open ones first by their day, then the newest closed ones; one query.
+
+    Each with the names of those who took it (``taken_by``) and closed it (``done_by``).
+    """
+    tasks = list(with_names(Task.objects.filter(customer=customer).select_related("owner")))
+    for task in tasks:
+        task.customer = customer
+    closed = sorted(
+        (task for task in tasks if task.closed_at), key=lambda task: (task.closed_at, task.pk), reverse=True
+    )
+    return [*(task for task in tasks if not task.closed_at), *closed]
+
+
+def with_names(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """The tasks with the names of those who took (``taken_by``) and closed them (``done_by``)."""
+    return tasks.annotate(taken_by=name_of("created_by"), done_by=name_of("closed_by"))
+
+
+def history(task: Task) -> QuerySet[LogEntry]:
+    """Who did what to a task, newest first."""
+    kind = ContentType.objects.get_for_model(Task)
+    entries = LogEntry.objects.filter(content_type=kind, object_id=str(task.pk))
+    return entries.select_related("user").order_by("-action_time", "-pk")
+
+
+def _store_once(task: Task, by: User, flag: int, message: str, fields: list[str] | None = None) -> Task:
+    try:
+        with transaction.atomic():
+            task.save(update_fields=fields)
+            _log(task, by, flag, message)
+    except IntegrityError:
+        same = _same(task)
+        if same is None:
+            raise
+        raise TakenError(same) from None
+    return task
+
+
+def _same(task: Task) -> Task | None:
+    """The open task because of which this one cannot be open too."""
+    others = Task.objects.open().select_related("owner", "customer").filter(customer=task.customer_id)
+    others = others.exclude(pk=task.pk)
+    if task.rule_id:
+        return others.filter(rule=task.rule_id).first()
+    return others.filter(rule=None, what=task.what, due=task.due).first()
+
+
+def _log(task: Task, by: User, flag: int, message: str) -> None:
+    LogEntry.objects.create(
+        user_id=by.pk,
+        content_type=ContentType.objects.get_for_model(Task),
+        object_id=str(task.pk),
+        object_repr=str(task)[:200],
+        action_flag=flag,
+        change_message=message,
+    )

@@ -1,0 +1,24 @@
+"""What a customer's page shows of recommendations and tasks."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from analytics.actions import recommended_actions
+from analytics.models import Snapshot
+from analytics.tasks import tasks_of
+from customers.models import Customer
+
+
+def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, Any]:
+    """``actions`` (where there is a snapshot), ``tasks`` for who may see them, and ``today``; two queries."""
+    tasks = tasks_of(customer)
+    context: dict[str, Any] = {
+        "tasks": tasks if request.user.has_perm("analytics.view_task") else [],
+        "today": timezone.localdate(),
+    }
+    if snapshot:
+        snapshot.customer = customer  # some rules look at it
+        context["actions"] = recommended_actions(snapshot, tasks=tasks)
+    return context

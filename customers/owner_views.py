@@ -1,0 +1,86 @@
+"""Asks who shall look after some customers, says how many they are, and assigns them."""
+
+from collections.abc import Sequence
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from customers.models import Customer
+from customers.owners import assign, count_owned, name_of, staff
+
+MAY_ASSIGN = "customers.change_customercare"
+NOBODY = "nobody"
+MOST_NAMES = 10
+UNPROCESSABLE = 422
+
+
+class OwnerForm(forms.Form):
+    """Who shall look after the customers, and of how many the page spoke that the user has seen."""
+
+    owner = forms.ChoiceField(label="Owner")
+    expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.people = {str(one.pk): one for one in staff()}
+        me = self.people.pop(str(user.pk), None)
+        if me:
+            self.people = {str(me.pk): me, **self.people}
+        names = [(key, f"{name_of(one)} (me)" if one == me else name_of(one)) for key, one in self.people.items()]
+        self.fields["owner"].choices = [*names, (NOBODY, "Nobody")]
+
+    @property
+    def chosen(self) -> User | None:
+        """The chosen one."""
+        return self.people.get(self.cleaned_data["owner"])
+
+
+def assign_page(
+    request: HttpRequest, customers: QuerySet[Customer], sent: Sequence[tuple[str, str]], back: str
+) -> HttpResponse:
+    """Ask and, once it is confirmed, assign; ``sent`` are the form's hidden values, which say who is meant.
+
+    Where the customers are no longer as many as the user was told, it asks again.
+    """
+    owned = count_owned(customers)
+    confirming = request.method == "POST" and "expected" in request.POST
+    form = OwnerForm(request.POST if confirming else None, user=request.user, initial={"owner": _first(customers)})
+    if confirming and form.is_valid():
+        if form.cleaned_data["expected"] == owned.customers:
+            done = assign(customers, form.chosen, request.user)
+            messages.success(request, _words(done.changed, done.same, name_of(form.chosen)))
+            return redirect(back)
+        messages.warning(request, "The customers are not as many as before: look again.")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Assign owner",
+        "form": form,
+        "owned": owned,
+        "names": customers[:MOST_NAMES],
+        "others": owned.customers - MOST_NAMES,
+        "sent": sent,
+        "back": back,
+    }
+    return TemplateResponse(request, "customers/assign.html", context, status=UNPROCESSABLE if form.errors else 200)
+
+
+def _first(customers: QuerySet[Customer]) -> str | None:
+    """The owner to begin with, where it is about one customer who has one."""
+    some = list(customers.select_related("care")[:2])
+    care = getattr(some[0], "care", None) if len(some) == 1 else None
+    return str(care.owner_id) if care and care.owner_id else None
+
+
+def _words(changed: int, same: int, owner: str) -> str:
+    noun = "customer" if changed == 1 else "customers"
+    if not changed:
+        return "Nothing to change: that is their owner already." if same else "There was no customer to assign."
+    before = f" {same:,} had that owner already." if same and owner != "nobody" else ""
+    if owner == "nobody":
+        return f"{changed:,} {noun} without an owner now."
+    return f"{owner} now looks after {changed:,} more {noun}.{before}"

@@ -1,0 +1,91 @@
+"""Who looks after which customer: assigned for one or many at once, each change in the admin's log."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from customers.models import Customer, CustomerCare
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """How many customers got another owner, and how many had that one already."""
+
+    changed: int
+    same: int
+
+
+@dataclass(frozen=True)
+class Owned:
+    """How many customers there are, and how many of them somebody looks after."""
+
+    customers: int
+    owned: int
+
+
+def staff() -> QuerySet[User]:
+    """Who can look after customers: active staff, by login."""
+    return User.objects.filter(is_staff=True, is_active=True).order_by("username")
+
+
+def count_owned(customers: QuerySet[Customer]) -> Owned:
+    """How many customers these are, and how many of them have an owner; one query."""
+    found: dict[str, Any] = Customer.objects.filter(pk__in=customers.order_by().values("pk")).aggregate(
+        all=Count("pk"), owned=Count("pk", filter=Q(care__owner__isnull=False))
+    )
+    return Owned(found["all"], found["owned"])
+
+
+def assign(customers: QuerySet[Customer], owner: User | None, by: User) -> Assigned:
+    """Make ``owner`` (None: nobody) look after the customers; those who have that owner already stay untouched."""
+    changed = same = 0
+    with transaction.atomic():
+        for keys in _chunks(list(customers.order_by("pk").values_list("pk", flat=True))):
+            told = _assign_some(keys, owner, by)
+            changed += told
+            same += len(keys) - told
+    return Assigned(changed, same)
+
+
+def name_of(user: User | None) -> str:
+    """The full name, or the login where there is none; ``nobody`` for None."""
+    return (user.get_full_name() or user.get_username()) if user else "nobody"
+
+
+def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
+    cares = CustomerCare.objects.select_for_update(of=("self",)).select_related("owner")
+    known = {care.pk: care for care in cares.filter(pk__in=keys).order_by("pk")}
+    new = [CustomerCare(customer_id=key, owner=owner) for key in keys if owner and key not in known]
+    # Somebody else may be adding the same rows.
+    CustomerCare.objects.bulk_create(new, update_conflicts=True, unique_fields=["customer"], update_fields=["owner"])
+    changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
+    CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
+    before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]
+    kind = ContentType.objects.get_for_model(CustomerCare)
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user=by,
+            content_type=kind,
+            object_id=care.pk,
+            object_repr=str(care)[:200],
+            action_flag=CHANGE,
+            change_message=f"Owner: {name_of(owner)} (before: {was}).",
+        )
+        for care, was in before
+    )
+    return len(before)
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk

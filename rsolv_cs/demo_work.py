@@ -1,0 +1,177 @@
+"""What people have done in the demo: tasks, mails, an alert that was seen, and reports, so that no page is empty."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from analytics.conditions import why
+from analytics.letter import from_line
+from analytics.mail import message_id
+from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Snapshot, Task
+from customers.models import Customer
+
+Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
+
+DONE: list[tuple[str, str, str, str, date, str]] = [
+    # customer, kind, what, outcome, the day, note
+    ("c1003", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 3, 28), "The token had expired."),
+    ("c1004", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 4), ""),
+    ("c1007", Kind.CALL, "Schedule a technical call", Outcome.REACHED, date(2025, 4, 8), "Wants a demo of labels."),
+    ("c1006", Kind.EMAIL, "Send a follow-up e-mail about PR generation", Outcome.NO_ANSWER, date(2025, 4, 9), ""),
+    ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 4, 11), ""),
+    ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 25), ""),
+]
+AGREED = (
+    "Hello DevSolutions team,\n\nthank you for your time today. As we agreed, I have asked our engineers to look at "
+    "the pull requests that were not merged; you will hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
+)
+WELCOME = (
+    "Hello Tide & Timber team,\n\nwelcome to the program! The first step is to install the GitHub Action; I am glad "
+    "to show you how. Which day would suit you?\n\nBest regards,\nSofia Marchetti\n"
+)
+
+
+def add_work(day: date) -> None:
+    """Add it to the demo program, whose newest scored date is ``day``; tasks are due about today."""
+    people = {user.username: user for user in User.objects.filter(username__in=("manager", "success"))}
+    manager, success = people["manager"], people["success"]
+    _add_tasks(day, manager, success)
+    _add_mails(success)
+    for alert in Alert.objects.open().filter(customer="c1001", rule__kind="blocked"):
+        alert.acknowledged_at, alert.acknowledged_by = timezone.now(), success.username
+        alert.note = "Their administrator is back on Monday and will accept the permissions."
+        alert.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
+    _add_reports(manager, success)
+
+
+def _add_tasks(day: date, manager: User, success: User) -> None:
+    today = timezone.localdate()
+    Task.objects.bulk_create(
+        [
+            _from_rule("c1001", "blocked_on_permissions", "documentation", success, today),
+            _from_rule("c1012", "at_risk", "call", manager, today - timedelta(days=1)),
+            Task(
+                customer_id="c1002",
+                what="Send the answers to their security questionnaire",
+                owner=success,
+                due=today + timedelta(days=3),
+                note="Legal has read them; page 4 still lacks the sub-processors.",
+                created_by=success.username,
+            ),
+            Task(
+                customer_id="c1008",
+                what="Ask who decides on the renewal in summer",
+                kind=Kind.CONTACT,
+                due=today + timedelta(days=9),
+                created_by=manager.username,
+            ),
+            *(_closed(*one, by=success) for one in DONE),
+            _closed(
+                "c1011",
+                Kind.CONTACT,
+                "Confirm the contact",
+                Outcome.NOT_NEEDED,
+                day,
+                "They paused until autumn and said so.",
+                by=manager,
+                state=State.DROPPED,
+            ),
+        ]
+    )
+
+
+def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date) -> Task:
+    """A task as "Take action" makes it."""
+    rule = RecommendationRule.objects.filter(condition=condition, kind=kind).earliest("urgency")
+    snapshot = Snapshot.objects.select_related("customer", "policy").filter(customer=customer).latest("date")
+    return Task(
+        customer_id=customer,
+        rule=rule,
+        kind=rule.kind,
+        what=rule.text,
+        reason=why(snapshot, rule),
+        owner=owner,
+        due=due,
+        created_by=owner.username,
+    )
+
+
+def _closed(
+    customer: str, kind: str, what: str, outcome: str, on: date, note: str, *, by: User, state: str = State.DONE
+) -> Task:
+    return Task(
+        customer_id=customer,
+        kind=kind,
+        what=what,
+        owner=by,
+        due=on,
+        state=state,
+        outcome=outcome,
+        outcome_note=note,
+        created_at=_at(on - timedelta(days=2), 9),
+        created_by=by.username,
+        closed_at=_at(on, 16),
+        closed_on=on,
+        closed_by=by.username,
+    )
+
+
+def _add_mails(sender: User) -> None:
+    """One that was sent, and one that the mail server refused."""
+    template = MailTemplate.objects.filter(situation=MailTemplate.Situation.CHECK_IN).first()
+    mails: Iterable[tuple[str, str, str, datetime, str, str]] = (
+        ("c1003", "What we agreed on today", AGREED, _at(date(2025, 4, 30), 11), Message.State.SENT, ""),
+        (
+            "c1012",
+            "Welcome to RSOLV",
+            WELCOME,
+            _at(date(2025, 5, 9), 15),
+            Message.State.FAILED,
+            "The mail server refused it: 450 4.2.2 mailbox full, try again later.",
+        ),
+    )
+    for number, (key, subject, body, moment, state, error) in enumerate(mails):
+        customer = Customer.objects.get(pk=key)
+        Message.objects.create(
+            customer=customer,
+            template=template,
+            sender=sender,
+            sent_by=sender.username,
+            from_line=from_line(sender),
+            recipient=customer.email,
+            reply_to=sender.email,
+            subject=subject,
+            body=body,
+            message_id=message_id(f"demo-{number}"),
+            state=state,
+            error=error,
+            created_at=moment,
+            attempted_at=moment,
+            sent_at=moment if state == Message.State.SENT else None,
+        )
+
+
+def _add_reports(manager: User, success: User) -> None:
+    """A shared one that is mailed each Monday, and a private one."""
+    shared = Report.objects.create(
+        name="Who needs us this week",
+        owner=manager,
+        shared=True,
+        query="status=at_risk&status=needs_attention&sort=score&columns=status,score,trend,blocker_type,owner",
+        schedule=Report.Schedule.WEEKLY,
+        scheduled_on=timezone.localdate(),
+    )
+    shared.recipients.set([manager, success])
+    Report.objects.create(
+        name="My customers, last month",
+        owner=success,
+        query="owner=me&sort=-score",
+        as_of=Report.AsOf.MONTH_END,
+        format=Report.Format.CSV,
+    )
+
+
+def _at(day: date, hour: int) -> datetime:
+    return datetime.combine(day, time(hour), tzinfo=timezone.get_default_timezone())

@@ -1,0 +1,223 @@
+"""The pure rules of alerts: the edges of each, hysteresis, and when an alert is worse."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from analytics.alerts import Act, Book, Facts, decide, holds, is_worse, well_after_fall
+from analytics.models import Alert, AlertRule
+
+DAY = date(2025, 5, 10)
+Kind = AlertRule.Kind
+
+
+def before(days: int) -> date:
+    return DAY - timedelta(days=days)
+
+
+def facts(**overrides: Any) -> Facts:
+    """A customer of 40 days who is healthy, was active today and has a first PR."""
+    return Facts(
+        **{
+            "customer_id": "c1",
+            "signup_date": before(40),
+            "score": 75,
+            "status": "healthy",
+            "last_active": DAY,
+            "has_pr": True,
+            **overrides,
+        }
+    )
+
+
+OPENED = before(5)
+
+
+def book(opened_on: date = OPENED, value: int | None = None, acknowledged: bool = False) -> Book:
+    return Book(7, opened_on, value, acknowledged)
+
+
+# --- What raises an alert -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "overrides", "text"),
+    [
+        ("at_risk", None, {"status": "at_risk", "score": 45}, "At risk with a score of 45"),
+        (
+            "inactive",
+            None,
+            {"status": "inactive", "last_active": before(14)},
+            "No activity for 14 days, since 26 Apr 2025",
+        ),
+        (
+            "inactive",
+            None,
+            {"status": "inactive", "last_active": None},
+            "No activity in the 40 days since signup",
+        ),
+        ("fell", 15, {"highest": 90}, "Score fell by 15 points in 7 days, from 90 to 75"),
+        ("fell", 1, {"highest": 76}, "Score fell by 1 point in 7 days, from 76 to 75"),
+        ("blocked", 3, {"blocked_since": before(3), "blocker": "sso"}, "Blocked for 3 days: sso"),
+        ("no_first_pr", 14, {"has_pr": False, "signup_date": before(14)}, "No first PR 14 days after signup"),
+    ],
+)
+def test_at_the_threshold_an_alert_is_raised(
+    kind: str, threshold: int | None, overrides: dict[str, Any], text: str
+) -> None:
+    decision = decide(kind, threshold, 3, facts(**overrides), DAY)
+    assert (decision.act, decision.text) == (Act.RAISE, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "overrides"),
+    [
+        ("at_risk", None, {"status": "needs_attention", "score": 50}),
+        ("at_risk", None, {"status": "inactive", "score": 10}),
+        ("inactive", None, {"status": "at_risk", "last_active": before(13)}),
+        ("fell", 15, {"highest": 89}),
+        ("fell", 15, {"highest": None}),
+        ("fell", 15, {"highest": 60}),
+        ("blocked", 3, {"blocked_since": before(2)}),
+        ("blocked", 3, {"blocked_since": None}),
+        ("no_first_pr", 14, {"has_pr": False, "signup_date": before(13)}),
+        ("no_first_pr", 14, {"has_pr": True, "signup_date": before(30)}),
+    ],
+)
+def test_short_of_it_none_is(kind: str, threshold: int | None, overrides: dict[str, Any]) -> None:
+    assert decide(kind, threshold, 3, facts(**overrides), DAY).act == Act.NOTHING
+
+
+@pytest.mark.parametrize(("days", "act"), [(0, Act.NOTHING), (6, Act.NOTHING), (7, Act.RAISE)])
+def test_a_new_customer_has_seven_quiet_days(days: int, act: Act) -> None:
+    """The signup date is the first of them, so the eighth day is the first that counts."""
+    assert decide("at_risk", None, 3, facts(status="at_risk", signup_date=before(days)), DAY).act == act
+    blocked = facts(signup_date=before(days), blocked_since=before(days))
+    assert decide("blocked", 0, 3, blocked, DAY).act == act
+
+
+def test_the_end_of_a_contract_is_news_for_a_fortnight_and_raises_nothing_else() -> None:
+    gone = {"contract": "Churned", "status": "inactive"}
+    decision = decide("inactive", None, 1, facts(**gone, was_active=True), DAY)
+    assert (decision.act, decision.text, decision.value) == (Act.RAISE, "Inactive by contract: churned", None)
+    assert decide("inactive", None, 1, facts(**gone), DAY).act == Act.NOTHING
+    for kind in ("fell", "blocked", "no_first_pr"):
+        silent = facts(**gone, was_active=True, highest=99, blocked_since=before(9), has_pr=False)
+        assert decide(kind, 3, 1, silent, DAY).act == Act.NOTHING
+
+
+# --- What closes it -----------------------------------------------------------------------------------------------
+
+
+def test_a_score_that_flaps_raises_one_alert() -> None:
+    """Ten dates about the threshold: at risk on the first, third, sixth and seventh; well for good from the eighth."""
+    scores = [45, 52, 48, 51, 53, 49, 44, 55, 56, 57]
+    well = [score >= 50 for score in scores]
+    opened: date | None = None
+    told = []
+    for place, score in enumerate(scores):
+        day = before(9 - place)
+        recent = well[max(0, place - 2) : place + 1]
+        known = book(opened, 45) if opened else None
+        status = "needs_attention" if well[place] else "at_risk"
+        decision = decide("at_risk", None, 3, facts(score=score, status=status, well=sum(recent), open=known), day)
+        if decision.act != Act.NOTHING:
+            told.append((place, decision.act, decision.ending))
+        if decision.act == Act.RAISE:
+            opened = day
+        elif decision.act == Act.CLOSE:
+            opened = None
+    assert told == [(0, Act.RAISE, ""), (9, Act.CLOSE, Alert.Ending.RECOVERED)]
+
+
+@pytest.mark.parametrize(("well", "act"), [(2, Act.NOTHING), (3, Act.CLOSE)])
+def test_it_closes_after_so_many_dates_that_are_well(well: int, act: Act) -> None:
+    decision = decide("at_risk", None, 3, facts(well=well, open=book()), DAY)
+    assert (decision.act, decision.text) == (act, "Healthy with a score of 75" if act == Act.CLOSE else "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "overrides", "text"),
+    [
+        ("inactive", {}, "Active on 10 May 2025, healthy"),
+        ("fell", {"highest": 80}, "No longer falling, with a score of 75"),
+        ("blocked", {}, "No longer blocked"),
+        ("blocked", {"onboarded": True}, "Onboarded"),
+        ("no_first_pr", {}, "The first PR is there"),
+    ],
+)
+def test_it_says_how_it_ended(kind: str, overrides: dict[str, Any], text: str) -> None:
+    decision = decide(kind, 15, 1, facts(**overrides, well=1, open=book()), DAY)
+    assert (decision.act, decision.text, decision.ending) == (Act.CLOSE, text, Alert.Ending.RECOVERED)
+
+
+def test_what_was_raised_on_this_very_date_and_does_not_hold_any_more_is_taken_back() -> None:
+    decision = decide("at_risk", None, 3, facts(well=1, open=book(opened_on=DAY)), DAY)
+    assert (decision.act, decision.ending) == (Act.CLOSE, Alert.Ending.WITHDRAWN)
+    assert decision.text == "The data of 10 May 2025 changed and no longer say so"
+    assert decide("at_risk", None, 3, facts(status="at_risk", open=book(opened_on=DAY)), DAY).act == Act.NOTHING
+
+
+def test_a_contract_that_ends_ends_the_alerts_but_its_own() -> None:
+    gone = {"contract": "Paused", "status": "inactive", "highest": 99}
+    for kind in ("at_risk", "fell", "blocked", "no_first_pr"):
+        decision = decide(kind, 3, 1, facts(**gone, open=book()), DAY)
+        assert (decision.act, decision.ending, decision.text) == (Act.CLOSE, "ended", "Contract: paused")
+    assert decide("inactive", None, 1, facts(**gone, open=book()), DAY).act == Act.NOTHING
+    assert decide("inactive", None, 1, facts(**gone, open=book(acknowledged=True)), DAY).act == Act.CLOSE
+
+
+def test_a_customer_at_risk_who_becomes_inactive_has_not_recovered() -> None:
+    assert decide("at_risk", None, 1, facts(status="inactive", well=0, open=book()), DAY).act == Act.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("scores", "well"),
+    [
+        ({0: (61, 1), 3: (75, 1)}, True),
+        ({0: (60, 1), 3: (75, 1)}, False),
+        ({0: (60, 1), 7: (75, 1)}, False),
+        ({0: (60, 1), 8: (75, 1)}, True),
+        ({0: (60, 2), 3: (75, 1)}, True),
+        ({0: (60, 1)}, True),
+        ({1: (60, 1)}, False),
+    ],
+)
+def test_what_is_well_after_a_fall(scores: dict[int, tuple[int, int]], well: bool) -> None:
+    """By 15 points against the highest of the seven days before, scored by the same policy."""
+    assert well_after_fall({before(days): one for days, one in scores.items()}, DAY, 15) is well
+
+
+# --- What is worse ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "worse"),
+    [
+        ("at_risk", 45, 41, False),
+        ("at_risk", 45, 40, True),
+        ("fell", 15, 19, False),
+        ("fell", 15, 20, True),
+        ("blocked", 3, 5, False),
+        ("blocked", 3, 6, True),
+        ("blocked", 0, 1, False),
+        ("blocked", 0, 2, True),
+        ("inactive", 14, 27, False),
+        ("inactive", 14, 28, True),
+        ("no_first_pr", 14, 28, True),
+        ("feed", None, 5, False),
+        ("feed", 3, None, False),
+    ],
+)
+def test_worse(kind: str, old: int | None, new: int | None, worse: bool) -> None:
+    assert is_worse(kind, old, new) is worse
+
+
+def test_what_is_worse_has_new_words_and_a_new_value() -> None:
+    decision = decide("at_risk", None, 3, facts(status="at_risk", score=38, open=book(value=45)), DAY)
+    assert (decision.act, decision.text, decision.value) == (Act.WORSEN, "At risk with a score of 38", 38)
+
+
+def test_a_feed_is_no_customer() -> None:
+    assert holds("feed", None, facts(), DAY) is False
