@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format bench bench-pages screenshots lock clean
+.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +83,9 @@ bench: setup-dev ## measure the import beside the databases' own loaders (needs 
 
 bench-pages: setup-dev ## measure the pages on the production server, and the score, beside their aims
 	@$(BIN)/python -m benchmarks.pages $(ARGS)
+
+bench-load: setup-dev ## people on the pages while a night of a million rows runs, on both databases
+	@$(BIN)/python -m benchmarks.load $(ARGS)
 
 screenshots: setup-dev ## take the pictures in docs/ again, from a fresh demo
 	@$(BIN)/python docs/screenshots.py
