@@ -1,6 +1,7 @@
 """Chat and other channels by Apprise. Their addresses hold secrets: nothing of them is logged, stored or shown."""
 
 import warnings
+from email import charset
 from typing import Any
 
 from django.utils.crypto import salted_hmac
@@ -42,5 +43,10 @@ def _service(url: str) -> Any:
         warnings.simplefilter("ignore", DeprecationWarning)
         import apprise
 
-        services = apprise.Apprise()
-        return services if services.add(url) else None
+        # Its e-mail service changes how Python writes every mail of this process: not ours.
+        ours = charset.CHARSETS["utf-8"]
+        try:
+            services = apprise.Apprise()
+            return services if services.add(url) else None
+        finally:
+            charset.CHARSETS["utf-8"] = ours

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from analytics.channels import NotDelivered, fingerprint, label, notify
 from analytics.models import AlertRule, Digest
 from customers.models import CustomerCare
-from tests.commands import run
+from tests.commands import python, run
 from tests.factories import make_alert, make_customer, make_staff
 from tests.mails import free_port, web_server
 
@@ -97,3 +97,22 @@ def test_a_night_without_news_is_silent(settings: Settings, today_is: Callable[.
         settings.ALERT_URLS = [f"json://{host}/"]
         assert run("send_alerts").code == 0
     assert taken == []
+
+
+def test_our_mails_are_written_as_before() -> None:
+    """In a process of its own: the services are loaded but once, and one changes how Python writes mails."""
+    script = """
+import django; django.setup()
+from django.core.mail import EmailMessage
+from analytics.channels import NotDelivered, notify
+def subject():
+    mail = EmailMessage("How is it going, 株式会社?", "", "a@x.example", ["b@x.example"])
+    return mail.message().as_bytes().split(b"Subject:")[1][:40]
+before = subject()
+try:
+    notify("json://127.0.0.1:1/", "title", "text")
+except NotDelivered:
+    print(before == subject(), "apprise.plugins.email" in __import__("sys").modules)
+"""
+    done = python("-W", "ignore", "-c", script, DJANGO_SETTINGS_MODULE="rsolv_cs.settings", DEBUG=1)
+    assert (done.out, done.err.splitlines()[-1:]) == ("True True\n", []), done.err
