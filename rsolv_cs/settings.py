@@ -36,6 +36,7 @@ CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
+BACKUP_DIR = environment.folder("BACKUP_DIR", STATE_DIR / "backups")
 UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
 
