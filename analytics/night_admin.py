@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from unfold.decorators import display
 
@@ -52,7 +53,7 @@ class NightAdmin(ReadOnlyAdmin):
         """How long it took, in one line."""
         return (duration(night) or "–").replace(" ", "\u00a0")
 
-    @admin.display(description="steps not done")
+    @admin.display(description="not done")
     def troubles(self, night: Night) -> str:
         """The steps that were not done."""
         return ", ".join(f"{step['name']} {step['result']}" for step in night.steps if step["result"] != DONE) or "–"
@@ -69,7 +70,7 @@ class NightAdmin(ReadOnlyAdmin):
         runs = ImportRun.objects.filter(started_at__gte=night.started_at).order_by("pk")
         context = {
             **self.admin_site.each_context(request),
-            "title": str(night).capitalize(),
+            "title": capfirst(str(night)),
             "night": night,
             "duration": duration(night),
             "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,

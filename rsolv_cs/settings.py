@@ -200,6 +200,8 @@ LOGGING = {
     "loggers": {
         # Django brings a handler of its own, which would print everything twice.
         "django": {"handlers": []},
+        # What it says of a request that found nothing has no id, and stands in our own record of it.
+        "django.request": {"level": "WARNING" if DEBUG else "ERROR"},
         "rsolv_cs.requests": {"level": "WARNING" if DEBUG else "INFO"},
         # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.
         "apprise": {"level": "CRITICAL"},

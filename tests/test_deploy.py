@@ -171,6 +171,9 @@ def test_behind_a_proxy_that_is_trusted_the_page_comes_with_its_files(tmp_path: 
         status, headers, _body = ask(port, style, **proxy)
         assert (status, "immutable" in headers["Cache-Control"]) == (200, True)
         assert ask(port, "/admin/login/", Host="cs.example.com")[0] == 301
+        assert ask(port, "/x%0aforged", X_Request_ID="abc-1", **proxy)[0] == 404
+    [line] = [line for line in (tmp_path / "log").read_text().splitlines() if "forged" in line]
+    assert " request=abc-1: method=GET path=/x%0Aforged status=404 user=- ms=" in line
 
 
 def test_make_serve_neither_debugs_nor_seeds() -> None:

@@ -364,7 +364,7 @@ def test_a_refresh_shows_a_night_that_failed_or_did_not_come(viewer: Client, mon
     Night.objects.filter(pk=night.pk).update(state="failed")
     response = viewer.get("/admin/", headers={"HX-Request": "true", "If-None-Match": known})
     assert response.status_code == 200
-    assert notices(response)[0] == f"The night of {moment(night)} failed. What happened"
+    assert notices(response)[0] == f"The night of {moment(night)} failed. See that night"
     region = main_part(response).split('id="notices"')[1].split("<section")[0]
     assert "The night of" in region, "it stands where a refresh looks"
     assert main_part(response).count("The night of") == 1
@@ -405,6 +405,9 @@ def test_the_list_and_the_page_of_a_night(viewer: Client) -> None:
         f"/admin/customers/importrun/{inside.pk}/change/"
     ]
     assert text.count("Run ") == 1
+    assert f"Night of {moment(night)} ⚠ Failed" in text
+    assert "See that night" in listed.text
+    assert "See that night" not in text
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted"])
@@ -448,4 +451,4 @@ def test_a_customer_page_shows_the_banner_too(viewer: Client) -> None:
     make_day()
     night = make_night("failed")
     page = viewer.get(f"/admin/customer/{make_customer().pk}/")
-    assert notices(page)[0] == f"The night of {moment(night)} failed. What happened"
+    assert notices(page)[0] == f"The night of {moment(night)} failed. See that night"
