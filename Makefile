@@ -1,3 +1,4 @@
+HOST ?= 127.0.0.1
 PORT ?= 8000
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,12 +13,12 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock clean
+.PHONY: help run serve setup setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock audit licences clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  PORT=8000 for run, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
+	@echo "  PORT=8000 for run and serve, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
 run setup setup-dev test test-sqlite test-postgres lint: export DEBUG = 1
 
@@ -28,6 +29,17 @@ run: setup ## start with demo data and say where to log in; your data stays from
 	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/
 	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
 		--log-level warning --no-control-socket
+
+serve: export DEBUG = 0
+serve: export HOST := $(HOST)
+serve: export PORT := $(PORT)
+serve: export WORKERS := $(if $(filter auto,$(WORKERS)),2,$(WORKERS))
+serve: setup ## serve for people, with the settings of the environment and the data that are there
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@$(MANAGE) migrate --check --verbosity 0 || { \
+		echo "The database lacks migrations, or cannot be used. Make a backup, then: $(MANAGE) migrate"; exit 1; }
+	@$(MANAGE) check --deploy
+	@exec $(BIN)/gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi
 
 setup: $(VENV)/.setup ## install what the application needs into .venv
 
@@ -93,6 +105,15 @@ screenshots: setup-dev ## take the pictures in docs/ again, from a fresh demo
 lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+audit: setup-dev ## ask whether any locked package has a known vulnerability; fails too where nobody can be asked
+	@$(BIN)/uvx --from 'pip-audit~=2.9' pip-audit --strict --disable-pip --require-hashes \
+		--requirement requirements.txt $(ARGS) || { \
+		echo "Not clean: either the packages named above have known vulnerabilities, or the service that knows them"; \
+		echo "could not be asked about all of them, and then nothing is known. Try again where it can be reached."; exit 1; }
+
+licences: setup ## write docs/licences.md again, after a change of the lock
+	@$(BIN)/python docs/licences.py
 
 clean: ## remove .venv and caches; data in var/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -29,7 +29,8 @@ def page_state(request: HttpRequest) -> State:
     """An ETag of what a page shows to this visitor today at this address; one query.
 
     What it shows changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, and with
-    who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges.
+    who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges;
+    and with a night that begins, ends, or does not come.
     Two customers that exchange their owners, in a way that the admin does not log, are the one change that it does not
     see.
     """
@@ -47,7 +48,7 @@ def page_state(request: HttpRequest) -> State:
         "owners": total(care, "SUM", "owner"),
     }
     found = get_user_model().objects.filter(pk=request.user.pk).values(**state).get()
-    remember(request, found)
+    about = remember(request, found)
     what = (
         request.get_full_path(),
         request.user.pk,
@@ -55,6 +56,8 @@ def page_state(request: HttpRequest) -> State:
         timezone.localdate(),
         build(),
         found,
+        # It comes with time alone where no night begins.
+        about.trouble,
     )
     return State(f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"', found["quarantined"])
 

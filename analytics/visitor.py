@@ -1,16 +1,17 @@
-"""What pages say of the visitor: the sidebar's badges, and whether there are customers of one's own.
+"""What pages say of the visitor: the sidebar's badges, whether there are customers of one's own, and the last night.
 
 It takes no query of its own where a page reads it along with another one: by ``facts``, which give ``remember`` its
 values.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 
+from analytics import nights
 from analytics.audience import alerts_waiting_for
 from analytics.task_list import tasks_due
 from customers.models import CustomerCare
@@ -18,19 +19,24 @@ from customers.models import CustomerCare
 
 @dataclass(frozen=True)
 class Visitor:
-    """How many alerts wait for the visitor, how many tasks are due, and whether any customer is the visitor's."""
+    """How many alerts wait for the visitor, how many tasks are due, and whether any customer is the visitor's.
+
+    ``trouble`` is what is wrong with the last night, told to those who may see imports.
+    """
 
     waiting: int
     due: int
     owns: bool
+    trouble: nights.Trouble | None
 
 
 def facts(user: User) -> dict[str, Subquery]:
-    """The fields of ``Visitor`` as columns for a query, whatever it is about."""
+    """What ``Visitor`` is made of as columns for a query, whatever it is about."""
     return {
         "waiting": total(alerts_waiting_for(user), "COUNT", "pk"),
         "due": total(tasks_due(user), "COUNT", "pk"),
         "owns": Exists(CustomerCare.objects.filter(owner=user.pk)),
+        **nights.facts(),
     }
 
 
@@ -42,7 +48,8 @@ def total(rows: QuerySet, function: str, column: str) -> Subquery:
 
 def remember(request: HttpRequest, row: dict[str, Any]) -> Visitor:
     """Keep what a query with ``facts`` has found, until the request is answered."""
-    request.visitor = Visitor(**{field.name: row[field.name] for field in fields(Visitor)})
+    trouble = nights.trouble(row) if request.user.has_perm(nights.MAY_SEE) else None
+    request.visitor = Visitor(row["waiting"], row["due"], row["owns"], trouble)
     return request.visitor
 
 

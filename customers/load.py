@@ -6,6 +6,7 @@ what needs other rows (duplicates, unknown customers) is found there by SQL, and
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, corrections, onboarding, tail, upload_store
+from customers import archive, corrections, log_context, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
@@ -269,22 +270,24 @@ class _Load:
     def _attempt(self, load: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """Do the run's work, which returns its problems, in a transaction; what ends it early is noted in the run."""
         run = self.run
-        try:
-            run.save()
-            self.hold_lock()
-            with transaction.atomic():
-                problems = load()
-                self._finish(ImportRun.Status.LOADED)
-                if run.created or run.updated or run.retried:
-                    # Robust, because what a listener breaks does not undo the load.
-                    transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run), robust=True)
-            return problems
-        except Refused as refusal:
-            self._stop(ImportRun.Status.REFUSED, str(refusal))
-        except Exception as error:
-            logger.exception("Run %s of %s failed", run.pk, run.file)
-            summary = str(error).strip().split("\n")[0]
-            self._stop(ImportRun.Status.FAILED, f"{type(error).__name__}: {summary}")
+        with ExitStack() as noted:
+            try:
+                run.save()
+                noted.enter_context(log_context.about(run=run.pk))
+                self.hold_lock()
+                with transaction.atomic():
+                    problems = load()
+                    self._finish(ImportRun.Status.LOADED)
+                    if run.created or run.updated or run.retried:
+                        # Robust, because what a listener breaks does not undo the load.
+                        transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run), robust=True)
+                return problems
+            except Refused as refusal:
+                self._stop(ImportRun.Status.REFUSED, str(refusal))
+            except Exception as error:
+                logger.exception("Run %s of %s failed", run.pk, run.file)
+                summary = str(error).strip().split("\n")[0]
+                self._stop(ImportRun.Status.FAILED, f"{type(error).__name__}: {summary}")
         return []
 
     def _outcome(self, problems: list[dict[str, Any]], *, keep: bool) -> Outcome:

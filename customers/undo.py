@@ -10,6 +10,7 @@ from django.db import Error, transaction
 from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 
+from customers import log_context
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
 from customers.feeds import FEEDS
 from customers.lock import job_lock
@@ -38,20 +39,21 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
         run = _undoable(run)
         undoing = _start(run, started_by)
         undoing.save()
-        try:
-            with transaction.atomic():
-                _Undo(run, undoing).run_all()
-        except Exception as error:
-            logger.exception("The undo of run %s failed", run.pk)
-            undoing = _start(run, started_by, pk=undoing.pk, started_at=undoing.started_at)
-            undoing.status = ImportRun.Status.FAILED
-            summary = str(error).strip().split("\n")[0]
-            undoing.reason = f"{type(error).__name__}: {summary}"
-            undoing.finished_at = timezone.now()
+        with log_context.about(run=undoing.pk):
             try:
-                undoing.save()
-            except Error:
-                logger.exception("The end of run %s could not be written", undoing.pk)
+                with transaction.atomic():
+                    _Undo(run, undoing).run_all()
+            except Exception as error:
+                logger.exception("The undo of run %s failed", run.pk)
+                undoing = _start(run, started_by, pk=undoing.pk, started_at=undoing.started_at)
+                undoing.status = ImportRun.Status.FAILED
+                summary = str(error).strip().split("\n")[0]
+                undoing.reason = f"{type(error).__name__}: {summary}"
+                undoing.finished_at = timezone.now()
+                try:
+                    undoing.save()
+                except Error:
+                    logger.exception("The end of run %s could not be written", undoing.pk)
     return undoing
 
 

@@ -37,12 +37,20 @@ def flag(name: str, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false; use 1 or 0.")
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, most_digits: int = _MOST_DIGITS) -> int:
     """A whole number, 0 or more, in digits."""
     value = text(name, str(default))
-    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from 0 to {10**_MOST_DIGITS - 1}.")
+    if not (value.isascii() and value.isdigit() and len(value) <= most_digits):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from 0 to {10**most_digits - 1}.")
     return int(value)
+
+
+def choice(name: str, default: str, accepted: tuple[str, ...]) -> str:
+    """One of a few words."""
+    value = text(name, default).lower()
+    if value not in accepted:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(accepted)}.")
+    return value
 
 
 def names(name: str, default: list[str]) -> list[str]:

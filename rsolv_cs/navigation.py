@@ -39,6 +39,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
         "Imports",
         [
+            ("Nights", "bedtime", "admin:analytics_night_changelist", "customers.view_importrun"),
             ("Import runs", "history", "admin:customers_importrun_changelist", "customers.view_importrun"),
             ("Quarantine", "report", "admin:customers_quarantinedrow_changelist", "customers.view_quarantinedrow"),
             ("Fixes", "build", "admin:customers_fix_changelist", "customers.view_fix"),

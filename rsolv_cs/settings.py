@@ -36,6 +36,8 @@ CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
+NIGHTLY_HOURS = environment.number("NIGHTLY_HOURS", 26)
+BACKUP_DIR = environment.folder("BACKUP_DIR", STATE_DIR / "backups")
 UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
 REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
@@ -91,6 +93,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "rsolv_cs.requests.log_requests",
+    "rsolv_cs.health.any_host",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -139,7 +143,20 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("HTTPS", default=False)
+
+# --- HTTPS ----------------------------------------------------------------------------------------------------
+
+HTTPS = environment.flag("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+# A month: a mistake with certificates locks nobody out for longer, and the setting can make a year of it.
+SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 30 * 24 * 3600, most_digits=9) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+# The preload list is a promise for a whole domain, which is not this application's to give.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+if environment.flag("TRUST_PROXY"):
+    # Only where a proxy sets it on every request; otherwise anybody could say so.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Mail and channels ------------------------------------------------------------------------------------------
 
@@ -159,7 +176,7 @@ USE_TZ = True
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 
 STATIC_URL = "static/"
-STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT = environment.folder("STATIC_DIR", STATE_DIR / "static")
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -170,16 +187,22 @@ STORAGES = {
     },
 }
 
+# --- Logs -----------------------------------------------------------------------------------------------------
 
+LOG_FORMAT = environment.choice("LOG_FORMAT", "line", ("line", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"context": {"()": "rsolv_cs.logs.Context"}},
+    "formatters": {"line": {"()": "rsolv_cs.logs.Line"}, "json": {"()": "rsolv_cs.logs.Json"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["context"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    # Django brings a handler of its own, which would print everything twice.
     "loggers": {
+        # Django brings a handler of its own, which would print everything twice.
         "django": {"handlers": []},
+        # What it says of a request that found nothing has no id, and stands in our own record of it.
+        "django.request": {"level": "WARNING" if DEBUG else "ERROR"},
+        "rsolv_cs.requests": {"level": "WARNING" if DEBUG else "INFO"},
         # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.
         "apprise": {"level": "CRITICAL"},
         "urllib3": {"level": "CRITICAL"},

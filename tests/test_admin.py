@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from analytics.models import AlertRule, Digest, MailTemplate, Message, RecommendationRule, ScoringPolicy
+from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
 from customers.load import Options, import_folder
 from customers.models import (
     Customer,
@@ -97,7 +97,7 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    others = {AlertRule, Digest, RecommendationRule, Message}
+    others = {AlertRule, Digest, RecommendationRule, Message, Night}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 

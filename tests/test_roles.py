@@ -280,7 +280,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Import runs", "Quarantine", "Fixes", "Scoring policies"}
+EVERYONE |= {"Nights", "Import runs", "Quarantine", "Fixes", "Scoring policies"}
 EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
 EVERYONE |= {"Messages", "Mail templates"}
 EVERYONE |= {"Reports"}

@@ -53,6 +53,14 @@ def test_outside_debug_there_is_no_start_without_a_secret_key(environment: dict[
     )
 
 
+def test_the_seconds_of_hsts_are_read_with_https_only() -> None:
+    assert complaint(start(HTTPS="1", HSTS_SECONDS="1e9")) == (
+        "HSTS_SECONDS='1e9' is not a whole number from 0 to 999999999."
+    )
+    assert values("SECURE_HSTS_SECONDS", DEBUG="1", HSTS_SECONDS="60") == {"SECURE_HSTS_SECONDS": 0}
+    assert values("SECURE_HSTS_SECONDS", DEBUG="1", HTTPS="1") == {"SECURE_HSTS_SECONDS": 2_592_000}
+
+
 URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
 
 
@@ -75,6 +83,10 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ("CSV_DIR", "manage.py", "CSV_DIR='{root}/manage.py' is not a folder."),
         ("EXPORT_DIR", "/dev/null", "EXPORT_DIR='/dev/null' is not a folder."),
         ("ARCHIVE_DIR", "/dev/null", "ARCHIVE_DIR='/dev/null' is not a folder."),
+        ("STATIC_DIR", "/dev/null", "STATIC_DIR='/dev/null' is not a folder."),
+        ("TRUST_PROXY", "2", "TRUST_PROXY='2' is neither true nor false; use 1 or 0."),
+        ("NIGHTLY_HOURS", "a day", "NIGHTLY_HOURS='a day' is not a whole number from 0 to 99999."),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT='xml' is none of: line, json."),
         ("ARCHIVE_DAYS", "-1", "ARCHIVE_DAYS='-1' is not a whole number from 0 to 99999."),
         ("ARCHIVE_DAYS", "1.5", "ARCHIVE_DAYS='1.5' is not a whole number from 0 to 99999."),
         ("ARCHIVE_DAYS", "100000", "ARCHIVE_DAYS='100000' is not a whole number from 0 to 99999."),

@@ -2,6 +2,7 @@
 
 from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
+from analytics.models.nights import Night
 from analytics.models.reports import Report, ReportDelivery
 from analytics.models.scoring import (
     COMPONENTS,
@@ -29,6 +30,7 @@ __all__ = [
     "HealthStatus",
     "MailTemplate",
     "Message",
+    "Night",
     "PortfolioDay",
     "RecommendationRule",
     "Report",

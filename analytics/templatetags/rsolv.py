@@ -5,6 +5,8 @@ from django.template import Context
 from django.urls import reverse
 
 from analytics import atoms
+from analytics.nights import Trouble
+from analytics.visitor import visitor
 
 register = template.Library()
 
@@ -37,3 +39,9 @@ def signed_points(value: float | None) -> str:
     if value is None:
         return "–"
     return "0.0" if round(value, 1) == 0 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+@register.inclusion_tag("analytics/partials/night.html", takes_context=True)
+def night_banner(context: Context) -> dict[str, Trouble | None]:
+    """What is wrong with the last night; nothing for those who may not see imports."""
+    return {"trouble": visitor(context["request"]).trouble}

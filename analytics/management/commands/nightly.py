@@ -11,9 +11,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from analytics.nights import DONE, FAILED, HELD_BACK, Record, record
 from customers.feeds import FEEDS
-from customers.load import Options, import_folder
-from customers.lock import Busy
+from customers.load import Options, Outcome, import_folder
+from customers.lock import Busy, job_lock
 from customers.management.commands.import_csvs import report, user_name
 from customers.read import is_folder
 
@@ -22,16 +23,16 @@ logger = logging.getLogger(__name__)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
-_HELD_BACK = "held back"
+AFTER_IMPORT = ("score", "alerts", "export", "reports")
 
 
 class Command(BaseCommand):
-    """Runs the steps in turn and holds back what depends on a failed one."""
+    """Runs the steps in turn, holds back what depends on a failed one, and notes each in the ledger of nights."""
 
     help = (
         "Import, score, send alerts, export and send reports. A required feed that was refused holds back scoring, "
         "export and reports: the pages stay as they are and say why, and the alert about it is sent. "
-        "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import is running."
+        "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import or night is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,38 +45,87 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{options['dir']} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE
             )
-        results = self._run(options["dir"])
+        try:
+            with job_lock("nightly"), record(user_name()) as night:
+                results = self._run(options["dir"], night)
+        except Busy:
+            raise CommandError("Another night is running; nothing was done.", returncode=EXIT_BUSY) from None
+        except (Error, OSError) as error:
+            self.stderr.write(f"The database cannot be used: {error}")
+            results = {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, HELD_BACK)}
         self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
-        if any(result != "done" for result in results.values()):
+        if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
 
-    def _run(self, folder: Path) -> dict[str, str]:
+    def _run(self, folder: Path, night: Record) -> dict[str, str]:
+        results = dict.fromkeys(AFTER_IMPORT, HELD_BACK)
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except Busy:
+            night.add("import", FAILED, "Another import was running.")
+            self._hold_back(night, *AFTER_IMPORT)
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            return {"import": "failed", **dict.fromkeys(("score", "alerts", "export", "reports"), _HELD_BACK)}
-        report(self.stdout.write, outcomes)
-        lost = [outcome.file for outcome in outcomes if not outcome.loaded]
-        results = {"import": f"failed ({', '.join(lost)})" if lost else "done"}
-        refused = any(not outcome.loaded and FEEDS[outcome.feed].required for outcome in outcomes)
-        results["score"] = _HELD_BACK if refused else self._step("score")
+            night.add("import", FAILED, f"The database could not be used: {error}")
+            self._hold_back(night, *AFTER_IMPORT)
+            return {"import": FAILED, **results}
+        said = _LastLine(self.stdout)
+        report(said.write_line, outcomes)
+        lost = [outcome for outcome in outcomes if not outcome.loaded]
+        night.add("import", FAILED if lost else DONE, _reasons(lost) if lost else said.line)
+        named = f"{FAILED} ({', '.join(outcome.file for outcome in lost)})" if lost else DONE
+        if any(FEEDS[outcome.feed].required for outcome in lost):
+            self._hold_back(night, "score")
+        else:
+            results["score"] = self._step(night, "score", "score")
         # Whatever went wrong before is what somebody must be told of.
-        results["alerts"] = self._step("send_alerts")
+        results["alerts"] = self._step(night, "alerts", "send_alerts")
         for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
-            results[step] = self._step(command) if results["score"] == "done" else _HELD_BACK
-        return results
+            if results["score"] == DONE:
+                results[step] = self._step(night, step, command)
+            else:
+                self._hold_back(night, step)
+        return {"import": named, **results}
 
-    def _step(self, command: str) -> str:
+    def _step(self, night: Record, name: str, command: str) -> str:
+        said = _LastLine(self.stdout)
         try:
-            call_command(command, stdout=self.stdout, stderr=self.stderr)
+            call_command(command, stdout=said, stderr=self.stderr)
         except CommandError as error:
             self.stderr.write(f"{command}: {error}")
-            return "failed"
-        except Exception:
+            night.add(name, FAILED, str(error))
+            return FAILED
+        except Exception as error:
             # Whatever it was, the last line still says what the night did.
             logger.exception("%s failed", command)
-            return "failed"
-        return "done"
+            night.add(name, FAILED, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+            return FAILED
+        night.add(name, DONE, said.line)
+        return DONE
+
+    def _hold_back(self, night: Record, *names: str) -> None:
+        for name in names:
+            night.add(name, HELD_BACK)
+
+
+class _LastLine:
+    """Passes on what a step says, and keeps the last line of it for the ledger."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self.line = ""
+
+    def write(self, text: str) -> None:
+        self.line = next((line for line in reversed(text.splitlines()) if line.strip()), self.line)
+        self._out.write(text, ending="")
+
+    def write_line(self, text: str) -> None:
+        self.write(f"{text}\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
+def _reasons(lost: list[Outcome]) -> str:
+    return "; ".join(f"{outcome.file} {outcome.status}: {outcome.reason}" for outcome in lost)

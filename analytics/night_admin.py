@@ -1,0 +1,78 @@
+"""Nights in the admin: a list, and for each night a page of its own with its steps; to be read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
+from unfold.decorators import display
+
+from analytics.models import Night
+from analytics.nights import DONE, MAY_SEE
+from customers.admin import ReadOnlyAdmin
+from customers.models import ImportRun
+from customers.runs import duration
+
+
+@admin.register(Night)
+class NightAdmin(ReadOnlyAdmin):
+    """The ledger of nights, for those who may see imports."""
+
+    list_display = ["id", "when", "status", "took", "troubles", "started_by"]
+    list_filter = ["state"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Night | None = None) -> bool:
+        """Nights have no permission of their own."""
+        return request.user.has_perm(MAY_SEE)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As above."""
+        return request.user.has_perm(MAY_SEE)
+
+    @admin.display(description="started", ordering="started_at")
+    def when(self, night: Night) -> str:
+        """When it began, in one line."""
+        return date_format(localtime(night.started_at), "j M Y, H:i").replace(" ", "\u00a0")
+
+    @display(
+        description="state",
+        ordering="state",
+        label={"done": "success", "failed": "danger", "interrupted": "warning"},
+    )
+    def status(self, night: Night) -> tuple[str, str]:
+        """How it ended, as a pill."""
+        return night.state, night.get_state_display()
+
+    @admin.display(description="duration")
+    def took(self, night: Night) -> str:
+        """How long it took, in one line."""
+        return (duration(night) or "–").replace(" ", "\u00a0")
+
+    @admin.display(description="not done")
+    def troubles(self, night: Night) -> str:
+        """The steps that were not done."""
+        return ", ".join(f"{step['name']} {step['result']}" for step in night.steps if step["result"] != DONE) or "–"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A night's page; there is nothing to send to it."""
+        night = self.get_object(request, unquote(object_id))
+        if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request, night):
+            raise PermissionDenied
+        if night is None:
+            raise Http404("There is no such night.")
+        runs = ImportRun.objects.filter(started_at__gte=night.started_at).order_by("pk")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": capfirst(str(night)),
+            "night": night,
+            "duration": duration(night),
+            "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,
+        }
+        return TemplateResponse(request, "analytics/night.html", context)

@@ -1,0 +1,155 @@
+"""The ledger of nights: written while a night runs, and read to tell whether the last one was as it should be."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.models import Subquery
+from django.utils import timezone
+
+from analytics.models import Night
+from analytics.wording import one_line
+from customers import log_context
+
+logger = logging.getLogger(__name__)
+
+KEPT_DAYS = 400
+LONGEST_MESSAGE = 500
+DONE, FAILED, HELD_BACK = "done", "failed", "held back"
+MAY_SEE = "customers.view_importrun"
+
+# --- Writing ------------------------------------------------------------------------------------------------------
+
+
+class Record:
+    """A night that runs. What cannot be written of it is logged, and does not end the night."""
+
+    def __init__(self, night: Night) -> None:
+        self.night = night
+        self._since = time.monotonic()
+
+    def add(self, name: str, result: str, message: str = "") -> None:
+        """Note how a step ended; it took the time since the last one was noted."""
+        now = time.monotonic()
+        seconds, self._since = round(now - self._since, 1), now
+        message = one_line(message, LONGEST_MESSAGE)
+        self.night.steps.append({"name": name, "result": result, "seconds": seconds, "message": message})
+        self._save()
+
+    def end(self, state: str) -> None:
+        """Note how the night ended."""
+        self.night.state, self.night.finished_at = state, timezone.now()
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            # After a lost connection the first query fails, and the next one has a new connection.
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+            self.night.save(update_fields=["state", "finished_at", "steps"])
+        except Error:
+            logger.exception("The ledger of night %s could not be written", self.night.pk)
+
+
+@contextmanager
+def record(started_by: str) -> Iterator[Record]:
+    """Note a night from its beginning to its end, whatever ends it.
+
+    The caller holds the lock of nights, so that one that still seems to run was killed; it is marked as interrupted.
+    Nights older than ``KEPT_DAYS`` are forgotten.
+    """
+    now = timezone.now()
+    Night.objects.filter(state=Night.State.RUNNING).update(state=Night.State.INTERRUPTED, finished_at=now)
+    Night.objects.filter(started_at__lt=now - timedelta(days=KEPT_DAYS)).delete()
+    noted = Record(Night.objects.create(started_by=started_by, started_at=now))
+    with log_context.about(night=noted.night.pk), _asked_to_stop():
+        try:
+            yield noted
+        except Exception:
+            noted.end(Night.State.FAILED)
+            raise
+        except BaseException:
+            noted.end(Night.State.INTERRUPTED)
+            raise
+        failed = any(step["result"] != DONE for step in noted.night.steps)
+        noted.end(Night.State.FAILED if failed else Night.State.DONE)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[None]:
+    """SIGTERM ends the night as Ctrl-C does, so that the ledger says at once that it was interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- Reading ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with the last night, in words, and the night to look at."""
+
+    text: str
+    night: int | None
+
+
+FACTS = ("night", "night_state", "night_of", "night_begun")
+
+
+def facts() -> dict[str, Subquery]:
+    """Columns for a query, whatever it is about: the last night that ended, and when the last one began."""
+    nights = Night.objects.order_by("-pk")
+    ended = nights.exclude(state=Night.State.RUNNING)
+    return {
+        "night": Subquery(ended.values("pk")[:1]),
+        "night_state": Subquery(ended.values("state")[:1]),
+        "night_of": Subquery(ended.values("started_at")[:1]),
+        "night_begun": Subquery(nights.values("started_at")[:1]),
+    }
+
+
+def read_facts() -> dict[str, Any]:
+    """The same by queries of their own, where there is no other one to join."""
+    nights = Night.objects.order_by("-pk")
+    ended = nights.exclude(state=Night.State.RUNNING).values("pk", "state", "started_at").first() or {}
+    begun = nights.values_list("started_at", flat=True).first()
+    return dict(zip(FACTS, (ended.get("pk"), ended.get("state"), ended.get("started_at"), begun), strict=True))
+
+
+def trouble(found: dict[str, Any]) -> Trouble | None:
+    """What is wrong with the last night, given the ``facts``; nothing before there was one.
+
+    A night that runs is not judged, so what the one before it did holds until it has ended.
+    """
+    begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
+    if begun and hours and timezone.now() - begun > timedelta(hours=hours):
+        return Trouble(f"No night has begun since {_moment(begun)}.", found["night"])
+    if found["night_state"] == Night.State.FAILED:
+        return Trouble(f"The night of {_moment(found['night_of'])} failed.", found["night"])
+    if found["night_state"] == Night.State.INTERRUPTED:
+        return Trouble(f"The night of {_moment(found['night_of'])} was interrupted.", found["night"])
+    return None
+
+
+def _moment(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"

@@ -1,0 +1,37 @@
+"""How gunicorn serves the pages; from the environment: HOST, PORT, WORKERS, THREADS, LOG_FORMAT."""
+
+import os
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WORKERS", "2"))
+worker_class = "gthread"
+threads = int(os.environ.get("THREADS", "4"))
+timeout = 60
+graceful_timeout = 30
+# A worker that grew by a large export gives its memory back some day, and not all of them on the same one.
+max_requests = 10_000
+max_requests_jitter = 1_000
+# In memory, because a worker's sign of life on a slow disk makes it look dead.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
+# Whether a proxy is believed is for TRUST_PROXY to say, not for where it connects from.
+forwarded_allow_ips = ""
+control_socket_disable = True
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "rsolv_cs.logs.Context"}},
+    "formatters": {"line": {"()": "rsolv_cs.logs.Line"}, "json": {"()": "rsolv_cs.logs.Json"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if os.environ.get("LOG_FORMAT", "").strip().lower() == "json" else "line",
+            "filters": ["context"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["console"], "propagate": False},
+        # Each request has a record of our own.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
+}

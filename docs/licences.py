@@ -1,0 +1,71 @@
+"""Writes docs/licences.md: the licence of every package that the application needs to run, as the packages say it."""
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "licences.md"
+
+ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
+"""Those that are installed on Windows alone, where nobody has looked for us."""
+UNCLEAR = {
+    "diff-match-patch": "Apache-2.0",
+    "django-filter": "BSD-3-Clause",
+    "django-import-export": "BSD-2-Clause",
+    "django-tables2": "BSD-2-Clause",
+    "sqlparse": "BSD-3-Clause",
+    "tablib": "MIT",
+}
+"""Those whose metadata have no expression: read in their licence files."""
+WITH_GPL = {
+    *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "LGPL-3.0-only", "MIT", "MPL-2.0", "PSF-2.0"),
+}
+"""Licences whose works may be combined with one under the GPL, version 3."""
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+_EXPRESSION = re.compile(r"[A-Za-z0-9.-]+( (AND|OR|WITH) [A-Za-z0-9.-]+)*")
+
+
+def locked(name: str = "requirements.txt") -> dict[str, str]:
+    """The packages of a lock, and their versions."""
+    return dict(_REQUIREMENT.findall((ROOT / name).read_text()))
+
+
+def licence(name: str) -> str:
+    """A package's licence as an SPDX expression; '' where it is unknown."""
+    try:
+        about = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return ELSEWHERE.get(name, "")
+    said = about.get("License-Expression") or about.get("License") or ""
+    said = UNCLEAR.get(name, said).strip()
+    return said if _EXPRESSION.fullmatch(said) else ""
+
+
+def is_compatible(expression: str) -> bool:
+    """Whether all parts of an expression (one of an OR) may be combined with the GPL."""
+    return any(set(one.split(" AND ")) <= WITH_GPL for one in expression.split(" OR "))
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Licences",
+        "",
+        "What the application needs to run, as locked in `requirements.txt`, each under the licence that it names.",
+        "`make licences` writes this page; a test compares it with what is installed.",
+        "",
+        "| package | version | licence | with the GPL, version 3 |",
+        "|---|---|---|---|",
+    ]
+    for name, version in locked().items():
+        found = licence(name)
+        lines.append(
+            f"| {name} | {version} | {found or '**unknown**'} | {'yes' if is_compatible(found) else '**no**'} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page())
+    print(f"Wrote {TARGET.relative_to(ROOT)}.")

@@ -1,0 +1,82 @@
+"""Whether the application is alive, and whether it is fit for work: for those who watch it, without a login.
+
+Neither says more than words of its own: no names, figures, versions or errors; the log has those.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from analytics import nights
+
+logger = logging.getLogger(__name__)
+
+PATHS = ("/healthz", "/readyz")
+OK, FAILING = "ok", "failing"
+
+
+@require_safe
+@never_cache
+def alive(_request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is looked at, so that a broken database restarts no web server."""
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@never_cache
+def ready(_request: HttpRequest) -> HttpResponse:
+    """The database answers and has had all migrations, and the last night was as it should be; 503 where not."""
+    checks: dict[str, Callable[[], bool]] = {"database": _answers, "migrations": _migrated, "night": _night_is_well}
+    found = dict.fromkeys(checks, FAILING)
+    for name, check in checks.items():
+        try:
+            found[name] = OK if check() else FAILING
+        except Error as error:
+            logger.warning("Not ready: %s cannot be read: %s", name, type(error).__name__)
+            if name == "database":
+                # The others would each wait for it as long.
+                break
+    return JsonResponse(found, status=200 if set(found.values()) == {OK} else 503)
+
+
+def any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Let health checks come under any name, such as the machine's address.
+
+    ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these two make nothing of it.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path in PATHS:
+            name = next(iter(settings.ALLOWED_HOSTS), "localhost")
+            request.META["HTTP_HOST"] = "localhost" if name == "*" else name.lstrip(".")
+        return get_response(request)
+
+    return answer
+
+
+def _answers() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return cursor.fetchone() == (1,)
+
+
+def _migrated() -> bool:
+    return _known_migrations() <= set(MigrationRecorder(connection).applied_migrations())
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    """The migrations of this version, which does not change while it runs."""
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def _night_is_well() -> bool:
+    return nights.trouble(nights.read_facts()) is None

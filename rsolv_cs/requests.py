@@ -1,0 +1,54 @@
+"""A record for each request, and an id that all records of a request share."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+
+from customers import log_context
+from rsolv_cs.health import PATHS
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-Request-ID"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_METHOD = re.compile(r"[A-Z]{1,20}")
+
+
+def log_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Log method, path (without what is searched for), status, the user's id and the time; answer with the id."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        asked = request.headers.get(HEADER, "")
+        name = asked if _ID.fullmatch(asked) else uuid.uuid4().hex
+        started = time.monotonic()
+        with log_context.about(request=name):
+            response = get_response(request)
+            response.headers[HEADER] = name
+            # A health check every few seconds would hide all else.
+            level = logging.DEBUG if request.path in PATHS and response.status_code < 500 else logging.INFO
+            if logger.isEnabledFor(level):
+                _log(level, request, response, time.monotonic() - started)
+        return response
+
+    return answer
+
+
+def _log(level: int, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    # Known only where the page asked for it; to ask now would cost a query.
+    user = getattr(request, "_cached_user", None)
+    method = request.method if _METHOD.fullmatch(request.method or "") else "?"
+    details = {
+        "method": method,
+        "path": quote(request.path),
+        "status": response.status_code,
+        "user": user.pk if user else None,
+        "ms": round(seconds * 1000),
+    }
+    logger.log(
+        level, " ".join(f"{name}={'-' if value is None else value}" for name, value in details.items()), extra=details
+    )

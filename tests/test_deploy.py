@@ -1,0 +1,345 @@
+"""Production: the documented settings, the server as it really runs, and each file of ``deploy/`` and the containers.
+
+There is no Docker where these tests run; what the files name must exist, and what they start must start.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import BaseCommand, get_commands, load_command_class
+
+from tests.commands import Ran, python
+from tests.mails import free_port
+from tests.test_docs import variables
+
+ROOT: Path = settings.BASE_DIR
+DEPLOY = ROOT / "deploy"
+SECRET_KEY = "Xq7-a-random-key-of-fifty-letters-or-more-for-the-tests-only"
+SERVED = {"HOST", "PORT", "WORKERS", "THREADS"}
+SERVICES = sorted(DEPLOY.glob("*.service"))
+UNITS = sorted([*SERVICES, *DEPLOY.glob("*.timer")])
+
+
+def documented() -> dict[str, str]:
+    """The settings of ``environment.example``, as a shell reads them."""
+    words = shlex.split((DEPLOY / "environment.example").read_text(), comments=True)
+    return dict(word.partition("=")[::2] for word in words)
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------
+
+
+def check(**overrides: object) -> Ran:
+    surroundings = {**documented(), "SECRET_KEY": SECRET_KEY, **overrides}
+    return python("manage.py", "check", "--deploy", "--fail-level", "WARNING", **surroundings)
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+def test_with_the_documented_settings_the_deployment_check_has_nothing_to_say(database: str, tmp_path: Path) -> None:
+    url = {"sqlite": {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}, "postgres": {}}[database]
+    done = check(**url)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("System check identified no issues")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        ({"HTTPS": "0"}, "security.W008"),
+        ({"HSTS_SECONDS": "0"}, "security.W004"),
+        ({"ALLOWED_HOSTS": "*"}, "rsolv_cs.W001"),
+        ({"DEBUG": "1"}, "security.W018"),
+    ],
+)
+def test_it_says_what_is_left_open(overrides: dict[str, str], complaint: str, tmp_path: Path) -> None:
+    done = check(DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3", **overrides)
+    assert done.code == 1
+    assert complaint in done.err
+
+
+def test_the_documented_settings_are_settings() -> None:
+    assert set(documented()) <= variables()
+    assert documented()["SECRET_KEY"] == ""
+    assert documented()["HTTPS"] == documented()["TRUST_PROXY"] == "1"
+
+
+@pytest.mark.parametrize(("https", "trusted"), [("1", "0"), ("1", "1"), ("0", "0")])
+def test_what_https_and_a_proxy_turn_on(https: str, trusted: str) -> None:
+    names = ["SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
+    show = f"import json, rsolv_cs.settings as s; print(json.dumps([*[getattr(s, n) for n in {names}], " + (
+        "hasattr(s, 'SECURE_PROXY_SSL_HEADER')]))"
+    )
+    done = python("-c", show, SECRET_KEY=SECRET_KEY, HTTPS=https, TRUST_PROXY=trusted, HSTS_SECONDS="31536000")
+    on = https == "1"
+    assert json.loads(done.out) == [on, 31_536_000 if on else 0, on, on, trusted == "1"]
+
+
+# --- The server ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(folder: Path, **overrides: str) -> Iterator[int]:
+    """The application as ``make serve`` serves it; gives its port."""
+    port = free_port()
+    surroundings = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": SECRET_KEY,
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "STATIC_DIR": str(folder / "static"),
+        "PORT": str(port),
+        "WORKERS": "1",
+        **overrides,
+    }
+    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=surroundings, check=True, timeout=90)
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(gunicorn, cwd=ROOT, env=surroundings, stderr=log, stdout=log)
+        try:
+            for _ in range(300):
+                if "Booting worker" in (folder / "log").read_text():
+                    break
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(40) == 0
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
+
+
+def ask(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+    request = Request(f"http://127.0.0.1:{port}{path}", headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with build_opener(_Stay).open(request, timeout=30) as response:
+            return response.status, dict(response.headers), response.read().decode()
+    except HTTPError as error:
+        return error.code, dict(error.headers), error.read().decode()
+
+
+def health_check() -> list[str]:
+    """The container's HEALTHCHECK, with this Python."""
+    [found] = re.findall(r"^\s+CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    return [sys.executable, *json.loads(found)[1:]]
+
+
+def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(tmp_path: Path) -> None:
+    with served(tmp_path, HTTPS="1", ALLOWED_HOSTS="cs.example.com", LOG_FORMAT="json") as port:
+        # The first request waits for the worker, which a busy machine starts slowly.
+        assert ask(port, "/healthz")[0] == 200
+        checked = subprocess.run(health_check(), env={"PORT": str(port)}, capture_output=True, timeout=30)
+        assert (checked.returncode, checked.stderr) == (0, b"")
+        status, headers, body = ask(port, "/readyz")
+        assert (status, json.loads(body)["database"]) == (200, "ok")
+        assert "no-store" in headers["Cache-Control"]
+        # Whoever connects, from this machine too, is not believed to have come over HTTPS without TRUST_PROXY.
+        status, headers, _body = ask(port, "/admin/login/", Host="cs.example.com", X_Forwarded_Proto="https")
+        assert (status, headers["Location"]) == (301, "https://cs.example.com/admin/login/")
+        assert ask(port, "/admin/login/")[0] == 400
+    log = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert {"gunicorn.error", "rsolv_cs.requests"} <= {said["logger"] for said in log}
+    down = subprocess.run(health_check(), env={"PORT": str(port)}, capture_output=True, timeout=30)
+    assert down.returncode != 0
+
+
+def test_behind_a_proxy_that_is_trusted_the_page_comes_with_its_files(tmp_path: Path) -> None:
+    with served(tmp_path, HTTPS="1", TRUST_PROXY="1", ALLOWED_HOSTS="cs.example.com") as port:
+        proxy = {"Host": "cs.example.com", "X_Forwarded_Proto": "https"}
+        status, headers, page = ask(port, "/admin/login/", **proxy)
+        assert status == 200
+        assert headers["Strict-Transport-Security"] == "max-age=2592000; includeSubDomains"
+        assert "Secure" in headers["Set-Cookie"]
+        [style] = re.findall(r'href="(/static/analytics/analytics\.[0-9a-f]{12}\.css)"', page)
+        status, headers, _body = ask(port, style, **proxy)
+        assert (status, "immutable" in headers["Cache-Control"]) == (200, True)
+        assert ask(port, "/admin/login/", Host="cs.example.com")[0] == 301
+        assert ask(port, "/x%0aforged", X_Request_ID="abc-1", **proxy)[0] == 404
+    [line] = [line for line in (tmp_path / "log").read_text().splitlines() if "forged" in line]
+    assert " request=abc-1: method=GET path=/x%0Aforged status=404 user=- ms=" in line
+
+
+def test_make_serve_neither_debugs_nor_seeds() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "serve", "HOST=0.0.0.0", "PORT=9"], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    lines = done.stdout
+    assert "gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi" in lines
+    assert "collectstatic" in lines
+    assert "migrate --check" in lines
+    assert " demo" not in lines.replace("-- demo", "")
+    assert "serve: export DEBUG = 0" in (ROOT / "Makefile").read_text()
+
+
+# --- systemd and cron ---------------------------------------------------------------------------------------------
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The words after each ``manage.py`` of a text."""
+    return [shlex.split(found) for found in re.findall(r"manage\.py ([a-z][^&|>;\"\\\n]+)", text)]
+
+
+def is_real(words: list[str]) -> bool:
+    """Whether Django has the command, and it knows its options."""
+    name, *rest = words
+    if name not in get_commands():
+        return False
+    app = get_commands()[name]
+    command = app if isinstance(app, BaseCommand) else load_command_class(app, name)
+    known = command.create_parser("manage.py", name).format_help()
+    return all(option.partition("=")[0] in known for option in rest if option.startswith("--"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_each_unit_starts_what_is_there(unit: Path) -> None:
+    text = unit.read_text()
+    starts = re.findall(r"^Exec(?:Start|StartPre|Reload)=(\S+) ?(.*)$", text, re.MULTILINE)
+    assert bool(starts) == (unit.suffix == ".service")
+    for program, rest in starts:
+        if program.startswith("/srv/rsolv/.venv/bin/"):
+            assert (Path(sys.executable).parent / Path(program).name).exists()
+        else:
+            assert Path(program).exists()
+        for path in re.findall(r"deploy/\S+", rest):
+            assert (ROOT / path).exists()
+    assert all(is_real(words) for words in commands_in(text))
+    if unit.suffix == ".timer":
+        assert unit.with_suffix(".service") in SERVICES
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.name)
+def test_each_service_is_fenced_in(unit: Path) -> None:
+    lines = unit.read_text().splitlines()
+    assert {"User=rsolv", "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes"} <= set(lines)
+    assert "ReadWritePaths=/srv/rsolv/var" in lines
+    assert "EnvironmentFile=/srv/rsolv/environment" in lines
+    assert not [line for line in lines if line.startswith("Environment=")]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    folder = str(Path(sys.executable).parent)
+    for unit in UNITS:
+        text = unit.read_text().replace("/srv/rsolv/.venv/bin", folder).replace("/srv/rsolv", str(ROOT))
+        (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_crontab_has_the_night_and_the_backup() -> None:
+    lines = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    found = [words for line in lines for words in commands_in(line)]
+    assert found == [["nightly"], ["backup", "--keep", "14"]]
+    assert all(is_real(words) for words in found)
+    assert all("%" not in line for line in lines), "cron takes it for a line break"
+
+
+def test_a_job_of_the_crontab_reads_the_environment_and_prints_only_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "environment").write_text((DEPLOY / "environment.example").read_text())
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    [line, _backup] = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    job = line.split(maxsplit=5)[5].replace("/srv/rsolv", str(tmp_path))
+    for code, printed in ((0, ""), (1, "from RSOLV <cs@example.com>\n" * 2)):
+        python.write_text(f'#!/bin/sh\necho "from $DEFAULT_FROM_EMAIL"\nexit {code}\n')
+        python.chmod(0o755)
+        done = subprocess.run(["/bin/sh", "-c", job], capture_output=True, text=True, timeout=30)
+        assert (done.stdout, done.stderr) == (printed, "")
+
+
+# --- Containers ---------------------------------------------------------------------------------------------------
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's, one line each."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]  # type: ignore[misc]
+
+
+def test_the_image_copies_what_there_is_and_nothing_secret() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored[1] == "*"
+    for name, rest in instructions():
+        if name == "COPY" and "--from" not in rest:
+            *sources, _target = rest.split()
+            for source in sources:
+                assert (ROOT / source).exists()
+                assert f"!{source}" in ignored
+    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert kept == {
+        source
+        for name, rest in instructions()
+        if name == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+    assert not [
+        rest for name, rest in instructions() if name in {"ENV", "ARG"} and re.search("SECRET|PASSWORD|KEY", rest)
+    ]
+    assert "ADD" not in dict(instructions())
+
+
+def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_is_alive() -> None:
+    found = instructions()
+    last = max(number for number, (name, _rest) in enumerate(found) if name == "FROM")
+    final = dict(found[last:])
+    assert final["USER"] == "rsolv"
+    assert found.index(("USER", "rsolv")) < [name for name, _rest in found].index("CMD")
+    assert json.loads(final["CMD"]) == ["gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
+    assert "/healthz" in final["HEALTHCHECK"]
+    compile(health_check()[2], "HEALTHCHECK", "exec")
+    text = (ROOT / "Dockerfile").read_text()
+    assert all(is_real(words) for words in commands_in(text))
+    assert "--require-hashes" in text
+    version = re.findall(r"python:3\.(\d+)-slim", text)
+    assert version[0] == version[1]
+    assert int(version[0]) >= 11
+
+
+def test_the_composition_takes_its_secrets_from_outside() -> None:
+    composed = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services = composed["services"]
+    assert set(services) == {"db", "migrate", "web", "nightly", "backup"}
+    for name in set(services) - {"db"}:
+        service = services[name]
+        given = service["environment"]
+        assert set(given) <= variables()
+        assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")
+        assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
+        assert service["read_only"] is True
+        if "command" in service:
+            assert service["command"][:2] == ["python", "manage.py"]
+            assert is_real(service["command"][2:])
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert source.startswith("./var/") or source in composed["volumes"]
+    assert services["db"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    assert services["web"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_what_the_server_reads_of_the_environment_is_what_is_said() -> None:
+    text = (DEPLOY / "gunicorn.conf.py").read_text()
+    assert set(re.findall(r"environ\.get\([\"'](\w+)", text)) == SERVED | {"LOG_FORMAT"}
