@@ -1,5 +1,7 @@
 """From the stage into a feed's table: only the difference is written, by one UPDATE and one INSERT."""
 
+from collections.abc import Sequence
+
 from customers.changes import keep, note_created
 from customers.feeds import Feed
 from customers.models import ImportRun, QuarantinedRow
@@ -8,7 +10,7 @@ from customers.staging import STAGE, analyze, create_temporary, drop_temporary, 
 
 _DELTA = "delta"
 MANY_ROWS = 50_000
-"""From so many rows on, indexes that are built afterwards cost less than indexes that grow."""
+"""From so many rows on, if the table has no more, indexes that are built afterwards cost less than ones that grow."""
 
 
 def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all_new: bool = False) -> tuple[int, int]:
@@ -21,19 +23,17 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
     target = ", ".join([*columns, "run_id", "line"])
     origin = run or f"{int(by.pk)}"
     source = ", ".join([*(f"d.{name}" for name in columns), origin, line])
-    empty = not fetch(f"SELECT 1 FROM {table} LIMIT 1")
-    if empty or all_new:
+    one_row = feed.one_row_per_customer
+    key = "customer_id" if one_row else "id"
+    if all_new or not _any_known(table, ["id", "customer_id"] if one_row else ["id"]):
         if run:
             note_created(by, feed.model, f"SELECT id FROM {STAGE}")
-        # PostgreSQL would join into an empty table by a nested loop, for minutes.
         fill = f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"
         # An upper table may name a customer, so that table keeps its key.
-        if empty and feed.of_customers and fetch(f"SELECT 1 FROM {STAGE} LIMIT 1 OFFSET {MANY_ROWS - 1}"):
+        if feed.of_customers and _outnumbers(table):
             with built_afterwards(table):
                 return execute(fill), 0
         return execute(fill), 0
-    one_row = feed.one_row_per_customer
-    key = "customer_id" if one_row else "id"
     differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in columns if name != key)
     known = f"OR EXISTS (SELECT 1 FROM {table} x WHERE x.id = s.id)" if one_row else ""
     create_temporary(
@@ -68,6 +68,17 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
             execute(f"{insert} WHERE d.is_new = 1")
     drop_temporary(_DELTA)
     return int(created), int(updated)
+
+
+def _any_known(table: str, keys: Sequence[str]) -> bool:
+    """Whether a row of the stage has a key of the table; a file that is loaded again says so at its first row."""
+    return any(fetch(f"SELECT 1 FROM {STAGE} s JOIN {table} t ON t.{key} = s.{key} LIMIT 1") for key in keys)
+
+
+def _outnumbers(table: str) -> bool:
+    """Whether the stage has many rows, and at least as many as the table."""
+    staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
+    return staged >= MANY_ROWS and not fetch(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {staged}")
 
 
 def mark_found(feed: Feed, run: ImportRun) -> None:

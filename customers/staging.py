@@ -14,7 +14,10 @@ STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
 PROBLEM = "problem"
 """The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
-INSERTED_AT_ONCE = 10_000
+INSERTED_AT_ONCE = 2_000
+"""Rows that are handed over together; a multiple of what one statement takes."""
+ROWS_A_STATEMENT = 20
+"""Rows of one ``INSERT`` on SQLite, where a statement for each row takes half as long again."""
 
 
 def is_postgres() -> bool:
@@ -81,6 +84,20 @@ def work_in_memory() -> None:
         execute("SET LOCAL default_statistics_target = 10")
 
 
+@contextmanager
+def sorting_fast() -> Iterator[None]:
+    """Let SQLite sort by two more threads, in runs that fit a processor's cache: building an index takes half."""
+    if is_postgres():
+        yield
+        return
+    pages = fetch("PRAGMA cache_size")[0][0]
+    execute("PRAGMA cache_size = -8192")
+    execute("PRAGMA threads = 2")
+    yield
+    execute("PRAGMA threads = 0")
+    execute(f"PRAGMA cache_size = {int(pages)}")
+
+
 def group_in_memory() -> None:
     """Let PostgreSQL group in memory, and compile no query, until the transaction ends."""
     if is_postgres():
@@ -106,11 +123,17 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 for row in chain([first], rows):
                     copy.write_row(row)
         else:
-            insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
+            one = f"({', '.join(['%s'] * len(columns))})"
+            insert = f"INSERT INTO {table} ({names}) VALUES "
+            many = insert + ", ".join([one] * ROWS_A_STATEMENT)
             rows = iter(rows)
             # Django's executemany keeps all that it is given until it is done.
             while some := list(islice(rows, INSERTED_AT_ONCE)):
-                cursor.executemany(insert, some)
+                whole = len(some) - len(some) % ROWS_A_STATEMENT
+                cursor.executemany(
+                    many, [list(chain(*some[at : at + ROWS_A_STATEMENT])) for at in range(0, whole, ROWS_A_STATEMENT)]
+                )
+                cursor.executemany(insert + one, some[whole:])
 
 
 def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, bytes]]) -> None:

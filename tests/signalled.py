@@ -35,7 +35,8 @@ def send_at(name: str, function: str, nth: int) -> None:
 def main() -> None:
     name, function, nth, *command = sys.argv[1:]
     django.setup()
-    resolve_name("customers.merge").MANY_ROWS = 3
+    if name == "SIGKILL":
+        resolve_name("customers.merge").MANY_ROWS = 3
     send_at(name, function, int(nth))
     execute_from_command_line(["manage.py", *command])
 

@@ -1,5 +1,7 @@
-"""A first load into an empty table leaves its indexes and constraints exactly as they were, whatever happens."""
+"""A first load, or one that doubles a table, leaves its indexes and constraints as they were, whatever happens."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from customers import merge as merging
+from customers import rebuild
 from customers.models import Engagement
 from customers.rebuild import built_afterwards
 from customers.staging import fetch, is_postgres
@@ -33,17 +36,65 @@ def rows(count: int) -> list[dict[str, str]]:
     return [csv_row("engagement", id=f"e{number}", customer_id="c1") for number in range(count)]
 
 
+def make_others(count: int) -> None:
+    for number in range(count):
+        Engagement.objects.create(id=f"other{number}", customer_id="c1", date="2025-05-01", run_id=1, line=2)
+
+
+def seen_inside(structures: list[list[tuple[Any, ...]]]) -> Callable[[str], AbstractContextManager[None]]:
+    """What ``built_afterwards`` does, and what the table has meanwhile."""
+
+    @contextmanager
+    def seen(table: str) -> Iterator[None]:
+        with built_afterwards(table):
+            structures.append(structure())
+            yield
+
+    return seen
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_first_load_of_many_rows_rebuilds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("there", [0, 3], ids=["an empty table", "as many other rows"])
+def test_a_load_of_many_new_rows_rebuilds_everything(
+    there: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(merging, "MANY_ROWS", 3)
     make_customer(id="c1")
+    make_others(there)
     before = structure()
     assert len(before) >= 2
+    during: list[list[tuple[Any, ...]]] = []
+    monkeypatch.setattr(merging, "built_afterwards", seen_inside(during))
     write_feed(tmp_path, "engagement", rows(3))
     assert states(load(tmp_path, "engagement")["engagement"]) == (3, 0, 0, 0)
+    assert len(during) == 1
+    assert during != [before]
     assert structure() == before
     with pytest.raises(IntegrityError), transaction.atomic():
         Engagement.objects.filter(pk="e1").update(customer_id="nobody")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_who_stays_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_postgres():
+        pytest.skip("SQLite's readers are in nobody's way")
+    monkeypatch.setattr(merging, "MANY_ROWS", 3)
+    monkeypatch.setattr(rebuild, "PATIENCE", "10ms")
+    make_customer(id="c1")
+    before = structure()
+    write_feed(tmp_path, "engagement", rows(3))
+    during: list[list[tuple[Any, ...]]] = []
+    monkeypatch.setattr(merging, "built_afterwards", seen_inside(during))
+    reader = connection.copy()
+    try:
+        with reader.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT COUNT(*) FROM customers_customer")
+            assert states(load(tmp_path, "engagement")["engagement"]) == (3, 0, 0, 0)
+    finally:
+        reader.close()
+    assert during == [before]
+    assert structure() == before
 
 
 @pytest.mark.django_db(transaction=True)
@@ -56,15 +107,14 @@ def test_a_failure_in_between_leaves_everything() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("there", "coming"), [(0, 2), (1, 3)], ids=["few rows", "a table with rows"])
+@pytest.mark.parametrize(("there", "coming"), [(0, 2), (4, 3)], ids=["few rows", "a table with more rows"])
 def test_otherwise_nothing_is_taken_off(
     there: int, coming: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merging, "MANY_ROWS", 3)
     monkeypatch.setattr(merging, "built_afterwards", lambda table: 1 / 0)
     make_customer(id="c1")
-    if there:
-        Engagement.objects.create(id="other", customer_id="c1", date="2025-05-01", run_id=1, line=2)
+    make_others(there)
     write_feed(tmp_path, "engagement", rows(coming))
     assert states(load(tmp_path, "engagement")["engagement"]) == (coming, 0, 0, 0)
     assert connection.is_usable()

@@ -1,0 +1,233 @@
+"""A whole database as one file that either kind of database can be filled from: backup, restore, and the move.
+
+A backup is a ZIP: for each table its rows as lines of JSON, ordered by key, and ``manifest.json`` with the tables'
+columns, row counts and SHA-256, and the migrations they were made under. The same rows give the same bytes on SQLite
+and on PostgreSQL, so comparing hashes compares databases. Sessions are left out: people log in again. Files (the
+archive, the uploads that wait) are not in it.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.core.management.color import no_style
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Field, JSONField, Model
+from django.db.models.functions import Collate
+from django.utils import timezone
+
+from customers.staging import copy_rows, execute, is_postgres, one_moment, table_of
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_AT_ONCE = 2_000
+_PARTIAL = ".partial"
+
+
+class Unusable(Exception):
+    """A backup that cannot be restored here; the message says why, and what to do."""
+
+
+def models() -> list[type[Model]]:
+    """All models with a table of their own, those between two others included, in the order of their tables' names."""
+    every = apps.get_models(include_auto_created=True)
+    kept = [model for model in every if model._meta.managed and not model._meta.proxy and model is not Session]
+    return sorted(kept, key=table_of)
+
+
+def write(path: Path) -> dict[str, Any]:
+    """Write a backup of the database as it is at this moment, all or nothing; return its manifest.
+
+    Readable by its owner alone, since it has names, addresses and hashes of passwords. Raises ``OSError``.
+    """
+    partial = path.with_name(path.name + _PARTIAL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, one_moment():
+                manifest = _begun_manifest()
+                for model in models():
+                    with archive.open(_member(table_of(model)), "w", force_zip64=True) as member:
+                        digest, rows = hashlib.sha256(), 0
+                        for lines in _lines(model):
+                            text = "".join(lines).encode()
+                            digest.update(text)
+                            member.write(text)
+                            rows += len(lines)
+                    manifest["tables"][table_of(model)] = {
+                        "columns": [field.column for field in model._meta.concrete_fields],
+                        "rows": rows,
+                        "sha256": digest.hexdigest(),
+                    }
+                archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return manifest
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A backup's manifest; raises ``Unusable`` where the file is none, or is one that this version cannot read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(MANIFEST))
+            made_by = manifest["format"]
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}.") from error
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise Unusable(f"{path} is not a backup, or is damaged; take another one.") from error
+    if made_by != FORMAT:
+        raise Unusable(
+            f"{path} has format {made_by}, and this version reads {FORMAT}; restore it with its own version."
+        )
+    return manifest
+
+
+def fill(path: Path) -> dict[str, Any]:
+    """Replace all rows of the database by those of a backup, or change nothing; return the manifest.
+
+    The tables must be those of the backup's version. Afterwards every table's hash is the manifest's. Raises
+    ``Unusable``, also where the database holds something else than was written.
+    """
+    manifest = read_manifest(path)
+    _check_migrations(manifest)
+    with zipfile.ZipFile(path) as archive, transaction.atomic():
+        for model in models():
+            execute(f"DELETE FROM {table_of(model)}")
+        for model in models():
+            columns = [field.column for field in model._meta.concrete_fields]
+            table = table_of(model)
+            if manifest["tables"].get(table, {}).get("columns") != columns:
+                raise Unusable(f"{path}: the columns of {table} are not the ones that it has here.")
+            try:
+                with archive.open(_member(table)) as member:
+                    copy_rows(f'"{table}"', [f'"{name}"' for name in columns], _rows(model, member))
+            except (zipfile.BadZipFile, ValueError, TypeError) as error:
+                raise Unusable(f"{path}: {table} is damaged ({error}); take another backup.") from error
+        for statement in connection.ops.sequence_reset_sql(no_style(), models()):
+            execute(statement)
+        found = digests()
+        wrong = [table for table, told in manifest["tables"].items() if found.get(table) != told["sha256"]]
+        if wrong:
+            raise Unusable(f"{path}: {', '.join(wrong)} came out with other rows than the manifest tells.")
+    return manifest
+
+
+def digests() -> dict[str, str]:
+    """The SHA-256 of each table's rows, as a manifest has it."""
+    found = {}
+    for model in models():
+        digest = hashlib.sha256()
+        for lines in _lines(model):
+            digest.update("".join(lines).encode())
+        found[table_of(model)] = digest.hexdigest()
+    return found
+
+
+def is_empty() -> bool:
+    """Whether nobody has put anything into the database: no logins, no runs, no customers."""
+    return not any(
+        apps.get_model(name).objects.exists() for name in ("auth.User", "customers.ImportRun", "customers.Customer")
+    )
+
+
+def migrated() -> list[str]:
+    """The migrations that the database has had, in order of their names."""
+    return sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
+
+
+def pending() -> list[str]:
+    """The migrations of this version that the database has not had."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
+
+
+def _begun_manifest() -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "made_at": timezone.now().isoformat(timespec="seconds"),
+        "database": connection.vendor,
+        "migrations": migrated(),
+        "tables": {},
+    }
+
+
+def _check_migrations(manifest: dict[str, Any]) -> None:
+    here, there = set(migrated()), set(manifest["migrations"])
+    if here == there:
+        return
+    more, fewer = sorted(there - here), sorted(here - there)
+    what = [f"it has had {', '.join(more)}"] if more else []
+    what += [f"it has not had {', '.join(fewer)}"] if fewer else []
+    raise Unusable(
+        f"The backup is of another version: {'; '.join(what)}. "
+        "Restore it with the version that made it, and migrate afterwards."
+    )
+
+
+def _member(table: str) -> str:
+    return f"{table}.jsonl"
+
+
+def _lines(model: type[Model]) -> Iterator[list[str]]:
+    """A model's rows in the order of their keys, each a line of JSON, some at once."""
+    names = [field.attname for field in model._meta.concrete_fields]
+    # Text is ordered by the rules of a language on one database, and by its bytes on another.
+    order = Collate("pk", "C" if is_postgres() else "BINARY") if _has_text_key(model) else "pk"
+    rows = model._base_manager.order_by(order).values_list(*names).iterator(chunk_size=_AT_ONCE)
+    batch: list[str] = []
+    for row in rows:
+        batch.append(json.dumps(row, default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n")
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _has_text_key(model: type[Model]) -> bool:
+    return "Char" in model._meta.pk.get_internal_type() or "Text" in model._meta.pk.get_internal_type()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(bytes(value)).decode()
+    raise TypeError(f"{type(value).__name__} cannot be written to a backup")
+
+
+def _rows(model: type[Model], lines: Iterable[bytes]) -> Iterator[list[Any]]:
+    """Lines of a backup as values that the database at hand takes."""
+    fields = model._meta.concrete_fields
+    for line in lines:
+        values = json.loads(line)
+        if len(values) != len(fields):
+            raise ValueError("a line of another length")
+        yield [_stored(field, value) for field, value in zip(fields, values, strict=True)]
+
+
+def _stored(field: "Field[Any, Any]", value: Any) -> Any:
+    if value is not None and field.get_internal_type() == "BinaryField":
+        return base64.b64decode(value)
+    if not isinstance(field, JSONField):
+        value = field.to_python(value)
+    return field.get_db_prep_save(value, connection)

@@ -1,0 +1,66 @@
+"""``manage.py backup``: write all rows of the database to one file."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+from django.utils import timezone
+
+from rsolv_cs import backups
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+NAME = "rsolv-backup-{}.zip"
+
+
+class Command(BaseCommand):
+    """Translates a folder to ``backups.write``, and removes the oldest ones there."""
+
+    help = (
+        "Write all rows of the database, as they are at one moment, to rsolv-backup-<time>.zip, from which `restore` "
+        "fills a database of either kind. Sessions are left out, and so are files: the archive of imports is a "
+        "folder to be copied beside it. Exit code: 0 written, 1 it failed and nothing was removed, 2 usage."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--out", type=Path, default=settings.BACKUP_DIR, help="where to (default: BACKUP_DIR)")
+        parser.add_argument(
+            "--keep",
+            type=int,
+            metavar="N",
+            help="afterwards remove all but the N newest backups there (default: none)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write the backup; the last line is a summary."""
+        folder, keep = options["out"], options["keep"]
+        if keep is not None and keep < 1:
+            raise CommandError("--keep must be 1 or more.", returncode=EXIT_USAGE)
+        path = folder / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
+        try:
+            manifest = backups.write(path)
+            removed = _remove_all_but(keep, folder) if keep else 0
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or folder}: {error.strerror or error}", returncode=EXIT_FAILED
+            ) from error
+        except Error as error:
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+        if removed:
+            self.stdout.write(f"Removed {removed} older backup{'s' if removed > 1 else ''}.")
+        rows = sum(table["rows"] for table in manifest["tables"].values())
+        size = path.stat().st_size / 1024 / 1024
+        self.stdout.write(f"{rows} rows of {len(manifest['tables'])} tables are in {path} ({size:.1f} MB).")
+
+
+def _remove_all_but(keep: int, folder: Path) -> int:
+    """Remove older backups; return how many. Their names sort by time."""
+    older = sorted(folder.glob(NAME.format("*")))[:-keep]
+    for path in older:
+        path.unlink()
+    return len(older)

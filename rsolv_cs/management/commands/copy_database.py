@@ -1,0 +1,75 @@
+"""``manage.py copy_database``: move to another database, such as from SQLite to PostgreSQL."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+
+from customers.lock import Busy, job_lock
+from rsolv_cs import backups
+
+EXIT_FAILED = 1
+EXIT_BUSY = 75
+
+
+class Command(BaseCommand):
+    """A backup of this database, restored to another one by the ``restore`` command in a process of its own."""
+
+    help = (
+        "Copy all rows to an empty database, which gets its tables first, and compare the two by the hash of each "
+        "table. Stop the web server before, and set DATABASE_URL to the new one after. "
+        "Exit code: 0 copied and compared, 1 it failed and the other database has no rows, 2 usage: the other "
+        "database has data, 75 an import is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the argument."""
+        parser.add_argument(
+            "url",
+            help="the other database, as DATABASE_URL would name it; the password may stand in ~/.pgpass instead",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Copy; the last line is a summary."""
+        if options["url"] == settings.DATABASE_URL:
+            raise CommandError("That is the database that you are on.", returncode=2)
+        try:
+            with job_lock("import"), tempfile.TemporaryDirectory(dir=_folder()) as folder:
+                file = Path(folder) / "copy.zip"
+                backups.write(file)
+                code = _restore(file, options["url"])
+        except Busy:
+            raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror or error}", returncode=EXIT_FAILED) from error
+        except Error as error:
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+        if code:
+            sys.exit(code)
+        self.stdout.write(
+            "The other database has the same rows. Set DATABASE_URL to it, and start the web server again."
+        )
+
+
+def _folder() -> Path:
+    """Where there is room for a backup, and no other user looks."""
+    settings.BACKUP_DIR.mkdir(parents=True, exist_ok=True)
+    return Path(settings.BACKUP_DIR)
+
+
+def _restore(file: Path, url: str) -> int:
+    done = subprocess.run(  # noqa: S603 - our own command, no shell
+        [sys.executable, settings.BASE_DIR / "manage.py", "restore", file],
+        env={**os.environ, "DATABASE_URL": url},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode

@@ -1,0 +1,190 @@
+"""A backup brings every row back, on either kind of database; what is wrong is told, and nothing is half done."""
+
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import connection
+
+from customers.models import Customer, CustomerCare, Engagement, ImportRun
+from rsolv_cs import backups
+from tests.commands import held_elsewhere, run
+from tests.factories import load_demo_program, make_customer, make_staff
+from tests.processes import database_url, manage
+
+HOSTILE = '=HYPERLINK("x")\n\u202e\u0645\u0631\u062d 🚀'
+
+
+def every_row() -> dict[str, list[tuple[Any, ...]]]:
+    """All tables but the sessions, read by plain SQL: an account of our own, not the program's."""
+    skipped = {"django_session", "django_migrations", "sqlite_sequence"}
+    found = {}
+    with connection.cursor() as cursor:
+        for table in sorted(set(connection.introspection.table_names()) - skipped):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            found[table] = sorted(map(repr, cursor.fetchall()))
+    return found
+
+
+def add_a_customer_in_care() -> None:
+    make_customer(id="Ünï-1", organization=HOSTILE)
+    CustomerCare.objects.create(customer_id="Ünï-1", owner=make_staff(username="zoë"))
+    Session.objects.create(session_key="secret", session_data="x", expire_date=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def backup(demo_program: None, db: None, tmp_path: Path) -> Path:
+    add_a_customer_in_care()
+    done = run("backup", "--out", tmp_path)
+    assert done.code == 0, done.err
+    [path] = tmp_path.glob("*.zip")
+    return path
+
+
+def test_restoring_brings_every_row_back(backup: Path) -> None:
+    before = every_row()
+    assert len(before["customers_engagement"]) > 100
+    Engagement.objects.all().delete()
+    Customer.objects.filter(pk="c1001").update(organization="another")
+    make_staff(username="later")
+    assert every_row() != before
+    done = run("restore", backup, "--replace")
+    assert (done.code, done.err) == (0, "")
+    assert every_row() == before
+    assert done.lines[-1].startswith(f"Restored {sum(map(len, before.values()))} rows of {len(before)} tables")
+    # The next key is a new one.
+    assert make_staff(username="new").pk not in {user.pk for user in User.objects.exclude(username="new")}
+    ImportRun.objects.create(feed="events", file="events.csv", started_by="x")
+
+
+def test_a_backup_has_no_session_and_is_for_its_owner_alone(backup: Path) -> None:
+    with zipfile.ZipFile(backup) as archive:
+        assert "secret" not in "".join(archive.read(name).decode() for name in archive.namelist())
+        manifest = json.loads(archive.read("manifest.json"))
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert manifest["tables"]["customers_customer"]["rows"] == Customer.objects.count() == 13
+
+
+def test_a_database_with_data_is_not_overwritten_by_mistake(backup: Path) -> None:
+    before = every_row()
+    done = run("restore", backup)
+    assert (done.code, done.err) == (
+        2,
+        "The database has data. Back it up, then say --replace to have it replaced.\n",
+    )
+    assert every_row() == before
+
+
+def rewritten(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """A copy whose members are changed."""
+    other = path.with_name("other.zip")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(other, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, change(name, source.read(name)))
+    return other
+
+
+def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, tmp_path: Path) -> None:
+    before = every_row()
+
+    def refused(path: Path) -> str:
+        done = run("restore", path, "--replace")
+        assert done.code == 1
+        assert every_row() == before
+        return done.err
+
+    assert "No such file" in refused(tmp_path / "nowhere.zip")
+    (tmp_path / "text.zip").write_text("no archive")
+    assert "is not a backup, or is damaged" in refused(tmp_path / "text.zip")
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(backup.read_bytes()[:-2000])
+    assert "is not a backup, or is damaged" in refused(cut)
+
+    def without_a_row(name: str, data: bytes) -> bytes:
+        return data.split(b"\n", 1)[1] if name == "customers_engagement.jsonl" else data
+
+    assert "customers_engagement came out with other rows" in refused(rewritten(backup, without_a_row))
+
+    def with_another(key: str, value: Any) -> Callable[[str, bytes], bytes]:
+        def change(name: str, data: bytes) -> bytes:
+            return json.dumps({**json.loads(data), key: value}).encode() if name == "manifest.json" else data
+
+        return change
+
+    assert "has format 2, and this version reads 1" in refused(rewritten(backup, with_another("format", 2)))
+    migrations = [name for name in backups.migrated() if name != "customers.0001_initial"]
+    message = refused(rewritten(backup, with_another("migrations", [*migrations, "customers.9999_later"])))
+    assert "it has had customers.9999_later; it has not had customers.0001_initial" in message
+
+
+@pytest.mark.django_db
+def test_only_so_many_are_kept(tmp_path: Path) -> None:
+    for _ in range(3):
+        assert run("backup", "--out", tmp_path, "--keep", 2).code == 0
+    assert len(list(tmp_path.iterdir())) == 2
+    newest = max(tmp_path.iterdir())
+    done = run("backup", "--out", tmp_path, "--keep", 1)
+    assert done.lines[0] == "Removed 2 older backups."
+    [left] = tmp_path.iterdir()
+    assert left > newest
+    assert run("backup", "--out", tmp_path, "--keep", 0).code == 2
+
+
+@pytest.mark.django_db
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("backup", "--out", tmp_path / "file")
+    assert (done.code, "Traceback" in done.err) == (1, False)
+    assert "file" in done.err
+
+
+def test_nothing_is_restored_or_copied_during_an_import(backup: Path) -> None:
+    before = every_row()
+    with held_elsewhere("import"):
+        assert run("restore", backup, "--replace").code == 75
+        assert run("copy_database", "sqlite:////nowhere/else.sqlite3").code == 75
+    assert every_row() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_moves_to_another_database_and_back(tmp_path: Path, own_database: str) -> None:
+    """The copy is SQLite; from there all goes on to an empty database of the kind under test, and work continues."""
+    load_demo_program()
+    add_a_customer_in_care()
+    here, file, room = backups.digests(), tmp_path / "copy.sqlite3", str(tmp_path / "room")
+    url = database_url(tmp_path)
+    if connection.vendor == "sqlite":
+        # The test's own database is in memory, where no other process finds it.
+        with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as target:
+            connection.connection.backup(target)
+    done = manage(url, "copy_database", f"sqlite:///{file}", BACKUP_DIR=room)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("The other database has the same rows.")
+    with closing(sqlite3.connect(file)) as copied:
+        customers = copied.execute("SELECT COUNT(*) FROM customers_customer").fetchall()
+        organization = copied.execute("SELECT organization FROM customers_customer WHERE id = 'Ünï-1'").fetchall()
+    assert (customers, organization) == ([(13,)], [(HOSTILE,)])
+    refused = manage(url, "copy_database", f"sqlite:///{file}", BACKUP_DIR=room)
+    assert refused.returncode == 2
+    assert "The database has data" in refused.stderr
+    done = manage(f"sqlite:///{file}", "copy_database", own_database, BACKUP_DIR=room)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list((tmp_path / "room").iterdir()) == []
+    assert manage(own_database, "backup", "--out", tmp_path / "again").returncode == 0
+    [path] = (tmp_path / "again").iterdir()
+    told = backups.read_manifest(path)["tables"]
+    assert {table: entry["sha256"] for table, entry in told.items()} == here
+    # New keys go on behind the copied ones, and nothing is taken for new or changed.
+    loaded = manage(own_database, "import_csvs", "--dir", settings.BASE_DIR / "fixtures", "--json", "--force")
+    assert loaded.returncode == 0, loaded.stderr
+    counts = [(feed["created"], feed["updated"]) for feed in json.loads(loaded.stdout)["feeds"]]
+    assert counts == [(0, 0)] * 5
