@@ -29,8 +29,9 @@ class Command(BaseCommand):
     """Runs the steps in turn and holds back what depends on a failed one."""
 
     help = (
-        "Import, score, send alerts, export and send reports. A required feed that was refused holds back scoring, "
-        "export and reports: the pages stay as they are and say why, and the alert about it is sent. "
+        "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
+        "was refused holds back scoring, export and reports: the pages stay as they are and say why, and the alert "
+        "about it is sent. "
         "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import is running."
     )
 
@@ -56,7 +57,10 @@ class Command(BaseCommand):
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            return {"import": "failed", **dict.fromkeys(("score", "alerts", "export", "reports"), _HELD_BACK)}
+            return {
+                "import": "failed",
+                **dict.fromkeys(("score", "alerts", "export", "reports", "expire"), _HELD_BACK),
+            }
         report(self.stdout.write, outcomes)
         lost = [outcome.file for outcome in outcomes if not outcome.loaded]
         results = {"import": f"failed ({', '.join(lost)})" if lost else "done"}
@@ -66,6 +70,7 @@ class Command(BaseCommand):
         results["alerts"] = self._step("send_alerts")
         for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
             results[step] = self._step(command) if results["score"] == "done" else _HELD_BACK
+        results["expire"] = self._step("expire")
         return results
 
     def _step(self, command: str) -> str:
