@@ -11,7 +11,9 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what ``customers`` tells."""
+        from analytics.erased import forget_customer
         from analytics.undone import forget_run
-        from customers.signals import run_undone
+        from customers.signals import customer_erased, run_undone
 
         run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
+        customer_erased.connect(forget_customer, dispatch_uid="analytics.forget_customer")

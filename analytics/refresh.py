@@ -14,7 +14,7 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from analytics.models import PortfolioDay
 from analytics.visitor import facts, remember, total
-from customers.models import CustomerCare, ImportRun, QuarantinedRow
+from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class State:
 def page_state(request: HttpRequest) -> State:
     """An ETag of what a page shows to this visitor today at this address; one query.
 
-    What it shows changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, and with
-    who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges;
+    What it shows changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, an erasure,
+    and with who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges;
     and with a night that begins, ends, or does not come.
     Two customers that exchange their owners, in a way that the admin does not log, are the one change that it does not
     see.
@@ -44,6 +44,7 @@ def page_state(request: HttpRequest) -> State:
         "ended": _one(runs.exclude(finished_at=None).order_by("-finished_at").values("finished_at")),
         "running": total(runs.filter(status=ImportRun.Status.RUNNING), "COUNT", "pk"),
         "edited": _one(LogEntry.objects.order_by("-pk").values("pk")),
+        "erased": _one(Erasure.objects.order_by("-pk").values("pk")),
         "in_care": total(care, "COUNT", "owner"),
         "owners": total(care, "SUM", "owner"),
     }

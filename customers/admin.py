@@ -32,12 +32,14 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from customers import archive
+from customers.erase import in_words
 from customers.feeds import FEEDS
 from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
 from customers.models import (
     Customer,
     CustomerCare,
     Engagement,
+    Erasure,
     Event,
     Feedback,
     FeedName,
@@ -315,7 +317,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return self._page(request, self._run(request, object_id))
 
     def file_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Download the file that a run read, as it was; it holds customers' data."""
+        """Download the file that a run read, as it was but for erased customers; it holds customers' data."""
         run = self._run(request, object_id)
         if not request.user.has_perm("customers.export_customer"):
             raise PermissionDenied
@@ -323,8 +325,11 @@ class ImportRunAdmin(ReadOnlyAdmin):
         if place is None:
             return self._page(request, run, status=404)
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
-        response["Content-Length"] = run.size
-        response["Content-Disposition"] = content_disposition_header(True, f"run-{run.pk}-{_safe_name(run.file)}")
+        redacted = archive.is_redacted(place)
+        if not redacted:
+            response["Content-Length"] = run.size
+        name = f"run-{run.pk}-{'redacted-' if redacted else ''}{_safe_name(run.file)}"
+        response["Content-Disposition"] = content_disposition_header(True, name)
         return response
 
     def _run(self, request: HttpRequest, object_id: str) -> ImportRun:
@@ -336,6 +341,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return run
 
     def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
+        place = archive.find(run)
         page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
         context = {
             **self.admin_site.each_context(request),
@@ -343,7 +349,8 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "run": run,
             "counts": counts(run),
             "duration": duration(run),
-            "kept": archive.find(run) is not None,
+            "kept": place is not None,
+            "redacted": place is not None and archive.is_redacted(place),
             "page": page,
             "changes": changed_rows(page.object_list),
         }
@@ -492,6 +499,21 @@ class FixAdmin(ReadOnlyAdmin):
         names = FEEDS[fix.feed].column_names
         named = zip(names, fix.cells, strict=True) if len(names) == len(fix.cells) else enumerate(fix.cells, start=1)
         return "; ".join(f"{name}: {cut(cell, SHORT_TEXT)}" for name, cell in named if cell)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    """Who erased a customer, when, and how much went; whom is known to nobody."""
+
+    list_display = ["id", "erased_at", "erased_by", "state", "what_went"]
+    list_filter = ["state"]
+    fields = ["erased_at", "erased_by", "state", "what_went"]
+    readonly_fields = ["what_went"]
+
+    @admin.display(description="what went")
+    def what_went(self, erasure: Erasure) -> str:
+        """The counts in one line."""
+        return in_words(erasure.counts)
 
 
 @admin.register(User)

@@ -1,11 +1,16 @@
-"""Every file that an import read, kept gzipped by its SHA-256, so that any line of any run can be looked up."""
+"""Every file that an import read, kept gzipped by its SHA-256, so that any line of any run can be looked up.
+
+Of a file with rows of erased customers those are blanked out: it says so at its end, and is another file than its
+SHA-256 tells.
+"""
 
 import gzip
 import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +19,8 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
+from customers import redact
+from customers.erased import Erased, Ids
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)
@@ -21,6 +28,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 256 * 1024
 _ENDING = ".csv.gz"
 _HALF_DONE = ".partial"
+_REDACTED = b"redacted:"
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(_ENDING)}({re.escape(_HALF_DONE)})?")
 
 
@@ -37,17 +45,26 @@ def find(run: ImportRun) -> Path | None:
     return place if place.is_file() else None
 
 
-def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None) -> None:
+def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> None:
     """Archive the very bytes that the run names by their SHA-256; what hinders that becomes a warning of the run.
 
     What is kept already is not written again. The file of ``goes_on`` is the beginning of this one, if given: its
-    archive is then copied as it is, and only the rest is compressed.
+    archive is then copied as it is, and only the rest is compressed. The records of the customers ``erased`` are
+    blanked out; None is for whoever was erased, as far as the file names them.
     """
     try:
         place = place_of(run.sha256)
-        if place.exists() or _copy(path, place, run.sha256, goes_on):
+        if erased is None:
+            erased = _erased_in(path)
+        if place.exists():
+            if erased:
+                forget(place, erased)
+            return
+        if _copy_without(path, place, run.sha256, erased) if erased else _copy(path, place, run.sha256, goes_on):
             return
         hindrance = "it has changed since it was read"
+    except redact.Unreadable:
+        hindrance = "it names customers who were erased, and cannot be read as CSV"
     except OSError as error:
         logger.exception("The file of run %s could not be archived", run.pk)
         hindrance = error.strerror or str(error)
@@ -86,14 +103,98 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
         partial.unlink(missing_ok=True)
 
 
+def _erased_in(path: Path) -> set[str]:
+    """Which erased customers a file names that was not loaded; it may be anything."""
+    erased = Erased()
+    return redact.ids_in(path, redact.layers_of(path), erased) if erased else set()
+
+
+def _copy_without(path: Path, place: Path, sha256: str, ids: set[str]) -> bool:
+    """Compress the file to its place without the records of these customers; false where it has changed meanwhile."""
+    layers, before = redact.layers_of(path), _state_of(path)
+
+    def is_the_same() -> bool:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256 and _state_of(path) == before
+
+    gone = _write_without(path, layers, layers, place, ids, lambda gone: gone > 0 and is_the_same())
+    return place.exists() if gone else _copy(path, place, sha256, None)
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    now = path.stat()
+    return now.st_size, now.st_mtime_ns, now.st_ino
+
+
+def forget(place: Path, ids: Ids) -> bool:
+    """Blank out the records of these customers in an archived file; whether there were any.
+
+    A file that names them and cannot be read as CSV goes as a whole. Raises ``OSError``; what lies there is either the
+    old file or the new one, whenever this is interrupted.
+    """
+    try:
+        layers = redact.layers_of(place)
+        found = redact.ids_in(place, layers, ids)
+        return bool(found) and _write_without(place, layers, layers - 1, place, found, bool) > 0
+    except redact.Unreadable:
+        place.unlink(missing_ok=True)
+        return True
+
+
+def _write_without(
+    path: Path, layers: int, layers_then: int, place: Path, ids: set[str], accept: Callable[[int], bool]
+) -> int:
+    """Write an archived file (of contents gzipped ``layers_then`` times) without the records of these customers.
+
+    Return how many went; it comes to its place all or nothing, if ``accept`` says so of their number.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_name(place.name + _HALF_DONE)
+    try:
+        with partial.open("wb") as file:
+            target = _Sealed(file, _REDACTED)
+            with ExitStack() as opened:
+                packed: BinaryIO = target
+                for _layer in range(1 + layers_then):
+                    gzipped = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
+                    packed = opened.enter_context(gzipped)
+                gone = redact.redact(path, layers, ids, packed.write)
+            target.seal()
+            file.flush()
+            os.fsync(file.fileno())
+        if accept(gone):
+            partial.replace(place)
+        return gone
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def is_redacted(place: Path) -> bool:
+    """Whether records of erased customers were blanked out in an archived file."""
+    with place.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - len(_seal(hashlib.sha256(), _REDACTED)), 0))
+        return file.read(_SEAL_SIZE).startswith(_SEAL_HEAD + _REDACTED)
+
+
+def every() -> Iterator[Path]:
+    """All files that are kept."""
+    for path in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]/*"):
+        name = _NAME.fullmatch(path.name)
+        if name and not name[2]:
+            yield path
+
+
 class _Sealed:
     """A gzip file of one or more members that ends in a seal, by which damage shows without decompressing it.
 
-    The seal is one more member, which is empty: its comment is the SHA-256 of all that stands before it.
+    The seal is one more member, which is empty: its comment is the SHA-256 of all that stands before it, behind a word
+    where the file was ``_REDACTED``.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, word: bytes = b"") -> None:
         self._file = file
+        self._word = word
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
@@ -119,14 +220,18 @@ class _Sealed:
 
     def seal(self) -> None:
         """End the file."""
-        self._file.write(_seal(self._digest))
+        self._file.write(_seal(self._digest, self._word))
+
+    def flush(self) -> None:
+        """Nothing is held back here; gzip asks."""
 
 
-def _seal(digest: "hashlib._Hash") -> bytes:
-    comment = digest.hexdigest().encode() + b"\0"
-    return b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + comment + b"\3\0" + bytes(8)
+def _seal(digest: "hashlib._Hash", word: bytes = b"") -> bytes:
+    comment = word + digest.hexdigest().encode() + b"\0"
+    return _SEAL_HEAD + comment + b"\3\0" + bytes(8)
 
 
+_SEAL_HEAD = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"
 _SEAL_SIZE = len(_seal(hashlib.sha256()))
 
 
@@ -137,20 +242,42 @@ def _before_seal(file: BinaryIO) -> Iterator[bytes]:
         left -= len(chunk)
 
 
-def expire() -> None:
+def remove_half_done() -> None:
+    """Remove what an interrupted import left; the caller has the import's lock. Raises ``OSError``."""
+    for path in Path(settings.ARCHIVE_DIR).glob(f"[0-9a-f][0-9a-f]/*{_HALF_DONE}"):
+        if _NAME.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def expire() -> int:
     """Remove what an interrupted import left, and the archives that no run of the last ``ARCHIVE_DAYS`` days names.
 
-    Files that are not ours stay. Only one import at a time may call this or ``keep``.
+    Files that are not ours stay; return how many archives went. Only one import at a time may call this or ``keep``.
     """
+    gone = 0
     folder = Path(settings.ARCHIVE_DIR)
     try:
-        named = _named_recently()
+        old = set(_old())
         for path in folder.glob("[0-9a-f][0-9a-f]/*"):
             name = _NAME.fullmatch(path.name)
-            if name and (name[2] or (named is not None and name[1] not in named)):
+            if name and (name[2] or path in old):
                 path.unlink(missing_ok=True)
+                gone += path in old
     except (OSError, Error):
         logger.exception("Old archives in %s could not be removed", folder)
+    return gone
+
+
+def count_old() -> int:
+    """How many archives ``expire`` would remove."""
+    return sum(1 for _path in _old())
+
+
+def _old() -> Iterator[Path]:
+    """The archives that are kept no longer."""
+    named = _named_recently()
+    if named is not None:
+        yield from (path for path in every() if path.name.removesuffix(_ENDING) not in named)
 
 
 def _named_recently() -> set[str] | None:

@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from customers.erased import Erased, customer_column
 from customers.exports import write_csv
 from customers.feeds import FEEDS, ORIGINAL, REASONS, Feed
 from customers.fixes import cells_to_fix, fix, place_of_columns
@@ -114,6 +115,12 @@ class FixForm(forms.Form):
                 label_suffix="",
                 widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
             )
+
+    def clean(self) -> None:
+        """Nobody who was erased comes back by a fix."""
+        name = customer_column(self.feed)
+        if self.cleaned_data.get(name, "").strip(BLANKS) in Erased():
+            self.add_error(name, "This customer was erased: their rows are left out.")
 
     def columns(self) -> Iterator[tuple[forms.BoundField, list[str], bool]]:
         """Each field, the reasons about it, and whether it may not be blank."""

@@ -19,6 +19,7 @@ from django.utils import timezone
 from customers import archive, corrections, log_context, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
+from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
 from customers.gate import build_gate
@@ -232,6 +233,7 @@ class _Load:
         self.today = timezone.localdate()
         self.fixes: Fixes = {}
         self.extends: ImportRun | None = None
+        self.erased: set[str] | None = None
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
@@ -244,7 +246,7 @@ class _Load:
 
         problems = self._attempt(load)
         if keep and path and self.run.sha256:
-            archive.keep(path, self.run, self.extends)
+            archive.keep(path, self.run, self.extends, self.erased)
         return self._outcome(problems, keep=keep)
 
     def from_one_file(self, path: Path, *, keep: bool) -> None:
@@ -256,7 +258,7 @@ class _Load:
 
         self._attempt(load)
         if keep and self.run.sha256:
-            archive.keep(path, self.run)
+            archive.keep(path, self.run, None, self.erased)
 
     def from_quarantine(self, rows: QuerySet[QuarantinedRow]) -> Outcome:
         """Load the feed's open rows of these, or say why not; the ``problems`` of those that stay are not told."""
@@ -318,7 +320,8 @@ class _Load:
 
     def _stop(self, status: ImportRun.Status, reason: str) -> None:
         run = self.run
-        for name in _COUNTS:
+        self.erased = None
+        for name in (*_COUNTS, "left_out"):
             setattr(run, name, 0)
         run.forced_by = ""
         run.reason = reason
@@ -366,6 +369,9 @@ class _Load:
         seal(run, feed.model)
         run.rows, run.quarantined = tried.rows, tried.refused
         run.created, run.updated, run.unchanged = tried.created, tried.updated, tried.unchanged
+        run.left_out = tried.left_out
+        if tried.left_out:
+            run.warnings.append(warning(tried.left_out))
         if tried.superseded:
             run.warnings.append(
                 f"{tried.superseded} superseded: what is loaded for the key is from a later file, and stays"
@@ -419,6 +425,7 @@ class _Load:
             finally:
                 source.read_out()
                 run.sha256, run.size = source.sha256, source.size
+            self._leave_out(header)
             if last:
                 gone = differences.keys_gone(feed, header, self.fixes, unquote=unquote) if differences else ()
                 if not differences and run.quarantined_rows.exists():
@@ -437,11 +444,18 @@ class _Load:
         staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
         # Of a tail it is known by now that it repeats no key.
         run.created, run.updated = merge(feed, run, all_new=way is _Way.TAIL)
-        run.unchanged = known + staged - run.created - run.updated + repeated
+        run.unchanged = known + staged - run.created - run.updated + repeated + run.left_out
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
             mark(feed, run)
         self.extends = last if way is _Way.TAIL else None
+
+    def _leave_out(self, header: Header) -> None:
+        """Let no row of an erased customer go further, to the data or to the quarantine."""
+        run, erased = self.run, Erased()
+        self.erased = leave_out(self.feed, run, header, erased) if erased else set()
+        if self.erased:
+            run.warnings.append(warning(run.left_out))
 
     def _stage_file(self, source: Source, path: Path, unquote: bool, differences: Differences | None) -> Header:
         items = source.items()

@@ -4,7 +4,7 @@ Columns bear the names of the CSV's. What staff enter by hand is in ``CustomerCa
 by a feed.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -51,6 +51,7 @@ class ImportRun(models.Model):
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
     files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
     as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
+    ``left_out`` of the ``unchanged`` are of customers who were erased.
     A replay's ``rows`` are quarantined rows that it tried: ``unchanged`` are also those that were superseded, and
     ``quarantined`` those that stay.
     """
@@ -88,6 +89,7 @@ class ImportRun(models.Model):
     quarantined = models.PositiveIntegerField(default=0)
     retried = models.PositiveIntegerField(default=0)
     deleted = models.PositiveIntegerField(default=0)
+    left_out = models.PositiveIntegerField("rows of erased customers", default=0, editable=False)
     warnings = models.JSONField(default=list)
     started_by = models.CharField(max_length=150)
     forced_by = models.CharField(max_length=150, blank=True)
@@ -107,10 +109,18 @@ class ImportRun(models.Model):
         return f"run {self.pk}: {self.file}"
 
     @property
+    def is_too_old_to_undo(self) -> bool:
+        """Whether its journal has gone, or will go tonight."""
+        days = settings.UNDO_DAYS
+        return bool(days) and self.started_at < timezone.now() - timedelta(days=days)
+
+    @property
     def why_not_undoable(self) -> str:
         """Why the run cannot be undone; '' where it can."""
         if self.status != self.Status.LOADED:
             return f"Run {self.pk} was not loaded ({self.get_status_display().lower()}): there is nothing to undo."
+        if self.is_too_old_to_undo:
+            return f"Run {self.pk} is older than {settings.UNDO_DAYS} days: what it changed is no longer kept."
         if self.undone_by_id:
             return f"Run {self.pk} is undone already, by run {self.undone_by_id}."
         undone = self.undoes
@@ -173,7 +183,10 @@ class Customer(FullFeedRow):
             models.Index(fields=["cohort"], name="customer_cohort"),
             models.Index(fields=["industry"], name="customer_industry"),
         ]
-        permissions = [("export_customer", "Can export customers' data")]
+        permissions = [
+            ("export_customer", "Can export customers' data"),
+            ("erase_customer", "Can erase a customer for good"),
+        ]
 
     def __str__(self) -> str:
         return self.organization
@@ -455,6 +468,35 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"upload {self.pk}: {self.file}"
+
+
+class Erasure(models.Model):
+    """A customer of whom everything was erased: what is left is who did it, when, how much, and a mark of the id.
+
+    The mark knows the id again in a later file: ``digest`` is the HMAC-SHA256 of the id, keyed by ``salt``, which is
+    random and the row's own (see ``erased``). ``last_run`` is the newest run by then: files up to it had the customer.
+    """
+
+    class State(models.TextChoices):
+        """Files are redacted once the rows are gone for good; a process that dies in between leaves that to others."""
+
+        FILES = "files", "Files are still to be redacted"
+        DONE = "done", "Done"
+
+    salt = models.CharField(max_length=64, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    erased_by = models.CharField(max_length=150)
+    erased_at = models.DateTimeField(default=timezone.now)
+    last_run = models.BigIntegerField(default=0, editable=False)
+    counts = models.JSONField("what went", default=dict)
+    state = models.CharField(max_length=10, choices=State, default=State.FILES)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk}"
 
 
 def data_date(today: date | None = None) -> date:

@@ -68,14 +68,18 @@ class Source:
     """A CSV file, plain or gzipped, that is read once from beginning to end.
 
     After ``records`` is exhausted, or after ``read_out``, ``sha256``, ``size`` (both of the file as it lies there)
-    and ``changed`` are final. ``progress`` is called with the number of bytes just read.
+    and ``changed`` are final. ``progress`` is called with the number of bytes just read. ``packed`` says how often
+    it was gzipped, for a file whose name does not.
     """
 
     gate: re.Pattern[bytes] | None = None
     """Where it is set, a pattern that matches a run of good lines, which then come as one item."""
 
-    def __init__(self, path: Path, progress: Callable[[int], object] | None = None) -> None:
+    def __init__(
+        self, path: Path, progress: Callable[[int], object] | None = None, *, packed: int | None = None
+    ) -> None:
         self.path = path
+        packed = int(path.suffix == ".gz") if packed is None else packed
         try:
             if path.exists() and not path.is_file():
                 raise Refused(f"{path.name} is not a regular file")
@@ -85,7 +89,9 @@ class Source:
         self._before = os.fstat(self._file.fileno())
         self._hashing = _HashingReader(self._file, progress)
         buffered = io.BufferedReader(self._hashing, BLOCK)
-        self._stream = gzip.GzipFile(fileobj=buffered) if path.suffix == ".gz" else buffered
+        self._stream = buffered
+        for _layer in range(packed):
+            self._stream = gzip.GzipFile(fileobj=self._stream, mode="rb")
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._breaks = _BreakCounter()
 

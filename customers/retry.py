@@ -8,6 +8,7 @@ from itertools import islice
 from django.db.models import QuerySet
 
 from customers import onboarding
+from customers.erased import Erased, customer_column, forget_rows
 from customers.feeds import Feed
 from customers.merge import mark_found, merge
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
@@ -32,13 +33,14 @@ _AT_ONCE = 500
 
 @dataclass
 class Tried:
-    """What became of the rows that were tried; ``superseded`` are among the ``unchanged``."""
+    """What became of the rows that were tried; ``superseded`` and ``left_out`` are among the ``unchanged``."""
 
     rows: int = 0
     created: int = 0
     updated: int = 0
     refused: int = 0
     superseded: int = 0
+    left_out: int = 0
 
     @property
     def unchanged(self) -> int:
@@ -79,17 +81,19 @@ def try_again(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today:
 
     The files are taken one by one, the newest first, so that no row overwrites what a later file says of its key.
     """
-    tried = Tried()
+    tried, erased = Tried(), Erased()
     files = rows.order_by("-run").values_list("run", flat=True).distinct()
     for file in list(files):
-        _OneFile(feed, run, file, tried).load(rows.filter(run=file), today)
+        _OneFile(feed, run, file, tried, erased).load(rows.filter(run=file), today)
     return tried
 
 
 class _OneFile:
     """The rows of one earlier file (the run ``file``), tried again by ``run``; ``line`` is that file's."""
 
-    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: Tried) -> None:
+    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: Tried, erased: Erased) -> None:
+        self.erased = erased
+        self.own = feed.column_names.index(customer_column(feed))
         self.feed = feed
         self.run = run
         self.file = int(file)
@@ -125,8 +129,11 @@ class _OneFile:
     def _stage(self, rows: Sequence[QuarantinedRow], today: date) -> None:
         """Stage what is good by itself, and give what is not its new reasons."""
         names = self.feed.column_names
-        good, bad = [], []
+        good, bad, erased = [], [], []
         for row in rows:
+            if row.cells and row.cells[self.own] in self.erased:
+                erased.append(row)
+                continue
             if row.cells is None or len(row.cells) != len(names):
                 self.tried.refused += 1
                 continue
@@ -136,6 +143,7 @@ class _OneFile:
                 bad.append(row)
             else:
                 good.append((row.line, *values))
+        self._forget(erased)
         copy_rows(STAGE, ["line", *names], good)
         customers = {row.customer_key for row in bad if row.customer_key}
         unknown = customers - set(Customer.objects.filter(pk__in=customers).values_list("pk", flat=True))
@@ -144,6 +152,13 @@ class _OneFile:
             if row.customer_key in unknown:
                 row.reasons = [*row.reasons, f"customer_id: there is no customer {row.customer_key}"]
         self._refuse(bad)
+
+    def _forget(self, rows: Sequence[QuarantinedRow]) -> None:
+        """Delete rows that a fix made ones of an erased customer, and their fixes."""
+        if rows:
+            Fix.objects.filter(feed=self.feed.name, raw__in=[row.raw for row in rows]).delete()
+            forget_rows([row.pk for row in rows])
+            self.tried.left_out += len(rows)
 
     @property
     def _same(self) -> str:

@@ -5,6 +5,15 @@ from django.dispatch import Signal
 data_changed = Signal()
 """Sent after a feed's run was committed and changed rows; argument: ``run`` (an ``ImportRun``)."""
 
+customer_erased = Signal()
+"""Sent while a customer is erased, within the transaction and before the customer's row goes; a listener that raises
+makes the erasure fail. What refers to the customer by a foreign key goes by itself.
+
+Arguments: ``customer_id``, and ``organization`` ('' where there was no such row), to find texts that mention them. A
+listener may return how much it removed, as ``{"what": number}``. It comes in the dry run of the page that asks for
+leave, too, whose transaction is rolled back; and once more where a backup brought the customer back.
+"""
+
 run_undone = Signal()
 """Sent when a run was undone; arguments: ``run``, and ``undo``, the run that undid it (both ``ImportRun``).
 

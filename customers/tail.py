@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.feeds import Feed
-from customers.models import ImportRun, QuarantinedRow
+from customers.models import Erasure, ImportRun, QuarantinedRow
 from customers.staging import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 
 _GONE = "gone"
@@ -39,6 +39,7 @@ def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
         or last.rules != judged_by
         or last.quarantined
         or last.forced_by
+        or last.left_out
         or not last.size
         or timezone.localtime(last.started_at).date() > timezone.localdate()
         or ImportRun.objects.filter(
@@ -47,6 +48,8 @@ def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
             | Q(pk__gt=last.pk, feed=feed.name, status=ImportRun.Status.LOADED)
         ).exists()
         or QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).exists()
+        # What the file said of who was erased since is no longer loaded.
+        or Erasure.objects.filter(last_run__gte=last.pk).exists()
     ):
         return None
     return last

@@ -6,7 +6,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -56,6 +56,15 @@ def sha256_of(path: Path) -> str:
 def remove(folder: Path) -> None:
     """Remove an upload's files, as far as they are there."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unnamed(since: datetime) -> None:
+    """Remove the folders that no upload names and that nobody has touched since. Raises ``OSError``."""
+    folder = Path(settings.UPLOAD_DIR)
+    named = set(Upload.objects.values_list("folder", flat=True))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _NAME.fullmatch(path.name) and path.name not in named and path.stat().st_mtime <= since.timestamp():
+            shutil.rmtree(path)
 
 
 def expire() -> None:

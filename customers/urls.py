@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from customers import fix_views, undo_views, upload_views
+from customers import erase_views, fix_views, undo_views, upload_views
 
 app_name = "customers"
 urlpatterns = [
@@ -12,5 +12,6 @@ urlpatterns = [
     path("customers/importrun/upload/<int:pk>/confirm/", upload_views.confirm_upload, name="confirm_upload"),
     path("customers/importrun/upload/<int:pk>/cancel/", upload_views.cancel_upload, name="cancel_upload"),
     path("customers/importrun/<int:pk>/undo/", undo_views.undo_run, name="undo_run"),
+    path("customers/customer/<str:pk>/erase/", erase_views.erase_customer, name="erase_customer"),
     path("customers/quarantinedrow/<int:pk>/fix/", fix_views.fix_row, name="fix_row"),
 ]

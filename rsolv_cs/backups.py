@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -33,7 +35,9 @@ from customers.staging import copy_rows, execute, is_postgres, one_moment, table
 FORMAT = 1
 MANIFEST = "manifest.json"
 _AT_ONCE = 2_000
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
+"""What reading a damaged ZIP, or one that is no backup of ours, may raise."""
 
 
 class Unusable(Exception):
@@ -52,7 +56,7 @@ def write(path: Path) -> dict[str, Any]:
 
     Readable by its owner alone, since it has names, addresses and hashes of passwords. Raises ``OSError``.
     """
-    partial = path.with_name(path.name + _PARTIAL)
+    partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -87,9 +91,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             manifest = json.loads(archive.read(MANIFEST))
             made_by = manifest["format"]
+            if made_by == FORMAT and not (manifest["tables"] and manifest["migrations"] and manifest["made_at"]):
+                raise ValueError("an empty manifest")
     except OSError as error:
         raise Unusable(f"{path} cannot be read: {error.strerror}.") from error
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except (*_DAMAGE, TypeError) as error:
         raise Unusable(f"{path} is not a backup, or is damaged; take another one.") from error
     if made_by != FORMAT:
         raise Unusable(
@@ -117,7 +123,7 @@ def fill(path: Path) -> dict[str, Any]:
             try:
                 with archive.open(_member(table)) as member:
                     copy_rows(f'"{table}"', [f'"{name}"' for name in columns], _rows(model, member))
-            except (zipfile.BadZipFile, ValueError, TypeError) as error:
+            except (*_DAMAGE, TypeError, ValidationError) as error:
                 raise Unusable(f"{path}: {table} is damaged ({error}); take another backup.") from error
         for statement in connection.ops.sequence_reset_sql(no_style(), models()):
             execute(statement)

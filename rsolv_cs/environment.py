@@ -53,6 +53,14 @@ def choice(name: str, default: str, accepted: tuple[str, ...]) -> str:
     return value
 
 
+def days(name: str, default: int, least: int) -> int:
+    """A number of days, ``least`` or more, or 0 for ever."""
+    value = number(name, default)
+    if 0 < value < least:
+        raise ImproperlyConfigured(f"{name}={value} is too few; use {least} or more, or 0 for ever.")
+    return value
+
+
 def names(name: str, default: list[str]) -> list[str]:
     """A comma-separated list without empty entries."""
     return [part.strip() for part in text(name).split(",") if part.strip()] or default

@@ -29,7 +29,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
         ADMINISTRATOR: Permission.objects.filter(
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
         )
-        | every.filter(steer | Q(codename="delete_note")),
+        | every.filter(steer | Q(codename__in=["delete_note", "erase_customer"])),
     }
 
 

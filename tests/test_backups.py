@@ -1,6 +1,7 @@
 """A backup brings every row back, on either kind of database; what is wrong is told, and nothing is half done."""
 
 import json
+import os
 import sqlite3
 import zipfile
 from collections.abc import Callable
@@ -93,6 +94,10 @@ def rewritten(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
     return other
 
 
+def with_another_manifest(manifest: dict[str, Any]) -> Callable[[str, bytes], bytes]:
+    return lambda name, data: json.dumps(manifest).encode() if name == "manifest.json" else data
+
+
 def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, tmp_path: Path) -> None:
     before = every_row()
 
@@ -113,6 +118,29 @@ def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, t
         return data.split(b"\n", 1)[1] if name == "customers_engagement.jsonl" else data
 
     assert "customers_engagement came out with other rows" in refused(rewritten(backup, without_a_row))
+
+    def with_a_bad_value(name: str, data: bytes) -> bytes:
+        return data.replace(b"2025-05-03", b"2025-15-03") if name == "customers_customer.jsonl" else data
+
+    def lacking(member: str) -> Path:
+        other = rewritten(backup, lambda _name, data: data)
+        with zipfile.ZipFile(backup) as source, zipfile.ZipFile(other, "w") as target:
+            for name in source.namelist():
+                if name != member:
+                    target.writestr(name, source.read(name))
+        return other
+
+    assert "customers_customer is damaged" in refused(rewritten(backup, with_a_bad_value))
+    assert "customers_note is damaged" in refused(lacking("customers_note.jsonl"))
+    assert "is not a backup, or is damaged" in refused(lacking("manifest.json"))
+    assert "is not a backup, or is damaged" in refused(rewritten(backup, with_another_manifest({"format": 1})))
+    scrambled = tmp_path / "scrambled.zip"
+    content = bytearray(backup.read_bytes())
+    with zipfile.ZipFile(backup) as source:
+        start = source.getinfo("customers_engagement.jsonl").header_offset + 100
+    content[start : start + 50] = bytes(50)
+    scrambled.write_bytes(content)
+    assert "customers_engagement is damaged" in refused(scrambled)
 
     def with_another(key: str, value: Any) -> Callable[[str, bytes], bytes]:
         def change(name: str, data: bytes) -> bytes:
@@ -137,6 +165,16 @@ def test_only_so_many_are_kept(tmp_path: Path) -> None:
     [left] = tmp_path.iterdir()
     assert left > newest
     assert run("backup", "--out", tmp_path, "--keep", 0).code == 2
+
+
+@pytest.mark.django_db
+def test_what_a_killed_backup_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    old, new = (tmp_path / f"rsolv-backup-{name}.zip.partial" for name in ("1", "2"))
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    assert run("backup", "--out", tmp_path).code == 0
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.django_db

@@ -29,7 +29,11 @@ from tests.mails import free_port
 
 pytestmark = pytest.mark.django_db
 
-ALL_DONE = "Nightly: import done, score done, alerts done, export done, reports done."
+ALL_DONE = "Nightly: import done, score done, alerts done, export done, reports done, expire done."
+NOTHING_OLD = (
+    "Expired: 0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, "
+    "0 texts of mails, 0 erasures completed."
+)
 ACME = (
     "c1001,Acme Inc.,VIP,2025-05-03,no,80,,github_permissions,5,0,0,,4,45,at_risk,20,0,15,10,,declining,"
     "initial_adoption,2025-05-07,2025-05-10"
@@ -114,6 +118,7 @@ def test_a_good_night_imports_then_scores_then_exports(drop: Path, archives: Pat
         "Alerts as of 2025-05-02: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
         f"Exported 1 customers as of 2025-05-02 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
         "Reports: 0 mails sent, 0 failed.",
+        NOTHING_OLD,
         ALL_DONE,
     ]
     assert scored_dates() == [date(2025, 5, 2)]
@@ -174,9 +179,9 @@ def test_a_refused_required_feed_holds_back_scoring_and_export(feed: str, drop: 
     (drop / f"{feed}.csv").write_text("id,customer_id\n")
     done = run("nightly", "--dir", drop)
     assert done.code == 1
-    assert (
-        done.lines[-1]
-        == f"Nightly: import failed ({feed}.csv), score held back, alerts done, export held back, reports held back."
+    assert done.lines[-1] == (
+        f"Nightly: import failed ({feed}.csv), score held back, alerts done, export held back, reports held back, "
+        "expire done."
     )
     assert (stored()["snapshots"], stored()["days"], exported(archives)) == before
     assert list(troubles()) == [f"{feed}.csv"]
@@ -189,7 +194,7 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
     done = run("nightly", "--dir", drop)
     assert (done.code, scored_dates(), exported(archives)) == (1, [], {})
     assert done.lines[-1].startswith("Nightly: import failed (onboarding.csv), score held back, alerts done, ")
-    assert done.lines[-1].endswith(", export held back, reports held back.")
+    assert done.lines[-1].endswith(", export held back, reports held back, expire done.")
     assert troubles() == {"onboarding.csv": "onboarding.csv is missing"}
     assert Customer.objects.count() == 2, "the other feeds are loaded"
     missing.rename(drop / "onboarding.csv")
@@ -202,7 +207,7 @@ def test_a_refused_optional_feed_is_a_failure_but_holds_nothing_back(drop: Path,
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import failed (events.csv), score done, alerts done, export done, reports done.",
+        "Nightly: import failed (events.csv), score done, alerts done, export done, reports done, expire done.",
     )
     assert scored_dates() == [date(2025, 5, 2)]
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
@@ -214,7 +219,7 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export held back, reports held back.",
+        "Nightly: import done, score failed, alerts done, export held back, reports held back, expire done.",
     )
     assert done.err == "score: No scoring policy is in force on 2025-05-02.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
@@ -231,7 +236,7 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export held back, reports held back.",
+        "Nightly: import done, score failed, alerts done, export held back, reports held back, expire done.",
     )
     assert [record.getMessage() for record in caplog.records] == ["score failed"]
     assert "the server closed the connection" in caplog.text
@@ -243,7 +248,7 @@ def test_while_another_scoring_runs_the_export_is_held_back(drop: Path, archives
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts failed, export held back, reports held back.",
+        "Nightly: import done, score failed, alerts failed, export held back, reports held back, expire done.",
     )
     assert done.err.startswith("score: Another scoring ")
     assert exported(archives) == {}
@@ -255,7 +260,7 @@ def test_an_export_that_fails_leaves_the_scores(drop: Path, settings: Settings, 
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, alerts done, export failed, reports done.",
+        "Nightly: import done, score done, alerts done, export failed, reports done, expire done.",
     )
     assert done.err == f"export_metrics: {settings.EXPORT_DIR}: Not a directory\n"
     assert scored_dates() == [date(2025, 5, 2)]
@@ -269,7 +274,10 @@ def test_a_database_that_cannot_be_used_is_a_failure(drop: Path, monkeypatch: py
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines) == (
         1,
-        ["Nightly: import failed, score held back, alerts held back, export held back, reports held back."],
+        [
+            "Nightly: import failed, score held back, alerts held back, export held back, reports held back, "
+            "expire held back."
+        ],
     )
     assert done.err == "The database cannot be used: attempt to write a readonly database\n"
 
@@ -293,7 +301,7 @@ def test_alerts_that_cannot_be_sent_are_a_failure_and_hold_back_nothing(
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, alerts failed, export done, reports done.",
+        "Nightly: import done, score done, alerts failed, export done, reports done, expire done.",
     )
     assert done.err.splitlines()[-1] == "send_alerts: 2 messages could not be sent; the next run tries again."
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
@@ -308,7 +316,7 @@ def test_a_broken_report_is_told_to_its_owner_and_is_no_failure_of_the_night(
         report.recipients.add(owner)
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1], done.err) == (0, ALL_DONE, "")
-    assert done.lines[-3:-1] == [
+    assert done.lines[-4:-2] == [
         "Broken, for its owner to mend: Broken: There is no filter “region”.",
         "Reports: 1 mail sent, 0 failed, 1 broken.",
     ]

@@ -85,6 +85,9 @@ MAY: dict[str, str] = {
     "/admin/analytics/recommendationrule/{rule}/change/": "VSPA",
     "/admin/analytics/recommendationrule/add/": "PA",
     "/admin/analytics/recommendationrule/{rule}/delete/": "PA",
+    "/admin/customers/customer/c1001/erase/": "A",
+    "/admin/customers/erasure/": "VSPA",
+    "/admin/customers/erasure/add/": "",
     "/admin/auth/user/": "A",
     "/admin/auth/user/add/": "A",
     "/admin/auth/user/{user}/change/": "A",
@@ -292,7 +295,7 @@ EVERYONE |= {"Reports"}
         ("Viewer", set()),
         ("Success manager", set()),
         ("Program manager", set()),
-        ("Administrator", {"Users", "Roles"}),
+        ("Administrator", {"Users", "Roles", "Erasures"}),
     ],
 )
 def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: set[str]) -> None:
@@ -318,6 +321,7 @@ VIEW = {
     "view_customercare",
     "view_digest",
     "view_engagement",
+    "view_erasure",
     "view_event",
     "view_feedback",
     "view_fix",
@@ -345,7 +349,7 @@ POLICIES = {
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
 } | {"change_alertrule", "manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
-PEOPLE = {"delete_note"} | {
+PEOPLE = {"delete_note", "erase_customer"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
 }
 HOLDS = {

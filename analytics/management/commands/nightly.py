@@ -23,15 +23,16 @@ logger = logging.getLogger(__name__)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
-AFTER_IMPORT = ("score", "alerts", "export", "reports")
+AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
 
 
 class Command(BaseCommand):
     """Runs the steps in turn, holds back what depends on a failed one, and notes each in the ledger of nights."""
 
     help = (
-        "Import, score, send alerts, export and send reports. A required feed that was refused holds back scoring, "
-        "export and reports: the pages stay as they are and say why, and the alert about it is sent. "
+        "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
+        "was refused holds back scoring, export and reports: the pages stay as they are and say why, and the alert "
+        "about it is sent. "
         "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import or night is running."
     )
 
@@ -86,6 +87,7 @@ class Command(BaseCommand):
                 results[step] = self._step(night, step, command)
             else:
                 self._hold_back(night, step)
+        results["expire"] = self._step(night, "expire", "expire")
         return {"import": named, **results}
 
     def _step(self, night: Record, name: str, command: str) -> str:

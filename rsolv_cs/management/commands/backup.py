@@ -1,5 +1,6 @@
 """``manage.py backup``: write all rows of the database to one file."""
 
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rsolv_cs import backups
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 NAME = "rsolv-backup-{}.zip"
+HALF_DONE_AFTER = 24 * 60 * 60
 
 
 class Command(BaseCommand):
@@ -43,6 +45,7 @@ class Command(BaseCommand):
         path = folder / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
         try:
             manifest = backups.write(path)
+            _remove_half_done(folder)
             removed = _remove_all_but(keep, folder) if keep else 0
         except OSError as error:
             raise CommandError(
@@ -56,6 +59,13 @@ class Command(BaseCommand):
         rows = sum(table["rows"] for table in manifest["tables"].values())
         size = path.stat().st_size / 1024 / 1024
         self.stdout.write(f"{rows} rows of {len(manifest['tables'])} tables are in {path} ({size:.1f} MB).")
+
+
+def _remove_half_done(folder: Path) -> None:
+    """Remove what killed processes left half done; one that is at work touches its file all the time."""
+    for path in folder.glob(NAME.format("*") + backups.PARTIAL):
+        if path.stat().st_mtime < time.time() - HALF_DONE_AFTER:
+            path.unlink(missing_ok=True)
 
 
 def _remove_all_but(keep: int, folder: Path) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 
+from customers import erase
 from customers.lock import Busy, job_lock
 from rsolv_cs import backups
 
@@ -22,8 +23,9 @@ class Command(BaseCommand):
     help = (
         "Fill the database from a backup, wholly or not at all, and compare what came out with what was backed up, "
         "table by table. A database without tables gets them first. Stop the web server before you replace what it "
-        "works on. Exit code: 0 restored and compared, 1 the file or the database cannot be used, 2 usage: the "
-        "database has data and --replace is not given, 75 an import is running."
+        "works on. Customers who were erased here since then are erased again. "
+        "Exit code: 0 restored and compared, 1 the file or the database cannot be used, 2 usage: the database has "
+        "data and --replace is not given, 75 an import is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,7 +53,11 @@ class Command(BaseCommand):
                         "The database has data. Back it up, then say --replace to have it replaced.",
                         returncode=EXIT_USAGE,
                     )
-                manifest = backups.fill(options["file"])
+                with transaction.atomic():
+                    erasures = erase.remembered()
+                    manifest = backups.fill(options["file"])
+                    again = erase.erase_again(erasures)
+                erase.complete()
         except Busy:
             raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except backups.Unusable as error:
@@ -62,5 +68,12 @@ class Command(BaseCommand):
         rows = sum(table["rows"] for table in manifest["tables"].values())
         self.stdout.write(
             f"Restored {rows} rows of {len(manifest['tables'])} tables, as they were at {manifest['made_at']}; "
-            "every table has the hash that was backed up."
+            "every table has the hash that was backed up." + _erased_again(again)
         )
+
+
+def _erased_again(number: int) -> str:
+    if not number:
+        return ""
+    who = "customer who was erased since was" if number == 1 else "customers who were erased since were"
+    return f" {number} {who} in it, and {'is' if number == 1 else 'are'} erased again."

@@ -1,0 +1,79 @@
+"""``manage.py expire``: remove what is kept no longer."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+
+from analytics import retention as scored
+from customers import archive, erase, upload_store
+from customers import retention as ledger
+from customers.lock import Busy, job_lock
+from customers.models import Erasure
+
+EXIT_FAILED = 1
+EXIT_BUSY = 75
+
+
+class Command(BaseCommand):
+    """Goes through the kinds of what is kept for a time."""
+
+    help = (
+        "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
+        "(QUARANTINE_DAYS), the journal of changes that an undo needs (UNDO_DAYS), scored dates but the last of each "
+        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day. 0 days are for ever. It "
+        "also redacts files where an erasure was cut short. "
+        "Exit code: 0 done, 1 something could not be removed, 75 an import or a scoring is running."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the option."""
+        parser.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Remove it, or count it; the last line is a summary."""
+        try:
+            with job_lock("import"):
+                counts = _count() if options["dry_run"] else _remove()
+                pending = Erasure.objects.filter(state=Erasure.State.FILES).count()
+        except Busy:
+            raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
+        except (Error, OSError) as error:
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(f"What is old could not be removed: {what}", returncode=EXIT_FAILED) from error
+        said = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+        self.stdout.write(f"{'Would go' if options['dry_run'] else 'Expired'}: {said}.")
+        if pending and not options["dry_run"]:
+            raise CommandError(
+                f"{pending} erased customer{'s are' if pending > 1 else ' is'} still in archived files, which cannot "
+                "be written; the next run tries again.",
+                returncode=EXIT_FAILED,
+            )
+
+
+_ARCHIVES, _QUARANTINE, _CHANGES = "archived files", "closed rows in quarantine", "changes in the journal"
+_DATES, _TEXTS, _ERASURES = "scored dates", "texts of mails", "erasures completed"
+
+
+def _count() -> dict[str, int]:
+    return {
+        _ARCHIVES: archive.count_old(),
+        _QUARANTINE: ledger.old_quarantine().count(),
+        _CHANGES: ledger.old_changes().count(),
+        _DATES: len(scored.old_dates()),
+        _TEXTS: sum(rows.count() for rows, _field in scored.old_texts()),
+        _ERASURES: Erasure.objects.filter(state=Erasure.State.FILES).count(),
+    }
+
+
+def _remove() -> dict[str, int]:
+    upload_store.expire()
+    return {
+        _ARCHIVES: archive.expire(),
+        _QUARANTINE: ledger.delete(ledger.old_quarantine()),
+        _CHANGES: ledger.delete(ledger.old_changes()),
+        _DATES: scored.delete_dates(scored.old_dates()),
+        _TEXTS: scored.clear_texts(),
+        _ERASURES: erase.complete(),
+    }

@@ -1,0 +1,277 @@
+"""Erase a customer on request: every row and every text of theirs, then their lines in the files that are kept.
+
+The rows go in one transaction, which leaves an ``Erasure``: from then on the loader leaves out what later files say of
+them. The files follow; where that is cut short, ``complete`` (``nightly`` and ``expire`` call it) does it by the mark.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.db.models import CharField, Model
+from django.db.models.functions import Cast
+
+from customers import archive, upload_store
+from customers.changes import CHANGE, member, name_of
+from customers.erased import Erased, Ids, forget_rows, is_theirs, new_mark
+from customers.feeds import FEEDS
+from customers.kinds import valid_key
+from customers.lock import job_lock
+from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
+from customers.signals import customer_erased
+from customers.staging import execute, table_of
+
+logger = logging.getLogger(__name__)
+
+ERASED = "(erased)"
+FILES = "archived files redacted"
+_AT_ONCE = 500
+_SHORTEST_NAME = 3
+"""A shorter name is found in too much that is not about it."""
+
+Counts = dict[str, int]
+
+
+class NotErasable(Exception):
+    """Nothing can be erased; the message says why."""
+
+
+def erase(customer_id: str, actor: str) -> Erasure:
+    """Erase a customer for good, and return what is left to tell of it.
+
+    Raises ``NotErasable`` where nothing is known of them, and ``Busy`` while an import or a scoring runs. Where a file
+    could not be redacted, the state says so, and the next ``expire`` tries again.
+    """
+    with job_lock("import"):
+        with transaction.atomic():
+            erasure = _erase(customer_id, actor)
+        _redact_files(erasure, {customer_id})
+    return erasure
+
+
+def preview(customer_id: str) -> Counts:
+    """How much ``erase`` would take, by kind: it is done and taken back. Files aside. Raises the same errors."""
+    with job_lock("import"), transaction.atomic():
+        counts: Counts = _erase(customer_id, "").counts
+        transaction.set_rollback(True)
+    return counts
+
+
+def complete() -> int:
+    """Redact the files where an erasure was cut short; return of how many. The caller has the import's lock."""
+    pending = list(Erasure.objects.filter(state=Erasure.State.FILES).order_by("pk"))
+    if pending:
+        erased = Erased()
+        for erasure in pending:
+            _redact_files(erasure, erased)
+    return sum(erasure.state == Erasure.State.DONE for erasure in pending)
+
+
+def remembered() -> list[dict[str, Any]]:
+    """The erasures, to be done again in a database that is to take the place of this one."""
+    return list(Erasure.objects.order_by("pk").values("salt", "digest", "erased_by", "erased_at", "counts"))
+
+
+def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
+    """Erase those customers once more from rows that came out of a backup; return how many were there again.
+
+    The caller has the locks and a transaction, and calls ``complete`` behind it.
+    """
+    known = set(Erasure.objects.values_list("digest", flat=True))
+    last_run = _last_run()
+    for values in erasures:
+        if values["digest"] not in known:
+            Erasure.objects.create(**values, last_run=last_run)
+    erased = Erased()
+    back = {key for key in _every_id() if key in erased} if erased else set()
+    for key in sorted(back):
+        _remove(key)
+    # Files may have come back with the rows, and runs that read them.
+    Erasure.objects.update(state=Erasure.State.FILES, **({"last_run": last_run} if back else {}))
+    return len(back)
+
+
+def _every_id() -> Iterator[str]:
+    """All customers whom a row names, some more than once."""
+    customer, quarantine = table_of(Customer), table_of(QuarantinedRow)
+    images = [member(f"c.{column}", "customer_id") for column in ("before", "after")]
+    for query in (
+        f"SELECT id FROM {customer}",
+        f"SELECT DISTINCT customer_key FROM {quarantine} WHERE customer_key <> ''",
+        f"SELECT DISTINCT key FROM {quarantine} WHERE feed = '{FEEDS['customers'].name.value}' AND key <> ''",
+        f"SELECT DISTINCT key FROM {CHANGE} WHERE model = '{name_of(Customer)}'",
+        *(f"SELECT DISTINCT {image} FROM {CHANGE} c WHERE {image} IS NOT NULL" for image in images),
+    ):
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(query)
+            while rows := cursor.fetchmany(_AT_ONCE):
+                yield from (key for (key,) in rows)
+
+
+def _last_run() -> int:
+    return ImportRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _erase(customer_id: str, actor: str) -> Erasure:
+    counts = _remove(customer_id) if valid_key(customer_id) else {}
+    if not counts:
+        raise NotErasable(
+            f"{customer_id} was erased before: nothing is known of them."
+            if customer_id in Erased()
+            else f"Nothing is known of a customer {customer_id}."
+        )
+    return Erasure.objects.create(**new_mark(customer_id), erased_by=actor, last_run=_last_run(), counts=counts)
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------
+
+
+def _remove(key: str) -> Counts:
+    """Remove all rows and texts of a customer; return how many, by kind; nothing where there was nothing."""
+    customer = Customer.objects.filter(pk=key).first()
+    counts: Counter[str] = Counter()
+    organization = customer.organization if customer else ""
+    for _listener, said in customer_erased.send(sender=Customer, customer_id=key, organization=organization):
+        counts.update(said or {})
+    counts["rows in quarantine"] = _remove_quarantined(key)
+    counts["fixes"] = _remove_fixes(key)
+    counts["changes in the journal"] = _remove_changes(key)
+    counts["entries of the admin's log"] = _clear_log(key, organization)
+    counts["texts of import runs"] = _clear_texts(key, customer)
+    if customer:
+        for label, number in customer.delete()[1].items():
+            counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
+    found = {kind: number for kind, number in counts.items() if number}
+    if found:
+        # Anyone may have the customer's rows, and none waits for more than a day.
+        waiting = Upload.objects.all().delete()[0]
+        found |= {"waiting uploads, of whomever": waiting} if waiting else {}
+    return found
+
+
+def _remove_quarantined(key: str) -> int:
+    """Rows of theirs, by the key that was read or by the raw text; with the fixes of those texts."""
+    likely = QuarantinedRow.objects.filter(raw__contains=key).order_by()
+    gone = [
+        (row.pk, row.feed, row.raw)
+        for row in likely.only("feed", "raw", "cells").iterator(chunk_size=_AT_ONCE)
+        if is_theirs(row, FEEDS[row.feed], {key})
+    ]
+    # What a fix made theirs: its raw text may name nobody.
+    fixed = QuarantinedRow.objects.filter(customer_key=key) | QuarantinedRow.objects.filter(feed="customers", key=key)
+    known = {pk for pk, _feed, _raw in gone}
+    gone += [row for row in fixed.order_by().values_list("pk", "feed", "raw") if row[0] not in known]
+    for _pk, feed, raw in gone:
+        Fix.objects.filter(feed=feed, raw=raw).delete()
+    keys = [pk for pk, _feed, _raw in gone]
+    for first in range(0, len(keys), _AT_ONCE):
+        some = [str(pk) for pk in keys[first : first + _AT_ONCE]]
+        RowChange.objects.filter(model=name_of(QuarantinedRow), key__in=some).delete()
+    forget_rows(keys)
+    return len(keys)
+
+
+def _remove_fixes(key: str) -> int:
+    gone = []
+    for name, feed in FEEDS.items():
+        own = feed.column_names.index("customer_id" if feed.of_customers else "id")
+        fixes = Fix.objects.filter(feed=name).values_list("pk", "raw", "cells")
+        gone += [
+            pk
+            for pk, raw, cells in fixes.iterator(chunk_size=_AT_ONCE)
+            if cells[own : own + 1] == [key] or is_theirs(QuarantinedRow(raw=raw), feed, {key})
+        ]
+    Fix.objects.filter(pk__in=gone).delete()
+    return len(gone)
+
+
+def _remove_changes(key: str) -> int:
+    before, after = member("before", "customer_id"), member("after", "customer_id")
+    models = [name_of(feed.model) for feed in FEEDS.values() if feed.of_customers] + [name_of(StepSighting)]
+    return execute(
+        f"""
+        DELETE FROM {CHANGE} WHERE (model = '{name_of(Customer)}' AND key = %s)
+        OR (model IN ({", ".join(f"'{name}'" for name in models)}) AND ({before} = %s OR {after} = %s))""",
+        [key, key, key],
+    )
+
+
+def _clear_log(key: str, organization: str) -> int:
+    """What the admin's log says of the customer and of rows about them: that something was done stays, not to whom."""
+    entries = LogEntry.objects.none()
+    for model, rows in _rows_about(key):
+        theirs = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
+        entries |= theirs.filter(object_id__in=rows)
+    cleared = entries.values_list("pk", flat=True)
+    keys = set(cleared)
+    if len(organization) >= _SHORTEST_NAME:
+        pattern = _words([organization])
+        texts = LogEntry.objects.filter(object_repr__contains=organization).values_list("pk", "object_repr")
+        keys |= {pk for pk, text in texts if pattern.search(text)}
+    return LogEntry.objects.filter(pk__in=keys).update(object_id=None, object_repr=ERASED, change_message="")
+
+
+def _rows_about(key: str) -> Iterator[tuple[type[Model], Any]]:
+    """The models that name a customer, each with the keys of its rows as text."""
+    yield Customer, [key]
+    for relation in Customer._meta.related_objects:
+        rows = relation.related_model._base_manager.filter(**{relation.field.name: key})
+        yield relation.related_model, rows.annotate(key_as_text=Cast("pk", CharField())).values("key_as_text")
+
+
+def _words(names: Iterable[str]) -> re.Pattern[str]:
+    """These names as words of their own."""
+    return re.compile(rf"(?<![\w.:-])(?:{'|'.join(map(re.escape, names))})(?!\w|[.:-]\w)")
+
+
+def _clear_texts(key: str, customer: Customer | None) -> int:
+    """Runs and other rows' reasons no longer say the id, the organisation or the address."""
+    names = (
+        [name for name in (customer.organization, customer.email) if len(name) >= _SHORTEST_NAME] if customer else []
+    )
+    # As a plain number the id may be anything, but where it is said to be a customer.
+    word = _words([key, *names]) if not key.isdecimal() else _words([f"customer {key}", f"customer_id: {key}", *names])
+    cleared = 0
+    runs = ImportRun.objects.order_by("pk").values_list("pk", "reason", "warnings")
+    for pk, reason, warnings in runs.iterator(chunk_size=_AT_ONCE):
+        new = word.sub(ERASED, reason), [word.sub(ERASED, text) for text in warnings]
+        if new != (reason, warnings):
+            ImportRun.objects.filter(pk=pk).update(reason=new[0], warnings=new[1])
+            cleared += 1
+    rows = QuarantinedRow.objects.annotate(text=Cast("reasons", CharField())).filter(text__contains=key)
+    for pk, reasons in rows.order_by("pk").values_list("pk", "reasons").iterator(chunk_size=_AT_ONCE):
+        new_reasons = [word.sub(ERASED, text) for text in reasons]
+        if new_reasons != reasons:
+            QuarantinedRow.objects.filter(pk=pk).update(reasons=new_reasons)
+    for pk, reason in RowChange.objects.left().filter(reason__contains=key).values_list("pk", "reason"):
+        RowChange.objects.filter(pk=pk).update(reason=word.sub(ERASED, reason))
+    return cleared
+
+
+# --- Files ------------------------------------------------------------------------------------------------------
+
+
+def _redact_files(erasure: Erasure, ids: Ids) -> None:
+    """Blank out the customer's records in every file that is kept, and note that it is done."""
+    try:
+        upload_store.remove_unnamed(erasure.erased_at)
+        archive.remove_half_done()
+        redacted = sum(archive.forget(place, ids) for place in archive.every())
+    except OSError:
+        logger.exception("Files still have what was erased; the next expire tries again")
+        return
+    if redacted:
+        erasure.counts = {**erasure.counts, FILES: erasure.counts.get(FILES, 0) + redacted}
+    erasure.state = Erasure.State.DONE
+    erasure.save(update_fields=["counts", "state"])
+
+
+def in_words(counts: Counts) -> str:
+    """What went."""
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items()) or "nothing"

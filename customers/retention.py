@@ -1,0 +1,43 @@
+"""For how long the ledger of imports is kept: closed rows of the quarantine, and the journal that an undo needs."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from customers.models import ImportRun, QuarantinedRow, RowChange
+
+_AT_ONCE = 5_000
+
+
+def since(days: int) -> datetime | None:
+    """The moment so many days ago; None for ever, which 0 means."""
+    return timezone.now() - timedelta(days=days) if days else None
+
+
+def old_quarantine() -> QuerySet[QuarantinedRow]:
+    """Rows that left the quarantine ``QUARANTINE_DAYS`` ago; open ones stay, however old they are."""
+    oldest = since(settings.QUARANTINE_DAYS)
+    if oldest is None:
+        return QuarantinedRow.objects.none()
+    closed = QuarantinedRow.objects.exclude(status=QuarantinedRow.Status.OPEN)
+    return closed.alias(at=Coalesce("resolved_by__started_at", "run__started_at")).filter(at__lt=oldest)
+
+
+def old_changes() -> QuerySet[RowChange]:
+    """What runs older than ``UNDO_DAYS`` changed: they can no longer be undone."""
+    oldest = since(settings.UNDO_DAYS)
+    if oldest is None:
+        return RowChange.objects.none()
+    return RowChange.objects.filter(run__in=ImportRun.objects.filter(started_at__lt=oldest).order_by().values("pk"))
+
+
+def delete(rows: QuerySet[Any]) -> int:
+    """Delete rows that nothing refers to, some at once, so that nobody waits for long; return how many."""
+    gone = 0
+    while keys := list(rows.order_by().values_list("pk", flat=True)[:_AT_ONCE]):
+        gone += rows.model._base_manager.filter(pk__in=keys)._raw_delete(rows.db)
+    return gone
