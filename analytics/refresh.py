@@ -29,10 +29,9 @@ def page_state(request: HttpRequest) -> State:
     """An ETag of what a page shows to this visitor today at this address; one query.
 
     What it shows changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, an erasure,
-    and with who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for the badges;
-    and with a night that begins, ends, or does not come.
-    Two customers that exchange their owners, in a way that the admin does not log, are the one change that it does not
-    see.
+    and with who looks after whom, whoever changed that; with the visitor's alerts and tasks, which it remembers for
+    the badges; and with a night that begins, ends, or does not come. Two customers that exchange their owners, in a
+    way that the admin does not log, are the one change that it does not see.
     """
     runs = ImportRun.objects.order_by()
     care = CustomerCare.objects.order_by()
