@@ -24,6 +24,7 @@ from customers.models import (
     Customer,
     CustomerCare,
     Engagement,
+    Erasure,
     Event,
     Feedback,
     Fix,
@@ -97,7 +98,7 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    others = {AlertRule, Digest, RecommendationRule, Message, Night}
+    others = {AlertRule, Digest, RecommendationRule, Message, Night, Erasure}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 

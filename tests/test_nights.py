@@ -79,7 +79,7 @@ def test_a_night_that_went_well_stands_with_each_step_and_what_it_said() -> None
     night = Night.objects.get()
     assert (night.state, steps()) == (
         "done",
-        [("import", "done"), ("score", "done"), ("alerts", "done"), ("export", "done"), ("reports", "done")],
+        [(step, "done") for step in ("import", "score", "alerts", "export", "reports", "expire")],
     )
     assert before <= night.started_at <= night.finished_at <= timezone.now()
     assert night.started_by
@@ -101,13 +101,14 @@ def test_a_night_whose_feed_was_refused_has_failed_and_says_which(drop: Path) ->
         ("alerts", "done"),
         ("export", "held back"),
         ("reports", "held back"),
+        ("expire", "done"),
     ]
     assert night.steps[0]["message"] == "engagement.csv refused: the file is empty"
 
 
 @pytest.mark.usefixtures("drop")
 def test_a_step_that_breaks_down_is_noted_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_day: object) -> None:
+    def fail(*_days: object) -> None:
         raise OperationalError("the server\x1b[31m closed\u2028 the connection\nDETAIL: Key (email)=(a@b.example)")
 
     monkeypatch.setattr(score_command, "score_day", fail)
@@ -126,7 +127,7 @@ def test_a_database_that_fails_is_noted_as_soon_as_it_can_be(monkeypatch: pytest
     assert run("nightly").code == 1
     assert Night.objects.get().state == "failed"
     assert Night.objects.get().steps[0]["message"] == "The database could not be used: disk full"
-    assert len(steps()) == 5
+    assert len(steps()) == 6
 
 
 @pytest.mark.usefixtures("drop")
