@@ -10,8 +10,13 @@ class AnalyticsConfig(AppConfig):
     verbose_name = "Analytics"
 
     def ready(self) -> None:
-        """Hear what ``customers`` tells."""
+        """Hear what ``customers`` tells, and what goes into the audit."""
+        from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
         from analytics.undone import forget_run
+        from customers.audit_signals import track
         from customers.signals import run_undone
 
         run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
+        for model in (AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+            track(model)
+        track(Report, skipped=["last_run_at", "last_error", "failure_told"])

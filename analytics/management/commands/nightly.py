@@ -8,13 +8,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from customers.audit import user_name
+from customers.commands import AuditedCommand
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
 from customers.lock import Busy
-from customers.management.commands.import_csvs import report, user_name
+from customers.management.commands.import_csvs import report
 from customers.read import is_folder
 
 logger = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ EXIT_BUSY = 75
 _HELD_BACK = "held back"
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Runs the steps in turn and holds back what depends on a failed one."""
 
     help = (

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 from django.utils import timezone
 
+from customers.commands import AuditedCommand
 from rsolv_cs import backups
 
 EXIT_FAILED = 1
@@ -16,7 +17,7 @@ EXIT_USAGE = 2
 NAME = "rsolv-backup-{}.zip"
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a folder to ``backups.write``, and removes the oldest ones there."""
 
     help = (
