@@ -139,7 +139,8 @@ def entry(
     row = about if isinstance(about, Model) else None
     if customer is None:
         customer = customer_of(row) if row is not None else ""
-    changes = {_clean(name): [_clean(value) for value in both] for name, both in (changes or {}).items()}
+    # In the order of the names, because PostgreSQL keeps no other.
+    changes = {_clean(name): [_clean(value) for value in both] for name, both in sorted((changes or {}).items())}
     return AuditEntry(
         actor=_clean(who.name if actor is None else actor)[:150],
         action=action,
@@ -148,7 +149,7 @@ def entry(
         subject=_clean(str(about))[: AuditEntry.LONGEST_SUBJECT],
         customer=customer,
         changes=changes,
-        text="\n".join(filter(None, [_clean(detail), *in_words(changes)])),
+        text="\n".join(filter(None, [_clean(detail), *in_words(changes, action)])),
         source=_clean(who.source)[:200],
         address=who.address,
         request=who.key,
@@ -214,14 +215,16 @@ def names_in(rows: QuerySet[Any]) -> list[str]:
     return sorted(map(str, rows))
 
 
-def in_words(changes: Mapping[str, Any]) -> list[str]:
-    """A line for each change; of a list only what came and went."""
+def in_words(changes: Mapping[str, Any], action: str) -> list[str]:
+    """A line for each change; of a list only what came and went, of a new or deleted row its values alone."""
     lines = []
-    for name, (before, after) in changes.items():
+    for name, (before, after) in sorted(changes.items()):
         if isinstance(before, list) and isinstance(after, list):
             came = [f"+ {one}" for one in after if one not in before]
             went = [f"− {one}" for one in before if one not in after]
             lines.append(f"{name}: {', '.join([*came, *went])}")
+        elif action in {Action.ADD, Action.DELETE}:
+            lines.append(f"{name}: {_word(before if after is None else after)}")
         else:
             lines.append(f"{name}: {_word(before)} → {_word(after)}")
     return lines

@@ -24,8 +24,9 @@ from customers.audit_entry import AuditEntry
 from customers.audit_export import write_audit
 from customers.preview_rows import cut
 
+_COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
 SPOOL = 8 * 2**20
-SHORT_TEXT = 160
+SHORT_TEXT = 100
 PEOPLE_TO_CHOOSE = 200
 MAY_EXPORT = ("customers.view_auditentry", "customers.export_auditentry")
 
@@ -63,9 +64,9 @@ class AuditEntryAdmin(ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     list_before_template = "customers/audit_tools.html"
-    fields = ["when_exactly", "actor", "did", "subject", "kind", "customer_link", "said", "source", "address"]
+    fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "said", "source", "address"]
     fields += ["same_request"]
-    readonly_fields = ["when_exactly", "did", "kind", "customer_link", "said", "same_request"]
+    readonly_fields = ["when_exactly", "done", "kind", "customer_link", "said", "same_request"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: the program adds."""
@@ -116,11 +117,16 @@ class AuditEntryAdmin(ModelAdmin):
     @display(
         description="action",
         ordering="action",
-        label={"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"},
+        label={one.value: _COLOURS.get(one.value, "default") for one in Action},
     )
     def did(self, one: AuditEntry) -> tuple[str, str]:
         """What was done, as a pill."""
         return one.action, one.get_action_display()
+
+    @admin.display(description="action")
+    def done(self, one: AuditEntry) -> str:
+        """What was done, in words."""
+        return one.get_action_display()
 
     @admin.display(description="what")
     def subject_cut(self, one: AuditEntry) -> str:
@@ -156,12 +162,12 @@ class AuditEntryAdmin(ModelAdmin):
     def said(self, one: AuditEntry) -> str:
         """The words that are no change, and the changes as a table; of a list only what came and went."""
         changes = []
-        for name, (before, after) in one.changes.items():
+        for name, (before, after) in sorted(one.changes.items()):
             if isinstance(before, list) and isinstance(after, list):
                 went, came = sorted(set(before) - set(after)), sorted(set(after) - set(before))
                 changes.append((name, "\n".join(went), "\n".join(came)))
             else:
                 changes.append((name, "" if before is None else before, "" if after is None else after))
         # The words of the changes come last in the text.
-        detail = one.text.removesuffix("\n".join(in_words(one.changes))).rstrip("\n")
+        detail = one.text.removesuffix("\n".join(in_words(one.changes, one.action))).rstrip("\n")
         return render_to_string("customers/audit_said.html", {"detail": detail, "changes": changes})

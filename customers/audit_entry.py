@@ -58,7 +58,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-pk"]
         verbose_name = "audit entry"
-        verbose_name_plural = "audit"
+        verbose_name_plural = "audit entries"
         default_permissions = ("view",)
         permissions = [("export_auditentry", "Can export the audit")]
 

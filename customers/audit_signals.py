@@ -99,7 +99,7 @@ def _changes(
         if _same(each, was, now):
             continue
         if each.name in _hidden[model]:
-            found[audit.name_of(each)] = (was and HIDDEN, now and f"{HIDDEN}, another")
+            found[audit.name_of(each)] = (was and HIDDEN, now and (f"another, {HIDDEN}" if was else HIDDEN))
             continue
         both = audit.shown(each, was), audit.shown(each, now)
         if both[0] != both[1]:

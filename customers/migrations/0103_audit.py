@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit',
+                'verbose_name_plural': 'audit entries',
                 'ordering': ['-pk'],
                 'permissions': [('export_auditentry', 'Can export the audit')],
                 'default_permissions': ('view',),
