@@ -163,8 +163,10 @@ class Visitors:
         cookies = {key: morsel.value for key, morsel in client.cookies.items()}
         with transaction.atomic():
             response = getattr(client, method.lower())(path, data or {})
+            if response.streaming:
+                # To its end, where it closes its file.
+                b"".join(response)
             yield response
-            response.close()
             transaction.set_rollback(True)
         client.cookies.clear()
         for key, value in cookies.items():
