@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from analytics.alert_list import alert_list
 from analytics.models import Alert
 from analytics.wording import counted
+from customers.audit import update_rows
 from customers.pages import admin_page
 
 MOST_AT_ONCE = 500
@@ -85,17 +86,18 @@ def _apply(action: str, chosen: QuerySet[Alert], login: str, until: date | None,
     those, now = Alert.objects.filter(pk__in=keys), timezone.now()
     match action:
         case "acknowledge":
-            changed = those.open().filter(acknowledged_at=None).update(acknowledged_at=now, acknowledged_by=login)
-            return changed, "acknowledged"
+            fresh = those.open().filter(acknowledged_at=None)
+            return update_rows(fresh, acknowledged_at=now, acknowledged_by=login), "acknowledged"
         case "take_back":
-            unseen = those.open().exclude(acknowledged_at=None)
-            return unseen.update(acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"
+            seen = those.open().exclude(acknowledged_at=None)
+            return update_rows(seen, acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"
         case "snooze":
-            return those.open().update(snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"
+            words = f"put off until {until:%-d %b %Y}"
+            return update_rows(those.open(), snoozed_until=until, snoozed_by=login), words
         case "wake":
             asleep = those.open().exclude(snoozed_until=None)
-            return asleep.update(snoozed_until=None, snoozed_by=""), "no longer put off"
-    return those.update(note=note.strip()), "noted"
+            return update_rows(asleep, snoozed_until=None, snoozed_by=""), "no longer put off"
+    return update_rows(those, note=note.strip()), "noted"
 
 
 def _back(request: HttpRequest) -> str:

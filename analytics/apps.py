@@ -10,10 +10,15 @@ class AnalyticsConfig(AppConfig):
     verbose_name = "Analytics"
 
     def ready(self) -> None:
-        """Hear what ``customers`` tells."""
+        """Hear what ``customers`` tells, and what goes into the audit."""
         from analytics.erased import forget_customer
+        from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
         from analytics.undone import forget_run
+        from customers.audit_signals import track
         from customers.signals import customer_erased, run_undone
 
         run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
         customer_erased.connect(forget_customer, dispatch_uid="analytics.forget_customer")
+        for model in (AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+            track(model)
+        track(Report, skipped=["last_run_at", "last_error", "failure_told"])

@@ -16,7 +16,7 @@ from django.core import signing
 from django.core.mail import get_connection
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from analytics.letter import Letter, as_mail, from_line, mail_address
@@ -24,6 +24,7 @@ from analytics.mail import is_on, message_id
 from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
+from customers import audit
 from customers.models import Customer, CustomerCare
 
 QUIET = timedelta(days=3)
@@ -113,7 +114,9 @@ def claim(letter: Letter, key: str, *, confirmed: bool) -> tuple[Message, bool]:
         if found:
             return found, False
         _check(letter.customer, confirmed=confirmed)
-        return Message.objects.create(**letter.fields, message_id=message_id(key)), True
+        message = Message.objects.create(**letter.fields, message_id=message_id(key))
+        audit.record(audit.Action.MAIL, message, detail=f"to {message.recipient}, template: {message.template or '–'}")
+        return message, True
 
 
 def may_send_again(message: Message, user: User) -> str:
@@ -141,7 +144,7 @@ def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
             raise NotSent(reason)
         _check(message.customer, confirmed=confirmed, besides=message)
         unchanged = Message.objects.filter(pk=message.pk, state=message.state, attempted_at=message.attempted_at)
-        return unchanged.update(state=State.SENDING, attempted_at=timezone.now(), error="") == 1
+        return _update(unchanged, state=State.SENDING, attempted_at=timezone.now(), error="") == 1
 
 
 def deliver(message: Message) -> None:
@@ -168,7 +171,7 @@ def deliver(message: Message) -> None:
 def record(message: Message, state: str, error: str = "") -> None:
     """Store what became of a claimed message."""
     sent_at = timezone.now() if state == State.SENT else None
-    Message.objects.filter(pk=message.pk).update(state=state, error=error, sent_at=sent_at)
+    _update(Message.objects.filter(pk=message.pk), state=state, error=error, sent_at=sent_at)
 
 
 def settle(message: Message, *, sent: bool, by: str) -> bool:
@@ -177,8 +180,12 @@ def settle(message: Message, *, sent: bool, by: str) -> bool:
         Q(attempted_at__lt=timezone.now() - STUCK_AFTER) | ~Q(error=""), pk=message.pk, state=State.SENDING
     )
     if sent:
-        return unsure.update(state=State.SENT, sent_at=message.attempted_at, error=f"Marked as sent by {by}.") == 1
-    return unsure.update(state=State.FAILED, error=f"Marked as not sent by {by}.") == 1
+        return _update(unsure, state=State.SENT, sent_at=message.attempted_at, error=f"Marked as sent by {by}.") == 1
+    return _update(unsure, state=State.FAILED, error=f"Marked as not sent by {by}.") == 1
+
+
+def _update(messages: QuerySet[Message], **values: object) -> int:
+    return audit.update_rows(messages, audit.Action.MAIL, **values)
 
 
 def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:

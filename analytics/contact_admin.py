@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -100,6 +101,8 @@ class MessageAdmin(ReadOnlyAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *_args: Any, **_kwargs: Any) -> HttpResponse:
         """A message has a page of its own."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         pk = unquote(object_id)
         known = pk.isascii() and pk.isdigit()
         return redirect("analytics:message", pk) if known else redirect("admin:analytics_message_changelist")

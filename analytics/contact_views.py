@@ -175,7 +175,7 @@ def _send(composing: _Composing, form: ComposeForm, letter: Letter) -> HttpRespo
     return composing.show("preview", form, UNPROCESSABLE, letter=letter, token=token, refusal=refusal)
 
 
-@admin_page("customers.view_customer")
+@admin_page("customers.view_customer", "analytics.view_message")
 def message(request: HttpRequest, pk: int) -> HttpResponse:
     """A message's page; when sent, it sends the message again or records what somebody has found out."""
     found = get_object_or_404(Message.objects.select_related("customer", "sender", "template", "task"), pk=pk)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -50,8 +51,8 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
     return _page(request, _find(request, pk), NoteForm())
 
 
-@require_POST
 @admin_page("customers.view_customer", "customers.add_note")
+@require_POST
 def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     """Add a note to the customer's timeline."""
     found = _find(request, pk)
@@ -61,7 +62,8 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     user = request.user
     form.instance.customer = found
     form.instance.author = user.get_full_name() or user.get_username()
-    form.save()
+    with transaction.atomic():  # The audit's entry too.
+        form.save()
     messages.success(request, "The note is on the timeline.")
     # On the newest date, where it shows.
     query = _query(request, but=(*OWN_PARAMETERS, "as_of"))

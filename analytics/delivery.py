@@ -28,6 +28,7 @@ from analytics.digest import Composed, compose
 from analytics.models import Digest, PortfolioDay
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
+from customers import audit
 
 Kind = Digest.Kind
 State = Digest.State
@@ -141,7 +142,9 @@ class _Night:
             record(digest, State.FAILED, reason)
             self.delivery.failed.append(f"{name}: {reason}")
         else:
-            record(digest, State.SENT)
+            with transaction.atomic():
+                record(digest, State.SENT)
+                audit.record(audit.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}")
             self.delivery.sent += 1
 
 

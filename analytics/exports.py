@@ -13,6 +13,7 @@ from django.forms.models import model_to_dict
 
 from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
+from customers import audit
 from customers.exports import write_csv, write_feeds
 from customers.kinds import stored
 from customers.lock import job_lock
@@ -64,11 +65,18 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
             write_archive(file, portfolio)
             file.flush()
             temporary.chmod(0o640)
+            record_archive(portfolio)
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     return target
+
+
+def record_archive(portfolio: PortfolioDay) -> None:
+    """Note in the audit that a date's archive leaves the house."""
+    detail = f"{portfolio.total} customers as of {portfolio.date}, and all rows of the five feeds"
+    audit.record(audit.Action.EXPORT, archive_name(portfolio.date), detail=detail)
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:

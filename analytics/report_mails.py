@@ -29,6 +29,7 @@ from analytics.models import Report, ReportDelivery
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.table_export import TableExport
 from analytics.wording import counted, one_line
+from customers import audit
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class _Run:
                 self._end(report, day, title, [str(fault)], kind)
                 return
             composed, attachment = _mail(report, made, file)
-        errors = [error for one in waiting if (error := self._send(one, composed, attachment, made.count))]
+        errors = [error for one in waiting if (error := self._send(one, composed, attachment, made))]
         self._end(report, day, title, errors, self.sent.failed)
 
     def _plan(self, report: Report, day: date, title: str) -> None:
@@ -141,7 +142,9 @@ class _Run:
             logger.exception("The report %s failed", report.pk)
             raise ProgramError("An error of the program, which the log of the night has.") from error
 
-    def _send(self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, rows: int) -> str:
+    def _send(
+        self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, made: TableExport
+    ) -> str:
         """Claim, send, record; returns why it could not be sent."""
         self.hold()
         if not claim(delivery):
@@ -152,7 +155,10 @@ class _Run:
             reason = one_line(str(error), 300) or type(error).__name__
             record(delivery, state=State.FAILED, error=reason)
             return f"{_name(delivery.recipient)}: {reason}"
-        record(delivery, state=State.SENT, sent_at=timezone.now(), rows=rows, error="")
+        with transaction.atomic():
+            record(delivery, state=State.SENT, sent_at=timezone.now(), rows=made.count, error="")
+            detail = f"to {delivery.recipient}, {'attached' if attachment else 'linked'}\n{made.in_words}"
+            audit.record(audit.Action.MAIL, f"report “{delivery.report}”", detail=detail)
         self.sent.mails += 1
         return ""
 
@@ -178,6 +184,7 @@ class _Run:
             self.sent.failed.append(f"{title}: {_name(report.owner)}: {one_line(str(fault), 300)}")
         else:
             Report.objects.filter(pk=report.pk).update(failure_told=day)
+            audit.record(audit.Action.MAIL, f"failure of report “{report}”", detail=f"to {report.owner}")
 
 
 def claim(delivery: ReportDelivery) -> bool:

@@ -32,6 +32,7 @@ from analytics.reports import (
     write_report,
 )
 from analytics.table_export import WRITERS
+from customers import audit
 from customers.pages import admin_page
 
 SPOOL = 8 * 2**20
@@ -141,7 +142,7 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
     for text in wrong:
         messages.error(request, text)
     if not wrong:
-        Report.objects.filter(pk=report.pk).update(query=query)
+        audit.update_rows(Report.objects.filter(pk=report.pk), query=query)
         messages.success(request, f"“{report.name}” has these filters, columns and order now.")
     back = address.copy()
     back["report"] = str(report.pk)
@@ -190,6 +191,7 @@ def export(request: HttpRequest, pk: int, format: str) -> HttpResponse:
         file.close()
         messages.error(request, f"“{report.name}” was not exported. {fault}")
         return redirect("analytics:reports")
+    made.record()
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=file_name(report, made.portfolio.date, format))
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from analytics.customer_list import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.xlsx import Cell, write_workbook
+from customers import audit
 from customers.exports import write_csv
 from customers.kinds import stored
 from customers.manifest import GENERATOR, MANIFEST
@@ -131,6 +132,18 @@ class TableExport:
             ("Made by", GENERATOR),
         ]
         write_workbook(file, about, "Customers", self.header, self.rows(), self.count)
+
+    @property
+    def in_words(self) -> str:
+        """What it holds, for the audit."""
+        filters = "; ".join(f"{label}: {words}" for label, words in self.filters) or "none"
+        count = f"{self.count} customers as of {self.portfolio.date}"
+        return f"{count}\nfilters: {filters}\ncolumns: {', '.join(self.header)}"
+
+    def record(self) -> None:
+        """Note in the audit that it leaves the house."""
+        what = f"report “{self.report}”" if self.report else "customer table"
+        audit.record(audit.Action.EXPORT, what, detail=self.in_words)
 
     def _facts(self) -> dict[str, Any]:
         return {

@@ -43,5 +43,6 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
         messages.error(request, why_not)
         query = asked.list.query(asked.list.address) if portfolio else narrowed_query(request.GET)
         return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query}#customers")
+    asked.record()
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"customers_{portfolio.date}.{ending}")

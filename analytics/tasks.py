@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from analytics.models import PortfolioDay, RecommendationRule, Task
 from analytics.people import name_of
+from customers.audit import update_rows
 from customers.models import Customer
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))
@@ -68,18 +69,8 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
 def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
     day = PortfolioDay.objects.values_list("date", flat=True).first() or timezone.localdate()
-    closed = (
-        Task.objects.open()
-        .filter(pk=task.pk)
-        .update(
-            state=state,
-            outcome=outcome,
-            outcome_note=note,
-            closed_at=timezone.now(),
-            closed_on=day,
-            closed_by=by.get_username(),
-        )
-    )
+    values = {"state": state, "outcome": outcome, "outcome_note": note, "closed_at": timezone.now(), "closed_on": day}
+    closed = update_rows(Task.objects.open().filter(pk=task.pk), **values, closed_by=by.get_username())
     if closed:
         _log(task, by, CHANGE, f"{Task.State(state).label}.")
     return bool(closed)
@@ -92,8 +83,7 @@ def reopen(task: Task, by: User) -> bool:
     """
     closed = Task.objects.exclude(state=Task.State.OPEN).filter(pk=task.pk)
     try:
-        with transaction.atomic():
-            opened = closed.update(state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by="")
+        opened = update_rows(closed, state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by="")
     except IntegrityError:
         raise TakenError(_same(task)) from None
     if opened:

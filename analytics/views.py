@@ -15,7 +15,7 @@ from analytics.as_of import as_of
 from analytics.cards import cards
 from analytics.customer_list import customer_list
 from analytics.days import days_around
-from analytics.exports import archive_name, write_archive
+from analytics.exports import archive_name, record_archive, write_archive
 from analytics.models import PortfolioDay
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
@@ -112,7 +112,7 @@ def needs(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "analytics/needs.html", context)
 
 
-@admin_page("customers.export_customer")
+@admin_page("customers.view_customer", "customers.export_customer")
 def export(request: HttpRequest) -> HttpResponse:
     """Download the archive of the date that the page shows."""
     portfolio = as_of(request).portfolio
@@ -126,5 +126,6 @@ def export(request: HttpRequest) -> HttpResponse:
         file.close()
         messages.error(request, "An import or a scoring is running; export again in a minute.")
         return redirect("admin:index")
+    record_archive(portfolio)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=archive_name(portfolio.date))

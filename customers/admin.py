@@ -15,6 +15,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import BadRequest, FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -31,7 +32,8 @@ from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from customers import archive
+from customers import archive, audit, audit_admin  # noqa: F401 - the last one registers
+from customers.audit_export import record_export
 from customers.erase import in_words
 from customers.feeds import FEEDS
 from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
@@ -163,6 +165,12 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
         """Exporting customers' data is a permission of its own."""
         return request.user.has_perm("customers.export_customer")
 
+    def get_export_data(self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], **kwargs: Any) -> Any:
+        """The file, which the audit knows of."""
+        data = super().get_export_data(file_format, request, queryset, **kwargs)
+        record_export(request, str(self.opts.verbose_name_plural), queryset.count())
+        return data
+
 
 @admin.register(Customer)
 class CustomerAdmin(FeedAdmin):
@@ -230,6 +238,10 @@ class CustomerCareAdmin(ModelAdmin):
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody: an owner is taken away, and notes are emptied."""
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Care stays with its customer."""
@@ -324,6 +336,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         place = archive.find(run)
         if place is None:
             return self._page(request, run, status=404)
+        audit.record(audit.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
         redacted = archive.is_redacted(place)
         if not redacted:
@@ -458,7 +471,10 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if feed not in FEEDS:
             raise Http404("There is no such feed.")
-        response = HttpResponse(corrections(FEEDS[feed], self._shown(request)), content_type="text/csv; charset=utf-8")
+        rows = self._shown(request)
+        response = HttpResponse(corrections(FEEDS[feed], rows), content_type="text/csv; charset=utf-8")
+        count = rows.filter(feed=feed, status=QuarantinedRow.Status.OPEN).count()
+        record_export(request, f"quarantine of {feed}", count)
         response["Content-Disposition"] = content_disposition_header(True, f"{feed}-quarantined.csv")
         return response
 
@@ -523,6 +539,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """The password and its entry in the audit, or neither."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)

@@ -8,3 +8,9 @@ class CustomersConfig(AppConfig):
 
     name = "customers"
     verbose_name = "Customers"
+
+    def ready(self) -> None:
+        """Hear what goes into the audit."""
+        from customers import audit_signals
+
+        audit_signals.register()

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
-from customers import archive, upload_store
+from customers import archive, audit, upload_store
 from customers.changes import CHANGE, member, name_of
 from customers.erased import Erased, Ids, forget_rows, is_theirs, new_mark
 from customers.feeds import FEEDS
@@ -50,7 +50,11 @@ def erase(customer_id: str, actor: str) -> Erasure:
     """
     with job_lock("import"):
         with transaction.atomic():
-            erasure = _erase(customer_id, actor)
+            with audit.muted():
+                erasure = _erase(customer_id, actor)
+            # From where would be an address with the customer's id.
+            with audit.acting(audit.Actor(actor, "erasure")):
+                audit.record(audit.Action.ERASE, "a customer", detail=in_words(erasure.counts))
         _redact_files(erasure, {customer_id})
     return erasure
 
@@ -58,7 +62,8 @@ def erase(customer_id: str, actor: str) -> Erasure:
 def preview(customer_id: str) -> Counts:
     """How much ``erase`` would take, by kind: it is done and taken back. Files aside. Raises the same errors."""
     with job_lock("import"), transaction.atomic():
-        counts: Counts = _erase(customer_id, "").counts
+        with audit.muted():
+            counts: Counts = _erase(customer_id, "").counts
         transaction.set_rollback(True)
     return counts
 
@@ -90,8 +95,9 @@ def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
             Erasure.objects.create(**values, last_run=last_run)
     erased = Erased()
     back = {key for key in _every_id() if key in erased} if erased else set()
-    for key in sorted(back):
-        _remove(key)
+    with audit.muted():
+        for key in sorted(back):
+            _remove(key)
     # Files may have come back with the rows, and runs that read them.
     Erasure.objects.update(state=Erasure.State.FILES, **({"last_run": last_run} if back else {}))
     return len(back)
@@ -143,7 +149,9 @@ def _remove(key: str) -> Counts:
     counts["fixes"] = _remove_fixes(key)
     counts["changes in the journal"] = _remove_changes(key)
     counts["entries of the admin's log"] = _clear_log(key, organization)
-    counts["texts of import runs"] = _clear_texts(key, customer)
+    words = _names_of(key, customer)
+    counts["texts of import runs"] = _clear_texts(key, words)
+    counts["entries of the audit"] = audit.anonymise(key, words)
     if customer:
         for label, number in customer.delete()[1].items():
             counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
@@ -230,13 +238,17 @@ def _words(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.:-])(?:{'|'.join(map(re.escape, names))})(?!\w|[.:-]\w)")
 
 
-def _clear_texts(key: str, customer: Customer | None) -> int:
-    """Runs and other rows' reasons no longer say the id, the organisation or the address."""
+def _names_of(key: str, customer: Customer | None) -> re.Pattern[str]:
+    """The id, the organisation and the address, as words in a text."""
     names = (
         [name for name in (customer.organization, customer.email) if len(name) >= _SHORTEST_NAME] if customer else []
     )
     # As a plain number the id may be anything, but where it is said to be a customer.
-    word = _words([key, *names]) if not key.isdecimal() else _words([f"customer {key}", f"customer_id: {key}", *names])
+    return _words([key, *names] if not key.isdecimal() else [f"customer {key}", f"customer_id: {key}", *names])
+
+
+def _clear_texts(key: str, word: re.Pattern[str]) -> int:
+    """Runs and other rows' reasons no longer say who it was."""
     cleared = 0
     runs = ImportRun.objects.order_by("pk").values_list("pk", "reason", "warnings")
     for pk, reason, warnings in runs.iterator(chunk_size=_AT_ONCE):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from customers import archive
+from customers import archive, audit
 from customers.feeds import FEEDS, Feed
 from customers.kinds import valid_key
 from customers.models import Fix, ImportRun, QuarantinedRow
@@ -35,6 +35,7 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
     """Remember what to take for the row's text, and give the row those cells; it is not replayed yet."""
     feed = FEEDS[row.feed]
     named = dict(zip(feed.column_names, cells, strict=True))
+    before = dict(zip(feed.column_names, cells_to_fix(row), strict=True))
     row.cells = list(cells)
     row.key = valid_key(named["id"])
     row.customer_key = valid_key(named.get("customer_id", ""))
@@ -45,6 +46,13 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
             feed=row.feed,
             sha256=hashlib.sha256(row.raw.encode()).hexdigest(),
             defaults={"raw": row.raw, "cells": row.cells, "made_by": made_by, "made_at": timezone.now()},
+        )
+        audit.record(
+            audit.Action.FIX,
+            row,
+            actor=made_by,
+            customer=row.customer_key if "customer_id" in named else row.key,
+            changes={name: (before[name], cell) for name, cell in named.items() if cell != before[name]},
         )
 
 

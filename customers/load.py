@@ -16,7 +16,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, corrections, log_context, onboarding, tail, upload_store
+from customers import archive, audit, corrections, log_context, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.erased import Erased, leave_out, warning
@@ -206,6 +206,16 @@ def _date_sightings() -> None:
         logger.exception("The newly seen steps could not be dated; the next import tries again")
 
 
+def _in_words(run: ImportRun) -> str:
+    """What became of a run, for the audit."""
+    counts = ", ".join(f"{getattr(run, name)} {name}" for name in _COUNTS)
+    parts = [f"{run.get_feed_display()}: {run.get_status_display()}", counts]
+    parts += [f"SHA-256 {run.sha256}"] if run.sha256 else []
+    parts += [f"guardrails forced by {run.forced_by}"] if run.forced_by else []
+    parts += [run.reason] if run.reason else []
+    return "\n".join(parts)
+
+
 class _Way(Enum):
     """How much of a file is judged: all of it, what follows the last file, or the lines that the last one has not."""
 
@@ -331,9 +341,13 @@ class _Load:
             logger.exception("The end of run %s could not be written", run.pk)
 
     def _finish(self, status: ImportRun.Status) -> None:
-        self.run.status = status
-        self.run.finished_at = timezone.now()
-        self.run.save()
+        run = self.run
+        run.status = status
+        run.finished_at = timezone.now()
+        action = audit.Action.REPLAY if run.scope == ImportRun.Scope.REPLAY else audit.Action.IMPORT
+        with transaction.atomic():
+            run.save()
+            audit.record(action, run, actor=run.started_by, detail=_in_words(run))
 
     # --- The steps, in their order ------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from customers.audit_entry import AuditEntry as AuditEntry
 from customers.fields import KeyField
 from customers.indexes import CoveringIndex
 

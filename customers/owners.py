@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
+from customers import audit
 from customers.models import Customer, CustomerCare
 
 CHUNK = 500
@@ -70,6 +71,15 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
     changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
     CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
     before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]
+    audit.record_all(
+        audit.entry(
+            audit.Action.CHANGE,
+            care,
+            actor=by.get_username(),
+            changes={"owner": (was and was.get_username(), owner and owner.get_username())},
+        )
+        for care, was in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
+    )
     kind = ContentType.objects.get_for_model(CustomerCare)
     LogEntry.objects.bulk_create(
         LogEntry(

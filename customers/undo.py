@@ -10,7 +10,7 @@ from django.db import Error, transaction
 from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 
-from customers import log_context
+from customers import audit, log_context
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
 from customers.feeds import FEEDS
 from customers.lock import job_lock
@@ -51,7 +51,9 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
                 undoing.reason = f"{type(error).__name__}: {summary}"
                 undoing.finished_at = timezone.now()
                 try:
-                    undoing.save()
+                    with transaction.atomic():
+                        undoing.save()
+                        _record(undoing)
                 except Error:
                     logger.exception("The end of run %s could not be written", undoing.pk)
     return undoing
@@ -295,6 +297,13 @@ class _Undo:
         undoing.finished_at = timezone.now()
         undoing.save()
         _remember(undoing)
+        _record(undoing)
+
+
+def _record(undoing: ImportRun) -> None:
+    what = undoing.reason or in_words(undoing)
+    detail = f"{undoing.get_feed_display()}: {undoing.get_status_display()}\n{what}"
+    audit.record(audit.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
 
 
 def _remember(undoing: ImportRun) -> None:

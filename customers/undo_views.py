@@ -12,7 +12,7 @@ from customers.pages import admin_page
 from customers.undo import NotUndoable, in_words, preview, undo
 
 
-@admin_page("customers.undo_importrun")
+@admin_page("customers.view_importrun", "customers.undo_importrun")
 def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask with the exact counts of a dry run; when sent, undo and show the undo's run."""
     run = get_object_or_404(ImportRun, pk=pk)

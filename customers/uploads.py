@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from customers import upload_store
+from customers import audit, upload_store
 from customers.feeds import FEEDS, Feed
 from customers.fixes import fixes_of
 from customers.formats import format_of
@@ -45,7 +45,7 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
         target = folder / found.stored_name(feed.file_name)
         notes = found.convert(received, target)
         received.unlink(missing_ok=True)
-        return Upload.objects.create(
+        upload = Upload(
             feed=feed.name,
             file=found.file_name(name[-_LONGEST_NAME:]),
             notes=notes,
@@ -55,6 +55,11 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
             size=target.stat().st_size,
             uploaded_by=uploaded_by,
         )
+        with transaction.atomic():
+            upload.save()
+            detail = f"{feed.name}, {upload.size} bytes, SHA-256 {upload.sha256}"
+            audit.record(audit.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
+        return upload
     except BaseException:
         upload_store.remove(folder)
         raise
@@ -99,7 +104,9 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
         run = load_file(FEEDS[upload.feed], path, upload.file, options, hold, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
-            upload.save(update_fields=["run"])
+            with transaction.atomic():
+                upload.save(update_fields=["run"])
+                audit.record(audit.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
             upload_store.remove(upload_store.folder_of(upload))
     return run
 
@@ -107,7 +114,9 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
 def cancel(upload: Upload) -> None:
     """Remove an upload and its file. Raises ``Busy`` while an import runs, which may be its own."""
     with job_lock("import"):
-        Upload.objects.filter(pk=upload.pk, run=None).delete()
+        with transaction.atomic():
+            if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
+                audit.record(audit.Action.UPLOAD, upload, detail="cancelled; nothing of it was loaded")
         upload_store.remove(upload_store.folder_of(upload))
 
 

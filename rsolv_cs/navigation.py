@@ -71,6 +71,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ),
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
+            ("Audit", "policy", "admin:customers_auditentry_changelist", "customers.view_auditentry"),
         ],
     ),
 ]

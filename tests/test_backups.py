@@ -26,12 +26,16 @@ HOSTILE = '=HYPERLINK("x")\n\u202e\u0645\u0631\u062d 🚀'
 
 
 def every_row() -> dict[str, list[tuple[Any, ...]]]:
-    """All tables but the sessions, read by plain SQL: an account of our own, not the program's."""
+    """All tables but the sessions, read by plain SQL: an account of our own, not the program's.
+
+    Of the audit, without the entries that backups and restores leave themselves.
+    """
     skipped = {"django_session", "django_migrations", "sqlite_sequence"}
     found = {}
     with connection.cursor() as cursor:
         for table in sorted(set(connection.introspection.table_names()) - skipped):
-            cursor.execute(f'SELECT * FROM "{table}"')
+            others = " WHERE action <> 'command'" if table == "customers_auditentry" else ""
+            cursor.execute(f'SELECT * FROM "{table}"{others}')
             found[table] = sorted(map(repr, cursor.fetchall()))
     return found
 
@@ -220,7 +224,10 @@ def test_all_moves_to_another_database_and_back(tmp_path: Path, own_database: st
     assert manage(own_database, "backup", "--out", tmp_path / "again").returncode == 0
     [path] = (tmp_path / "again").iterdir()
     told = backups.read_manifest(path)["tables"]
-    assert {table: entry["sha256"] for table, entry in told.items()} == here
+    found = {table: entry["sha256"] for table, entry in told.items()}
+    # Each restore is itself an entry of the audit.
+    assert found.pop("customers_auditentry") != here.pop("customers_auditentry")
+    assert found == here
     # New keys go on behind the copied ones, and nothing is taken for new or changed.
     loaded = manage(own_database, "import_csvs", "--dir", settings.BASE_DIR / "fixtures", "--json", "--force")
     assert loaded.returncode == 0, loaded.stderr

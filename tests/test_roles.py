@@ -295,7 +295,7 @@ EVERYONE |= {"Reports"}
         ("Viewer", set()),
         ("Success manager", set()),
         ("Program manager", set()),
-        ("Administrator", {"Users", "Roles", "Erasures"}),
+        ("Administrator", {"Users", "Roles", "Audit", "Erasures"}),
     ],
 )
 def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: set[str]) -> None:
@@ -349,7 +349,7 @@ POLICIES = {
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
 } | {"change_alertrule", "manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
-PEOPLE = {"delete_note", "erase_customer"} | {
+PEOPLE = {"delete_note", "erase_customer", "view_auditentry", "export_auditentry"} | {
     f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
 }
 HOLDS = {

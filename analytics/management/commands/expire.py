@@ -3,12 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from analytics import retention as scored
 from customers import archive, erase, upload_store
 from customers import retention as ledger
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 from customers.models import Erasure
 
@@ -16,7 +17,7 @@ EXIT_FAILED = 1
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Goes through the kinds of what is kept for a time."""
 
     help = (

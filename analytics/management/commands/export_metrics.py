@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analytics.dashboard import newest_day
 from analytics.exports import export_to_folder
 from analytics.models import PortfolioDay
+from customers.commands import AuditedCommand
 from customers.lock import Busy
 
 EXIT_FAILED = 1
@@ -18,7 +19,7 @@ EXIT_USAGE = 2
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a folder and a date to ``export_to_folder``."""
 
     help = (

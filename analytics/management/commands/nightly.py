@@ -8,14 +8,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from analytics.nights import DONE, FAILED, HELD_BACK, Record, record
+from customers.audit import user_name
+from customers.commands import AuditedCommand
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.lock import Busy, job_lock
-from customers.management.commands.import_csvs import report, user_name
+from customers.management.commands.import_csvs import report
 from customers.read import is_folder
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ EXIT_BUSY = 75
 AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Runs the steps in turn, holds back what depends on a failed one, and notes each in the ledger of nights."""
 
     help = (

@@ -5,10 +5,11 @@ from argparse import ArgumentParser
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from analytics.snapshots import NotScorable, policy_to_score, score_day, stale_days
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 from customers.models import data_date
 
@@ -16,7 +17,7 @@ EXIT_USAGE = 2
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates dates on the command line to ``score_day``."""
 
     help = (

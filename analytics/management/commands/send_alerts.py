@@ -3,19 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analytics import mail
 from analytics.delivery import Delivery, deliver
 from analytics.evaluate import Evaluation, evaluate
 from analytics.wording import counted
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Evaluates, then sends."""
 
     help = (

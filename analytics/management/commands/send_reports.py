@@ -3,18 +3,19 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analytics import mail
 from analytics.report_mails import send_due
 from analytics.wording import counted
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Sends what is due, once."""
 
     help = (

@@ -3,12 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from customers.audit import user_name
+from customers.commands import AuditedCommand
 from customers.erase import NotErasable, erase, in_words, preview
 from customers.lock import Busy
-from customers.management.commands.import_csvs import user_name
 from customers.models import Erasure
 
 EXIT_FAILED = 1
@@ -16,8 +17,10 @@ EXIT_USAGE = 2
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a customer's id to ``erase``."""
+
+    secret = frozenset({"id"})
 
     help = (
         "Erase a customer for good: all rows and texts about them, and their lines in archived files; rows of later "

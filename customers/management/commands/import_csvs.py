@@ -1,6 +1,5 @@
 """``manage.py import_csvs``: load the night's CSV files."""
 
-import getpass
 import json
 import sys
 from argparse import ArgumentParser
@@ -9,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
 
+from customers.audit import user_name
+from customers.commands import AuditedCommand
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, Progress, import_folder
 from customers.lock import Busy
@@ -24,7 +25,7 @@ EXIT_BUSY = 75
 SHOWN_PROBLEMS = 10
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates the command line to ``import_folder`` and its outcomes to text or JSON."""
 
     help = (
@@ -74,14 +75,6 @@ class Command(BaseCommand):
 
     def _write_json(self, outcomes: list[Outcome]) -> None:
         self.stdout.write(json.dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}))
-
-
-def user_name() -> str:
-    """The system user who runs this command, for the ledger."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown user"
 
 
 def _progress_bar(path: Path) -> Progress:

@@ -4,11 +4,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from customers.audit import user_name
+from customers.commands import AuditedCommand
 from customers.lock import Busy
-from customers.management.commands.import_csvs import user_name
 from customers.models import ImportRun
 from customers.undo import NotUndoable, in_words, undo
 
@@ -18,7 +19,7 @@ EXIT_BUSY = 75
 SHOWN_ROWS = 20
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a run's number to ``undo``, and the undo to text."""
 
     help = (

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 from django.utils import timezone
 
+from customers.commands import AuditedCommand
 from rsolv_cs import backups
 
 EXIT_FAILED = 1
@@ -18,7 +19,7 @@ NAME = "rsolv-backup-{}.zip"
 HALF_DONE_AFTER = 24 * 60 * 60
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a folder to ``backups.write``, and removes the oldest ones there."""
 
     help = (

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 from rsolv_cs import backups
 
@@ -19,9 +20,10 @@ EXIT_FAILED = 1
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """A backup of this database, restored to another one by the ``restore`` command in a process of its own."""
 
+    secret = frozenset({"url"})
     help = (
         "Copy all rows to an empty database, which gets its tables first, and compare the two by the hash of each "
         "table. Stop the web server before, and set DATABASE_URL to the new one after. "

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import Min
 
 from analytics.evaluate import evaluate
 from analytics.snapshots import score_day
+from customers.commands import AuditedCommand
 from customers.load import Options, import_folder
 from customers.lock import Busy
 from customers.models import Customer, CustomerCare, data_date
@@ -30,7 +31,7 @@ LOGINS = {
 IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Loads ``fixtures/`` by the ordinary import, scores each day, raises alerts, adds logins and work."""
 
     help = (

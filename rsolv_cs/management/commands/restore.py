@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, connection, transaction
 
 from customers import erase
+from customers.commands import AuditedCommand
 from customers.lock import Busy, job_lock
 from rsolv_cs import backups
 
@@ -17,7 +18,7 @@ EXIT_USAGE = 2
 EXIT_BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     """Translates a file to ``backups.fill``."""
 
     help = (

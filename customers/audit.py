@@ -1,0 +1,332 @@
+"""Writes the audit: who acts is known from the request or the command, what changed from the rows themselves.
+
+``record`` is for all that is no plain save: exports, mails, runs, logins. ``update_rows`` takes the place of
+``QuerySet.update`` where people do it. Saves and deletions are heard by ``audit_signals``. Each entry is written in
+the transaction of what it tells, so that neither is there without the other.
+"""
+
+import getpass
+import ipaddress
+import json
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db import connection, transaction
+from django.db.models import Field, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from customers.audit_entry import AuditEntry
+from customers.models import Customer
+
+Action = AuditEntry.Action
+Changes = Mapping[str, tuple[Any, Any]]
+"""For each field, named as people see it, its value before and after, as ``shown`` gives them."""
+
+HIDDEN = "hidden"
+ERASED = "erased"
+LONGEST_VALUE = 10_000
+OPEN = "audit_open"
+"""The function (SQLite) and the setting (PostgreSQL, after ``rsolv.``) by which the triggers let a change pass."""
+
+
+# --- Who, and from where ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a request, whose user is known when it is asked for, or somebody at a command line."""
+
+    login: str = ""
+    source: str = ""
+    address: str | None = None
+    request: HttpRequest | None = None
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def name(self) -> str:
+        """The login; '' for a visitor who has none."""
+        user = getattr(self.request, "user", None)
+        return user.get_username() if user is not None else self.login
+
+
+_actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
+_is_open: ContextVar[bool] = ContextVar("is_open", default=False)
+_is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
+
+
+class AuditMiddleware:
+    """Says who acts while a request is answered. Behind a proxy the address may be the proxy's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        source = f"{request.method} {request.path}"
+        actor = Actor(source=source, address=_address(request.META.get("REMOTE_ADDR", "")), request=request)
+        with acting(actor):
+            return self.get_response(request)
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """What is recorded inside was done by ``actor``."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def user_name() -> str:
+    """The system user who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown user"
+
+
+def _address(text: str) -> str | None:
+    """An IP address; None where the server has none to tell, as on a socket."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _at_the_command_line() -> Actor:
+    """Who acts where nobody has said so: Django's own commands, and the shell."""
+    program, *arguments = sys.argv or [""]
+    return Actor(user_name(), " ".join([Path(program).name, *arguments[:1]]))
+
+
+# --- Write --------------------------------------------------------------------------------------------------------
+
+
+def record(action: Action, about: Model | str, *, actor: str | None = None, **said: Any) -> None:
+    """Write an entry; ``said`` is what ``entry`` takes."""
+    record_all([entry(action, about, actor=actor, **said)])
+
+
+def record_all(entries: Iterable[AuditEntry]) -> None:
+    """Write many entries at once."""
+    if not _is_muted.get():
+        AuditEntry.objects.bulk_create(entries)
+
+
+def entry(
+    action: Action,
+    about: Model | str,
+    *,
+    actor: str | None = None,
+    customer: str | None = None,
+    changes: Changes | None = None,
+    detail: str = "",
+) -> AuditEntry:
+    """An entry, to be written by ``record_all``.
+
+    ``about`` is the row, or words where it is none; ``customer`` is the row's own unless it is given.
+    """
+    who = _actor.get() or _at_the_command_line()
+    row = about if isinstance(about, Model) else None
+    if customer is None:
+        customer = customer_of(row) if row is not None else ""
+    # In the order of the names, because PostgreSQL keeps no other.
+    changes = {_clean(name): [_clean(value) for value in both] for name, both in sorted((changes or {}).items())}
+    return AuditEntry(
+        actor=_clean(who.name if actor is None else actor)[:150],
+        action=action,
+        model=row._meta.label_lower if row is not None else "",
+        key=_clean(str(row.pk))[:64] if row is not None else "",
+        subject=_clean(str(about))[: AuditEntry.LONGEST_SUBJECT],
+        customer=customer,
+        changes=changes,
+        text="\n".join(filter(None, [_clean(detail), *in_words(changes, action)])),
+        source=_clean(who.source)[:200],
+        address=who.address,
+        request=who.key,
+    )
+
+
+def update_rows(rows: QuerySet[Any], action: Action = Action.CHANGE, *, detail: str = "", **values: Any) -> int:
+    """``rows.update(**values)``, with an entry for each row, and no row that somebody else has changed meanwhile."""
+    with transaction.atomic():
+        before = list(rows.order_by("pk").select_for_update(of=("self",)))
+        found = rows.model._base_manager.filter(pk__in=[row.pk for row in before])
+        count = found.update(**values) if before else 0
+        fields = [rows.model._meta.get_field(name) for name in values]
+        after = {each.name: shown(each, value) for each, value in zip(fields, values.values(), strict=True)}
+        record_all(
+            entry(
+                action,
+                row,
+                detail=detail,
+                changes={
+                    name_of(each): (was, after[each.name])
+                    for each in fields
+                    if (was := shown(each, getattr(row, each.attname))) != after[each.name]
+                },
+            )
+            for row in before
+        )
+    return count
+
+
+def customer_of(row: Model) -> str:
+    """The key of the customer whom a row is about; '' where it is about none."""
+    key = row.pk if isinstance(row, Customer) else getattr(row, "customer_id", None)
+    return str(key or "")
+
+
+# --- Values -------------------------------------------------------------------------------------------------------
+
+
+def name_of(field: "Field[Any, Any]") -> str:
+    """What people call a field."""
+    return str(field.verbose_name)
+
+
+def shown(field: "Field[Any, Any]", value: Any) -> Any:
+    """A field's value as an entry keeps it: text, a number, a truth value, or None. A key becomes what it names."""
+    if isinstance(value, Model):
+        return str(value)
+    if value is None or value == "":
+        return None
+    if field.is_relation:
+        named = field.remote_field.model._base_manager.filter(pk=value).first()
+        return str(named) if named is not None else str(value)
+    if field.flatchoices:
+        return str(dict(field.flatchoices).get(value, value))
+    return _plain(value)
+
+
+def names_in(rows: QuerySet[Any]) -> list[str]:
+    """What the rows of a many-to-many relation are called, in order."""
+    if rows.model is Permission:
+        return sorted(".".join(pair) for pair in rows.values_list("content_type__app_label", "codename"))
+    return sorted(map(str, rows))
+
+
+def in_words(changes: Mapping[str, Any], action: str) -> list[str]:
+    """A line for each change; of a list only what came and went, of a new or deleted row its values alone."""
+    lines = []
+    for name, (before, after) in sorted(changes.items()):
+        if isinstance(before, list) and isinstance(after, list):
+            came = [f"+ {one}" for one in after if one not in before]
+            went = [f"− {one}" for one in before if one not in after]
+            lines.append(f"{name}: {', '.join([*came, *went])}")
+        elif action in {Action.ADD, Action.DELETE}:
+            lines.append(f"{name}: {_word(before if after is None else after)}")
+        else:
+            lines.append(f"{name}: {_word(before)} → {_word(after)}")
+    return lines
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+
+
+def _clean(value: Any) -> Any:
+    """Text that both databases take: neither NUL nor half of a pair of surrogates."""
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+# --- The seal -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unsealed() -> Iterator[None]:
+    """Let entries be changed and deleted, in a transaction: for a restored backup, retention, and erasure alone."""
+    with transaction.atomic():
+        token = _is_open.set(True)
+        try:
+            _open_postgres("on")
+            yield
+            _open_postgres("off")
+        finally:
+            _is_open.reset(token)
+
+
+def _open_postgres(value: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config(%s, %s, true)", [f"rsolv.{OPEN}", value])
+
+
+def is_open() -> bool:
+    """What the triggers of SQLite ask."""
+    return _is_open.get()
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Record nothing: where the table is not there yet, or no more."""
+    token = _is_muted.set(True)
+    try:
+        yield
+    finally:
+        _is_muted.reset(token)
+
+
+def is_ready() -> bool:
+    """Whether the audit's table is there."""
+    return AuditEntry._meta.db_table in connection.introspection.table_names()
+
+
+def anonymise(customer_id: str, words: re.Pattern[str] | None = None) -> int:
+    """Take a customer out of every entry about them, or that says one of the ``words``; return how many they are.
+
+    Who did what, when and to which field stays; the customer's key and every text go.
+    """
+    with unsealed():
+        every = AuditEntry.objects.order_by("pk").iterator(chunk_size=500)
+        found = [one for one in every if _is_about(one, customer_id, words)]
+        for one in found:
+            one.subject = one.text = ERASED
+            one.changes = {name: [_erased(value) for value in both] for name, both in one.changes.items()}
+            if customer_id in one.source:
+                one.source = ERASED
+            one.key = "" if one.key == customer_id else one.key
+            one.customer = ""
+        AuditEntry.objects.bulk_update(
+            found, ["subject", "text", "changes", "source", "key", "customer"], batch_size=500
+        )
+    return len(found)
+
+
+def _is_about(one: AuditEntry, customer_id: str, words: re.Pattern[str] | None) -> bool:
+    if one.customer == customer_id or (one.model == Customer._meta.label_lower and one.key == customer_id):
+        return True
+    return bool(words and any(map(words.search, (one.subject, one.text, one.source))))
+
+
+def _erased(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_erased(one) for one in value]
+    return ERASED if isinstance(value, str) else value

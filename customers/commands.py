@@ -1,0 +1,65 @@
+"""Commands that an operator runs, each with an entry in the audit: who ran it, with which options, how it ended."""
+
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, transaction
+
+from customers import audit
+from customers.audit import Actor, user_name
+
+logger = logging.getLogger(__name__)
+
+NOTHING_DONE = {2, 75}
+"""Exit codes of commands that have done nothing: wrong usage, and another one at work."""
+_OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
+
+
+class AuditedCommand(BaseCommand):
+    """A command whose runs are in the audit, unless it has done nothing; so is who did what it does.
+
+    ``secret`` names arguments whose values are not to be seen.
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command, and record how it ended."""
+        name, code = type(self).__module__.rpartition(".")[2], 1
+        actor = Actor(user_name(), f"manage.py {name}")
+        with audit.acting(actor):
+            try:
+                said = super().execute(*args, **options)
+                code = 0
+                return said
+            except CommandError as error:
+                code = error.returncode
+                raise
+            except SystemExit as stopped:
+                code = stopped.code if isinstance(stopped.code, int) else 1
+                raise
+            finally:
+                if code not in NOTHING_DONE and not options.get("dry_run"):
+                    self._record(name, code, options)
+
+    def _record(self, name: str, code: int, options: dict[str, Any]) -> None:
+        """A database that cannot be written, as the command itself has told by then, does not change how it ended."""
+        given = [f"{key}: {self._word(key, options[key])}" for key in sorted(options) if _is_said(key, options[key])]
+        try:
+            with transaction.atomic():
+                audit.record(audit.Action.COMMAND, name, detail="\n".join([f"exit code {code}", *given]))
+        except Error:
+            if code == 0:
+                logger.exception("%s is not in the audit", name)
+
+    def _word(self, key: str, value: Any) -> str:
+        if key in self.secret:
+            return audit.HIDDEN
+        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _is_said(key: str, value: Any) -> bool:
+    return key not in _OF_DJANGO and value is not False and isinstance(value, int | str | date | Path | list)
