@@ -73,7 +73,7 @@ def test_every_kind_of_response_has_its_headers(client: Client, address: str, st
     response = client.get(address)
     assert response.status_code == status
     assert_safe(response)
-    response.close()
+    response.getvalue()
 
 
 @pytest.mark.usefixtures("demo_program")
@@ -115,7 +115,7 @@ def test_static_files_have_them_and_may_be_kept(settings: Settings, tmp_path: Pa
     response = Client().get("/static/a.js")
     assert response.status_code == 200
     assert_safe(response, cached=True)
-    response.close()
+    response.getvalue()
 
 
 @pytest.mark.parametrize("cookie", ["sessionid", "seen"])
