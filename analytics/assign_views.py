@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from analytics.as_of import as_of
 from analytics.customer_list import customer_list
+from customers.kinds import valid_key
 from customers.models import Customer
 from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.pages import admin_page
@@ -27,7 +28,7 @@ def assign(request: HttpRequest) -> HttpResponse:
             raise BadRequest("The list cannot be filtered like this.")
         customers = Customer.objects.filter(pk__in=filters.qs.order_by().values("customer"))
         return assign_page(request, customers, [("all", "1")], back)
-    keys = [key for key in (request.POST or request.GET).getlist("customer") if "\0" not in key]
+    keys = [key for key in (request.POST or request.GET).getlist("customer") if valid_key(key)]
     if not keys:
         return redirect(back)
     customers = Customer.objects.filter(pk__in=keys)

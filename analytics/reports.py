@@ -123,10 +123,14 @@ def may_change(user: User, report: Report, verb: str = "change") -> bool:
     return report.owner_id == user.pk or (report.shared and user.has_perm("analytics.manage_every_report"))
 
 
+# Named, because there may be others beside it, for a login by another system.
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
 def exporters() -> QuerySet[User]:
     """Active staff who may export customers."""
-    may_see = User.objects.with_perm("customers.view_customer").values("pk")
-    return User.objects.with_perm("customers.export_customer").filter(is_staff=True, pk__in=may_see)
+    may_see = User.objects.with_perm("customers.view_customer", backend=BACKEND).values("pk")
+    return User.objects.with_perm("customers.export_customer", backend=BACKEND).filter(is_staff=True, pk__in=may_see)
 
 
 def why_no_mail(user: User, exporting: set[int]) -> str:

@@ -76,7 +76,11 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, which says what a link has narrowed it to."""
-        return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
+        try:
+            return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
+        except OverflowError:
+            # SQLite has no number as large as the one in the address; the admin's answer to what it cannot look up.
+            return redirect(f"{request.path}?e=1")
 
     def _scope(self, request: HttpRequest) -> Iterator[str]:
         """What the address asks of the rows beyond the filters that the list itself shows."""

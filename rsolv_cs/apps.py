@@ -12,7 +12,7 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear the end of each ``migrate``."""
-        from rsolv_cs import checks, roles
+        from rsolv_cs import checks, roles, sessions  # noqa: F401 - the last one hears logins
 
         checks.register_all()
         # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.

@@ -37,11 +37,11 @@ def flag(name: str, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false; use 1 or 0.")
 
 
-def number(name: str, default: int, most_digits: int = _MOST_DIGITS) -> int:
-    """A whole number, 0 or more, in digits."""
+def number(name: str, default: int, least: int = 0, most_digits: int = _MOST_DIGITS) -> int:
+    """A whole number, ``least`` or more, in digits."""
     value = text(name, str(default))
-    if not (value.isascii() and value.isdigit() and len(value) <= most_digits):
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from 0 to {10**most_digits - 1}.")
+    if not (value.isascii() and value.isdigit() and len(value) <= most_digits and int(value) >= least):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {least} to {10**most_digits - 1}.")
     return int(value)
 
 

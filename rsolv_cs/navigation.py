@@ -72,6 +72,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
             ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
             ("Audit", "policy", "admin:customers_auditentry_changelist", "customers.view_auditentry"),
+            ("Failed logins", "lock_clock", "admin:axes_accessattempt_changelist", "axes.view_accessattempt"),
         ],
     ),
 ]
@@ -89,6 +90,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def account(request: HttpRequest) -> list[dict[str, str]]:
+    """The visitor's own menu; who logs in elsewhere has no password here."""
+    if not request.user.is_authenticated:
+        return []
+    links = [{"title": "Second factor", "link": reverse("second-factor")}]
+    if request.user.has_usable_password():
+        links.insert(0, {"title": "Change password", "link": reverse("admin:password_change")})
+    return links
 
 
 def _badge(request: HttpRequest, name: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
         PROGRAM_MANAGER: every.filter(steer),
         ADMINISTRATOR: Permission.objects.filter(
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
+            | Q(codename__in=["view_accessattempt", "delete_accessattempt"])
         )
         | every.filter(steer | audits | Q(codename__in=["delete_note", "erase_customer"])),
     }

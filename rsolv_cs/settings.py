@@ -1,6 +1,7 @@
 """All settings, from the environment alone; README lists every variable. A bad value stops the start."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -83,6 +84,10 @@ INSTALLED_APPS = [
     "unfold.contrib.import_export",
     "analytics",
     "customers",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -99,7 +104,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "rsolv_cs.requests.log_requests",
     "rsolv_cs.health.any_host",
+    "rsolv_cs.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,7 +115,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "customers.audit.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "rsolv_cs.sessions.SessionLimits",
+    "django_otp.middleware.OTPMiddleware",
+    "rsolv_cs.second_factor.BehindSecondFactor",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
@@ -139,15 +150,37 @@ FILE_UPLOAD_HANDLERS = [
 # --- Login ----------------------------------------------------------------------------------------------------
 
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+AUTHENTICATION_BACKENDS = ["rsolv_cs.second_factor.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
+
+TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
+AXES_FAILURE_LIMIT = environment.number("LOGIN_ATTEMPTS", 5, least=1)
+AXES_COOLOFF_TIME = timedelta(minutes=environment.number("LOGIN_LOCK_MINUTES", 15, least=1))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "rsolv_cs.login.Attempts"
+AXES_CLIENT_IP_CALLABLE = "rsolv_cs.login.client_address"
+AXES_USERNAME_CALLABLE = "rsolv_cs.login.tried_name"
+AXES_LOCKOUT_CALLABLE = "rsolv_cs.login.locked"
+AXES_RESET_ON_SUCCESS = True
+# What is said about how long stays true, however often somebody tries meanwhile.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# Nothing is kept of those who log in as they should, nor what a form sent.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next", "csrfmiddlewaretoken"]
+AXES_VERBOSE = AXES_ENABLE_ADMIN = False
+
+SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, least=1) * 3600
+IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
+REQUIRE_SECOND_FACTOR = environment.flag("REQUIRE_SECOND_FACTOR")
+OTP_TOTP_ISSUER = "RSOLV Customer Success"
 
 # --- HTTPS ----------------------------------------------------------------------------------------------------
 
@@ -162,6 +195,25 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 if environment.flag("TRUST_PROXY"):
     # Only where a proxy sets it on every request; otherwise anybody could say so.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- What a browser may do ------------------------------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        # The theme's Alpine and htmx read expressions from attributes, which takes eval; no script stands in a page.
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "script-src-attr": ["'none'"],
+        # The theme writes its colours into the page, and Alpine, htmx and Chart.js set styles by attributes.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 
 # --- Mail and channels ------------------------------------------------------------------------------------------
 
@@ -229,6 +281,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("analytics/analytics.css")],
+    "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

@@ -4,13 +4,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from rsolv_cs import health
+from rsolv_cs import health, second_factor_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     # Before the admin's own, whose catch-all would take them.
+    path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
+    path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
     path("admin/", include("analytics.urls")),
     path("admin/", include("customers.urls")),
     path("admin/", admin.site.urls),

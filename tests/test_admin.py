@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -99,7 +100,7 @@ def superuser(client: Client) -> Client:
 
 
 def test_the_admin_knows_these_models() -> None:
-    others = {AlertRule, AuditEntry, Digest, RecommendationRule, Message, Night, Erasure}
+    others = {AccessAttempt, AlertRule, AuditEntry, Digest, RecommendationRule, Message, Night, Erasure}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 

@@ -93,6 +93,7 @@ MAY: dict[str, str] = {
     "/admin/auth/user/{user}/change/": "A",
     "/admin/auth/user/{user}/password/": "A",
     "/admin/auth/group/": "A",
+    "/admin/axes/accessattempt/": "A",
     # Nobody deletes care, or adds what a feed owns.
     "/admin/customers/customercare/c1002/delete/": "",
     **{f"/admin/customers/{model}/add/": "" for model in DATA if model != "customercare"},
@@ -295,7 +296,7 @@ EVERYONE |= {"Reports"}
         ("Viewer", set()),
         ("Success manager", set()),
         ("Program manager", set()),
-        ("Administrator", {"Users", "Roles", "Audit", "Erasures"}),
+        ("Administrator", {"Users", "Roles", "Audit", "Erasures", "Failed logins"}),
     ],
 )
 def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: set[str]) -> None:
@@ -349,9 +350,14 @@ POLICIES = {
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
 } | {"change_alertrule", "manage_every_report"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
-PEOPLE = {"delete_note", "erase_customer", "view_auditentry", "export_auditentry"} | {
-    f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")
-}
+PEOPLE = {
+    "delete_note",
+    "erase_customer",
+    "view_auditentry",
+    "export_auditentry",
+    "view_accessattempt",
+    "delete_accessattempt",
+} | {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,

@@ -106,6 +106,8 @@
         due = Date.now() + every;
         asked = event.detail.triggeringEvent?.type === "click";
         if (tag) event.detail.headers["If-None-Match"] = tag;
+        // A page that refreshes itself is nobody at work: the server logs out who does nothing for long.
+        if (!asked) event.detail.headers["X-Automatic"] = "1";
     });
     // htmx tells the target, not the button, of what comes back.
     board.addEventListener("htmx:beforeSwap", (event) => {

@@ -1,0 +1,88 @@
+"""What Administrators do about logins: unlock one, and reset a second factor."""
+
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from customers.admin import UserAdmin
+from rsolv_cs import second_factor
+from rsolv_cs.second_factor_views import note
+
+# Their own pages show secrets, and let one be made for somebody else.
+admin.site.unregister([StaticDevice, TOTPDevice, User])
+
+
+@admin.register(User)
+class UserWithFactorAdmin(UserAdmin):
+    """Users, and the reset of a second factor whose phone and codes are lost."""
+
+    actions_detail = ["reset_second_factor"]
+
+    def has_reset_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """For another's only: one's own is turned off on its page, with a code."""
+        is_own = str(object_id) == str(request.user.pk)
+        may = request.user.has_perm("auth.change_user") and not is_own
+        return may and TOTPDevice.objects.filter(user=object_id, confirmed=True).exists()
+
+    @action(description="Reset second factor", url_path="second-factor", permissions=["reset"])
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask first; when sent, remove it and record that."""
+        person = get_object_or_404(User, pk=object_id)
+        back = f"{self.admin_site.name}:auth_user_change"
+        if request.method == "POST":
+            second_factor.remove(person)
+            note(request.user, person, "Reset the second factor.")
+            messages.success(request, f"The second factor of {person.get_username()} is reset.")
+            return redirect(back, person.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Reset second factor",
+            "person": person,
+            "back": redirect(back, person.pk).url,
+            "must": second_factor.is_required(person),
+        }
+        return TemplateResponse(request, "second_factor/reset.html", context)
+
+
+@admin.register(AccessAttempt)
+class FailedLoginAdmin(ModelAdmin):
+    """Wrong passwords by name and address; deleting them unlocks."""
+
+    list_display = ["username", "ip_address", "failures_since_start", "attempt_time", "locked_until"]
+    search_fields = ["username", "ip_address"]
+    fields = readonly_fields = [*list_display, "user_agent"]
+    actions = ["unlock"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They happen."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
+        """They are deleted, not changed."""
+        return False
+
+    @admin.display(description="locked until")
+    def locked_until(self, attempt: AccessAttempt) -> Any:
+        """When it is forgotten, if there are too many."""
+        until = attempt.attempt_time + settings.AXES_COOLOFF_TIME
+        is_locked = attempt.failures_since_start >= settings.AXES_FAILURE_LIMIT and until > timezone.now()
+        return until if is_locked else None
+
+    @admin.action(description="Unlock these logins", permissions=["delete"])
+    def unlock(self, request: HttpRequest, rows: Any) -> None:
+        """Forget the failures of these names at these addresses, whatever browsers they came from."""
+        pairs = set(rows.values_list("username", "ip_address"))
+        for username, address in pairs:
+            AccessAttempt.objects.filter(username=username, ip_address=address).delete()
+        messages.success(request, f"Unlocked: {', '.join(sorted({name or '(no name)' for name, _ in pairs}))}.")

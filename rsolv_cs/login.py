@@ -1,0 +1,90 @@
+"""The login: whose address it is, how many wrong passwords there may be, and what is said then."""
+
+import ipaddress
+from datetime import datetime, timedelta
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Max, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+TOO_MANY = 429
+# One address tries many names: so many times the attempts of one name, and it is locked for every name.
+NAMES_OF_AN_ADDRESS = 10
+_LONGEST_NAME = 255
+_IPV6_PREFIX = 64
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where a request comes from; None where that is unknown.
+
+    ``X-Forwarded-For`` is read only as far as our own proxies wrote it: with TRUSTED_PROXIES=2 the second entry from
+    its right, for all before that is what the client says. Of an IPv6 address the network counts, since one client has
+    all of it.
+    """
+    said = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    proxies = settings.TRUSTED_PROXIES
+    if proxies:
+        # A request that passed fewer proxies did not come the way it should, and says nothing that can be trusted.
+        return _address(said[-proxies]) if len(said) >= proxies else _address(request.META.get("REMOTE_ADDR", ""))
+    return _address(request.META.get("REMOTE_ADDR", ""))
+
+
+def _address(text: str) -> str | None:
+    """An address as it is stored, without a port; None where it is none."""
+    host = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, _IPV6_PREFIX), strict=False).network_address)
+
+
+def tried_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """The user name that was tried, no longer than its column."""
+    return ((credentials or {}).get("username") or request.POST.get("username", ""))[:_LONGEST_NAME]
+
+
+class Attempts(AxesDatabaseHandler):
+    """Counts the wrong passwords of a name from an address, and of an address for whatever names."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """How often it failed within the time of the lock, on the scale of LOGIN_ATTEMPTS."""
+        everything = _from_address(request).aggregate(failures=Sum("failures_since_start"))["failures"] or 0
+        return max(super().get_failures(request, credentials), everything // NAMES_OF_AN_ADDRESS)
+
+    def locked_until(self, request: HttpRequest, credentials: dict[str, Any] | None) -> datetime:
+        """When the lock that is in force now ends."""
+        own = [rows.aggregate(at=Max("attempt_time"))["at"] for rows in self.get_user_attempts(request, credentials)]
+        last = max([at for at in own if at] or [_from_address(request).aggregate(at=Max("attempt_time"))["at"]])
+        return (last or timezone.now()) + settings.AXES_COOLOFF_TIME
+
+
+def _from_address(request: HttpRequest) -> QuerySet[AccessAttempt]:
+    """The failures of an address; none where it is unknown or this machine, for then everybody would share it."""
+    address = request.axes_ip_address
+    if address is None or ipaddress.ip_address(address).is_loopback:
+        return AccessAttempt.objects.none()
+    return AccessAttempt.objects.filter(ip_address=address, attempt_time__gte=get_cool_off_threshold(request))
+
+
+def locked(request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
+    """The page that says for how long; the same one whether the name exists or not."""
+    left = Attempts().locked_until(request, credentials) - timezone.now()
+    minutes = max(1, -(-left // timedelta(minutes=1)))
+    context = {**admin.site.each_context(request), "title": "Too many attempts", "minutes": minutes}
+    response = render(request, "login/locked.html", context, status=TOO_MANY)
+    response.headers["Retry-After"] = str(max(1, int(left.total_seconds())))
+    return response

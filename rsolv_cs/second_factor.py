@@ -1,0 +1,204 @@
+"""The second factor: a code of an authenticator app (TOTP) after the password; ten recovery codes for a lost phone."""
+
+import re
+import secrets
+from base64 import b32encode
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from axes.backends import AxesBackend
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django_otp import login, verify_token
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from rsolv_cs.roles import ADMINISTRATOR
+
+RECOVERY_CODES = 10
+PENDING_FOR = timedelta(minutes=15)
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_CODE_LENGTH = 10
+_APP_CODE = re.compile(r"[0-9]{6}")
+
+# --- What a user has --------------------------------------------------------------------------------------------
+
+
+class Backend(AxesBackend):
+    """Names and passwords as Django has them, unless there were too many wrong ones.
+
+    One class for both: code that asks who has a permission needs a backend to ask, and wants there to be one.
+    It reads along with the user whether there is a second factor, and whether there must be one.
+    """
+
+    def authenticate(
+        self, request: HttpRequest, username: str | None = None, password: str | None = None, **more: Any
+    ) -> User | None:
+        """The user; raises where the name is locked."""
+        super().authenticate(request, username, password, **more)
+        return ModelBackend.authenticate(self, request, username, password, **more)
+
+    def get_user(self, user_id: int) -> User | None:
+        """The user of a session, with ``has_factor`` and ``is_administrator``; one query, as without them."""
+        users = User.objects.annotate(
+            has_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)),
+            is_administrator=Exists(Group.objects.filter(user=OuterRef("pk"), name=ADMINISTRATOR)),
+        )
+        user = users.filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
+
+def has_factor(user: User) -> bool:
+    """Whether a code is asked for; a query where another backend than ours found the user."""
+    known = getattr(user, "has_factor", None)
+    return TOTPDevice.objects.filter(user=user, confirmed=True).exists() if known is None else known
+
+
+def is_required(user: User) -> bool:
+    """Whether the user may do nothing without a second factor."""
+    if not settings.REQUIRE_SECOND_FACTOR:
+        return False
+    known = getattr(user, "is_administrator", None)
+    return user.is_superuser or (user.groups.filter(name=ADMINISTRATOR).exists() if known is None else known)
+
+
+# --- Turning it on and off --------------------------------------------------------------------------------------
+
+
+def begin(user: User) -> None:
+    """Make a secret that counts only once a code of it was given."""
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user, confirmed=False).delete()
+        TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
+
+
+def pending(user: User) -> TOTPDevice | None:
+    """The secret that waits for its first code, for a quarter of an hour."""
+    since = timezone.now() - PENDING_FOR
+    return TOTPDevice.objects.filter(user=user, confirmed=False, created_at__gte=since).first()
+
+
+def secret(device: TOTPDevice) -> str:
+    """The secret as apps take it by hand, in groups of four."""
+    text = b32encode(device.bin_key).decode()
+    return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
+
+
+def confirm(request: HttpRequest, device: TOTPDevice, code: str) -> list[str] | None:
+    """Turn it on if the code is right; the recovery codes, for this once, or None."""
+    with transaction.atomic():
+        if not verify_token(request.user, device.persistent_id, _plain(code)):
+            return None
+        TOTPDevice.objects.filter(user=request.user).exclude(pk=device.pk).delete()
+        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+        device.confirmed = True
+        codes = new_recovery_codes(request.user)
+    _log_in(request, device)
+    return codes
+
+
+def new_recovery_codes(user: User) -> list[str]:
+    """Ten new codes in the place of whatever is left; the database has only their keyed hashes."""
+    codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH)) for _ in range(RECOVERY_CODES)]
+    with transaction.atomic():
+        device, _created = StaticDevice.objects.get_or_create(user=user, defaults={"name": "Recovery codes"})
+        device.token_set.all().delete()
+        for code in codes:
+            device.token_set.create(token=_hashed(code))
+    return [f"{code[:5]}-{code[5:]}" for code in codes]
+
+
+def codes_left(user: User) -> int:
+    """How many recovery codes are not used yet."""
+    return sum(device.token_set.count() for device in StaticDevice.objects.filter(user=user))
+
+
+def remove(user: User) -> int:
+    """Turn it off: nothing of it is left. How many devices there were."""
+    return sum(model.objects.filter(user=user).delete()[0] for model in (TOTPDevice, StaticDevice))
+
+
+# --- Asking for a code ------------------------------------------------------------------------------------------
+
+
+def verify(request: HttpRequest, code: str) -> str:
+    """Take a code of the app or a recovery code; '' where it is right, else what to tell.
+
+    A code counts once, and each wrong one makes the next wait longer, in all sessions of the user together.
+    """
+    text = _plain(code)
+    is_of_app = bool(_APP_CODE.fullmatch(text))
+    model = TOTPDevice if is_of_app else StaticDevice
+    device = model.objects.filter(user=request.user, confirmed=True).first()
+    if device is None:
+        return "This code is wrong, or it was used before."
+    if verify_token(request.user, device.persistent_id, text if is_of_app else _hashed(text)):
+        _log_in(request, device)
+        return ""
+    return wrong(device)
+
+
+def wrong(device: Device) -> str:
+    """What to tell after a wrong code."""
+    device.refresh_from_db()
+    _is_allowed, why = device.verify_is_allowed()
+    until = (why or {}).get("locked_until")
+    seconds = max(1, round((until - timezone.now()).total_seconds())) if until else 0
+    if not seconds:
+        return "This code is wrong, or it was used before."
+    left = f"{seconds} second{'s' if seconds > 1 else ''}" if seconds < 120 else f"{seconds // 60} minutes"
+    return f"This code is wrong, or it was used before. The next one is taken in {left}."
+
+
+def _log_in(request: HttpRequest, device: Device) -> None:
+    """The session has both factors now, and another key."""
+    login(request, device)
+    request.session.cycle_key()
+
+
+def _plain(code: str) -> str:
+    return re.sub(r"[\s-]", "", code).lower()
+
+
+def _hashed(code: str) -> str:
+    """A recovery code as it is stored, as long as its column."""
+    return salted_hmac("rsolv_cs.second_factor", code, algorithm="sha256").hexdigest()[:16]
+
+
+# --- The gate ---------------------------------------------------------------------------------------------------
+
+
+class BehindSecondFactor:
+    """Lets nobody further who has a second factor and did not give it, or must have one and has none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The response, or the way to the page that is next."""
+        page = needed(request)
+        if page is None or request.path in {reverse(page), reverse("admin:logout")}:
+            return self.get_response(request)
+        # What was sent by a form is not sent again after a redirect.
+        return redirect_to_login(request.get_full_path(), page) if request.method == "GET" else redirect(page)
+
+
+def needed(request: HttpRequest) -> str | None:
+    """The page that stands between the visitor and all others; None where nothing does."""
+    user = request.user
+    if not user.is_authenticated or user.is_verified():
+        return None
+    if has_factor(user):
+        return "verify-second-factor"
+    return "second-factor" if is_required(user) else None

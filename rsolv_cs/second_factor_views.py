@@ -1,0 +1,132 @@
+"""The pages of the second factor: where one turns it on and off, and where its code is asked for."""
+
+from typing import Any
+
+import segno
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import SafeString, mark_safe
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from customers.pages import admin_page
+from rsolv_cs import second_factor
+
+UNPROCESSABLE = 422
+
+
+@sensitive_post_parameters("code")
+@admin_page()
+def manage(request: HttpRequest) -> HttpResponse:
+    """Turn it on with a code, have new recovery codes, turn it off."""
+    doing = request.POST.get("do", "") if request.method == "POST" else ""
+    step = {"begin": _begin, "confirm": _confirm, "codes": _new_codes, "remove": _remove}.get(doing)
+    return step(request) if step else _page(request)
+
+
+def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
+    user = request.user
+    is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    waiting = None if is_on else second_factor.pending(user)
+    context = {
+        **admin.site.each_context(request),
+        "title": "Second factor",
+        "is_on": is_on,
+        "is_required": second_factor.is_required(user),
+        # Whoever must have one sees nothing else until then: no sidebar with its numbers either.
+        "layout": "login/page.html" if second_factor.needed(request) else "second_factor/inside.html",
+        "left": second_factor.codes_left(user) if is_on else 0,
+        "secret": second_factor.secret(waiting) if waiting else "",
+        "qr": _qr(waiting) if waiting else "",
+        "next": _next(request),
+        **more,
+    }
+    return TemplateResponse(request, "second_factor/manage.html", context, status=status)
+
+
+def _begin(request: HttpRequest) -> HttpResponse:
+    if not second_factor.has_factor(request.user):
+        second_factor.begin(request.user)
+    return _again(request)
+
+
+def _confirm(request: HttpRequest) -> HttpResponse:
+    device = second_factor.pending(request.user)
+    if device is None or second_factor.has_factor(request.user):
+        messages.error(request, "This took longer than a quarter of an hour; please begin again.")
+        return _again(request)
+    codes = second_factor.confirm(request, device, request.POST.get("code", ""))
+    if codes is None:
+        return _page(request, UNPROCESSABLE, error=second_factor.wrong(device))
+    note(request.user, request.user, "Turned the second factor on.")
+    return _page(request, codes=codes)
+
+
+def _new_codes(request: HttpRequest) -> HttpResponse:
+    error = second_factor.verify(request, request.POST.get("code", ""))
+    if error:
+        return _page(request, UNPROCESSABLE, error=error, failed="codes")
+    note(request.user, request.user, "Made new recovery codes.")
+    return _page(request, codes=second_factor.new_recovery_codes(request.user))
+
+
+def _remove(request: HttpRequest) -> HttpResponse:
+    if second_factor.is_required(request.user):
+        return _page(request, UNPROCESSABLE, error="Administrators need a second factor.", failed="remove")
+    error = second_factor.verify(request, request.POST.get("code", ""))
+    if error:
+        return _page(request, UNPROCESSABLE, error=error, failed="remove")
+    second_factor.remove(request.user)
+    note(request.user, request.user, "Turned the second factor off.")
+    messages.success(request, "The second factor is off.")
+    return _again(request)
+
+
+@sensitive_post_parameters("code")
+@admin_page()
+def verify(request: HttpRequest) -> HttpResponse:
+    """Ask for a code after the password."""
+    if second_factor.needed(request) != "verify-second-factor":
+        return redirect(_next(request))
+    error = ""
+    if request.method == "POST":
+        error = second_factor.verify(request, request.POST.get("code", ""))
+        if not error:
+            return redirect(_next(request))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Second factor",
+        "error": error,
+        "next": _next(request),
+    }
+    return TemplateResponse(request, "second_factor/verify.html", context, status=UNPROCESSABLE if error else 200)
+
+
+def note(by: User, user: User, what: str) -> None:
+    """Record it in the user's history."""
+    LogEntry.objects.log_actions(by.pk, [user], CHANGE, change_message=what, single_object=True)
+
+
+def _again(request: HttpRequest) -> HttpResponse:
+    return redirect("second-factor")
+
+
+def _next(request: HttpRequest) -> str:
+    """Where the visitor wanted to go, if it is one of our pages."""
+    asked = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None, require_https=request.is_secure())
+    return asked if is_ours and asked.startswith("/") else reverse("admin:index")
+
+
+def _qr(device: TOTPDevice) -> SafeString:
+    """The secret as a picture for an app's camera; dark on white in either theme, or cameras miss it."""
+    picture = segno.make(device.config_url, error="m", micro=False).svg_inline(
+        border=2, light="#fff", dark="#000", omitsize=True
+    )
+    return mark_safe(picture)  # noqa: S308 - shapes alone, no text

@@ -1,0 +1,69 @@
+"""Every address of the project, found in the URLconf, with the keys of rows that are there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from analytics.models import Message, Report, Task
+from customers.models import ImportRun, QuarantinedRow, Upload
+
+FILE_FORMATS = ("csv", "xlsx")
+
+
+def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
+    """The name of each address and what it takes; addresses without a name are redirects and catch-alls."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            yield from patterns(pattern, inner)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            yield ":".join((*namespaces, pattern.name)), list(pattern.pattern.regex.groupindex)
+
+
+def addresses(customer: str) -> list[str]:
+    """Every address, for a customer and the first row of each other kind."""
+    rows = {
+        "message": Message,
+        "task": Task,
+        "undo_run": ImportRun,
+        "fix_row": QuarantinedRow,
+        "upload": Upload,
+        "preview_upload": Upload,
+        "confirm_upload": Upload,
+        "cancel_upload": Upload,
+        **dict.fromkeys(("report", "edit-report", "change-report-view", "delete-report", "export-report"), Report),
+    }
+    found = []
+    for name, takes in patterns():
+        last = name.rpartition(":")[2]
+        if last == "view_on_site":
+            continue
+        values: dict[str, Any] = {}
+        choices = [values]
+        if "object_id" in takes or (takes and last.startswith("auth_user")):
+            model = next(model for model in admin.site._registry if last.startswith(_prefix(model)))
+            first = model.objects.order_by("pk").first()
+            key = customer if model._meta.model_name == "customer" else first.pk if first else 1
+            values.update(dict.fromkeys(takes, key))
+        elif "pk" in takes:
+            model = rows.get(last)
+            first = model.objects.order_by("pk").first() if model else None
+            values["pk"] = first.pk if first else 1 if model else customer
+        if "format" in takes:
+            choices = [{**values, "format": file_format} for file_format in FILE_FORMATS]
+        if "feed" in takes:
+            values["feed"] = "customers"
+        if "app_label" in takes:
+            values["app_label"] = "customers"
+        for chosen in choices:
+            if set(takes) <= set(chosen):
+                found.append(reverse(name, kwargs=chosen))
+            else:
+                raise AssertionError(f"Say what {name} takes: {takes}")
+    return sorted(set(found))
+
+
+def _prefix(model: Any) -> str:
+    return f"{model._meta.app_label}_{model._meta.model_name}_"
