@@ -11,15 +11,17 @@ ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
 """Those that are installed on Windows alone, where nobody has looked for us."""
 UNCLEAR = {
     "diff-match-patch": "Apache-2.0",
+    "django-csp": "BSD-3-Clause",
     "django-filter": "BSD-3-Clause",
     "django-import-export": "BSD-2-Clause",
     "django-tables2": "BSD-2-Clause",
+    "segno": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
     "tablib": "MIT",
 }
 """Those whose metadata have no expression: read in their licence files."""
 WITH_GPL = {
-    *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "LGPL-3.0-only", "MIT", "MPL-2.0", "PSF-2.0"),
+    *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "LGPL-3.0-only", "MIT", "MPL-2.0", "PSF-2.0", "Unlicense"),
 }
 """Licences whose works may be combined with one under the GPL, version 3."""
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)

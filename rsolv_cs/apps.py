@@ -11,9 +11,14 @@ class ProjectConfig(AppConfig):
     verbose_name = "RSOLV Customer Success"
 
     def ready(self) -> None:
-        """Hear the end of each ``migrate``."""
-        from rsolv_cs import checks, roles, sessions  # noqa: F401 - the last one hears logins
+        """Hear the end of each ``migrate``, and what becomes of logins and second factors."""
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        from customers.audit_signals import track
+        from rsolv_cs import checks, login, roles, sessions  # noqa: F401 - two of them hear logins
 
         checks.register_all()
         # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.
         post_migrate.connect(roles.sync, sender=apps.get_app_config("auth"))
+        said = {"user", "name", "confirmed"}
+        track(TOTPDevice, skipped=[field.name for field in TOTPDevice._meta.concrete_fields if field.name not in said])

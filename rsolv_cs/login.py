@@ -10,9 +10,13 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Max, QuerySet, Sum
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+
+from customers import audit
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
@@ -88,3 +92,13 @@ def locked(request: HttpRequest, _response: HttpResponse | None, credentials: di
     response = render(request, "login/locked.html", context, status=TOO_MANY)
     response.headers["Retry-After"] = str(max(1, int(left.total_seconds())))
     return response
+
+
+@receiver(post_delete, sender=AccessAttempt, dispatch_uid="rsolv_cs.count_anew")
+def count_anew(instance: AccessAttempt, **_kwargs: Any) -> None:
+    """Put into the audit that failures were forgotten: by who unlocks a login, or who gets it right in the end.
+
+    Not the name that was tried, which may be a password in the wrong field.
+    """
+    failures = instance.failures_since_start
+    audit.record(audit.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")

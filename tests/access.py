@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
@@ -19,13 +20,23 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from analytics.models import AlertRule, Digest, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
+from analytics.models import (
+    AlertRule,
+    Digest,
+    MailTemplate,
+    Night,
+    RecommendationRule,
+    Report,
+    ScoringPolicy,
+    Task,
+)
 from customers import audit
 from customers.models import (
     AuditEntry,
     Customer,
     CustomerCare,
     Engagement,
+    Erasure,
     Event,
     Feedback,
     Fix,
@@ -117,6 +128,9 @@ class Program:
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "upload": upload.pk,
+            "night": Night.objects.create().pk,
+            "erasure": Erasure.objects.create(salt="00" * 32, digest="00" * 32, erased_by="x", last_run=1).pk,
+            "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
         audit.record(audit.Action.EXPORT, "something")
         self.keys["auditentry"] = AuditEntry.objects.latest("pk").pk

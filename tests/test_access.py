@@ -183,6 +183,8 @@ ACTS: dict[str, dict[str, str]] = {
     "admin:auth_group_add": {"name": "another"},
     "admin:auth_group_delete": {"post": "yes"},
     "admin:auth_group_change": {"name": "renamed"},
+    "admin:axes_accessattempt_changelist": delete_listed("accessattempt"),
+    "admin:axes_accessattempt_delete": {"post": "yes"},
     "admin:analytics_mailtemplate_changelist": delete_listed("mailtemplate"),
     "admin:analytics_mailtemplate_add": TEMPLATE,
     "admin:analytics_mailtemplate_delete": {"post": "yes"},
@@ -201,6 +203,9 @@ ELSEWHERE = {
     "analytics:contact": "its preview has to be sent back; tests/test_audit.py does so",
     "customers:upload_file": "needs a file; tests/test_audit.py sends one",
     "customers:confirm_upload": "needs a previewed file; tests/test_audit.py confirms one",
+    "customers:erase_customer": "asks for the id; tests/test_erase.py gives it",
+    "second-factor": "needs a code of the app; tests/test_second_factor.py has one",
+    "verify-second-factor": "the same",
     "customers:preview_upload": "a dry run: what it would load is thrown away",
 }
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)

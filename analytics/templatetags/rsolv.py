@@ -44,4 +44,6 @@ def signed_points(value: float | None) -> str:
 @register.inclusion_tag("analytics/partials/night.html", takes_context=True)
 def night_banner(context: Context) -> dict[str, Trouble | None]:
     """What is wrong with the last night; nothing for those who may not see imports."""
-    return {"trouble": visitor(context["request"]).trouble}
+    # The admin's page about a lookup that it cannot make has no request.
+    request = context.get("request")
+    return {"trouble": visitor(request).trouble if request else None}
