@@ -144,6 +144,7 @@ def test_those_who_left_cannot_be_chosen(client: Client, sofia: User, three: lis
 def test_nobody_ticked_leads_back(client: Client, sofia: User, three: list[Customer]) -> None:
     client.force_login(sofia)
     assert client.post("/admin/assign/?q=a", {}).url == "/admin/?q=a#customers"
+    assert "No customer was ticked." in words(client.get("/admin/").content.decode())
     page = main_part(client.post("/admin/assign/", {"customer": ["nobody", "\0"]}))
     assert "No customer is meant" in words(page)
 
