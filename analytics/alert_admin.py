@@ -15,6 +15,11 @@ class AlertRuleAdmin(ModelAdmin):
     fields = ["kind", "active", "threshold", "audience", "recovery"]
     readonly_fields = ["kind"]
 
+    def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> list[str]:
+        """Without the N where the rule has none."""
+        has_none = obj is not None and obj.kind not in AlertRule.NEED_THRESHOLD
+        return [name for name in self.fields if not (has_none and name == "threshold")]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: each kind has its rule."""
         return False

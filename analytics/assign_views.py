@@ -1,5 +1,6 @@
 """Assign an owner to customers that were ticked in the list, or to all that its filters leave."""
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -30,6 +31,8 @@ def assign(request: HttpRequest) -> HttpResponse:
         return assign_page(request, customers, [("all", "1")], back)
     keys = [key for key in (request.POST or request.GET).getlist("customer") if valid_key(key)]
     if not keys:
+        if request.method == "POST":
+            messages.error(request, "No customer was ticked.")
         return redirect(back)
     customers = Customer.objects.filter(pk__in=keys)
     if len(keys) == 1:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from analytics.mail import address_of
 from analytics.models import Alert
+from analytics.people import name_of
 from analytics.wording import counted, one_line
 
 MOST_LINES = 25
@@ -131,7 +132,8 @@ def _sorts(addressed: Q, last: datetime | None, today: date) -> _Sorts:
 
 
 def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
-    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MOST_LINES]
+    named = alerts.select_related("customer", "rule").annotate(seen_by=name_of("acknowledged_by"))
+    lines = named.order_by("rule", "-opened_on", "pk")[:MOST_LINES]
     return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
 
 
@@ -142,7 +144,7 @@ def _line(alert: Alert, today: date) -> Line:
     if alert.closed_on:
         hints = [one_line(alert.ending_text, 120)]
     elif alert.acknowledged_at:
-        hints.append(f"acknowledged by {one_line(alert.acknowledged_by, 40)}")
+        hints.append(f"acknowledged by {one_line(alert.seen_by, 40)}")
     elif alert.snoozed_until:
         hints.append(f"was put off until {alert.snoozed_until:%-d %b %Y}")
     return Line(name, link, one_line(alert.text, 200), ", ".join(hints))

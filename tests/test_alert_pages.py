@@ -336,3 +336,12 @@ def test_a_rule_is_tuned_by_a_manager_and_neither_made_nor_deleted(client: Clien
     assert client.get("/admin/analytics/alertrule/add/").status_code == 403
     assert client.get(f"/admin/analytics/alertrule/{rule.pk}/delete/").status_code == 403
     assert client.get("/admin/analytics/digest/").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "has_one"), [("fell", True), ("blocked", True), ("at_risk", False), ("feed", False)])
+def test_only_a_rule_with_an_n_asks_for_it(client: Client, kind: str, has_one: bool) -> None:
+    client.force_login(make_staff("Program manager"))
+    address = f"/admin/analytics/alertrule/{AlertRule.objects.get(kind=kind).pk}/change/"
+    assert ('name="threshold"' in client.get(address).text) == has_one
+    if not has_one:
+        assert client.post(address, {"recovery": "2", "audience": "owner", "active": "on"}).status_code == 302

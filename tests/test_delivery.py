@@ -293,7 +293,7 @@ def test_new_worse_recovered_and_still_open(post: MailServer, olga: User, night:
         "RECOVERED (1)",
         "* Over: At risk with a score of 45 (Healthy with a score of 75)",
         "STILL OPEN (1)",
-        "* Quiet: At risk with a score of 45 (raised 10 May 2025, acknowledged by olga)",
+        "* Quiet: At risk with a score of 45 (raised 10 May 2025, acknowledged by Olga)",
     ]
 
 

@@ -144,6 +144,7 @@ def test_those_who_left_cannot_be_chosen(client: Client, sofia: User, three: lis
 def test_nobody_ticked_leads_back(client: Client, sofia: User, three: list[Customer]) -> None:
     client.force_login(sofia)
     assert client.post("/admin/assign/?q=a", {}).url == "/admin/?q=a#customers"
+    assert "No customer was ticked." in words(client.get("/admin/").content.decode())
     page = main_part(client.post("/admin/assign/", {"customer": ["nobody", "\0"]}))
     assert "No customer is meant" in words(page)
 
@@ -216,6 +217,16 @@ def test_rows_can_be_ticked_by_who_may_assign(client: Client, sofia: User, three
 
     assert ticks(sofia) == ["x1", "x2", "x3", "1"]
     assert ticks(User.objects.get(username="victor")) == []
+
+
+def test_a_filter_that_is_not_understood_offers_no_assigning_to_all(
+    client: Client, sofia: User, three: list[Customer]
+) -> None:
+    client.force_login(sofia)
+    assert "Assign owner to all 3" in words(main_part(client.get("/admin/?owner=")))
+    page = words(main_part(client.get("/admin/?status=great")))
+    assert "Assign owner to the ticked" in page
+    assert "Assign owner to all" not in page
 
 
 def test_the_dashboard_says_how_many_have_no_owner(client: Client, sofia: User, three: list[Customer]) -> None:

@@ -10,7 +10,9 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from analytics.snapshots import score_day
-from tests.factories import load_demo_program
+from customers.models import Customer
+from customers.owners import assign
+from tests.factories import load_demo_program, make_staff
 from tests.test_browser import (
     LAPTOP,
     PHONE,
@@ -131,3 +133,13 @@ def test_the_name_stays_in_sight_on_a_phone(open_page: Opened) -> None:  # noqa:
     expect(name).to_be_in_viewport()
     assert page.locator("#table-box").evaluate("box => box.scrollLeft") > 300
     assert 0 <= name.bounding_box()["x"] < 100
+
+
+@looks_alike
+def test_the_owner_is_in_sight_on_a_laptop(open_page: Opened) -> None:  # noqa: F811
+    load_demo_program()
+    owner = make_staff("Success manager", first_name="Wilhelmina", last_name="Featherstonehaugh")
+    assign(Customer.objects.all(), owner, owner)
+    page = open_page("/admin/?owner=", size=LAPTOP)
+    expect(page.locator("#table-box").get_by_text("Wilhelmina").first).to_be_visible()
+    assert page.locator("#table-box").evaluate("box => box.scrollWidth - box.clientWidth") == 0
