@@ -7,14 +7,15 @@ from functools import cache
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from analytics.models import PortfolioDay
-from analytics.visitor import facts, remember, total
+from analytics.visitor import facts, remember
 from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
+from customers.staging import table_of
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,19 @@ def page_state(request: HttpRequest) -> State:
     the badges; and with a night that begins, ends, or does not come. Two customers that exchange their owners, in a
     way that the admin does not log, are the one change that it does not see.
     """
-    runs = ImportRun.objects.order_by()
-    care = CustomerCare.objects.order_by()
+    runs, care = table_of(ImportRun), table_of(CustomerCare)
+    # As the ORM's own subqueries they take ten times as long to write as to answer.
     state = {
         **facts(request.user),
-        "quarantined": total(QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN), "COUNT", "pk"),
-        "scored": _one(PortfolioDay.objects.order_by("-scored_at").values("scored_at")),
-        "run": _one(runs.order_by("-pk").values("pk")),
-        "ended": _one(runs.exclude(finished_at=None).order_by("-finished_at").values("finished_at")),
-        "running": total(runs.filter(status=ImportRun.Status.RUNNING), "COUNT", "pk"),
-        "edited": _one(LogEntry.objects.order_by("-pk").values("pk")),
-        "erased": _one(Erasure.objects.order_by("-pk").values("pk")),
-        "in_care": total(care, "COUNT", "owner"),
-        "owners": total(care, "SUM", "owner"),
+        "quarantined": _one(f"COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", QuarantinedRow.Status.OPEN),
+        "scored": _one(f"MAX(scored_at) FROM {table_of(PortfolioDay)}"),
+        "run": _one(f"MAX(id) FROM {runs}"),
+        "ended": _one(f"MAX(finished_at) FROM {runs}"),
+        "running": _one(f"COUNT(*) FROM {runs} WHERE status = %s", ImportRun.Status.RUNNING),
+        "edited": _one(f"MAX(id) FROM {table_of(LogEntry)}"),
+        "erased": _one(f"MAX(id) FROM {table_of(Erasure)}"),
+        "in_care": _one(f"COUNT(owner_id) FROM {care}"),
+        "owners": _one(f"SUM(owner_id) FROM {care}"),
     }
     found = get_user_model().objects.filter(pk=request.user.pk).values(**state).get()
     about = remember(request, found)
@@ -62,8 +63,8 @@ def page_state(request: HttpRequest) -> State:
     return State(f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"', found["quarantined"])
 
 
-def _one(rows: QuerySet) -> Subquery:
-    return Subquery(rows[:1])
+def _one(what: str, *parameters: str) -> RawSQL:
+    return RawSQL(f"SELECT {what}", parameters)  # noqa: S611 - values are parameters
 
 
 @cache
