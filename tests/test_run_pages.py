@@ -72,7 +72,8 @@ def two_nights(folder: Path) -> tuple[ImportRun, ImportRun]:
 # --- The page ---------------------------------------------------------------------------------------------------
 
 
-def test_a_run_says_what_it_read_and_what_became_of_it(manager: Client) -> None:
+def test_a_run_says_what_it_read_and_what_became_of_it(manager: Client, settings: Settings) -> None:
+    settings.UNDO_DAYS = 0
     run = make_run(
         feed="engagement",
         file="engagement.csv.gz",
