@@ -676,7 +676,8 @@ def test_of_two_nights_at_the_same_time_one_does_nothing(function: str, url: str
     assert (second.returncode, second.stdout) == (75, "")
     assert second.stderr == "CommandError: Another night is running; nothing was done.\n"
     assert (first.returncode, err) == (0, "")
-    assert out.splitlines()[-1] == "Nightly: import done, score done, alerts done, export done, reports done."
+    last = "Nightly: import done, score done, alerts done, export done, reports done, expire done."
+    assert out.splitlines()[-1] == last
     assert list(ImportRun.objects.order_by("pk").values_list("feed", "status", "created")) == [
         ("customers", "loaded", 2),
         ("onboarding", "loaded", 0),
