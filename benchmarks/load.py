@@ -45,7 +45,7 @@ class Person:
     """Somebody at work, and what became of their requests."""
 
     port: int
-    session: str
+    cookies: str
     chance: random.Random
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Person:
         start = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request("GET", address, headers={"Cookie": f"sessionid={self.session}", **headers})
+            connection.request("GET", address, headers={"Cookie": self.cookies, **headers})
             response = connection.getresponse()
             response.read()
         except OSError as error:
@@ -109,10 +109,10 @@ def measure(database: str, url: str, folder: Path, drop: Path, minutes: float) -
     ours.work("load", str(folder))
     for days in ("7", "0"):
         ours.work("score", days)
-    session = ours.work("prepare")["session"]
+    cookies = ours.work("prepare")["cookies"]
     ended: list[tuple[int, float]] = []
     with ours.server() as port:
-        people = [Person(port, session, random.Random(number)) for number in range(PEOPLE[database])]
+        people = [Person(port, cookies, random.Random(number)) for number in range(PEOPLE[database])]
         until = time.monotonic() + 60 * minutes
         threads = [threading.Thread(target=person.work, args=[until]) for person in people]
         threads.append(threading.Thread(target=nightly, args=[ours, drop, ended]))

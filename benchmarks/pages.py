@@ -145,12 +145,11 @@ def score_as_the_seed() -> dict[str, Any]:
 
 
 def prepare() -> dict[str, Any]:
-    """Give the program a history, and a visitor: the key of the visitor's session."""
+    """Give the program a history, and a visitor: what the visitor's browser sends of cookies."""
     from django.apps import apps
-    from django.contrib.auth import get_user_model, login
-    from django.contrib.sessions.backends.db import SessionStore
+    from django.contrib.auth import get_user_model
     from django.db import connection
-    from django.http import HttpRequest
+    from django.test import Client
 
     from customers.models import data_date
 
@@ -170,22 +169,20 @@ def prepare() -> dict[str, Any]:
                 if days != 7:
                     cursor.execute(copy, [newest - timedelta(days=days), scored])
             cursor.execute(f"ANALYZE {model._meta.db_table}")
-    request = HttpRequest()
-    request.session = SessionStore()
-    user = get_user_model().objects.create_superuser("benchmark")
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    request.session.save()
-    return {"session": request.session.session_key}
+    client = Client(headers={"host": "127.0.0.1"})
+    client.force_login(get_user_model().objects.create_superuser("benchmark"))
+    client.get("/admin/")
+    return {"cookies": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
 
 
-def count_queries(session: str) -> dict[str, Any]:
+def count_queries(cookies: str) -> dict[str, Any]:
     """How many queries each page takes, the second time in a process."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
     client = Client(headers={"host": "127.0.0.1"})
-    client.cookies["sessionid"] = session
+    client.cookies.load(cookies)
     found = {}
     for name, address, _kind in PAGES:
         client.get(address)
@@ -260,11 +257,11 @@ class Installation:
             process.wait()
 
 
-def request_ms(port: int, address: str, session: str) -> float:
+def request_ms(port: int, address: str, cookies: str) -> float:
     """Milliseconds of one whole request, from the connection to the last byte."""
     start = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", address, headers={"Cookie": f"sessionid={session}"})
+    connection.request("GET", address, headers={"Cookie": cookies})
     response = connection.getresponse()
     response.read()
     connection.close()
@@ -303,13 +300,13 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
     row(where, "score", f"{scored['seconds']:.2f} s", "", "", aim, verdict(scored["seconds"], size.score_seconds))
     peak, aim = scored["peak_mib"], f"<= {MOST_MIB} MiB"
     row(where, "score, memory", f"{peak:.0f} MiB", "", "", aim, verdict(peak, MOST_MIB))
-    session = ours.work("prepare")["session"]
-    queries = ours.work("count_queries", session)
+    cookies = ours.work("prepare")["cookies"]
+    queries = ours.work("count_queries", cookies)
     with ours.server() as port:
         for name, address, kind in PAGES:
             for _number in range(WARM_UP):
-                request_ms(port, address, session)
-            times = sorted(request_ms(port, address, session) for _number in range(requests))
+                request_ms(port, address, cookies)
+            times = sorted(request_ms(port, address, cookies) for _number in range(requests))
             middle, late = statistics.median(times), times[len(times) * 95 // 100]
             most = size.list_ms if kind == LIST else CUSTOMER_MS
             state = verdict(middle, most) if queries[name] <= MOST_QUERIES else "**too many queries**"

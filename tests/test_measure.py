@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from analytics import measure as measuring
 from analytics.measure import day_totals, measure
 from analytics.models import ScoringPolicy
 from analytics.score import Measures, health
-from customers.models import Customer
+from customers.models import Customer, Engagement, Event, Feedback, Onboarding
+from customers.staging import execute, fetch, group_in_memory, is_postgres, table_of
 from tests.factories import (
     make_customer,
     make_engagement,
@@ -491,3 +493,18 @@ def test_the_day_totals_are_of_that_day_alone() -> None:
 
 def test_a_day_without_engagement_has_totals_of_0() -> None:
     assert set(day_totals(D).values()) == {0}
+
+
+@pytest.mark.django_db
+def test_a_table_that_seems_empty_is_not_joined_row_by_row() -> None:
+    """As after a first load, where the planner has last looked at the tables when they were empty."""
+    if not is_postgres():
+        pytest.skip("SQLite's planner keeps no statistics")
+    for model in (Customer, Engagement, Onboarding, Feedback, Event):
+        execute(f"ANALYZE {table_of(model)}")
+    policy = ScoringPolicy.objects.get()
+    group_in_memory()
+    plan = fetch(f"EXPLAIN {measuring._sql(policy)}", measuring._parameters(D, policy, D))
+    joins = [line for (line,) in plan if "Join" in line or "Nested Loop" in line]
+    assert joins
+    assert not [line for line in joins if "Nested Loop" in line]
