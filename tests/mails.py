@@ -10,8 +10,10 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from pytest_django.fixtures import Settings
 
 
 class MailServer(Controller):
@@ -62,6 +64,17 @@ def mail_server() -> Iterator[MailServer]:
         yield server
     finally:
         server.stop(no_assert=True)
+
+
+@pytest.fixture
+def post(settings: Settings) -> Iterator[MailServer]:
+    """The mail server of the settings."""
+    with mail_server() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.DEFAULT_FROM_EMAIL = "RSOLV <cs@example.com>"
+        settings.SITE_URL = "https://cs.example.com"
+        yield server
 
 
 def parts(mail: EmailMessage) -> tuple[str, str]:

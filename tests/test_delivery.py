@@ -1,6 +1,6 @@
 """``send_alerts``: who is told what, by a real mail server; once, whatever breaks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -14,25 +14,16 @@ from analytics.delivery import claim
 from analytics.digest import Composed
 from analytics.models import Alert, AlertRule, Digest
 from customers.models import Customer, CustomerCare
+from tests import mails
 from tests.commands import Ran, held_elsewhere, run
 from tests.factories import make_alert, make_customer, make_run, make_staff
-from tests.mails import MailServer, mail_server, parts
+from tests.mails import MailServer, parts
 
 pytestmark = pytest.mark.django_db
 
+post = mails.post
 NIGHT = datetime(2025, 5, 11, 2, 30, tzinfo=UTC)
 """A Sunday."""
-
-
-@pytest.fixture
-def post(settings: Settings) -> Iterator[MailServer]:
-    """The mail server of the settings."""
-    with mail_server() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.DEFAULT_FROM_EMAIL = "RSOLV <cs@example.com>"
-        settings.SITE_URL = "https://cs.example.com"
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -19,26 +19,17 @@ from analytics import report_mails, xlsx
 from analytics.models import Report, ReportDelivery
 from analytics.report_mails import claim, due_day
 from customers.models import CustomerCare
+from tests import mails
 from tests.commands import Ran, held_elsewhere, run
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
-from tests.mails import MailServer, mail_server, parts
+from tests.mails import MailServer, parts
 
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
+post = mails.post
 NIGHT = datetime(2025, 5, 12, 2, 30, tzinfo=UTC)
 """A Monday."""
-
-
-@pytest.fixture
-def post(settings: Settings) -> Iterator[MailServer]:
-    """The mail server of the settings."""
-    with mail_server() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.DEFAULT_FROM_EMAIL = "RSOLV <cs@example.com>"
-        settings.SITE_URL = "https://cs.example.com"
-        yield server
 
 
 @pytest.fixture(autouse=True)
