@@ -245,6 +245,7 @@ def test_a_manager_uploads_looks_and_loads_and_corrects_what_was_bad(open_page: 
     )
     page = open_page("/admin/customers/importrun/", role="Program manager")
     page.get_by_role("link", name="Upload a file").click()
+    expect(page.get_by_role("button", name="Preview")).to_be_visible()
     assert look(page) == []
     choose(page, "customers", "mine.csv", rows)
     expect(page.get_by_text("11 rows of customers would be marked as missing")).to_be_visible()
@@ -328,6 +329,7 @@ def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None
     assert look(page) == []
     assert page.evaluate(SMALL_TARGETS) == []
     page.get_by_role("link", name="Schedule a technical call").click()
+    expect(page.get_by_label("Outcome")).to_be_visible()
     assert look(page) == []
     page.get_by_label("Outcome").select_option("Customer reached")
     page.get_by_role("button", name="Done").click()
@@ -421,6 +423,7 @@ def look(page: Page) -> list[str]:
     found: list[str] = []
     if connection.vendor == "postgresql":
         return found
+    page.wait_for_load_state()
     for size, scheme in ((LAPTOP, "light"), (PHONE, "dark")):
         page.set_viewport_size(size)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
