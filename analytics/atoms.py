@@ -1,35 +1,55 @@
 """The visual atoms of our pages: the few elements that each page has many of, without the cost of a template."""
 
 from datetime import date
+from functools import lru_cache
 
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from analytics.models import HealthStatus, Trend
+from analytics.models import HealthStatus, Snapshot, Trend
+from analytics.sparkline import Sparkline
 from analytics.wording import days_ago
 
+KEPT = 1_000
+"""A list says the same few things again and again; to escape them each time takes longer than the rest of it."""
 _ARROWS = {Trend.IMPROVING: "↑", Trend.STABLE: "→", Trend.DECLINING: "↓"}
+_AT_RISK = mark_safe('<span class="mark" role="img" aria-label="at risk">⚠</span>')
+_BLOCKED = '<span class="tag" title="Blocked: {}">blocked</span>'
+_BOX = (
+    '<label class="tick"><input type="checkbox" name="customer" form="assign" value="{}" '
+    'aria-label="Choose {}"></label>'
+)
+_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5}'
+_SCORE = (
+    '<span class="score" title="{}">{} '
+    '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
+)
 _WARNING = mark_safe('<span aria-hidden="true">⚠</span> ')
 
 
+@lru_cache(KEPT)
 def health_status(status: str) -> SafeString:
     """A health status as a pill with a mark of its own, so that colour is not all that tells."""
     mark = _WARNING if status == HealthStatus.AT_RISK else ""
     return format_html('<span class="pill pill-{}">{}{}</span>', status, mark, HealthStatus(status).label)
 
 
+@lru_cache(KEPT)
 def trend(value: str) -> SafeString:
     """A trend as an arrow with its word."""
     html = '<span class="trend trend-{}"><span aria-hidden="true">{}</span> {}</span>'
     return format_html(html, value, _ARROWS[Trend(value)], Trend(value).label)
 
 
+@lru_cache(KEPT)
 def bar(percent: int | None, label: str, tone: str = "accent") -> SafeString:
     """A horizontal bar; ``label`` is what a screen reader says, ``tone`` one of the status keys or ``accent``."""
     html = '<progress class="bar bar-{}" max="100" value="{}" aria-label="{}">{}%</progress>'
     return format_html(html, tone, percent or 0, label, percent or 0)
 
 
+@lru_cache(KEPT)
 def since(day: date | None, today: date) -> SafeString | str:
     """A day as the time that has passed by ``today``, the exact date on hover."""
     words = days_ago(day, today)
@@ -38,6 +58,23 @@ def since(day: date | None, today: date) -> SafeString | str:
     return format_html('<time datetime="{}" title="{}">{}</time>', day.isoformat(), f"{day:%-d %b %Y}", words)
 
 
+@lru_cache(KEPT)
 def progress(percent: int) -> SafeString:
     """How much of the onboarding is done, as a bar with its figure."""
     return format_html('<span class="progress">{} {}%</span>', bar(percent, "Onboarding progress"), percent)
+
+
+def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeString:
+    """The customer's name as a link to its page, with a box for those who ``may_tick`` it, and its marks."""
+    key, name = conditional_escape(snapshot.customer_id), conditional_escape(snapshot.customer.organization)
+    page = reverse("analytics:customer", args=[snapshot.customer_id])
+    box = format_html(_BOX, key, name) if may_tick else ""
+    mark = _AT_RISK if snapshot.status == HealthStatus.AT_RISK else ""
+    blocked = format_html(_BLOCKED, snapshot.blocker_type) if snapshot.blocked else ""
+    return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked)
+
+
+def score(value: int, drawing: Sparkline) -> SafeString:
+    """A score and its way over a month."""
+    words = drawing.text
+    return format_html(_SCORE, words[:1].upper() + words[1:], value, words, drawing.shapes)

@@ -15,7 +15,7 @@ from analytics.models import ScoringPolicy
 from analytics.score import STEPS, Measures
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
-from customers.staging import days_between, is_postgres, table_of
+from customers.staging import days_between, fetch_prepared, is_postgres, table_of
 
 FETCH = 2_000
 WEEKS = 52
@@ -45,9 +45,7 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
         parameters |= {f"{name}_{number}": value for name, value in values.items()}
         sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", _sql(view.policy, one=True))
         parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
-    with connection.cursor() as cursor:
-        cursor.execute(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
-        rows = cursor.fetchall()
+    rows = fetch_prepared(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
     readers = [_Reader(view.day, view.policy) for view in views]
     found = [reader.measures(row[1:]) for reader, row in zip(readers, rows, strict=True)]
     return [_cut(measures, view.known_to) for measures, view in zip(found, views, strict=True)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from django.core.cache import cache
 from django.http import QueryDict
 
 from analytics.models import PortfolioDay, Snapshot
 
+CACHED_SECONDS = 3600
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
 
@@ -23,7 +25,10 @@ def first_view(address: QueryDict, filters: Iterable[str], *, owns: bool) -> Que
     return mine
 
 
-def unassigned(portfolio: PortfolioDay) -> int:
-    """How many customers of a scored date nobody looks after now; one query."""
-    nobodys = Snapshot.objects.filter(date=portfolio.date, customer__care__owner__isnull=True)
-    return nobodys.order_by().count()
+def unassigned(portfolio: PortfolioDay, program: str) -> int:
+    """How many customers of a scored date nobody looks after now.
+
+    One query, which looks at each of them; so the answer is kept as long as the ``program``'s state has this name.
+    """
+    nobodys = Snapshot.objects.filter(date=portfolio.date, customer__care__owner__isnull=True).order_by()
+    return cache.get_or_set(f"unassigned-{portfolio.date}-{program}", nobodys.count, CACHED_SECONDS)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -20,9 +21,10 @@ from customers.staging import table_of
 
 @dataclass(frozen=True)
 class State:
-    """A page's tag, and how many rows wait in quarantine, which the tag's query counts on the way."""
+    """A page's tag; a name for the state of the program whoever asks; how many rows wait in quarantine."""
 
     tag: str
+    program: str
     quarantined: int
 
 
@@ -36,10 +38,10 @@ def page_state(request: HttpRequest) -> State:
     """
     runs, care = table_of(ImportRun), table_of(CustomerCare)
     # As the ORM's own subqueries they take ten times as long to write as to answer.
-    state = {
-        **facts(request.user),
+    program = {
         "quarantined": _one(f"COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", QuarantinedRow.Status.OPEN),
         "scored": _one(f"MAX(scored_at) FROM {table_of(PortfolioDay)}"),
+        "dates": _one(f"COUNT(*) FROM {table_of(PortfolioDay)}"),
         "run": _one(f"MAX(id) FROM {runs}"),
         "ended": _one(f"MAX(finished_at) FROM {runs}"),
         "running": _one(f"COUNT(*) FROM {runs} WHERE status = %s", ImportRun.Status.RUNNING),
@@ -48,7 +50,7 @@ def page_state(request: HttpRequest) -> State:
         "in_care": _one(f"COUNT(owner_id) FROM {care}"),
         "owners": _one(f"SUM(owner_id) FROM {care}"),
     }
-    found = get_user_model().objects.filter(pk=request.user.pk).values(**state).get()
+    found = get_user_model().objects.filter(pk=request.user.pk).values(**facts(request.user), **program).get()
     about = remember(request, found)
     what = (
         request.get_full_path(),
@@ -60,7 +62,11 @@ def page_state(request: HttpRequest) -> State:
         # It comes with time alone where no night begins.
         about.trouble,
     )
-    return State(f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"', found["quarantined"])
+    return State(f'"{_digest(what)}"', _digest([found[name] for name in program]), found["quarantined"])
+
+
+def _digest(what: Any) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]
 
 
 def _one(what: str, *parameters: str) -> RawSQL:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.safestring import SafeString, mark_safe
+
 from analytics.models import Snapshot
 
 DAYS = 30
@@ -18,6 +20,13 @@ class Sparkline:
     lines: list[str]
     dots: list[tuple[int, float]]
     text: str
+
+    @property
+    def shapes(self) -> SafeString:
+        """The content of the SVG, which is numbers alone."""
+        lines = [f'<polyline points="{points}" />' for points in self.lines]
+        dots = [f'<circle cx="{x}" cy="{y:g}" r="1.5" />' for x, y in self.dots]
+        return mark_safe("".join(lines + dots))  # noqa: S308
 
 
 def sparkline(scores: Mapping[date, int], day: date) -> Sparkline:

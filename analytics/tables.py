@@ -1,4 +1,4 @@
-"""The customer table: declarations, and a visual atom or a small template for each cell that is more than text."""
+"""The customer table: declarations, and a visual atom for each cell that is more than text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -7,10 +7,8 @@ from typing import Any
 import django_tables2 as tables
 from django.db.models import Case, F, FloatField, SmallIntegerField, When
 from django.db.models.functions import Cast, Lower
-from django.template.loader import get_template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django_tables2.utils import AttributeDict
 
 from analytics import atoms
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
@@ -55,17 +53,12 @@ class DrawnColumn(Column):
         return self.draw(record)
 
 
-class TemplateColumn(Column):
-    """A small template; it asks no context processors, which cost more than the cell."""
+class NameColumn(Column):
+    """The name; its link takes the address along, so that the way back leads to the same filters."""
 
-    def __init__(self, template_name: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.template_name = template_name
-
-    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
-        """The template; a link in it takes the address along, so that the way back leads to the same filters."""
-        context = {"record": record, "address": table.address, "may_tick": table.may_tick}
-        return get_template(self.template_name).render(context)
+    def cell(self, record: Snapshot, table: "CustomerTable") -> SafeString:
+        """The name with its marks."""
+        return atoms.customer_name(record, table.address, may_tick=table.may_tick)
 
 
 class DayColumn(Column):
@@ -98,9 +91,11 @@ class PercentColumn(CountColumn):
 class CustomerTable(tables.Table):
     """The customers of a scored date; worst first, every order ends in the key."""
 
-    customer = TemplateColumn("analytics/cells/customer.html", verbose_name="Name")
+    customer = NameColumn(verbose_name="Name")
     status = DrawnColumn(lambda record: atoms.health_status(record.status))
-    score = TemplateColumn("analytics/cells/score.html", order_by=("score", "pk"), attrs=NUMBER)
+    score = DrawnColumn(
+        lambda record: atoms.score(record.score, record.sparkline), order_by=("score", "pk"), attrs=NUMBER
+    )
     trend = DrawnColumn(lambda record: atoms.trend(record.trend))
     steps_done = DrawnColumn(
         lambda record: atoms.progress(record.onboarding_percent),
@@ -134,16 +129,15 @@ class CustomerTable(tables.Table):
         model = Snapshot
         fields = ("customer",)
         attrs = {"class": "rsolv-table"}
-        row_attrs = {"id": lambda record: f"customer-{record.customer_id}"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
 
-    def lines(self) -> Iterator[tuple[AttributeDict, SafeString]]:
-        """The page's rows: the attributes of each, and its cells, whose own attributes are those of their columns."""
+    def lines(self) -> Iterator[tuple[str, SafeString]]:
+        """The page's rows: the key of each one's customer, and its cells, whose attributes are their columns'."""
         columns = [(column.attrs["td"].as_html(), column.column) for column in self.columns]
         for row in self.paginated_rows:
             cells = ((attrs, column.cell(row.record, self)) for attrs, column in columns)
-            yield row.attrs, format_html_join("", "<td {}>{}</td>", cells)
+            yield row.record.customer_id, format_html_join("", "<td {}>{}</td>", cells)
 
     def order_customer(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By name, whatever its case."""

@@ -4,6 +4,7 @@ import tempfile
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -35,6 +36,7 @@ from customers.lock import Busy
 from customers.models import Customer
 from customers.pages import admin_page
 
+KEPT_SECONDS = 3600
 SPOOL = 8 * 1024 * 1024
 ROWS_PER_PAGE = 50
 NOT_CARRIED = {"as_of", "page"}
@@ -49,7 +51,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if unchanged := not_modified(request, tag):
         return unchanged
     shown = as_of(request)
-    feeds = read.feed_states()
+    feeds = cache.get_or_set(f"feeds-{state.program}", read.feed_states, KEPT_SECONDS)
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",
@@ -68,7 +70,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
     report = opened(request)
-    context |= {"waiting": visitor(request).waiting, "unassigned": unassigned(shown.portfolio), "opened": report}
+    context |= {
+        "waiting": visitor(request).waiting,
+        "unassigned": unassigned(shown.portfolio, state.program),
+        "opened": report,
+    }
     context |= _figures(request, shown.portfolio)
     context |= customer_list(request, shown.portfolio, report.me if report else None, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)

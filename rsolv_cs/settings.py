@@ -74,6 +74,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA foreign_keys=ON"
         ),
     }
+else:
+    # Only for what customers.staging.fetch_prepared asks; Django's own cursors prepare nothing.
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "prepare_threshold": 1}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -238,15 +238,28 @@ def test_the_dashboard_says_how_many_have_no_owner(client: Client, sofia: User, 
 
 def test_how_many_have_no_owner(sofia: User, three: list[Customer]) -> None:
     day = make_day(date="2025-05-09")
-    assert unassigned(make_day(date="2025-05-11")) == 0
+    assert unassigned(make_day(date="2025-05-11"), "a") == 0
     make_snapshot(three[0], date=day.date)
-    assert unassigned(day) == 0
+    assert unassigned(day, "b") == 0
     today = type(day).objects.get(date="2025-05-10")
-    assert unassigned(today) == 2
+    assert unassigned(today, "c") == 2
     CustomerCare.objects.create(customer=three[1], owner=sofia)
-    assert unassigned(today) == 1
+    assert unassigned(today, "d") == 1
     sofia.delete()
-    assert unassigned(today) == 2
+    assert unassigned(today, "e") == 2
+
+
+def test_the_dashboard_keeps_the_number_without_owner_no_longer_than_it_is_true(
+    client: Client, sofia: User, three: list[Customer]
+) -> None:
+    client.force_login(sofia)
+    assert links(client.get("/admin/"), "2 customers")
+    CustomerCare.objects.create(customer=three[1], owner=sofia)
+    assert links(client.get("/admin/"), "1 customer")
+    CustomerCare.objects.filter(customer=three[1]).update(owner=None)
+    with CaptureQueriesContext(connection) as again:
+        assert links(client.get("/admin/"), "2 customers")
+    assert not any(query["sql"].startswith("SELECT COUNT(*)") for query in again)
 
 
 # --- The rules in the admin -------------------------------------------------------------------------------------
