@@ -93,10 +93,10 @@ def write_night(folder: Path, drop: Path) -> None:
 
 
 def nightly(ours: Installation, drop: Path, ended: list[tuple[int, float]]) -> None:
-    """The command, in a process of its own; its exit code and its seconds."""
+    """The command, as ``deploy/crontab`` starts it; its exit code and its seconds."""
     time.sleep(BEGINS_AFTER)
     start = time.perf_counter()
-    command = [sys.executable, "manage.py", "nightly", "--dir", str(drop)]
+    command = ["nice", "-n", "10", sys.executable, "manage.py", "nightly", "--dir", str(drop)]
     done = subprocess.run(command, env=ours.environment, capture_output=True, text=True, check=False)
     print(done.stdout[-500:], done.stderr[-500:], file=sys.stderr)
     ended.append((done.returncode, time.perf_counter() - start))

@@ -125,6 +125,12 @@ def group_in_memory() -> None:
         )
 
 
+def give_way() -> None:
+    """Let PostgreSQL work for this connection on one core at a time: the pages have the others."""
+    if is_postgres():
+        execute("SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0")
+
+
 def analyze(name: str, columns: Sequence[str] = ()) -> None:
     """Tell PostgreSQL's planner how large a table has become, and what its columns hold (by default all of them)."""
     if is_postgres():

@@ -19,6 +19,7 @@ from customers.load import Options, Outcome, import_folder
 from customers.lock import Busy, job_lock
 from customers.management.commands.import_csvs import report
 from customers.read import is_folder
+from customers.staging import give_way
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Command(AuditedCommand):
             )
         try:
             with job_lock("nightly"), record(user_name()) as night:
+                give_way()
                 results = self._run(options["dir"], night)
         except Busy:
             raise CommandError("Another night is running; nothing was done.", returncode=EXIT_BUSY) from None
