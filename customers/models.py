@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -503,10 +503,13 @@ class Erasure(models.Model):
 def data_date(today: date | None = None) -> date:
     """The newest engagement date loaded, never after today; without any engagement today itself.
 
-    It looks up each customer's newest one in the index, instead of reading all rows.
+    PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
     """
     today = today or timezone.localdate()
-    rows = Engagement.objects.filter(customer=models.OuterRef("pk"), date__lte=today)
-    newest = models.Subquery(rows.order_by("-date").values("date")[:1])
-    found: dict[str, Any] = Customer.objects.aggregate(newest=models.Max(newest))
+    loaded = Engagement.objects.filter(date__lte=today).order_by()
+    if connection.vendor == "postgresql":
+        found = loaded.aggregate(newest=models.Max("date"))
+    else:
+        theirs = loaded.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
+        found = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
     return found["newest"] or today
