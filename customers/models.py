@@ -5,7 +5,7 @@ by a feed.
 """
 
 from datetime import date, timedelta
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import connection, models
