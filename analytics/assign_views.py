@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from analytics.as_of import as_of
-from analytics.customer_list import customer_list
+from analytics.customer_list import CustomerList
 from customers.kinds import valid_key
 from customers.models import Customer
 from customers.owner_views import MAY_ASSIGN, assign_page
@@ -23,7 +23,7 @@ def assign(request: HttpRequest) -> HttpResponse:
     back = _list_address(request)
     if request.POST.get("all"):
         day = as_of(request).portfolio
-        filters = customer_list(request, day)["filters"] if day else None
+        filters = CustomerList(request, day.date).filters if day else None
         if filters is None or not filters.form.is_valid():
             # What the filters do not understand, the list leaves out: that would be more customers than were meant.
             raise BadRequest("The list cannot be filtered like this.")

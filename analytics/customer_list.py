@@ -1,10 +1,12 @@
 """The list of customers on the front page: narrowed, ordered, paged and given its columns by the address."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Count, Window
 from django.http import HttpRequest, QueryDict
@@ -21,6 +23,7 @@ from customers.owner_views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
+KEPT_SECONDS = 3600
 MOST_PAGES = 1_000_000
 ALWAYS = "customer"
 EXPORT_FORMATS = (("csv", "CSV"), ("xlsx", "Excel"))
@@ -95,13 +98,16 @@ class CustomerList:
 
 
 def customer_list(
-    request: HttpRequest, portfolio: PortfolioDay, me: User | None = None, *, is_report: bool = False
+    request: HttpRequest, portfolio: PortfolioDay, program: str, me: User | None = None, *, is_report: bool = False
 ) -> dict[str, Any]:
-    """What the list's templates need: the filters and how they are set, the table of a page, and its choices."""
+    """What the list's templates need: the filters and how they are set, the table of a page, and its choices.
+
+    How many the filters leave is kept as long as the ``program``'s state has this name.
+    """
     asked = CustomerList(request, portfolio.date, me, is_report=is_report)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
-    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio)
+    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio, program)
     filter_names = tuple(asked.filters.filters)
     return {
         "filters": asked.filters,
@@ -130,8 +136,8 @@ def _chosen(address: QueryDict) -> list[str]:
     return [name for name in CustomerTable.base_columns if name in names and name != ALWAYS]
 
 
-def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay) -> None:
-    """Give the table the rows of one page, each with its ``sparkline``; three queries, or two where nothing filters.
+def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay, program: str) -> None:
+    """Give the table the rows of one page, each with its ``sparkline``; two queries, or three with a filter.
 
     The database sorts the keys alone, not every column of each row that the filters leave; and how many there are
     without a filter is known, unless an undone import took some away.
@@ -139,12 +145,22 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
     day, paginator = portfolio.date, Paginator(asked.customers, per_page)
     keys: Any = None
     if asked.filtering:
-        keys = _counted_page(paginator, wanted)
+        narrowed = narrowed_query(asked.address, leave_out=("sort", "columns", "per_page", "report"))
+        about = f"{program} {day} {asked.filters.me.pk} {narrowed}"
+        kept_as = f"matches-{hashlib.sha256(about.encode()).hexdigest()}"
+        known = cache.get(kept_as)
+        if known is None:
+            keys = _counted_page(paginator, wanted)
+            cache.set(kept_as, paginator.count, KEPT_SECONDS)
+        else:
+            paginator.count = known
     elif not portfolio.stale:
         paginator.count = portfolio.total
     page = paginator.get_page(wanted)
     if keys is None:
-        keys = page.object_list.select_related(None).values("pk")
+        keys = page.object_list.select_related(None).values_list("pk", flat=True)
+        # Without a filter the database may look for them along with their rows.
+        keys = list(keys) if asked.filtering else keys
     rows = list(Snapshot.objects.on(day).filter(pk__in=keys).order_by(*asked.customers.query.order_by))
     drawings = sparklines([row.customer_id for row in rows], day)
     for row in rows:

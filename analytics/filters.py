@@ -9,8 +9,8 @@ import django_filters
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, TextField, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
 from analytics.filter_choices import filter_choices
 from analytics.measure import WEEKS
@@ -191,15 +191,11 @@ class SnapshotFilter(django_filters.FilterSet):
 
 
 def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:
-    """Those in whose texts each word occurs; one text of all, because no word has a line's end in it.
-
-    The key is not among them: its collation, PostgreSQL's "C", would be that of all, and knows no case beyond ASCII.
-    """
+    """Those of whom each word occurs in one of the texts."""
     if not words:
         return queryset
-    line = Value("\n", output_field=TextField())
-    parts = ("organization", line, "email", line, "github_username")
-    found = Customer.objects.order_by().alias(texts=Concat(*parts, output_field=TextField()))
+    found = Customer.objects.order_by()
     for word in words:
-        found = found.filter(Q(texts__icontains=word) | Q(pk__icontains=word))
+        columns = {f"{name}__icontains": word for name in ("organization", "email", "github_username", "pk")}
+        found = found.filter(Q(**columns, _connector=Q.OR))
     return queryset.filter(customer__in=found)

@@ -76,7 +76,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "opened": report,
     }
     context |= _figures(request, shown.portfolio)
-    context |= customer_list(request, shown.portfolio, report.me if report else None, is_report=report is not None)
+    me = report.me if report else None
+    context |= customer_list(request, shown.portfolio, state.program, me, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 

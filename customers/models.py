@@ -181,8 +181,8 @@ class Customer(FullFeedRow):
     class Meta:
         ordering = [Lower("organization"), "pk"]
         indexes = [
-            models.Index(fields=["cohort"], name="customer_cohort"),
-            models.Index(fields=["industry"], name="customer_industry"),
+            models.Index(fields=["cohort", "id"], name="customer_cohort"),
+            models.Index(fields=["industry", "id"], name="customer_industry"),
         ]
         permissions = [
             ("export_customer", "Can export customers' data"),

@@ -249,13 +249,15 @@ def test_how_many_have_no_owner(sofia: User, three: list[Customer]) -> None:
     assert unassigned(today, "e") == 2
 
 
-def test_the_dashboard_keeps_the_number_without_owner_no_longer_than_it_is_true(
+def test_the_dashboard_keeps_its_numbers_no_longer_than_they_are_true(
     client: Client, sofia: User, three: list[Customer]
 ) -> None:
     client.force_login(sofia)
     assert links(client.get("/admin/"), "2 customers")
+    assert "2 of 3 customers" in words(main_part(client.get("/admin/?owner=nobody")))
     CustomerCare.objects.create(customer=three[1], owner=sofia)
     assert links(client.get("/admin/"), "1 customer")
+    assert "1 of 3 customers" in words(main_part(client.get("/admin/?owner=nobody")))
     CustomerCare.objects.filter(customer=three[1]).update(owner=None)
     with CaptureQueriesContext(connection) as again:
         assert links(client.get("/admin/"), "2 customers")
