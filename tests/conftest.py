@@ -21,7 +21,10 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from customers import audit, lock
+from tests.browsing import browser, context, open_page, shared_context
 from tests.factories import load_demo_program
+
+__all__ = ["browser", "context", "open_page", "shared_context"]
 
 # Playwright's loop runs in the thread of the test, where Django would then refuse every query.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

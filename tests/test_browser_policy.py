@@ -4,27 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from rsolv_cs import sessions
-from tests import test_browser
+from tests.browsing import LAPTOP, PHONE, Opened, looks_alike, violations
 from tests.factories import load_demo_program, make_staff, write_feeds
 from tests.test_hostile import MARK, TEXTS, D, hostile_rows
 from tests.walking import addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-browser = test_browser.browser
-open_page = test_browser.open_page
-Opened = test_browser.Opened
 OURS = ("/admin/", "/admin/customer/", "/admin/cohorts/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/")
 WATCH = """
 window.violations = [];
@@ -33,7 +28,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 """
 
 
-@test_browser.looks_alike
+@looks_alike
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_keeps_the_policy_and_no_hostile_text_runs(
     open_page: Opened, client: Client, tmp_path: Path, scheme: str
@@ -65,8 +60,8 @@ def test_every_page_keeps_the_policy_and_no_hostile_text_runs(
     assert found == {}
 
 
-def test_the_policy_does_stop_an_inline_script(browser: Browser, live_server: LiveServer) -> None:
-    page = browser.new_page(base_url=live_server.url)
+def test_the_policy_does_stop_an_inline_script(context: BrowserContext) -> None:
+    page = context.new_page()
     page.add_init_script(WATCH)
     page.goto("/admin/login/")
     page.evaluate(
@@ -75,20 +70,14 @@ def test_the_policy_does_stop_an_inline_script(browser: Browser, live_server: Li
     )
     page.wait_for_function("window.violations.length")
     assert page.evaluate("window.ran ?? null") is None
-    page.close()
 
 
 # --- The login's pages ------------------------------------------------------------------------------------------
 
 
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
-
-
-@test_browser.looks_alike
+@looks_alike
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [test_browser.LAPTOP, test_browser.PHONE])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
 def test_the_way_through_the_second_factor_is_accessible(
     open_page: Opened, settings: Settings, scheme: str, size: dict[str, int]
 ) -> None:
