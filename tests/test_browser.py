@@ -324,6 +324,7 @@ def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> Non
 # --- Every screen -----------------------------------------------------------------------------------------------
 
 
+@looks_alike
 def test_the_dark_theme_follows_the_system(open_page: Opened) -> None:
     dark = "document.documentElement.classList.contains('dark')"
     open_page("/admin/login/", role=None, scheme="dark").wait_for_function(dark)

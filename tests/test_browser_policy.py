@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -31,7 +32,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 @looks_alike
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_keeps_the_policy_and_no_hostile_text_runs(
-    open_page: Opened, client: Client, tmp_path: Path, scheme: str
+    open_page: Opened, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     load_demo_program()
     import_folder(write_feeds(tmp_path, **hostile_rows()), None, Options(started_by="test", force=True))
@@ -39,13 +40,15 @@ def test_every_page_keeps_the_policy_and_no_hostile_text_runs(
     # What answers with a page, before a browser looks at it.
     client.force_login(make_staff("Administrator"))
     pages = []
-    for address in addresses("h1"):
-        if "logout" in address or (scheme == "dark" and not address.startswith(OURS[1:]) and address != OURS[0]):
-            continue
-        response = client.get(address)
-        if response.status_code == 200 and response.headers["Content-Type"].startswith("text/html"):
-            pages.append(address)
-        response.getvalue()
+    with monkeypatch.context() as patch:
+        patch.setattr(SimpleTemplateResponse, "rendered_content", "")
+        for address in addresses("h1"):
+            if "logout" in address or (scheme == "dark" and not address.startswith(OURS[1:]) and address != OURS[0]):
+                continue
+            response = client.get(address)
+            if response.status_code == 200 and response.headers["Content-Type"].startswith("text/html"):
+                pages.append(address)
+            response.getvalue()
     assert len(pages) > (8 if scheme == "dark" else 60)
     page = open_page("about:blank", role="Administrator", scheme=scheme)
     page.add_init_script(WATCH)
@@ -60,6 +63,7 @@ def test_every_page_keeps_the_policy_and_no_hostile_text_runs(
     assert found == {}
 
 
+@looks_alike
 def test_the_policy_does_stop_an_inline_script(context: BrowserContext) -> None:
     page = context.new_page()
     page.add_init_script(WATCH)
