@@ -1,17 +1,16 @@
 """What every test needs, whatever it tests."""
 
 import os
-import uuid
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
-from django.conf import settings as project
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
@@ -21,7 +20,11 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from customers import audit, lock
+from tests.browsing import browser, context, open_page, shared_context
+from tests.databases import create_database, drop_database, name_in, url_of
 from tests.factories import load_demo_program
+
+__all__ = ["browser", "context", "open_page", "shared_context"]
 
 # Playwright's loop runs in the thread of the test, where Django would then refuse every query.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -33,17 +36,22 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses no database need not be tested on the second one.
+    """What cannot differ by the database need not be tested on the second one.
 
     pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
-    up, so that such a test cannot tell one database from the other.
+    up, so that such a test cannot tell one database from the other. Another test says so itself by the mark
+    ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them, and who else
+    may is decided by permissions, not by the pages' queries.
     """
     if connection.vendor == "sqlite":
         return
-    needless = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
+    unused = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
+    alike = pytest.mark.skip(reason="it sends no query that others do not send; the run on SQLite runs it")
     for item in items:
         if not item.get_closest_marker("django_db") and "django_db_setup" not in item.fixturenames:
-            item.add_marker(needless)
+            item.add_marker(unused)
+        elif item.get_closest_marker("sqlite_is_enough"):
+            item.add_marker(alike)
 
 
 @pytest.fixture(autouse=True)
@@ -132,15 +140,46 @@ def demo_program(
         transaction.set_rollback(True)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a copy of the database as the migrations made it, before any test was there."""
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            copy = str(tmp_path_factory.mktemp("migrated") / "db.sqlite3")
+            connection.ensure_connection()
+            with closing(sqlite3.connect(copy)) as target:
+                connection.connection.backup(target)
+        else:
+            template = connection.settings_dict["NAME"]
+            copy = f"{template}_migrated"
+            connection.close()
+            drop_database(copy)
+            create_database(copy, template)
+    yield copy
+    with django_db_blocker.unblock():
+        drop_database(copy)
+
+
 @pytest.fixture
-def own_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path) -> Iterator[str]:
+def own_database(django_db_setup: str, django_db_blocker: DjangoDbBlocker, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, without any table, for commands that run in a process of their own."""
-    if connection.vendor == "sqlite":
-        yield f"sqlite:///{tmp_path / 'own.sqlite3'}"
-        return
-    name = f"own_{uuid.uuid4().hex}"
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield urlsplit(project.DATABASE_URL)._replace(path=f"/{name}").geturl()
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    name = name_in(tmp_path)
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            create_database(name, "template0")
+    yield url_of(name)
+    with django_db_blocker.unblock():
+        drop_database(name)
+
+
+@pytest.fixture
+def migrated_database(django_db_setup: str, django_db_blocker: DjangoDbBlocker, tmp_path: Path) -> Iterator[str]:
+    """The URL of such a database with every table, and the rows that the migrations put there."""
+    name = name_in(tmp_path)
+    with django_db_blocker.unblock():
+        create_database(name, django_db_setup)
+    yield url_of(name)
+    with django_db_blocker.unblock():
+        drop_database(name)

@@ -8,10 +8,8 @@ from playwright.sync_api import expect
 
 from analytics.snapshots import score_day
 from customers.models import Customer, Event, Note
+from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, unfold
 from tests.factories import load_demo_program, make_customer, make_staff
-from tests.test_browser import LAPTOP, PHONE, SMALL_TARGETS, Opened, browser, look, looks_alike, open_page
-
-__all__ = ["browser", "open_page"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -87,8 +85,7 @@ def test_nothing_is_wrong_with_the_page(open_page: Opened, address: str) -> None
     Note.objects.create(customer_id="c1001", author="A" * 150, text="W" * 2000)
     Note.objects.create(customer_id="c1001", author=make_staff().username, text="First\nSecond")
     page = open_page(address)
-    for summary in page.locator("summary").all():
-        summary.click()
+    unfold(page)
     assert look(page) == []
     for size in (LAPTOP, PHONE):
         page.set_viewport_size(size)

@@ -1,23 +1,21 @@
 """The dashboard's refresh in a real browser: what stays where it is, and what is said when it fails."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 from playwright.sync_api import Page, Request, expect
 
 from analytics.models import PortfolioDay
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Engagement
-from tests import test_browser
+from tests.browsing import Opened
 from tests.factories import load_demo_program, make_staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-browser = test_browser.browser
-open_page = test_browser.open_page
-Opened = test_browser.Opened
 D = date(2025, 5, 10)
 
 
@@ -68,7 +66,7 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     page.get_by_role("checkbox", name="VIP").check()
     page.locator("#history-part summary").click()
     page.evaluate("window.scrollTo(0, 900)")
-    page.locator(".customer-name", has_text="TechCorp").focus(timeout=5000)
+    page.locator(".customer-name", has_text="TechCorp").focus()
     page.evaluate("window.scrollTo(0, 900)")
     before = page.evaluate(
         "[scrollY, document.querySelector('[aria-labelledby=customers]').getBoundingClientRect().top]"
@@ -119,8 +117,8 @@ def test_a_chart_is_drawn_again_with_what_is_new(open_page: Opened) -> None:
     PortfolioDay.objects.filter(date=D).update(active_today=3)
     score_day(date(2025, 5, 8))
     press_and_wait(page, 200)
+    expect(page.locator("#summary-part dd > a").nth(1)).to_have_text("3")
     expect(page.locator("#engagement-part figure").first).to_have_class("graph is-drawn")
-    expect(page.locator("#summary-part dd").nth(1)).to_contain_text("3")
 
 
 def test_an_empty_list_fills_and_empties(open_page: Opened) -> None:
@@ -137,14 +135,15 @@ def test_an_empty_list_fills_and_empties(open_page: Opened) -> None:
 
 
 def test_it_asks_by_itself_every_minute_but_not_in_a_hidden_tab(open_page: Opened) -> None:
-    page = open_page("about:blank")
+    page = open_page("about:blank", apart=True)
     page.clock.install()
+    page.clock.pause_at(timezone.now() + timedelta(minutes=1))
     page.goto("/admin/")
     asked = watch(page)
     page.clock.run_for(59_000)
     assert asked == []
-    page.clock.run_for(3_000)
-    page.wait_for_timeout(200)
+    with page.expect_request(lambda request: bool(request.headers.get("hx-request"))):
+        page.clock.run_for(3_000)
     assert len(asked) == 1
     assert asked[0].startswith('"')
     hide = "value => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => value}); }"

@@ -92,21 +92,27 @@ def test_what_https_and_a_proxy_turn_on(https: str, trusted: str) -> None:
 # --- The server ---------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def served(folder: Path, **overrides: str) -> Iterator[int]:
-    """The application as ``make serve`` serves it; gives its port."""
-    port = free_port()
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Settings with which the application may be served: migrated, and its static files collected."""
+    folder = tmp_path_factory.mktemp("ready")
     surroundings = {
         "PATH": os.environ["PATH"],
         "SECRET_KEY": SECRET_KEY,
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
         "STATIC_DIR": str(folder / "static"),
-        "PORT": str(port),
         "WORKERS": "1",
-        **overrides,
     }
     for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=surroundings, check=True, timeout=90)
+    return surroundings
+
+
+@contextmanager
+def served(folder: Path, settings: dict[str, str]) -> Iterator[int]:
+    """The application as ``make serve`` serves it; gives its port."""
+    port = free_port()
+    surroundings = {**settings, "PORT": str(port)}
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(gunicorn, cwd=ROOT, env=surroundings, stderr=log, stdout=log)
@@ -141,8 +147,11 @@ def health_check() -> list[str]:
     return [sys.executable, *json.loads(found)[1:]]
 
 
-def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(tmp_path: Path) -> None:
-    with served(tmp_path, HTTPS="1", ALLOWED_HOSTS="cs.example.com", LOG_FORMAT="json") as port:
+def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(
+    ready: dict[str, str], tmp_path: Path
+) -> None:
+    settings = {**ready, "HTTPS": "1", "ALLOWED_HOSTS": "cs.example.com", "LOG_FORMAT": "json"}
+    with served(tmp_path, settings) as port:
         # The first request waits for the worker, which a busy machine starts slowly.
         assert ask(port, "/healthz")[0] == 200
         checked = subprocess.run(health_check(), env={"PORT": str(port)}, capture_output=True, timeout=30)
@@ -160,8 +169,9 @@ def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(tmp_pat
     assert down.returncode != 0
 
 
-def test_behind_a_proxy_that_is_trusted_the_page_comes_with_its_files(tmp_path: Path) -> None:
-    with served(tmp_path, HTTPS="1", TRUST_PROXY="1", ALLOWED_HOSTS="cs.example.com") as port:
+def test_behind_a_proxy_that_is_trusted_the_page_comes_with_its_files(ready: dict[str, str], tmp_path: Path) -> None:
+    settings = {**ready, "HTTPS": "1", "TRUST_PROXY": "1", "ALLOWED_HOSTS": "cs.example.com"}
+    with served(tmp_path, settings) as port:
         proxy = {"Host": "cs.example.com", "X_Forwarded_Proto": "https"}
         status, headers, page = ask(port, "/admin/login/", **proxy)
         assert status == 200

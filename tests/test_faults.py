@@ -11,17 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as project
-from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
 from pytest_django import DjangoDbBlocker
@@ -33,6 +30,7 @@ from customers.load import Options, Outcome, import_folder
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange, StepSighting
 from customers.staging import execute, fetch, is_postgres
 from tests.commands import Ran
+from tests.databases import create_database, drop_database, name_in, url_of
 from tests.factories import csv_row, load_demo_program, make_staff, write_feed, write_feeds
 from tests.loading import load, states
 from tests.processes import environment, manage
@@ -63,40 +61,10 @@ def database(name: str) -> Iterator[None]:
 OF_THIS_DATABASE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 
-def create_database(name: str, template: str) -> None:
-    if connection.vendor == "sqlite":
-        shutil.copy(template, name)
-    else:
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-
-
-def drop_database(name: str) -> None:
-    if connection.vendor == "postgresql":
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def name_in(folder: Path) -> str:
-    return str(folder / "db.sqlite3") if connection.vendor == "sqlite" else f"faults_{uuid.uuid4().hex}"
-
-
 @pytest.fixture(scope="module")
 def unblocked(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
-
-
-@pytest.fixture(scope="module")
-def migrated(unblocked: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a database that has every table and no row."""
-    name = name_in(tmp_path_factory.mktemp("migrated"))
-    if connection.vendor == "postgresql":
-        create_database(name, "template0")
-    with database(name):
-        call_command("migrate", verbosity=0)
-    yield name
-    drop_database(name)
 
 
 @pytest.fixture
@@ -114,17 +82,15 @@ def own(
             create_database(name, template)
             stack.callback(drop_database, name)
             stack.enter_context(database(name))
-            if not is_postgres():
-                return f"sqlite:///{name}"
-            return urlsplit(project.DATABASE_URL)._replace(path=f"/{name}").geturl()
+            return url_of(name)
 
         yield copy
 
 
 @pytest.fixture
-def url(migrated: str, own: Callable[[str], str]) -> str:
+def url(django_db_setup: str, own: Callable[[str], str]) -> str:
     """The URL of a database without rows, which is the test's default one too."""
-    return own(migrated)
+    return own(django_db_setup)
 
 
 # --- Killed -------------------------------------------------------------------------------------------------------
@@ -291,13 +257,15 @@ def signalled(url: str, *arguments: Any, **variables: str) -> subprocess.Popen[s
 
 
 @pytest.fixture(scope="module")
-def nights(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def nights(
+    unblocked: None, django_db_setup: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
     """The database before that night, and what is in it before and after the night, when nothing goes wrong."""
     folder = tmp_path_factory.mktemp("nights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project, "ARCHIVE_DIR", folder / "archive")
         name = name_in(folder)
-        create_database(name, migrated)
+        create_database(name, django_db_setup)
         with database(name):
             load_quietly(yesterday(folder))
         (folder / "copy").mkdir()

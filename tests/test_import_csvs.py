@@ -18,7 +18,7 @@ from customers.management.commands.import_csvs import Command
 from customers.models import Customer, Engagement, ImportRun
 from tests.factories import csv_row, write_feed, write_feeds
 from tests.loading import write_bytes
-from tests.processes import database_url, manage
+from tests.processes import manage
 
 pytestmark = pytest.mark.django_db
 
@@ -303,12 +303,9 @@ def test_progress_is_shown_on_a_terminal_alone(
     assert all(bar["options"]["file"] is sys.stderr for bar in bars)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_as_a_process(tmp_path: Path) -> None:
+def test_as_a_process(migrated_database: str, tmp_path: Path) -> None:
     """Exit codes and streams as a shell sees them, CSV_DIR as the default folder, and no colours or bars."""
-    url = database_url(tmp_path)
-    if connection.vendor == "sqlite":
-        assert manage(url, "migrate", "--verbosity", 0).returncode == 0
+    url = migrated_database
     folder = tmp_path / "drop"
     folder.mkdir()
     write_feeds(folder, customers=[csv_row("customers", organization="家")])

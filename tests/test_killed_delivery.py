@@ -32,18 +32,17 @@ def killed(url: str, nth: int, **variables: str) -> int:
 
 
 def test_a_kill_between_sending_and_recording_repeats_one_mail_and_loses_none(
-    own_database: str, tmp_path: Path
+    migrated_database: str, tmp_path: Path
 ) -> None:
     """The demo has three messages: the manager's digest and week, and the success manager's digest."""
-    assert manage(own_database, "migrate", "--verbosity", "0").returncode == 0
-    assert manage(own_database, "demo").returncode == 0
+    assert manage(migrated_database, "demo").returncode == 0
     with mail_server() as post:
         variables = {"EMAIL_URL": post.url}
-        assert killed(own_database, 2, **variables) == -9
+        assert killed(migrated_database, 2, **variables) == -9
         first = [(mail["To"], mail["Message-ID"]) for mail in post.take()]
         assert [to for to, _name in first] == ["manager@rsolv.example"] * 2
         # The one that was recorded is not sent again; the other one is, as the same message.
-        done = manage(own_database, "send_alerts", **variables)
+        done = manage(migrated_database, "send_alerts", **variables)
         assert (done.returncode, done.stderr) == (0, "")
         assert (
             done.stdout.splitlines()[-1] == "Alerts as of 2025-05-10: 0 raised, 0 worse, 0 closed; 2 sent, 0 failed."
@@ -51,5 +50,5 @@ def test_a_kill_between_sending_and_recording_repeats_one_mail_and_loses_none(
         second = [(mail["To"], mail["Message-ID"]) for mail in post.take()]
         assert second[0] == first[1]
         assert [to for to, _name in second] == ["manager@rsolv.example", "success@rsolv.example"]
-        assert manage(own_database, "send_alerts", **variables).returncode == 0
+        assert manage(migrated_database, "send_alerts", **variables).returncode == 0
         assert post.take() == []

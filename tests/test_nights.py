@@ -218,16 +218,15 @@ STATES = "import django; django.setup(); from analytics.models import Night; " +
 
 
 def test_a_killed_process_is_marked_by_the_next_night_and_a_stopped_one_at_once(
-    own_database: str, tmp_path: Path
+    migrated_database: str, tmp_path: Path
 ) -> None:
-    surroundings = environment(own_database, EXPORT_DIR=str(tmp_path))
+    surroundings = environment(migrated_database, EXPORT_DIR=str(tmp_path))
 
     def states() -> str:
         return subprocess.run(
             [sys.executable, "-c", STATES], cwd=project.BASE_DIR, env=surroundings, capture_output=True, text=True
         ).stdout.strip()
 
-    assert manage(own_database, "migrate", "--verbosity", 0).returncode == 0
     for how, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143)):
         with subprocess.Popen(
             [sys.executable, "-c", HELD_UP], cwd=project.BASE_DIR, env=surroundings, stdout=subprocess.PIPE, text=True
@@ -237,7 +236,7 @@ def test_a_killed_process_is_marked_by_the_next_night_and_a_stopped_one_at_once(
             os.kill(night.pid, how)
             assert night.wait(30) == code
     assert states() == "['interrupted', 'interrupted']"
-    assert manage(own_database, "nightly", "--dir", "fixtures", EXPORT_DIR=str(tmp_path)).returncode == 0
+    assert manage(migrated_database, "nightly", "--dir", "fixtures", EXPORT_DIR=str(tmp_path)).returncode == 0
     assert states() == "['interrupted', 'interrupted', 'done']"
 
 

@@ -1,0 +1,35 @@
+"""Databases beside the test's own one: files on SQLite, names on the same server on PostgreSQL."""
+
+import shutil
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+
+
+def name_in(folder: Path) -> str:
+    """A name that no database has."""
+    return str(folder / "own.sqlite3") if connection.vendor == "sqlite" else f"own_{uuid.uuid4().hex}"
+
+
+def url_of(name: str) -> str:
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
+
+
+def create_database(name: str, template: str) -> None:
+    """Copy the database ``template``, which nobody may be using."""
+    if connection.vendor == "sqlite":
+        shutil.copy(template, name)
+    else:
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+def drop_database(name: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
