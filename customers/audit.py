@@ -6,7 +6,6 @@ the transaction of what it tells, so that neither is there without the other.
 """
 
 import getpass
-import ipaddress
 import json
 import re
 import sys
@@ -25,6 +24,7 @@ from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from customers.audit_entry import AuditEntry
+from customers.client import client_address
 from customers.models import Customer
 
 Action = AuditEntry.Action
@@ -64,7 +64,7 @@ _is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
 
 
 class AuditMiddleware:
-    """Says who acts while a request is answered. Behind a proxy the address may be the proxy's."""
+    """Says who acts while a request is answered."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -72,7 +72,7 @@ class AuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request."""
         source = f"{request.method} {request.path}"
-        actor = Actor(source=source, address=_address(request.META.get("REMOTE_ADDR", "")), request=request)
+        actor = Actor(source=source, address=client_address(request), request=request)
         with acting(actor):
             return self.get_response(request)
 
@@ -93,14 +93,6 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown user"
-
-
-def _address(text: str) -> str | None:
-    """An IP address; None where the server has none to tell, as on a socket."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
 
 
 def _at_the_command_line() -> Actor:

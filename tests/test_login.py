@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from rsolv_cs import sessions
-from rsolv_cs.login import client_address
+from rsolv_cs.login import counted_address
 from tests.factories import make_staff
 from tests.pages import words
 
@@ -178,6 +178,8 @@ def test_nobody_else_sees_or_unlocks_failed_logins(client: Client, role: str) ->
         (2, "6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
         # It came past a proxy, so the header is the client's own.
         (2, "6.6.6.6", "10.0.0.1"),
+        (1, None, "10.0.0.1"),
+        (1, " , ", "10.0.0.1"),
         (1, "garbage", None),
         (1, "' OR 1=1 --", None),
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
@@ -191,7 +193,7 @@ def test_the_address_is_what_our_own_proxies_say(
 ) -> None:
     settings.TRUSTED_PROXIES = proxies
     headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    assert client_address(rf.get("/", REMOTE_ADDR="10.0.0.1", **headers)) == expected
+    assert counted_address(rf.get("/", REMOTE_ADDR="10.0.0.1", **headers)) == expected
 
 
 def test_no_address_is_no_error(client: Client) -> None:
