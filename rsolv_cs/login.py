@@ -1,6 +1,7 @@
 """The login: whose address it is, how many wrong passwords there may be, and what is said then."""
 
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import authenticate
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -70,6 +72,27 @@ def locked(request: HttpRequest, _response: HttpResponse | None, credentials: di
     response = render(request, "login/locked.html", context, status=TOO_MANY)
     response.headers["Retry-After"] = str(max(1, int(left.total_seconds())))
     return response
+
+
+class CurrentPassword:
+    """Counts a wrong current password, when somebody wants another one, like a wrong one at the login."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        """Ask before the page does; where there were too many wrong ones, it is not asked."""
+        if request.method != "POST" or request.resolver_match.view_name != "admin:password_change":
+            return None
+        if not request.user.is_authenticated:
+            return None
+        credentials = {"username": request.user.get_username()}
+        authenticate(request, **credentials, password=request.POST.get("old_password", ""))
+        return locked(request, None, credentials) if getattr(request, "axes_locked_out", False) else None
 
 
 @receiver(post_delete, sender=AccessAttempt, dispatch_uid="rsolv_cs.count_anew")

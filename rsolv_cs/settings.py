@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "rsolv_cs.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
+    "rsolv_cs.login.CurrentPassword",
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"

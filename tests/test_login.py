@@ -196,6 +196,26 @@ def test_the_address_is_what_our_own_proxies_say(
     assert counted_address(rf.get("/", REMOTE_ADDR="10.0.0.1", **headers)) == expected
 
 
+def test_the_current_password_can_be_tried_as_seldom_as_the_login(client: Client) -> None:
+    """Whoever sits down at an open session could otherwise try them all, and keep the account."""
+    vera = make_staff("Viewer", username="vera", password=PASSWORD)
+    client.force_login(vera)
+    new = {"new_password1": "quite another one", "new_password2": "quite another one"}
+
+    def change(password: str) -> HttpResponse:
+        return client.post("/admin/password_change/", {"old_password": password, **new})
+
+    assert [change("wrong").status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    response = change(PASSWORD)
+    assert (response.status_code, LOCKED in words(response.text)) == (429, True)
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+    AccessAttempt.objects.all().delete()
+    assert change(PASSWORD).status_code == 302
+    vera.refresh_from_db()
+    assert vera.check_password("quite another one")
+
+
 def test_no_address_is_no_error(client: Client) -> None:
     assert statuses(client, 6, REMOTE_ADDR="") == [200, 200, 200, 200, 429, 429]
 
