@@ -183,6 +183,9 @@ IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
 REQUIRE_SECOND_FACTOR = environment.flag("REQUIRE_SECOND_FACTOR")
 OTP_TOTP_ISSUER = "RSOLV Customer Success"
 
+# Who looks after customers, or has a task, must be able to do something about it.
+OWNERS_MAY = "analytics.change_task"
+
 # --- HTTPS ----------------------------------------------------------------------------------------------------
 
 HTTPS = environment.flag("HTTPS", default=False)
