@@ -23,8 +23,8 @@ class Command(AuditedCommand):
     help = (
         "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
         "(QUARANTINE_DAYS), the journal of changes that an undo needs (UNDO_DAYS), scored dates but the last of each "
-        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day, sessions and failed logins "
-        "that are over. 0 days are for ever. It "
+        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day, and sessions and failed "
+        "logins that are over. 0 days are for ever. It "
         "also redacts files where an erasure was cut short. "
         "Exit code: 0 done, 1 something could not be removed, 75 an import or a scoring is running."
     )
