@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from analytics import alert_admin, contact_admin, night_admin, rule_admin  # noqa: F401 - they register
 from analytics.models import PortfolioDay, ScoringPolicy
+from customers.model_admin import ModelAdmin
 
 
 @admin.register(ScoringPolicy)

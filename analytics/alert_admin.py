@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from analytics.models import AlertRule, Digest
+from customers.model_admin import ModelAdmin
 
 
 @admin.register(AlertRule)

@@ -1,5 +1,6 @@
 """The list of alerts: narrowed and paged by the address, open ones first."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -7,17 +8,19 @@ import django_filters
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import F, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from analytics.audience import addressed_to, is_manager
 from analytics.customer_alerts import with_names
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
+from customers.kinds import shown
 
 ROWS_PER_PAGE = 50
 NOBODY = "none"
 OPEN = "open"
+YES_OR_NO = {"", "0", "1", "true", "false"}
 
 
 class AlertFilter(django_filters.FilterSet):
@@ -81,7 +84,7 @@ class AlertFilter(django_filters.FilterSet):
 
 
 def alert_list(request: HttpRequest) -> dict[str, Any]:
-    """What the page needs: ``filters``, ``filtering``, ``page`` (of alerts), ``today``. Constant queries."""
+    """What the page needs: ``filters``, ``filtering``, ``ignored`` (words), ``page``, ``today``. Constant queries."""
     today = timezone.localdate()
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
@@ -95,4 +98,16 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
         request.GET.get("page")
     )
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
-    return {"filters": filters, "filtering": filtering, "page": page, "today": today}
+    ignored = list(_ignored(request.GET, filters))
+    return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": today}
+
+
+def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
+    """What the address asks for in vain, in words, beyond what the form itself refuses."""
+    yield from (f"There is no filter {shown(name)}." for name in asked if name not in {*filters.filters, "page"})
+    mine = asked.get("mine", "")
+    if mine.lower() not in YES_OR_NO:
+        yield f"Only mine: {shown(mine)} is neither true nor false."
+    page = asked.get("page", "1")
+    if not page.isdecimal():
+        yield f"{shown(page)} is not the number of a page."

@@ -102,5 +102,7 @@ def _apply(action: str, chosen: QuerySet[Alert], login: str, until: date | None,
 
 def _back(request: HttpRequest) -> str:
     asked = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    safe = asked.startswith("/") and url_has_allowed_host_and_scheme(
+        asked, {request.get_host()}, require_https=request.is_secure()
+    )
     return asked if safe else reverse("analytics:alerts")

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -20,6 +19,7 @@ from analytics.models import MailTemplate, Message, Snapshot
 from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
 from analytics.situations import situation_of
 from customers.admin import ReadOnlyAdmin
+from customers.model_admin import ModelAdmin
 
 SAMPLES = 200
 """As many customers are looked through for one whom a template fits."""

@@ -138,7 +138,7 @@ def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
 
 
 def _line(alert: Alert, today: date) -> Line:
-    name = customer_name(alert.customer.organization) if alert.customer else f"Feed: {alert.get_feed_display()}"
+    name = customer_name(alert.customer.organization) if alert.customer else alert.about
     link = customer_address(alert.customer_id) if alert.customer_id else ""
     hints = [f"raised {alert.opened_on:%-d %b %Y}"]
     if alert.closed_on:

@@ -1,24 +1,47 @@
-"""What an erased customer leaves here: rows go by their foreign keys, digests that mention them lose their text."""
+"""What an erased customer leaves here: rows go by their foreign keys, texts that mention them lose those words.
+
+A guardrail repeats the first bad rows, so that a night's step, and the alert of its feed, can name a customer.
+"""
 
 import re
 from typing import Any
 from urllib.parse import quote
 
 from analytics.digest import customer_name
-from analytics.models import Digest
+from analytics.models import Alert, Digest, Night
 
 NO_TEXT = "A customer who was erased was mentioned here."
+ERASED = "(erased)"
 _AT_ONCE = 500
 
 
-def forget_customer(customer_id: str, organization: str, **_signal: Any) -> dict[str, int]:
+def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: Any) -> dict[str, int]:
     """Hear that a customer is erased. A digest stays as a record that it was sent, and to whom."""
     address = re.escape(f"/customer/{quote(customer_id, safe='')}/")
-    name = rf"(?<!\w){re.escape(customer_name(organization))}(?!\w)" if organization else address
-    mention = re.compile(f"{address}|{name}")
+    name = rf"|(?<!\w){re.escape(customer_name(organization))}(?!\w)|{words.pattern}" if organization else ""
+    mention = re.compile(f"{address}{name}")
     digests = Digest.objects.order_by("pk").values_list("pk", "subject", "text", "error")
     gone = [pk for pk, *texts in digests.iterator(chunk_size=_AT_ONCE) if any(mention.search(text) for text in texts)]
     for first in range(0, len(gone), _AT_ONCE):
         some = Digest.objects.filter(pk__in=gone[first : first + _AT_ONCE])
         some.update(subject="", text=NO_TEXT, error="")
-    return {"texts of digests": len(gone)}
+    return {"texts of digests": len(gone), "texts of nights": _clear_nights(words) + _clear_feeds(words)}
+
+
+def _clear_nights(words: re.Pattern[str]) -> int:
+    cleared = 0
+    for night in Night.objects.order_by("pk").iterator(chunk_size=_AT_ONCE):
+        steps = [{**step, "message": words.sub(ERASED, step["message"])} for step in night.steps]
+        if steps != night.steps:
+            Night.objects.filter(pk=night.pk).update(steps=steps)
+            cleared += 1
+    return cleared
+
+
+def _clear_feeds(words: re.Pattern[str]) -> int:
+    """Alerts of feeds; those of customers go with them."""
+    cleared = 0
+    for pk, text in Alert.objects.filter(customer=None).order_by("pk").values_list("pk", "text"):
+        if words.search(text):
+            cleared += Alert.objects.filter(pk=pk).update(text=words.sub(ERASED, text)[:500])
+    return cleared

@@ -107,7 +107,7 @@ def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: d
         elif alert.text != text:
             Alert.objects.filter(pk=alert.pk).update(text=text)
     changes.over = [
-        _over(alert.pk, today, now, Alert.Ending.RECOVERED, "The feed is as it should be")
+        _over(alert.pk, today, now, Alert.Ending.RECOVERED, f"The {'feed' if feed else 'night'} is as it should be")
         for feed, alert in known.items()
         if feed not in troubles
     ]

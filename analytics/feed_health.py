@@ -13,11 +13,16 @@ from django.db.models import Max
 from django.utils import timezone
 
 from analytics.dashboard import FRESH_DAYS, FeedState, feed_states
-from analytics.models import PortfolioDay
+from analytics.models import Night, PortfolioDay
+from analytics.nights import FAILED, HELD_BACK
 from analytics.wording import counted
 from customers.feeds import FEEDS
 from customers.models import Engagement, FeedName, ImportRun
 
+NIGHT = ""
+"""What stands in the place of a feed where a step of the night failed."""
+AFTER_FEEDS = frozenset({"score", "export", "reports", "expire"})
+NIGHTS_TO_LOOK_AT = 7
 FEWEST_USUAL = 10
 """Below so many customers active on the quietest usual date, no date is called implausible."""
 PLAUSIBLE_SHARE = 2
@@ -38,7 +43,10 @@ class Trouble:
 
 
 def troubles(today: date, day: date | None) -> dict[str, Trouble]:
-    """What is wrong with each feed today; ``day`` is the newest scored date. Nothing while there was no import."""
+    """What is wrong with each feed today, and (``NIGHT``) with the night that was to make something of them.
+
+    ``day`` is the newest scored date. Nothing while there was no import.
+    """
     found: dict[str, Trouble] = {}
     if not ImportRun.objects.exists():
         return found
@@ -47,6 +55,8 @@ def troubles(today: date, day: date | None) -> dict[str, Trouble]:
         trouble = _refused(name, state) or _late(name, state, newest, today)
         if trouble:
             found[name] = trouble
+    if failed := _failed_step():
+        found[NIGHT] = failed
     reason = held_back(day, today)
     if reason:
         known = found.get(FeedName.ENGAGEMENT)
@@ -109,6 +119,21 @@ def _refused(name: str, state: FeedState) -> Trouble | None:
     if run is None:
         return None
     return Trouble(name, f"{run.file} {_ended(run)} on {_moment(run)}: {run.reason}.")
+
+
+def _failed_step() -> Trouble | None:
+    """The first step that failed when it was last tried; of this night, or of one before it that nobody has mended."""
+    tried: set[str] = set()
+    for started_at, steps in Night.objects.order_by("-pk").values_list("started_at", "steps")[:NIGHTS_TO_LOOK_AT]:
+        for step in steps:
+            if step["name"] in AFTER_FEEDS - tried and step["result"] != HELD_BACK:
+                tried.add(step["name"])
+                if step["result"] == FAILED:
+                    night = f"{timezone.localtime(started_at):%-d %b %Y, %H:%M}"
+                    return Trouble(
+                        NIGHT, f"{step['name'].capitalize()} failed in the night of {night}: {step['message']}"
+                    )
+    return None
 
 
 def _late(name: str, state: FeedState, newest: date | None, today: date) -> Trouble | None:

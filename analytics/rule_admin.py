@@ -7,12 +7,12 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
 
 from analytics.conditions import count_matches
 from analytics.dashboard import newest_day
 from analytics.models import RecommendationRule
 from analytics.wording import counted
+from customers.model_admin import ModelAdmin
 
 PREVIEW = "_preview"
 

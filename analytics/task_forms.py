@@ -4,10 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
 
 from analytics.models import Task
-from analytics.tasks import people
+from customers.owners import able_and
 
 
 class PersonField(forms.ModelChoiceField):
@@ -34,7 +33,7 @@ class TaskForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         owner = self.fields["owner"]
-        owner.queryset = _people_and(self.instance.owner_id)
+        owner.queryset = able_and(self.instance.owner_id)
         owner.empty_label = "Nobody"
         self.fields["what"].label = "What"
         self.fields["due"].label = "Due"
@@ -58,9 +57,3 @@ class ClosingForm(forms.Form):
         if done and outcome == Task.Outcome.NOT_NEEDED:
             self.add_error("outcome", "What was not needed was not done: drop it instead.")
         return self.cleaned_data
-
-
-def _people_and(owner: int | None) -> QuerySet[User]:
-    """Who can be given a task, and who has this one already, whatever became of that person's rights."""
-    able = people()
-    return User.objects.filter(Q(pk__in=able.values("pk")) | Q(pk=owner)).order_by("username") if owner else able

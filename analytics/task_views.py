@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,11 +20,12 @@ from analytics.models import RecommendationRule, Snapshot, Task
 from analytics.task_forms import ClosingForm, TaskForm
 from analytics.task_list import task_list
 from customers.models import Customer
+from customers.owners import able
 from customers.pages import admin_page
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
 MAY_ADD = (*MAY_SEE, "analytics.add_task")
-MAY_CHANGE = "analytics.change_task"
+MAY_CHANGE = settings.OWNERS_MAY
 MOST_FOUND = 20
 UNPROCESSABLE = 422
 REASON_LENGTH = Task._meta.get_field("reason").max_length
@@ -154,7 +156,7 @@ def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
 def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -> Task:
     """A task as the rule recommends it, for the customer's owner (who must be able to do it) or for the user."""
     owner = getattr(getattr(customer, "care", None), "owner", None)
-    if owner != user and not (owner and tasks.people().filter(pk=owner.pk).exists()):
+    if owner != user and not (owner and able().filter(pk=owner.pk).exists()):
         owner = user
     today = timezone.localdate()
     if rule is None:

@@ -23,7 +23,6 @@ DUE_DAYS = ((20, 1), (40, 3), (60, 7))
 DUE_DAYS_ELSE = 14
 ORDINARY = 20
 """The urgency of a task that no rule has asked for."""
-MAY_CHANGE = "analytics.change_task"
 
 
 class TakenError(Exception):
@@ -32,12 +31,6 @@ class TakenError(Exception):
     def __init__(self, task: Task) -> None:
         super().__init__(f"{task.owner_name or 'Nobody'} has this task: {task.what}")
         self.task = task
-
-
-def people() -> QuerySet[User]:
-    """Who can be given a task: active staff who may change tasks, by login."""
-    able = User.objects.with_perm(MAY_CHANGE, backend="django.contrib.auth.backends.ModelBackend")
-    return able.filter(is_staff=True).order_by("username")
 
 
 def due_date(urgency: int, today: date) -> date:

@@ -16,7 +16,8 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import BadRequest, FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -27,7 +28,6 @@ from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.timezone import localtime
 from import_export.admin import ExportMixin
-from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -37,6 +37,7 @@ from customers.audit_export import record_export
 from customers.erase import in_words
 from customers.feeds import FEEDS
 from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
+from customers.model_admin import ModelAdmin
 from customers.models import (
     Customer,
     CustomerCare,
@@ -53,6 +54,7 @@ from customers.models import (
     QuarantinedRow,
 )
 from customers.owner_views import MAY_ASSIGN, assign_page
+from customers.owners import CANNOT_ACT, able, able_and, marked_name, name_of
 from customers.preview_rows import cut
 from customers.resources import RESOURCES
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
@@ -76,11 +78,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, which says what a link has narrowed it to."""
-        try:
-            return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
-        except OverflowError:
-            # SQLite has no number as large as the one in the address; the admin's answer to what it cannot look up.
-            return redirect(f"{request.path}?e=1")
+        return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
 
     def _scope(self, request: HttpRequest) -> Iterator[str]:
         """What the address asks of the rows beyond the filters that the list itself shows."""
@@ -233,12 +231,51 @@ class EventAdmin(FeedAdmin):
     list_filter = ["kind"]
 
 
+class OwnerField(ModelChoiceField):
+    """Somebody who can look after customers, by name."""
+
+    def label_from_instance(self, obj: User) -> str:
+        """The name, and that they may not act where they may not."""
+        return marked_name(obj)
+
+
+class CareForm(ModelForm):
+    """Who looks after a customer: one of those who can, or who does so already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "owner" in self.fields:
+            self.fields["owner"].queryset = able_and(self.instance.owner_id)
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    """Whose customers, by name."""
+
+    title = "owner"
+    parameter_name = "owner__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Those who look after somebody."""
+        owners = User.objects.filter(customers_in_care__isnull=False).distinct()
+        return sorted(((str(one.pk), name_of(one)) for one in owners), key=lambda choice: choice[1].casefold())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CustomerCare]) -> QuerySet[CustomerCare]:
+        """The person's customers."""
+        key = self.value()
+        if not key:
+            return queryset
+        return (
+            queryset.filter(owner=int(key)) if key.isascii() and key.isdecimal() and len(key) < 10 else queryset.none()
+        )
+
+
 @admin.register(CustomerCare)
 class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
-    list_display = ["customer", "owner", "do_not_contact"]
-    list_filter = ["owner", "do_not_contact"]
+    form = CareForm
+    list_display = ["customer", "owner_named", "do_not_contact"]
+    list_filter = [OwnerFilter, "do_not_contact"]
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]
@@ -251,10 +288,21 @@ class CustomerCareAdmin(ModelAdmin):
         """Care stays with its customer."""
         return ["customer"] if obj else []
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerCare]:
+        """Each with whether its owner may act."""
+        return super().get_queryset(request).annotate(may_act=Q(owner__in=able().order_by().values("pk")))
+
+    @admin.display(description="owner", ordering="owner__username")
+    def owner_named(self, care: Any) -> str | None:
+        """The owner by name, and that they may not act where they may not."""
+        if care.owner is None:
+            return None
+        return care.owner_name if care.may_act else f"{care.owner_name} ({CANNOT_ACT})"
+
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
-        """Any member of staff can be the owner; a plain list, because a search asks for leave to view users."""
+        """The owner from a plain list, because a search asks for leave to view users."""
         if db_field.name == "owner":
-            options["queryset"] = User.objects.filter(is_staff=True).order_by("username")
+            options |= {"form_class": OwnerField, "queryset": able_and(None)}
         return super().formfield_for_foreignkey(db_field, request, **options)
 
 

@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from customers.audit import Action, in_words, record
 from customers.audit_entry import AuditEntry
 from customers.audit_export import write_audit
+from customers.model_admin import ModelAdmin
 from customers.preview_rows import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}

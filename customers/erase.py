@@ -143,13 +143,14 @@ def _remove(key: str) -> Counts:
     customer = Customer.objects.filter(pk=key).first()
     counts: Counter[str] = Counter()
     organization = customer.organization if customer else ""
-    for _listener, said in customer_erased.send(sender=Customer, customer_id=key, organization=organization):
+    words = _names_of(key, customer)
+    about = {"customer_id": key, "organization": organization, "words": words}
+    for _listener, said in customer_erased.send(sender=Customer, **about):
         counts.update(said or {})
     counts["rows in quarantine"] = _remove_quarantined(key)
     counts["fixes"] = _remove_fixes(key)
     counts["changes in the journal"] = _remove_changes(key)
     counts["entries of the admin's log"] = _clear_log(key, organization)
-    words = _names_of(key, customer)
     counts["texts of import runs"] = _clear_texts(key, words)
     counts["entries of the audit"] = audit.anonymise(key, words)
     if customer:

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from customers.erase import NotErasable, erase, in_words, preview
 from customers.lock import Busy
 from customers.models import Customer, Erasure
-from customers.pages import admin_page
+from customers.pages import admin_page, tell_database_error
 
 UNPROCESSABLE = 422
 
@@ -51,8 +51,8 @@ def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
         messages.error(request, str(error))
     except Busy:
         messages.error(request, "An import or a scoring is running; try again when it has ended.")
-    except Error as error:
-        messages.error(request, f"The database cannot be used: {error}")
+    except Error:
+        tell_database_error(request)
     else:
         context = {
             **admin.site.each_context(request),

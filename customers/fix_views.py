@@ -24,7 +24,7 @@ from customers.kinds import Text
 from customers.load import replay
 from customers.lock import Busy
 from customers.models import ImportRun, QuarantinedRow
-from customers.pages import admin_page
+from customers.pages import admin_page, tell_database_error
 from customers.read import BLANKS
 
 RUNS_TO_CHOOSE = 50
@@ -178,8 +178,8 @@ def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> Non
     except Busy:
         messages.error(request, "An import is running; try again when it has ended.")
         return
-    except Error as error:
-        messages.error(request, f"The database cannot be used: {error}")
+    except Error:
+        tell_database_error(request)
         return
     if not outcomes:
         messages.info(request, "None of these rows is in quarantine any more: nothing was replayed.")

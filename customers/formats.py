@@ -7,13 +7,15 @@ stream into a CSV file, which the one loader then reads like any other.
 import csv
 import gzip
 import logging
+import re
 import warnings
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from import_export.formats.base_formats import CSV, XLSX
 from openpyxl import load_workbook
@@ -24,10 +26,16 @@ logger = logging.getLogger(__name__)
 
 MAX_UNPACKED_MB = 500
 """What a compressed file may hold, for it could be made to fill the disk."""
+_MAX_TEXTS = 64 * 2**20
+"""A workbook's shared texts are held in memory all together, and some 1 MB of them take a second."""
+_MAX_ROW = 8 * 2**20
+"""So is each row. One of Excel's longest, full of numbers, has half of that."""
+_ROW, _TEXT = (re.compile(rb"<(?:[\w.-]+:)?" + name + rb"[\s/>]") for name in (b"row", b"si"))
 _BLOCK = 256 * 1024
 _EXACT = 10**15
 _MOST_ROWS = 2**20
 _BEGINNING = 64 * 1024
+_LONGEST_TAG = 200
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHER_ZIPS = {
     b"opendocument": "an OpenDocument file",
@@ -182,6 +190,8 @@ def _look_into(path: Path) -> None:
         for member in members:
             with archive.open(member) as file:
                 beginning = file.read(_BEGINNING)
+                if member.file_size > _MAX_ROW:
+                    _check_part(beginning, file, member.file_size)
             if b"<!DOCTYPE" in beginning or b"<!ENTITY" in beginning:
                 raise NotTaken("The workbook declares entities, which no spreadsheet does: it is not read.")
             if member.filename in {"[Content_Types].xml", "mimetype"}:
@@ -191,6 +201,27 @@ def _look_into(path: Path) -> None:
             raise NotTaken(f"This is {word}, not an Excel workbook: save it as .xlsx or as CSV.")
     if b"spreadsheetml" not in kinds:
         raise NotTaken("This is a ZIP archive, not an Excel workbook: unpack it, and upload its files one by one.")
+
+
+def _check_part(beginning: bytes, file: IO[bytes], size: int) -> None:
+    """Refuse a large part of a workbook that would fill the memory: by its texts, or by a row without end."""
+    is_wide = beginning.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<"))
+    if not is_wide and not beginning.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        return  # A picture, say: no XML, which alone is read.
+    since, rest, block = 0, b"", beginning
+    while block:
+        text = rest + block
+        if is_wide or b"<!" in text:
+            raise NotTaken("The workbook hides some of its text, which no spreadsheet does: it is not read.")
+        if size > _MAX_TEXTS and _TEXT.search(text):
+            raise NotTaken(f"The workbook holds more than {_MAX_TEXTS >> 20} MB of texts: save the sheet as CSV.")
+        last = deque(_ROW.finditer(text), maxlen=1)
+        since = len(text) - last[0].start() if last else since + len(block)
+        if since > _MAX_ROW and not _TEXT.search(text):
+            raise NotTaken(
+                f"The workbook has more than {_MAX_ROW >> 20} MB in one row, or in none: save the sheet as CSV."
+            )
+        rest, block = text[-_LONGEST_TAG:], file.read(_BLOCK)
 
 
 def _notes(title: str, others: list[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers.models import Customer
-from customers.owners import assign, count_owned, name_of, staff
+from customers.owners import able_and, assign, count_owned, marked_name, name_of
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"
@@ -25,13 +25,13 @@ class OwnerForm(forms.Form):
     owner = forms.ChoiceField(label="Owner")
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.people = {str(one.pk): one for one in staff()}
+    def __init__(self, *args: object, user: User, owner: int | None, **kwargs: object) -> None:
+        super().__init__(*args, initial={"owner": owner and str(owner)}, **kwargs)
+        self.people = {str(one.pk): one for one in able_and(owner)}
         me = self.people.pop(str(user.pk), None)
         if me:
             self.people = {str(me.pk): me, **self.people}
-        names = [(key, f"{name_of(one)} (me)" if one == me else name_of(one)) for key, one in self.people.items()]
+        names = [(key, f"{marked_name(one)}{' (me)' if one == me else ''}") for key, one in self.people.items()]
         self.fields["owner"].choices = [*names, (NOBODY, "Nobody")]
 
     @property
@@ -49,7 +49,7 @@ def assign_page(
     """
     owned = count_owned(customers)
     confirming = request.method == "POST" and "expected" in request.POST
-    form = OwnerForm(request.POST if confirming else None, user=request.user, initial={"owner": _first(customers)})
+    form = OwnerForm(request.POST if confirming else None, user=request.user, owner=_owner_of_one(customers))
     if confirming and form.is_valid():
         if form.cleaned_data["expected"] == owned.customers:
             done = assign(customers, form.chosen, request.user)
@@ -69,11 +69,11 @@ def assign_page(
     return TemplateResponse(request, "customers/assign.html", context, status=UNPROCESSABLE if form.errors else 200)
 
 
-def _first(customers: QuerySet[Customer]) -> str | None:
+def _owner_of_one(customers: QuerySet[Customer]) -> int | None:
     """The owner to begin with, where it is about one customer who has one."""
     some = list(customers.select_related("care")[:2])
     care = getattr(some[0], "care", None) if len(some) == 1 else None
-    return str(care.owner_id) if care and care.owner_id else None
+    return care.owner_id if care else None
 
 
 def _words(changed: int, same: int, owner: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -15,6 +16,7 @@ from customers import audit
 from customers.models import Customer, CustomerCare
 
 CHUNK = 500
+CANNOT_ACT = "may not act"
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,22 @@ class Owned:
     owned: int
 
 
-def staff() -> QuerySet[User]:
-    """Who can look after customers: active staff, by login."""
-    return User.objects.filter(is_staff=True, is_active=True).order_by("username")
+def able() -> QuerySet[User]:
+    """Who can look after customers: active staff who may do something about them, by login."""
+    found = User.objects.with_perm(settings.OWNERS_MAY, backend="django.contrib.auth.backends.ModelBackend")
+    return found.filter(is_staff=True).order_by("username")
+
+
+def able_and(owner: int | None) -> QuerySet[User]:
+    """The same, and who is the owner already, whatever became of that person's rights; each with ``may_act``."""
+    keys = able().order_by().values("pk")
+    people = User.objects.filter(Q(pk__in=keys) | Q(pk=owner)) if owner else User.objects.filter(pk__in=keys)
+    return people.annotate(may_act=Q(pk__in=keys)).order_by("username")
+
+
+def marked_name(user: User) -> str:
+    """The name of one of ``able_and``, and that they cannot act where they cannot."""
+    return name_of(user) if user.may_act else f"{name_of(user)} ({CANNOT_ACT})"
 
 
 def count_owned(customers: QuerySet[Customer]) -> Owned:

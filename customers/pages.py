@@ -1,12 +1,15 @@
 """What each of our pages inside the admin needs."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+
+logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 
@@ -28,3 +31,9 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
         return page
 
     return decorate
+
+
+def tell_database_error(request: HttpRequest) -> None:
+    """Say that the database could not be used, and let the log say why: its words repeat rows and addresses."""
+    logger.exception("The database could not be used")
+    messages.error(request, "The database cannot be used. Tell the operator: the log says why.")

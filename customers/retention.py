@@ -1,9 +1,14 @@
-"""For how long the ledger of imports is kept: closed rows of the quarantine, and the journal that an undo needs."""
+"""For how long the ledger of imports is kept, and who was here.
+
+The ledger: closed rows of the quarantine, and the journal that an undo needs.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -33,6 +38,16 @@ def old_changes() -> QuerySet[RowChange]:
     if oldest is None:
         return RowChange.objects.none()
     return RowChange.objects.filter(run__in=ImportRun.objects.filter(started_at__lt=oldest).order_by().values("pk"))
+
+
+def over_sessions() -> QuerySet[Session]:
+    """Sessions that nobody can come back to; those who log out leave none, all others one each."""
+    return Session.objects.filter(expire_date__lt=timezone.now())
+
+
+def over_failures() -> QuerySet[AccessAttempt]:
+    """Names and addresses of failed logins that lock nothing any more; such a name may be a password."""
+    return AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME)
 
 
 def delete(rows: QuerySet[Any]) -> int:

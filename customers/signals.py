@@ -9,7 +9,8 @@ customer_erased = Signal()
 """Sent while a customer is erased, within the transaction and before the customer's row goes; a listener that raises
 makes the erasure fail. What refers to the customer by a foreign key goes by itself.
 
-Arguments: ``customer_id``, and ``organization`` ('' where there was no such row), to find texts that mention them. A
+Arguments: ``customer_id``, ``organization`` ('' where there was no such row) and ``words``, a pattern of the id, the
+organisation and the address as they stand in what an import says, to find texts that mention them. A
 listener may return how much it removed, as ``{"what": number}``. It comes in the dry run of the page that asks for
 leave, too, whose transaction is rolled back; and once more where a backup brought the customer back.
 """

@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 
 from customers.lock import Busy
 from customers.models import ImportRun
-from customers.pages import admin_page
+from customers.pages import admin_page, tell_database_error
 from customers.undo import NotUndoable, in_words, preview, undo
 
 
@@ -29,8 +29,8 @@ def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(error))
     except Busy:
         messages.error(request, "An import is running; try again when it has ended.")
-    except Error as error:
-        messages.error(request, f"The database cannot be used: {error}")
+    except Error:
+        tell_database_error(request)
     else:
         context = {
             **admin.site.each_context(request),

@@ -15,7 +15,7 @@ from customers.feeds import FEEDS
 from customers.formats import ENDINGS, NotTaken
 from customers.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
-from customers.pages import admin_page
+from customers.pages import admin_page, tell_database_error
 from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
 from customers.upload_limit import too_large
 
@@ -115,8 +115,8 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except Busy:
         messages.error(request, _BUSY)
-    except Error as error:
-        messages.error(request, f"The database cannot be used: {error}")
+    except Error:
+        tell_database_error(request)
     except uploads.NotLoaded as refusal:
         messages.error(request, str(refusal))
     else:
@@ -153,5 +153,5 @@ def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
         messages.error(request, _BUSY)
     except OSError as error:
         messages.error(request, f"The preview cannot be stored: {error.strerror}. Tell the operator.")
-    except Error as error:
-        messages.error(request, f"The database cannot be used: {error}")
+    except Error:
+        tell_database_error(request)

@@ -8,12 +8,14 @@ worker_class = "gthread"
 threads = int(os.environ.get("THREADS", "4"))
 timeout = 60
 graceful_timeout = 30
+# The database and what is uploaded have customers' data: not for everybody on the machine.
+umask = 0o027
 # A worker that grew by a large export gives its memory back some day, and not all of them on the same one.
 max_requests = 10_000
 max_requests_jitter = 1_000
 # In memory, because a worker's sign of life on a slow disk makes it look dead.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
-# Whether a proxy is believed is for TRUST_PROXY to say, not for where it connects from.
+# Whether a proxy is believed is for TRUSTED_PROXIES to say, not for where it connects from.
 forwarded_allow_ips = ""
 control_socket_disable = True
 logconfig_dict = {

@@ -6,16 +6,16 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from customers.admin import UserAdmin
+from customers.model_admin import ModelAdmin
 from rsolv_cs import second_factor
 from rsolv_cs.second_factor_views import note
 
@@ -31,14 +31,18 @@ class UserWithFactorAdmin(UserAdmin):
 
     def has_reset_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """For another's only: one's own is turned off on its page, with a code."""
-        is_own = str(object_id) == str(request.user.pk)
-        may = request.user.has_perm("auth.change_user") and not is_own
-        return may and TOTPDevice.objects.filter(user=object_id, confirmed=True).exists()
+        if not request.user.has_perm("auth.change_user"):
+            return False
+        person = self.get_object(request, str(object_id))
+        is_others = person is not None and person != request.user
+        return is_others and TOTPDevice.objects.filter(user=person, confirmed=True).exists()
 
     @action(description="Reset second factor", url_path="second-factor", permissions=["reset"])
     def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask first; when sent, remove it and record that."""
-        person = get_object_or_404(User, pk=object_id)
+        person = self.get_object(request, object_id)
+        if person is None:
+            raise Http404("There is no such user.")
         back = f"{self.admin_site.name}:auth_user_change"
         if request.method == "POST":
             second_factor.remove(person)

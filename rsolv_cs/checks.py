@@ -36,7 +36,21 @@ def hosts_named(**_options: Any) -> list[checks.CheckMessage]:
     return []
 
 
+def proxy_counted(**_options: Any) -> list[checks.CheckMessage]:
+    """The web server speaks no TLS itself, so where no proxy is believed nobody ever comes by HTTPS."""
+    if settings.SECURE_SSL_REDIRECT and not settings.TRUSTED_PROXIES:
+        return [
+            checks.Warning(
+                "HTTPS=1, but TRUSTED_PROXIES is 0: every request is led to HTTPS again, for ever.",
+                hint="Set TRUSTED_PROXIES to how many proxies of yours there are, such as 1.",
+                id="rsolv_cs.W002",
+            )
+        ]
+    return []
+
+
 def register_all() -> None:
     """Make Django run them."""
     checks.register(sqlite_version, checks.Tags.database)
     checks.register(hosts_named, checks.Tags.security)
+    checks.register(proxy_counted, checks.Tags.security, deploy=True)

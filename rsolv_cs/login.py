@@ -1,6 +1,7 @@
 """The login: whose address it is, how many wrong passwords there may be, and what is said then."""
 
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import authenticate
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -17,6 +19,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from customers import audit
+from customers.client import client_address
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
@@ -25,35 +28,12 @@ _LONGEST_NAME = 255
 _IPV6_PREFIX = 64
 
 
-def client_address(request: HttpRequest) -> str | None:
-    """Where a request comes from; None where that is unknown.
-
-    ``X-Forwarded-For`` is read only as far as our own proxies wrote it: with TRUSTED_PROXIES=2 the second entry from
-    its right, for all before that is what the client says. Of an IPv6 address the network counts, since one client has
-    all of it.
-    """
-    said = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    proxies = settings.TRUSTED_PROXIES
-    if proxies:
-        # A request that passed fewer proxies did not come the way it should, and says nothing that can be trusted.
-        return _address(said[-proxies]) if len(said) >= proxies else _address(request.META.get("REMOTE_ADDR", ""))
-    return _address(request.META.get("REMOTE_ADDR", ""))
-
-
-def _address(text: str) -> str | None:
-    """An address as it is stored, without a port; None where it is none."""
-    host = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
-    if host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        found = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    if found.version == 4:
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _IPV6_PREFIX), strict=False).network_address)
+def counted_address(request: HttpRequest) -> str | None:
+    """The address that failures are counted by; of an IPv6 address the network, since one client has all of it."""
+    address = client_address(request)
+    if address is None or ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False).network_address)
 
 
 def tried_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
@@ -92,6 +72,27 @@ def locked(request: HttpRequest, _response: HttpResponse | None, credentials: di
     response = render(request, "login/locked.html", context, status=TOO_MANY)
     response.headers["Retry-After"] = str(max(1, int(left.total_seconds())))
     return response
+
+
+class CurrentPassword:
+    """Counts a wrong current password, when somebody wants another one, like a wrong one at the login."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        """Ask before the page does; where there were too many wrong ones, it is not asked."""
+        if request.method != "POST" or request.resolver_match.view_name != "admin:password_change":
+            return None
+        if not request.user.is_authenticated:
+            return None
+        credentials = {"username": request.user.get_username()}
+        authenticate(request, **credentials, password=request.POST.get("old_password", ""))
+        return locked(request, None, credentials) if getattr(request, "axes_locked_out", False) else None
 
 
 @receiver(post_delete, sender=AccessAttempt, dispatch_uid="rsolv_cs.count_anew")

@@ -38,6 +38,17 @@ def log_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     return answer
 
 
+def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """No page has a NUL in its address, and PostgreSQL would not even look for what has one."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path:
+            return HttpResponse("Not found.", status=404, content_type="text/plain")
+        return get_response(request)
+
+    return answer
+
+
 def _log(level: int, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     # Known only where the page asked for it; to ask now would cost a query.
     user = getattr(request, "_cached_user", None)

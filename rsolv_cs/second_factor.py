@@ -24,6 +24,7 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from customers import audit
 from rsolv_cs.roles import ADMINISTRATOR
 
 RECOVERY_CODES = 10
@@ -101,7 +102,7 @@ def confirm(request: HttpRequest, device: TOTPDevice, code: str) -> list[str] | 
         if not verify_token(request.user, device.persistent_id, _plain(code)):
             return None
         TOTPDevice.objects.filter(user=request.user).exclude(pk=device.pk).delete()
-        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+        audit.update_rows(TOTPDevice.objects.filter(pk=device.pk), audit.Action.RIGHTS, confirmed=True)
         device.confirmed = True
         codes = new_recovery_codes(request.user)
     _log_in(request, device)

@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "rsolv_cs.requests.refuse_nul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -122,6 +123,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "rsolv_cs.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
+    "rsolv_cs.login.CurrentPassword",
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
@@ -164,12 +166,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
 AXES_FAILURE_LIMIT = environment.number("LOGIN_ATTEMPTS", 5, least=1)
 AXES_COOLOFF_TIME = timedelta(minutes=environment.number("LOGIN_LOCK_MINUTES", 15, least=1))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "rsolv_cs.login.Attempts"
-AXES_CLIENT_IP_CALLABLE = "rsolv_cs.login.client_address"
+AXES_CLIENT_IP_CALLABLE = "rsolv_cs.login.counted_address"
 AXES_USERNAME_CALLABLE = "rsolv_cs.login.tried_name"
 AXES_LOCKOUT_CALLABLE = "rsolv_cs.login.locked"
 AXES_RESET_ON_SUCCESS = True
@@ -185,6 +186,9 @@ IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
 REQUIRE_SECOND_FACTOR = environment.flag("REQUIRE_SECOND_FACTOR")
 OTP_TOTP_ISSUER = "RSOLV Customer Success"
 
+# Who looks after customers, or has a task, must be able to do something about it.
+OWNERS_MAY = "analytics.change_task"
+
 # --- HTTPS ----------------------------------------------------------------------------------------------------
 
 HTTPS = environment.flag("HTTPS", default=False)
@@ -196,6 +200,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 # The preload list is a promise for a whole domain, which is not this application's to give.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 if environment.flag("TRUST_PROXY"):
+    raise ImproperlyConfigured("TRUST_PROXY is gone: set TRUSTED_PROXIES to how many proxies of yours there are.")
+TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0)
+if TRUSTED_PROXIES:
     # Only where a proxy sets it on every request; otherwise anybody could say so.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

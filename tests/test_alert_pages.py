@@ -117,6 +117,22 @@ def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> Non
     assert "State: Select a valid choice." in words(main_part(response))
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("kind=blocked&state=all", "There is no filter 'kind'."),
+        ("mine=perhaps", "Only mine: 'perhaps' is neither true nor false."),
+        ("page=last", "'last' is not the number of a page."),
+        ("rule=great", "Rule: Select a valid choice."),
+        ("mine=True&page=1&owner=&rule=", ""),
+    ],
+)
+def test_what_is_not_understood_is_said(client: Client, olga: User, query: str, said: str) -> None:
+    page = words(main_part(client.get(f"/admin/alerts/?{query}")))
+    assert said in page
+    assert any(word in page for word in ("There is no", "neither", "not the number", "valid choice")) == bool(said)
+
+
 def test_pages_keep_the_filters(client: Client, olga: User) -> None:
     for _ in range(51):
         make_alert()

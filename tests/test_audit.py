@@ -85,6 +85,12 @@ def test_a_change_in_the_admin_has_both_values(client: Client, ada: User) -> Non
     assert (entry.address, entry.source) == ("203.0.113.9", f"POST {address}")
 
 
+def test_behind_a_proxy_the_address_is_that_of_the_person(client: Client, ada: User, settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    client.post("/admin/logout/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="6.6.6.6, 2001:db8:1:2:3:4:5:6")
+    assert newest().address == "2001:db8:1:2:3:4:5:6"
+
+
 def test_who_looks_after_a_customer_is_told_by_name(client: Client, ada: User) -> None:
     make_customer(id="c1")
     make_customer(id="c2")

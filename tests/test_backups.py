@@ -15,6 +15,7 @@ from django.db import connection
 
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from rsolv_cs import backups
+from rsolv_cs.management.commands.backup import in_words
 from tests.commands import held_elsewhere, run
 from tests.factories import make_customer, make_staff
 
@@ -49,6 +50,21 @@ def backup(demo_program: None, db: None, tmp_path: Path) -> Path:
     assert done.code == 0, done.err
     [path] = tmp_path.glob("*.zip")
     return path
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (1, "1 kB"),
+        (1024, "1 kB"),
+        (48_771, "48 kB"),
+        (2**20 - 1, "1024 kB"),
+        (2**20, "1.0 MB"),
+        (3 * 2**30, "3072.0 MB"),
+    ],
+)
+def test_the_size_of_a_small_backup_is_not_nothing(size: int, words: str) -> None:
+    assert in_words(size) == words
 
 
 def test_restoring_brings_every_row_back(backup: Path) -> None:

@@ -63,6 +63,7 @@ def test_with_the_documented_settings_the_deployment_check_has_nothing_to_say(da
         ({"HTTPS": "0"}, "security.W008"),
         ({"HSTS_SECONDS": "0"}, "security.W004"),
         ({"ALLOWED_HOSTS": "*"}, "rsolv_cs.W001"),
+        ({"TRUSTED_PROXIES": "0"}, "rsolv_cs.W002"),
         ({"DEBUG": "1"}, "security.W018"),
     ],
 )
@@ -75,7 +76,7 @@ def test_it_says_what_is_left_open(overrides: dict[str, str], complaint: str, tm
 def test_the_documented_settings_are_settings() -> None:
     assert set(documented()) <= variables()
     assert documented()["SECRET_KEY"] == ""
-    assert documented()["HTTPS"] == documented()["TRUST_PROXY"] == "1"
+    assert documented()["HTTPS"] == documented()["TRUSTED_PROXIES"] == "1"
 
 
 @pytest.mark.parametrize(("https", "trusted"), [("1", "0"), ("1", "1"), ("0", "0")])
@@ -84,7 +85,7 @@ def test_what_https_and_a_proxy_turn_on(https: str, trusted: str) -> None:
     show = f"import json, rsolv_cs.settings as s; print(json.dumps([*[getattr(s, n) for n in {names}], " + (
         "hasattr(s, 'SECURE_PROXY_SSL_HEADER')]))"
     )
-    done = python("-c", show, SECRET_KEY=SECRET_KEY, HTTPS=https, TRUST_PROXY=trusted, HSTS_SECONDS="31536000")
+    done = python("-c", show, SECRET_KEY=SECRET_KEY, HTTPS=https, TRUSTED_PROXIES=trusted, HSTS_SECONDS="31536000")
     on = https == "1"
     assert json.loads(done.out) == [on, 31_536_000 if on else 0, on, on, trusted == "1"]
 
@@ -159,7 +160,7 @@ def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(
         status, headers, body = ask(port, "/readyz")
         assert (status, json.loads(body)["database"]) == (200, "ok")
         assert "no-store" in headers["Cache-Control"]
-        # Whoever connects, from this machine too, is not believed to have come over HTTPS without TRUST_PROXY.
+        # Whoever connects, from this machine too, is not believed to have come over HTTPS without TRUSTED_PROXIES.
         status, headers, _body = ask(port, "/admin/login/", Host="cs.example.com", X_Forwarded_Proto="https")
         assert (status, headers["Location"]) == (301, "https://cs.example.com/admin/login/")
         assert ask(port, "/admin/login/")[0] == 400
@@ -170,7 +171,7 @@ def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(
 
 
 def test_behind_a_proxy_that_is_trusted_the_page_comes_with_its_files(ready: dict[str, str], tmp_path: Path) -> None:
-    settings = {**ready, "HTTPS": "1", "TRUST_PROXY": "1", "ALLOWED_HOSTS": "cs.example.com"}
+    settings = {**ready, "HTTPS": "1", "TRUSTED_PROXIES": "1", "ALLOWED_HOSTS": "cs.example.com"}
     with served(tmp_path, settings) as port:
         proxy = {"Host": "cs.example.com", "X_Forwarded_Proto": "https"}
         status, headers, page = ask(port, "/admin/login/", **proxy)
@@ -266,6 +267,14 @@ def test_the_crontab_has_the_night_and_the_backup() -> None:
     assert all("%" not in line for line in lines), "cron takes it for a line break"
 
 
+def test_what_is_written_is_not_for_everybody_on_the_machine() -> None:
+    """The database, archived files and exports have customers' data."""
+    assert all("UMask=0027" in unit.read_text().splitlines() for unit in SERVICES)
+    jobs = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    assert all("umask 027 && " in job.partition("manage.py")[0] for job in jobs)
+    assert "umask = 0o027" in (DEPLOY / "gunicorn.conf.py").read_text().splitlines()
+
+
 def test_a_job_of_the_crontab_reads_the_environment_and_prints_only_when_it_fails(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "environment").write_text((DEPLOY / "environment.example").read_text())
@@ -335,7 +344,9 @@ def test_the_composition_takes_its_secrets_from_outside() -> None:
     for name in set(services) - {"db"}:
         service = services[name]
         given = service["environment"]
-        assert set(given) <= variables()
+        # All but folders, which the image and the volumes say, and what has no place among people.
+        elsewhere = {name for name in variables() if name.endswith("_DIR")} | {"DEBUG", "TRUST_PROXY"}
+        assert set(given) - SERVED == variables() - elsewhere
         assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")
         assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
         assert service["read_only"] is True

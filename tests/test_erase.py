@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from analytics.models import CohortDay, Digest, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, AlertRule, CohortDay, Digest, Night, PortfolioDay, Snapshot, Task
 from customers import archive, audit, redact
 from customers.erase import erase, preview
 from customers.erased import Erased
@@ -26,6 +28,7 @@ from customers.feeds import FEEDS
 from customers.fixes import fix
 from customers.load import replay
 from customers.models import (
+    AuditEntry,
     Customer,
     CustomerCare,
     Engagement,
@@ -107,7 +110,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def traces(settings: Settings) -> set[str]:
     """Where something of the customer is still to be found."""
-    escaped = [json.dumps(needle)[1:-1] for needle in NEEDLES]
+    escaped = [json.dumps(needle)[1:-1] for needle in NEEDLES] + [quote_plus(needle) for needle in NEEDLES]
     found = {table for table, text in texts() if any(needle in text for needle in (*NEEDLES, *escaped))}
     for folder in (settings.ARCHIVE_DIR, settings.UPLOAD_DIR):
         found |= {name for name, content in contents(folder) if any(needle.encode() in content for needle in NEEDLES)}
@@ -144,6 +147,16 @@ def be_known(client: Client) -> None:
     ImportRun.objects.create(
         feed="customers", file="customers.csv", started_by="x", status="refused", reason=f"line 2: {MAIL} of {KEY}"
     )
+    # A guardrail's words go on to the night's page and the feed's alert.
+    Night.objects.create(steps=[{"name": "import", "result": "failed", "seconds": 1, "message": f"line 2: {MAIL}"}])
+    Alert.objects.create(
+        rule=AlertRule.objects.get(kind="feed"), feed="customers", opened_on=date(2025, 5, 9), text=f"{KEY}: {MAIL}"
+    )
+    searched = QueryDict(mutable=True)
+    searched["q"] = NAME
+    audit.record(audit.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
+    searched["q"] = MAIL
+    audit.record(audit.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
     for model, key, text in ((CustomerCare, KEY, f"care of {KEY}"), (Task, Task.objects.get(customer=KEY).pk, NAME)):
         LogEntry.objects.create(
             user=staff, content_type=ContentType.objects.get_for_model(model), object_id=str(key), object_repr=text,
@@ -481,6 +494,17 @@ def test_a_listener_that_raises_leaves_everything(drop: Path) -> None:
     finally:
         customer_erased.disconnect(fail)
     assert sorted(texts()) == before
+
+
+def test_the_audit_forgets_a_key_in_the_spelling_of_the_admins_addresses(client: Client) -> None:
+    make_customer(id="cust_1", organization="Vanishing")
+    client.force_login(make_staff("Administrator", username="ada"))
+    address = "/admin/customers/customercare/cust_5F1/change/"
+    CustomerCare.objects.create(customer_id="cust_1")
+    assert client.post(address, {"notes": "x"}).status_code == 302
+    assert address in "".join(AuditEntry.objects.values_list("source", flat=True))
+    erase("cust_1", "ada")
+    assert "cust_5F1" not in "".join(AuditEntry.objects.values_list("source", flat=True))
 
 
 # --- Who is known again -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.evaluate import evaluate
 from analytics.feed_health import held_back, implausible, troubles
-from analytics.models import Alert, AlertRule, Snapshot
+from analytics.models import Alert, AlertRule, Night, Snapshot
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
 pytestmark = pytest.mark.django_db
@@ -180,3 +180,35 @@ def test_an_implausible_date_is_told_and_judges_nobody() -> None:
         "engagement of 10 May 2025 is implausibly little: 0 customers active, where at least 50 are usual"
     )
     assert [kind for kind, _text in kinds()] == ["feed"]
+
+
+# --- The night ------------------------------------------------------------------------------------------------------
+
+
+def night_of(day: int, **results: str) -> None:
+    steps = [{"name": name, "result": result, "seconds": 1, "message": "Why."} for name, result in results.items()]
+    Night.objects.create(started_at=datetime(2025, 5, day, 2, 30, tzinfo=UTC), steps=steps)
+
+
+def test_a_step_that_failed_raises_an_alert_until_it_is_done() -> None:
+    good_night()
+    make_engagement(make_customer(), DAY, issues_tagged=1)
+    night_of(8, **{"import": "done"}, score="failed", reports="held back")
+    assert evaluate().raised == 1
+    assert kinds() == [("feed", "Score failed in the night of 8 May 2025, 02:30: Why.")]
+    assert Alert.objects.get().about == "The night"
+    # A night that does not come to it mends nothing; the one that runs has only its first steps.
+    night_of(9, **{"import": "failed"}, score="held back")
+    assert (evaluate().raised, evaluate().closed) == (0, 0)
+    night_of(10, **{"import": "done"}, score="done")
+    assert evaluate().closed == 1
+    assert Alert.objects.get().ending_text == "The night is as it should be"
+
+
+def test_a_step_behind_the_alerts_is_told_by_the_next_night() -> None:
+    good_night()
+    make_engagement(make_customer(), DAY, issues_tagged=1)
+    night_of(9, **{"import": "done"}, score="done", alerts="done", reports="failed")
+    night_of(10, **{"import": "done"}, score="done")
+    evaluate()
+    assert kinds() == [("feed", "Reports failed in the night of 9 May 2025, 02:30: Why.")]

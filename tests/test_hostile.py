@@ -19,8 +19,6 @@ from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from openpyxl import load_workbook
 from pytest_django import Settings
 
@@ -339,97 +337,3 @@ def test_uploads_are_judged_by_what_is_in_them(
         assert client.post(f"/admin/customers/importrun/upload/{upload.pk}/confirm/").status_code < 500
     assert not Customer.objects.exists()
     assert [path for path in tmp_path.rglob("*") if path.name in {"etc"}] == []
-
-
-# --- Parameters -------------------------------------------------------------------------------------------------
-
-LISTS = {
-    "/admin/": "q status stage cohort industry owner lacks only last_active score_min score_max signup quiet_week "
-    "as_of sort page columns per_page report days",
-    "/admin/alerts/": "q state kind mine page owner cohort as_of",
-    "/admin/tasks/": "whose state kind page q sort",
-    "/admin/cohorts/": "by as_of sort",
-    "/admin/effects/": "kind days as_of page owner",
-    "/admin/reports/": "page q",
-    "/admin/customer/h0/": "as_of days page kind before timeline",
-    "/admin/needs/": "as_of page show",
-    "/admin/customers/customer/": "q p o cohort status__exact e all _facets signup_date__gte",
-    "/admin/customers/event/": "q p o kind__exact date__gte date__year customer__id__exact",
-    "/admin/customers/importrun/": "q p o feed__exact status__exact started_at__gte",
-    "/admin/customers/quarantinedrow/": "q p o feed status run",
-    "/admin/export/customers/csv/": "q status cohort score_min as_of sort columns",
-    "/admin/reports/save/": "q status cohort score_min sort columns",
-    "/admin/tasks/new/": "customer rule next q",
-    "/admin/assign/": "customer next q",
-    "/admin/login/": "next",
-    "/admin/second-factor/verify/": "next",
-}
-VALUES = (
-    st.sampled_from(
-        [
-            *(
-                "",
-                "-1",
-                "0",
-                "1e309",
-                "9" * 30,
-                "-" + "9" * 30,
-                "nan",
-                "inf",
-                "None",
-                "\0",
-                "a\0b",
-                "٣",
-                "\ud7ff",
-                "🦄",
-            ),
-            *("2025-05-10", "2025-02-30", "0000-00-00", "99999-01-01", "10000-01", "2025-13", "' OR 1=1 --", "%", "_"),
-            *(
-                "[" * 50,
-                "{}",
-                "x" * 5000,
-                "\u202e",
-                "../..",
-                "a,b,,c",
-                "me",
-                "unassigned",
-                "at_risk",
-                "-score",
-                "--score",
-            ),
-        ]
-    )
-    | st.text(max_size=20)
-    | st.integers(-(10**30), 10**30).map(str)
-)
-
-
-@pytest.fixture
-def searcher(client: Client, output: list[str]) -> Client:
-    client.force_login(make_staff(is_superuser=True))
-    return client
-
-
-def test_no_parameter_fails_a_page(searcher: Client) -> None:
-    def ask(page: str, parameters: list[tuple[str, str]]) -> None:
-        asked: dict[str, list[str]] = {}
-        for name, value in parameters:
-            asked.setdefault(name, []).append(value)
-        response = searcher.get(page, asked)
-        assert response.status_code < 500, (page, asked)
-        content(response)
-
-    for page, text in LISTS.items():
-        names = text.split()
-        for value in ("9" * 30, "\0", ""):
-            ask(page, [(name, value) for name in names])
-        ask(page, [(name, value) for name in names for value in ("a", "", "-1")])
-
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def ask_anything(data: st.DataObject) -> None:
-        page = data.draw(st.sampled_from(list(LISTS)))
-        names = st.sampled_from(LISTS[page].split())
-        ask(page, data.draw(st.lists(st.tuples(names, VALUES), min_size=1, max_size=5)))
-
-    ask_anything()

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from rsolv_cs import sessions
-from rsolv_cs.login import client_address
+from rsolv_cs.login import counted_address
 from tests.factories import make_staff
 from tests.pages import words
 
@@ -178,6 +178,8 @@ def test_nobody_else_sees_or_unlocks_failed_logins(client: Client, role: str) ->
         (2, "6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
         # It came past a proxy, so the header is the client's own.
         (2, "6.6.6.6", "10.0.0.1"),
+        (1, None, "10.0.0.1"),
+        (1, " , ", "10.0.0.1"),
         (1, "garbage", None),
         (1, "' OR 1=1 --", None),
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
@@ -191,7 +193,27 @@ def test_the_address_is_what_our_own_proxies_say(
 ) -> None:
     settings.TRUSTED_PROXIES = proxies
     headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    assert client_address(rf.get("/", REMOTE_ADDR="10.0.0.1", **headers)) == expected
+    assert counted_address(rf.get("/", REMOTE_ADDR="10.0.0.1", **headers)) == expected
+
+
+def test_the_current_password_can_be_tried_as_seldom_as_the_login(client: Client) -> None:
+    """Whoever sits down at an open session could otherwise try them all, and keep the account."""
+    vera = make_staff("Viewer", username="vera", password=PASSWORD)
+    client.force_login(vera)
+    new = {"new_password1": "quite another one", "new_password2": "quite another one"}
+
+    def change(password: str) -> HttpResponse:
+        return client.post("/admin/password_change/", {"old_password": password, **new})
+
+    assert [change("wrong").status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    response = change(PASSWORD)
+    assert (response.status_code, LOCKED in words(response.text)) == (429, True)
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+    AccessAttempt.objects.all().delete()
+    assert change(PASSWORD).status_code == 302
+    vera.refresh_from_db()
+    assert vera.check_password("quite another one")
 
 
 def test_no_address_is_no_error(client: Client) -> None:

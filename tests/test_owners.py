@@ -20,6 +20,7 @@ from tests.pages import Elements, links, main_part, words
 
 pytestmark = pytest.mark.django_db
 FILTERS = ("q", "status", "owner")
+CARE = "/admin/customers/customercare/"
 
 
 @pytest.fixture
@@ -139,6 +140,56 @@ def test_those_who_left_cannot_be_chosen(client: Client, sofia: User, three: lis
     client.force_login(sofia)
     response = client.post("/admin/assign/", {"customer": "x1", "expected": "1", "owner": str(gone.pk)})
     assert response.status_code == 422
+
+
+def test_who_may_not_act_cannot_be_chosen(client: Client, sofia: User, three: list[Customer]) -> None:
+    walt = make_staff("Viewer", username="walt")
+    client.force_login(sofia)
+    for customer in ("x1", "x2"):
+        sent = {"customer": customer, "expected": "1", "owner": str(walt.pk)}
+        assert client.post("/admin/assign/", sent).status_code == 422
+        offered = [
+            name
+            for _key, name in client.get(f"/admin/assign/?customer={customer}").context["form"]["owner"].field.choices
+        ]
+        assert "walt" not in offered
+        assert client.post(f"{CARE}add/", {"customer": "x3", "owner": walt.pk}).status_code == 200
+    assert owners() == {"x1": "victor", "x2": None, "x3": None}
+
+
+def test_an_owner_who_may_not_act_any_more_is_kept_and_marked(
+    client: Client, sofia: User, three: list[Customer]
+) -> None:
+    victor = User.objects.get(username="victor")
+    client.force_login(sofia)
+    offered = dict(client.get("/admin/assign/?customer=x1").context["form"]["owner"].field.choices)
+    assert offered[str(victor.pk)] == "victor (may not act)"
+    sent = {"customer": "x1", "expected": "1", "owner": str(victor.pk)}
+    assert client.post("/admin/assign/", sent).status_code == 302
+    # Together with others, all would become theirs.
+    both = {"customer": ["x1", "x2"], "expected": "2", "owner": str(victor.pk)}
+    assert client.post("/admin/assign/", both).status_code == 422
+    page = client.get(f"{CARE}x1/change/").text
+    assert "victor (may not act)" in page
+    assert client.post(f"{CARE}x1/change/", {"owner": victor.pk, "notes": "y"}).status_code == 302
+    assert CustomerCare.objects.get(pk="x1").notes == "y"
+    assert owners() == {"x1": "victor", "x2": None, "x3": None}
+
+
+def test_the_list_of_owners_has_names(client: Client, sofia: User, three: list[Customer]) -> None:
+    CustomerCare.objects.create(customer=three[1], owner=sofia)
+    CustomerCare.objects.create(customer=three[2])
+    client.force_login(sofia)
+    text = words(client.get(CARE).text)
+    assert "victor (may not act)" in text
+    assert "By owner All Sofia Marchetti victor" in text.replace("  ", " ")
+    found = client.get(f"{CARE}?owner__id__exact={sofia.pk}")
+    assert [care.pk for care in found.context["cl"].result_list] == ["x2"]
+    assert list(client.get(f"{CARE}?owner__id__exact=%00").context["cl"].result_list) == []
+    assert [name for _key, name in client.get(f"{CARE}add/").context["adminform"].form["owner"].field.choices] == [
+        "Select value",
+        "Sofia Marchetti",
+    ]
 
 
 def test_nobody_ticked_leads_back(client: Client, sofia: User, three: list[Customer]) -> None:

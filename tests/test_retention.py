@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.django_db
 
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of mails, "
-    "0 erasures completed."
+    "0 sessions, 0 failed logins, 0 erasures completed."
 )
 
 
@@ -257,6 +259,19 @@ def test_texts_stay_unless_days_are_set(settings: Settings, client: Client) -> N
 
 
 # --- Settings ---------------------------------------------------------------------------------------------------
+
+
+def test_sessions_and_failed_logins_go_when_they_are_over() -> None:
+    now = timezone.now()
+    for name, hours in (("over", -1), ("open", 1)):
+        Session.objects.create(session_key=name, session_data="x", expire_date=now + timedelta(hours=hours))
+        AccessAttempt.objects.create(username=name, attempt_time=now, failures_since_start=1)
+    AccessAttempt.objects.filter(username="over").update(attempt_time=now - timedelta(hours=1))
+    assert "1 sessions, 1 failed logins" in run("expire", "--dry-run").lines[-1]
+    assert "1 sessions, 1 failed logins" in run("expire").lines[-1]
+    assert Session.objects.get().session_key == "open"
+    assert AccessAttempt.objects.get().username == "open"
+    assert "0 sessions, 0 failed logins" in run("expire").lines[-1]
 
 
 def test_too_few_days_of_snapshots_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

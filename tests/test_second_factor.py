@@ -16,7 +16,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
-from customers.models import Customer
+from customers.models import AuditEntry, Customer
 from rsolv_cs import second_factor
 from tests.factories import make_customer, make_staff
 from tests.pages import Elements, words
@@ -419,3 +419,37 @@ def test_secrets_have_no_page_in_the_admin(client: Client, app: str) -> None:
 def test_it_costs_no_query_who_has_none(client: Client, vera: User, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):  # the session, the user
         assert client.get("/admin/jsi18n/").status_code == 200
+
+
+# --- The audit ----------------------------------------------------------------------------------------------------
+
+
+def test_the_audit_has_each_change_of_a_factor_and_no_secret(client: Client, vera: User) -> None:
+    assert client.post(PAGE, {"do": "begin"}).status_code == 302
+    device = TOTPDevice.objects.get(user=vera)
+    device.confirmed, device.name, device.throttling_failure_count = True, "Old phone", 3
+    device.save()
+    device.delete()
+    told = AuditEntry.objects.filter(model="otp_totp.totpdevice").order_by("pk")
+    assert [(one.action, one.changes) for one in told] == [
+        ("add", {"user": [None, "vera"], "name": [None, "Authenticator app"], "confirmed": [None, False]}),
+        ("change", {"name": ["Authenticator app", "Old phone"], "confirmed": [False, True]}),
+        ("delete", {"user": ["vera", None], "name": ["Old phone", None], "confirmed": [True, None]}),
+    ]
+    everything = "".join(f"{one.subject}{one.text}{one.changes}{one.source}" for one in AuditEntry.objects.all())
+    assert device.key not in everything
+
+
+def test_the_audit_tells_of_a_factor_that_is_turned_on_and_reset(client: Client, vera: User) -> None:
+    turn_on(client, vera)
+    ada = make_staff("Administrator", username="ada")
+    client.force_login(ada)
+    assert client.post(f"/admin/auth/user/{vera.pk}/second-factor/").status_code == 302
+    told = AuditEntry.objects.filter(model="otp_totp.totpdevice").order_by("pk")
+    assert [(one.action, one.actor) for one in told] == [("add", "vera"), ("rights", "vera"), ("delete", "ada")]
+    assert told[1].changes == {"confirmed": [False, True]}
+    said = AuditEntry.objects.filter(model="auth.user", key=vera.pk, action="rights", changes={}).order_by("pk")
+    assert [(one.actor, one.text) for one in said] == [
+        ("vera", "Turned the second factor on."),
+        ("ada", "Reset the second factor."),
+    ]

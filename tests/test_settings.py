@@ -84,7 +84,11 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ("EXPORT_DIR", "/dev/null", "EXPORT_DIR='/dev/null' is not a folder."),
         ("ARCHIVE_DIR", "/dev/null", "ARCHIVE_DIR='/dev/null' is not a folder."),
         ("STATIC_DIR", "/dev/null", "STATIC_DIR='/dev/null' is not a folder."),
-        ("TRUST_PROXY", "2", "TRUST_PROXY='2' is neither true nor false; use 1 or 0."),
+        (
+            "TRUST_PROXY",
+            "1",
+            "TRUST_PROXY is gone: set TRUSTED_PROXIES to how many proxies of yours there are.",
+        ),
         ("NIGHTLY_HOURS", "a day", "NIGHTLY_HOURS='a day' is not a whole number from 0 to 99999."),
         ("LOG_FORMAT", "xml", "LOG_FORMAT='xml' is none of: line, json."),
         ("ARCHIVE_DAYS", "-1", "ARCHIVE_DAYS='-1' is not a whole number from 0 to 99999."),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
@@ -747,3 +747,23 @@ def test_preview_is_what_undo_does(drop: Path) -> None:
     load(drop, "onboarding")
     expected = preview(newest("onboarding"))
     assert counts(expected) == counts(undo_newest("onboarding")) == UNDONE["onboarding"]
+
+
+# --- A database that fails ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_page_does_not_repeat_what_the_database_says(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_given: Any) -> None:
+        raise OperationalError('connection to "10.1.2.3" failed\nDETAIL: Key (email)=(someone@firm.example) is there')
+
+    monkeypatch.setattr("customers.undo_views.preview", fail)
+    client.force_login(make_staff("Program manager"))
+    response = client.get(f"/admin/customers/importrun/{make_run().pk}/undo/", follow=True)
+    text = response.text
+    assert "The database cannot be used. Tell the operator: the log says why." in text
+    assert "10.1.2.3" not in text
+    assert "firm.example" not in text
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OperationalError]

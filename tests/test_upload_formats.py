@@ -262,6 +262,46 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
     assert list(Path(project.UPLOAD_DIR).iterdir()) == []
 
 
+SHEET = b'<worksheet xmlns="x"><sheetData>%s</sheetData></worksheet>'
+ROW = b'<x:row r="1">' + b"<c><v>1</v></c>" * 100
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            SHEET % (ROW + b"<c/>" * 4_000),
+            "The workbook has more than 0 MB in one row, or in none: save the sheet as CSV.",
+        ),
+        (SHEET % (ROW[14:] * 9), "The workbook has more than 0 MB in one row, or in none: save the sheet as CSV."),
+        (SHEET % (ROW * 9 + b"<![CDATA[<row>]]>"), "The workbook hides some of its text, which no spreadsheet does"),
+        (
+            (SHEET % (ROW * 9)).decode().encode("utf-16"),
+            "The workbook hides some of its text, which no spreadsheet does",
+        ),
+        (
+            b"<sst>" + b"<si><t>a</t></si>" * 3_000,
+            "The workbook holds more than 0 MB of texts: save the sheet as CSV.",
+        ),
+        (b"\x89PNG" + bytes(20_000), ""),
+        (b"<styleSheet>" + b"<row>" * 3_000 + b"</styleSheet>", ""),
+    ],
+)
+def test_a_workbook_that_would_fill_the_memory_is_refused(
+    part: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_MAX_ROW", 12_000), ("_MAX_TEXTS", 40_000), ("_BLOCK", 700), ("_BEGINNING", 3_000)):
+        monkeypatch.setattr(formats, name, value)
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(repacked(workbook(ENGAGEMENT), theme1=part))
+    if not message:
+        formats._look_into(path)
+        return
+    with pytest.raises(formats.NotTaken) as refused:
+        formats._look_into(path)
+    assert str(refused.value).startswith(message)
+
+
 # --- Size ---------------------------------------------------------------------------------------------------
 
 

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('condition', models.CharField(choices=[('blocked_on_permissions', 'Blocked on GitHub or permissions'), ('blocked', 'Blocked on anything'), ('issues_without_pr', 'Issues tagged, but no PR generated'), ('at_risk', 'Status is At risk'), ('needs_attention', 'Status is Needs attention'), ('healthy', 'Status is Healthy'), ('champion', 'Status is Champion'), ('inactive', 'Status is Inactive'), ('declining', 'Trend is Declining'), ('score_below', 'Score below N'), ('silent', 'No activity for N days'), ('no_first_pr', 'No first PR N days after signup')], max_length=40)),
                 ('threshold', models.PositiveIntegerField(blank=True, help_text='The N of the condition, if any.', null=True, verbose_name='N')),
                 ('urgency', models.PositiveSmallIntegerField(default=50, help_text='The lowest comes first.')),
-                ('rest_days', models.PositiveSmallIntegerField(default=14, help_text='Days after it was done in which it does not come up again.')),
+                ('rest_days', models.PositiveSmallIntegerField(default=14, help_text='Once the action was done for a customer, it is not recommended for them again for so many days.')),
                 ('active', models.BooleanField(default=True)),
             ],
             options={

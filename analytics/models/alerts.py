@@ -108,6 +108,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(models.Model):
     """Something about a customer (or a feed) that somebody should know; one open for a rule and customer.
 
+    One about neither is about a step of the night that failed.
     The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
     ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
     points it fell, or days. ``acknowledged_by`` and ``snoozed_by`` are logins, which outlive their users.
@@ -161,6 +162,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def about(self) -> str:
+        """What it is about where it is no customer: a feed, or the night that failed."""
+        return f"Feed: {self.get_feed_display()}" if self.feed else "The night"
 
     @property
     def is_open(self) -> bool:

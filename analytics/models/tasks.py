@@ -60,7 +60,8 @@ class RecommendationRule(models.Model):
     threshold = models.PositiveIntegerField("N", null=True, blank=True, help_text="The N of the condition, if any.")
     urgency = models.PositiveSmallIntegerField(default=50, help_text="The lowest comes first.")
     rest_days = models.PositiveSmallIntegerField(
-        default=14, help_text="Days after it was done in which it does not come up again."
+        default=14,
+        help_text="Once the action was done for a customer, it is not recommended for them again for so many days.",
     )
     active = models.BooleanField(default=True)
 

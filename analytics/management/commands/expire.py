@@ -23,7 +23,8 @@ class Command(AuditedCommand):
     help = (
         "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
         "(QUARANTINE_DAYS), the journal of changes that an undo needs (UNDO_DAYS), scored dates but the last of each "
-        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day. 0 days are for ever. It "
+        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day, and sessions and failed "
+        "logins that are over. 0 days are for ever. It "
         "also redacts files where an erasure was cut short. "
         "Exit code: 0 done, 1 something could not be removed, 75 an import or a scoring is running."
     )
@@ -53,6 +54,7 @@ class Command(AuditedCommand):
             )
 
 
+_SESSIONS, _FAILURES = "sessions", "failed logins"
 _ARCHIVES, _QUARANTINE, _CHANGES = "archived files", "closed rows in quarantine", "changes in the journal"
 _DATES, _TEXTS, _ERASURES = "scored dates", "texts of mails", "erasures completed"
 
@@ -64,6 +66,8 @@ def _count() -> dict[str, int]:
         _CHANGES: ledger.old_changes().count(),
         _DATES: len(scored.old_dates()),
         _TEXTS: sum(rows.count() for rows, _field in scored.old_texts()),
+        _SESSIONS: ledger.over_sessions().count(),
+        _FAILURES: ledger.over_failures().count(),
         _ERASURES: Erasure.objects.filter(state=Erasure.State.FILES).count(),
     }
 
@@ -76,5 +80,7 @@ def _remove() -> dict[str, int]:
         _CHANGES: ledger.delete(ledger.old_changes()),
         _DATES: scored.delete_dates(scored.old_dates()),
         _TEXTS: scored.clear_texts(),
+        _SESSIONS: ledger.delete(ledger.over_sessions()),
+        _FAILURES: ledger.delete(ledger.over_failures()),
         _ERASURES: erase.complete(),
     }

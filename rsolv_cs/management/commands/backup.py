@@ -58,8 +58,13 @@ class Command(AuditedCommand):
         if removed:
             self.stdout.write(f"Removed {removed} older backup{'s' if removed > 1 else ''}.")
         rows = sum(table["rows"] for table in manifest["tables"].values())
-        size = path.stat().st_size / 1024 / 1024
-        self.stdout.write(f"{rows} rows of {len(manifest['tables'])} tables are in {path} ({size:.1f} MB).")
+        size = in_words(path.stat().st_size)
+        self.stdout.write(f"{rows} rows of {len(manifest['tables'])} tables are in {path} ({size}).")
+
+
+def in_words(size: int) -> str:
+    """A number of bytes for people: in kB below a MB, rounded up."""
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{-(-size // 1024)} kB"
 
 
 def _remove_half_done(folder: Path) -> None:
