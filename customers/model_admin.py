@@ -1,10 +1,16 @@
-"""The admin's pages of a model, for whatever an address may say."""
+"""The admin's pages of a model: for whatever an address may say, and where they only show."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.admin import ModelAdmin as ThemedAdmin
+
+_LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
+"""The lookups that our links use, in words."""
 
 
 class ModelAdmin(ThemedAdmin):
@@ -24,3 +30,41 @@ class ModelAdmin(ThemedAdmin):
         if "\0" in object_id:
             return None
         return super().get_object(request, object_id, from_field or None)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that are looked at, never edited here."""
+
+    list_fullwidth = True
+    show_full_result_count = False
+    list_before_template = "customers/scope.html"
+    scope_labels: dict[str, str] = {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, which says what a link has narrowed it to."""
+        return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
+
+    def _scope(self, request: HttpRequest) -> Iterator[str]:
+        """What the address asks of the rows beyond the filters that the list itself shows."""
+        for lookup, value in request.GET.items():
+            name, *parts = lookup.split("__")
+            words = _LOOKUPS.get(parts[-1] if parts else "exact")
+            if words is None or name in self.list_filter:
+                continue
+            try:
+                label = self.scope_labels.get(name) or self.opts.get_field(name).verbose_name
+            except FieldDoesNotExist:
+                continue
+            yield f"{label} {words.format(value)}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only the loader adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only the loader changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nothing is deleted by hand."""
+        return False

@@ -131,6 +131,11 @@ def _when(number: int, link: str) -> str:
     return link if number else ""
 
 
+def run_address(pk: int) -> str:
+    """Where a run's page is."""
+    return reverse("admin:customers_importrun_change", args=[pk])
+
+
 def rows_address(feed: str, **lookups: object) -> str:
     """Where the admin lists the rows of a feed, by the lookups only some of them."""
     address = reverse(f"admin:customers_{FEEDS[feed].model._meta.model_name}_changelist")
