@@ -30,7 +30,7 @@ from customers.models import (
     RowChange,
     Step,
 )
-from customers.staging import is_postgres, table_of
+from customers.staging import fetch_prepared, is_postgres, table_of
 
 SEPARATOR = "\x1f"
 """Stands between the details of a day's events."""
@@ -81,9 +81,7 @@ def rows(question: Question, sources: Sequence[Source], limit: int, offset: int)
         f"SELECT COUNT(*) OVER (), entries.* FROM ({' UNION ALL '.join(selects)}) entries "
         f"ORDER BY day DESC, place DESC, sort DESC, ident{collation} LIMIT {int(limit)} OFFSET {int(offset)}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        found = cursor.fetchall()
+    found = fetch_prepared(sql, parameters)
     return [_row(values[1:]) for values in found], found[0][0] if found else 0
 
 

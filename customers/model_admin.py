@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.db.models import DateTimeField, Field, Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
+
+
+_COMPARISONS = {"exact", "iexact", "in", "isnull", "gt", "gte", "lt", "lte", "contains", "icontains"}
+_ALL_LOOKUPS = {*Field.get_lookups(), *DateTimeField.get_lookups()}
 
 
 class ModelAdmin(ThemedAdmin):
@@ -23,6 +27,13 @@ class ModelAdmin(ThemedAdmin):
         except OverflowError:
             # SQLite has no number as large as the one in the address; the admin's answer to what it cannot look up.
             return redirect(f"{request.path}?e=1")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Whether an address may ask for it: plain comparisons, for any text is no range, pattern or year."""
+        *path, last = lookup.split("__")
+        if path and last in _ALL_LOOKUPS - _COMPARISONS:
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row; None for a key that no row can have, as PostgreSQL would not even look for it."""

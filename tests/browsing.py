@@ -57,7 +57,7 @@ def new_context(browser: Browser, server: LiveServer) -> BrowserContext:
 
 
 @pytest.fixture(scope="session")
-def shared_context(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
+def shared_context(browser: Browser, django_db_setup: None, live_server: LiveServer) -> Iterator[BrowserContext]:
     """A browser that has loaded our scripts and styles before, as a visitor's has."""
     context = new_context(browser, live_server)
     yield context
@@ -128,6 +128,11 @@ def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer
     for other in others:
         other.close()
     assert wrong == []
+
+
+def at_rest(page: Page) -> None:
+    """Wait until the page has no request of its own on its way: it drops the next one meanwhile."""
+    expect(page.locator(".htmx-request")).to_have_count(0)
 
 
 def names(page: Page) -> Locator:

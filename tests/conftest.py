@@ -104,6 +104,8 @@ def audit_may_be_flushed() -> Iterator[None]:
 def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hashes that do not take their time, no search for static files by each test client, files apart."""
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A browser that stays open would keep the live server's connections, and the database could not be dropped.
+    connection.settings_dict["CONN_MAX_AGE"] = 0
     with override_settings(
         PASSWORD_HASHERS=hashers,
         STATIC_ROOT=None,

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from rsolv_cs import sessions
-from tests.browsing import LAPTOP, PHONE, Opened, looks_alike, violations
+from tests.browsing import LAPTOP, PHONE, Opened, at_rest, looks_alike, violations
 from tests.factories import load_demo_program, make_staff, write_feeds
 from tests.test_hostile import MARK, TEXTS, D, hostile_rows
 from tests.walking import addresses
@@ -139,10 +139,12 @@ def test_the_refresh_of_an_idle_page_says_logged_out(
     monkeypatch.setattr(sessions, "now", lambda: real() + late[0])
     for minutes in (30, 59):
         late[0] = minutes * 60
+        at_rest(page)
         with page.expect_response(lambda response: bool(response.request.headers.get("hx-request"))) as answer:
             page.evaluate("htmx.trigger('#refresh', 'refresh')")
         assert answer.value.status == 304
     late[0] = 61 * 60
+    at_rest(page)
     page.evaluate("htmx.trigger('#refresh', 'refresh')")
     expect(page.locator("#refreshed")).to_have_text(re.compile(r"^Not refreshed since \d\d:\d\d: logged out$"))
     assert sent.count("1") >= 3

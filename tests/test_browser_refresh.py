@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Request, expect
 from analytics.models import PortfolioDay
 from analytics.snapshots import score_day
 from customers.models import Customer, CustomerCare, Engagement
-from tests.browsing import Opened
+from tests.browsing import Opened, at_rest
 from tests.factories import load_demo_program, make_staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -40,6 +40,7 @@ def press_and_wait(page: Page, status: int) -> None:
     with page.expect_response(lambda response: bool(response.request.headers.get("hx-request"))) as answer:
         page.get_by_role("link", name="Refresh").click()
     assert answer.value.status == status
+    at_rest(page)
 
 
 def something_new() -> None:
@@ -142,8 +143,9 @@ def test_it_asks_by_itself_every_minute_but_not_in_a_hidden_tab(open_page: Opene
     asked = watch(page)
     page.clock.run_for(59_000)
     assert asked == []
-    with page.expect_request(lambda request: bool(request.headers.get("hx-request"))):
+    with page.expect_response(lambda response: bool(response.request.headers.get("hx-request"))):
         page.clock.run_for(3_000)
+    at_rest(page)
     assert len(asked) == 1
     assert asked[0].startswith('"')
     hide = "value => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => value}); }"

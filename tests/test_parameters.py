@@ -156,6 +156,7 @@ def test_no_value_of_a_parameter_fails_a_page(everybody: tuple[Program, Visitors
     @settings(
         max_examples=3_000 if EXPLORE else 100,
         database=None,
+        derandomize=not EXPLORE,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
