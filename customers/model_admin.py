@@ -31,7 +31,8 @@ class ModelAdmin(ThemedAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Whether an address may ask for it: plain comparisons, for any text is no range, pattern or year."""
         *path, last = lookup.split("__")
-        if path and last in _ALL_LOOKUPS - _COMPARISONS:
+        by_date = path == [self.date_hierarchy] and last in {"year", "month", "day"}
+        if path and not by_date and last in _ALL_LOOKUPS - _COMPARISONS:
             return False
         return super().lookup_allowed(lookup, value, request)
 

@@ -21,7 +21,7 @@ from pytest_django import DjangoDbBlocker
 
 from customers import audit, lock
 from tests.browsing import browser, context, open_page, shared_context
-from tests.databases import create_database, drop_database, name_in, url_of
+from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program
 
 __all__ = ["browser", "context", "open_page", "shared_context"]
@@ -162,6 +162,9 @@ def django_db_setup(
     yield copy
     with django_db_blocker.unblock():
         drop_database(copy)
+        if connection.vendor == "postgresql":
+            connection.close()
+            leave_alone(connection.settings_dict["NAME"])
 
 
 @pytest.fixture

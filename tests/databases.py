@@ -33,3 +33,9 @@ def drop_database(name: str) -> None:
     if connection.vendor == "postgresql":
         with connection._nodb_cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def leave_alone(name: str) -> None:
+    """End what still uses a database of PostgreSQL, as a browser's last request that the live server is answering."""
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
