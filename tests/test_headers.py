@@ -157,6 +157,7 @@ def leads_home(url: str) -> bool:
     return urlsplit(read)[:2] == ("", "") and not read.startswith("//") and url == url.strip()
 
 
+@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("to", ELSEWHERE)
 def test_no_redirect_leads_elsewhere(client: Client, to: str) -> None:
     vera = make_staff("Success manager", username="vera", password="a long password")

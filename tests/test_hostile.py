@@ -193,6 +193,7 @@ class Page(HTMLParser):
             self._script = None
 
 
+@pytest.mark.sqlite_is_enough
 def test_no_page_lets_a_text_out(client: Client, everything: User) -> None:
     client.force_login(everything)
     wrong, shown, seen = {}, 0, 0
