@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from customers.staging import fetch
+from customers.staging import fetch_prepared
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
@@ -51,7 +51,7 @@ class FilterChoices:
 def filter_choices() -> FilterChoices:
     """The cohorts and industries of all customers ('' stands for none), and all who own one; one query."""
     found: dict[str, list[tuple[str, str]]] = {"cohort": [], "industry": [], "owner": []}
-    for menu, value, name in fetch(_SQL, [MOST + 1] * 3):
+    for menu, value, name in fetch_prepared(_SQL, [MOST + 1] * 3):
         if value is not None:
             found[menu].append((value, name or value))
     cut = frozenset(menu for menu, choices in found.items() if len(choices) > MOST)

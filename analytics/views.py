@@ -75,17 +75,19 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "unassigned": unassigned(shown.portfolio, state.program),
         "opened": report,
     }
-    context |= _figures(request, shown.portfolio)
+    context |= _figures(request, shown.portfolio, state.program)
     me = report.me if report else None
     context |= customer_list(request, shown.portfolio, state.program, me, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 
-def _figures(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, Any]:
-    """What the dashboard shows above the list."""
+def _figures(request: HttpRequest, portfolio: PortfolioDay, program: str) -> dict[str, Any]:
+    """What the dashboard shows above the list; ``program`` names the state of the program."""
     history = span(request.GET, "history", HISTORY_CHOICES, 90)
     daily = span(request.GET, "days", ENGAGEMENT_CHOICES, 30)
-    days = days_around(portfolio, max(history.days, daily.days))
+    longest = max(history.days, daily.days)
+    kept_as = f"days-{portfolio.date}-{longest}-{program}"
+    days = cache.get_or_set(kept_as, lambda: days_around(portfolio, longest), KEPT_SECONDS)
     return {
         "days": days,
         "cards": cards(portfolio, days.before),
