@@ -60,10 +60,11 @@ def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
 def fetch_prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of a query that pages ask again and again, and that takes longer to plan than to answer.
 
-    PostgreSQL plans it a few times for each connection, and then no more.
+    PostgreSQL plans it a few times for each connection, and then no more. Where queries are logged it is asked as any
+    other, because a prepared one has no text with its values.
     """
     with connection.cursor() as cursor:
-        if is_postgres():
+        if is_postgres() and not connection.queries_logged:
             from psycopg import Cursor
 
             # Django's own one writes the values into the statement, which makes it a new one each time.
