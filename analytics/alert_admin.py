@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from analytics.models import AlertRule, Digest
-from customers.model_admin import ModelAdmin
+from customers.model_admin import ModelAdmin, NeverEdited
 
 
 @admin.register(AlertRule)
@@ -30,7 +30,7 @@ class AlertRuleAdmin(ModelAdmin):
 
 
 @admin.register(Digest)
-class DigestAdmin(ModelAdmin):
+class DigestAdmin(NeverEdited, ModelAdmin):
     """What was sent to whom, and what could not be."""
 
     list_display = ["day", "kind", "recipient", "channel_short", "state", "subject"]
@@ -42,15 +42,3 @@ class DigestAdmin(ModelAdmin):
     def channel_short(self, digest: Digest) -> str:
         """The beginning of the fingerprint, as ``send_alerts`` says it."""
         return digest.channel[:8]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Digest | None = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Digest | None = None) -> bool:
-        """Nobody."""
-        return False

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -21,7 +21,7 @@ from unfold.decorators import display
 from customers.audit import Action, in_words, record
 from customers.audit_entry import AuditEntry
 from customers.audit_export import write_audit
-from customers.model_admin import ModelAdmin
+from customers.model_admin import ModelAdmin, NeverEdited
 from customers.preview_rows import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
@@ -52,7 +52,7 @@ class ActorFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ModelAdmin):
+class AuditEntryAdmin(NeverEdited, ModelAdmin):
     """Who did what, newest first."""
 
     list_display = ["when", "actor", "did", "subject_cut", "details", "address"]
@@ -67,18 +67,6 @@ class AuditEntryAdmin(ModelAdmin):
     fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "said", "source", "address"]
     fields += ["same_request"]
     readonly_fields = ["when_exactly", "done", "kind", "customer_link", "said", "same_request"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: the program adds."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody, and the database would refuse it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody, and the database would refuse it."""
-        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, and the way to its export."""

@@ -44,7 +44,23 @@ class ModelAdmin(ThemedAdmin):
         return super().get_object(request, object_id, from_field or None)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class NeverEdited:
+    """For an admin whose rows only the program adds, changes and deletes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class ReadOnlyAdmin(NeverEdited, ModelAdmin):
     """Rows that are looked at, never edited here."""
 
     list_fullwidth = True
@@ -68,15 +84,3 @@ class ReadOnlyAdmin(ModelAdmin):
             except FieldDoesNotExist:
                 continue
             yield f"{label} {words.format(value)}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only the loader adds."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only the loader changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nothing is deleted by hand."""
-        return False
