@@ -16,6 +16,7 @@ from analytics.chips import Chip, chips, narrowed_query
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
+from analytics.refresh import KEPT_SECONDS
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor
@@ -23,7 +24,6 @@ from customers.owner_views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
-KEPT_SECONDS = 3600
 MOST_PAGES = 1_000_000
 ALWAYS = "customer"
 EXPORT_FORMATS = (("csv", "CSV"), ("xlsx", "Excel"))

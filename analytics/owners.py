@@ -6,8 +6,8 @@ from django.core.cache import cache
 from django.http import QueryDict
 
 from analytics.models import PortfolioDay, Snapshot
+from analytics.refresh import KEPT_SECONDS
 
-CACHED_SECONDS = 3600
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
 
@@ -31,4 +31,4 @@ def unassigned(portfolio: PortfolioDay, program: str) -> int:
     One query, which looks at each of them; so the answer is kept as long as the ``program``'s state has this name.
     """
     nobodys = Snapshot.objects.filter(date=portfolio.date, customer__care__owner__isnull=True).order_by()
-    return cache.get_or_set(f"unassigned-{portfolio.date}-{program}", nobodys.count, CACHED_SECONDS)
+    return cache.get_or_set(f"unassigned-{portfolio.date}-{program}", nobodys.count, KEPT_SECONDS)

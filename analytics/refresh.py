@@ -18,6 +18,9 @@ from analytics.visitor import facts, remember
 from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
 from customers.staging import table_of
 
+KEPT_SECONDS = 3600
+"""What is kept under the name of a state is found no more once the state has changed; this clears it away."""
+
 
 @dataclass(frozen=True)
 class State:

@@ -29,14 +29,13 @@ from analytics.portfolio_charts import (
     health_history,
     span,
 )
-from analytics.refresh import not_modified, page_state, tagged
+from analytics.refresh import KEPT_SECONDS, not_modified, page_state, tagged
 from analytics.reports import opened
 from analytics.visitor import visitor
 from customers.lock import Busy
 from customers.models import Customer
 from customers.pages import admin_page
 
-KEPT_SECONDS = 3600
 SPOOL = 8 * 1024 * 1024
 ROWS_PER_PAGE = 50
 NOT_CARRIED = {"as_of", "page"}
