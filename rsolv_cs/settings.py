@@ -19,13 +19,14 @@ DEBUG = environment.flag("DEBUG")
 SHORTEST_SECRET_KEY = 32
 SECRET_KEY = environment.text("SECRET_KEY")
 if not SECRET_KEY:
-    if not DEBUG:
+    # What writes migrations serves nobody and signs nothing.
+    if not DEBUG and sys.argv[1:2] != ["makemigrations"]:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Make one with "
             "`python -c 'import secrets; print(secrets.token_urlsafe(50))'` and put it into the environment; "
             "DEBUG=1 does without, on your own machine only."
         )
-    SECRET_KEY = "insecure-key-for-debug-on-your-own-machine-only"  # noqa: S105 - never used outside DEBUG
+    SECRET_KEY = "insecure-key-for-debug-on-your-own-machine-only"  # noqa: S105 - never used to serve others
 
 if not DEBUG and len(SECRET_KEY) < SHORTEST_SECRET_KEY:
     raise ImproperlyConfigured(f"SECRET_KEY is shorter than {SHORTEST_SECRET_KEY} characters; make a random one.")

@@ -53,6 +53,13 @@ def test_outside_debug_there_is_no_start_without_a_secret_key(environment: dict[
     )
 
 
+def test_migrations_are_made_without_a_secret_key(tmp_path: Path) -> None:
+    done = python(
+        "manage.py", "makemigrations", "--check", "--dry-run", DATABASE_URL=f"sqlite:///{tmp_path}/x.sqlite3"
+    )
+    assert (done.code, done.out, done.err) == (0, "No changes detected\n", "")
+
+
 def test_the_seconds_of_hsts_are_read_with_https_only() -> None:
     assert complaint(start(HTTPS="1", HSTS_SECONDS="1e9")) == (
         "HSTS_SECONDS='1e9' is not a whole number from 0 to 999999999."
