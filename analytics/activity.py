@@ -1,5 +1,6 @@
 """What a customer did in the last days: a chart by calendar day, and the counters of those days and of all time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -7,7 +8,6 @@ from django.db.models import Sum
 
 from analytics.charts import Chart, Series
 from analytics.models import Snapshot
-from analytics.provenance import rows_behind
 from customers.models import Customer
 
 WINDOWS = (7, 30, 90)
@@ -48,13 +48,15 @@ def window_of(text: str) -> int:
     return next((days for days in WINDOWS if str(days) == text), WINDOWS[0])
 
 
-def activity(customer: Customer, snapshot: Snapshot, days: int) -> Activity:
-    """The ``days`` days up to the snapshot's date; a day without rows is 0, one before the signup empty. One query."""
+def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mapping[str, str]) -> Activity:
+    """The ``days`` days up to the snapshot's date; a day without rows is 0, one before the signup empty. One query.
+
+    ``addresses`` lead to the rows behind each counter.
+    """
     until = snapshot.date
     shown = [until - timedelta(days=days - 1 - place) for place in range(days)]
     rows = customer.engagement_set.filter(date__range=(shown[0], until)).order_by().values("date")
     by_day = {row["date"]: row for row in rows.annotate(**{name: Sum(name) for name in COUNTERS})}
-    addresses = rows_behind(snapshot)
     chart = Chart(
         "activity",
         f"Activity of the {days} days to {until:%-d %b %Y}",

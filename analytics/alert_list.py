@@ -88,7 +88,7 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     today = timezone.localdate()
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
-    alerts = with_names(Alert.objects.select_related("rule", "customer", "customer__care__owner"))
+    alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
     filters = AlertFilter(asked, queryset=alerts, request=request, today=today)
     # Open ones that nobody has acknowledged or put off come first, then the newest.
     none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
@@ -97,6 +97,7 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
         request.GET.get("page")
     )
+    page.object_list = with_names(page.object_list)
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
     return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": today}

@@ -4,7 +4,6 @@ from datetime import date
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, Q, QuerySet
-from django.utils import timezone
 
 from analytics.models import Alert, AlertRule
 
@@ -53,8 +52,8 @@ def mine(user: User) -> Q:
     return addressed_to(user, manager=is_manager(user))
 
 
-def alerts_waiting_for(user: User, today: date | None = None) -> QuerySet[Alert]:
+def alerts_waiting_for(user: User, today: date) -> QuerySet[Alert]:
     """The open alerts that wait for somebody: neither acknowledged nor put off."""
     own = _TO_OWNER & Q(customer__care__owner=user.pk)
     as_manager = Exists(managers().filter(pk=user.pk)) & for_managers()
-    return Alert.objects.waiting(today or timezone.localdate()).filter(own | as_manager)
+    return Alert.objects.waiting(today).filter(own | as_manager)

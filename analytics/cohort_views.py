@@ -9,6 +9,7 @@ from analytics.cohorts import WEEKS_SHOWN, Cohorts
 from analytics.cohorts import cohorts as read
 from analytics.dashboard import feed_states
 from analytics.models import CohortDay
+from analytics.visitor import visitor
 from customers.models import Customer
 from customers.pages import admin_page
 
@@ -29,7 +30,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Cohorts",
         "as_of": shown,
-        "feeds": feed_states(),
+        "feeds": visitor(request).program.kept("feeds", feed_states),
         "by": by,
         "ways": list(_BY.values()),
         "weeks": weeks,

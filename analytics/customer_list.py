@@ -1,22 +1,21 @@
 """The list of customers on the front page: narrowed, ordered, paged and given its columns by the address."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Count, Window
 from django.http import HttpRequest, QueryDict
+from django.template.loader import render_to_string
 from django_tables2.rows import BoundRows
 
 from analytics.chips import Chip, chips, narrowed_query
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
-from analytics.refresh import KEPT_SECONDS
+from analytics.program import Program
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor
@@ -98,31 +97,42 @@ class CustomerList:
 
 
 def customer_list(
-    request: HttpRequest, portfolio: PortfolioDay, program: str, me: User | None = None, *, is_report: bool = False
+    request: HttpRequest, portfolio: PortfolioDay, program: Program, me: User | None = None, *, is_report: bool = False
 ) -> dict[str, Any]:
-    """What the list's templates need: the filters and how they are set, the table of a page, and its choices.
-
-    How many the filters leave is kept as long as the ``program``'s state has this name.
-    """
+    """What the list's templates need: the filters and how they are set, a page's ``rows`` as HTML, and its choices."""
     asked = CustomerList(request, portfolio.date, me, is_report=is_report)
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
-    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio, program)
     filter_names = tuple(asked.filters.filters)
+    cleared = asked.query(asked.address, leave_out=filter_names)
+
+    def make() -> tuple[int, str]:
+        _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio, program)
+        context = {
+            "table": asked.table,
+            "per_page": per_page,
+            "page_sizes": ROWS_PER_PAGE,
+            "filtering": asked.filtering,
+            "cleared_query": cleared,
+        }
+        return asked.table.paginator.count, render_to_string("analytics/table.html", context, request)
+
+    # All that the table's HTML is made of; its links have the address.
+    about = (portfolio.date, asked.address.urlencode(), request.GET.urlencode(), asked.owns, asked.table.may_tick)
+    count, rows = program.kept(f"rows {about} {asked.filters.me.pk}", make)
     return {
         "filters": asked.filters,
         "filtering": asked.filtering,
         "chips": asked.chips,
         "is_first_view": asked.is_first_view,
-        "table": asked.table,
+        "count": count,
+        "rows": rows,
         "column_choices": asked.column_choices,
         "columns_chosen": asked.chosen,
         "standard_query": asked.query(asked.address, leave_out=("columns",)),
         "export_formats": EXPORT_FORMATS,
-        "per_page": per_page,
-        "page_sizes": ROWS_PER_PAGE,
         "list_query": asked.query(asked.address),
-        "cleared_query": asked.query(asked.address, leave_out=filter_names),
+        "cleared_query": cleared,
         "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
         "kept_filters": _pairs(
             QueryDict(asked.query(asked.address)), (*filter_names, "as_of", "sort", "per_page", "report")
@@ -136,27 +146,25 @@ def _chosen(address: QueryDict) -> list[str]:
     return [name for name in CustomerTable.base_columns if name in names and name != ALWAYS]
 
 
-def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay, program: str) -> None:
+def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay, program: Program) -> None:
     """Give the table the rows of one page, each with its ``sparkline``; two queries, or three with a filter.
 
     The database sorts the keys alone, not every column of each row that the filters leave; and how many there are
     without a filter is known, unless an undone import took some away.
     """
     day, paginator = portfolio.date, Paginator(asked.customers, per_page)
-    keys: Any = None
+    found: list[Any] = []
+
+    def count() -> int:
+        found.append(_counted_page(paginator, wanted))
+        return paginator.count
+
     if asked.filtering:
         narrowed = narrowed_query(asked.address, leave_out=("sort", "columns", "per_page", "report"))
-        about = f"{program} {day} {asked.filters.me.pk} {narrowed}"
-        kept_as = f"matches-{hashlib.sha256(about.encode()).hexdigest()}"
-        known = cache.get(kept_as)
-        if known is None:
-            keys = _counted_page(paginator, wanted)
-            cache.set(kept_as, paginator.count, KEPT_SECONDS)
-        else:
-            paginator.count = known
+        paginator.count = program.kept(f"matches {day} {asked.filters.me.pk} {narrowed}", count)
     elif not portfolio.stale:
         paginator.count = portfolio.total
-    page = paginator.get_page(wanted)
+    page, keys = paginator.get_page(wanted), found[0] if found else None
     if keys is None:
         keys = page.object_list.select_related(None).values_list("pk", flat=True)
         # Without a filter the database may look for them along with their rows.

@@ -15,13 +15,14 @@ from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
 from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, score_chart, week_before
-from analytics.dashboard import feed_runs, feed_states
+from analytics.dashboard import feed_states
+from analytics.models import ScoringPolicy
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
 from analytics.steps import steps
 from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo
-from analytics.visitor import facts, remember
+from analytics.visitor import visitor
 from analytics.what_changed import what_changed
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page
@@ -71,28 +72,26 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def _find(request: HttpRequest, pk: str) -> Customer:
-    """The customer with all that is known by hand; the same query tells what the page's frame says of the visitor."""
+    """The customer with all that is known by hand."""
     if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
         raise Http404
     customers = Customer.objects.select_related("missing_since", "onboarding", "care__owner")
-    found = get_object_or_404(customers.annotate(**facts(request.user)), pk=pk)
-    remember(request, vars(found))
-    return found
+    return get_object_or_404(customers, pk=pk)
 
 
 def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 200) -> HttpResponse:
     onboarding = getattr(found, "onboarding", None)
     shown = as_of(request)
-    runs = feed_runs(row.run_id for row in (found, onboarding) if row)
+    program = visitor(request).program
     context = {
         **admin.site.each_context(request),
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
         "onboarding": onboarding,
-        "origins": origins(found, onboarding, runs),
+        "origins": origins(found, onboarding, program),
         "as_of": shown,
-        "feeds": feed_states(runs),
+        "feeds": program.kept("feeds", feed_states),
         "note_form": form,
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
@@ -106,21 +105,23 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     if shown.portfolio is None:
         return {}
     day = shown.portfolio.date
-    snapshots = history(found, day)
+    policies = visitor(request).program.kept("policies", ScoringPolicy.objects.in_bulk)
+    snapshots = history(found, day, policies)
     if not snapshots or snapshots[-1].date != day:
         return {}
     snapshot, then = snapshots[-1], week_before(snapshots)
+    rows = rows_behind(snapshot)
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
     return {
         "snapshot": snapshot,
-        "components": components(snapshot),
+        "components": components(snapshot, rows),
         "change": what_changed(found, then, snapshot) if then else None,
         "score_chart": score_chart(snapshots) if len(snapshots) > 1 else None,
-        "rows": rows_behind(snapshot),
+        "rows": rows,
         "steps": done,
         "days_since_signup": (day - found.signup_date).days,
         "blocked_since": blocked_since(snapshots),
-        "activity": activity(found, snapshot, window_of(request.GET.get("activity", ""))),
+        "activity": activity(found, snapshot, window_of(request.GET.get("activity", "")), rows),
         "windows": WINDOWS,
         "timeline": timeline(
             found,

@@ -1,6 +1,6 @@
 """The read side: what the pages show for a scored date. Everything comes from snapshots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -114,20 +114,15 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
     ]
 
 
-def feed_runs(also: Iterable[int] = ()) -> list[ImportRun]:
-    """The runs that ``feed_states`` speaks of, and those with the keys ``also``; one query."""
+def feed_states() -> list[FeedState]:
+    """How fresh each feed is, and what went wrong with it last; one query."""
     runs = ImportRun.objects.order_by()
     accepted = runs.accepted().values("feed").annotate(run=Max("pk")).values("run")
     ended = runs.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
     latest = ended.values("feed").annotate(run=Max("pk")).values("run")
-    wanted = runs.filter(Q(pk__in=accepted) | Q(pk__in=latest) | Q(pk__in=list(also)))
-    return list(wanted.annotate(is_loaded=Q(pk__in=accepted), is_latest=Q(pk__in=latest)).order_by("pk"))
-
-
-def feed_states(runs: Iterable[Any] | None = None) -> list[FeedState]:
-    """How fresh each feed is, and what went wrong with it last; ``runs`` are read by ``feed_runs`` if not given."""
+    wanted = runs.filter(Q(pk__in=accepted) | Q(pk__in=latest))
     loaded, last = {}, {}
-    for run in feed_runs() if runs is None else runs:
+    for run in wanted.annotate(is_loaded=Q(pk__in=accepted), is_latest=Q(pk__in=latest)).order_by("pk"):
         if run.is_loaded:
             loaded[run.feed] = run
         if run.is_loaded or run.is_latest:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from analytics.mail import address_of
 from analytics.models import Alert
-from analytics.people import name_of
+from analytics.people import add_names
 from analytics.wording import counted, one_line
 
 MOST_LINES = 25
@@ -132,8 +132,8 @@ def _sorts(addressed: Q, last: datetime | None, today: date) -> _Sorts:
 
 
 def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
-    named = alerts.select_related("customer", "rule").annotate(seen_by=name_of("acknowledged_by"))
-    lines = named.order_by("rule", "-opened_on", "pk")[:MOST_LINES]
+    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MOST_LINES]
+    add_names(lines, seen_by="acknowledged_by")
     return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
 
 

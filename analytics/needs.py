@@ -10,6 +10,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 
 from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.program import KEPT_SECONDS
 
 DROP = 10
 """A score that fell by as many points has dropped, whatever the status."""
@@ -19,7 +20,6 @@ MOST_SHOWN = 8
 DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
 ASK = Action("Ask what has changed", "Dropped, though still doing well")
 """Instead of what the rules have for those who do well, such as asking for a testimonial."""
-CACHED_SECONDS = 3600
 
 _WORSE_THAN = {status: list(HealthStatus)[:place] for place, status in enumerate(HealthStatus)}
 """For each status those that are better; from best to worst, and away is worst."""
@@ -90,7 +90,7 @@ def needs_today(portfolio: PortfolioDay, before: PortfolioDay | None) -> Needs:
         found = who_needs_us(portfolio, before).annotate(total=Window(Count("pk"))).values_list("pk", "total")
         first = list(found[:MOST_SHOWN])
         kept = [pk for pk, _total in first], first[0][1] if first else 0
-        cache.set(key, kept, CACHED_SECONDS)
+        cache.set(key, kept, KEPT_SECONDS)
     keys, total = kept
     return Needs(needs(portfolio, before, keys), total)
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-from django.core.cache import cache
 from django.http import QueryDict
 
 from analytics.models import PortfolioDay, Snapshot
-from analytics.refresh import KEPT_SECONDS
+from analytics.program import Program
 
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
@@ -25,10 +24,10 @@ def first_view(address: QueryDict, filters: Iterable[str], *, owns: bool) -> Que
     return mine
 
 
-def unassigned(portfolio: PortfolioDay, program: str) -> int:
+def unassigned(portfolio: PortfolioDay, program: Program) -> int:
     """How many customers of a scored date nobody looks after now.
 
-    One query, which looks at each of them; so the answer is kept as long as the ``program``'s state has this name.
+    One query, which looks at each of them; so the answer is kept.
     """
     nobodys = Snapshot.objects.filter(date=portfolio.date, customer__care__owner__isnull=True).order_by()
-    return cache.get_or_set(f"unassigned-{portfolio.date}-{program}", nobodys.count, KEPT_SECONDS)
+    return program.kept(f"unassigned on {portfolio.date}", nobodys.count)

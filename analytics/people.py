@@ -1,11 +1,21 @@
 """The names of the people behind logins that are stored as text, because they outlive their users."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import User
-from django.db.models import F, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+from django.db.models import Model
 
 
-def name_of(login: str) -> Coalesce:
-    """The full name of the user with a column's login, or the login where there is none (any more)."""
-    name = NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value(""))
-    return Coalesce(Subquery(User.objects.filter(username=OuterRef(login)).values(name=name)[:1]), F(login))
+def add_names(rows: Iterable[Model], **logins: str) -> None:
+    """Give each row, as the attribute that a keyword says, the full name of the user with the login in a column.
+
+    The login itself where there is no name, or no such user (any more). One query, none where no row has a login.
+    """
+    rows = list(rows)
+    wanted = {getattr(row, column) for row in rows for column in logins.values()} - {""}
+    users = User.objects.filter(username__in=wanted) if wanted else []
+    names = {user.username: user.get_full_name() for user in users}
+    for row in rows:
+        for attribute, column in logins.items():
+            login = getattr(row, column)
+            setattr(row, attribute, names.get(login) or login)

@@ -1,6 +1,5 @@
 """Where each number of a customer's page comes from: the rows behind it, and a row's run, file and line."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +7,7 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from analytics.models import Snapshot
+from analytics.program import Program
 from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
 from customers.runs import rows_address
 
@@ -26,12 +26,13 @@ class Origin:
         return reverse(f"admin:customers_{self.row._meta.model_name}_change", args=[quote(self.row.pk)])
 
 
-def origins(customer: Customer, onboarding: Onboarding | None, runs: Iterable[ImportRun]) -> list[Origin]:
-    """Where a customer's own fields, and those of the onboarding, come from; ``runs`` are the known ones."""
+def origins(customer: Customer, onboarding: Onboarding | None, program: Program) -> list[Origin]:
+    """Where a customer's own fields, and those of the onboarding, come from; one query, whose answer is kept."""
     rows: list[tuple[str, LoadedRow]] = [("Details", customer)]
     if onboarding:
         rows.append(("Onboarding", onboarding))
-    known = {run.pk: run for run in runs}
+    keys = sorted({row.run_id for _label, row in rows if row.run_id})
+    known = program.kept(f"runs {keys}", lambda: ImportRun.objects.in_bulk(keys))
     return [Origin(label, row, known.get(row.run_id)) for label, row in rows]
 
 

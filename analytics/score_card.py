@@ -1,10 +1,10 @@
 """The health score explained: each component's points, and what they were computed from, in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from analytics.models import Snapshot
-from analytics.provenance import rows_behind
 from analytics.score import half_up
 from analytics.wording import COMPONENT_LABELS, counted
 
@@ -29,10 +29,9 @@ class Component:
         return 100 * (self.points or 0) // self.most if self.most else 0
 
 
-def components(snapshot: Snapshot) -> list[Component]:
-    """The five components of a snapshot's score."""
-    windows = _windows(snapshot)
-    most, rows = snapshot.policy.maxima, rows_behind(snapshot)
+def components(snapshot: Snapshot, rows: Mapping[str, str]) -> list[Component]:
+    """The five components of a snapshot's score; ``rows`` are the addresses of what is behind them."""
+    windows, most = _windows(snapshot), snapshot.policy.maxima
     return [
         Component(
             COMPONENT_LABELS[name],

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import CharField, F, Min, Value
-from django.db.models.functions import Cast
-
 from customers.models import Customer, Engagement, Event, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
+from customers.staging import fetch_prepared, table_of
 
 EVENT, ENGAGEMENT, SIGHTING = "event", "first engagement", "first seen on"
 UNKNOWN = "before the first import"
@@ -37,17 +35,25 @@ def steps(customer: Customer, done: dict[str, bool]) -> tuple[list[StepDone], fr
     return found, frozenset(step for source, step in known if source == EVENT)
 
 
+_DATES = " UNION ALL ".join(
+    [
+        f"SELECT '{EVENT}', kind, MIN(date) FROM {table_of(Event)} WHERE customer_id = %s GROUP BY kind",
+        *(
+            f"SELECT '{ENGAGEMENT}', '{step}', MIN(date) FROM {table_of(Engagement)} "
+            f"WHERE customer_id = %s AND {counter} > 0"
+            for step, counter in COUNTER_OF_STEP.items()
+        ),
+        f"SELECT '{SIGHTING}', step, seen_on FROM {table_of(StepSighting)} WHERE customer_id = %s",
+    ]
+)
+
+
 def _dates(customer: Customer) -> dict[tuple[str, str], date]:
     """By source and step the earliest date."""
-
-    def named(source: str) -> Cast:
-        return Cast(Value(source), CharField())
-
-    events = Event.objects.filter(customer=customer, kind__in=Step.values).order_by()
-    found = [events.values_list(named(EVENT), Cast("kind", CharField())).annotate(day=Min("date"))]
-    for step, counter in COUNTER_OF_STEP.items():
-        rows = Engagement.objects.filter(customer=customer, **{f"{counter}__gt": 0}).order_by()
-        found.append(rows.values_list(named(ENGAGEMENT), named(step.value)).annotate(day=Min("date")))
-    seen = StepSighting.objects.filter(customer=customer, seen_on__isnull=False).order_by()
-    found.append(seen.values_list(named(SIGHTING), Cast("step", CharField()), F("seen_on")))
-    return {(source, step): day for source, step, day in found[0].union(*found[1:], all=True)}
+    found = fetch_prepared(_DATES, [customer.pk] * _DATES.count("%s"))
+    # SQLite says dates as texts.
+    return {
+        (source, step): date.fromisoformat(day) if isinstance(day, str) else day
+        for source, step, day in found
+        if day is not None and step in Step.values
+    }

@@ -113,9 +113,9 @@ def task_list(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def tasks_due(user: User) -> TaskQuerySet:
+def tasks_due(user: User, today: date) -> TaskQuerySet:
     """A user's tasks that are overdue or due today; an index finds them."""
-    return Task.objects.of(user).overdue(timezone.localdate() + timedelta(days=1))
+    return Task.objects.of(user).overdue(today + timedelta(days=1))
 
 
 def _one_of(address: QueryDict, name: str, choices: Any) -> str:

@@ -73,7 +73,8 @@ def new_task(request: HttpRequest) -> HttpResponse:
 @admin_page(*MAY_SEE)
 def task(request: HttpRequest, pk: int) -> HttpResponse:
     """One task: what came of it, or what is to be done; with the forms for those who may."""
-    found = get_object_or_404(tasks.with_names(Task.objects.select_related("customer", "owner", "rule")), pk=pk)
+    found = get_object_or_404(Task.objects.select_related("customer", "owner", "rule"), pk=pk)
+    tasks.name_people([found])
     may_change = request.user.has_perm(MAY_CHANGE)
     asked = request.POST.get("do", "") if request.method == "POST" else ""
     if request.method == "POST" and not may_change:

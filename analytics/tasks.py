@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from analytics.models import PortfolioDay, RecommendationRule, Task
-from analytics.people import name_of
+from analytics.people import add_names
 from customers.audit import update_rows
 from customers.models import Customer
 
@@ -85,11 +85,12 @@ def reopen(task: Task, by: User) -> bool:
 
 
 def tasks_of(customer: Customer) -> list[Task]:
-    """All tasks of a customer, open ones first by their day, then the newest closed ones; one query.
+    """All tasks of a customer, open ones first by their day, then the newest closed ones; two queries at most.
 
     Each with the names of those who took it (``taken_by``) and closed it (``done_by``).
     """
-    tasks = list(with_names(Task.objects.filter(customer=customer).select_related("owner")))
+    tasks = list(Task.objects.filter(customer=customer).select_related("owner"))
+    name_people(tasks)
     for task in tasks:
         task.customer = customer
     closed = sorted(
@@ -98,9 +99,9 @@ def tasks_of(customer: Customer) -> list[Task]:
     return [*(task for task in tasks if not task.closed_at), *closed]
 
 
-def with_names(tasks: QuerySet[Task]) -> QuerySet[Task]:
-    """The tasks with the names of those who took (``taken_by``) and closed them (``done_by``)."""
-    return tasks.annotate(taken_by=name_of("created_by"), done_by=name_of("closed_by"))
+def name_people(tasks: Iterable[Task]) -> None:
+    """Give tasks the names of those who took (``taken_by``) and closed them (``done_by``); a query at most."""
+    add_names(tasks, taken_by="created_by", done_by="closed_by")
 
 
 def history(task: Task) -> QuerySet[LogEntry]:

@@ -66,16 +66,6 @@ class Entry:
     run: int | None = None
     address: str = ""
 
-    @property
-    def short_day(self) -> str:
-        """``3 May``; the date filter of the templates takes longer than the rest of an entry."""
-        return f"{self.day:%-d %b}"
-
-    @property
-    def long_day(self) -> str:
-        """``3 May 2025``."""
-        return f"{self.day:%-d %b %Y}"
-
 
 @dataclass(frozen=True)
 class TimelinePage:
@@ -242,6 +232,8 @@ def _alert(row: Row) -> str:
     return f"Alert: {row.text}" if row.kind == "raised" else f"Alert over: {row.text}"
 
 
+MAY_OPEN = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}
+"""Who may open the pages that entries of a kind lead to."""
 _PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task", "mail": "analytics:message"}
 _TEXTS = {
     "event": _event,

@@ -5,14 +5,15 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.actions import recommended_actions
+from analytics.actions import active_rules, recommended_actions
 from analytics.models import Snapshot
 from analytics.tasks import tasks_of
+from analytics.visitor import visitor
 from customers.models import Customer
 
 
 def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, Any]:
-    """``actions`` (where there is a snapshot), ``tasks`` for who may see them, and ``today``; two queries."""
+    """``actions`` (where there is a snapshot), ``tasks`` for who may see them, and ``today``; one query."""
     tasks = tasks_of(customer)
     context: dict[str, Any] = {
         "tasks": tasks if request.user.has_perm("analytics.view_task") else [],
@@ -20,5 +21,5 @@ def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) ->
     }
     if snapshot:
         snapshot.customer = customer  # some rules look at it
-        context["actions"] = recommended_actions(snapshot, tasks=tasks)
+        context["actions"] = recommended_actions(snapshot, visitor(request).program.kept("rules", active_rules), tasks)
     return context

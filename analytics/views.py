@@ -4,20 +4,19 @@ import tempfile
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics import dashboard as read
-from analytics.as_of import as_of
+from analytics.as_of import AsOf, as_of
 from analytics.cards import cards
 from analytics.customer_list import customer_list
 from analytics.days import days_around
 from analytics.exports import archive_name, record_archive, write_archive
-from analytics.models import PortfolioDay
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
 from analytics.owners import unassigned
@@ -29,7 +28,7 @@ from analytics.portfolio_charts import (
     health_history,
     span,
 )
-from analytics.refresh import KEPT_SECONDS, not_modified, page_state, tagged
+from analytics.refresh import not_modified, page_tag, tagged
 from analytics.reports import opened
 from analytics.visitor import visitor
 from customers.lock import Busy
@@ -45,12 +44,12 @@ NOT_CARRIED = {"as_of", "page"}
 @admin_page("customers.view_customer")
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The front page: how the program does, who needs somebody, and every customer."""
-    state = page_state(request)
-    tag = state.tag
+    tag = page_tag(request)
     if unchanged := not_modified(request, tag):
         return unchanged
     shown = as_of(request)
-    feeds = cache.get_or_set(f"feeds-{state.program}", read.feed_states, KEPT_SECONDS)
+    program = visitor(request).program
+    feeds = program.kept("feeds", read.feed_states)
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",
@@ -63,42 +62,54 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "feeds": feeds,
         "feeds_since": read.oldest_required(feeds),
-        "quarantined": state.quarantined,
+        "quarantined": program.quarantined,
     }
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
     report = opened(request)
     context |= {
-        "waiting": visitor(request).waiting,
-        "unassigned": unassigned(shown.portfolio, state.program),
+        "unassigned": unassigned(shown.portfolio, program),
         "opened": report,
     }
-    context |= _figures(request, shown.portfolio, state.program)
+    context |= _overview(request, shown)
     me = report.me if report else None
-    context |= customer_list(request, shown.portfolio, state.program, me, is_report=report is not None)
+    context |= customer_list(request, shown.portfolio, program, me, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
 
 
-def _figures(request: HttpRequest, portfolio: PortfolioDay, program: str) -> dict[str, Any]:
-    """What the dashboard shows above the list; ``program`` names the state of the program."""
-    history = span(request.GET, "history", HISTORY_CHOICES, 90)
-    daily = span(request.GET, "days", ENGAGEMENT_CHOICES, 30)
-    longest = max(history.days, daily.days)
-    kept_as = f"days-{portfolio.date}-{longest}-{program}"
-    days = cache.get_or_set(kept_as, lambda: days_around(portfolio, longest), KEPT_SECONDS)
-    return {
-        "days": days,
-        "cards": cards(portfolio, days.before),
-        "needs": needs_today(portfolio, days.before),
-        "progress": read.onboarding_progress(portfolio),
-        "distribution": read.health_distribution(portfolio),
-        "history": health_history(days.since(history.days)),
-        "history_span": history,
-        "active": active_customers(days.scored, daily.days),
-        "engagement": engagement(days.scored, daily.days),
-        "engagement_span": daily,
-    }
+def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
+    """What the dashboard shows above the list as HTML, ``overview``, and the scored dates beside the shown one.
+
+    It is kept, so it must be made of what ``about`` names: its links have the address, one has the visitor's alerts.
+    """
+    who = visitor(request)
+    waiting = who.waiting if request.user.has_perm("analytics.view_alert") else 0
+    about = f"overview {shown.portfolio.date} {shown.query} {waiting} {request.GET.urlencode()}"
+
+    def make() -> dict[str, Any]:
+        portfolio, history = shown.portfolio, span(request.GET, "history", HISTORY_CHOICES, 90)
+        daily = span(request.GET, "days", ENGAGEMENT_CHOICES, 30)
+        longest = max(history.days, daily.days)
+        dates = f"{longest} days to {portfolio.date}"
+        days = who.program.kept(dates, lambda: days_around(portfolio, longest))
+        context = {
+            "as_of": shown,
+            "waiting": waiting,
+            "cards": cards(portfolio, days.before),
+            "needs": needs_today(portfolio, days.before),
+            "progress": read.onboarding_progress(portfolio),
+            "distribution": read.health_distribution(portfolio),
+            "history": health_history(days.since(history.days)),
+            "history_span": history,
+            "active": active_customers(days.scored, daily.days),
+            "engagement": engagement(days.scored, daily.days),
+            "engagement_span": daily,
+        }
+        html = render_to_string("analytics/partials/overview.html", context)
+        return {"overview": html, "previous": days.previous, "next": days.next}
+
+    return who.program.kept(about, make)
 
 
 @admin_page("customers.view_customer")

@@ -1,62 +1,72 @@
-"""What pages say of the visitor: the sidebar's badges, whether there are customers of one's own, and the last night.
+"""What every page says of its visitor: the sidebar's badges, whether there are customers of one's own, the last night.
 
-It takes no query of its own where a page reads it along with another one: by ``facts``, which give ``remember`` its
-values.
+The same query tells the state of the program.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils import timezone
 
 from analytics import nights
 from analytics.audience import alerts_waiting_for
+from analytics.program import FACTS, Program, program
 from analytics.task_list import tasks_due
 from customers.models import CustomerCare
+from customers.written import Written
+
+VISITORS = 200
+"""For how many visitors the query stays written; for one more it is written anew."""
 
 
 @dataclass(frozen=True)
 class Visitor:
     """How many alerts wait for the visitor, how many tasks are due, and whether any customer is the visitor's.
 
-    ``trouble`` is what is wrong with the last night, told to those who may see imports.
+    ``trouble`` is what is wrong with the last night, told to those who may see imports; ``found`` are the values that
+    all of this was made of.
     """
 
     waiting: int
     due: int
     owns: bool
     trouble: nights.Trouble | None
+    program: Program
+    found: Mapping[str, Any]
 
 
-def facts(user: User) -> dict[str, Subquery]:
-    """What ``Visitor`` is made of as columns for a query, whatever it is about."""
-    return {
-        "waiting": total(alerts_waiting_for(user), "COUNT", "pk"),
-        "due": total(tasks_due(user), "COUNT", "pk"),
-        "owns": Exists(CustomerCare.objects.filter(owner=user.pk)),
+def visitor(request: HttpRequest) -> Visitor:
+    """What is known of who asks, until the request is answered; one query at most."""
+    known = getattr(request, "visitor", None)
+    if known:
+        return known
+    [found] = _question(request.user.pk, timezone.localdate()).ask()
+    trouble = nights.trouble(found) if request.user.has_perm(nights.MAY_SEE) else None
+    request.visitor = Visitor(found["waiting"], found["due"], found["owns"], trouble, program(found), found)
+    return request.visitor
+
+
+@lru_cache(VISITORS)
+def _question(key: int, today: date) -> Written:
+    """The query for a visitor on a day. It is about the user's row, because a SELECT needs one."""
+    user = User(pk=key)
+    rows = User.objects.filter(pk=key).values(
+        waiting=total(alerts_waiting_for(user, today), "COUNT", "pk"),
+        due=total(tasks_due(user, today), "COUNT", "pk"),
+        owns=Exists(CustomerCare.objects.filter(owner=key)),
         **nights.facts(),
-    }
+        **FACTS,
+    )
+    return Written(rows)
 
 
 def total(rows: QuerySet, function: str, column: str) -> Subquery:
     """COUNT or SUM over all rows; a plain function, because an aggregate would group them."""
     rows = rows.order_by().values(total=Func(F(column), function=function, output_field=IntegerField()))
     return Subquery(rows)
-
-
-def remember(request: HttpRequest, row: dict[str, Any]) -> Visitor:
-    """Keep what a query with ``facts`` has found, until the request is answered."""
-    trouble = nights.trouble(row) if request.user.has_perm(nights.MAY_SEE) else None
-    request.visitor = Visitor(row["waiting"], row["due"], row["owns"], trouble)
-    return request.visitor
-
-
-def visitor(request: HttpRequest) -> Visitor:
-    """What is known of who asks; one query at most."""
-    known = getattr(request, "visitor", None)
-    if known:
-        return known
-    # On the user's row, because a SELECT needs one; every visitor of a page has it.
-    return remember(request, User.objects.filter(pk=request.user.pk).values(**facts(request.user)).get())

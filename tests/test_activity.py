@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from analytics.activity import activity, window_of
 from analytics.customer_history import history, score_chart
 from analytics.models import ScoringPolicy, Snapshot
+from analytics.provenance import rows_behind
 from customers.models import Customer
 from tests.factories import make_customer, make_engagement, make_snapshot
 
@@ -35,7 +36,7 @@ def snapshot(customer: Customer) -> Snapshot:
 
 
 def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Customer, snapshot: Snapshot) -> None:
-    chart = activity(customer, snapshot, 7).chart
+    chart = activity(customer, snapshot, 7, rows_behind(snapshot)).chart
     assert chart.labels == ["4 May", "5 May", "6 May", "7 May", "8 May", "9 May", "10 May"]
     assert {series.label: series.values for series in chart.series} == {
         "Issues tagged": [None, None, 0, 5, 0, 0, 0],
@@ -46,7 +47,7 @@ def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Custome
 
 
 def test_rows_of_before_the_signup_are_shown_where_there_are_some(customer: Customer, snapshot: Snapshot) -> None:
-    issues = activity(customer, snapshot, 90).chart.series[0].values
+    issues = activity(customer, snapshot, 90, rows_behind(snapshot)).chart.series[0].values
     assert len(issues) == 90
     assert [value for value in issues if value is not None] == [9, 0, 5, 0, 0, 0]
 
@@ -55,18 +56,19 @@ def test_rows_of_before_the_signup_are_shown_where_there_are_some(customer: Cust
 def test_counters_of_the_window_and_of_all_time(
     customer: Customer, snapshot: Snapshot, days: int, issues: int
 ) -> None:
-    counters = activity(customer, snapshot, days).counters
+    counters = activity(customer, snapshot, days, rows_behind(snapshot)).counters
     assert [(counter.window, counter.ever) for counter in counters] == [(issues, 14), (1, 1), (1, 1), (2, 2)]
 
 
 def test_a_quiet_window(customer: Customer) -> None:
-    assert activity(customer, make_snapshot(customer, date=date(2025, 7, 1)), 30).is_quiet
-    assert not activity(customer, make_snapshot(customer), 30).is_quiet
+    later, then = make_snapshot(customer, date=date(2025, 7, 1)), make_snapshot(customer)
+    assert activity(customer, later, 30, rows_behind(later)).is_quiet
+    assert not activity(customer, then, 30, rows_behind(then)).is_quiet
 
 
 def test_one_query(customer: Customer, snapshot: Snapshot) -> None:
     with CaptureQueriesContext(connection) as captured:
-        activity(customer, snapshot, 90)
+        activity(customer, snapshot, 90, rows_behind(snapshot))
     assert len(captured) == 1
 
 
@@ -84,8 +86,9 @@ def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -
     last = make_snapshot(customer, date=D, score=40)
     last.policy = ScoringPolicy.objects.create(name="v2", effective_from=D)
     last.save()
+    policies = ScoringPolicy.objects.in_bulk()
     with CaptureQueriesContext(connection) as captured:
-        chart = score_chart(history(customer, D))
+        chart = score_chart(history(customer, D, policies))
     assert len(captured) == 1
     assert chart.labels == ["10 Feb 2025", "9 May 2025", "10 May 2025"]
     assert chart.series[0].values == [20, 30, 40]

@@ -291,11 +291,11 @@ def test_what_is_mine(olga: User) -> None:
 
     assert found(olga) == {"olga's", "of both"}
     assert found(manager) == {"of both", "gone's", "nobody's", "feed"}
-    assert alerts_waiting_for(olga).count() == 2
+    assert alerts_waiting_for(olga, timezone.localdate()).count() == 2
     act_on = alerts["of both"]
     act_on.acknowledged_at = timezone.now()
     act_on.save()
-    assert [alerts_waiting_for(one).count() for one in (olga, manager)] == [1, 3]
+    assert [alerts_waiting_for(one, timezone.localdate()).count() for one in (olga, manager)] == [1, 3]
 
 
 def test_the_sidebar_counts_what_waits(client: Client, olga: User) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -263,7 +264,7 @@ def test_without_customers_or_scores_the_page_says_what_to_do(viewer: Client) ->
     assert "Nothing is scored yet" in words(main_part(viewer.get("/admin/cohorts/")))
     make_day(total=1)
     assert "Run manage.py score --as-of 2025-05-10 to count them." in words(main_part(viewer.get("/admin/cohorts/")))
-    PortfolioDay.objects.update(total=0)
+    PortfolioDay.objects.update(total=0, scored_at=timezone.now())
     assert "Nobody had signed up by this date" in words(main_part(viewer.get("/admin/cohorts/")))
 
 

@@ -21,9 +21,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
-PAGE_QUERIES = 15
-"""Session, user and twice permissions; customer with care, onboarding and the badges, scored date, the runs of feeds
-and origins; history of snapshots; steps; what changed; alerts; activity; timeline; tasks; rules."""
+PAGE_QUERIES = 13
+"""Session, user and twice permissions; customer with care and onboarding; the badges; history of snapshots; steps;
+what changed; activity; timeline; alerts; tasks."""
+FIRST_QUERIES = PAGE_QUERIES + 5
+"""The first page after something has changed also finds the scored date, the feeds, the runs, the policies and the
+rules; the next ones have them from there."""
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +248,7 @@ def test_every_id_that_a_feed_may_give_has_a_page(viewer: Client, key: str) -> N
 
 
 def test_the_number_of_queries_does_not_grow_with_the_history(viewer: Client) -> None:
-    assert count_queries(viewer, ACME) == PAGE_QUERIES
+    assert [count_queries(viewer, ACME) for _ in range(2)] == [FIRST_QUERIES, PAGE_QUERIES]
     days = [date(2023, 1, 1) + timedelta(days=number) for number in range(500)]
     row = {"customer_id": "c1001", "run_id": 1, "line": 2}
     Engagement.objects.bulk_create(
@@ -257,7 +260,7 @@ def test_the_number_of_queries_does_not_grow_with_the_history(viewer: Client) ->
     )
     Feedback.objects.bulk_create(Feedback(id=f"q{number}", date=day, nps=5, **row) for number, day in enumerate(days))
     score_day(D)
-    assert count_queries(viewer, ACME) == PAGE_QUERIES
+    assert [count_queries(viewer, ACME) for _ in range(2)] == [FIRST_QUERIES, PAGE_QUERIES]
 
 
 def test_a_refused_feed_is_said_here_too(viewer: Client) -> None:

@@ -1,17 +1,29 @@
 """A tag for each visual atom of our pages, and small helpers of the templates."""
 
+from collections.abc import Sequence
+
 from django import template
 from django.template import Context
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 
 from analytics import atoms
 from analytics.nights import Trouble
+from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
 
 register = template.Library()
 
 for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
+
+
+@register.simple_tag(takes_context=True)
+def timeline_entries(context: Context, entries: Sequence[Entry], year: int) -> SafeString:
+    """The entries of a timeline as items of a list; the pages that some lead to are linked for who may see them."""
+    user = context["request"].user
+    may_open = {kind for kind, permission in MAY_OPEN.items() if user.has_perm(permission)}
+    return mark_safe("\n".join(atoms.timeline_entry(entry, year, may_open) for entry in entries))  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)

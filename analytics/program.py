@@ -1,0 +1,71 @@
+"""The state of the program: a name for it, and what is kept as long as it has this name."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.contrib.admin.models import LogEntry
+from django.core.cache import cache
+from django.db.models.expressions import RawSQL
+
+from analytics.models import PortfolioDay
+from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
+from customers.staging import table_of
+
+KEPT_SECONDS = 3600
+"""What is kept under the name of a state is found no more once the state has changed; this clears it away."""
+NEWEST_EDITS = 100
+"""Two people's edits may be committed in another order than they were numbered, but not as far apart as this."""
+
+_RUNS, _CARE, _EDITS = table_of(ImportRun), table_of(CustomerCare), table_of(LogEntry)
+
+
+def _one(what: str, *parameters: str) -> RawSQL:
+    return RawSQL(f"SELECT {what}", parameters)  # noqa: S611 - values are parameters
+
+
+# As the ORM's own subqueries they take ten times as long to write as to answer.
+FACTS = {
+    "quarantined": _one(f"COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", QuarantinedRow.Status.OPEN),
+    "scored": _one(f"MAX(scored_at) FROM {table_of(PortfolioDay)}"),
+    "dates": _one(f"COUNT(*) FROM {table_of(PortfolioDay)}"),
+    "run": _one(f"MAX(id) FROM {_RUNS}"),
+    "ended": _one(f"MAX(finished_at) FROM {_RUNS}"),
+    "running": _one(f"COUNT(*) FROM {_RUNS} WHERE status = %s", ImportRun.Status.RUNNING),
+    "edited": _one(f"MAX(id) FROM {_EDITS}"),
+    "edits": _one(f"COUNT(*) FROM {_EDITS} WHERE id > (SELECT MAX(id) FROM {_EDITS}) - {NEWEST_EDITS}"),
+    "erased": _one(f"MAX(id) FROM {table_of(Erasure)}"),
+    "in_care": _one(f"COUNT(owner_id) FROM {_CARE}"),
+    "owners": _one(f"SUM(owner_id) FROM {_CARE}"),
+}
+"""What a state is made of, as columns for a query, whatever it is about."""
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True)
+class Program:
+    """The state of the program whoever asks: its ``name``, and how many rows wait in quarantine.
+
+    The name changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, an erasure, and
+    with who looks after whom, whoever changed that. Two customers that exchange their owners, in a way that the admin
+    does not log, are the one change that it does not see.
+    """
+
+    name: str
+    quarantined: int
+
+    def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gives; as long as the program is in this state, ``what`` names all that it depends on."""
+        return cache.get_or_set(f"kept-{digest((what, self.name))}", make, KEPT_SECONDS)
+
+
+def program(found: dict[str, Any]) -> Program:
+    """The state of the program, given the ``FACTS``."""
+    return Program(digest([found[name] for name in FACTS]), found["quarantined"])
+
+
+def digest(what: Any) -> str:
+    """A short name for a value."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]
