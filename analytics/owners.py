@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Exists, OuterRef
 from django.http import QueryDict
 
 from analytics.models import PortfolioDay, Snapshot
 from analytics.program import Program
+from customers.models import CustomerCare
 
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
@@ -29,5 +31,6 @@ def unassigned(portfolio: PortfolioDay, program: Program) -> int:
 
     One query, which looks at each of them; so the answer is kept.
     """
-    nobodys = Snapshot.objects.filter(date=portfolio.date, customer__care__owner__isnull=True).order_by()
+    owned = Exists(CustomerCare.objects.filter(customer=OuterRef("customer_id"), owner__isnull=False))
+    nobodys = Snapshot.objects.filter(~owned, date=portfolio.date).order_by()
     return program.kept(f"unassigned on {portfolio.date}", nobodys.count)
