@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from customers.staging import fetch_prepared
+from customers.prepared import fetch_prepared
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""

@@ -15,7 +15,8 @@ from analytics.models import ScoringPolicy
 from analytics.score import STEPS, Measures
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
-from customers.staging import days_between, fetch_prepared, is_postgres, table_of
+from customers.prepared import fetch_prepared
+from customers.staging import days_between, is_postgres, table_of
 
 FETCH = 2_000
 WEEKS = 52

@@ -5,7 +5,8 @@ from datetime import date
 
 from customers.models import Customer, Engagement, Event, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
-from customers.staging import fetch_prepared, table_of
+from customers.prepared import fetch_prepared
+from customers.staging import table_of
 
 EVENT, ENGAGEMENT, SIGHTING = "event", "first engagement", "first seen on"
 UNKNOWN = "before the first import"

@@ -30,7 +30,8 @@ from customers.models import (
     RowChange,
     Step,
 )
-from customers.staging import fetch_prepared, is_postgres, table_of
+from customers.prepared import fetch_prepared
+from customers.staging import is_postgres, table_of
 
 SEPARATOR = "\x1f"
 """Stands between the details of a day's events."""

@@ -1,6 +1,7 @@
 """The app that holds what the CSVs say."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class CustomersConfig(AppConfig):
@@ -10,7 +11,8 @@ class CustomersConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        """Hear what goes into the audit."""
-        from customers import audit_signals
+        """Hear what goes into the audit, and of each new connection."""
+        from customers import audit_signals, prepared
 
         audit_signals.register()
+        connection_created.connect(prepared.plan_once, dispatch_uid="prepared.plan_once")

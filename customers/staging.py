@@ -1,6 +1,6 @@
 """Bulk SQL in the dialects of PostgreSQL and SQLite: temporary tables, fast copying, dates."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any
@@ -54,22 +54,6 @@ def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or None)
-        return cursor.fetchall()
-
-
-def fetch_prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """All rows of a query that pages ask again and again, and that takes longer to plan than to answer.
-
-    PostgreSQL plans it a few times for each connection, and then no more. Where queries are logged it is asked as any
-    other, because a prepared one has no text with its values.
-    """
-    with connection.cursor() as cursor:
-        if is_postgres() and not connection.queries_logged:
-            from psycopg import Cursor
-
-            # Django's own one writes the values into the statement, which makes it a new one each time.
-            cursor.cursor = Cursor(connection.connection)
-        cursor.execute(sql, parameters)
         return cursor.fetchall()
 
 

@@ -53,7 +53,7 @@ REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
 _USE_URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
 DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{STATE_DIR / 'db.sqlite3'}")
 try:
-    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
+    _database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
 except ValueError:
     # Without the cause, whose message may hold a piece of the password.
     raise ImproperlyConfigured(f"DATABASE_URL cannot be read; {_USE_URLS}") from None
@@ -76,8 +76,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 else:
-    # Only for what customers.staging.fetch_prepared asks; Django's own cursors prepare nothing.
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "prepare_threshold": 1}
+    # Only for what customers.prepared asks; Django's own cursors prepare nothing.
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "prepare_threshold": 0}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,23 +1,20 @@
 """What is kept as long as the program is in the same state: right for everybody, and never too old."""
 
 import re
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db.models import Count, Exists, Max
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from analytics.models import Alert, AlertRule
 from analytics.program import Program
-from customers.models import Customer, CustomerCare, Event
-from customers.written import Written
-from tests.factories import make_customer, make_run, make_staff
+from customers.models import Customer, CustomerCare
+from tests.factories import make_run, make_staff
 from tests.pages import main_part, names
 
 pytestmark = pytest.mark.django_db
@@ -122,34 +119,3 @@ def test_the_name_of_a_customer_is_new_on_the_next_page(client: Client, demo_pro
     make_run(feed="customers", file="customers.csv")
     after = names(client.get("/admin/?sort=customer"))
     assert sorted(after) == sorted([*before[1:], "Zuletzt GmbH"])
-
-
-# --- A query that is written once ---------------------------------------------------------------------------------
-
-
-def test_a_written_query_gives_what_the_orm_gives(today_is: Callable[[date], None]) -> None:
-    run = make_run()
-    make_customer(organization="100% %s {x}", run=run)
-    ours = Customer.objects.filter(organization__in=["100% %s {x}", "Later"]).order_by("pk")
-    rows = ours.values(
-        "organization",
-        "signup_date",
-        begun=Max("run__started_at"),
-        events=Count("event"),
-        any=Exists(Event.objects.filter(customer="%s")),
-    )
-    written = Written(rows)
-    assert written.ask() == list(rows.all())
-    make_customer(organization="Later", run=run)
-    found = written.ask()
-    assert found == list(rows.all())
-    assert [one["organization"] for one in found] == ["100% %s {x}", "Later"]
-    assert (type(found[0]["signup_date"]), type(found[0]["any"])) == (date, bool)
-
-
-def test_moments_have_their_zone() -> None:
-    run = make_run()
-    [found] = Written(type(run).objects.filter(pk=run.pk).values("started_at")).ask()
-    assert found == {"started_at": run.started_at}
-    assert isinstance(found["started_at"], datetime)
-    assert found["started_at"].tzinfo is not None

@@ -1,0 +1,53 @@
+"""Queries that are written once by the ORM, and planned once by PostgreSQL."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import pytest
+from django.db import connection
+from django.db.models import Count, Exists, Max
+
+from customers.models import Customer, Event
+from customers.prepared import Written, fetch_prepared
+from customers.staging import fetch, is_postgres
+from tests.factories import make_customer, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_written_query_gives_what_the_orm_gives(today_is: Callable[[date], None]) -> None:
+    run = make_run()
+    make_customer(organization="100% %s {x}", run=run)
+    ours = Customer.objects.filter(organization__in=["100% %s {x}", "Later"]).order_by("pk")
+    rows = ours.values(
+        "organization",
+        "signup_date",
+        begun=Max("run__started_at"),
+        events=Count("event"),
+        any=Exists(Event.objects.filter(customer="%s")),
+    )
+    written = Written(rows)
+    assert written.ask() == list(rows.all())
+    make_customer(organization="Later", run=run)
+    found = written.ask()
+    assert found == list(rows.all())
+    assert [one["organization"] for one in found] == ["100% %s {x}", "Later"]
+    assert (type(found[0]["signup_date"]), type(found[0]["any"])) == (date, bool)
+
+
+def test_moments_have_their_zone() -> None:
+    run = make_run()
+    [found] = Written(type(run).objects.filter(pk=run.pk).values("started_at")).ask()
+    assert found == {"started_at": run.started_at}
+    assert isinstance(found["started_at"], datetime)
+    assert found["started_at"].tzinfo is not None
+
+
+def test_postgres_plans_once_and_for_any_values() -> None:
+    if not is_postgres():
+        pytest.skip("SQLite has no plans to keep")
+    sql = "SELECT CAST(%s AS integer) + CAST(%s AS integer)"
+    assert [fetch_prepared(sql, [number, 1]) for number in range(3)] == [[(1,)], [(2,)], [(3,)]]
+    plans = fetch("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ["%$2%"])
+    assert plans == [(3, 0)]
+    assert connection.connection.prepare_threshold == 0
