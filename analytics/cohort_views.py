@@ -30,7 +30,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Cohorts",
         "as_of": shown,
-        "feeds": visitor(request).program.kept("feeds", feed_states),
+        "feeds": visitor(request).program.kept("feeds", feed_states, data_alone=True),
         "by": by,
         "ways": list(_BY.values()),
         "weeks": weeks,

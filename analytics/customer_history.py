@@ -1,10 +1,10 @@
 """One customer's snapshots up to a date: the score as a chart, the one to compare with, since when it is blocked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from analytics.charts import Chart, Mark, Series
-from analytics.models import ScoringPolicy, Snapshot
+from analytics.models import Snapshot
 from customers.models import Customer
 
 HISTORY_DAYS = 90
@@ -13,13 +13,13 @@ NEAREST = 14
 """How many days before last week's date a scored date may still stand for it."""
 
 
-def history(customer: Customer, day: date, policies: Mapping[int, ScoringPolicy]) -> list[Snapshot]:
-    """The snapshots of the 90 days up to ``day``, oldest first, with their ``policies``; one query."""
+def history(customer: Customer, day: date) -> list[Snapshot]:
+    """The snapshots of the 90 days up to ``day``, oldest first; one query."""
     since = day - timedelta(days=HISTORY_DAYS - 1)
     found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")
-    snapshots = list(found)
+    snapshots = list(found.select_related("policy"))
     for snapshot in snapshots:
-        snapshot.customer, snapshot.policy = customer, policies[snapshot.policy_id]
+        snapshot.customer = customer
     return snapshots
 
 

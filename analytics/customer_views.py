@@ -16,7 +16,6 @@ from analytics.as_of import AsOf, as_of
 from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, score_chart, week_before
 from analytics.dashboard import feed_states
-from analytics.models import ScoringPolicy
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
 from analytics.steps import steps
@@ -91,7 +90,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "onboarding": onboarding,
         "origins": origins(found, onboarding, program),
         "as_of": shown,
-        "feeds": program.kept("feeds", feed_states),
+        "feeds": program.kept("feeds", feed_states, data_alone=True),
         "note_form": form,
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
@@ -105,8 +104,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     if shown.portfolio is None:
         return {}
     day = shown.portfolio.date
-    policies = visitor(request).program.kept("policies", ScoringPolicy.objects.in_bulk)
-    snapshots = history(found, day, policies)
+    snapshots = history(found, day)
     if not snapshots or snapshots[-1].date != day:
         return {}
     snapshot, then = snapshots[-1], week_before(snapshots)

@@ -40,13 +40,15 @@ FACTS = {
     "owners": _one(f"SUM(owner_id) FROM {_CARE}"),
 }
 """What a state is made of, as columns for a query, whatever it is about."""
+_OF_DATA = ("scored", "dates", "run", "ended", "running", "erased")
+"""Those of them that edits do not change."""
 
 Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
 class Program:
-    """The state of the program whoever asks: its ``name``, and how many rows wait in quarantine.
+    """The state of the program whoever asks: its ``name``, that of its data, and how many rows wait in quarantine.
 
     The name changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, an erasure, and
     with who looks after whom, whoever changed that. Two customers that exchange their owners, in a way that the admin
@@ -54,16 +56,22 @@ class Program:
     """
 
     name: str
+    data: str
     quarantined: int
 
-    def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
-        """What ``make`` gives; as long as the program is in this state, ``what`` names all that it depends on."""
-        return cache.get_or_set(f"kept-{digest((what, self.name))}", make, KEPT_SECONDS)
+    def kept(self, what: str, make: Callable[[], Kept], *, data_alone: bool = False) -> Kept:
+        """What ``make`` gives; as long as the program is in this state, ``what`` names all that it depends on.
+
+        What comes of imports and scorings with nothing that anybody edits (``data_alone``) is kept through edits.
+        """
+        name = self.data if data_alone else self.name
+        return cache.get_or_set(f"kept-{digest((what, name))}", make, KEPT_SECONDS)
 
 
 def program(found: dict[str, Any]) -> Program:
     """The state of the program, given the ``FACTS``."""
-    return Program(digest([found[name] for name in FACTS]), found["quarantined"])
+    name, data = (digest([found[each] for each in facts]) for facts in (FACTS, _OF_DATA))
+    return Program(name, data, found["quarantined"])
 
 
 def digest(what: Any) -> str:

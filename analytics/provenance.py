@@ -32,7 +32,7 @@ def origins(customer: Customer, onboarding: Onboarding | None, program: Program)
     if onboarding:
         rows.append(("Onboarding", onboarding))
     keys = sorted({row.run_id for _label, row in rows if row.run_id})
-    known = program.kept(f"runs {keys}", lambda: ImportRun.objects.in_bulk(keys))
+    known = program.kept(f"runs {keys}", lambda: ImportRun.objects.in_bulk(keys), data_alone=True)
     return [Origin(label, row, known.get(row.run_id)) for label, row in rows]
 
 

@@ -49,7 +49,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         return unchanged
     shown = as_of(request)
     program = visitor(request).program
-    feeds = program.kept("feeds", read.feed_states)
+    feeds = program.kept("feeds", read.feed_states, data_alone=True)
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",

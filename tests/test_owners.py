@@ -290,15 +290,15 @@ def test_the_dashboard_says_how_many_have_no_owner(client: Client, sofia: User, 
 
 def test_how_many_have_no_owner(sofia: User, three: list[Customer]) -> None:
     day = make_day(date="2025-05-09")
-    assert unassigned(make_day(date="2025-05-11"), Program("a", 0)) == 0
+    assert unassigned(make_day(date="2025-05-11"), Program("a", "", 0)) == 0
     make_snapshot(three[0], date=day.date)
-    assert unassigned(day, Program("b", 0)) == 0
+    assert unassigned(day, Program("b", "", 0)) == 0
     today = type(day).objects.get(date="2025-05-10")
-    assert unassigned(today, Program("c", 0)) == 2
+    assert unassigned(today, Program("c", "", 0)) == 2
     CustomerCare.objects.create(customer=three[1], owner=sofia)
-    assert unassigned(today, Program("d", 0)) == 1
+    assert unassigned(today, Program("d", "", 0)) == 1
     sofia.delete()
-    assert unassigned(today, Program("e", 0)) == 2
+    assert unassigned(today, Program("e", "", 0)) == 2
 
 
 def test_the_dashboard_keeps_its_numbers_no_longer_than_they_are_true(

@@ -99,16 +99,18 @@ def test_kept_until_the_name_is_another(monkeypatch: pytest.MonkeyPatch) -> None
         made.append(1)
         return len(made)
 
-    one, other = Program("a", 0), Program("b", 0)
+    one, other = Program("a", "d", 0), Program("b", "d", 0)
     assert [one.kept("x", make), one.kept("x", make), one.kept("y", make), other.kept("x", make)] == [1, 1, 2, 3]
     # What stands in an address cannot be taken for another one's name.
-    assert one.kept("x b", make) != Program("b a", 0).kept("x", make)
+    assert one.kept("x b", make) != Program("b a", "d", 0).kept("x", make)
+    made.clear()
+    assert [each.kept("z", make, data_alone=True) for each in (one, other, Program("a", "e", 0))] == [1, 1, 2]
 
 
 def test_nothing_is_kept_where_there_is_nothing() -> None:
     calls: list[None] = []
     for _ in range(2):
-        assert Program("a", 0).kept("none", lambda: calls.append(None)) is None
+        assert Program("a", "d", 0).kept("none", lambda: calls.append(None)) is None
     assert len(calls) == 1
 
 

@@ -259,7 +259,7 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
 def week_of(customer: Customer, *days: int) -> date | None:
     for day in days:
         make_snapshot(customer, date=NOW - timedelta(days=day))
-    found = week_before(history(customer, NOW, ScoringPolicy.objects.in_bulk()))
+    found = week_before(history(customer, NOW))
     return found.date if found else None
 
 
@@ -283,10 +283,10 @@ def test_a_week_before_or_nearest_to_it(customer: Customer, days: list[int], exp
 def test_since_when_a_customer_is_blocked(customer: Customer) -> None:
     for day, blocker in ((5, "github"), (6, ""), (7, "github"), (9, "github")):
         make_snapshot(customer, date=date(2025, 5, day), blocker_type=blocker)
-    first = blocked_since(history(customer, NOW, ScoringPolicy.objects.in_bulk()))
+    first = blocked_since(history(customer, NOW))
     assert first is not None
     assert first.date == date(2025, 5, 7)
-    assert blocked_since(history(customer, date(2025, 5, 6), ScoringPolicy.objects.in_bulk())) is None
+    assert blocked_since(history(customer, date(2025, 5, 6))) is None
 
 
 @pytest.mark.parametrize(("points", "text"), [(5, "+5"), (0, "0"), (-12, "−12")])
