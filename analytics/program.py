@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.contrib.admin.models import LogEntry
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models.expressions import RawSQL
 
 from analytics.models import PortfolioDay
 from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
 from customers.staging import table_of
 
-KEPT_SECONDS = 3600
-"""What is kept under the name of a state is found no more once the state has changed; this clears it away."""
+KEPT_SECONDS = 1800
+"""How long a value is kept that nothing renews; one that is made of another kept one may be twice as old."""
+LONGEST = 1_000
+"""A longer name is somebody's own address, whose value would be large and of use to nobody else."""
 NEWEST_EDITS = 100
 """Two people's edits may be committed in another order than they were numbered, but not as far apart as this."""
 
@@ -43,6 +45,8 @@ FACTS = {
 _OF_DATA = ("scored", "dates", "run", "ended", "running", "erased")
 """Those of them that edits do not change."""
 
+_on_shelf: dict[str, str] = {}
+"""By cache the name of the state whose values it has."""
 Kept = TypeVar("Kept")
 
 
@@ -51,8 +55,8 @@ class Program:
     """The state of the program whoever asks: its ``name``, that of its data, and how many rows wait in quarantine.
 
     The name changes with a scoring, an import (an undo or a replay is one too), an edit in the admin, an erasure, and
-    with who looks after whom, whoever changed that. Two customers that exchange their owners, in a way that the admin
-    does not log, are the one change that it does not see.
+    with who looks after whom, whoever changed that. It does not see what is changed past the commands and the pages,
+    other than owners; nor owners whose keys add up to the same.
     """
 
     name: str
@@ -62,10 +66,16 @@ class Program:
     def kept(self, what: str, make: Callable[[], Kept], *, data_alone: bool = False) -> Kept:
         """What ``make`` gives; as long as the program is in this state, ``what`` names all that it depends on.
 
-        What comes of imports and scorings with nothing that anybody edits (``data_alone``) is kept through edits.
+        What comes of imports and scorings with nothing that anybody edits (``data_alone``) is kept through edits. What
+        was kept of another state goes with the first question about this one.
         """
-        name = self.data if data_alone else self.name
-        return cache.get_or_set(f"kept-{digest((what, name))}", make, KEPT_SECONDS)
+        if len(what) > LONGEST:
+            return make()
+        shelf, name = ("data", self.data) if data_alone else ("program", self.name)
+        if _on_shelf.get(shelf) != name:
+            caches[shelf].clear()
+            _on_shelf[shelf] = name
+        return caches[shelf].get_or_set(digest((what, name)), make, KEPT_SECONDS)
 
 
 def program(found: dict[str, Any]) -> Program:

@@ -63,9 +63,10 @@ def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
     day = PortfolioDay.objects.values_list("date", flat=True).first() or timezone.localdate()
     values = {"state": state, "outcome": outcome, "outcome_note": note, "closed_at": timezone.now(), "closed_on": day}
-    closed = update_rows(Task.objects.open().filter(pk=task.pk), **values, closed_by=by.get_username())
-    if closed:
-        _log(task, by, CHANGE, f"{Task.State(state).label}.")
+    with transaction.atomic():
+        closed = update_rows(Task.objects.open().filter(pk=task.pk), **values, closed_by=by.get_username())
+        if closed:
+            _log(task, by, CHANGE, f"{Task.State(state).label}.")
     return bool(closed)
 
 
@@ -76,11 +77,14 @@ def reopen(task: Task, by: User) -> bool:
     """
     closed = Task.objects.exclude(state=Task.State.OPEN).filter(pk=task.pk)
     try:
-        opened = update_rows(closed, state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by="")
+        with transaction.atomic():
+            opened = update_rows(
+                closed, state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by=""
+            )
+            if opened:
+                _log(task, by, CHANGE, "Opened again.")
     except IntegrityError:
         raise TakenError(_same(task)) from None
-    if opened:
-        _log(task, by, CHANGE, "Opened again.")
     return bool(opened)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import override_settings
@@ -23,6 +22,7 @@ from customers import audit, lock
 from tests.browsing import browser, context, open_page, shared_context
 from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program
+from tests.pages import forget
 
 __all__ = ["browser", "context", "open_page", "shared_context"]
 
@@ -63,7 +63,7 @@ def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 @pytest.fixture(autouse=True)
 def nothing_is_kept() -> None:
     """What one test's pages keep says nothing of the next one's rows."""
-    cache.clear()
+    forget()
 
 
 def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -6,7 +6,14 @@ from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
+from django.core.cache import caches
 from django.http import HttpResponse
+
+
+def forget() -> None:
+    """Let no page be made of what an earlier one has kept."""
+    for each in caches.all():
+        each.clear()
 
 
 def words(html: str) -> str:
