@@ -1,5 +1,6 @@
 """What every test needs, whatever it tests."""
 
+import gc
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -40,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
     up, so that such a test cannot tell one database from the other. Another test says so itself by the mark
-    ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them, and who else
-    may is decided by permissions, not by the pages' queries.
+    ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them. Who else may is
+    decided by permissions, and what a page does in a browser by its scripts, not by the pages' queries.
     """
     if connection.vendor == "sqlite":
         return
@@ -52,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(unused)
         elif item.get_closest_marker("sqlite_is_enough"):
             item.add_marker(alike)
+
+
+def pytest_collection_finish() -> None:
+    """What all tests share stays, so the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -39,3 +39,8 @@ def leave_alone(name: str) -> None:
     """End what still uses a database of PostgreSQL, as a browser's last request that the live server is answering."""
     with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def examples(number: int) -> int:
+    """How many examples a property gets: on PostgreSQL a third, since both databases do the same by the same SQL."""
+    return number if connection.vendor == "sqlite" else number // 3

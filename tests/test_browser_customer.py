@@ -11,7 +11,7 @@ from customers.models import Customer, Event, Note
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, unfold
 from tests.factories import load_demo_program, make_customer, make_staff
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 D = date(2025, 5, 10)
 DAYS = (date(2025, 5, 3), D)

@@ -14,7 +14,7 @@ from customers.models import Customer, CustomerCare, Engagement
 from tests.browsing import Opened, at_rest
 from tests.factories import load_demo_program, make_staff
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 D = date(2025, 5, 10)
 

@@ -20,6 +20,7 @@ from customers import load as loader
 from customers.feeds import ENGAGEMENT
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow, RowChange
 from customers.undo import undo
+from tests.databases import examples
 from tests.factories import make_customer
 from tests.loading import load, states, write_bytes
 
@@ -394,7 +395,7 @@ edits = st.tuples(st.sampled_from([*ORDINARY * 3, "end", "requote"]), st.integer
 nights = st.lists(st.lists(edits, max_size=3), min_size=1, max_size=3)
 
 
-@hypothesis_settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights, st.booleans())
 @example([[("change", 2, 7)], [("change", 2, 6), ("insert", 3, 1)]], False)
 @example([[("spoil", 2, 1), ("spoil", 5, 2)]], True)

@@ -17,6 +17,7 @@ from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests import oracle
+from tests.databases import examples
 from tests.factories import make_run, make_sighting
 
 pytestmark = pytest.mark.django_db
@@ -245,7 +246,7 @@ def load(feeds: oracle.Feeds, sightings: oracle.Sightings) -> None:
             make_sighting(Customer(id=customer["id"]), step, seen_on, run=run)
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_any_program(program: tuple[oracle.Feeds, dict[tuple[str, str], date]]) -> None:
     feeds, sightings = program

@@ -30,14 +30,12 @@ pytestmark = pytest.mark.django_db
 ADDRESSES = (
     "",
     "?as_of=2025-05-03",
-    "?owner=",
     "?owner=me",
     "?owner=nobody",
     "?per_page=50&sort=-score",
     "?q=a&sort=customer",
     "?status=at_risk&columns=score,email",
-    "?status=at_risk&history=30&days=90",
-    "?status=nonsense",
+    "?status=nonsense&history=30&days=90",
     "?page=2",
 )
 
@@ -71,6 +69,7 @@ def visitors(demo_program: None) -> list[Client]:
     return clients
 
 
+@pytest.mark.sqlite_is_enough
 def test_everybody_gets_the_page_that_would_be_made_anew(visitors: list[Client]) -> None:
     asked = [(client, f"/admin/{query}") for query in ADDRESSES for client in visitors]
     anew = []
@@ -78,9 +77,9 @@ def test_everybody_gets_the_page_that_would_be_made_anew(visitors: list[Client])
         forget()
         anew.append(shown(client.get(address)))
     assert len(set(anew)) > len(ADDRESSES)
-    forget()
-    for _ in range(2):
-        assert [shown(client.get(address)) for client, address in asked] == anew
+    for order in (1, -1):
+        forget()
+        assert [shown(client.get(address)) for client, address in asked[::order]] == anew[::order]
 
 
 # --- After what somebody has done --------------------------------------------------------------------------------
@@ -150,6 +149,7 @@ def blocked() -> RecommendationRule:
     return RecommendationRule.objects.get(urgency=10)
 
 
+@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize(
     "act",
     [

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, names
 from tests.factories import load_demo_program
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
 def test_save_list_open_export(open_page: Opened) -> None:

@@ -16,7 +16,7 @@ from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_ali
 from tests.factories import load_demo_program, make_staff
 from tests.test_browser import make_long_customer
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
 def headers(page: Page) -> Locator:

@@ -18,6 +18,7 @@ from customers.feeds import ENGAGEMENT, FEEDBACK
 from customers.models import Engagement, ImportRun, QuarantinedRow
 from customers.read import Source
 from customers.undo import undo
+from tests.databases import examples
 from tests.factories import make_customer
 from tests.loading import load, states, write_bytes
 
@@ -198,7 +199,7 @@ rows = st.one_of(
 nights = st.lists(st.tuples(st.lists(rows, max_size=4), st.sampled_from(["\n", "\n", "\r\n"])), min_size=2, max_size=4)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights)
 def test_the_result_is_that_of_the_full_path(tmp_path: Path, nights: list[tuple[list[str], str]]) -> None:
     with patch.object(tail, "last_to_extend", return_value=None):

@@ -16,6 +16,7 @@ from analytics.snapshots import score_day
 from analytics.what_changed import Change, signed, what_changed
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step
 from tests import oracle
+from tests.databases import examples
 from tests.factories import (
     make_customer,
     make_engagement,
@@ -373,7 +374,7 @@ def _points(feeds: oracle.Feeds, known_to: date, day: date) -> list[int]:
     return [figures[name] or 0 for name in ("activity", "pr_success", "adoption", "support", "nps")]
 
 
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(feeds=_stories())
 def test_the_split_is_the_oracles_on_the_cut_data(feeds: oracle.Feeds) -> None:
     with transaction.atomic():
@@ -394,7 +395,7 @@ def assert_adds_up(change: Change) -> None:
     assert sum(part.change for part in change.parts) == change.total.change
 
 
-@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(feeds=_stories(), late=_engagement, days=st.integers(1, 40), points=st.integers(0, 9))
 def test_the_parts_add_up_with_late_rows_and_another_policy(
     feeds: oracle.Feeds, late: list[tuple[date, int, int, int, int]], days: int, points: int
