@@ -6,7 +6,7 @@ time after an edit by somebody, which is when all that is kept of it is made ane
 of work is timed: the yardstick, because the speed of a machine that others share is not the same from one minute to
 the next. The program is that of ``program.py``, imported and scored; 28 dates between are copies of scored ones, so
 that histories have their length. The score is measured in a process of its own, whose start is left out of the seconds
-but not of the peak memory.
+but not of the peak memory; it is scored five times.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from benchmarks import program
 from tests.postgres import throwaway_postgres
 
 REQUESTS, ROUNDS, WARM_UP, HISTORY_DAYS, MOST_QUERIES, MOST_MIB = 200, 8, 20, 30, 15, 400
+SCORED_TIMES = 5
 RETURNS = 10
 """Requests that are not counted after edits: until each worker has the page again."""
 SEED_CUSTOMERS, SEED_ROWS = 1_000, 100_000
@@ -342,20 +343,14 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
     ours.manage("migrate", "--verbosity", "0")
     ours.work("load", str(folder))
     ours.work("score", "7")
-    scored = ours.work("score", "0")
-    aim = f"<= {size.score_seconds} s"
-    row(
-        where,
-        "score",
-        f"{scored['seconds']:.2f} s",
-        "",
-        "",
-        "",
-        "",
-        aim,
-        verdict(scored["seconds"], size.score_seconds),
-    )
-    peak, aim = scored["peak_mib"], f"<= {MOST_MIB} MiB"
+    scored, waits = [], []
+    for _time in range(SCORED_TIMES):
+        waits += [yardstick_ms() for _number in range(WARM_UP)]
+        scored.append(ours.work("score", "0"))
+    seconds, stick = statistics.median(one["seconds"] for one in scored), statistics.median(waits)
+    most = size.score_seconds
+    row(where, "score", f"{seconds:.2f} s", "", "", f"{stick:.1f} ms", "", f"<= {most} s", verdict(seconds, most))
+    peak, aim = max(one["peak_mib"] for one in scored), f"<= {MOST_MIB} MiB"
     row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak, MOST_MIB))
     cookies = ours.work("prepare")["cookies"]
     queries = ours.work("count_queries", cookies)
