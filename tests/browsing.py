@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -62,6 +63,10 @@ def shared_context(browser: Browser, django_db_setup: None, live_server: LiveSer
     context = new_context(browser, live_server)
     yield context
     context.close()
+    # The server stops next and takes the database from its threads, some of which may still be ending.
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(1)
 
 
 @pytest.fixture
