@@ -13,7 +13,7 @@ from customers.models import Customer
 
 
 def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, Any]:
-    """``actions`` (where there is a snapshot), ``tasks`` for who may see them, and ``today``; three queries at most."""
+    """``actions`` (where there is a snapshot), ``tasks`` for who may see them, ``today``; at most three queries."""
     tasks = tasks_of(customer)
     context: dict[str, Any] = {
         "tasks": tasks if request.user.has_perm("analytics.view_task") else [],
