@@ -267,7 +267,7 @@ def _window_sums(policy: ScoringPolicy) -> str:
 
 
 _WINDOWS = ("window_prs_generated", "window_prs_merged", "window_support_requests", "trend_now", "trend_before")
-_ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.COUNTERS)})"
+_ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.ACTIVITY)})"
 
 
 def _step_date(step: Step) -> str:

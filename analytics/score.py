@@ -24,7 +24,8 @@ class Measures(NamedTuple):
 
     ``step_dates`` has the date each step was done for the steps whose flag is true (D may be before it).
     ``active_weeks`` has bit k set where week k after the signup (days 7 k to 7 k + 6) has an active day.
-    ``trend_moment`` is the sum over the trend's days of ``(2 x - (n - 1)) * activity`` for day x of n = 0 ... n - 1.
+    ``trend_now``, ``trend_before`` and ``trend_moment`` are of the activity: every counter but support requests. The
+    moment is the sum over the trend's days of ``(2 x - (n - 1)) * activity`` for day x of n = 0 ... n - 1.
     """
 
     customer_id: str

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from analytics.customer_list import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
+from analytics.wording import ACTIVITY_TREND
 from analytics.xlsx import Cell, write_workbook
 from customers import audit
 from customers.exports import write_csv
@@ -46,7 +47,7 @@ COLUMNS = (
     ExportColumn("", "Name", ("customer__organization",)),
     ExportColumn("status", "Status", ("status",), lambda value: HealthStatus(value).label),
     ExportColumn("score", "Score", ("score",)),
-    ExportColumn("trend", "Trend", ("trend",), lambda value: Trend(value).label),
+    ExportColumn("trend", ACTIVITY_TREND, ("trend",), lambda value: Trend(value).label),
     ExportColumn("steps_done", "Progress %", ("steps_done",), lambda done: done * 20),
     ExportColumn("stage", "Stage", ("stage",), lambda value: Stage(value).label),
     ExportColumn("last_active", "Last active", ("last_active",)),

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from analytics import atoms
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.wording import ACTIVITY_TREND
 
 DASH = "–"
 CUT = {"td": {"class": "cut"}}
@@ -96,7 +97,7 @@ class CustomerTable(tables.Table):
     score = DrawnColumn(
         lambda record: atoms.score(record.score, record.sparkline), order_by=("score", "pk"), attrs=NUMBER
     )
-    trend = DrawnColumn(lambda record: atoms.trend(record.trend))
+    trend = DrawnColumn(lambda record: atoms.trend(record.trend), verbose_name=ACTIVITY_TREND)
     steps_done = DrawnColumn(
         lambda record: atoms.progress(record.onboarding_percent),
         verbose_name="Progress",

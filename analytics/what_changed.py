@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from analytics.measure import View, measure_one
 from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
 from analytics.score import Health, Measures, health
-from analytics.wording import COMPONENT_LABELS, counted
+from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted
 from customers.models import Customer, Step
 
 
@@ -227,7 +227,7 @@ _WORDS: dict[str, Callable[[Causes, ScoringPolicy], tuple[str, str]]] = {
 def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
     said = [
         (label, getattr(then, f"get_{name}_display")(), getattr(now, f"get_{name}_display")())
-        for name, label in (("status", "Status"), ("trend", "Trend"), ("stage", "Stage"))
+        for name, label in (("status", "Status"), ("trend", ACTIVITY_TREND), ("stage", "Stage"))
     ]
     said.append(
         ("Blocker", then.blocker_type if then.blocked else "none", now.blocker_type if now.blocked else "none")

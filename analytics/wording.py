@@ -11,6 +11,8 @@ COMPONENT_LABELS = {
     "nps": "NPS score",
 }
 """What the pages call the components of the health score."""
+ACTIVITY_TREND = "Activity trend"
+"""Never just "trend", which would be read as the score's."""
 
 
 def counted(number: int, noun: str) -> str:

@@ -137,8 +137,8 @@ def score_as_the_seed() -> dict[str, Any]:
             csat_sum=sum(csat.values_list("csat", flat=True)),
             csat_count=csat.count(),
             nps=nps.nps if nps else None,
-            trend_now=sum(total(in_days(7), *Engagement.COUNTERS)),
-            trend_before=sum(total(week_before, *Engagement.COUNTERS)),
+            trend_now=sum(total(in_days(7), *Engagement.ACTIVITY)),
+            trend_before=sum(total(week_before, *Engagement.ACTIVITY)),
             trend_moment=0,
         )
         return health(measures, policy, day).score

@@ -304,7 +304,9 @@ class Engagement(HistoryRow):
     prs_rejected = models.PositiveIntegerField("PRs rejected", default=0)
     support_requests = models.PositiveIntegerField(default=0)
 
-    COUNTERS = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests")
+    ACTIVITY = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected")
+    """The counters that the activity trend sums: who asks for help more often is not on the way up."""
+    COUNTERS = (*ACTIVITY, "support_requests")
 
     class Meta(HistoryRow.Meta):
         verbose_name_plural = "engagement"

@@ -176,6 +176,11 @@ def activity_of(rows: list[Row]) -> int:
     return sum(total_of(rows, counter) for counter in COUNTERS)
 
 
+def without_support_requests(rows: list[Row]) -> int:
+    """The activity that the activity trend is about: every counter but support requests."""
+    return sum(total_of(rows, counter) for counter in COUNTERS if counter != "support_requests")
+
+
 def active_days(rows: list[Row]) -> list[dt.date]:
     """Dates with a row that has any counter above 0, oldest first."""
     days = set()
@@ -304,8 +309,8 @@ def status_of(feeds: Feeds, customer: Row, d: dt.date, score: int) -> str:
 def trend_of(feeds: Feeds, customer: Row, d: dt.date) -> str:
     if (d - customer["signup_date"]).days < 14:
         return trend_by_slope(feeds, customer, d)
-    now = activity_of(rows_of(feeds.engagement, customer["id"], days_before(d, 6), d))
-    before = activity_of(rows_of(feeds.engagement, customer["id"], days_before(d, 13), days_before(d, 7)))
+    now = without_support_requests(rows_of(feeds.engagement, customer["id"], days_before(d, 6), d))
+    before = without_support_requests(rows_of(feeds.engagement, customer["id"], days_before(d, 13), days_before(d, 7)))
     if before == 0:
         return "improving" if now > 0 else "stable"
     change = Fraction(now - before, before)
@@ -323,7 +328,7 @@ def trend_by_slope(feeds: Feeds, customer: Row, d: dt.date) -> str:
     for x in range(7):
         day = days_before(d, 6 - x)
         rows = [] if day < customer["signup_date"] else rows_of(feeds.engagement, customer["id"], day, day)
-        ys.append(Fraction(activity_of(rows)))
+        ys.append(Fraction(without_support_requests(rows)))
     mean_x = sum(xs) / 7
     mean_y = sum(ys) / 7
     above = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from io import StringIO
 from typing import Any
 from unittest.mock import Mock
@@ -114,7 +115,7 @@ def test_the_golden_case_acme() -> None:
             "window_support_requests": 2,
             "csat_sum": 0,
             "csat_count": 0,
-            "trend_now": 7,
+            "trend_now": 5,
             "trend_before": 0,
         }
     ]
@@ -125,6 +126,25 @@ def test_the_golden_case_acme() -> None:
         None,
         True,
     )
+
+
+def test_the_activity_trend_of_acme_by_hand() -> None:
+    """Without support requests 4 to 10 May are 0, 3, 2, 0, 0, 0, 0; in thirds around the middle: -2 * 3 - 1 * 2."""
+    acme = make_acme()
+    slope = Fraction(-2 * 3 - 1 * 2, 9 + 4 + 1 + 0 + 1 + 4 + 9)
+    assert (slope < Fraction(-1, 10), round(float(slope), 3)) == (True, -0.286)
+    assert next(iter(measure(D, ScoringPolicy.objects.get()))).trend_moment == 2 * (-2 * 3 - 1 * 2)
+    score_day(D)
+    assert Snapshot.objects.get(customer=acme).trend == "declining"
+
+
+@pytest.mark.parametrize("signed_up", [date(2025, 4, 1), date(2025, 5, 6)])  # a full week before, or the slope
+@pytest.mark.parametrize("day", [date(2025, 5, 4), date(2025, 5, 9), D])
+def test_who_only_asks_for_help_does_not_improve(signed_up: date, day: date) -> None:
+    make_engagement(make_customer(signup_date=signed_up), day, support_requests=9)
+    score_day(D)
+    [found] = Snapshot.objects.all()
+    assert (found.status, found.trend, found.days_active) == ("at_risk", "stable", 1)
 
 
 def test_a_row_of_a_customer_that_has_everything() -> None:
@@ -153,7 +173,7 @@ def test_a_row_of_a_customer_that_has_everything() -> None:
         "policy_id": ScoringPolicy.objects.get().pk,
         "score": 65,
         "status": "inactive",
-        "trend": "stable",  # +16.7 %
+        "trend": "improving",  # 7 after 3: the support requests do not count
         "stage": "regular_usage",
         "activity": 5,
         "pr_success": 25,
@@ -185,7 +205,7 @@ def test_a_row_of_a_customer_that_has_everything() -> None:
         "csat_sum": 7,
         "csat_count": 2,
         "trend_now": 7,
-        "trend_before": 6,
+        "trend_before": 3,
     }
     snapshot = Snapshot.objects.get()
     assert (snapshot.success_rate, snapshot.blocked, snapshot.days_since_active) == (100, False, 1)
@@ -206,7 +226,7 @@ def test_large_counters_are_stored() -> None:
     portfolio = score_day(D)
     snapshot = Snapshot.objects.get()
     assert (snapshot.prs_generated, snapshot.window_prs_merged) == (6_442_450_941, 6_442_450_941)
-    assert (snapshot.trend_now, snapshot.score) == (32_212_254_705, 5 + 25 + 0 + 0)
+    assert (snapshot.trend_now, snapshot.score) == (4 * 3 * LARGEST, 5 + 25 + 0 + 0)
     assert (portfolio.prs_generated, portfolio.day_support_requests) == (6_442_450_941, 6_442_450_941)
 
 

@@ -42,7 +42,7 @@ def test_from_a_filter_to_the_export(open_page: Opened) -> None:
     expect(page.get_by_text("2 of 12 customers")).to_be_visible()
 
     page.locator("summary", has_text="Columns").click()
-    for name in ("Trend", "Progress", "Stage", "Cohort", "Owner", "Last active"):
+    for name in ("Activity trend", "Progress", "Stage", "Cohort", "Owner", "Last active"):
         page.locator(".column-choice").get_by_role("checkbox", name=name).uncheck()
     page.locator(".column-choice").get_by_role("checkbox", name="Signed up").check()
     page.get_by_role("button", name="Show columns").click()
@@ -70,7 +70,7 @@ def test_from_a_filter_to_the_export(open_page: Opened) -> None:
 
     page.locator("summary", has_text="Columns").click()
     page.get_by_role("link", name="Standard", exact=True).click()
-    expect(page.get_by_role("columnheader", name="Trend")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Activity trend")).to_be_visible()
     page.get_by_role("link", name="Clear all").click()
     expect(page.get_by_text("1–12 of 12")).to_be_visible()
 

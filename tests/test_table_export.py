@@ -34,8 +34,8 @@ pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
 HEADER_LINE = (
-    "Customer id,Name,Status,Score,Trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,E-mail,"
-    "Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of"
+    "Customer id,Name,Status,Score,Activity trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,"
+    "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of"
 )
 HEADER = HEADER_LINE.split(",")
 ACME = [

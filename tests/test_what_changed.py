@@ -247,7 +247,7 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
     facts = [(fact.label, fact.then, fact.now) for fact in compare(customer).facts]
     assert facts == [
         ("Status", "Healthy", "At risk"),
-        ("Trend", "Stable", "Declining"),
+        ("Activity trend", "Stable", "Declining"),
         ("Stage", "Onboarding", "Initial adoption"),
         ("Blocker", "github", "none"),
         ("First Issue", "not done", "done"),

@@ -23,7 +23,7 @@ class HealthStatus(models.TextChoices):
 
 
 class Trend(models.TextChoices):
-    """Where a customer's activity goes."""
+    """The activity trend: where a customer's activity goes, support requests apart."""
 
     IMPROVING = "improving", "Improving"
     STABLE = "stable", "Stable"
@@ -82,12 +82,12 @@ class ScoringPolicy(models.Model):
     healthy_from = models.PositiveSmallIntegerField("Healthy from a score of", default=70)
     needs_attention_from = models.PositiveSmallIntegerField("Needs attention from a score of", default=50)
     inactive_days = models.PositiveSmallIntegerField("Inactive after days without activity", default=14)
-    trend_days = models.PositiveSmallIntegerField("trend: window in days", default=7)
+    trend_days = models.PositiveSmallIntegerField("activity trend: window in days", default=7)
     trend_percent = models.PositiveSmallIntegerField(
-        "trend: change in percent", default=20, validators=[MinValueValidator(1)]
+        "activity trend: change in percent", default=20, validators=[MinValueValidator(1)]
     )
     trend_slope = models.DecimalField(
-        "trend of new customers: slope a day",
+        "activity trend of new customers: slope a day",
         max_digits=4,
         decimal_places=2,
         default="0.1",
@@ -123,7 +123,7 @@ class ScoringPolicy(models.Model):
         windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
         empty = {name: "A window has at least one day." for name in windows if getattr(self, name) < 1}
         if self.trend_days < 2:
-            empty["trend_days"] = "A trend needs at least two days."
+            empty["trend_days"] = "An activity trend needs at least two days."
         if empty:
             raise ValidationError(empty)
 

@@ -37,7 +37,7 @@ class Condition(models.TextChoices):
     HEALTHY = "healthy", "Status is Healthy"
     CHAMPION = "champion", "Status is Champion"
     INACTIVE = "inactive", "Status is Inactive"
-    DECLINING = "declining", "Trend is Declining"
+    DECLINING = "declining", "Activity trend is Declining"
     SCORE_BELOW = "score_below", "Score below N"
     SILENT = "silent", "No activity for N days"
     NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
