@@ -9,6 +9,7 @@ again, under the same Message-ID.
 import uuid
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import sha256
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
 from django.contrib.auth.models import User
@@ -25,6 +26,7 @@ from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
 from customers import audit
+from customers.addresses import mailbox
 from customers.models import Customer, CustomerCare
 
 QUIET = timedelta(days=3)
@@ -47,9 +49,8 @@ class WrittenRecently(NotSent):
 
 def obstacles(customer: Customer, user: User) -> list[str]:
     """Every reason why this user cannot write to this customer now."""
-    found = []
-    if _closed(customer):
-        found.append("This customer is marked “do not contact”.")
+    closed = why_closed(customer)
+    found = [closed] if closed else []
     for whose, address in ((f"The address of {customer.organization}", customer.email), ("Your address", user.email)):
         try:
             mail_address(address)
@@ -71,10 +72,40 @@ def warnings(customer: Customer) -> list[str]:
 
 
 def last_message(customer: Customer, besides: Message | None = None) -> Message | None:
-    """The newest mail of the last three days that was sent, or perhaps was, by anybody."""
-    recent = customer.mails.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
+    """The newest mail of the last three days to the customer, or to the same mailbox for another one.
+
+    It was sent, or perhaps was, by anybody.
+    """
+    recent = Message.objects.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
     others = recent.exclude(pk=besides.pk) if besides else recent
-    return others.select_related("sender").order_by("-attempted_at", "-pk").first()
+    theirs = mailbox(customer.email)
+    newest_first = others.select_related("sender", "customer").defer("body").order_by("-attempted_at", "-pk")
+    fitting = (one for one in newest_first if one.customer_id == customer.pk or mailbox(one.recipient) == theirs)
+    return next(fitting, None)
+
+
+def closed_mailboxes() -> dict[str, dict[str, str]]:
+    """By mailbox, the customers marked “do not contact”: their names by id, in the order of the ids."""
+    closed = CustomerCare.objects.filter(do_not_contact=True).order_by("pk")
+    found: dict[str, dict[str, str]] = {}
+    for key, email, name in closed.values_list("pk", "customer__email", "customer__organization"):
+        found.setdefault(mailbox(email), {})[key] = name
+    return found
+
+
+def why_closed(customer: Customer, closed: dict[str, dict[str, str]] | None = None) -> str:
+    """Why nobody may write to a customer's address, in a sentence; '' where somebody may.
+
+    Asked anew each time, since it may have been set meanwhile, unless ``closed_mailboxes()`` are given.
+    """
+    names = (closed_mailboxes() if closed is None else closed).get(mailbox(customer.email), {})
+    if not names:
+        return ""
+    if customer.pk in names:
+        return "This customer is marked “do not contact”."
+    key, name = next(iter(names.items()))
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"The address {customer.email} also belongs to {name} ({key}){others}, marked “do not contact”."
 
 
 def compose(customer: Customer, author: User, subject: str, body: str, **about: object) -> Letter:
@@ -189,23 +220,21 @@ def _update(messages: QuerySet[Message], **values: object) -> int:
 
 
 def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:
-    if _closed(customer):
-        raise NotSent("It was not sent: this customer is marked “do not contact”.")
+    closed = why_closed(customer)
+    if closed:
+        raise NotSent(f"It was not sent. {closed}")
     if not confirmed and last_message(customer, besides):
         raise WrittenRecently("It was not sent: confirm that this customer shall get one more mail.")
 
 
-def _closed(customer: Customer) -> bool:
-    """Asked anew each time: it may have been set since the page was opened."""
-    return CustomerCare.objects.filter(customer=customer, do_not_contact=True).exists()
-
-
 def _lock(customer: Customer) -> None:
-    """One at a time for a customer; on SQLite, each transaction is alone from its beginning."""
+    """One at a time for a mailbox and a customer; on SQLite, each transaction is alone from its beginning."""
     if database.vendor == "postgresql":
+        key = int.from_bytes(sha256(mailbox(customer.email).encode()).digest()[:8], signed=True)
         with database.cursor() as cursor:
             # An import that changes this customer may take minutes.
             cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
     list(Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk"))
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
+from analytics.contact import closed_mailboxes, why_closed
 from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, score_chart, week_before
 from analytics.dashboard import feed_states
@@ -87,6 +88,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
+        "no_contact": why_closed(found, program.kept("closed mailboxes", closed_mailboxes)),
         "onboarding": onboarding,
         "origins": origins(found, onboarding, program),
         "as_of": shown,

@@ -16,7 +16,7 @@ from analytics import contact
 from analytics.models import MailTemplate, Message, RecommendationRule, Task
 from customers.models import Customer, CustomerCare
 from tests.contacting import ACME, hidden, make_sofia, preview, send
-from tests.factories import make_message, make_run, make_staff
+from tests.factories import make_customer, make_message, make_run, make_staff
 from tests.pages import links, main_part, notices, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
@@ -27,6 +27,12 @@ def from_rsolv(today_is: Callable[[date], None]) -> Iterator[None]:
     today_is(date(2025, 5, 11))
     with override_settings(DEFAULT_FROM_EMAIL="RSOLV <success@rsolv.example>"):
         yield
+
+
+@pytest.fixture
+def twin() -> Customer:
+    """Another customer of the mailbox of Acme, whose address is john@acme.com."""
+    return make_customer(id="twin", email="John+billing@ACME.com", organization="Acme Two")
 
 
 @pytest.fixture
@@ -304,6 +310,41 @@ def test_a_value_with_markup_and_braces_is_only_text(client: Client, sofia: User
 
 
 # --- Three days -------------------------------------------------------------------------------------------------
+
+
+def test_the_mailbox_of_a_customer_who_is_not_to_be_contacted(client: Client, sofia: User, twin: Customer) -> None:
+    previewed = preview(client)
+    CustomerCare.objects.create(customer=twin, do_not_contact=True)
+    reason = "The address john@acme.com also belongs to Acme Two (twin), marked “do not contact”."
+    response = send(client, previewed)
+    assert (response.status_code, obstacles(response)) == (422, [reason])
+    assert obstacles(client.get(ACME)) == [reason]
+    page = client.get("/admin/customer/c1001/")
+    assert (links(page, "Contact customer"), links(page, "john@acme.com")) == ([], [])
+    assert f"Do not contact. {reason}" in notices(page)
+    assert (Message.objects.count(), mail.outbox) == (0, [])
+    with pytest.raises(contact.NotSent, match="Acme Two"):
+        contact.claim(contact.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b"), "key", confirmed=True)
+
+
+def test_a_mail_that_failed_is_not_tried_again_once_its_mailbox_is_closed(
+    client: Client, sofia: User, twin: Customer
+) -> None:
+    message = make_message(Customer.objects.get(pk="c1001"), sofia, state="failed", recipient="john@acme.com")
+    CustomerCare.objects.create(customer=twin, do_not_contact=True)
+    assert "marked “do not contact”" in main_part(client.get(f"/admin/messages/{message.pk}/"))
+    client.post(f"/admin/messages/{message.pk}/", {"action": "again"})
+    message.refresh_from_db()
+    assert (message.state, mail.outbox) == ("failed", [])
+
+
+def test_the_quiet_days_hold_for_the_mailbox(client: Client, sofia: User, twin: Customer) -> None:
+    make_message(twin, sofia, recipient=twin.email, attempted_at=timezone.now() - timedelta(days=1))
+    previewed = preview(client)
+    assert "wrote to this address, for Acme Two ," in " ".join(notices(previewed))
+    assert send(client, previewed).status_code == 422
+    assert send(client, previewed, confirmed="yes").status_code == 302
+    assert len(mail.outbox) == 1
 
 
 @pytest.mark.parametrize(

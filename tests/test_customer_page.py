@@ -25,8 +25,8 @@ ACME = "/admin/customer/c1001/"
 PAGE_QUERIES = 13
 """Session, user and twice permissions; customer with care and onboarding; the badges; history of snapshots; steps;
 what changed; activity; timeline; alerts; tasks."""
-EDITED_QUERIES = PAGE_QUERIES + 2
-"""The first page after an edit also finds the scored date and the rules; the next ones have them from there."""
+EDITED_QUERIES = PAGE_QUERIES + 3
+"""The first page after an edit also finds the scored date, the rules and who is not to be contacted."""
 FIRST_QUERIES = EDITED_QUERIES + 2
 """After an import or a scoring, once or twice a day, the first one also finds the feeds and the runs."""
 

@@ -286,6 +286,30 @@ def test_two_clicks_at_once_send_one_mail(keys: tuple[str, str]) -> None:
     assert Message.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="the tests' SQLite has one connection")
+def test_two_customers_of_one_mailbox_get_one_mail_at_once() -> None:
+    author = sofia()
+    letters = [
+        contact.compose(make_customer(id=key, email=email), author, "s", "b")
+        for key, email in (("a", "ops@shared.example"), ("b", "OPS@shared.example"))
+    ]
+    together = threading.Barrier(2)
+
+    def click(letter: contact.Letter) -> bool:
+        together.wait()
+        try:
+            return contact.claim(letter, letter.customer.pk, confirmed=False)[1]
+        except contact.WrittenRecently:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(click, letters)) == [False, True]
+    assert Message.objects.count() == 1
+
+
 # --- Failures ---------------------------------------------------------------------------------------------------
 
 
