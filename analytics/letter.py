@@ -5,7 +5,6 @@ a person wrote it, with that person's name; and it is never repeated by itself.
 """
 
 import json
-import re
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import formataddr
@@ -13,24 +12,18 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.validators import validate_email
-from django.utils.encoding import punycode
 
 from analytics.mail import own_address
 from analytics.models import MailTemplate, Message, Task
 from analytics.wording import one_line
-from customers.kinds import shown
 from customers.models import Customer
 
 VIA = "via RSOLV"
 LONGEST_NAME = 60
 LONGEST_SUBJECT = 200
 LONGEST_BODY = 20_000
-
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
 @dataclass(frozen=True)
@@ -67,23 +60,6 @@ class Letter:
             "template_id": self.template and self.template.pk,
             "task_id": self.task and self.task.pk,
         }
-
-
-def mail_address(text: str) -> str:
-    """The one address that a text is, its domain in ASCII; ``ValueError`` says why it is none that we write to."""
-    local, at, domain = text.rpartition("@")
-    if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
-        raise ValueError(f"{shown(text)} is not exactly one e-mail address")
-    if not local.isascii():
-        raise ValueError(f"{shown(text)} has letters before the @ that are not ASCII, which mail servers may not take")
-    try:
-        found = f"{local}@{punycode(domain)}"
-        validate_email(found)
-    except (ValidationError, UnicodeError) as error:
-        raise ValueError(f"{shown(text)} is not an e-mail address") from error
-    if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
-        raise ValueError(f"{shown(text)} is not an e-mail address")
-    return found
 
 
 def sender_name(user: User) -> str:

@@ -1,18 +1,24 @@
 """Mails to staff: plain text and HTML, with headers that no text can break."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from smtplib import SMTPException
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
 
 from analytics.wording import one_line
+from customers.addresses import ascii_domain
+from customers.kinds import shown
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
 LONGEST_SUBJECT = 150
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 FAILURES = (SMTPException, OSError, ValueError)
 """What sending may raise: the server's answers, its absence, and addresses that are none."""
 
@@ -24,6 +30,23 @@ class Attachment:
     name: str
     content: bytes
     kind: str
+
+
+def mail_address(text: str) -> str:
+    """The one address that a text is, its domain in ASCII; ``ValueError`` says why it is none that we write to."""
+    local, at, domain = text.rpartition("@")
+    if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
+        raise ValueError(f"{shown(text)} is not exactly one e-mail address")
+    if not local.isascii():
+        raise ValueError(f"{shown(text)} has letters before the @ that are not ASCII, which mail servers may not take")
+    try:
+        found = f"{local}@{ascii_domain(domain)}"
+        validate_email(found)
+    except (ValidationError, UnicodeError) as error:
+        raise ValueError(f"{shown(text)} is not an e-mail address") from error
+    if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
+        raise ValueError(f"{shown(text)} is not an e-mail address")
+    return found
 
 
 def is_on() -> bool:
@@ -62,8 +85,8 @@ def send(
         subject=one_line(subject, LONGEST_SUBJECT),
         body=text,
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[to],
-        reply_to=list(reply_to),
+        to=[mail_address(to)],
+        reply_to=[mail_address(address) for address in reply_to],
         connection=connection,
         headers={"Message-ID": message_id(name), "Auto-Submitted": "auto-generated"},
     )

@@ -4,6 +4,7 @@ The settings use this module too, so it knows no models.
 """
 
 import unicodedata
+from contextlib import suppress
 
 from django.utils.encoding import punycode
 
@@ -11,7 +12,7 @@ _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain in its ASCII form (``müller.example`` is ``xn--mller-kva.example``); ``UnicodeError`` if it has none."""
+    """A domain in ASCII: ``xn--mller-kva.example`` for ``müller.example``; ``UnicodeError`` where it has none."""
     return punycode(domain)
 
 
@@ -23,10 +24,8 @@ def mailbox(address: str) -> str:
     """
     local, _, domain = unicodedata.normalize("NFKC", address).strip().casefold().rpartition("@")
     domain = domain.rstrip(".")
-    try:
+    with suppress(UnicodeError):  # No mail leaves for such a domain; as it stands it can still be compared.
         domain = ascii_domain(domain)
-    except UnicodeError:
-        pass  # No mail leaves for such a domain; as it stands it can still be compared.
     domain = _SAME_DOMAIN.get(domain, domain)
     local = local.partition("+")[0] or local
     if domain == "gmail.com":

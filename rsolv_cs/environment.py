@@ -10,14 +10,17 @@ import zoneinfo
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from customers.addresses import ascii_domain
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _MOST_DIGITS = 5
+_IN_PATHS = "/%:@!$&'()*+,;=~"
 
 
 def text(name: str, default: str = "") -> str:
@@ -67,21 +70,21 @@ def names(name: str, default: list[str]) -> list[str]:
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
-    """Host names, as a browser sends them: without a scheme, a path or blanks."""
+    """Host names, as a browser sends them: in ASCII, without a scheme, a path or blanks."""
     found = names(name, default)
     for host in found:
         if "/" in host or " " in host:
             raise ImproperlyConfigured(f"{name}: {host!r} is not a host name; use one such as cs.example.com.")
-    return found
+    return [_ascii(name, host) for host in found]
 
 
 def origins(name: str) -> list[str]:
-    """Origins: a scheme and a host name."""
+    """Origins, as a browser sends them: a scheme and a host name in ASCII."""
     found = names(name, [])
     for origin in found:
         if not origin.startswith(("https://", "http://")):
             raise ImproperlyConfigured(f"{name}: {origin!r} is not an origin; use one such as https://cs.example.com.")
-    return found
+    return [_ascii(name, origin) for origin in found]
 
 
 def folder(name: str, default: Path) -> Path:
@@ -116,21 +119,41 @@ def site(name: str, default: str) -> str:
         raise ImproperlyConfigured(f"{name}={value!r} is not an address; use one such as https://cs.example.com.")
     if parts and (parts.query or parts.fragment or any(character.isspace() for character in value)):
         raise ImproperlyConfigured(f"{name}={value!r} has more than a host and a path.")
-    return value
+    return _ascii(name, value)
 
 
 def sender(name: str, default: str) -> str:
-    """Who a mail comes from: an e-mail address, with or without a name before it."""
+    """Who a mail comes from: an e-mail address, its domain in ASCII, with or without a name before it."""
     value = text(name, default)
+    address = parseaddr(value)[1]
+    local, _, domain = address.rpartition("@")
     try:
-        validate_email(parseaddr(value)[1])
-    except ValidationError as error:
+        sent = f"{local}@{ascii_domain(domain)}"
+        validate_email(sent)
+        if address not in value:
+            raise ValidationError("comments in the address")
+    except (ValidationError, UnicodeError) as error:
         raise ImproperlyConfigured(
             f"{name}={value!r} is not an e-mail address; use one such as RSOLV <cs@example.com>."
         ) from error
     if len(value.splitlines()) > 1:
         raise ImproperlyConfigured(f"{name} has more than one line.")
-    return value
+    return value.replace(address, sent)
+
+
+def refuse_unencoded(name: str, url: str) -> None:
+    """Refuse a URL that would be read in part only, because of a character that must be percent-encoded.
+
+    Whatever follows a ``#``, and a password from its first ``/`` or ``?`` on, would be dropped in silence. The URL may
+    hold a password, and is never shown.
+    """
+    scheme, _, rest = url.partition("://")
+    beyond = rest[len(re.split(r"[/?#]", rest, maxsplit=1)[0]) :]
+    is_file = scheme.startswith("sqlite")
+    cut = "#" in url or not url.isprintable() or ("@" in beyond and not is_file)
+    cut = cut or re.search(r"%(?![0-9A-Fa-f]{2})", url) is not None or (is_file and "?" in url and "=" not in url)
+    if cut:
+        raise _unencoded(name)
 
 
 def mail_server(name: str, default: str) -> dict[str, Any]:
@@ -141,6 +164,7 @@ def mail_server(name: str, default: str) -> dict[str, Any]:
         return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
     if value in {"console:", "console://"}:
         return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    refuse_unencoded(name, value)
     parts = _split(value)
     if parts is None or parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
         raise ImproperlyConfigured(f"{name} cannot be read; {accepted}")
@@ -153,7 +177,7 @@ def mail_server(name: str, default: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name}: smtps:// speaks TLS from the start, so leave tls=1 away.")
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "EMAIL_HOST": parts.hostname,
+        "EMAIL_HOST": _ascii(name, parts.hostname),
         "EMAIL_PORT": parts.port or (465 if implicit else 587 if started else 25),
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
@@ -168,7 +192,29 @@ def channels(name: str) -> list[str]:
     for place, url in enumerate(found, start=1):
         if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]", url):
             raise ImproperlyConfigured(f"{name}: number {place} is not a URL of Apprise, such as json://host/path.")
+        if re.match(r"[^/]*://[^/@]*:[^/@]*[#?][^/]*@", url):
+            raise _unencoded(f"{name}: number {place}")
     return found
+
+
+def _unencoded(name: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"{name} has a special character that must be percent-encoded. In a user name or a password write "
+        "%23 for #, %2F for /, %3F for ?, %40 for @, %25 for %, and %20 for a blank."
+    )
+
+
+def _ascii(name: str, host: str) -> str:
+    """A host name, or an address with one, in ASCII."""
+    start, mark, rest = host.rpartition("://")
+    domain, slash, path = rest.partition("/")
+    try:
+        return (
+            f"{start}{mark}{domain if domain.isascii() else ascii_domain(domain)}{slash}{quote(path, safe=_IN_PATHS)}"
+        )
+    except UnicodeError as error:
+        raise ImproperlyConfigured(f"{name}: {host!r} has no form in ASCII.") from error
+    return f"{start}{mark}{domain}{slash}{quote(path, safe=_IN_PATHS)}"
 
 
 def _split(value: str) -> Any:

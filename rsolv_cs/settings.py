@@ -3,6 +3,7 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -51,7 +52,8 @@ REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
 # --- Database -------------------------------------------------------------------------------------------------
 
 _USE_URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:5432/name."
-DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{STATE_DIR / 'db.sqlite3'}")
+DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{quote(str(STATE_DIR / 'db.sqlite3'))}")
+environment.refuse_unencoded("DATABASE_URL", DATABASE_URL)
 try:
     _database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
 except ValueError:

@@ -17,7 +17,7 @@ from customers.addresses import mailbox
         ("cs@müller.example", "cs@xn--mller-kva.example"),
         ("cs@MÜLLER.example", "cs@mu\u0308ller.example"),
         ("jane.doe@gmail.com", "JaneDoe+x@googlemail.com"),
-        ("ｏwner@shared.example", "owner@shared.example"),
+        ("\uff4fwner@shared.example", "owner@shared.example"),
     ],
 )
 def test_one_mailbox(one: str, other: str) -> None:

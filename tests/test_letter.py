@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics import contact
-from analytics.letter import LONGEST_SUBJECT, as_mail, mail_address
+from analytics.letter import LONGEST_SUBJECT, as_mail
+from analytics.mail import mail_address
 from analytics.models import Message
 from analytics.placeholders import fill, subject_faults, values_for
 from customers.models import Customer

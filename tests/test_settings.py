@@ -161,6 +161,10 @@ def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) ->
     assert SECRET not in done.err
 
 
+ENCODE = (
+    "has a special character that must be percent-encoded. In a user name or a password write "
+    "%23 for #, %2F for /, %3F for ?, %40 for @, %25 for %, and %20 for a blank."
+)
 MAIL = "use smtp://user:password@host:587/?tls=1, smtps://user:password@host, or console:."
 
 
@@ -170,7 +174,19 @@ MAIL = "use smtp://user:password@host:587/?tls=1, smtps://user:password@host, or
         ("EMAIL_URL", f"{SECRET}@host", f"EMAIL_URL cannot be read; {MAIL}"),
         ("EMAIL_URL", f"imap://user:{SECRET}@host", f"EMAIL_URL cannot be read; {MAIL}"),
         ("EMAIL_URL", f"smtp://user:{SECRET}@host:port", f"EMAIL_URL cannot be read; {MAIL}"),
-        ("EMAIL_URL", f"smtp://user:{SECRET}/x@host", f"EMAIL_URL cannot be read; {MAIL}"),
+        ("EMAIL_URL", f"smtp://user:{SECRET}/x@host", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12#{SECRET}@mail.example:587/?tls=1", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12?{SECRET}@mail.example:587/?tls=1", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12/{SECRET}@mail.example:587/?tls=1", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12@3/{SECRET}@mail.example:587/?tls=1", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12%{SECRET}@mail.example", f"EMAIL_URL {ENCODE}"),
+        ("EMAIL_URL", f"smtp://user:12\t{SECRET}@mail.example", f"EMAIL_URL {ENCODE}"),
+        ("DATABASE_URL", f"postgres://user:12#{SECRET}@db.example/name", f"DATABASE_URL {ENCODE}"),
+        ("DATABASE_URL", f"postgres://user:12?{SECRET}@db.example/name", f"DATABASE_URL {ENCODE}"),
+        ("DATABASE_URL", f"postgres://user:1@2/{SECRET}@db.example/name", f"DATABASE_URL {ENCODE}"),
+        ("DATABASE_URL", f"sqlite:////data/{SECRET}#2.sqlite3", f"DATABASE_URL {ENCODE}"),
+        ("DATABASE_URL", f"sqlite:////data/{SECRET}?.sqlite3", f"DATABASE_URL {ENCODE}"),
+        ("ALERT_URLS", f"json://host json://user:12#{SECRET}@host/x", f"ALERT_URLS: number 2 {ENCODE}"),
         (
             "EMAIL_URL",
             f"smtp://user:{SECRET}@host/?tsl=1",
@@ -275,6 +291,7 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
     ("url", "expected"),
     [
         (f"smtp://user%40a:{SECRET}%2F@host:2525/?tls=1", [SMTP, "host", 2525, "user@a", f"{SECRET}/", True, False]),
+        ("smtp://us@er:p@ss:%23@host", [SMTP, "host", 25, "us@er", "p@ss:#", False, False]),
         ("smtp://host/?tls=1", [SMTP, "host", 587, "", "", True, False]),
         ("smtp://host", [SMTP, "host", 25, "", "", False, False]),
         ("smtps://user:x@host", [SMTP, "host", 465, "user", "x", False, True]),
@@ -282,6 +299,41 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 )
 def test_the_mail_server(url: str, expected: list[object]) -> None:
     assert list(values(*MAIL_SETTINGS, DEBUG="1", EMAIL_URL=url).values()) == expected
+
+
+def test_what_leaves_us_is_in_ascii() -> None:
+    found = values(
+        *("DEFAULT_FROM_EMAIL", "SITE_URL", "EMAIL_HOST", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"),
+        DEBUG="1",
+        DEFAULT_FROM_EMAIL="Müller <cs@müller.example>",
+        SITE_URL="https://cs.müller.example:8443/größe",
+        EMAIL_URL="smtp://mail.müller.example",
+        ALLOWED_HOSTS="cs.müller.example,[::1],.example.com",
+        CSRF_TRUSTED_ORIGINS="https://cs.müller.example,https://*.example.com",
+    )
+    assert found == {
+        "DEFAULT_FROM_EMAIL": "Müller <cs@xn--mller-kva.example>",
+        "SITE_URL": "https://cs.xn--mller-kva.example:8443/gr%C3%B6%C3%9Fe",
+        "EMAIL_HOST": "mail.xn--mller-kva.example",
+        "ALLOWED_HOSTS": ["cs.xn--mller-kva.example", "[::1]", ".example.com"],
+        "CSRF_TRUSTED_ORIGINS": ["https://cs.xn--mller-kva.example", "https://*.example.com"],
+    }
+
+
+def test_a_command_tells_what_is_wrong_in_one_line() -> None:
+    done = python("manage.py", "check", DEBUG="1", TIME_ZONE="Mars")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "The settings are wrong: TIME_ZONE='Mars' is not a time zone; use a name such as UTC or Europe/Berlin.\n"
+    )
+
+
+def test_the_web_server_tells_what_is_wrong_in_one_line_and_gives_up() -> None:
+    serve = ("-m", "gunicorn", "rsolv_cs.wsgi", "--bind", "127.0.0.1:0", "--no-control-socket")
+    done = python(*serve, DEBUG="1", TIME_ZONE="Mars")
+    assert done.code == 3
+    assert "The settings are wrong: TIME_ZONE='Mars' is not a time zone" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_mails_are_printed_under_debug_and_off_elsewhere() -> None:
