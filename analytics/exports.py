@@ -92,7 +92,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
 
         written = write_feeds(member)
         with member(COMBINED) as combined:
-            written[COMBINED] = write_csv(combined, COLUMNS, combined_rows(portfolio.date))
+            written[COMBINED] = write_csv(combined, COLUMNS, combined_rows(portfolio.date), for_people=False)
         manifest = {
             "generator": GENERATOR,
             "as_of": portfolio.date.isoformat(),

@@ -14,8 +14,8 @@ from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
-from analytics.xlsx import TooLarge
 from customers.staging import one_moment
+from customers.xlsx import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")
 NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}

@@ -17,11 +17,11 @@ from django.utils import timezone
 from analytics.customer_list import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.wording import ACTIVITY_TREND
-from analytics.xlsx import Cell, write_workbook
 from customers import audit
 from customers.exports import write_csv
 from customers.kinds import stored
 from customers.manifest import GENERATOR, MANIFEST
+from customers.xlsx import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"
 """Not customers.csv, which is a feed: whoever drops this file into the import's folder must not load it."""

@@ -11,9 +11,9 @@ from analytics.as_of import as_of
 from analytics.chips import narrowed_query
 from analytics.reports import opened
 from analytics.table_export import WRITERS, TableExport
-from analytics.xlsx import TooLarge
 from customers.pages import admin_page
 from customers.staging import one_moment
+from customers.xlsx import TooLarge
 
 SPOOL = 8 * 1024 * 1024
 

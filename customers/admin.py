@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from customers import audit, audit_admin, ledger_admin  # noqa: F401 - these two register
 from customers.audit_export import record_export
+from customers.export_formats import FORMATS
 from customers.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import (
     Customer,
@@ -32,6 +33,7 @@ from customers.models import (
 )
 from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.owners import CANNOT_ACT, able, able_and, marked_name, name_of
+from customers.pages import narrowed
 from customers.resources import RESOURCES
 from customers.runs import run_address
 
@@ -42,6 +44,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     """A feed's rows, with django-import-export's export."""
 
     export_form_class = ExportForm
+    export_formats = FORMATS
     ordering = ["-pk"]  # by the key's index: any other order would sort a million rows
     list_select_related = ["customer"]
     search_fields = ["=id", "customer__organization", "=customer__id"]
@@ -94,6 +97,10 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         """The feed's own columns."""
         return [RESOURCES[self.model]]
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows that the list of this address shows."""
+        return narrowed(lambda: super(FeedAdmin, self).get_export_queryset(request))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Exporting customers' data is a permission of its own."""

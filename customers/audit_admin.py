@@ -4,9 +4,8 @@ import tempfile
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,6 +21,7 @@ from customers.audit import Action, in_words, record
 from customers.audit_entry import AuditEntry
 from customers.audit_export import write_audit
 from customers.model_admin import ModelAdmin, NeverEdited
+from customers.pages import narrowed
 from customers.preview_rows import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
@@ -82,10 +82,7 @@ class AuditEntryAdmin(NeverEdited, ModelAdmin):
         """Download the entries that the list of this address shows, on all of its pages."""
         if not request.user.has_perms(MAY_EXPORT):
             raise PermissionDenied
-        try:
-            entries = self.get_changelist_instance(request).get_queryset(request)
-        except IncorrectLookupParameters as error:
-            raise BadRequest("The list cannot be filtered like this.") from error
+        entries = narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
         file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
         rows = write_audit(file, entries, request)
         record(Action.EXPORT, "audit", detail=f"{rows} rows\nfilters: {request.GET.urlencode() or 'none'}")

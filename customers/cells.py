@@ -2,7 +2,7 @@
 
 import re
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠]")  # noqa: RUF001 - spreadsheets of East Asia take the full-width ones
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 

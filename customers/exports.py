@@ -14,6 +14,8 @@ from customers.kinds import Value, stored
 from customers.onboarding import learnt_dates
 
 CHUNK = 5_000
+BOM = "\ufeff"
+"""By which Excel knows that a CSV is UTF-8; without it, it takes the system's code page."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,16 @@ class Written:
     sha256: str
 
 
-def write_csv(file: IO[bytes], header: Sequence[str], rows: Iterable[Sequence[str]]) -> Written:
-    """Write a CSV (UTF-8, CRLF, each cell safe for spreadsheets) to a binary file."""
+def write_csv(
+    file: IO[bytes], header: Sequence[str], rows: Iterable[Sequence[str]], *, for_people: bool = True
+) -> Written:
+    """Write a CSV (UTF-8, CRLF, each cell safe for spreadsheets) to a binary file.
+
+    ``for_people`` puts a byte order mark before it; programs that read our archive by its contract get none.
+    """
     hashing = _Hashing(file)
     text = io.TextIOWrapper(hashing, encoding="utf-8", newline="")
+    text.write(BOM if for_people else "")
     writer = csv.writer(text)
     writer.writerow(header)
     count = 0
@@ -53,7 +61,7 @@ def write_feeds(open_file: Callable[[str], AbstractContextManager[IO[bytes]]]) -
     written = {}
     for feed in FEEDS.values():
         with open_file(feed.file_name) as file:
-            written[feed.file_name] = write_csv(file, feed.column_names, feed_rows(feed))
+            written[feed.file_name] = write_csv(file, feed.column_names, feed_rows(feed), for_people=False)
     return written
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
@@ -36,6 +35,7 @@ from customers.models import (
     ImportRun,
     QuarantinedRow,
 )
+from customers.pages import narrowed
 from customers.preview_rows import cut
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 
@@ -250,10 +250,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return response
 
     def _shown(self, request: HttpRequest) -> QuerySet[QuarantinedRow]:
-        try:
-            return self.get_changelist_instance(request).get_queryset(request)
-        except IncorrectLookupParameters as error:
-            raise BadRequest("The list cannot be filtered like this.") from error
+        return narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
 
     @admin.display(description="reasons")
     def reasons_in_words(self, row: QuarantinedRow) -> str:

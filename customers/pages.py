@@ -6,7 +6,10 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
+from django.db import DataError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,20 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
         return page
 
     return decorate
+
+
+def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
+    """The rows that a list's address asks for, by a query that the database can answer.
+
+    Raises ``BadRequest``, which does not say what was asked for: the log has no search.
+    """
+    try:
+        found = rows()
+        # Some values are refused by the database alone: a number too large, a NUL, no address.
+        found.exists()
+    except (IncorrectLookupParameters, FieldError, ValidationError, DataError, OverflowError, ValueError, TypeError):
+        raise BadRequest("The list cannot be filtered like this.") from None
+    return found
 
 
 def tell_database_error(request: HttpRequest) -> None:

@@ -302,7 +302,7 @@ def export(client: Client, model: type[Model], file_format: str, **query: Any) -
 
 
 def as_csv(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def as_xlsx(content: bytes) -> list[list[Any]]:

@@ -418,7 +418,7 @@ def read(response: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
         data = archive.read("audit.csv")
         manifest = json.loads(archive.read("manifest.json"))
     assert manifest["files"]["audit.csv"]["sha256"] == hashlib.sha256(data).hexdigest()
-    return list(csv.DictReader(io.StringIO(data.decode(), newline=""))), manifest
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))), manifest
 
 
 def test_the_export_is_safe_whole_and_itself_in_the_audit(client: Client, ada: User) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from customers.cells import plain_cell, safe_cell
 
-TEXT = st.text() | st.text(alphabet="'=+-@\t\r01.a")
+TEXT = st.text() | st.text(alphabet="'=+-@\t\r01.a＝＋－＠")  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,12 @@ TEXT = st.text() | st.text(alphabet="'=+-@\t\r01.a")
         ("-1-1", "'-1-1"),
         ("2025-05-10", "2025-05-10"),
         ("'-42", "'-42"),
+        ("＝1+1", "'＝1+1"),  # noqa: RUF001 - the full-width signs are what this is about
+        ("＋49", "'＋49"),  # noqa: RUF001
+        ("－1", "'－1"),  # noqa: RUF001
+        ("＠SUM(A1)", "'＠SUM(A1)"),  # noqa: RUF001
+        ("'＝1", "''＝1"),  # noqa: RUF001
+        ("a＝1", "a＝1"),  # noqa: RUF001
     ],
     ids=ascii,
 )
@@ -54,4 +60,4 @@ def test_plain_cell_gives_back_what_safe_cell_was_given(text: str) -> None:
 @given(TEXT)
 def test_no_safe_cell_is_a_formula(text: str) -> None:
     cell = safe_cell(text)
-    assert not re.match(r"[=+\-@\t\r]", cell) or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", cell)
+    assert not re.match(r"[=+\-@\t\r＝＋－＠]", cell) or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", cell)  # noqa: RUF001

@@ -43,7 +43,9 @@ def night(folder: Path, *rows: dict[str, str]) -> Any:
 
 def download(client: Client, feed: str = "customers") -> list[list[str]]:
     """The download of open rows, as a spreadsheet shows it."""
-    return list(csv.reader(io.StringIO(client.get(f"{QUARANTINE}download/{feed}/").content.decode(), newline="")))
+    return list(
+        csv.reader(io.StringIO(client.get(f"{QUARANTINE}download/{feed}/").content.decode("utf-8-sig"), newline=""))
+    )
 
 
 def as_csv(rows: list[list[str]]) -> bytes:

@@ -370,7 +370,7 @@ def test_the_download_says_what_is_wrong_and_is_safe_for_spreadsheets(tmp_path: 
     bad = bad_customer(tmp_path, organization="=1+1", cohort="'-x")
     response = manager.get(f"{LIST}download/customers/")
     assert response["Content-Disposition"] == 'attachment; filename="customers-quarantined.csv"'
-    [row] = csv.DictReader(io.StringIO(response.content.decode()))
+    [row] = csv.DictReader(io.StringIO(response.content.decode("utf-8-sig")))
     assert row["reasons"] == "email: 'nowhere' is not an e-mail address"
     assert row["quarantined_row"] == str(bad.pk)
     assert (row["id"], row["organization"], row["cohort"]) == ("c2", "'=1+1", "''-x")

@@ -15,9 +15,10 @@ from django.utils import timezone
 from openpyxl import load_workbook
 from pytest_django.fixtures import Settings
 
-from analytics import report_mails, xlsx
+from analytics import report_mails
 from analytics.models import Report, ReportDelivery
 from analytics.report_mails import claim, due_day
+from customers import xlsx
 from customers.models import CustomerCare
 from tests import mails
 from tests.commands import Ran, held_elsewhere, run
@@ -117,7 +118,7 @@ def test_the_mail_carries_the_export_with_its_manifest(post: MailServer, zoe: Us
     name, kind, content = attached(mail)
     assert (name, kind) == ("mine-at-risk_2025-05-10.zip", "application/zip")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        rows = list(csv.reader(io.StringIO(archive.read("customer_table.csv").decode(), newline="")))
+        rows = list(csv.reader(io.StringIO(archive.read("customer_table.csv").decode("utf-8-sig"), newline="")))
         manifest = json.loads(archive.read("manifest.json"))
     assert rows == [["Customer id", "Name", "Score", "As of"], ["c1", "Acme Inc.", "45", "2025-05-10"]]
     assert (manifest["report"], manifest["exported_by"], manifest["customers"]) == ("Mine at risk", "zoe", 1)

@@ -16,10 +16,10 @@ from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics import xlsx
 from analytics.models import Report
 from analytics.report_forms import ReportForm
 from analytics.reports import is_same, query_of, wanted_day
+from customers import xlsx
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import links, main_part, names, notices, words
@@ -72,7 +72,7 @@ def opened(client: Client, report: Report) -> HttpResponse:
 def read_csv(response: HttpResponse) -> tuple[list[list[str]], dict[str, Any]]:
     assert response.status_code == 200
     with zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content))) as archive:
-        rows = list(csv.reader(io.StringIO(archive.read("customer_table.csv").decode(), newline="")))
+        rows = list(csv.reader(io.StringIO(archive.read("customer_table.csv").decode("utf-8-sig"), newline="")))
         return rows, json.loads(archive.read("manifest.json"))
 
 

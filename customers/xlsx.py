@@ -1,7 +1,8 @@
 """A workbook with a long sheet, written row by row: what openpyxl needs minutes and gigabytes for.
 
-openpyxl makes the workbook with its styles, its first sheet and the long sheet's header; the long sheet's rows are
+openpyxl makes the workbook with its styles, its sheet of facts and the long sheet's header; the long sheet's rows are
 written here, as they come, in the few kinds of cells that we have. Text is typed as text, so it is never a formula.
+What Excel cannot hold is refused, never cut or dropped.
 """
 
 import io
@@ -9,7 +10,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import IO
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
@@ -20,20 +21,22 @@ from customers.cells import safe_cell
 
 MOST_ROWS = 1_048_576
 """Of a sheet, the header included."""
+MOST_COLUMNS = 16_384
 MOST_CHARACTERS = 32_767
-"""Of a cell."""
+"""Of a cell, as Excel counts them: one beyond U+FFFF is two."""
 
 Cell = str | int | date | None
 
-_SHEET = "xl/worksheets/sheet2.xml"
 _FIRST_DAY = date(1899, 12, 30)
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DAY_FORMAT = "yyyy-mm-dd"
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_HALF = re.compile("[\ud800-\udfff]")
 _DIMENSION = re.compile(rb"<dimension [^>]*/>")
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _ROWS_AT_ONCE = 500
 
 
-class TooLarge(Exception):
+class TooLarge(ValueError):
     """What Excel cannot hold; the message says why, for people."""
 
 
@@ -45,65 +48,76 @@ def write_workbook(
     rows: Iterable[Sequence[Cell]],
     count: int,
 ) -> None:
-    """Write a first sheet of facts and a second one, ``title``, of ``count`` rows; raises ``TooLarge``."""
+    """Write a sheet ``title`` of ``count`` rows, behind one of facts where there are any; raises ``TooLarge``."""
     if count >= MOST_ROWS:
         raise TooLarge(f"{count:,} rows do not fit into a sheet of Excel, which has {MOST_ROWS:,}.")
+    if len(header) > MOST_COLUMNS:
+        raise TooLarge(f"{len(header):,} columns do not fit into a sheet of Excel, which has {MOST_COLUMNS:,}.")
     empty, day_style = _workbook(about, title, header, count)
     with (
         zipfile.ZipFile(empty) as source,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as target,
     ):
         for name in source.namelist():
-            if name != _SHEET:
+            if name != f"xl/worksheets/sheet{2 if about else 1}.xml":
                 target.writestr(name, source.read(name))
                 continue
             # The size that openpyxl states is that of the header alone.
             head, tail = _DIMENSION.sub(b"", source.read(name)).split(b"</sheetData>")
             with target.open(name, "w", force_zip64=True) as sheet:
                 sheet.write(head)
-                written = _write_rows(sheet, rows, len(header), day_style)
+                written = _write_rows(sheet, rows, header, day_style)
                 sheet.write(b"</sheetData>" + tail)
     if written != count:
         raise RuntimeError(f"{written} rows were written, and {count} counted.")
 
 
-def safe_text(text: str) -> str:
-    """Text as a cell holds it: no formula even where the sheet is saved as CSV, and nothing that XML lacks."""
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", safe_cell(text))
+def cell_text(text: str) -> str:
+    """Text as the XML of a cell has it: no formula even where the sheet is saved as CSV; Excel shows it as it is."""
+    escaped = _ESCAPED.sub("_x005F_", _HALF.sub("\N{REPLACEMENT CHARACTER}", safe_cell(text)))
+    return _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", escaped)
 
 
 def _workbook(
     about: Sequence[tuple[str, Cell]], title: str, header: Sequence[str], count: int
 ) -> tuple[io.BytesIO, int]:
-    """The workbook without the second sheet's rows, and the number of the style for dates."""
+    """The workbook without the long sheet's rows, and the number of the style for dates."""
     book = Workbook()
-    facts = book.active
-    facts.title = "About"
-    for place, (label, value) in enumerate(about, 1):
-        facts.cell(place, 1, label).font = Font(bold=True)
-        cell = facts.cell(place, 2, safe_text(_fitting(value)) if isinstance(value, str) else value)
-        if isinstance(value, str):
-            cell.data_type = "s"
-        elif isinstance(value, date):
-            cell.number_format = "yyyy-mm-dd"
-        cell.alignment = Alignment(horizontal="left", vertical="top", wrap_text=True)
-        if isinstance(value, date):
-            day_style = cell.style_id
-    facts.column_dimensions["A"].width, facts.column_dimensions["B"].width = 18, 80
-
-    sheet = book.create_sheet(title)
+    sheet = book.active
+    dated = sheet.cell(1, 1)
+    dated.number_format = _DAY_FORMAT
+    day_style = dated.style_id
+    dated.style = "Normal"
+    if about:
+        _write_facts(sheet, about)
+        sheet = book.create_sheet()
+    sheet.title = title
     for place, name in enumerate(header, 1):
         sheet.cell(1, place, name).font = Font(bold=True)
         sheet.column_dimensions[get_column_letter(place)].width = 32 if place == 2 else 16
-    sheet.freeze_panes = "C2"
+    sheet.freeze_panes = "C2" if about else "B2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{count + 1}"
     file = io.BytesIO()
     book.save(file)
     return file, day_style
 
 
-def _write_rows(sheet: IO[bytes], rows: Iterable[Sequence[Cell]], width: int, day_style: int) -> int:
-    letters = [get_column_letter(place) for place in range(1, width + 1)]
+def _write_facts(facts: Any, about: Sequence[tuple[str, Cell]]) -> None:
+    facts.title = "About"
+    for place, (label, value) in enumerate(about, 1):
+        facts.cell(place, 1, label).font = Font(bold=True)
+        text = cell_text(_fitting(value, f"{label} on the sheet About")) if isinstance(value, str) else value
+        cell = facts.cell(place, 2, text)
+        if isinstance(value, str):
+            cell.data_type = "s"
+        elif isinstance(value, date):
+            cell.number_format = _DAY_FORMAT
+        cell.alignment = Alignment(horizontal="left", vertical="top", wrap_text=True)
+    facts.column_dimensions["A"].width, facts.column_dimensions["B"].width = 18, 80
+
+
+def _write_rows(sheet: IO[bytes], rows: Iterable[Sequence[Cell]], header: Sequence[str], day_style: int) -> int:
+    letters = [get_column_letter(place) for place in range(1, len(header) + 1)]
     number, lines = 1, []
     for number, row in enumerate(rows, 2):
         cells = "".join(
@@ -121,17 +135,19 @@ def _cell(place: str, value: Cell, day_style: int) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, str):
-        text = escape(_ESCAPED.sub("_x005F_", safe_text(_fitting(value))), {"\r": "&#13;"})
+        text = escape(cell_text(_fitting(value, f"cell {place}")), {"\r": "&#13;"})
         return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
     if isinstance(value, date):
         return f'<c r="{place}" s="{day_style}"><v>{(value - _FIRST_DAY).days}</v></c>'
     return f'<c r="{place}"><v>{value}</v></c>'
 
 
-def _fitting(text: str) -> str:
+def _fitting(text: str, where: str) -> str:
     # One place is for the apostrophe of safe_cell.
-    if len(text) >= MOST_CHARACTERS:
+    size = len(text) if len(text) < MOST_CHARACTERS // 2 else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if size >= MOST_CHARACTERS:
         raise TooLarge(
-            f"A text of {len(text):,} characters does not fit into a cell of Excel, which takes {MOST_CHARACTERS:,}."
+            f"A text of {size:,} characters does not fit into a cell of Excel, which takes {MOST_CHARACTERS:,} "
+            f"({where})."
         )
     return text
