@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
-from django.db import DataError
+from django.db import DataError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -44,7 +44,8 @@ def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
     try:
         found = rows()
         # Some values are refused by the database alone: a number too large, a NUL, no address.
-        found.exists()
+        with transaction.atomic():
+            found.exists()
     except (IncorrectLookupParameters, FieldError, ValidationError, DataError, OverflowError, ValueError, TypeError):
         raise BadRequest("The list cannot be filtered like this.") from None
     return found

@@ -4,7 +4,6 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -134,8 +133,10 @@ def test_no_parameter_fails_an_export_or_stands_in_the_log(
 ) -> None:
     admin.raise_request_exception = False
     page = f"/admin/customers/{model}/export/{query}"
-    with closing(admin.get(page)) as response:
-        assert response.status_code in {200, 400}
+    response = admin.get(page)
+    assert response.status_code in {200, 400}
+    # At its end a file closes itself.
+    response.getvalue()
     if model != "auditentry":
         assert exported(admin, model, "csv", query).status_code in {200, 400}
     assert not connection.needs_rollback
