@@ -28,7 +28,7 @@ run: setup ## start with demo data and say where to log in; your data stays from
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/
 	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
-		--log-level warning --no-control-socket
+		--worker-class rsolv_cs.server.BufferedWorker --log-level warning --no-control-socket
 
 serve: export DEBUG = 0
 serve: export HOST := $(HOST)

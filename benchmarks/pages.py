@@ -283,6 +283,7 @@ class Installation:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]
         how = ["--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
+        how += ["--worker-class", "rsolv_cs.server.BufferedWorker"]
         command = [sys.executable, "-m", "gunicorn", "rsolv_cs.wsgi", "--bind", f"127.0.0.1:{port}", *how]
         process = subprocess.Popen(command, env=self.environment)
         try:

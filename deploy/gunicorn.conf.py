@@ -4,8 +4,10 @@ import os
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WORKERS", "2"))
-worker_class = "gthread"
+# gunicorn's own threads wait for slow clients: ten of them would stop the site.
+worker_class = "rsolv_cs.server.BufferedWorker"
 threads = int(os.environ.get("THREADS", "4"))
+worker_connections = 1_000
 timeout = 60
 graceful_timeout = 30
 # The database and what is uploaded have customers' data: not for everybody on the machine.

@@ -18,10 +18,12 @@ UNCLEAR = {
     "segno": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
     "tablib": "MIT",
+    "waitress": "ZPL-2.1",
 }
 """Those whose metadata have no expression: read in their licence files."""
 WITH_GPL = {
     *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "LGPL-3.0-only", "MIT", "MPL-2.0", "PSF-2.0", "Unlicense"),
+    "ZPL-2.1",
 }
 """Licences whose works may be combined with one under the GPL, version 3."""
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)

@@ -280,6 +280,8 @@ LOGGING = {
         # What it says of a request that found nothing has no id, and stands in our own record of it.
         "django.request": {"level": "WARNING" if DEBUG else "ERROR"},
         "rsolv_cs.requests": {"level": "WARNING" if DEBUG else "INFO"},
+        # It would tell of each request that waits for a thread.
+        "waitress.queue": {"level": "ERROR"},
         # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.
         "apprise": {"level": "CRITICAL"},
         "urllib3": {"level": "CRITICAL"},

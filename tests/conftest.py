@@ -24,8 +24,9 @@ from tests.browsing import browser, context, open_page, shared_context
 from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program
 from tests.pages import forget
+from tests.serving import ready
 
-__all__ = ["browser", "context", "open_page", "shared_context"]
+__all__ = ["browser", "context", "open_page", "ready", "shared_context"]
 
 # Playwright's loop runs in the thread of the test, where Django would then refuse every query.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
