@@ -1,6 +1,7 @@
 """The night's export: the feeds, every customer's metrics as of a date, and a manifest that vouches for both."""
 
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
         try:
             write_archive(file, portfolio)
             file.flush()
-            temporary.chmod(0o640)
+            os.fchmod(file.fileno(), 0o640)
             record_archive(portfolio)
             temporary.replace(target)
         except BaseException:

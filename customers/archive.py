@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from customers import redact
+from customers import files, redact
 from customers.erased import Erased, Ids
 from customers.models import ImportRun
 
@@ -42,7 +42,7 @@ def find(run: ImportRun) -> Path | None:
     if not run.sha256:
         return None
     place = place_of(run.sha256)
-    return place if place.is_file() else None
+    return place if files.is_file(place) else None
 
 
 def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> None:
@@ -56,7 +56,7 @@ def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: s
         place = place_of(run.sha256)
         if erased is None:
             erased = _erased_in(path)
-        if place.exists():
+        if files.is_file(place):
             if erased:
                 forget(place, erased)
             return
@@ -81,7 +81,7 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
     partial = place.with_name(place.name + _HALF_DONE)
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as source, partial.open("wb") as file:
+        with files.open_file(path) as source, files.create_file(partial) as file:
             target = _Sealed(file)
             if goes_on and target.begin_with(place_of(goes_on.sha256)):
                 left = goes_on.size
@@ -96,11 +96,11 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() == sha256:
-            partial.replace(place)
+            files.move(partial, place)
             return True
         return False
     finally:
-        partial.unlink(missing_ok=True)
+        files.remove(partial)
 
 
 def _erased_in(path: Path) -> set[str]:
@@ -114,15 +114,15 @@ def _copy_without(path: Path, place: Path, sha256: str, ids: set[str]) -> bool:
     layers, before = redact.layers_of(path), _state_of(path)
 
     def is_the_same() -> bool:
-        with path.open("rb") as file:
+        with files.open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256 and _state_of(path) == before
 
     gone = _write_without(path, layers, layers, place, ids, lambda gone: gone > 0 and is_the_same())
-    return place.exists() if gone else _copy(path, place, sha256, None)
+    return files.is_file(place) if gone else _copy(path, place, sha256, None)
 
 
 def _state_of(path: Path) -> tuple[int, ...]:
-    now = path.stat()
+    now = path.lstat()
     return now.st_size, now.st_mtime_ns, now.st_ino
 
 
@@ -137,7 +137,7 @@ def forget(place: Path, ids: Ids) -> bool:
         found = redact.ids_in(place, layers, ids)
         return bool(found) and _write_without(place, layers, layers - 1, place, found, bool) > 0
     except redact.Unreadable:
-        place.unlink(missing_ok=True)
+        files.remove(place)
         return True
 
 
@@ -151,7 +151,7 @@ def _write_without(
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(place.name + _HALF_DONE)
     try:
-        with partial.open("wb") as file:
+        with files.create_file(partial) as file:
             target = _Sealed(file, _REDACTED)
             with ExitStack() as opened:
                 packed: BinaryIO = target
@@ -163,15 +163,15 @@ def _write_without(
             file.flush()
             os.fsync(file.fileno())
         if accept(gone):
-            partial.replace(place)
+            files.move(partial, place)
         return gone
     finally:
-        partial.unlink(missing_ok=True)
+        files.remove(partial)
 
 
 def is_redacted(place: Path) -> bool:
     """Whether records of erased customers were blanked out in an archived file."""
-    with place.open("rb") as file:
+    with files.open_file(place) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - len(_seal(hashlib.sha256(), _REDACTED)), 0))
         return file.read(_SEAL_SIZE).startswith(_SEAL_HEAD + _REDACTED)
@@ -179,10 +179,14 @@ def is_redacted(place: Path) -> bool:
 
 def every() -> Iterator[Path]:
     """All files that are kept."""
-    for path in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]/*"):
-        name = _NAME.fullmatch(path.name)
-        if name and not name[2]:
-            yield path
+    return (path for path in _ours() if path.name.endswith(_ENDING) and files.is_file(path))
+
+
+def _ours() -> Iterator[Path]:
+    """What has one of our names, whole or half done, in one of our folders; never what a link leads to."""
+    for folder in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]"):
+        if not folder.is_symlink() and folder.is_dir():
+            yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
 class _Sealed:
@@ -206,14 +210,14 @@ class _Sealed:
         """Copy another such file without its seal; false, and nothing is copied, where that is gone or damaged."""
         digest = hashlib.sha256()
         try:
-            with other.open("rb") as source:
+            with files.open_file(other) as source:
                 for chunk in _before_seal(source):
                     digest.update(chunk)
                 if source.read() != _seal(digest):
                     return False
         except OSError:
             return False
-        with other.open("rb") as source:
+        with files.open_file(other) as source:
             for chunk in _before_seal(source):
                 self.write(chunk)
         return True
@@ -244,9 +248,9 @@ def _before_seal(file: BinaryIO) -> Iterator[bytes]:
 
 def remove_half_done() -> None:
     """Remove what an interrupted import left; the caller has the import's lock. Raises ``OSError``."""
-    for path in Path(settings.ARCHIVE_DIR).glob(f"[0-9a-f][0-9a-f]/*{_HALF_DONE}"):
-        if _NAME.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for path in list(_ours()):
+        if path.name.endswith(_HALF_DONE):
+            files.remove(path)
 
 
 def expire() -> int:
@@ -258,10 +262,9 @@ def expire() -> int:
     folder = Path(settings.ARCHIVE_DIR)
     try:
         old = set(_old())
-        for path in folder.glob("[0-9a-f][0-9a-f]/*"):
-            name = _NAME.fullmatch(path.name)
-            if name and (name[2] or path in old):
-                path.unlink(missing_ok=True)
+        for path in list(_ours()):
+            if path in old or path.name.endswith(_HALF_DONE):
+                files.remove(path)
                 gone += path in old
     except (OSError, Error):
         logger.exception("Old archives in %s could not be removed", folder)

@@ -14,6 +14,7 @@ from itertools import chain, zip_longest
 
 from customers import archive
 from customers.feeds import Feed, Header
+from customers.files import open_file
 from customers.models import ImportRun
 from customers.read import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
 from customers.rows import row_cells
@@ -138,7 +139,7 @@ def _archived(run: ImportRun) -> Iterator[bytes]:
         raise Doubt("the last file is not archived")
     digest = hashlib.sha256()
     try:
-        with gzip.open(place) as file:
+        with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 yield block

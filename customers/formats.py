@@ -20,6 +20,7 @@ from typing import IO, Any
 from import_export.formats.base_formats import CSV, XLSX
 from openpyxl import load_workbook
 
+from customers.files import open_file
 from customers.kinds import shown
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class PackedCsv(FeedCsv):
         """Leave it packed, once it is known how much it holds; of a broken one the loader says what is wrong."""
         size = 0
         try:
-            with gzip.open(source) as file:
+            with open_file(source) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
                 while block := file.read(_BLOCK):
                     size += len(block)
                     _check_unpacked(size)
@@ -156,7 +157,7 @@ ENDINGS = [one.ending() for one in reversed(FORMATS)]
 
 def format_of(path: Path, name: str) -> FeedCsv | FeedXlsx:
     """The format that a file has by its content. Raises ``NotTaken`` where its name says another one."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         beginning = file.read(len(_OLE))
     if beginning == _OLE:
         raise NotTaken(

@@ -26,6 +26,7 @@ from customers import archive, audit
 from customers.audit_export import record_export
 from customers.erase import in_words
 from customers.feeds import FEEDS
+from customers.files import open_file
 from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
 from customers.model_admin import ReadOnlyAdmin
 from customers.models import (
@@ -146,7 +147,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
 
 def _unpacked(place: Path) -> Iterator[bytes]:
-    with gzip.open(place) as file:
+    with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
         while chunk := file.read(archive.CHUNK):
             yield chunk
 

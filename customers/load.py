@@ -32,7 +32,7 @@ from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
 from customers.read import Record, Refused, Source, find_file
 from customers.retry import retry, try_again
-from customers.rows import in_batches, read_header, row_cells
+from customers.rows import begins_as, in_batches, read_header, row_cells
 from customers.signals import data_changed
 from customers.staging import (
     PROBLEM,
@@ -244,6 +244,7 @@ class _Load:
         self.fixes: Fixes = {}
         self.extends: ImportRun | None = None
         self.erased: set[str] | None = None
+        self.recognised = False
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
@@ -255,8 +256,8 @@ class _Load:
             return list(self.run.quarantined_rows.order_by("line").values("line", "reasons"))
 
         problems = self._attempt(load)
-        if keep and path and self.run.sha256:
-            archive.keep(path, self.run, self.extends, self.erased)
+        if keep and path:
+            self._archive(path)
         return self._outcome(problems, keep=keep)
 
     def from_one_file(self, path: Path, *, keep: bool) -> None:
@@ -267,8 +268,8 @@ class _Load:
             return []
 
         self._attempt(load)
-        if keep and self.run.sha256:
-            archive.keep(path, self.run, None, self.erased)
+        if keep:
+            self._archive(path)
 
     def from_quarantine(self, rows: QuerySet[QuarantinedRow]) -> Outcome:
         """Load the feed's open rows of these, or say why not; the ``problems`` of those that stay are not told."""
@@ -278,6 +279,11 @@ class _Load:
             return []
 
         return self._outcome(self._attempt(load), keep=True)
+
+    def _archive(self, path: Path) -> None:
+        """Keep the file, unless it may be anything: a feed is what has a feed's columns."""
+        if self.run.sha256 and (self.recognised or begins_as(self.feed, path)):
+            archive.keep(path, self.run, self.extends, self.erased)
 
     def _attempt(self, load: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """Do the run's work, which returns its problems, in a transaction; what ends it early is noted in the run."""
@@ -478,6 +484,7 @@ class _Load:
                 header = read_header(self.feed, beginning, beginning.items())
         else:
             header = read_header(self.feed, source, items, corrections=self.options.corrections)
+        self.recognised = True
         if header.unknown:
             self.run.warnings.append(f"unknown columns are ignored: {', '.join(header.unknown)}")
         self.run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE

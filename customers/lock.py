@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.db import connection
 
+from customers.files import open_to_lock
+
 
 class Busy(Exception):
     """Another process holds the lock."""
@@ -46,7 +48,7 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[Callable[[], None]]:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SELECT pg_advisory_unlock{how}(%s)", [number])
         return
-    with _lock_file(job).open("a") as file:
+    with open_to_lock(_lock_file(job)) as file:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:

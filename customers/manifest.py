@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from customers.files import open_file
+
 MANIFEST = "manifest.json"
 GENERATOR = "rsolv-customer-success"
 MOST_BYTES = 1024 * 1024
@@ -13,14 +15,15 @@ def vouches_for(path: Path) -> bool | None:
     """Whether the manifest beside a file names it with its very bytes; None where it does not name it at all."""
     beside = path.parent / MANIFEST
     try:
-        # A named pipe would wait for its writer for ever, and a manifest is short.
-        if not (path.is_file() and beside.is_file() and beside.stat().st_size <= MOST_BYTES):
+        with open_file(beside) as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
             return None
-        manifest = json.loads(beside.read_bytes())
+        manifest = json.loads(text)
         if manifest["generator"] != GENERATOR:
             return None
         expected = manifest["files"][path.name]["sha256"]
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == expected
     except (OSError, ValueError, KeyError, TypeError):
         return None

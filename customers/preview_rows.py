@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from customers.changes import name_of
 from customers.feeds import Feed
+from customers.files import create_file, is_file, open_file
 from customers.kinds import stored
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
 
@@ -62,7 +63,7 @@ class Rows(Sequence[Row]):
         self.folder = folder
         self.kind = kind
         index = _index(folder, kind)
-        self._count = index.stat().st_size // _offsets().itemsize if index.is_file() else 0
+        self._count = index.stat().st_size // _offsets().itemsize if is_file(index) else 0
 
     def __len__(self) -> int:
         return self._count
@@ -80,10 +81,10 @@ class Rows(Sequence[Row]):
         if start >= stop:
             return []
         offset = _offsets()
-        with _index(self.folder, self.kind).open("rb") as file:
+        with open_file(_index(self.folder, self.kind)) as file:
             file.seek(start * offset.itemsize)
             offset.fromfile(file, 1)
-        with _rows(self.folder, self.kind).open("rb") as file:
+        with open_file(_rows(self.folder, self.kind)) as file:
             file.seek(offset[0])
             return [json.loads(file.readline()) for _row in range(start, stop)]
 
@@ -94,8 +95,8 @@ class _Writer:
     def __init__(self, folder: Path, kind: str) -> None:
         self.kind = kind
         self.count = 0
-        self._rows = _rows(folder, kind).open("wb")
-        self._index = _index(folder, kind).open("wb")
+        self._rows = create_file(_rows(folder, kind), 0o600)
+        self._index = create_file(_index(folder, kind), 0o600)
 
     def __enter__(self) -> "_Writer":
         return self

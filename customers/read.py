@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from customers.files import NotRegular, open_file
+
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
 BLANKS = " \t\r\n\u00a0"
@@ -81,9 +83,9 @@ class Source:
         self.path = path
         packed = int(path.suffix == ".gz") if packed is None else packed
         try:
-            if path.exists() and not path.is_file():
-                raise Refused(f"{path.name} is not a regular file")
-            self._file = path.open("rb", buffering=0)
+            self._file = open_file(path, buffering=0)
+        except NotRegular as error:
+            raise Refused(str(error.strerror)) from error
         except OSError as error:
             raise Refused(f"{path.name} cannot be opened: {error.strerror}") from error
         self._before = os.fstat(self._file.fileno())
@@ -118,7 +120,7 @@ class Source:
         """Whether the file was written to, replaced or removed since it was opened."""
         now = os.fstat(self._file.fileno())
         try:
-            there = self.path.stat()
+            there = self.path.lstat()
         except OSError:
             return True
         before = self._before

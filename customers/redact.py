@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from customers.erased import Ids, Place
+from customers.files import open_file
 from customers.read import BLANKS, BLOCK, MAX_RECORD, Refused, Source
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
@@ -46,7 +47,7 @@ def layers_of(path: Path) -> int:
 def blocks(path: Path, layers: int) -> Iterator[bytes]:
     """A file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
     with ExitStack() as opened:
-        file = opened.enter_context(path.open("rb"))
+        file = opened.enter_context(open_file(path))
         for _layer in range(layers):
             file = opened.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
         try:

@@ -1,12 +1,15 @@
 """A feed's file as rows: its header matched to the feed's columns, its cells in their order, in short batches."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from customers.cells import plain_cell
 from customers.feeds import Feed, Header, match_header
 from customers.models import QuarantinedRow
-from customers.read import Record, Refused, Run, Source
+from customers.read import Record, Refused, Run, Source, record_at
+from customers.redact import Unreadable, blocks
 
 BATCH = 5_000
 BATCH_CHARACTERS = 1024 * 1024
@@ -26,6 +29,17 @@ def read_header(feed: Feed, source: Source, items: Iterator[Record | Run], *, co
     if first.fault:
         raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
     return header
+
+
+def begins_as(feed: Feed, path: Path) -> bool:
+    """Whether the first line of a file that cannot be read names the feed's columns."""
+    try:
+        beginning = next(blocks(path, int(path.suffix == ".gz")), b"")
+        line = beginning.removeprefix(BOM_UTF8).splitlines()[0]
+        record = record_at(1, line.decode("utf-8", "replace").encode())
+        return bool(record and match_header(feed, record.cells))
+    except (OSError, Unreadable, IndexError, ValueError):
+        return False
 
 
 def row_cells(

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
+from customers.files import create_file, open_file
 from customers.models import Upload
 
 logger = logging.getLogger(__name__)
@@ -41,15 +42,14 @@ def path_of(upload: Upload) -> Path:
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a new file that only we can read."""
-    path.touch(mode=0o600, exist_ok=False)
-    with path.open("wb") as file:
+    with create_file(path, 0o600) as file:
         for chunk in chunks:
             file.write(chunk)
 
 
 def sha256_of(path: Path) -> str:
     """A file's hash."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -63,8 +63,11 @@ def remove_unnamed(since: datetime) -> None:
     folder = Path(settings.UPLOAD_DIR)
     named = set(Upload.objects.values_list("folder", flat=True))
     for path in folder.iterdir() if folder.is_dir() else ():
-        if _NAME.fullmatch(path.name) and path.name not in named and path.stat().st_mtime <= since.timestamp():
-            shutil.rmtree(path)
+        if _NAME.fullmatch(path.name) and path.name not in named and path.lstat().st_mtime <= since.timestamp():
+            if path.is_symlink() or not path.is_dir():
+                path.unlink()
+            else:
+                shutil.rmtree(path)
 
 
 def expire() -> None:
@@ -73,10 +76,6 @@ def expire() -> None:
     oldest = timezone.now() - KEPT_FOR
     try:
         Upload.objects.filter(uploaded_at__lt=oldest).delete()
-        named = set(Upload.objects.values_list("folder", flat=True))
-        for path in folder.iterdir() if folder.is_dir() else ():
-            old = path.stat().st_mtime < oldest.timestamp()
-            if _NAME.fullmatch(path.name) and path.name not in named and old:
-                remove(path)
+        remove_unnamed(oldest)
     except (OSError, Error):
         logger.exception("Old uploads in %s could not be removed", folder)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from customers import audit, upload_store
 from customers.feeds import FEEDS, Feed
+from customers.files import is_file, remove
 from customers.fixes import fixes_of
 from customers.formats import format_of
 from customers.load import Options, load_file
@@ -44,7 +45,7 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
         found = format_of(received, name)
         target = folder / found.stored_name(feed.file_name)
         notes = found.convert(received, target)
-        received.unlink(missing_ok=True)
+        remove(received)
         upload = Upload(
             feed=feed.name,
             file=found.file_name(name[-_LONGEST_NAME:]),
@@ -86,7 +87,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
         if upload.run_id:
             raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
         path = upload_store.path_of(upload)
-        if not path.is_file() or upload_store.sha256_of(path) != upload.sha256:
+        if not is_file(path) or upload_store.sha256_of(path) != upload.sha256:
             raise NotLoaded(
                 "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
             )

@@ -31,6 +31,7 @@ from django.db.models.functions import Collate
 from django.utils import timezone
 
 from customers import audit
+from customers.files import create_file, move, open_file, remove
 from customers.staging import copy_rows, execute, is_postgres, one_moment, table_of
 
 FORMAT = 1
@@ -60,8 +61,7 @@ def write(path: Path) -> dict[str, Any]:
     partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with create_file(partial, 0o600) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, one_moment():
                 manifest = _begun_manifest()
                 for model in models():
@@ -80,16 +80,16 @@ def write(path: Path) -> dict[str, Any]:
                 archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        move(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
     return manifest
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """A backup's manifest; raises ``Unusable`` where the file is none, or is one that this version cannot read."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             manifest = json.loads(archive.read(MANIFEST))
             made_by = manifest["format"]
             if made_by == FORMAT and not (manifest["tables"] and manifest["migrations"] and manifest["made_at"]):
@@ -113,7 +113,7 @@ def fill(path: Path) -> dict[str, Any]:
     """
     manifest = read_manifest(path)
     _check_migrations(manifest)
-    with zipfile.ZipFile(path) as archive, audit.unsealed():
+    with open_file(path) as file, zipfile.ZipFile(file) as archive, audit.unsealed():
         for model in models():
             execute(f"DELETE FROM {table_of(model)}")
         for model in models():

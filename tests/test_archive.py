@@ -4,9 +4,10 @@ import errno
 import gzip
 import hashlib
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from django.utils import timezone
@@ -65,18 +66,33 @@ def test_a_compressed_file_is_kept_as_it_came(tmp_path: Path, folder: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "rest", [b'\nc1,"never ends\n' + b"x" * 1_000_000, b"\r\nc1,M\xfcller\r\n", b"\n\0\n", b"\r\0"]
+)
+def test_a_refused_feed_is_kept_for_a_look_at_it(tmp_path: Path, folder: Path, rest: bytes) -> None:
+    content = HEADER + rest
+    write_bytes(tmp_path / "in", "customers.csv", content)
+    assert load(tmp_path / "in", "customers")["customers"].status == "refused"
+    assert kept(folder) == {name_of(content): content}
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         ("customers.csv", b"\xff\xfe not utf-8"),
         ("customers.csv", b""),
-        ("customers.csv", HEADER + b'\nc1,"never ends\n' + b"x" * 1_000_000),
+        ("customers.csv", b"SECRET_KEY=0123\nDATABASE_URL=postgres://rsolv:hunter2@db/rsolv\n"),
+        ("customers.csv", b"id,customer_id,date\ne1,c1,2025-05-01\n"),
+        ("customers.csv", b"SQLite format 3\0" + b"pbkdf2_sha256$1000000$" * 100),
         ("customers.csv.gz", b"no gzip at all"),
     ],
 )
-def test_a_refused_file_is_kept_for_a_look_at_it(tmp_path: Path, folder: Path, name: str, content: bytes) -> None:
+def test_what_is_not_recognised_as_the_feed_is_not_kept(
+    tmp_path: Path, folder: Path, name: str, content: bytes
+) -> None:
     write_bytes(tmp_path / "in", name, content)
     assert load(tmp_path / "in", "customers")["customers"].status == "refused"
-    assert kept(folder) == {name_of(content): content}
+    assert kept(folder) == {}
+    assert ImportRun.objects.get().sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_a_failed_run_keeps_its_file(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,17 +271,27 @@ def test_a_rest_that_changed_since_it_was_read_is_not_kept(
 
 
 def test_a_disk_that_is_full_half_way_through_the_copy_is_a_warning(
-    tmp_path: Path, folder: Path, compressed: list[int]
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_customer(id="c1")
     night(tmp_path / "in", 1)
-    half_done = archive.place_of(hashlib.sha256(NIGHTS[2]).hexdigest())
-    half_done = half_done.with_name(f"{half_done.name}.partial")
-    half_done.parent.mkdir(exist_ok=True)
-    half_done.symlink_to("/dev/full")
+    monkeypatch.setattr("customers.files.os.fdopen", on_a_full_disk)
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert (outcome.created, outcome.warnings) == (1, ["the file is not archived: No space left on device"])
     assert kept(folder) == {name_of(NIGHTS[1]): NIGHTS[1]}
+
+
+_fdopen = os.fdopen
+
+
+def on_a_full_disk(descriptor: int, mode: str, *buffering: int) -> BinaryIO:
+    """What is opened for writing is the device that is always full."""
+    if "w" in mode:
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, descriptor)
+        os.close(full)
+    return _fdopen(descriptor, mode, *buffering)
 
 
 # --- For how long -----------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from tests.databases import create_database, drop_database, name_in, url_of
 from tests.factories import csv_row, load_demo_program, make_staff, write_feed, write_feeds
 from tests.loading import load, states
 from tests.processes import environment, manage
+from tests.test_archive import on_a_full_disk
 
 SECONDS = 30
 INTERRUPTED = "the process ended before the run did; nothing of it was loaded"
@@ -173,7 +174,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     (COMMIT, 1, 0, "customers"),
     (COMMIT, 3, 2, "engagement"),
     ("customers.load:data_changed.send", 1, 1, None),
-    ("customers.archive:Path.replace", 2, 2, None),
+    ("customers.archive:files.move", 2, 2, None),
     ("customers.load:onboarding.date_sightings", 2, 5, None),
     ("customers.load:archive.expire", 1, 5, None),
 ]
@@ -398,16 +399,16 @@ def test_a_disk_without_room_for_one_page_more_is_a_failure_that_ends(
     assert states(load(folder)["customers"]) == (499, 0, 0, 0)
 
 
-def test_a_full_disk_under_the_archive_is_a_warning(url: str, tmp_path: Path, settings: Settings) -> None:
+def test_a_full_disk_under_the_archive_is_a_warning(
+    url: str, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = small_feeds(tmp_path, engagement=10)
-    sha256 = hashlib.sha256((folder / "customers.csv").read_bytes()).hexdigest()
-    (settings.ARCHIVE_DIR / sha256[:2]).mkdir(parents=True)
-    half_done = settings.ARCHIVE_DIR / sha256[:2] / f"{sha256}.csv.gz.partial"
-    half_done.symlink_to("/dev/full")
-    outcomes = run_import(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr("customers.files.os.fdopen", on_a_full_disk)
+        outcomes = run_import(folder)
     assert statuses(outcomes) == ["loaded"] * 3
-    assert outcomes[0].warnings == ["the file is not archived: No space left on device"]
-    assert not half_done.is_symlink()
+    assert [outcome.warnings for outcome in outcomes] == [["the file is not archived: No space left on device"]] * 3
+    assert [path for path in settings.ARCHIVE_DIR.rglob("*") if not path.is_dir()] == []
     assert [outcome.warnings for outcome in load(folder).values()] == [[], [], []]
 
 

@@ -362,7 +362,7 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     else:
         path.symlink_to(tmp_path / "nowhere")
-    reason = "cannot be opened: No such file or directory" if kind == "dangling link" else "is not a regular file"
+    reason = "is a symbolic link" if kind == "dangling link" else "is not a regular file"
     with pytest.raises(Refused, match=f"feed.csv {reason}"):
         Source(path)
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from customers import archive
+from customers.feeds import FEEDS
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.loading import load, write_bytes
@@ -390,10 +391,25 @@ def test_the_file_comes_back_byte_for_byte(manager: Client, folder: Path, compre
 
 
 def test_a_refused_file_can_be_looked_at(manager: Client, folder: Path) -> None:
-    content = b"\xff\xfe" + bytes(range(256)) * 5_000
+    header = ",".join(FEEDS["customers"].column_names).encode()
+    content = header + b"\n" + bytes(range(256)) * 5_000
     write_bytes(folder, "customers.csv", content)
     assert load(folder, "customers")["customers"].status == "refused"
     assert download(manager, ImportRun.objects.get()) == content
+
+
+def test_what_is_no_feed_at_all_can_be_looked_at_by_nobody(manager: Client, folder: Path) -> None:
+    write_bytes(folder, "customers.csv", b"SECRET_KEY=0123\n")
+    assert load(folder, "customers")["customers"].status == "refused"
+    run = ImportRun.objects.get()
+    response = manager.get(page_of(run))
+    assert links(response, "Download the file") == []
+    assert notices(response) == [
+        f"Refused: {run.reason}",
+        "The file itself is not kept, or no longer: a refused file is kept only if it has the columns of its feed; "
+        "its SHA-256 below tells whether a copy is the same.",
+    ]
+    assert manager.get(file_of(run)).status_code == 404
 
 
 @pytest.mark.parametrize(

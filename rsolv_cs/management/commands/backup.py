@@ -11,6 +11,7 @@ from django.db import Error
 from django.utils import timezone
 
 from customers.commands import AuditedCommand
+from customers.files import is_file
 from rsolv_cs import backups
 
 EXIT_FAILED = 1
@@ -70,13 +71,13 @@ def in_words(size: int) -> str:
 def _remove_half_done(folder: Path) -> None:
     """Remove what killed processes left half done; one that is at work touches its file all the time."""
     for path in folder.glob(NAME.format("*") + backups.PARTIAL):
-        if path.stat().st_mtime < time.time() - HALF_DONE_AFTER:
+        if path.lstat().st_mtime < time.time() - HALF_DONE_AFTER:
             path.unlink(missing_ok=True)
 
 
 def _remove_all_but(keep: int, folder: Path) -> int:
     """Remove older backups; return how many. Their names sort by time."""
-    older = sorted(folder.glob(NAME.format("*")))[:-keep]
+    older = sorted(filter(is_file, folder.glob(NAME.format("*"))))[:-keep]
     for path in older:
         path.unlink()
     return len(older)
