@@ -11,13 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
 from analytics.alert_list import alert_list
 from analytics.models import Alert
 from analytics.wording import counted
 from customers.audit import update_rows
-from customers.pages import admin_page
+from customers.pages import admin_page, sent_by_form
 
 MOST_AT_ONCE = 500
 LONGEST_SNOOZE_DAYS = 366
@@ -61,7 +60,7 @@ class ActForm(forms.Form):
 
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
-@require_POST
+@sent_by_form(lambda: reverse("analytics:alerts"))
 def act(request: HttpRequest) -> HttpResponse:
     """Acknowledge, put off, or note something on one or many alerts, and go back to where the visitor was."""
     form = ActForm(request.POST)

@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
@@ -25,7 +24,7 @@ from analytics.todo import todo
 from analytics.visitor import visitor
 from analytics.what_changed import what_changed
 from customers.models import Customer, Note, Step
-from customers.pages import admin_page
+from customers.pages import admin_page, sent_by_form
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
@@ -53,7 +52,7 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 @admin_page("customers.view_customer", "customers.add_note")
-@require_POST
+@sent_by_form(lambda pk: f"{reverse('analytics:customer', args=[pk])}#timeline")
 def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     """Add a note to the customer's timeline."""
     found = _find(request, pk)

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from analytics.customer_list import EXPORT_FORMATS, CustomerList
 from analytics.models import PortfolioDay, Report
@@ -33,7 +32,7 @@ from analytics.reports import (
 )
 from analytics.table_export import WRITERS
 from customers import audit
-from customers.pages import admin_page
+from customers.pages import admin_page, sent_by_form
 
 SPOOL = 8 * 2**20
 PER_PAGE = 50
@@ -126,7 +125,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
-@require_POST
+@sent_by_form(lambda pk: reverse("analytics:report", args=[pk]))
 def change_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a report the filters, columns and order that the visitor has made of it."""
     report = _changeable(request, pk)

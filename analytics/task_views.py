@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -78,7 +79,7 @@ def task(request: HttpRequest, pk: int) -> HttpResponse:
     may_change = request.user.has_perm(MAY_CHANGE)
     asked = request.POST.get("do", "") if request.method == "POST" else ""
     if request.method == "POST" and not may_change:
-        return HttpResponse("You may not change tasks.", status=403, content_type="text/plain")
+        raise PermissionDenied("You may not change tasks.")
     form = TaskForm(request.POST if asked == "change" else None, instance=found)
     closing = ClosingForm(_closing_data(request) if asked in {"done", "dropped"} else None)
     try:

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -36,7 +36,7 @@ from customers.models import (
     ImportRun,
     QuarantinedRow,
 )
-from customers.pages import narrowed
+from customers.pages import lead_to_form, narrowed
 from customers.preview_rows import cut
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 
@@ -231,11 +231,12 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         """Try all rows again that the list of this address shows, on all of its pages."""
         if not self.has_fix_permission(request):
             raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        replay_and_tell(request, self._shown(request))
         address = reverse("admin:customers_quarantinedrow_changelist")
-        return redirect(f"{address}?{request.GET.urlencode()}" if request.GET else address)
+        back = f"{address}?{request.GET.urlencode()}" if request.GET else address
+        if request.method != "POST":
+            return lead_to_form(request, back)
+        replay_and_tell(request, self._shown(request))
+        return redirect(back)
 
     def download(self, request: HttpRequest, feed: str) -> HttpResponse:
         """The open rows of a feed that the list of this address shows, to be corrected in a spreadsheet."""

@@ -10,7 +10,8 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
 from django.db import DataError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,29 @@ def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
     except (IncorrectLookupParameters, FieldError, ValidationError, DataError, OverflowError, ValueError, TypeError):
         raise BadRequest("The list cannot be filtered like this.") from None
     return found
+
+
+def sent_by_form(page: Callable[..., str]) -> Callable[[View], View]:
+    """An address that only takes what a form sends; who opens it is led to ``page``, which has the form."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST":
+                return view(request, **kwargs)
+            return lead_to_form(request, page(**kwargs))
+
+        return guarded
+
+    return decorate
+
+
+def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
+    """To where the form is, for who has opened what only takes a form: as after a login that came in between."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["POST"])
+    messages.info(request, "Nothing was saved by opening that address. Use the form or button here.")
+    return redirect(address)
 
 
 def tell_database_error(request: HttpRequest) -> None:

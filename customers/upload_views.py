@@ -8,14 +8,14 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_POST
+from django.urls import reverse
 
 from customers import uploads
 from customers.feeds import FEEDS
 from customers.formats import ENDINGS, NotTaken
 from customers.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
-from customers.pages import admin_page, tell_database_error
+from customers.pages import admin_page, sent_by_form, tell_database_error
 from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
 from customers.upload_limit import too_large
 
@@ -94,7 +94,7 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page(*_MAY_UPLOAD)
-@require_POST
+@sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Make the preview anew, or at last."""
     _preview_and_tell(request, get_object_or_404(Upload, pk=pk, run=None))
@@ -102,7 +102,7 @@ def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page(*_MAY_UPLOAD)
-@require_POST
+@sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Load what was previewed, and show the run."""
     try:
@@ -130,7 +130,7 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page(*_MAY_UPLOAD)
-@require_POST
+@sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove the upload; nothing of it was loaded."""
     upload = Upload.objects.filter(pk=pk, run=None).first()

@@ -48,15 +48,17 @@ def ready(_request: HttpRequest) -> HttpResponse:
 
 
 def any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Let health checks come under any name, such as the machine's address.
+    """Let health checks come under any name, such as the machine's address, and with any cookies.
 
-    ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these two make nothing of it.
+    ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these two make nothing of it. To look
+    for the session of a cookie would take the database, which may be down.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.path in PATHS:
             name = next(iter(settings.ALLOWED_HOSTS), "localhost")
             request.META["HTTP_HOST"] = "localhost" if name == "*" else name.lstrip(".")
+            request.META.pop("HTTP_COOKIE", None)
         return get_response(request)
 
     return answer

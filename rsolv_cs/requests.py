@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 
 from customers import log_context
+from rsolv_cs.errors import not_found
 from rsolv_cs.health import PATHS
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
     def answer(request: HttpRequest) -> HttpResponse:
         if "\0" in request.path:
-            return HttpResponse("Not found.", status=404, content_type="text/plain")
+            return not_found(request)
         return get_response(request)
 
     return answer

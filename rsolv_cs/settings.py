@@ -79,7 +79,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # Only for what customers.prepared asks; Django's own cursors prepare nothing.
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "prepare_threshold": 0}
+    _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {}), "prepare_threshold": 0}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -126,6 +126,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "rsolv_cs.errors.OwnPages",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "customers.audit.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -137,6 +138,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
+CSRF_FAILURE_VIEW = "rsolv_cs.errors.csrf_failure"
 WSGI_APPLICATION = "rsolv_cs.wsgi.application"
 
 TEMPLATES = [

@@ -4,7 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from rsolv_cs import health, second_factor_views
+from rsolv_cs import errors, health, second_factor_views
+
+handler400 = errors.bad_request
+handler403 = errors.refused
+handler404 = errors.not_found
+handler500 = errors.failed
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

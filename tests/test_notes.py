@@ -11,7 +11,7 @@ from customers.load import Options, import_folder
 from customers.models import Customer, ImportRun, Note
 from customers.undo import undo
 from tests.factories import csv_row, make_customer, make_day, make_snapshot, make_staff, write_feeds
-from tests.pages import main_part, section
+from tests.pages import main_part, section, words
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,14 @@ def test_what_is_no_note_is_said_and_kept_for_another_try(success: Client, custo
 
 def test_a_customer_that_is_not_there(success: Client, customer: Customer) -> None:
     assert success.post("/admin/customer/nobody/notes/", {"text": "Hello"}).status_code == 404
-    assert success.get(f"{ADDRESS}notes/").status_code == 405
+
+
+def test_the_forms_own_address_leads_to_the_form(success: Client, customer: Customer) -> None:
+    """As after a login that came in between: once this was a blank page."""
+    response = success.get(f"{ADDRESS}notes/", follow=True)
+    assert response.redirect_chain == [(f"{ADDRESS}#timeline", 302)]
+    assert "Nothing was saved by opening that address." in words(response.text)
+    assert success.put(f"{ADDRESS}notes/").status_code == 405
 
 
 def test_markup_in_a_note_stays_text(success: Client, customer: Customer) -> None:

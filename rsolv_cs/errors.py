@@ -1,0 +1,240 @@
+"""The pages that say what went wrong: what happened, what to do, where to go; with what was typed, where there was.
+
+They need no database, session or user, so that they can be shown whatever is broken.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from rsolv_cs import busy
+from rsolv_cs.health import PATHS
+from rsolv_cs.sent import Sent, is_from_here, sent
+
+logger = logging.getLogger(__name__)
+
+TEMPLATE = "errors/page.html"
+GONE = "A customer in an older mail or link may have been erased since, a task or report deleted."
+AGAIN = "Look at it below, then send it again."
+
+
+class OwnPages:
+    """Answers with a page of ours where there would be a bare one, or where what was typed would be lost."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer, or what it should have been."""
+        response = self.get_response(request)
+        if request.path in PATHS:
+            return response
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.streaming and not response.content:
+            return _with_headers_of(response, not_allowed(request))
+        if request.method == "POST" and _leads_to(response, "admin:login") and request.path != reverse("admin:login"):
+            return logged_out(request) or response
+        if request.method == "POST" and any(_leads_to(response, name) for name in _FACTOR):
+            return half_logged_in(request, response) or response
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A database that cannot be used is no fault of the page, which may be asked again."""
+        return unavailable(request, error) if busy.is_unavailable(error) else None
+
+
+_FACTOR = ("verify-second-factor", "second-factor")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: what was asked cannot be understood."""
+    return _page(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        "This cannot be understood",
+        "The address, or what the form sent, is not as this page takes it.",
+        "Go back and try again. If you came by a link, it may have been cut off.",
+        content=sent(request),
+        again=False,
+    )
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: the visitor's role does not allow it."""
+    why = str(exception) if isinstance(exception, PermissionDenied) else ""
+    user = getattr(request, "_cached_user", None)
+    who = f"You are logged in as {user.get_username()}. " if user is not None and user.is_authenticated else ""
+    return _page(
+        request,
+        HTTPStatus.FORBIDDEN,
+        "You may not do this",
+        why or "Your role does not include this page or action.",
+        f"{who}An administrator can change your role.",
+        content=sent(request),
+        again=False,
+        log_out=bool(who),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: there is no such page or row."""
+    return _page(
+        request,
+        HTTPStatus.NOT_FOUND,
+        "There is nothing here",
+        "This page does not exist, or what it was about is gone.",
+        GONE,
+        content=sent(request),
+        again=False,
+    )
+
+
+def not_allowed(request: HttpRequest) -> HttpResponse:
+    """405: the address takes another kind of request."""
+    return _page(
+        request,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "This address is not a page",
+        "It only takes what a form or a button sends. Nothing was done.",
+        "Open the page with the form, and send it from there.",
+        content=sent(request),
+        again=False,
+        log_out=request.path == reverse("admin:logout"),
+    )
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500: a fault of ours; or 503, where the database is to blame."""
+    error = sys.exc_info()[1]
+    if busy.is_unavailable(error):
+        return unavailable(request, error)
+    return _page(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong",
+        "The server could not finish this because of a fault of its own. It is in the log.",
+        "Try again. If it fails again, tell your administrator what you did, and at what time.",
+        content=sent(request),
+    )
+
+
+def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    """503: the database is busy or gone, and will be back."""
+    if busy.is_busy(error):
+        logger.warning("The database is busy: %s", type(error).__name__)
+        title, what = (
+            "The data are busy",
+            "Somebody else is changing the data, perhaps a long import. Nothing was saved.",
+        )
+    else:
+        logger.warning("The database cannot be used: %s", type(error).__name__)
+        title, what = (
+            "The database cannot be reached",
+            "It is being restarted, or there is a fault. Nothing was saved.",
+        )
+    response = _page(
+        request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, "Try again in a minute.", content=sent(request)
+    )
+    response.headers["Retry-After"] = str(busy.RETRY_SECONDS)
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form's token is not, or no longer, that of this browser."""
+    if not is_from_here(request):
+        title, what = "This was not sent", "The request did not come from a page of ours, so nothing was done."
+        todo = "Open the page here, and send the form from there. Your browser must accept cookies."
+    elif request.path == reverse("admin:login"):
+        title, what = "The login form was out of date", "It was opened before your last login or logout."
+        todo = "Open the login again."
+    else:
+        title = "This was not sent yet"
+        what = "The page was opened before you last logged in, perhaps in another tab, so nothing was saved."
+        todo = AGAIN
+    return _page(request, HTTPStatus.FORBIDDEN, title, what, todo, content=sent(request))
+
+
+def logged_out(request: HttpRequest) -> HttpResponse | None:
+    """403: the session has ended while somebody wrote; None where nothing would be lost."""
+    content = sent(request)
+    if not content.typed:
+        return None
+    return _page(
+        request,
+        HTTPStatus.FORBIDDEN,
+        "You are logged out",
+        "Your session ended before this was sent, so nothing was saved. Your text is below.",
+        "Log in in the new tab, then come back to this one and send it again.",
+        content=content,
+        log_in=True,
+    )
+
+
+def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse | None:
+    """403: the code of the second factor is missing; None where nothing would be lost."""
+    content = sent(request)
+    if request.path in map(reverse, _FACTOR) or not content.typed:
+        return None
+    return _page(
+        request,
+        HTTPStatus.FORBIDDEN,
+        "Your login is not finished",
+        "The code of your second factor is missing, so nothing was saved. Your text is below.",
+        "Enter the code in the new tab, then come back to this one and send it again.",
+        content=content,
+        log_in=True,
+    )
+
+
+def _page(
+    request: HttpRequest,
+    status: HTTPStatus,
+    title: str,
+    what: str,
+    todo: str,
+    *,
+    content: Sent,
+    again: bool = True,
+    log_in: bool = False,
+    log_out: bool = False,
+) -> HttpResponse:
+    """The page; ``again`` offers to send the form once more, where it is whole."""
+    here = request.get_full_path()
+    can_send = again and bool(content.fields) and content.is_whole
+    context: dict[str, Any] = {
+        "status": status.value,
+        "title": title,
+        "what": what,
+        "todo": todo,
+        "content": content,
+        "can_send": can_send,
+        "here": here,
+        # A form that cannot be sent again is filled in anew on its own page.
+        "form_page": here if request.method == "POST" and again and not can_send else "",
+        "home": reverse("admin:index"),
+        "login": f"{reverse('admin:login')}?{urlencode({'next': here})}" if log_in else "",
+        "log_out": reverse("admin:logout") if log_out else "",
+        "token": get_token(request) if can_send or log_out else "",
+    }
+    return HttpResponse(render_to_string(TEMPLATE, context), status=status)
+
+
+def _leads_to(response: HttpResponse, name: str) -> bool:
+    to = response.headers.get("Location", "") if response.status_code == HTTPStatus.FOUND else ""
+    return to.partition("?")[0] == reverse(name)
+
+
+def _with_headers_of(other: HttpResponse, response: HttpResponse) -> HttpResponse:
+    for name, value in other.headers.items():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    response.cookies = other.cookies
+    return response
