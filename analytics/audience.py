@@ -6,18 +6,18 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, Q, QuerySet
 
 from analytics.models import Alert, AlertRule
+from customers.staff import staff_who_may
 
 MANAGERS = "Program manager"
 """The group whose members are told what is for managers; ``rsolv_cs.roles`` makes it."""
 
 _TO_OWNER = Q(rule__audience__in=[AlertRule.Audience.OWNER, AlertRule.Audience.BOTH])
 _TO_MANAGERS = Q(rule__audience__in=[AlertRule.Audience.MANAGERS, AlertRule.Audience.BOTH])
-_NOBODY_ELSE = (
-    Q(customer=None)
-    | Q(customer__care=None)
-    | Q(customer__care__owner=None)
-    | Q(customer__care__owner__is_active=False)
-)
+
+
+def may_be_told() -> QuerySet[User]:
+    """Who may be told of alerts: those who may see them, and can log in to do so."""
+    return staff_who_may("customers.view_customer", "analytics.view_alert")
 
 
 def managers() -> QuerySet[User]:
@@ -37,8 +37,10 @@ def is_manager(user: User) -> bool:
 
 
 def for_managers() -> Q:
-    """The alerts of the managers: theirs by the rule, of customers whom nobody looks after, and of feeds."""
-    return _TO_MANAGERS | _NOBODY_ELSE
+    """The alerts of the managers: theirs by the rule, of feeds, and of customers whose owner is nobody or untold."""
+    unheard = Q(customer__care__owner__isnull=False) & ~Q(customer__care__owner__in=may_be_told().values("pk"))
+    nobody_else = Q(customer=None) | Q(customer__care=None) | Q(customer__care__owner=None) | unheard
+    return _TO_MANAGERS | nobody_else
 
 
 def addressed_to(user: User, *, manager: bool) -> Q:

@@ -207,9 +207,9 @@ def record(message: Message, state: str, error: str = "") -> None:
 
 def settle(message: Message, *, sent: bool, by: str) -> bool:
     """Record what a person has found out about a message that was perhaps sent."""
-    unsure = Message.objects.filter(
-        Q(attempted_at__lt=timezone.now() - STUCK_AFTER) | ~Q(error=""), pk=message.pk, state=State.SENDING
-    )
+    now = timezone.now()
+    late = Q(attempted_at__lt=now - STUCK_AFTER) | Q(attempted_at__gt=now + STUCK_AFTER)
+    unsure = Message.objects.filter(late | ~Q(error=""), pk=message.pk, state=State.SENDING)
     if sent:
         return _update(unsure, state=State.SENT, sent_at=message.attempted_at, error=f"Marked as sent by {by}.") == 1
     return _update(unsure, state=State.FAILED, error=f"Marked as not sent by {by}.") == 1

@@ -9,7 +9,7 @@ row says so, and the next run sends what has happened since the last digest that
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,13 @@ from django.contrib.auth.models import User
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from analytics import audience, channels, mail
 from analytics.channels import NotDelivered
+from analytics.clock import alert_moment
 from analytics.dashboard import newest_day
-from analytics.digest import Composed, compose
+from analytics.digest import Composed, LastTold, compose
 from analytics.models import Digest, PortfolioDay
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
@@ -75,7 +75,8 @@ class _Night:
     def people(self) -> None:
         manager_keys = set(audience.managers().values_list("pk", flat=True))
         people = User.objects.filter(pk__in=manager_keys) | audience.owners()
-        last = _last_told("recipient")
+        told = set(audience.may_be_told().values_list("pk", flat=True))
+        last = _last_told("recipient", self.today)
         told_weekly = set(
             Digest.objects.filter(kind=Kind.WEEKLY, state=State.SENT, as_of=self.as_of).values_list(
                 "recipient", flat=True
@@ -83,7 +84,7 @@ class _Night:
         )
         for person in people.distinct().order_by("username"):
             manager = person.pk in manager_keys
-            if not self._reachable(person):
+            if not self._reachable(person, may_be_told=person.pk in told):
                 continue
             addressed = audience.addressed_to(person, manager=manager)
             digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, greeting=_name(person))
@@ -94,7 +95,7 @@ class _Night:
 
     def channel(self, url: str) -> None:
         target = {"channel": channels.fingerprint(url)}
-        last = _last_told("channel").get(target["channel"])
+        last = _last_told("channel", self.today).get(target["channel"])
         digest = partial(compose, audience.for_managers(), last, self.as_of, self.today)
 
         def send(composed: Composed, _digest: Digest) -> None:
@@ -102,12 +103,17 @@ class _Night:
 
         self._deliver(target, Kind.ALERTS, self.today, digest, send, channels.label(url))
 
-    def _reachable(self, person: User) -> bool:
-        if not person.is_active:
-            self.delivery.skipped.append(f"{_name(person)}: the account is not active, managers are told instead")
-        elif not person.email:
-            self.delivery.skipped.append(f"{_name(person)}: no e-mail address")
-        return bool(person.is_active and person.email)
+    def _reachable(self, person: User, *, may_be_told: bool) -> bool:
+        if may_be_told and person.email:
+            return True
+        if not (person.is_active and person.is_staff):
+            why = "the account is not active, managers are told instead"
+        elif not may_be_told:
+            why = "may not see alerts, managers are told instead"
+        else:
+            why = "no e-mail address"
+        self.delivery.skipped.append(f"{_name(person)}: {why}")
+        return False
 
     def _send_to(self, person: User, kind: str, day: date, composing: Callable[[], Composed | None]) -> None:
         def send(composed: Composed, digest: Digest) -> None:
@@ -126,7 +132,7 @@ class _Night:
     ) -> None:
         """Compose, claim, send, record; a failure is recorded too, for the next run to try again."""
         known = Digest.objects.filter(kind=kind, day=day, **target).first()
-        if known and known.state == State.SENT:
+        if known and known.state == State.SENT and not _is_of_a_wrong_clock(known, kind, target):
             return
         composed = composing()
         if composed is None:
@@ -190,7 +196,7 @@ def claim(known: Digest | None, composed: Composed, **values: Any) -> Digest | N
     """
     content = {
         "state": State.CLAIMED,
-        "claimed_at": timezone.now(),
+        "claimed_at": alert_moment(),
         "as_of": values.get("as_of"),
         "subject": one_line(composed.subject, 200),
         "text": composed.text,
@@ -212,10 +218,23 @@ def record(digest: Digest, state: str, error: str = "") -> None:
     Digest.objects.filter(pk=digest.pk).update(state=state, sent_at=sent_at, error=error)
 
 
-def _last_told(target: str) -> dict[Any, datetime]:
-    """When each recipient's newest digest that was sent was claimed: what came later is news."""
-    sent = Digest.objects.filter(kind=Kind.ALERTS, state=State.SENT).order_by()
-    return dict(sent.values_list(target).annotate(Max("claimed_at")))
+def _is_of_a_wrong_clock(known: Digest, kind: str, target: dict[str, Any]) -> bool:
+    """Whether a message of today was sent earlier, when the clock was ahead: others have been sent since."""
+    return Digest.objects.filter(kind=kind, claimed_at__gt=known.claimed_at, **target).exists()
+
+
+def _last_told(target: str, today: date) -> dict[Any, LastTold]:
+    """Each recipient's newest digest that was sent: what was raised after it was claimed is news.
+
+    A mail that a wrong clock dates to today or later was sent on an earlier day, yesterday at the latest.
+    """
+    sent = Digest.objects.filter(kind=Kind.ALERTS, state=State.SENT).order_by("claimed_at")
+    return {
+        recipient: LastTold(
+            claimed_at, min(timezone.localtime(sent_at or claimed_at).date(), today - timedelta(days=1))
+        )
+        for recipient, claimed_at, sent_at in sent.values_list(target, "claimed_at", "sent_at")
+    }
 
 
 def _name(person: User) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 
 from analytics.mail import address_of
 from analytics.models import Alert
@@ -55,6 +54,14 @@ class Composed:
 
 
 @dataclass(frozen=True)
+class LastTold:
+    """The digest before: the moment with which alerts' moments are compared, and the day of the mail."""
+
+    moment: datetime
+    day: date
+
+
+@dataclass(frozen=True)
 class _Sorts:
     new: QuerySet[Alert]
     worse: QuerySet[Alert]
@@ -63,7 +70,7 @@ class _Sorts:
 
 
 def compose(
-    addressed: Q, last: datetime | None, as_of: date | None, today: date, *, greeting: str = ""
+    addressed: Q, last: LastTold | None, as_of: date | None, today: date, *, greeting: str = ""
 ) -> Composed | None:
     """The digest of the alerts that are ``addressed``, since ``last``; None where there is nothing to tell.
 
@@ -78,7 +85,7 @@ def compose(
     ]
     still_open = _section("Still open", sorts.still_open, today)
     if not any(section.count for section in news):
-        quiet = last is not None and (today - timezone.localtime(last).date()).days < REMIND_DAYS
+        quiet = last is not None and (today - last.day).days < REMIND_DAYS
         unseen = sorts.still_open.filter(acknowledged_at=None)
         if quiet or not still_open.count or not unseen.exists():
             return None
@@ -112,17 +119,17 @@ def customer_address(pk: str) -> str:
     return address_of(reverse("analytics:customer", args=[pk]))
 
 
-def _sorts(addressed: Q, last: datetime | None, today: date) -> _Sorts:
+def _sorts(addressed: Q, last: LastTold | None, today: date) -> _Sorts:
     alerts = Alert.objects.filter(addressed)
     awake = alerts.awake(today)
     unseen, acknowledged = awake.filter(acknowledged_at=None), awake.exclude(acknowledged_at=None)
     if last is None:
         return _Sorts(unseen, alerts.none(), alerts.none(), acknowledged)
-    told_on = timezone.localtime(last).date()
-    fresh = Q(raised_at__gt=last) | Q(snoozed_until__isnull=False, snoozed_until__gt=told_on, snoozed_until__lte=today)
+    awake_since = Q(snoozed_until__isnull=False, snoozed_until__gt=last.day, snoozed_until__lte=today)
+    fresh = Q(raised_at__gt=last.moment) | awake_since
     new = Q(acknowledged_at=None) & fresh
-    worse = Q(acknowledged_at=None, worse_at__isnull=False, worse_at__gt=last)
-    over = alerts.closed().filter(closed_at__gt=last, raised_at__lte=last, ending__in=_TOLD_WHEN_OVER)
+    worse = Q(acknowledged_at=None, worse_at__isnull=False, worse_at__gt=last.moment)
+    over = alerts.closed().filter(closed_at__gt=last.moment, raised_at__lte=last.moment, ending__in=_TOLD_WHEN_OVER)
     return _Sorts(
         new=awake.filter(new),
         worse=awake.filter(worse).exclude(new),

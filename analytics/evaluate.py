@@ -11,6 +11,7 @@ from django.utils import timezone
 from analytics import feed_health
 from analytics.alert_facts import facts_of
 from analytics.alerts import FROM_ENGAGEMENT, Act, decide, is_worse
+from analytics.clock import alert_moment
 from analytics.dashboard import newest_day
 from analytics.feed_health import Trouble
 from analytics.models import Alert, AlertRule
@@ -53,7 +54,7 @@ def evaluate() -> Evaluation:
     Older dates are never evaluated, so that scoring them afterwards raises nothing. Where the newest engagement
     cannot be believed, alerts that are computed from it stay as they are.
     """
-    today, now = timezone.localdate(), timezone.now()
+    today, now = timezone.localdate(), alert_moment()
     portfolio = newest_day()
     day = portfolio.date if portfolio else None
     found = Evaluation(day, feed_health.held_back(day, today))

@@ -147,6 +147,8 @@ def _late(name: str, state: FeedState, newest: date | None, today: date) -> Trou
         text = f"Engagement ends on {newest:%-d %b %Y}, {counted(days, 'day')} ago; customers are judged as of then."
         return Trouble(name, text, days)
     days = (today - loaded).days
+    if days < -1:  # A day, for the time zone may have been changed.
+        return Trouble(name, f"{state.file} was last loaded, by its record, on {loaded:%-d %b %Y}: check the clock.")
     if days > FRESH_DAYS:
         return Trouble(name, f"{state.file} was last loaded on {loaded:%-d %b %Y}, {counted(days, 'day')} ago.", days)
     return None

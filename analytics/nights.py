@@ -136,12 +136,21 @@ def read_facts() -> dict[str, Any]:
     return dict(zip(FACTS, (ended.get("pk"), ended.get("state"), ended.get("started_at"), begun), strict=True))
 
 
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""Two machines' clocks may differ by as much, and nothing is wrong."""
+
+
 def trouble(found: dict[str, Any]) -> Trouble | None:
     """What is wrong with the last night, given the ``facts``; nothing before there was one.
 
     A night that runs is not judged, so what the one before it did holds until it has ended.
     """
     begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
+    if begun and begun - timezone.now() > _CLOCKS_DIFFER:
+        return Trouble(
+            f"The last night began, by its record, on {_moment(begun)}, which is still to come: check the clock.",
+            found["night"],
+        )
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
         return Trouble(f"No night has begun since {_moment(begun)}.", found["night"])
     if found["night_state"] == Night.State.FAILED:

@@ -68,7 +68,9 @@ def due_day(report: Report, today: date) -> date | None:
             day = today.replace(day=1)
         case _:
             return None
-    return None if report.scheduled_on and day <= report.scheduled_on else day
+    # One that is still to come was noted while the clock was ahead.
+    done = report.scheduled_on if report.scheduled_on and report.scheduled_on <= today + timedelta(days=1) else None
+    return None if done and day <= done else day
 
 
 def send_due(hold: Callable[[], None]) -> Sent:
@@ -120,7 +122,13 @@ class _Run:
         self._end(report, day, title, errors, self.sent.failed)
 
     def _plan(self, report: Report, day: date, title: str) -> None:
-        """Write down who gets the report of a day, once: who is added later gets the next one."""
+        """Write down who gets the report of a day, once: who is added later gets the next one.
+
+        What was planned for the day before an earlier day was, while the clock was ahead, is planned anew.
+        """
+        before = report.deliveries.filter(day__lt=day).order_by("-pk").first()
+        if before:
+            report.deliveries.filter(day=day, pk__lt=before.pk).delete()
         if report.deliveries.filter(day=day).exists():
             return
         able = []

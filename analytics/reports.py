@@ -14,6 +14,7 @@ from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
+from customers.staff import staff_who_may
 from customers.staging import one_moment
 from customers.xlsx import TooLarge
 
@@ -123,14 +124,9 @@ def may_change(user: User, report: Report, verb: str = "change") -> bool:
     return report.owner_id == user.pk or (report.shared and user.has_perm("analytics.manage_every_report"))
 
 
-# Named, because there may be others beside it, for a login by another system.
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
 def exporters() -> QuerySet[User]:
     """Active staff who may export customers."""
-    may_see = User.objects.with_perm("customers.view_customer", backend=BACKEND).values("pk")
-    return User.objects.with_perm("customers.export_customer", backend=BACKEND).filter(is_staff=True, pk__in=may_see)
+    return staff_who_may("customers.view_customer", "customers.export_customer")
 
 
 def why_no_mail(user: User, exporting: set[int]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from analytics.clock import scoring_moment
 from analytics.cohort_days import Member, cohort_days
 from analytics.measure import day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
@@ -93,7 +94,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
             date=day,
             defaults={
                 "policy": policy,
-                "scored_at": timezone.now(),
+                "scored_at": scoring_moment(),
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
                 **tally.counts(day),

@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 
 from customers import audit
 from customers.models import Customer, CustomerCare
+from customers.staff import staff_who_may
 
 CHUNK = 500
 CANNOT_ACT = "may not act"
@@ -37,8 +38,7 @@ class Owned:
 
 def able() -> QuerySet[User]:
     """Who can look after customers: active staff who may do something about them, by login."""
-    found = User.objects.with_perm(settings.OWNERS_MAY, backend="django.contrib.auth.backends.ModelBackend")
-    return found.filter(is_staff=True).order_by("username")
+    return staff_who_may(settings.OWNERS_MAY).order_by("username")
 
 
 def able_and(owner: int | None) -> QuerySet[User]:

@@ -1,5 +1,6 @@
 """``send_alerts``: who is told what, by a real mail server; once, whatever breaks."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -10,13 +11,15 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.audience import alerts_waiting_for
+from analytics.clock import alert_moment
 from analytics.delivery import claim
 from analytics.digest import Composed
 from analytics.models import Alert, AlertRule, Digest
 from customers.models import Customer, CustomerCare
 from tests import mails
 from tests.commands import Ran, held_elsewhere, run
-from tests.factories import make_alert, make_customer, make_run, make_staff
+from tests.factories import make_alert, make_customer, make_day, make_run, make_staff
 from tests.mails import MailServer, parts
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +206,34 @@ def test_so_does_one_who_has_left_and_that_is_reported(post: MailServer, olga: U
     assert "Not told: Olga: the account is not active, managers are told instead." in done.lines
 
 
+@pytest.mark.parametrize(
+    ("is_staff", "role", "why"),
+    [
+        (False, "Success manager", "the account is not active, managers are told instead"),
+        (True, None, "may not see alerts, managers are told instead"),
+    ],
+)
+def test_so_does_one_who_may_not_see_alerts(
+    is_staff: bool, role: str | None, why: str, post: MailServer, mira: User
+) -> None:
+    unseen_by_managers()
+    left = make_staff(role, username="left", email="left@example.com", is_staff=is_staff)
+    raised(of(left, organization="Acme"))
+    assert [alerts_waiting_for(one, timezone.localdate()).count() for one in (left, mira)] == [1, 1]
+    done = run("send_alerts")
+    assert list(by_recipient(post.take())) == ["mira@example.com"]
+    assert f"Not told: left: {why}." in done.lines
+
+
+def test_a_manager_who_cannot_log_in_any_more_hears_nothing(post: MailServer, mira: User) -> None:
+    gone = make_staff("Program manager", username="gone", email="gone@example.com", is_staff=False)
+    make_day()
+    raised(of(None))
+    run("send_alerts")
+    assert {mail["To"] for mail in post.take()} == {"mira@example.com"}
+    assert not Digest.objects.filter(recipient=gone).exists()
+
+
 def test_one_without_an_address_is_reported(post: MailServer, olga: User) -> None:
     raised(of(olga))
     User.objects.filter(pk=olga.pk).update(email="")
@@ -362,3 +393,42 @@ def test_the_next_night_tells_what_the_last_one_could_not(
     run("send_alerts")
     [mail] = post.take()
     assert mail["Subject"] == "2 new alerts"
+
+
+# --- A wrong clock ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [30, -3, -720])
+def test_a_night_with_a_wrong_clock_silences_nothing_and_repeats_nothing(
+    ahead: int, post: MailServer, olga: User, night: Callable[..., None]
+) -> None:
+    """Each night's alert is told in that night's digest, once, whatever the clock said in between."""
+    told = []
+    for number, days in enumerate([0, ahead, 1, 2, 8, 15, 29, 30, 31, 32]):
+        night(days)
+        customer = of(olga, organization=f"Customer of night {number}")
+        make_alert(customer, raised_at=alert_moment())
+        assert run("send_alerts").code == 0
+        told.append([section_of(parts(mail)[0], "NEW") for mail in post.take()])
+    assert told == [[f"Customer of night {number}"] for number in range(10)]
+
+
+def test_a_wrong_clock_does_not_hide_a_snooze_that_ended(
+    post: MailServer, olga: User, night: Callable[..., None]
+) -> None:
+    alert = raised(of(olga, organization="Acme"))
+    night(30)
+    run("send_alerts")
+    post.take()
+    night(1)
+    run("send_alerts")
+    Alert.objects.filter(pk=alert.pk).update(snoozed_until=date(2025, 5, 13))
+    night(2)
+    run("send_alerts")
+    assert [section_of(parts(mail)[0], "NEW") for mail in post.take()] == ["Acme"]
+
+
+def section_of(text: str, title: str) -> str:
+    """The names of the alerts in one section of a digest, which has a single one."""
+    [found] = re.findall(rf"^{title} \(1\)\n\n\* (.*?):", text.replace("\r\n", "\n"), re.MULTILINE)
+    return found

@@ -126,6 +126,15 @@ def test_each_required_feed_may_be_late_and_an_optional_one_may_not() -> None:
     assert "events.csv was refused" in troubles(DAY, None)["events"].text
 
 
+def test_a_feed_that_was_loaded_while_the_clock_was_ahead_is_said() -> None:
+    make_engagement(make_customer(), DAY, issues_tagged=1)
+    for name, day in (("customers", date(2025, 6, 9)), ("onboarding", date(2025, 5, 11)), ("engagement", DAY)):
+        run_of(name, day)
+    assert {name: trouble.text for name, trouble in troubles(DAY, None).items()} == {
+        "customers": "customers.csv was last loaded, by its record, on 9 Jun 2025: check the clock.",
+    }
+
+
 def test_before_the_first_import_nothing_is_late() -> None:
     assert troubles(DAY, None) == {}
     assert evaluate().raised == 0

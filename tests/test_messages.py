@@ -88,6 +88,19 @@ def test_a_kill_between_sending_and_recording_leaves_it_open(
     assert len(mail.outbox) == 1
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=11), timedelta(days=30)])
+def test_a_mail_that_was_tried_while_the_clock_was_ahead_is_settled_too(
+    client: Client, sofia: User, ahead: timedelta
+) -> None:
+    tried = timezone.now() + ahead
+    message = make_message(Customer.objects.get(pk="c1001"), sofia, state="sending", attempted_at=tried)
+    address = f"/admin/messages/{message.pk}/"
+    assert notices(client.get(address))[0].startswith("Nobody can know whether this was sent.")
+    client.post(address, {"action": "failed"})
+    message.refresh_from_db()
+    assert message.state == "failed"
+
+
 def interrupt(*_arguments: Any) -> None:
     raise KeyboardInterrupt
 

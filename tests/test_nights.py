@@ -286,6 +286,13 @@ def test_a_night_that_does_not_come_is_seen(state: str, hours: float, late: bool
     assert said()
 
 
+def test_a_night_that_is_dated_in_the_future_is_no_night() -> None:
+    night = make_night(hours_ago=-30 * 24)
+    assert said() == (
+        f"The last night began, by its record, on {moment(night)}, which is still to come: check the clock."
+    )
+
+
 def test_both_ways_to_read_it_say_the_same(viewer: Client) -> None:
     make_night("failed", hours_ago=9)
     make_night("running")

@@ -419,3 +419,26 @@ def test_a_report_stops_with_its_owner(post: MailServer, zoe: User, mira: User) 
     done = run("send_reports")
     assert "Not mailed: Weekly look: its owner has been deleted." in done.lines
     assert (done.code, post.take(), Report.objects.get().owner) == (0, [], None)
+
+
+# --- A wrong clock ------------------------------------------------------------------------------------------------
+
+
+def test_a_night_with_a_wrong_clock_keeps_no_later_report_back(
+    post: MailServer, zoe: User, night: Callable[[int], None]
+) -> None:
+    make_report(zoe)
+    sent = []
+    for days in (0, 30, 1, 2, 29, 30, 30, 31):
+        night(days)
+        assert run("send_reports").code == 0
+        sent.append(len(post.take()))
+    assert sent == [1, 1, 1, 1, 1, 1, 0, 1]
+
+
+def test_a_schedule_that_was_set_while_the_clock_was_ahead_begins_now(
+    post: MailServer, zoe: User, night: Callable[[int], None]
+) -> None:
+    make_report(zoe, scheduled_on=date(2025, 6, 11))
+    assert run("send_reports").code == 0
+    assert len(post.take()) == 1

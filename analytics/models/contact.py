@@ -89,7 +89,8 @@ class Message(models.Model):
     @property
     def perhaps_sent(self) -> bool:
         """Whether nobody can know: the server gave no answer, or the process ended before it was recorded."""
-        late = self.attempted_at < timezone.now() - STUCK_AFTER
+        now = timezone.now()  # An attempt that is still to come was made while the clock was ahead.
+        late = not now - STUCK_AFTER <= self.attempted_at <= now + STUCK_AFTER
         return self.state == self.State.SENDING and (bool(self.error) or late)
 
     @property
