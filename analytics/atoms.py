@@ -12,8 +12,10 @@ from django.utils.safestring import SafeString, mark_safe
 from analytics.models import HealthStatus, Snapshot, Trend
 from analytics.sparkline import Sparkline
 from analytics.timeline import Entry
-from analytics.wording import days_ago
+from analytics.wording import days_ago, signed
 
+NOTABLE = 10
+"""A score that changed by fewer points has no colour: it goes up and down as days pass."""
 KEPT = 1_000
 """A list says the same few things again and again; to escape them each time takes longer than the rest of it."""
 _ARROWS = {Trend.IMPROVING: "↑", Trend.STABLE: "→", Trend.DECLINING: "↓"}
@@ -29,6 +31,7 @@ _SCORE = (
     '<span class="score" title="{}">{} '
     '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
 )
+_CHANGE = '<span class="score-{}" title="{} on {}">{}</span>'
 _WARNING = mark_safe('<span aria-hidden="true">⚠</span> ')
 
 
@@ -95,6 +98,12 @@ def timeline_entry(entry: Entry, year: int, may_open: Collection[str]) -> SafeSt
 
 def _time(entry: Entry) -> str:
     return f"{timezone.localtime(entry.moment):%H:%M}" if entry.moment else ""
+
+
+def score_change(points: int, then: int, day: date) -> SafeString:
+    """By how much a score changed, with its sign; what it was, and when, on hover."""
+    tone = "fell" if points <= -NOTABLE else "rose" if points >= NOTABLE else "still"
+    return format_html(_CHANGE, tone, then, f"{day:%-d %b %Y}", signed(points))
 
 
 def score(value: int, drawing: Sparkline) -> SafeString:

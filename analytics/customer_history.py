@@ -8,9 +8,6 @@ from analytics.models import Snapshot
 from customers.models import Customer
 
 HISTORY_DAYS = 90
-WEEK = 7
-NEAREST = 14
-"""How many days before last week's date a scored date may still stand for it."""
 
 
 def history(customer: Customer, day: date) -> list[Snapshot]:
@@ -21,19 +18,6 @@ def history(customer: Customer, day: date) -> list[Snapshot]:
     for snapshot in snapshots:
         snapshot.customer = customer
     return snapshots
-
-
-def week_before(snapshots: Sequence[Snapshot]) -> Snapshot | None:
-    """What to compare the newest of ``snapshots`` with: a week before it, or else the nearest date before that.
-
-    Where nothing in the 14 days before was scored either, it is the oldest of the week itself; None without any.
-    """
-    *earlier, newest = snapshots
-    last_week = newest.date - timedelta(days=WEEK)
-    oldest = last_week - timedelta(days=NEAREST)
-    before = [snapshot for snapshot in earlier if oldest <= snapshot.date <= last_week]
-    within = [snapshot for snapshot in earlier if snapshot.date > last_week]
-    return before[-1] if before else within[0] if within else None
 
 
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:

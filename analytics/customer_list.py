@@ -16,6 +16,7 @@ from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
 from analytics.program import Program
+from analytics.score_change import ScoreChanges
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor
@@ -47,10 +48,13 @@ class CustomerList:
         self.is_first_view = self.address != request.GET
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
-        self.filters = SnapshotFilter(self.address, Snapshot.objects.on(day), day=day, me=me, request=request)
+        self.changes = ScoreChanges(day, None if is_report else visitor(request).program)
+        self.filters = SnapshotFilter(
+            self.address, Snapshot.objects.on(day), day=day, changes=self.changes, me=me, request=request
+        )
         columns = CustomerTable.base_columns
         order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
-        self.table = CustomerTable(self.filters.qs, order_by=order or None)
+        self.table = CustomerTable(self.filters.qs, changes=self.changes, order_by=order or None)
         self.table.address = request.GET.urlencode()
         self.table.may_tick = request.user.has_perm(MAY_ASSIGN)
         self.chosen = _chosen(request.GET)
@@ -169,7 +173,8 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
         keys = page.object_list.select_related(None).values_list("pk", flat=True)
         # Without a filter the database may look for them along with their rows.
         keys = list(keys) if asked.filtering else keys
-    rows = list(Snapshot.objects.on(day).filter(pk__in=keys).order_by(*asked.customers.query.order_by))
+    found = asked.changes.beside(Snapshot.objects.on(day)).filter(pk__in=keys)
+    rows = list(found.order_by(*asked.customers.query.order_by))
     drawings = sparklines([row.customer_id for row in rows], day)
     for row in rows:
         row.sparkline = drawings[row.customer_id]

@@ -14,10 +14,12 @@ from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
 from analytics.contact import closed_mailboxes, why_closed
 from analytics.customer_alerts import customer_alerts
-from analytics.customer_history import blocked_since, history, score_chart, week_before
+from analytics.customer_history import blocked_since, history, score_chart
 from analytics.dashboard import feed_states
+from analytics.days import WEEK, known_dates
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
+from analytics.score_change import score_changes, status_change
 from analytics.steps import steps
 from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo
@@ -108,12 +110,16 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     snapshots = history(found, day)
     if not snapshots or snapshots[-1].date != day:
         return {}
-    snapshot, then = snapshots[-1], week_before(snapshots)
+    snapshot = snapshots[-1]
+    since = known_dates(visitor(request).program, day)
+    then = next((one for one in snapshots if one.date == since[WEEK]), None)
     rows = rows_behind(snapshot)
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
     return {
         "snapshot": snapshot,
         "components": components(snapshot, rows),
+        "score_changes": score_changes(snapshots, since),
+        "status_change": status_change(snapshots),
         "change": what_changed(found, then, snapshot) if then else None,
         "score_chart": score_chart(snapshots) if len(snapshots) > 1 else None,
         "rows": rows,

@@ -12,9 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
+from analytics.days import MONTH, WEEK
 from analytics.filter_choices import filter_choices
 from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
+from analytics.score_change import ScoreChanges
 from customers.models import Customer, Step
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
@@ -60,6 +62,20 @@ class ScoreFilter(django_filters.NumberFilter):
         super().__init__(**{"min_value": 0, "max_value": 100, **options})
 
 
+class FallFilter(django_filters.NumberFilter):
+    """By how many points at least the score fell in some days; who has no earlier score did not fall."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, days: int) -> None:
+        super().__init__(label=f"Score fell in {days} days by at least", min_value=1, max_value=100)
+        self.days = days
+
+    def filter(self, queryset: SnapshotQuerySet, value: int | None) -> SnapshotQuerySet:
+        """Those whose score fell."""
+        return self.parent.changes.fell(queryset, self.days, value) if value else queryset
+
+
 class FilterForm(forms.Form):
     """Also compares what only makes sense together."""
 
@@ -100,6 +116,8 @@ class SnapshotFilter(django_filters.FilterSet):
     )
     score_min = ScoreFilter(field_name="score", lookup_expr="gte", label="Score from")
     score_max = ScoreFilter(field_name="score", lookup_expr="lte", label="Score to")
+    fell_7 = FallFilter(WEEK)
+    fell_30 = FallFilter(MONTH)
     signup = django_filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
     quiet_week = django_filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
@@ -110,9 +128,10 @@ class SnapshotFilter(django_filters.FilterSet):
         form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, *args: Any, day: date, me: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, day: date, changes: ScoreChanges, me: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.day = day
+        self.changes = changes
         self.me = me or self.request.user
         there_are = filter_choices()
         self.cut = there_are.cut

@@ -10,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.text import slugify
 
 from analytics.chips import narrowed_query
+from analytics.days import week_before
 from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
 from analytics.table_export import WRITERS, TableExport
@@ -24,7 +25,6 @@ NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
 LONGEST_QUERY = 4_000
 LONGEST_FILE_NAME = 60
 OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
-WEEK = timedelta(days=7)
 
 
 class NotMade(Exception):
@@ -66,24 +66,24 @@ def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
     return [*unknown(address), *refused]
 
 
-def wanted_day(as_of: str, newest: date, today: date) -> date:
-    """The day that a report is about; last month is that of the calendar, not of the data."""
-    match as_of:
-        case Report.AsOf.WEEK_BEFORE:
-            return newest - WEEK
-        case Report.AsOf.MONTH_END:
-            return today.replace(day=1) - timedelta(days=1)
-    return newest
-
-
 def scored_day(report: Report, today: date) -> PortfolioDay:
-    """The scored date of a report: the wanted one, or the one nearest before it; raises ``NotMade``."""
+    """The scored date that a report is about; raises ``NotMade`` where there is none.
+
+    A week before is what a page compares the newest date with. Last month is that of the calendar, not of the data;
+    where its end is not scored, the newest date before it will do.
+    """
     days = PortfolioDay.objects.select_related("policy").order_by("-date")
     newest = days.first()
     if newest is None:
         raise NotMade("Nothing is scored yet.")
-    wanted = wanted_day(report.as_of, newest.date, today)
-    found = newest if wanted >= newest.date else days.filter(date__lte=wanted).first()
+    if report.as_of == Report.AsOf.WEEK_BEFORE:
+        if found := week_before(newest.date):
+            return found
+        raise NotMade(f"Nothing is scored 7 to 14 days before {newest.date:%-d %b %Y}, which this report is about.")
+    if report.as_of != Report.AsOf.MONTH_END:
+        return newest
+    wanted = today.replace(day=1) - timedelta(days=1)
+    found = days.filter(date__lte=wanted).first()
     if found is None:
         raise NotMade(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
     return found

@@ -15,7 +15,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.customer_list import CustomerList
+from analytics.days import SPANS
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
+from analytics.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
 from customers import audit
 from customers.exports import write_csv
@@ -70,8 +72,9 @@ COLUMNS = (
     ExportColumn("success_rate", "Success rate %", ("prs_merged", "prs_generated"), success_rate),
     ExportColumn("support_requests", "Support requests", ("support_requests",)),
     ExportColumn("", "As of", ("date",)),
+    *(ExportColumn(name, f"Score change, {days} days", (name,)) for days, name in COLUMN_OF.items()),
 )
-"""Every column, in the order of the table; all of them are exported unless the address chooses columns."""
+"""Every column, newer ones at the end; all of them are exported unless the address chooses columns."""
 
 
 class TableExport:
@@ -81,6 +84,7 @@ class TableExport:
         self, request: HttpRequest, portfolio: PortfolioDay, *, report: str = "", me: User | None = None
     ) -> None:
         self.list = CustomerList(request, portfolio.date, me, is_report=bool(report))
+        self.changes = self.list.changes
         self.portfolio = portfolio
         self.report = report
         chosen = self.list.chosen
@@ -99,7 +103,7 @@ class TableExport:
         """The customers in the list's order, as numbers, dates and texts; one query."""
         fields = list(dict.fromkeys(field for one in self.columns for field in one.fields))
         getters = [(one.value, [fields.index(field) for field in one.fields]) for one in self.columns]
-        found = self.list.customers.select_related(None).values_list(*fields)
+        found = self.changes.beside(self.list.customers.select_related(None)).values_list(*fields)
         for values in found.iterator(chunk_size=CHUNK):
             yield [value(*[values[place] for place in places]) for value, places in getters]
 
@@ -127,6 +131,7 @@ class TableExport:
             *([(f"Filter: {label}", words) for label, words in self.filters] or [("Filters", "None")]),
             ("Sorted by", facts["sorted_by"]),
             ("Columns", facts["column_choice"]),
+            *((f"Score change, {days} days", facts["score_changes_since"][f"{days} days"] or "–") for days in SPANS),
             ("Scoring policy", facts["policy"]),
             ("Exported at", facts["exported_at"]),
             ("Exported by", facts["exported_by"]),
@@ -158,6 +163,9 @@ class TableExport:
             "column_choice": "Those chosen" if self.list.chosen else "All",
             "exported_at": self.exported_at,
             "exported_by": self.exported_by,
+            "score_changes_since": {
+                f"{days} days": day and day.isoformat() for days, day in self.changes.since.items()
+            },
         }
 
 

@@ -11,14 +11,16 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from analytics import atoms
+from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
 
 DASH = "–"
 CUT = {"td": {"class": "cut"}}
 """Of a column with text of any length."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
-STANDARD = ("status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
+STANDARD = ("status", "score", "change_7", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
 """The columns that are shown unless the address chooses others; the name always is."""
 
 
@@ -81,6 +83,20 @@ class CountColumn(Column):
         return f"{value:,}"
 
 
+class ChangeColumn(CountColumn):
+    """What the score changed by in some days."""
+
+    def __init__(self, days: int) -> None:
+        super().__init__(verbose_name=f"Change, {days} days")
+        self.days = days
+
+    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
+        """The points with their sign, the score of then on hover."""
+        points = getattr(record, COLUMN_OF[self.days])
+        then = table.changes.since[self.days]
+        return self.default if points is None else atoms.score_change(points, record.score - points, then)
+
+
 class PercentColumn(CountColumn):
     """A whole percentage."""
 
@@ -97,6 +113,8 @@ class CustomerTable(tables.Table):
     score = DrawnColumn(
         lambda record: atoms.score(record.score, record.sparkline), order_by=("score", "pk"), attrs=NUMBER
     )
+    change_7 = ChangeColumn(WEEK)
+    change_30 = ChangeColumn(MONTH)
     trend = DrawnColumn(lambda record: atoms.trend(record.trend), verbose_name=ACTIVITY_TREND)
     steps_done = DrawnColumn(
         lambda record: atoms.progress(record.onboarding_percent),
@@ -121,6 +139,7 @@ class CustomerTable(tables.Table):
     success_rate = PercentColumn(verbose_name="Success rate")
     support_requests = CountColumn(order_by=("support_requests", "pk"))
 
+    changes: ScoreChanges
     address = ""
     may_tick = False
     label = "List of customers"
@@ -132,6 +151,10 @@ class CustomerTable(tables.Table):
         attrs = {"class": "rsolv-table"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
+
+    def __init__(self, data: SnapshotQuerySet, *, changes: ScoreChanges, **options: Any) -> None:
+        self.changes = changes
+        super().__init__(data, **options)
 
     def lines(self) -> Iterator[tuple[str, SafeString]]:
         """The page's rows: the key of each one's customer, and its cells, whose attributes are their columns'."""
@@ -148,6 +171,14 @@ class CustomerTable(tables.Table):
     def order_status(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By urgency: at risk first."""
         return queryset.by_urgency(descending=is_descending), True
+
+    def order_change_7(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """By points, the greatest falls first; those without an earlier score come last in either order."""
+        return _none_last(self.changes.beside(queryset), F(COLUMN_OF[WEEK]), is_descending), True
+
+    def order_change_30(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """The same over a month."""
+        return _none_last(self.changes.beside(queryset), F(COLUMN_OF[MONTH]), is_descending), True
 
     def order_trend(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """From declining to improving."""

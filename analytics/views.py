@@ -15,7 +15,7 @@ from analytics import dashboard as read
 from analytics.as_of import AsOf, as_of
 from analytics.cards import cards
 from analytics.customer_list import customer_list
-from analytics.days import days_around
+from analytics.days import days_around, known_dates
 from analytics.exports import archive_name, record_archive, write_archive
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
@@ -93,6 +93,7 @@ def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
         longest = max(history.days, daily.days)
         dates = f"{longest} days to {portfolio.date}"
         days = who.program.kept(dates, lambda: days_around(portfolio, longest))
+        known_dates(who.program, portfolio.date, days)
         context = {
             "as_of": shown,
             "waiting": waiting,

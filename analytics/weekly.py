@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from analytics import dashboard
+from analytics.days import week_before
 from analytics.digest import Composed, customer_address, customer_name, rendered
 from analytics.mail import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 
-WEEK = timedelta(days=7)
 MOST_NAMES = 20
 _LABELS = {
     "total_customers": "Total customers",
@@ -50,8 +49,8 @@ class Movers:
 
 
 def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> Composed:
-    """The summary of a scored date beside the newest one that is at least a week older."""
-    before = PortfolioDay.objects.filter(date__lte=portfolio.date - WEEK).first()
+    """The summary of a scored date beside the one that it is compared with over a week."""
+    before = week_before(portfolio.date)
     age = dashboard.days_old(portfolio.date)
     context = {
         "greeting": greeting,

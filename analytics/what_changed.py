@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from analytics.measure import View, measure_one
 from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
 from analytics.score import Health, Measures, health
-from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted
+from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted, signed
 from customers.models import Customer, Step
 
 
@@ -147,11 +147,6 @@ def _part(name: str, then: Snapshot, now: Snapshot, causes: Causes) -> Part:
     if policy:
         why.append(f"{signed(policy)}: policy {then.policy} became {now.policy}")
     return Part(COMPONENT_LABELS[name], before, after, data, time, policy, why)
-
-
-def signed(points: int) -> str:
-    """``+5``, ``0``, or with a true minus sign ``−5``."""
-    return f"{points:+d}".replace("-", "\N{MINUS SIGN}") if points else "0"
 
 
 # --- In words: what passing time did, and what the new rows say ---------------------------------------------------

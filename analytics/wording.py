@@ -20,6 +20,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def signed(points: int) -> str:
+    """``+5``, ``0``, or with a true minus sign ``−5``."""
+    return f"{points:+d}".replace("-", "\N{MINUS SIGN}") if points else "0"
+
+
 def days_ago(day: date | None, today: date) -> str:
     """How long before ``today`` a day was: Today, Yesterday, 3 days ago; Never for none."""
     if day is None:

@@ -202,7 +202,18 @@ def headers(html: str) -> list[str]:
     return [words(f"<{cell}") for cell in table.split("<th ")[1:]]
 
 
-STANDARD = ["Name", "Status", "Score", "Activity trend", "Progress", "Stage", "Last active", "Cohort", "Owner"]
+STANDARD = [
+    "Name",
+    "Status",
+    "Score",
+    "Change, 7 days",
+    "Activity trend",
+    "Progress",
+    "Stage",
+    "Last active",
+    "Cohort",
+    "Owner",
+]
 
 
 @pytest.mark.parametrize(

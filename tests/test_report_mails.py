@@ -318,7 +318,7 @@ def test_a_query_that_is_not_understood_is_told_and_not_sent(
 
 def test_no_date_to_report_on(post: MailServer, zoe: User) -> None:
     make_report(zoe, as_of="week_before")
-    assert "Nothing is scored on or before 3 May 2025, which this report is about." in run("send_reports").out
+    assert "Nothing is scored 7 to 14 days before 10 May 2025, which this report is about." in run("send_reports").out
     [mail] = post.take()
     assert mail["Subject"].strip() == "The report “Weekly look” could not be sent"
 

@@ -16,9 +16,9 @@ from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import Report
+from analytics.models import PortfolioDay, Report
 from analytics.report_forms import ReportForm
-from analytics.reports import is_same, query_of, wanted_day
+from analytics.reports import NotMade, is_same, query_of, scored_day
 from customers import xlsx
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -117,13 +117,25 @@ def test_what_is_saved_of_an_address() -> None:
         ("newest", date(2025, 5, 12), D),
         ("week_before", date(2025, 5, 12), date(2025, 5, 3)),
         ("month_end", date(2025, 5, 12), date(2025, 4, 30)),
-        ("month_end", date(2025, 6, 1), date(2025, 5, 31)),
+        ("month_end", date(2025, 6, 1), D),  # the end of May is not scored
         ("month_end", date(2024, 3, 1), date(2024, 2, 29)),
         ("month_end", date(2025, 1, 31), date(2024, 12, 31)),
     ],
 )
-def test_relative_dates(as_of: str, today: date, day: date) -> None:
-    assert wanted_day(as_of, D, today) == day
+def test_relative_dates(zoe: User, as_of: str, today: date, day: date) -> None:
+    for scored in (date(2024, 2, 29), date(2024, 12, 31), date(2025, 4, 30), date(2025, 5, 2)):
+        make_day(date=scored)
+    assert scored_day(make_report(zoe, as_of=as_of), today).date == day
+
+
+def test_a_report_of_a_week_before_takes_the_date_that_the_pages_compare_with(zoe: User) -> None:
+    report = make_report(zoe, as_of="week_before")
+    PortfolioDay.objects.filter(date=date(2025, 5, 3)).delete()
+    make_day(date=date(2025, 4, 25))  # 15 days before
+    with pytest.raises(NotMade, match="Nothing is scored 7 to 14 days before 10 May 2025"):
+        scored_day(report, date(2025, 5, 12))
+    make_day(date=date(2025, 4, 26))
+    assert scored_day(report, date(2025, 5, 12)).date == date(2025, 4, 26)
 
 
 def test_a_relative_date_is_that_of_the_page_and_of_the_file(client: Client, zoe: User) -> None:

@@ -36,16 +36,17 @@ pytestmark = pytest.mark.django_db
 D = date(2025, 5, 10)
 HEADER_LINE = (
     "Customer id,Name,Status,Score,Activity trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,"
-    "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of"
+    "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of,"
+    "Score change; 7 days,Score change; 30 days"
 )
-HEADER = HEADER_LINE.split(",")
+HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 ACME = [
     *("c1", "Acme Inc.", "At risk", 45, "Declining", 80, "Initial adoption", date(2025, 5, 7), "VIP", "Zoe Quist"),
-    *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "github_permissions", 4, 1200, 8, 5, 63, 2, D),
+    *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "github_permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
 ]
 NEW = [
     *("c2", "Tide & Timber", "Healthy", 75, "Stable", 0, "Onboarding", None, None, None),
-    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D),
+    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, None, None),
 ]
 
 
@@ -88,6 +89,8 @@ def two(zoe: User) -> None:
         prs_merged=5,
         support_requests=2,
     )
+    make_day(date=date(2025, 5, 3), total=1)
+    make_snapshot(acme, date=date(2025, 5, 3), score=55)
     CustomerCare.objects.create(customer=acme, owner=zoe)
     make_snapshot(
         make_customer(
@@ -158,6 +161,7 @@ def test_the_csv(manager: Client) -> None:
         "exported_by": "zoe",
         "filters": [],
         "columns": HEADER,
+        "score_changes_since": {"7 days": "2025-05-03", "30 days": None},
     }
 
 
@@ -170,9 +174,9 @@ def test_the_workbook(manager: Client) -> None:
     sheet = book["Customers"]
     assert [[cell.value for cell in sheet[1]]] == [HEADER]
     kinds = [cell.data_type for cell in sheet[2]]
-    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnnd"
+    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnndnn"
     assert {cell.number_format for cell in sheet[2] if cell.data_type == "d"} == {"yyyy-mm-dd"}
-    assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet.max_row) == ("C2", "A1:V3", 3)
+    assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet.max_row) == ("C2", "A1:X3", 3)
     about = dict(book["About"].iter_rows(values_only=True))
     moment = datetime.fromisoformat(about.pop("Exported at"))
     assert abs(moment - datetime.now(tz=moment.tzinfo)) < timedelta(minutes=1)
@@ -183,6 +187,8 @@ def test_the_workbook(manager: Client) -> None:
         "Filters": "None",
         "Sorted by": "Status, ascending",
         "Columns": "All",
+        "Score change, 7 days": "2025-05-03",
+        "Score change, 30 days": "–",
         "Scoring policy": "v1",
         "Exported by": "zoe",
         "Made by": "rsolv-customer-success",
@@ -190,7 +196,7 @@ def test_the_workbook(manager: Client) -> None:
     streamed = load_workbook(io.BytesIO(body), read_only=True)["Customers"]
     for rows in (sheet.iter_rows(values_only=True), streamed.iter_rows(values_only=True)):
         found = [[value.date() if isinstance(value, datetime) else value for value in row] for row in rows]
-        assert found[1:] == [ACME, NEW]
+        assert [[*row, *[None] * (len(HEADER) - len(row))] for row in found[1:]] == [ACME, NEW]
 
 
 @pytest.mark.usefixtures("two")
@@ -225,8 +231,10 @@ def test_the_date_of_the_page_is_the_date_of_the_file(manager: Client) -> None:
 
 
 def test_every_column_of_the_table_can_be_exported() -> None:
+    later = ["change_7", "change_30"]
     assert [one.column for one in COLUMNS if one.column] == [
-        name for name in CustomerTable.base_columns if name != "customer"
+        *(name for name in CustomerTable.base_columns if name not in ("customer", *later)),
+        *later,
     ]
 
 
@@ -360,7 +368,7 @@ def test_the_queries_do_not_grow(manager: Client, forty: None) -> None:
                 content(manager.get(f"/admin/export/customers/{kind}/?{query}"))
             counts.append(len(captured))
     # Session, user, twice permissions; the badges, the filters' choices, the count and the rows; the entry in the
-    # audit. The scored date is known from the page.
+    # audit. The scored date and those to compare with are known from the page.
     assert counts == [9, 9, 9, 9]
 
 

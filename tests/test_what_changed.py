@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.customer_history import blocked_since, history, week_before
+from analytics.customer_history import blocked_since, history
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from analytics.what_changed import Change, signed, what_changed
@@ -252,33 +252,6 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
         ("Blocker", "github", "none"),
         ("First Issue", "not done", "done"),
     ]
-
-
-# --- Which date to compare with ---------------------------------------------------------------------------------
-
-
-def week_of(customer: Customer, *days: int) -> date | None:
-    for day in days:
-        make_snapshot(customer, date=NOW - timedelta(days=day))
-    found = week_before(history(customer, NOW))
-    return found.date if found else None
-
-
-@pytest.mark.parametrize(
-    ("days", "expected"),
-    [
-        ([0], None),
-        ([0, 7], 7),
-        ([0, 6, 7, 8], 7),
-        ([0, 6, 8, 9], 8),
-        ([0, 21], 21),
-        ([0, 22], None),
-        ([0, 3, 5, 22], 5),
-        ([0, 1], 1),
-    ],
-)
-def test_a_week_before_or_nearest_to_it(customer: Customer, days: list[int], expected: int | None) -> None:
-    assert week_of(customer, *days) == (None if expected is None else NOW - timedelta(days=expected))
 
 
 def test_since_when_a_customer_is_blocked(customer: Customer) -> None:

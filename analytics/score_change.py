@@ -1,0 +1,101 @@
+"""By how much a score differs from that of a week and of a month before: a column, a filter, an order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import pairwise
+
+from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerField, Q
+
+from analytics.days import MONTH, SLACK, SPANS, compared_dates, known_dates
+from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
+from analytics.program import Program
+from analytics.wording import signed
+
+COLUMN_OF = {days: f"change_{days}" for days in SPANS}
+FILTER_OF = {days: f"fell_{days}" for days in SPANS}
+
+
+class ScoreChanges:
+    """The changes of the scores of a scored date; its comparison dates are asked for once, and only where needed.
+
+    A change is score less score, whatever policies gave the two.
+    """
+
+    def __init__(self, day: date, program: Program | None = None) -> None:
+        self.day = day
+        self.program = program
+
+    @cached_property
+    def since(self) -> dict[int, date | None]:
+        """By span the date to compare with."""
+        return known_dates(self.program, self.day) if self.program else compared_dates(self.day)
+
+    def beside(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
+        """The snapshots of the date with their changes, None without an earlier score; annotated but once."""
+        columns = {}
+        for days, name in COLUMN_OF.items():
+            if name not in snapshots.query.annotations:
+                # A date before all there is stands for none.
+                earlier = self.since[days] or date.min
+                then = FilteredRelation("customer__snapshots", condition=Q(customer__snapshots__date=earlier))
+                snapshots = snapshots.annotate(**{f"then_{days}": then})
+                difference = F("score") - F(f"then_{days}__score")
+                columns[name] = ExpressionWrapper(difference, output_field=IntegerField())
+        return snapshots.annotate(**columns)
+
+    def fell(self, snapshots: SnapshotQuerySet, days: int, least: int) -> SnapshotQuerySet:
+        """Those whose score fell by at least so many points."""
+        return self.beside(snapshots).filter(**{f"{COLUMN_OF[days]}__lte": -least})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a score changed by since ``then``; ``points`` is None where there is nothing to compare with."""
+
+    days: int
+    points: int | None
+    then: date | None
+
+    @property
+    def words(self) -> str:
+        """``−5 in 7 days``; a dash where there is nothing to compare with."""
+        return f"{'–' if self.points is None else signed(self.points)} in {self.days} days"
+
+    @property
+    def since(self) -> str:
+        """What it is the difference to."""
+        if self.points is None or self.then is None:
+            return f"No score of {self.days} to {self.days + SLACK} days before"
+        return f"Score less the score of {self.then:%-d %b %Y}, whatever policy each was scored by"
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """The newest change of a status: from which to which, and the first scored date of the new one."""
+
+    was: str
+    now: str
+    day: date
+
+
+def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[Change]:
+    """The changes of a customer's newest snapshot, of those given oldest first."""
+    scores = {one.date: one.score for one in snapshots}
+    now = snapshots[-1]
+    return [
+        Change(days, now.score - scores[then], then) if then in scores else Change(days, None, then)
+        for days, then in since.items()
+    ]
+
+
+def status_change(snapshots: Sequence[Snapshot]) -> StatusChange | None:
+    """The newest change of a customer's status within a month; None where there was none."""
+    first = snapshots[-1].date - timedelta(days=MONTH)
+    for earlier, later in reversed(list(pairwise(snapshots))):
+        if later.date < first:
+            break
+        if earlier.status != later.status:
+            return StatusChange(HealthStatus(earlier.status).label, HealthStatus(later.status).label, later.date)
+    return None
