@@ -5,6 +5,7 @@ Loaders, scorers and other machines write by bulk statements, which send no sign
 """
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -14,11 +15,15 @@ from django.db.backends.signals import connection_created
 from django.db.models import Field, ManyToManyField, Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
+from django.utils import timezone
 
 from customers import audit
 from customers.audit import HIDDEN, Action
+from customers.audit_entry import AuditEntry
 from customers.models import CustomerCare, Fix, Note
 
+MOST_FAILURES = 500
+"""So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""
 _BEFORE = "_audit_before"
 _LISTS = "_audit_lists"
 _RIGHTS = {"is_active", "is_staff", "is_superuser"}
@@ -165,10 +170,20 @@ def _logged_out(user: Any, **_kwargs: Any) -> None:
 
 
 def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = None, **_kwargs: Any) -> None:
-    """Keep a name only where it is somebody's: people type passwords into the wrong field."""
+    """Keep a name only where it is somebody's: people type passwords into the wrong field.
+
+    What a lock stopped is for who locks to count: anybody can send any number of those.
+    """
+    if getattr(request, "axes_locked_out", False):
+        return
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    lately = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__gte=an_hour_ago)[:MOST_FAILURES].count()
+    if lately >= MOST_FAILURES:
+        return
     name = str(credentials.get("username") or "").replace("\0", "")
     known = User.objects.filter(username=name).first() if name else None
-    audit.record(Action.LOGIN_FAILED, known or "no login of that name", actor="")
+    last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
+    audit.record(Action.LOGIN_FAILED, known or "no login of that name", actor="", detail=last)
 
 
 def _tell_sqlite(connection: Any, **_kwargs: Any) -> None:

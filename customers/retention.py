@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from customers.models import ImportRun, QuarantinedRow, RowChange
+from customers import audit
+from customers.models import AuditEntry, ImportRun, QuarantinedRow, RowChange
 
 _AT_ONCE = 5_000
 
@@ -48,6 +49,23 @@ def over_sessions() -> QuerySet[Session]:
 def over_failures() -> QuerySet[AccessAttempt]:
     """Names and addresses of failed logins that lock nothing any more; such a name may be a password."""
     return AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME)
+
+
+def old_login_entries() -> QuerySet[AuditEntry]:
+    """Entries of failed logins older than ``FAILED_LOGIN_DAYS``: the only ones that somebody without a login makes."""
+    oldest = since(settings.FAILED_LOGIN_DAYS)
+    if oldest is None:
+        return AuditEntry.objects.none()
+    return AuditEntry.objects.filter(action=AuditEntry.Action.LOGIN_FAILED, at__lt=oldest)
+
+
+def delete_login_entries() -> int:
+    """Delete those, past the seal of the audit; all others stay for ever."""
+    gone = 0
+    while keys := list(old_login_entries().order_by().values_list("pk", flat=True)[:_AT_ONCE]):
+        with audit.unsealed():
+            gone += AuditEntry.objects.filter(pk__in=keys, action=AuditEntry.Action.LOGIN_FAILED).delete()[0]
+    return gone
 
 
 def delete(rows: QuerySet[Any]) -> int:

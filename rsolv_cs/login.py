@@ -11,6 +11,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import authenticate
+from django.core.cache import cache
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -49,6 +50,20 @@ class Attempts(AxesDatabaseHandler):
         everything = _from_address(request).aggregate(failures=Sum("failures_since_start"))["failures"] or 0
         return max(super().get_failures(request, credentials), everything // NAMES_OF_AN_ADDRESS)
 
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any
+    ) -> None:
+        """Count it, and put into the audit that a lock began; what is tried while it lasts is counted, not listed."""
+        was_locked = request is not None and request.axes_locked_out
+        super().user_login_failed(sender, credentials, request, **more)
+        if request is not None and was_locked:
+            _count_locked(request)
+        elif request is not None and request.axes_locked_out:
+            minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
+            audit.record(
+                audit.Action.LOGIN_FAILED, "login locked", actor="", detail=f"at this address, for {minutes} minutes"
+            )
+
     def locked_until(self, request: HttpRequest, credentials: dict[str, Any] | None) -> datetime:
         """When the lock that is in force now ends."""
         own = [rows.aggregate(at=Max("attempt_time"))["at"] for rows in self.get_user_attempts(request, credentials)]
@@ -62,6 +77,27 @@ def _from_address(request: HttpRequest) -> QuerySet[AccessAttempt]:
     if address is None or ipaddress.ip_address(address).is_loopback:
         return AccessAttempt.objects.none()
     return AccessAttempt.objects.filter(ip_address=address, attempt_time__gte=get_cool_off_threshold(request))
+
+
+def _count_locked(request: HttpRequest) -> None:
+    """Count an attempt that a lock stopped: the 1st, 10th, 100th … of an address make an entry, the others none.
+
+    In the memory of each process and for as long as a lock lasts, because whoever has no login is not to write.
+    """
+    name = f"login.locked.{request.axes_ip_address}"
+    cache.add(name, 0, settings.AXES_COOLOFF_TIME.total_seconds())
+    try:
+        count = cache.incr(name)
+    except ValueError:
+        # Its time was over between the two.
+        count = 1
+    if str(count).rstrip("0") == "1":
+        audit.record(
+            audit.Action.LOGIN_FAILED,
+            "login locked",
+            actor="",
+            detail=f"{count:,} more attempt{'s' if count > 1 else ''} at this address while it was locked",
+        )
 
 
 def locked(request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
@@ -99,7 +135,10 @@ class CurrentPassword:
 def count_anew(instance: AccessAttempt, **_kwargs: Any) -> None:
     """Put into the audit that failures were forgotten: by who unlocks a login, or who gets it right in the end.
 
-    Not the name that was tried, which may be a password in the wrong field.
+    Not the name that was tried, which may be a password in the wrong field; and not what is over by itself, which
+    the next failure of anybody removes.
     """
+    if instance.attempt_time < timezone.now() - settings.AXES_COOLOFF_TIME:
+        return
     failures = instance.failures_since_start
     audit.record(audit.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")

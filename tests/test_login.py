@@ -1,5 +1,6 @@
 """The login: how often one may be wrong, whose address counts, and how long one stays in."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse
@@ -16,8 +18,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from customers import audit_signals
+from customers.models import AuditEntry
 from rsolv_cs import sessions
 from rsolv_cs.login import counted_address
+from tests.access import addresses
 from tests.factories import make_staff
 from tests.pages import words
 
@@ -32,6 +37,7 @@ def five_attempts(settings: Settings) -> None:
     settings.AXES_FAILURE_LIMIT = 5
     settings.AXES_COOLOFF_TIME = timedelta(minutes=15)
     settings.TRUSTED_PROXIES = 0
+    cache.clear()
 
 
 def log_in(client: Client, username: str = "vera", password: str = "", **more: Any) -> HttpResponse:
@@ -126,6 +132,71 @@ def test_neither_passwords_nor_tokens_are_kept(client: Client) -> None:
     kept = AccessAttempt.objects.values().get()
     assert "hunter2" not in str(kept)
     assert "csrfmiddlewaretoken=c" not in kept["post_data"]
+
+
+# --- What is written without a login ----------------------------------------------------------------------------
+
+
+def failures() -> list[tuple[str, str]]:
+    found = AuditEntry.objects.filter(action="login_failed").order_by("pk")
+    return list(found.values_list("subject", "text"))
+
+
+def test_a_lock_is_in_the_audit_once_and_what_it_stops_is_counted(client: Client) -> None:
+    make_staff("Viewer", username="vera", password=PASSWORD)
+    statuses(client, 5)
+    assert failures() == [("vera", "")] * 5 + [("login locked", "at this address, for 15 minutes")]
+    before = AuditEntry.objects.count(), AccessAttempt.objects.count()
+    with CaptureQueriesContext(connection) as queries:
+        assert set(statuses(client, 120)) == {429}
+    assert failures()[6:] == [
+        ("login locked", "1 more attempt at this address while it was locked"),
+        ("login locked", "10 more attempts at this address while it was locked"),
+        ("login locked", "100 more attempts at this address while it was locked"),
+    ]
+    assert (AuditEntry.objects.count(), AccessAttempt.objects.count()) == (before[0] + 3, before[1])
+    assert sum(query["sql"].startswith("INSERT") for query in queries) == 3
+    assert not Session.objects.exists()
+
+
+def test_an_address_that_is_locked_for_all_names_writes_no_more_either(client: Client) -> None:
+    statuses_ = [log_in(client, f"name{n}", REMOTE_ADDR="198.51.100.7").status_code for n in range(90)]
+    assert statuses_.count(429) == 41
+    # 50 failures, the beginning of the lock, and the 1st and 10th of the 40 that it stopped.
+    assert len(failures()) == 53
+    assert AccessAttempt.objects.count() == 50
+
+
+def test_what_is_over_by_itself_leaves_no_entry_when_it_goes(client: Client) -> None:
+    statuses(client, 3)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    log_in(client, "another")
+    assert AccessAttempt.objects.get().username == "another"
+    assert not AuditEntry.objects.filter(subject="failed logins").exists()
+
+
+def test_of_an_hours_failed_logins_only_so_many_are_listed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_signals, "MOST_FAILURES", 3)
+    for number in range(6):
+        log_in(client, f"name{number}")
+    assert failures() == [
+        ("no login of that name", ""),
+        ("no login of that name", ""),
+        ("no login of that name", "No more of this hour are listed."),
+    ]
+
+
+def test_nothing_else_is_written_for_a_visitor_without_a_login(client: Client) -> None:
+    client.raise_request_exception = False
+    for one in addresses():
+        path = "/" + re.sub(r"<[^>]+>|\(\?P<[^>]+>[^)]*\)\$?", "1", one.route)
+        for ask in (client.get, client.post):
+            with CaptureQueriesContext(connection) as queries:
+                ask(path, {"q": "x"})
+            if one.name != "admin:login":
+                written = [query["sql"] for query in queries if re.match(r"INSERT|UPDATE|DELETE", query["sql"])]
+                assert written == [], path
+    assert not Session.objects.exists()
 
 
 # --- Unlocking --------------------------------------------------------------------------------------------------

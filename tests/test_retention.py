@@ -10,6 +10,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -17,8 +18,8 @@ from pytest_django.fixtures import Settings
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
-from customers import archive, retention
-from customers.models import Customer, ImportRun, QuarantinedRow, RowChange
+from customers import archive, audit, retention
+from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
 from customers.undo import NotUndoable, undo
 from rsolv_cs import environment
 from tests.commands import run
@@ -40,7 +41,8 @@ pytestmark = pytest.mark.django_db
 
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of mails, "
-    "0 sessions, 0 failed logins, 0 erasures completed."
+    "0 sessions, 0 failed logins, 0 erasures completed, "
+    "0 audit entries of failed logins."
 )
 
 
@@ -272,6 +274,31 @@ def test_sessions_and_failed_logins_go_when_they_are_over() -> None:
     assert Session.objects.get().session_key == "open"
     assert AccessAttempt.objects.get().username == "open"
     assert "0 sessions, 0 failed logins" in run("expire").lines[-1]
+
+
+def test_failed_logins_leave_the_audit_and_nothing_else_does(settings: Settings) -> None:
+    settings.FAILED_LOGIN_DAYS = 90
+    every = []
+    for days in (89, 91):
+        for action in AuditEntry.Action.values:
+            one = audit.entry(audit.Action(action), f"{action} {days}")
+            one.at -= timedelta(days=days)
+            every.append(one)
+    audit.record_all(every)
+    said = "1 audit entries of failed logins"
+    assert said in run("expire", "--dry-run").lines[-1]
+    assert AuditEntry.objects.filter(subject="login_failed 91").exists()
+    assert said in run("expire").lines[-1]
+    gone = {one.subject for one in every} - set(AuditEntry.objects.values_list("subject", flat=True))
+    assert gone == {"login_failed 91"}
+    # The seal is closed again behind it.
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEntry.objects.all().delete()
+    settings.FAILED_LOGIN_DAYS = 0
+    old = audit.entry(audit.Action.LOGIN_FAILED, "old", actor="")
+    old.at -= timedelta(days=5000)
+    audit.record_all([old])
+    assert "0 audit entries" in run("expire").lines[-1]
 
 
 def test_too_few_days_of_snapshots_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,9 @@ class Command(AuditedCommand):
     help = (
         "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
         "(QUARANTINE_DAYS), the journal of changes that an undo needs (UNDO_DAYS), scored dates but the last of each "
-        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), uploads older than a day, and sessions and failed "
-        "logins that are over. 0 days are for ever. It "
-        "also redacts files where an erasure was cut short. "
+        "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), the audit's entries of failed logins "
+        "(FAILED_LOGIN_DAYS), uploads older than a day, and sessions and failed logins that are over. "
+        "0 days are for ever. It also redacts files where an erasure was cut short. "
         "Exit code: 0 done, 1 something could not be removed, 75 an import or a scoring is running."
     )
 
@@ -57,6 +57,7 @@ class Command(AuditedCommand):
 _SESSIONS, _FAILURES = "sessions", "failed logins"
 _ARCHIVES, _QUARANTINE, _CHANGES = "archived files", "closed rows in quarantine", "changes in the journal"
 _DATES, _TEXTS, _ERASURES = "scored dates", "texts of mails", "erasures completed"
+_LOGINS = "audit entries of failed logins"
 
 
 def _count() -> dict[str, int]:
@@ -69,6 +70,7 @@ def _count() -> dict[str, int]:
         _SESSIONS: ledger.over_sessions().count(),
         _FAILURES: ledger.over_failures().count(),
         _ERASURES: Erasure.objects.filter(state=Erasure.State.FILES).count(),
+        _LOGINS: ledger.old_login_entries().count(),
     }
 
 
@@ -83,4 +85,5 @@ def _remove() -> dict[str, int]:
         _SESSIONS: ledger.delete(ledger.over_sessions()),
         _FAILURES: ledger.delete(ledger.over_failures()),
         _ERASURES: erase.complete(),
+        _LOGINS: ledger.delete_login_entries(),
     }
