@@ -42,6 +42,9 @@ class OwnPages:
             return _with_headers_of(response, not_allowed(request))
         if request.method == "POST" and _leads_to(response, "admin:login") and request.path != reverse("admin:login"):
             return logged_out(request) or response
+        if request.path.endswith("/change/") and request.method == "POST" and _leads_to(response, "admin:index"):
+            # The admin leads away from a form whose row somebody has deleted meanwhile.
+            return not_found(request)
         if request.method == "POST" and any(_leads_to(response, name) for name in _FACTOR):
             return half_logged_in(request, response) or response
         return response

@@ -127,6 +127,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "rsolv_cs.drafts.tell_what_arrived",
     "rsolv_cs.errors.OwnPages",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "customers.audit.AuditMiddleware",
@@ -306,6 +307,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("analytics/analytics.css")],
+    "SCRIPTS": [lambda request: static("rsolv_cs/drafts.js")],
     "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
     "SIDEBAR": {
         "show_search": False,

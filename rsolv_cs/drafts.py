@@ -1,0 +1,37 @@
+"""Drafts that a browser keeps of what is typed: here it is told which of them have arrived, and so are needed no more.
+
+The script drafts.js adds the draft's id to what a form sends. Who is led on by the answer has been heard; whoever gets
+a page again, or an error, still has a draft.
+"""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+FIELD = "draft"
+COOKIE = "sent-"
+_ID = re.compile(r"[0-9a-f]{16}")
+_SECONDS = 600
+
+
+def tell_what_arrived(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Name the draft that has arrived in a cookie, which the script reads and removes."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "POST" and response.status_code in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
+            draft = request.POST.get(FIELD, "")
+            if _ID.fullmatch(draft):
+                response.set_cookie(
+                    f"{COOKIE}{draft}",
+                    "1",
+                    max_age=_SECONDS,
+                    secure=settings.SESSION_COOKIE_SECURE,
+                    samesite="Strict",
+                )
+        return response
+
+    return answer
