@@ -17,6 +17,7 @@ from analytics.models import Alert
 from analytics.wording import counted
 from customers.audit import update_rows
 from customers.pages import admin_page, sent_by_form
+from customers.text_fields import TextAreaField
 
 MOST_AT_ONCE = 500
 LONGEST_SNOOZE_DAYS = 366
@@ -38,7 +39,7 @@ class ActForm(forms.Form):
     alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})
     action = forms.ChoiceField(choices=ACTIONS)
     until = forms.DateField(required=False)
-    note = forms.CharField(required=False, max_length=5_000, widget=forms.Textarea)
+    note = TextAreaField(required=False, max_length=5_000)
 
     def clean_alert(self) -> QuerySet[Alert]:
         """Not more than a page or two of them."""

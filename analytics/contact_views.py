@@ -20,6 +20,7 @@ from analytics.placeholders import body_faults, fill, lacking, listed, subject_f
 from analytics.situations import Situation, situation_of
 from customers.models import Customer
 from customers.pages import admin_page
+from customers.text_fields import TextAreaField
 
 MAY_CONTACT = "analytics.contact_customer"
 UNPROCESSABLE = 422
@@ -32,7 +33,7 @@ class ComposeForm(forms.Form):
     subject = forms.CharField(
         max_length=LONGEST_SUBJECT, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
     )
-    body = forms.CharField(
+    body = TextAreaField(
         label="Text", max_length=LONGEST_BODY, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
     )
 
@@ -55,7 +56,7 @@ class ComposeForm(forms.Form):
 
     def clean_body(self) -> str:
         """With placeholders that have a value."""
-        self.cleaned_data["body"] = self.cleaned_data["body"].replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+        self.cleaned_data["body"] = self.cleaned_data["body"].strip("\n")
         if not self.cleaned_data["body"].strip():
             raise forms.ValidationError("This field is required.")
         return self._filled("body", body_faults(self.cleaned_data["body"]))

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -25,6 +24,7 @@ from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo
 from analytics.visitor import visitor
 from analytics.what_changed import what_changed
+from customers.form_keys import create_once
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page, sent_by_form
 
@@ -55,6 +55,7 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
 
 @admin_page("customers.view_customer", "customers.add_note")
 @sent_by_form(lambda pk: f"{reverse('analytics:customer', args=[pk])}#timeline")
+@create_once
 def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     """Add a note to the customer's timeline."""
     found = _find(request, pk)
@@ -64,8 +65,7 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     user = request.user
     form.instance.customer = found
     form.instance.author = user.get_full_name() or user.get_username()
-    with transaction.atomic():  # The audit's entry too.
-        form.save()
+    form.save()
     messages.success(request, "The note is on the timeline.")
     # On the newest date, where it shows.
     query = _query(request, but=(*OWN_PARAMETERS, "as_of"))

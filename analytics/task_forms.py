@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from analytics.models import Task
 from customers.owners import able_and
+from customers.text_fields import TextAreaField
 
 
 class PersonField(forms.ModelChoiceField):
@@ -43,7 +44,7 @@ class ClosingForm(forms.Form):
     """What came of a task; what was done has an outcome, what was dropped may do without."""
 
     outcome = forms.ChoiceField(choices=[("", "Choose…"), *Task.Outcome.choices], required=False)
-    outcome_note = forms.CharField(
+    outcome_note = TextAreaField(
         label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}), max_length=5_000
     )
     state = forms.ChoiceField(choices=[(state, state) for state in (Task.State.DONE, Task.State.DROPPED)])

@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from customers.audit_entry import AuditEntry
 from customers.client import client_address
@@ -101,6 +103,20 @@ def _at_the_command_line() -> Actor:
     """Who acts where nobody has said so: Django's own commands, and the shell."""
     program, *arguments = sys.argv or [""]
     return Actor(user_name(), " ".join([Path(program).name, *arguments[:1]]))
+
+
+def current_actor() -> str:
+    """The login of whoever acts now; '' for a visitor who has none."""
+    return (_actor.get() or _at_the_command_line()).name
+
+
+def lately(*rows: Model) -> QuerySet[AuditEntry]:
+    """Who changed or deleted rows of one model while a session may last, newest first: no open form is older."""
+    since = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    models = {row._meta.label_lower for row in rows}
+    keys = [str(row.pk)[:64] for row in rows]
+    found = AuditEntry.objects.filter(model__in=models, key__in=keys, at__gte=since)
+    return found.exclude(action=Action.ADD).order_by("-pk")
 
 
 # --- Write --------------------------------------------------------------------------------------------------------

@@ -42,6 +42,12 @@ def track(model: type[Model], *, hidden: Collection[str] = (), skipped: Collecti
         m2m_changed.connect(_hears_list(each), sender=each.remote_field.through, weak=False, dispatch_uid=str(each))
 
 
+def recorded_fields(model: type[Model]) -> list["Field[Any, Any]"]:
+    """The columns of a model whose changes are somebody's doing."""
+    skipped = _skipped.get(model, frozenset())
+    return [each for each in model._meta.concrete_fields if each.name not in skipped]
+
+
 def register() -> None:
     """Hear all that this app and Django's logins have to tell."""
     track(User, hidden=["password"], skipped=["last_login"])
@@ -59,13 +65,9 @@ def register() -> None:
 # --- Rows ---------------------------------------------------------------------------------------------------------
 
 
-def _fields(model: type[Model]) -> list["Field[Any, Any]"]:
-    return [each for each in model._meta.concrete_fields if each.name not in _skipped[model]]
-
-
 def _values(row: Model) -> dict[str, Any]:
     """A row's values by column."""
-    return {each.attname: getattr(row, each.attname) for each in _fields(type(row))}
+    return {each.attname: getattr(row, each.attname) for each in recorded_fields(type(row))}
 
 
 def _look_before(sender: type[Model], instance: Model, **_kwargs: Any) -> None:
@@ -80,7 +82,7 @@ def _saved(
     before = instance.__dict__.pop(_BEFORE, None) or {}
     written = [
         each
-        for each in _fields(sender)
+        for each in recorded_fields(sender)
         if update_fields is None or each.name in update_fields or each.attname in update_fields
     ]
     changes = _changes(sender, written, before, _values(instance))
@@ -89,7 +91,7 @@ def _saved(
 
 
 def _deleted(sender: type[Model], instance: Model, **_kwargs: Any) -> None:
-    audit.record(Action.DELETE, instance, changes=_changes(sender, _fields(sender), _values(instance), {}))
+    audit.record(Action.DELETE, instance, changes=_changes(sender, recorded_fields(sender), _values(instance), {}))
 
 
 def _changes(

@@ -26,6 +26,7 @@ from customers.lock import Busy
 from customers.models import ImportRun, QuarantinedRow
 from customers.pages import admin_page, tell_database_error
 from customers.read import BLANKS
+from customers.text_fields import TextAreaField, one_break
 
 RUNS_TO_CHOOSE = 50
 SHOWN_RAW = 10_000
@@ -107,7 +108,7 @@ class FixForm(forms.Form):
             attributes = {"dir": "auto", "autocomplete": "off"}
             if self.by_column[name]:
                 attributes |= {"aria-invalid": "true", "aria-describedby": f"reasons-{name}"}
-            self.fields[name] = forms.CharField(
+            self.fields[name] = TextAreaField(
                 required=False,
                 strip=False,
                 initial=self.before[name],
@@ -132,13 +133,9 @@ class FixForm(forms.Form):
         """What was sent, trimmed like a file's cells; the row's own line breaks stay, which a browser changes."""
         cells = []
         for name, before in self.before.items():
-            sent = _one_break(self.cleaned_data[name]).strip(BLANKS)
-            cells.append(before if sent == _one_break(before) else sent)
+            sent = self.cleaned_data[name].strip(BLANKS)
+            cells.append(before if sent == one_break(before) else sent)
         return cells
-
-
-def _one_break(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @admin_page("customers.view_quarantinedrow", "customers.fix_quarantinedrow")

@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import DateTimeField, Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.admin import ModelAdmin as ThemedAdmin
+
+from customers.edit_admin import EditAdmin, asked_again, warn_if_changed
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
@@ -20,7 +21,7 @@ _COMPARISONS = {"exact", "iexact", "in", "isnull", "gt", "gte", "lt", "lte", "co
 _ALL_LOOKUPS = {*Field.get_lookups(), *DateTimeField.get_lookups()}
 
 
-class ModelAdmin(ThemedAdmin):
+class ModelAdmin(EditAdmin):
     """The theme's, which finds nothing where an address cannot name a row."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -48,9 +49,14 @@ class ModelAdmin(ThemedAdmin):
 
 
 @admin.action(permissions=["delete"], description=actions.delete_selected.short_description)
-def delete_selected(model_admin: ThemedAdmin, request: HttpRequest, rows: QuerySet) -> HttpResponse | None:
+def delete_selected(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet) -> HttpResponse | None:
     """Django's own, which logs the deletions before it makes them; here nobody sees the one without the other."""
     with transaction.atomic():
+        if request.POST.get("post"):
+            keys = list(rows.order_by().values_list("pk", flat=True))
+            locked = model_admin.model._base_manager.select_for_update().filter(pk__in=keys).order_by("pk")
+            if warn_if_changed(request, list(locked)):
+                return actions.delete_selected(model_admin, asked_again(request), rows)
         return actions.delete_selected(model_admin, request, rows)
 
 

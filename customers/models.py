@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from customers.audit_entry import AuditEntry as AuditEntry
 from customers.fields import KeyField
+from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
+from customers.text_fields import LongText
 
 
 class FeedName(models.TextChoices):
@@ -200,7 +202,7 @@ class CustomerCare(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="customers_in_care"
     )
-    notes = models.TextField("internal notes", blank=True)
+    notes = LongText("internal notes", blank=True)
     do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
 
     class Meta:
@@ -226,7 +228,7 @@ class Note(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="notes", db_index=False)
     author = models.CharField(max_length=301)
     created_at = models.DateTimeField(default=timezone.now)
-    text = models.TextField(max_length=MAX_LENGTH)
+    text = LongText(max_length=MAX_LENGTH)
 
     class Meta:
         ordering = ["-pk"]

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from customers.models import Customer, FeedName
+from customers.text_fields import LongText
 
 
 class AlertRule(models.Model):
@@ -139,7 +140,7 @@ class Alert(models.Model):
     acknowledged_by = models.CharField(max_length=150, blank=True)
     snoozed_until = models.DateField("put off until", null=True, blank=True)
     snoozed_by = models.CharField(max_length=150, blank=True)
-    note = models.TextField(blank=True)
+    note = LongText(blank=True)
 
     objects = AlertQuerySet.as_manager()
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from analytics.models.tasks import Task
 from analytics.placeholders import body_faults, subject_faults
 from customers.models import Customer
+from customers.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
 """The mail server's answer never takes as long: whoever waited for it is gone."""
@@ -30,7 +31,7 @@ class MailTemplate(models.Model):
     name = models.CharField(max_length=100, unique=True)
     situation = models.CharField(max_length=20, choices=Situation)
     subject = models.CharField(max_length=200)
-    body = models.TextField("text")
+    body = LongText("text")
     active = models.BooleanField(default=True)
 
     class Meta:

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from customers.models import Customer
+from customers.text_fields import LongText
 
 
 class ActionKind(models.TextChoices):
@@ -128,7 +129,7 @@ class Task(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False
     )
     due = models.DateField()
-    note = models.TextField(blank=True)
+    note = LongText(blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
     outcome_note = models.TextField(blank=True)

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from django import template
 from django.template import Context
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from analytics import atoms
 from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
+from customers.edit_conflicts import VERSION, rows_mark
+from customers.form_keys import KEY, new_key
 
 register = template.Library()
 
@@ -31,6 +34,19 @@ def customers_address(context: Context, *queries: str) -> str:
     """Where the list of customers is, narrowed by ``queries`` and as of the page's date."""
     asked = "&".join(query for query in (*queries, context["as_of"].query) if query)
     return f"{reverse('admin:index')}{'?' if asked else ''}{asked}#customers"
+
+
+@register.simple_tag(takes_context=True)
+def rows_version(context: Context) -> SafeString:
+    """The hidden input that knows later whether rows to be deleted are still as they are now."""
+    rows = [context["object"]] if context.get("object") else list(context.get("queryset") or ())
+    return format_html('<input type="hidden" name="{}" value="{}">', VERSION, rows_mark(rows))
+
+
+@register.simple_tag
+def form_key() -> SafeString:
+    """The hidden input by which a form that is sent a second time is known again."""
+    return format_html('<input type="hidden" name="{}" value="{}">', KEY, new_key())
 
 
 @register.filter

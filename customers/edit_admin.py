@@ -1,0 +1,169 @@
+"""The admin's forms of a row: they merge what two people change at once, and say where a row was deleted meanwhile."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin as ThemedAdmin
+
+from customers import audit
+from customers.edit_conflicts import (
+    CONFLICT,
+    VERSION,
+    EditConflictMixin,
+    in_words,
+    names_of,
+    rows_mark,
+    status_of,
+    tell_kept,
+)
+from customers.form_keys import answer_once
+
+MOST_SAID = 5
+GONE = 410
+
+
+class EditAdmin(ThemedAdmin):
+    """The theme's, whose change forms and deletions overwrite nothing that somebody else has changed meanwhile."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not issubclass(self.form, EditConflictMixin):
+            self.form = type(self.form)(self.form.__name__, (EditConflictMixin, self.form), {})
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row; where it is about to be changed, locked first, so that it is what the form is compared with."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and request.method == "POST" and connection.in_atomic_block:
+            self.model._base_manager.select_for_update().filter(pk=row.pk).first()
+            row = super().get_object(request, object_id, from_field)
+        return row
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; its status says where it met a conflict, or that the row is no longer there."""
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        if object_id is None:
+            return answer_once(
+                request, lambda: super(EditAdmin, self).changeform_view(request, None, form_url, extra_context)
+            )
+        with transaction.atomic():
+            if self.has_change_permission(request) and self.get_object(request, unquote(object_id)) is None:
+                return self._gone(request, unquote(object_id))
+            answer = super().changeform_view(request, object_id, form_url, extra_context)
+        shown = answer.context_data if isinstance(answer, TemplateResponse) else None
+        if shown and "adminform" in shown and status_of(shown["adminform"].form) == CONFLICT:
+            answer.status_code = CONFLICT
+        return answer
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store it, and say what somebody else has changed meanwhile and stays."""
+        if change:
+            super().save_model(request, obj, form, change)
+            tell_kept(request, form)
+        else:
+            # Never an update of a row whose key somebody else has just stored.
+            obj.save(force_insert=True)
+
+    def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
+        """Somebody has deleted the row: who, and the texts that were typed, to be copied."""
+        fields = self.get_form(request, None, change=True).base_fields
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return gone_page(request, self.model(pk=key), self.opts.verbose_name, typed(fields, request.POST), back)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Delete a row, or ask once more where it has changed since the question was asked."""
+        if request.method != "POST":
+            return super().delete_view(request, object_id, extra_context)
+        with transaction.atomic():
+            row = self.get_object(request, unquote(object_id))
+            if row is not None and self.has_delete_permission(request, row) and warn_if_changed(request, [row]):
+                return super().delete_view(asked_again(request), object_id, extra_context)
+            return super().delete_view(request, object_id, extra_context)
+
+
+# --- Rows that changed, or are gone, meanwhile ----------------------------------------------------------------------
+
+
+def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
+    """Whether rows are otherwise than when their deletion was asked about; who changed them is said.
+
+    Where it is not known what the visitor saw, it counts whether somebody else has changed one lately.
+    """
+    seen = request.POST.get(VERSION)
+    if seen is not None and seen == rows_mark(rows):
+        return False
+    me = audit.current_actor()
+    entries = [each for each in audit.lately(*rows) if seen is not None or each.actor != me] if rows else []
+    if seen is None and not entries:
+        return False
+    people = names_of(entries)
+    for each in entries[:MOST_SAID]:
+        said = f": {each.text}" if each.text else "."
+        messages.warning(request, f"{people[each.actor]} changed {each.subject} {naturaltime(each.at)}{said}")
+    messages.warning(request, "This has changed since you were asked: look again before you delete it.")
+    return True
+
+
+def asked_again(request: HttpRequest) -> HttpRequest:
+    """The request as if nothing had been confirmed yet."""
+    again = copy.copy(request)
+    again.POST = request.POST.copy()
+    again.POST.pop("post", None)
+    if "action" not in again.POST:
+        again.method, again.POST = "GET", QueryDict()
+    return again
+
+
+def typed(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tuple[str, str]]:
+    """What was typed into a form, field by field, but for passwords."""
+    found = []
+    for name, field in fields.items():
+        if isinstance(field.widget, forms.PasswordInput) or field.disabled:
+            continue
+        value = field.widget.value_from_datadict(data, {}, name)
+        with suppress(ValidationError):
+            value = field.clean(value)
+        if text := in_words(field, value):
+            found.append((str(field.label or name.replace("_", " ")), text))
+    return found
+
+
+def gone_page(
+    request: HttpRequest,
+    row: Model | None,
+    name: str,
+    texts: list[tuple[str, str]],
+    back: str,
+) -> HttpResponse:
+    """The answer to a form whose row somebody has deleted meanwhile: who, when, and what was typed, to be copied."""
+    deleted = audit.lately(row).filter(action=audit.Action.DELETE).first() if row is not None else None
+    context = {
+        **admin.site.each_context(request),
+        "title": f"This {name} is no longer there",
+        "name": name,
+        "deleted": deleted,
+        "by": names_of([deleted])[deleted.actor] if deleted else "",
+        "texts": texts,
+        "back": back,
+    }
+    return TemplateResponse(request, "customers/row_gone.html", context, status=GONE)

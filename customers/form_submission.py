@@ -1,0 +1,22 @@
+"""Forms that created something: a second click, a reload or a resend of one leads to what the first one created."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class FormSubmission(models.Model):
+    """A form that was sent and stored: ``digest`` knows the very same one again, ``location`` is where it led.
+
+    It is kept for as long as a page may lie open, and has neither texts of the form nor who sent it.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    location = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"form sent at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,106 @@
+"""Two visitors who send at the very same moment, on a database of its own: ``python -m tests.racing NAME``.
+
+A process of its own, because the tests' SQLite lies in memory and knows one connection only. What is printed is JSON.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from threading import Barrier, Thread
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import setup_test_environment  # noqa: E402
+
+from customers.models import CustomerCare, Note  # noqa: E402
+from tests.factories import make_customer, make_day, make_snapshot, make_staff  # noqa: E402
+from tests.forms import form_on  # noqa: E402
+
+ROUNDS = 5
+
+
+def client(name: str) -> Client:
+    found = Client()
+    found.force_login(User.objects.get(username=name))
+    return found
+
+
+def together(*jobs: Callable[[], Any]) -> list[Any]:
+    """What the jobs give, that begin at the same moment; one that fails gives None."""
+    start, results = Barrier(len(jobs)), [None] * len(jobs)
+
+    def run(place: int, job: Callable[[], Any]) -> None:
+        try:
+            start.wait(30)
+            results[place] = job()
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=pair) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+def post(visitor: Client, page: str, sent: Any) -> int:
+    return visitor.post(page, sent).status_code
+
+
+def staff() -> tuple[Client, Client]:
+    for name in ("anna", "bea"):
+        make_staff(username=name, is_superuser=True)
+    return client("anna"), client("bea")
+
+
+def care() -> Any:
+    """Two save other notes of one customer."""
+    anna, bea = staff()
+    ends = []
+    for number in range(ROUNDS):
+        CustomerCare.objects.create(customer=make_customer(id=f"c{number}"), notes="Before")
+        page = f"/admin/customers/customercare/c{number}/change/"
+        first, second = form_on(anna.get(page), notes="Anna"), form_on(bea.get(page), notes="Bea")
+        codes = together(partial(post, anna, page, first), partial(post, bea, page, second))
+        ends.append([codes, CustomerCare.objects.get(pk=f"c{number}").notes])
+    return ends
+
+
+def new_care() -> Any:
+    """Two add the first entry of one customer."""
+    anna, bea = staff()
+    page = "/admin/customers/customercare/add/"
+    ends = []
+    for number in range(ROUNDS):
+        make_customer(id=f"c{number}")
+        first, second = ({"customer": f"c{number}", "notes": name, "owner": ""} for name in ("Anna", "Bea"))
+        codes = together(partial(post, anna, page, first), partial(post, bea, page, second))
+        ends.append([codes, CustomerCare.objects.get(pk=f"c{number}").notes])
+    return ends
+
+
+def note() -> Any:
+    """One form of a note is sent twice."""
+    anna, _bea = staff()
+    make_day()
+    make_snapshot(make_customer(id="c1"))
+    ends = []
+    for _number in range(ROUNDS):
+        Note.objects.all().delete()
+        sent = form_on(anna.get("/admin/customer/c1/"), "text", text="Called him")
+        send = partial(post, anna, "/admin/customer/c1/notes/", sent)
+        ends.append([together(send, send), Note.objects.count()])
+    return ends
+
+
+if __name__ == "__main__":
+    setup_test_environment()
+    sys.stdout.write(json.dumps(globals()[sys.argv[1]]()))
