@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
@@ -21,6 +22,7 @@ from customers import archive, audit, upload_store
 from customers.changes import CHANGE, member, name_of
 from customers.erased import Erased, Ids, forget_rows, is_theirs, new_mark
 from customers.feeds import FEEDS
+from customers.form_keys import forget_submissions
 from customers.kinds import valid_key
 from customers.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
@@ -156,6 +158,7 @@ def _remove(key: str) -> Counts:
     if customer:
         for label, number in customer.delete()[1].items():
             counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
+    forget_submissions(quote(key))
     found = {kind: number for kind, number in counts.items() if number}
     if found:
         # Anyone may have the customer's rows, and none waits for more than a day.

@@ -64,7 +64,7 @@ def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> Htt
 
 
 def forget_submissions(words: str) -> None:
-    """Forget where forms led whose address has ``words``."""
+    """Forget the forms that led to an address with these words."""
     FormSubmission.objects.filter(location__contains=words).delete()
 
 

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
+from customers.erase import erase
 from customers.form_submission import FormSubmission
 from customers.models import Note
 from tests.commands import python
@@ -82,6 +83,13 @@ def test_what_is_older_than_a_page_may_lie_open_is_forgotten(anna: Client) -> No
     FormSubmission.objects.update(at=timezone.now() - timedelta(days=3))
     anna.post(NOTES, {"text": "Called her"})
     assert FormSubmission.objects.count() == 1
+
+
+def test_an_erased_customer_is_not_named_by_where_a_form_led(anna: Client) -> None:
+    anna.post(NOTES, {"text": "Called him"})
+    assert "c1" in FormSubmission.objects.get().location
+    erase("c1", "anna")
+    assert not FormSubmission.objects.exists()
 
 
 ADDED: dict[str, dict[str, Any]] = {
