@@ -220,7 +220,7 @@ def test_wake_and_note(client: Client, olga: User) -> None:
     assert messages(act(client, alert, action="wake")) == ["1 alert no longer put off."]
     act(client, alert, action="note", note="  Called\r\nthem ")
     alert.refresh_from_db()
-    assert (alert.snoozed_until, alert.note) == (None, "Called\r\nthem")
+    assert (alert.snoozed_until, alert.note) == (None, "Called\nthem")
 
 
 def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) -> None:
