@@ -26,7 +26,8 @@ _BOX = (
     'aria-label="Choose {}"></label>'
 )
 _ENTRY = '<li class="of-{}{}"><time datetime="{}">{}</time><div><p class="said" dir="auto">{}</p>{}</div></li>'
-_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5}'
+_MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
+_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'
 _SCORE = (
     '<span class="score" title="{}">{} '
     '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
@@ -78,7 +79,8 @@ def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeSt
     box = format_html(_BOX, key, name) if may_tick else ""
     mark = _AT_RISK if snapshot.status == HealthStatus.AT_RISK else ""
     blocked = format_html(_BLOCKED, snapshot.blocker_type) if snapshot.blocked else ""
-    return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked)
+    missing = _MISSING if snapshot.customer.missing_since_id else ""
+    return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked, missing)
 
 
 def timeline_entry(entry: Entry, year: int, may_open: Collection[str]) -> SafeString:

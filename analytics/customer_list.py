@@ -173,8 +173,10 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
         keys = page.object_list.select_related(None).values_list("pk", flat=True)
         # Without a filter the database may look for them along with their rows.
         keys = list(keys) if asked.filtering else keys
-    found = asked.changes.beside(Snapshot.objects.on(day)).filter(pk__in=keys)
-    rows = list(found.order_by(*asked.customers.query.order_by))
+    found_rows = asked.changes.beside(Snapshot.objects.on(day)).filter(pk__in=keys)
+    if asked.table.columns["missing"].visible:
+        found_rows = found_rows.select_related("customer__missing_since")
+    rows = list(found_rows.order_by(*asked.customers.query.order_by))
     drawings = sparklines([row.customer_id for row in rows], day)
     for row in rows:
         row.sparkline = drawings[row.customer_id]

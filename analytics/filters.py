@@ -22,7 +22,13 @@ from customers.models import Customer, Step
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"
 MOST_WORDS = 20
-ONLY = [("active", "Active today"), ("onboarded", "Onboarded"), ("blocked", "Blocked")]
+MISSING = "missing"
+ONLY = [
+    ("active", "Active today"),
+    ("onboarded", "Onboarded"),
+    ("blocked", "Blocked"),
+    (MISSING, "Missing from the feed"),
+]
 LAST_ACTIVE = [
     ("within_7", "In the last 7 days"),
     ("within_30", "In the last 30 days"),
@@ -184,10 +190,9 @@ class SnapshotFilter(django_filters.FilterSet):
 
     def those(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
         """In each of the groups behind the summary's figures."""
+        methods = {"active": "active_today", **{name: name for name in ("onboarded", "blocked", MISSING)}}
         for group in value:
-            queryset = {"active": queryset.active_today, "onboarded": queryset.onboarded, "blocked": queryset.blocked}[
-                group
-            ]()
+            queryset = getattr(queryset, methods[group])()
         return queryset
 
     def active(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:

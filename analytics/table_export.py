@@ -73,6 +73,12 @@ COLUMNS = (
     ExportColumn("support_requests", "Support requests", ("support_requests",)),
     ExportColumn("", "As of", ("date",)),
     *(ExportColumn(name, f"Score change, {days} days", (name,)) for days, name in COLUMN_OF.items()),
+    ExportColumn(
+        "missing",
+        "Missing from the feed since",
+        ("customer__missing_since__started_at",),
+        lambda moment: moment and timezone.localtime(moment).date(),
+    ),
 )
 """Every column, newer ones at the end; all of them are exported unless the address chooses columns."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import django_tables2 as tables
 from django.db.models import Case, F, FloatField, SmallIntegerField, When
 from django.db.models.functions import Cast, Lower
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -15,6 +16,7 @@ from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
+from customers.models import ImportRun
 
 DASH = "–"
 CUT = {"td": {"class": "cut"}}
@@ -70,6 +72,14 @@ class DayColumn(Column):
     def text(self, value: date) -> str:
         """``3 May 2025``."""
         return f"{value:%-d %b %Y}"
+
+
+class RunColumn(Column):
+    """An import run as the day on which it was, and its number."""
+
+    def text(self, value: ImportRun) -> str:
+        """``3 May 2025, run 7``."""
+        return f"{timezone.localtime(value.started_at):%-d %b %Y}, run {value.pk}"
 
 
 class CountColumn(Column):
@@ -138,6 +148,7 @@ class CustomerTable(tables.Table):
     prs_merged = CountColumn(verbose_name="PRs merged", order_by=("prs_merged", "pk"))
     success_rate = PercentColumn(verbose_name="Success rate")
     support_requests = CountColumn(order_by=("support_requests", "pk"))
+    missing = RunColumn(accessor="customer__missing_since", verbose_name="Missing from the feed")
 
     changes: ScoreChanges
     address = ""
@@ -200,6 +211,10 @@ class CustomerTable(tables.Table):
     def order_team_size(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By size; those of unknown size come last in either order."""
         return _none_last(queryset, F("customer__team_size"), is_descending), True
+
+    def order_missing(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """By the run whose file lacked them first; those who are in the feed come last in either order."""
+        return _none_last(queryset, F("customer__missing_since_id"), is_descending), True
 
     def order_success_rate(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the whole percentage; those without any PR come last in either order."""

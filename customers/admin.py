@@ -12,6 +12,7 @@ from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from import_export.admin import ExportMixin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -40,6 +41,22 @@ from customers.runs import run_address
 admin.site.unregister([User, Group])
 
 
+class MissingFilter(admin.SimpleListFilter):
+    """Whether a full feed still has the row."""
+
+    title = "feed"
+    parameter_name = "missing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Gone from it, or there."""
+        return [("yes", "Missing from the feed"), ("no", "In the feed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those rows."""
+        wanted = {"yes": False, "no": True}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(missing_since__isnull=wanted)
+
+
 class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     """A feed's rows, with django-import-export's export."""
 
@@ -50,7 +67,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     search_fields = ["=id", "customer__organization", "=customer__id"]
     readonly_fields = ["changed_by", "file", "sha256", "line"]
     ledger_fields = ["changed_by", "file", "sha256", "line"]
-    scope_labels = {"run": "last changed by run"}
+    scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """The columns, and where each row comes from."""
@@ -94,6 +111,17 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
         """The hash of that file."""
         return row.last_run and format_html('<code class="rsolv-hash">{}</code>', row.last_run.sha256)
 
+    @admin.display(description="missing from the feed", ordering="missing_since")
+    def missing(self, row: Any) -> str | None:
+        """Since which day, and which run's file lacked it; of a full feed alone."""
+        run = row.missing_since
+        if run is None:
+            return None
+        day = localtime(run.started_at)
+        return format_html(
+            '<a class="underline whitespace-nowrap" href="{}">since {}</a>', run_address(run.pk), f"{day:%-d %b %Y}"
+        )
+
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         """The feed's own columns."""
         return [RESOURCES[self.model]]
@@ -118,9 +146,11 @@ class CustomerAdmin(FeedAdmin):
     """Customers as their feed says."""
 
     ordering = None
-    list_display = ["organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date"]
-    list_filter = ["status", "cohort", "industry"]
-    list_select_related = []
+    list_display = [
+        *("organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date", "missing")
+    ]
+    list_filter = ["status", "cohort", "industry", MissingFilter]
+    list_select_related = ["missing_since"]
     search_fields = ["organization", "email", "github_username", "=id"]
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
@@ -142,8 +172,9 @@ class CustomerAdmin(FeedAdmin):
 class OnboardingAdmin(FeedAdmin):
     """Onboarding as its feed says."""
 
-    list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker_type"]
-    list_filter = ["blocker_type"]
+    list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker_type", "missing"]
+    list_filter = ["blocker_type", MissingFilter]
+    list_select_related = ["customer", "missing_since"]
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
 

@@ -62,6 +62,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "file",
         "short_hash",
         "started_by",
+        "missing",
     ]
     list_filter = ["feed", "status"]
     list_before_template = "customers/run_tools.html"

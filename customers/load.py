@@ -19,6 +19,7 @@ from django.utils import timezone
 from customers import archive, audit, corrections, log_context, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
+from customers.deliveries import old_delivery
 from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
@@ -53,7 +54,7 @@ GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
 MIN_KEPT_SHARE = 0.5
 
-_COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
+_COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried", "missing", "returned")
 
 Progress = Callable[[int], object]
 
@@ -90,6 +91,8 @@ class Outcome:
     reason: str | None = None
     run: int | None = None
     problems: list[dict[str, Any]] = field(default_factory=list)
+    missing: int = 0
+    returned: int = 0
 
     @property
     def loaded(self) -> bool:
@@ -444,7 +447,7 @@ class _Load:
                 header = self._stage_file(source, path, unquote, differences)
             finally:
                 source.read_out()
-                run.sha256, run.size = source.sha256, source.size
+                run.sha256, run.size, run.content_sha256 = source.sha256, source.size, source.content_sha256
             self._leave_out(header)
             if last:
                 gone = differences.keys_gone(feed, header, self.fixes, unquote=unquote) if differences else ()
@@ -467,7 +470,7 @@ class _Load:
         run.unchanged = known + staged - run.created - run.updated + repeated + run.left_out
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
-            mark(feed, run)
+            run.missing, run.returned = mark(feed, run)
         self.extends = last if way is _Way.TAIL else None
 
     def _leave_out(self, header: Header) -> None:
@@ -552,6 +555,11 @@ class _Load:
             )
             if last and last >= GUARDED_ROWS and rows < last * MIN_KEPT_SHARE:
                 alarms.append(f"the file has {rows} rows, the last one had {last}: more than half are gone")
+        if whole and (old := old_delivery(run)):
+            if self.feed.full:
+                alarms.append(old)
+            else:
+                run.warnings.append(f"an old delivery: {old}")
         if source.changed:
             alarms.append("the file changed while it was read; import it again once it is complete")
         if not alarms:

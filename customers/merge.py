@@ -81,20 +81,22 @@ def _outnumbers(table: str) -> bool:
     return staged >= MANY_ROWS and not fetch(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {staged}")
 
 
-def mark_found(feed: Feed, run: ImportRun) -> None:
-    """Staged rows of a full feed are not missing from it."""
+def mark_found(feed: Feed, run: ImportRun) -> tuple[int, int]:
+    """Staged rows of a full feed are not missing from it; return how many went missing (none) and came back."""
     there = f"missing_since_id IS NOT NULL AND id IN (SELECT id FROM {STAGE})"
     keep(run, feed.model, there)
-    execute(f"UPDATE {table_of(feed.model)} SET missing_since_id = NULL WHERE {there}")
+    return 0, execute(f"UPDATE {table_of(feed.model)} SET missing_since_id = NULL WHERE {there}")
 
 
-def mark_missing(feed: Feed, run: ImportRun) -> None:
-    """A full feed's rows that are gone from the file are kept, and marked since which run."""
+def mark_missing(feed: Feed, run: ImportRun) -> tuple[int, int]:
+    """Mark a full feed's rows that are gone from the file, since which run; return how many went and came back."""
     in_file = f"""(
         EXISTS (SELECT 1 FROM {STAGE} s WHERE s.id = t.id)
         OR EXISTS (SELECT 1 FROM {table_of(QuarantinedRow)} q WHERE q.run_id = {int(run.pk)} AND q.key = t.id))"""
     gone = f"missing_since_id IS NULL AND NOT {in_file}"
     back = f"missing_since_id IS NOT NULL AND {in_file}"
+    counts = []
     for where, mark in ((gone, f"{int(run.pk)}"), (back, "NULL")):
         keep(run, feed.model, where)
-        execute(f"UPDATE {table_of(feed.model)} AS t SET missing_since_id = {mark} WHERE {where}")
+        counts.append(execute(f"UPDATE {table_of(feed.model)} AS t SET missing_since_id = {mark} WHERE {where}"))
+    return counts[0], counts[1]

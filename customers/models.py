@@ -54,7 +54,8 @@ class ImportRun(models.Model):
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
     files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
     as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
-    ``left_out`` of the ``unchanged`` are of customers who were erased.
+    ``left_out`` of the ``unchanged`` are of customers who were erased. ``missing`` rows of a full feed are gone from
+    its file since this run, ``returned`` ones were gone and are there again; both are outside ``rows``.
     A replay's ``rows`` are quarantined rows that it tried: ``unchanged`` are also those that were superseded, and
     ``quarantined`` those that stay.
     """
@@ -100,6 +101,9 @@ class ImportRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     undoes = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
     undone_by = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
+    missing = models.PositiveIntegerField("newly missing from the feed", default=0)
+    returned = models.PositiveIntegerField("back in the feed", default=0)
+    content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
 
     objects = ImportRunQuerySet.as_manager()
 

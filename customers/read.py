@@ -94,6 +94,8 @@ class Source:
         self._stream = buffered
         for _layer in range(packed):
             self._stream = gzip.GzipFile(fileobj=self._stream, mode="rb")
+        self._content = hashlib.sha256() if packed else self._hashing.digest
+        self._is_packed = bool(packed)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._breaks = _BreakCounter()
 
@@ -109,6 +111,11 @@ class Source:
     def sha256(self) -> str:
         """The hash of the bytes read so far, in hexadecimal."""
         return self._hashing.digest.hexdigest()
+
+    @property
+    def content_sha256(self) -> str:
+        """The same of the content, unpacked: that of a plain file is ``sha256``."""
+        return self._content.hexdigest()
 
     @property
     def size(self) -> int:
@@ -231,7 +238,10 @@ class Source:
 
     def _read_bytes(self, size: int, stream: io.RawIOBase | None = None) -> bytes:
         try:
-            return (stream or self._stream).read(size)
+            block = (stream or self._stream).read(size)
+            if self._is_packed:
+                self._content.update(block)
+            return block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Refused(f"{self.path.name} is a broken gzip file: {error}") from error
         except OSError as error:

@@ -64,6 +64,18 @@ def counts(run: ImportRun) -> list[Count]:
             _when(run.retried, f"{quarantine}?resolved_by={run.pk}&status__exact={loaded}"),
             "rows of earlier files that left the quarantine",
         ),
+        *_missing(run),
+    ]
+
+
+def _missing(run: ImportRun) -> list[Count]:
+    """Of a full feed: how many rows its file lacks that were there before, and how many are there again."""
+    if not FEEDS[run.feed].full:
+        return []
+    gone = "" if run.undone_by_id else rows_address(run.feed, missing_since=run.pk)
+    return [
+        Count("Newly missing", run.missing, _when(run.missing, gone), "there before, but not in this file"),
+        Count("Back", run.returned, hint="missing before, and there again"),
     ]
 
 

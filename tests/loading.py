@@ -53,7 +53,8 @@ def assert_ledger(outcome: Outcome, folder: Path) -> None:
         assert (outcome.rows, outcome.retried) == (0, 0)
     if outcome.run:
         run = ImportRun.objects.get(pk=outcome.run)
-        for name in ("feed", "file", "status", "rows", "created", "updated", "unchanged", "quarantined", "retried"):
+        counts = ("rows", "created", "updated", "unchanged", "quarantined", "retried", "missing", "returned")
+        for name in ("feed", "file", "status", *counts):
             assert getattr(run, name) == getattr(outcome, name), name
         assert (run.sha256 or None, run.reason or None) == (outcome.sha256, outcome.reason)
         assert run.finished_at is not None

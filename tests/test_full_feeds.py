@@ -48,13 +48,21 @@ def test_a_row_gone_from_a_full_feed_is_marked_and_not_deleted(tmp_path: Path) -
     gone = load(write_feeds(tmp_path, customers=[customer_row(1)], onboarding=onboarding[:1]))
     assert missing(Customer) == {"c1": None, "c2": gone["customers"].run}
     assert missing(Onboarding) == {"o1": None, "o2": gone["onboarding"].run}
+    assert {feed: (one.missing, one.returned) for feed, one in gone.items()} == {
+        "customers": (1, 0),
+        "onboarding": (1, 0),
+        "engagement": (0, 0),
+    }
 
     still = load(write_feeds(tmp_path, customers=[customer_row(1)], onboarding=onboarding[:1]))
     assert still["customers"].run != gone["customers"].run
+    assert (still["customers"].missing, still["customers"].returned) == (0, 0)
     assert missing(Customer) == {"c1": None, "c2": gone["customers"].run}
 
-    back = load(write_feeds(tmp_path, customers=[customer_row(1), customer_row(2)], onboarding=onboarding))
+    # By force, because these are the very files of the first night.
+    back = load(write_feeds(tmp_path, customers=[customer_row(1), customer_row(2)], onboarding=onboarding), force=True)
     assert states(back["customers"]) == (0, 0, 2, 0)
+    assert (back["customers"].missing, back["customers"].returned) == (0, 1)
     assert missing(Customer) == {"c1": None, "c2": None}
     assert missing(Onboarding) == {"o1": None, "o2": None}
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 KEYS = [
     *("feed", "file", "sha256", "status", "rows", "created", "updated", "unchanged", "quarantined", "retried"),
-    *("warnings", "reason", "run", "problems"),
+    *("warnings", "reason", "run", "problems", "missing", "returned"),
 ]
 
 
@@ -113,6 +113,8 @@ def test_json_is_one_object_and_everything_else_goes_to_standard_error(run: Run,
         "reason": None,
         "run": ImportRun.objects.get(feed="customers").pk,
         "problems": [{"line": 3, "reasons": ["team_size: 'many' is not a whole number (digits only)"]}],
+        "missing": 0,
+        "returned": 0,
     }
     assert result.err.splitlines()[-1] == "3 of 3 feeds loaded: 1 created, 0 updated, 0 unchanged, 2 quarantined."
 
@@ -134,6 +136,8 @@ def test_a_refused_feed_exits_1_and_the_others_are_loaded(run: Run, folder: Path
         "warnings": [],
         "run": ImportRun.objects.get(feed="customers").pk,
         "problems": [],
+        "missing": 0,
+        "returned": 0,
     }
     assert reason.startswith("line 1: there is no header")
     assert f"customers.csv: refused: {reason}" in result.err.splitlines()

@@ -269,7 +269,7 @@ def test_marks_of_missing_rows_are_undone(drop: Path) -> None:
     missing = data()
     assert Customer.objects.get(pk="c2").missing_since == marked
     write_feed(drop, "customers", customer_rows(1, 2))
-    load(drop, "customers")
+    load(drop, "customers", force=True)
     assert data() == before
     assert counts(undo_newest("customers")) == {"updated": 1}
     assert data() == missing

@@ -187,6 +187,10 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
         """Those whose onboarding something holds up."""
         return self.filter(onboarded=False).exclude(blocker_type="")
 
+    def missing(self) -> Self:
+        """Those whose customers.csv lacks them now, whichever date the snapshots are of."""
+        return self.filter(customer__missing_since__isnull=False)
+
     def by_urgency(self, *, descending: bool = False) -> Self:
         """At risk first, then those who need attention, are away, are healthy, are champions; low scores first."""
         urgency = (

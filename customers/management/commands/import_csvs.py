@@ -109,6 +109,8 @@ def _report(write: Callable[[str], object], outcome: Outcome) -> None:
             f"{outcome.file}: loaded {outcome.rows} rows: {outcome.created} created, {outcome.updated} updated, "
             f"{outcome.unchanged} unchanged, {outcome.quarantined} quarantined"
             + (f"; {outcome.retried} retried from quarantine" if outcome.retried else "")
+            + (f"; {outcome.missing} newly missing from the file" if outcome.missing else "")
+            + (f"; {outcome.returned} back in the file" if outcome.returned else "")
         )
     else:
         write(f"{outcome.file}: {outcome.status}: {outcome.reason}")
@@ -127,4 +129,5 @@ def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
         for state in ("created", "updated", "unchanged", "quarantined")
     )
     beginning = "Dry run, nothing was changed: " if dry_run else ""
-    return f"{beginning}{len(loaded)} of {len(outcomes)} feeds loaded: {counts}."
+    gone = "".join(f"; {outcome.missing} newly missing from {outcome.file}" for outcome in loaded if outcome.missing)
+    return f"{beginning}{len(loaded)} of {len(outcomes)} feeds loaded: {counts}{gone}."
