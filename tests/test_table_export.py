@@ -6,7 +6,7 @@ import io
 import json
 import re
 import zipfile
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,7 +28,7 @@ from customers import xlsx
 from customers.cells import safe_cell
 from customers.models import Customer, CustomerCare
 from customers.xlsx import TooLarge, write_workbook
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.pages import links, names, notices, words
 
 pytestmark = pytest.mark.django_db
@@ -37,16 +37,17 @@ D = date(2025, 5, 10)
 HEADER_LINE = (
     "Customer id,Name,Status,Score,Activity trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,"
     "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of,"
-    "Score change; 7 days,Score change; 30 days"
+    "Score change; 7 days,Score change; 30 days,Missing from the feed since"
 )
 HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 ACME = [
     *("c1", "Acme Inc.", "At risk", 45, "Declining", 80, "Initial adoption", date(2025, 5, 7), "VIP", "Zoe Quist"),
     *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "github_permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
+    date(2025, 5, 9),
 ]
 NEW = [
     *("c2", "Tide & Timber", "Healthy", 75, "Stable", 0, "Onboarding", None, None, None),
-    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, None, None),
+    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, None, None, None),
 ]
 
 
@@ -73,6 +74,7 @@ def two(zoe: User) -> None:
         industry="SaaS",
         team_size=15,
         signup_date=date(2025, 5, 3),
+        missing_since=make_run(started_at=datetime(2025, 5, 9, 12, tzinfo=UTC)),
     )
     make_snapshot(
         acme,
@@ -174,7 +176,7 @@ def test_the_workbook(manager: Client) -> None:
     sheet = book["Customers"]
     assert [[cell.value for cell in sheet[1]]] == [HEADER]
     kinds = [cell.data_type for cell in sheet[2]]
-    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnndnn"
+    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnndnnd"
     assert {cell.number_format for cell in sheet[2] if cell.data_type == "d"} == {"yyyy-mm-dd"}
     assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet.max_row) == ("C2", "A1:X3", 3)
     about = dict(book["About"].iter_rows(values_only=True))

@@ -495,7 +495,7 @@ def test_undone_in_reverse_order_everything_is_as_it_was(
         for feed, rows in steps:
             was.append(everything())
             write_feed(folder, feed, rows)
-            load(folder, feed)
+            load(folder, feed, force=True)
             loaded = ImportRun.objects.latest("pk")
             # Forth and back after each step, from the file's run.
             there = (*everything(), states_of_quarantine())
@@ -524,7 +524,7 @@ def test_in_any_order_nothing_breaks_and_each_undo_can_be_taken_back(
         for step in steps:
             if isinstance(step, tuple):
                 write_feed(folder, *step)
-                load(folder, step[0])
+                load(folder, step[0], force=True)
                 continue
             runs = [found for found in ImportRun.objects.all() if not found.why_not_undoable]
             if runs:
