@@ -10,7 +10,7 @@ def copy_hashes(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("customers", "0014_groups_with_keys"),
+        ("customers", "0015_form_submissions"),
     ]
 
     operations = [
