@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_filters",
     "django_tables2",
     "import_export",
@@ -147,8 +148,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["django.template.loaders.filesystem.Loader", "rsolv_cs.icon_templates.Loader"],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -157,6 +163,9 @@ TEMPLATES = [
         },
     },
 ]
+
+# Forms' fields are written by the same loaders as pages.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Uploads --------------------------------------------------------------------------------------------------
 
@@ -306,8 +315,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda request: static("analytics/analytics.css")],
     "SCRIPTS": [lambda request: static("rsolv_cs/drafts.js")],
+    "STYLES": [lambda request: static("analytics/analytics.css"), lambda request: static("analytics/print.css")],
     "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
     "SIDEBAR": {
         "show_search": False,

@@ -119,7 +119,25 @@
 
     document.addEventListener("DOMContentLoaded", () => {
         drawAll();
-        new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["class"] });
+        new MutationObserver(() => printing || drawAll()).observe(document.documentElement, { attributeFilter: ["class"] });
     });
     document.addEventListener("htmx:afterSettle", drawNew);
+
+    /* Paper is light and narrower than a screen: a canvas keeps its pixels, so it is drawn for paper first. */
+    const PAPER_WIDTH = 620;
+    let printing = false;
+    let wasDark = false;
+    const root = document.documentElement.classList;
+    window.addEventListener("beforeprint", () => {
+        printing = true;
+        wasDark = root.contains("dark");
+        root.remove("dark");
+        drawAll();
+        for (const chart of drawn.values()) chart.resize(PAPER_WIDTH, chart.height);
+    });
+    window.addEventListener("afterprint", () => {
+        if (wasDark) root.add("dark");
+        printing = false;
+        drawAll();
+    });
 })();
