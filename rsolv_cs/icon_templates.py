@@ -17,4 +17,9 @@ class Loader(AppDirectories):
 
     def get_contents(self, origin: Origin) -> str:
         """The template's source."""
-        return _ICON.sub(r'<\1 aria-hidden="true"', super().get_contents(origin))
+        return hide_icons(super().get_contents(origin))
+
+
+def hide_icons(source: str) -> str:
+    """A template's source with ``aria-hidden`` on each icon that lacks it."""
+    return _ICON.sub(r'<\1 aria-hidden="true"', source)
