@@ -6,7 +6,7 @@ from typing import Literal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
-from analytics.dashboard import mean_tenths
+from analytics.dashboard import known_of, mean_tenths
 from analytics.models import PortfolioDay, percent, success_rate
 from analytics.wording import tenths
 
@@ -25,7 +25,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Card:
-    """A figure: ``query`` narrows the list to those behind it, ``part`` is the page's section that it leads to."""
+    """A figure: ``query`` narrows the list to those behind it, ``part`` is the page's section that it leads to.
+
+    ``hint`` says what it is, ``note`` what must be seen beside it.
+    """
 
     label: str
     value: str = DASH
@@ -33,6 +36,7 @@ class Card:
     query: str = ""
     part: str = "customers"
     hint: str = ""
+    note: str = ""
     tone: str = ""
 
 
@@ -54,13 +58,14 @@ class Figure:
 
 def cards(portfolio: PortfolioDay, before: PortfolioDay | None) -> Sequence[Card]:
     """The cards of a scored date, compared with an earlier one."""
+    known = known_of(portfolio.days_known, portfolio.onboarded)
     shown = [
         Card("Total customers"),
         Card("Active today", query="only=active"),
         Card("At risk", query="status=at_risk", tone="at_risk"),
         Card("Onboarding rate", query="only=onboarded"),
         Card("Success rate", part="engagement", hint="of generated PRs merged"),
-        Card("Avg time to value", query="only=onboarded", hint="from signup to onboarded"),
+        Card("Avg time to value", query="only=onboarded", hint="from signup to onboarded", note=known),
     ]
     now = _figures(portfolio)
     then = _figures(before) if before else [None] * len(now)
@@ -78,7 +83,7 @@ def _figures(portfolio: PortfolioDay) -> list[Figure]:
         Figure(portfolio.at_risk, good=-1),
         Figure(percent(portfolio.onboarded, portfolio.total), "%"),
         Figure(success_rate(portfolio.prs_merged, portfolio.prs_generated), "%"),
-        Figure(mean_tenths(portfolio.days_to_value, portfolio.onboarded), "d", good=-1),
+        Figure(mean_tenths(portfolio.days_to_value, portfolio.days_known), "d", good=-1),
     ]
 
 

@@ -1,5 +1,6 @@
 """Count a scored date by cohort and by signup month: pure, from what the scoring has at hand of each customer."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
@@ -8,20 +9,23 @@ from typing import NamedTuple
 from analytics.measure import WEEKS
 from analytics.models import CohortDay, HealthStatus
 
-_WEEK = 7
-
 
 class Member(NamedTuple):
-    """What counts of a customer; ``days`` is None where not onboarded, ``weeks`` a bit for each active week."""
+    """What counts of a customer: ``days`` is None where not known.
+
+    ``ended`` is how many weeks after the signup have, of those that are kept; ``weeks`` has a bit for each active one.
+    """
 
     cohort: str
     signup_date: date
     score: int
     status: HealthStatus
+    onboarded: bool
     days: int | None
     generated: int
     merged: int
     weeks: int
+    ended: int
 
 
 def cohort_days(day: date, members: Sequence[Member]) -> list[CohortDay]:
@@ -48,19 +52,21 @@ def _count(day: date, by: CohortDay.By, name: str, members: Sequence[Member]) ->
     statuses = [member.status for member in members]
     # As text, where each week's bits stand at equal distances: a hundred thousand members are counted at once.
     bits = "".join(f"{member.weeks:0{WEEKS}b}" for member in members)
-    newest = max(member.signup_date for member in members)
-    ended = min(((day - newest).days + 1) // _WEEK, WEEKS)
+    ended = Counter(member.ended for member in members)
+    old_enough = [sum(number for weeks, number in ended.items() if weeks > week) for week in range(max(ended))]
     return CohortDay(
         date=day,
         by=by,
         name=name,
         size=len(members),
-        onboarded=len(days),
+        onboarded=sum(member.onboarded for member in members),
+        days_known=len(days),
         days_to_value=sum(days),
         middle_days=days[len(days) // 2] + days[(len(days) - 1) // 2] if days else None,
         score_sum=sum(member.score for member in members),
         prs_generated=sum(member.generated for member in members),
         prs_merged=sum(member.merged for member in members),
-        weeks=[bits[WEEKS - 1 - week :: WEEKS].count("1") for week in range(ended)],
+        weeks=[bits[WEEKS - 1 - week :: WEEKS].count("1") for week in range(len(old_enough))],
+        old_enough=old_enough,
         **{status.value: statuses.count(status) for status in HealthStatus},
     )

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 
-from analytics.dashboard import Share, mean_days
+from analytics.dashboard import Share, known_of, mean_days
 from analytics.filters import NONE
 from analytics.measure import WEEKS
 from analytics.models import CohortDay, HealthStatus, percent, success_rate
@@ -22,6 +22,7 @@ SHADES = 10
 class Figures:
     """A row of the comparison; percentages and scores are whole, None where nothing was counted.
 
+    ``days_known`` says over how many the days to value are, where that is not all of the onboarded.
     ``query`` is what narrows the list of customers to the members.
     """
 
@@ -32,6 +33,7 @@ class Figures:
     onboarding_rate: int | None
     median_days: str | None
     mean_days: str | None
+    days_known: str
     mean_score: int
     health: Sequence[Share]
     success_rate: int | None
@@ -46,7 +48,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Cell:
-    """A week of a cohort: how many of its members were active in it."""
+    """A week of a cohort: how many were active in it, of the ``size`` members for whom it has ended."""
 
     week: int
     active: int
@@ -75,7 +77,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Retention:
-    """A row of the triangle: a cell for each week shown, None where the week has not ended for every member."""
+    """A row of the triangle: a cell for each week shown, None where the week has not ended for any member."""
 
     label: str
     query: str
@@ -96,7 +98,7 @@ class Cohorts:
     weeks: Sequence[int]
     more_weeks: bool
     retention: Sequence[Retention]
-    overall: Sequence[Cell]
+    overall: Retention
 
 
 def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
@@ -116,7 +118,7 @@ def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohort
         weeks=range(columns),
         more_weeks=ended > WEEKS_SHOWN[0],
         retention=[_retention(row, columns) for row in shown],
-        overall=_overall(rows, columns),
+        overall=_retention(total, columns),
     )
 
 
@@ -147,7 +149,8 @@ def _figures(row: CohortDay) -> Figures:
         onboarded=row.onboarded,
         onboarding_rate=percent(row.onboarded, row.size),
         median_days=None if row.middle_days is None else mean_days(row.middle_days, 2),
-        mean_days=mean_days(row.days_to_value, row.onboarded),
+        mean_days=mean_days(row.days_to_value, row.days_known),
+        days_known=known_of(row.days_known, row.onboarded),
         mean_score=(2 * row.score_sum + row.size) // (2 * row.size),
         health=[
             Share(
@@ -160,14 +163,8 @@ def _figures(row: CohortDay) -> Figures:
 
 
 def _retention(row: CohortDay, columns: int) -> Retention:
-    cells = [Cell(week, active, row.size) for week, active in enumerate(row.weeks[:columns])]
+    # A date scored by an earlier version has the weeks that had ended for every member.
+    sizes = row.old_enough or [row.size] * len(row.weeks)
+    known = zip(row.weeks[:columns], sizes[:columns], strict=True)
+    cells = [Cell(week, active, size) for week, (active, size) in enumerate(known)]
     return Retention(_label(row), _query(row), row.size, [*cells, *[None] * (columns - len(cells))])
-
-
-def _overall(rows: Sequence[CohortDay], columns: int) -> Sequence[Cell]:
-    """Each week over the cohorts for all of whose members it has ended."""
-    cells = []
-    for week in range(columns):
-        there = [row for row in rows if week < len(row.weeks)]
-        cells.append(Cell(week, sum(row.weeks[week] for row in there), sum(row.size for row in there)))
-    return cells

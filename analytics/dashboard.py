@@ -19,7 +19,10 @@ FRESH_DAYS = 2
 
 @dataclass(frozen=True)
 class Summary:
-    """The six figures; percentages are whole, None where nothing was counted."""
+    """The six figures; percentages are whole, None where nothing was counted.
+
+    The mean time is over those of the ``onboarded`` of whom the day is known.
+    """
 
     total_customers: int
     active_today: int
@@ -27,6 +30,8 @@ class Summary:
     onboarding_rate: int | None
     success_rate: int | None
     avg_time_to_value: str | None
+    onboarded: int
+    onboarding_day_known: int
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain values."""
@@ -76,8 +81,15 @@ def summary(portfolio: PortfolioDay) -> Summary:
         at_risk=portfolio.at_risk,
         onboarding_rate=percent(portfolio.onboarded, portfolio.total),
         success_rate=success_rate(portfolio.prs_merged, portfolio.prs_generated),
-        avg_time_to_value=mean_days(portfolio.days_to_value, portfolio.onboarded),
+        avg_time_to_value=mean_days(portfolio.days_to_value, portfolio.days_known),
+        onboarded=portfolio.onboarded,
+        onboarding_day_known=portfolio.days_known,
     )
+
+
+def known_of(known: int, onboarded: int) -> str:
+    """Over how many a time to value is, where that is not all of the onboarded: ``of 6 of 9 onboarded``."""
+    return f"of {known:,} of {onboarded:,} onboarded" if known < onboarded else ""
 
 
 def mean_days(days: int, count: int) -> str | None:

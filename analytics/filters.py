@@ -210,8 +210,9 @@ class SnapshotFilter(django_filters.FilterSet):
         return queryset.filter(customer__signup_date__range=(first, last))
 
     def quiet_in(self, queryset: SnapshotQuerySet, name: str, value: Decimal) -> SnapshotQuerySet:
-        """Without an active day in that week after the signup, which has ended."""
-        return queryset.alias(active=F("active_weeks").bitand(1 << int(value))).filter(active=0)
+        """Without an active day in that week after the signup, and old enough that it has ended."""
+        ended = queryset.filter(customer__signup_date__lte=self.day - timedelta(days=7 * int(value) + 6))
+        return ended.alias(active=F("active_weeks").bitand(1 << int(value))).filter(active=0)
 
 
 def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:

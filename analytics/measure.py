@@ -93,7 +93,10 @@ class _Reader:
         """What the row says."""
         key, csv_status, cohort, signup_date, completed_date, blocker_type, *values, days = row
         signup_date = _date(signup_date)
-        step_dates = {step: _date(done) for step, done in zip(STEPS, values, strict=False) if done}
+        dates = dict(zip(STEPS, values, strict=False))
+        step_dates = {step: _date(done) for step, done in dates.items() if done}
+        if undated := [step for step, done in step_dates.items() if done == date.min]:
+            step_dates |= dict.fromkeys(undated, signup_date)
         active = self._active(days) if days else 0
         steps, sums = len(STEPS), len(STEPS) + len(Engagement.COUNTERS)
         return Measures(
@@ -110,6 +113,7 @@ class _Reader:
             *values[sums:],
             cohort,
             _active_weeks(active, self._day - signup_date.toordinal()),
+            not undated,
         )
 
 
@@ -271,12 +275,13 @@ _ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.AC
 
 
 def _step_date(step: Step) -> str:
-    """SQL: by the earliest event, else by engagement, else by the run that saw it, else the signup date."""
+    """SQL: by the earliest event, else by engagement, else by the run that saw it, else a date before all there is."""
+    undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
     by_engagement = ""
     if counter := COUNTER_OF_STEP.get(step):
         # Of all rows: a step that is dated later is not done yet.
         by_engagement = f"(SELECT MIN(date) FROM {table_of(Engagement)} WHERE customer_id = c.id AND {counter} > 0), "
     return (
         f"CASE WHEN o.{step.value} THEN "
-        f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, c.signup_date) END"
+        f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, {undated}) END"
     )

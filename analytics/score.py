@@ -24,6 +24,7 @@ class Measures(NamedTuple):
 
     ``step_dates`` has the date each step was done for the steps whose flag is true (D may be before it).
     ``active_weeks`` has bit k set where week k after the signup (days 7 k to 7 k + 6) has an active day.
+    A step that nothing dates has the signup date there, and is why ``all_dated`` is not so.
     ``trend_now``, ``trend_before`` and ``trend_moment`` are of the activity: every counter but support requests. The
     moment is the sum over the trend's days of ``(2 x - (n - 1)) * activity`` for day x of n = 0 ... n - 1.
     """
@@ -53,10 +54,14 @@ class Measures(NamedTuple):
     trend_moment: int
     cohort: str = ""
     active_weeks: int = 0
+    all_dated: bool = True
 
 
 class Health(NamedTuple):
-    """The score of one customer on one date, and what the pages say with it."""
+    """The score of one customer on one date, and what the pages say with it.
+
+    ``completed_on`` and ``days_to_complete`` are None for the onboarded, too, where the day is not known.
+    """
 
     score: int
     status: HealthStatus
@@ -113,8 +118,9 @@ class Scoring:
         done = [step in dates and dates[step] <= day for step in STEPS]
         steps = dict(zip(STEPS, done, strict=True))
         completed_on = measures.completed_date
+        onboarded = all(done) or (completed_on is not None and completed_on <= day)
         if completed_on is None or completed_on > day:
-            completed_on = max(dates.values()) if all(done) else None
+            completed_on = max(dates.values()) if onboarded and measures.all_dated else None
         activity = min(self._activity_points * measures.active_days, self._activity_max)
         pr_success = self._pr_success(measures.window_prs_merged, measures.window_prs_generated)
         adoption = self._adoption_points * sum([steps[step] for step in ADOPTED])
@@ -125,14 +131,14 @@ class Scoring:
             score,
             self._status(measures, score),
             self._trend(measures),
-            _stage(steps, onboarded=completed_on is not None),
+            _stage(steps, onboarded=onboarded),
             activity,
             pr_success,
             adoption,
             support,
             nps,
             steps,
-            completed_on is not None,
+            onboarded,
             completed_on,
             (completed_on - measures.signup_date).days if completed_on else None,
         )

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from analytics.clock import scoring_moment
 from analytics.cohort_days import Member, cohort_days
-from analytics.measure import day_totals, measure
+from analytics.measure import WEEKS, day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.score import STEPS, Health, Measures, Scoring
 from customers.models import data_date
@@ -82,7 +82,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     the date is still to come.
     """
     policy = policy_to_score(day)
-    tally = _Tally()
+    tally = _Tally(day)
     with transaction.atomic():
         group_in_memory()
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
@@ -97,7 +97,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 "scored_at": scoring_moment(),
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
-                **tally.counts(day),
+                **tally.counts(),
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },
         )
@@ -123,7 +123,9 @@ def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[A
 class _Tally:
     """The portfolio's sums, and what its cohorts are counted from: gathered as the customers go by."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: date) -> None:
+        self._day = day
+        self._tomorrow = day.toordinal() + 1
         self.members: list[Member] = []
         self._steps: Counter[tuple[bool, ...]] = Counter()
         self._last_active: Counter[date | None] = Counter()
@@ -131,21 +133,24 @@ class _Tally:
     def add(self, measures: Measures, health: Health, done: tuple[bool, ...]) -> None:
         self._steps[done] += 1
         self._last_active[measures.last_active] += 1
+        ended = min((self._tomorrow - measures.signup_date.toordinal()) // 7, WEEKS)
         self.members.append(
             Member(
                 measures.cohort,
                 measures.signup_date,
                 health.score,
                 health.status,
+                health.onboarded,
                 health.days_to_complete,
                 measures.prs_generated,
                 measures.prs_merged,
-                measures.active_weeks,
+                measures.active_weeks & (1 << ended) - 1,
+                ended,
             )
         )
 
-    def counts(self, day: date) -> dict[str, int]:
-        """The sums of ``day``."""
+    def counts(self) -> dict[str, int]:
+        """The sums of the day."""
         members = self.members
         days = [member.days for member in members if member.days is not None]
         statuses = [member.status for member in members]
@@ -155,8 +160,9 @@ class _Tally:
         }
         return {
             "total": len(members),
-            "active_today": self._last_active[day],
-            "onboarded": len(days),
+            "active_today": self._last_active[self._day],
+            "onboarded": sum([member.onboarded for member in members]),
+            "days_known": len(days),
             "days_to_value": sum(days),
             "prs_generated": sum([member.generated for member in members]),
             "prs_merged": sum([member.merged for member in members]),

@@ -73,8 +73,8 @@ def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Figure
     for name, title in _LABELS.items():
         value, earlier = now[name], then.get(name)
         if name == "avg_time_to_value":
-            change = _days(value, earlier)
-            found.append(Figure(title, value or "–", change))
+            known = dashboard.known_of(portfolio.days_known, portfolio.onboarded)
+            found.append(Figure(title, f"{value or '–'}{known and f' ({known})'}", _days(value, earlier)))
         else:
             unit = "%" if name in _RATES else ""
             change = "–" if value is None or earlier is None else _signed(value - earlier, unit and " points")

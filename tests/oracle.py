@@ -207,8 +207,8 @@ def find_onboarding(feeds: Feeds, customer_id: str) -> Row:
 # Onboarding
 
 
-def step_date(feeds: Feeds, customer: Row, step: str, sightings: Sightings) -> dt.date:
-    """When a step whose flag is true was done."""
+def known_step_day(feeds: Feeds, customer: Row, step: str, sightings: Sightings) -> dt.date | None:
+    """The day of a step whose flag is true: by event, engagement row or a run that saw it turn true; or None."""
     dated = [row["date"] for row in rows_of(feeds.events, customer["id"], None, None) if row["kind"] == step]
     if dated:
         return min(dated)
@@ -220,7 +220,13 @@ def step_date(feeds: Feeds, customer: Row, step: str, sightings: Sightings) -> d
             return min(dated)
     if (customer["id"], step) in sightings:
         return sightings[customer["id"], step]
-    return customer["signup_date"]
+    return None
+
+
+def step_date(feeds: Feeds, customer: Row, step: str, sightings: Sightings) -> dt.date:
+    """When a step whose flag is true was done; one that was true at the very first import, on the signup date."""
+    known = known_step_day(feeds, customer, step, sightings)
+    return customer["signup_date"] if known is None else known
 
 
 def dated_steps(feeds: Feeds, customer: Row, d: dt.date, sightings: Sightings) -> dict[str, dt.date]:
@@ -235,13 +241,23 @@ def dated_steps(feeds: Feeds, customer: Row, d: dt.date, sightings: Sightings) -
     return counted
 
 
-def completed_on(onboarding: Row, steps: dict[str, dt.date], d: dt.date) -> dt.date | None:
+def is_onboarded(onboarding: Row, steps: dict[str, dt.date], d: dt.date) -> bool:
     stated = onboarding.get("completed_date")
+    return (stated is not None and stated <= d) or len(steps) == len(STEPS)
+
+
+def known_onboarding_day(feeds: Feeds, customer: Row, d: dt.date, sightings: Sightings) -> dt.date | None:
+    """The day of onboarding of a customer who is onboarded on D; None where it is not known."""
+    stated = find_onboarding(feeds, customer["id"]).get("completed_date")
     if stated is not None and stated <= d:
         return stated
-    if len(steps) == len(STEPS):
-        return max(steps.values())
-    return None
+    days = []
+    for step in STEPS:
+        day = known_step_day(feeds, customer, step, sightings)
+        if day is None:
+            return None
+        days.append(day)
+    return max(days)
 
 
 def stage_of(onboarded: bool, steps: dict[str, dt.date]) -> str:
@@ -353,7 +369,8 @@ def measure_customer(feeds: Feeds, customer_id: str, d: dt.date, sightings: Sigh
     customer = find_customer(feeds, customer_id)
     onboarding = find_onboarding(feeds, customer_id)
     steps = dated_steps(feeds, customer, d, sightings or {})
-    completed = completed_on(onboarding, steps, d)
+    onboarded = is_onboarded(onboarding, steps, d)
+    completed = known_onboarding_day(feeds, customer, d, sightings or {}) if onboarded else None
     rows = rows_of(feeds.engagement, customer_id, None, d)
     days = active_days(rows)
 
@@ -374,11 +391,11 @@ def measure_customer(feeds: Feeds, customer_id: str, d: dt.date, sightings: Sigh
         "nps": nps,
         "status": status_of(feeds, customer, d, score),
         "trend": trend_of(feeds, customer, d),
-        "stage": stage_of(completed is not None, steps),
+        "stage": stage_of(onboarded, steps),
         "steps": {step: step in steps for step in STEPS},
         "steps_done": len(steps),
         "onboarding_percent": percent(len(steps), len(STEPS)),
-        "onboarded": completed is not None,
+        "onboarded": onboarded,
         "completed_on": completed,
         "days_to_complete": None if completed is None else (completed - customer["signup_date"]).days,
         "issues_tagged": total_of(rows, "issues_tagged"),
@@ -406,6 +423,7 @@ def summary(feeds: Feeds, d: dt.date, sightings: Sightings | None = None) -> Row
     measured = list(measure_all(feeds, d, sightings).values())
     total = len(measured)
     onboarded = [row for row in measured if row["onboarded"]]
+    known = [row["days_to_complete"] for row in onboarded if row["completed_on"] is not None]
     success_rate = percent(total_of(measured, "prs_merged"), total_of(measured, "prs_generated"))
     steps = {step: len([row for row in measured if row["steps"][step]]) for step in STEPS}
     statuses = {status: len([row for row in measured if row["status"] == status]) for status in STATUSES}
@@ -416,11 +434,45 @@ def summary(feeds: Feeds, d: dt.date, sightings: Sightings | None = None) -> Row
         "onboarded": len(onboarded),
         "onboarding_rate": percent(len(onboarded), total),
         "success_rate": None if success_rate is None else min(100, success_rate),
-        "avg_time_to_value": mean_days([row["days_to_complete"] for row in onboarded]),
+        "avg_time_to_value": mean_days(known),
+        "onboarding_day_known": len(known),
         "steps": {step: (n, percent(n, total)) for step, n in steps.items()},
         "overall_percent": percent(sum(steps.values()), len(STEPS) * total),
         "statuses": {status: (n, percent(n, total)) for status, n in statuses.items()},
     }
+
+
+def compared_date(scored: list[dt.date], d: dt.date, days: int) -> dt.date | None:
+    """The newest scored date at least so many days before D and at most 7 days older than that."""
+    found = [one for one in scored if days_before(d, days + 7) <= one <= days_before(d, days)]
+    return max(found) if found else None
+
+
+def score_change(
+    feeds: Feeds, customer_id: str, scored: list[dt.date], d: dt.date, days: int, sightings: Sightings | None = None
+) -> int | None:
+    """The score on D less the score on the date to compare with; None where there is none."""
+    then = compared_date(scored, d, days)
+    if then is None or find_customer(feeds, customer_id)["signup_date"] > then:
+        return None
+    now = measure_customer(feeds, customer_id, d, sightings)["score"]
+    return now - measure_customer(feeds, customer_id, then, sightings)["score"]
+
+
+def retention(feeds: Feeds, members: list[Row], d: dt.date) -> list[tuple[int, int]]:
+    """For week 0, 1, 2 ... after the signup: how many were active, of how many for whom that week has ended by D."""
+    cells = []
+    while True:
+        week = len(cells)
+        old_enough = [one for one in members if days_before(d, 7 * week + 6) >= one["signup_date"]]
+        if not old_enough:
+            return cells
+        active = 0
+        for one in old_enough:
+            first = one["signup_date"] + dt.timedelta(days=7 * week)
+            if active_days(rows_of(feeds.engagement, one["id"], first, first + dt.timedelta(days=6))):
+                active += 1
+        cells.append((active, len(old_enough)))
 
 
 def mean_days(days: list[int]) -> str | None:

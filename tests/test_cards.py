@@ -18,6 +18,7 @@ NOW = {
     "at_risk": 4,
     "onboarded": 602,
     "days_to_value": 2107,
+    "days_known": 602,
     "prs_generated": 100,
     "prs_merged": 82,
 }
@@ -35,6 +36,7 @@ def test_every_figure_has_its_change_in_its_own_unit() -> None:
         at_risk=2,
         onboarded=1,
         days_to_value=4,
+        days_known=1,
         prs_generated=10,
         prs_merged=8,
     )
@@ -58,6 +60,15 @@ def test_one_point_is_no_points_and_the_same_is_neither_good_nor_bad() -> None:
         Change("+1 pt in 7 days", "↑", "better"),
         Change("same in 7 days", "→", ""),
     ]
+
+
+def test_the_time_to_value_says_of_how_many_the_day_is_known() -> None:
+    [*_others, card] = cards(make_day(onboarded=1200, days_known=1000, days_to_value=3500), None)
+    assert (card.value, card.note) == ("3.5d", "of 1,000 of 1,200 onboarded")
+    [*_others, card] = cards(make_day(date=D - timedelta(days=1), onboarded=2), None)
+    assert (card.value, card.note) == ("–", "of 0 of 2 onboarded")
+    [*_others, card] = cards(make_day(date=D - timedelta(days=2), onboarded=2, days_known=2), None)
+    assert (card.value, card.note) == ("0.0d", "")
 
 
 def test_there_is_no_change_from_nothing() -> None:

@@ -18,7 +18,7 @@ from analytics.cohort_days import Member, cohort_days
 from analytics.cohorts import Cohorts, cohorts
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, Snapshot
 from analytics.snapshots import score_day
-from customers.models import Customer, Engagement
+from customers.models import Customer, Engagement, Step
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
 from tests.pages import links, main_part, names, notices, table, words
 
@@ -103,7 +103,9 @@ def member(**overrides: Any) -> Member:
         "weeks": 0,
         **overrides,
     }
-    return Member(**values)
+    ended = min(((D - values["signup_date"]).days + 1) // 7, 52)
+    values["weeks"] &= 2**ended - 1
+    return Member(**{"onboarded": values["days"] is not None, "ended": ended, **values})
 
 
 def test_everyone_each_cohort_and_each_month_has_a_row() -> None:
@@ -138,7 +140,41 @@ def test_everyone_each_cohort_and_each_month_has_a_row() -> None:
         (0, 0, 0, 1, 0),
     ]
     # Of whoever signed up on 1 May, ten days with D, one week has ended; of those of 20 April, 21 days, three.
-    assert [row.weeks for row in rows] == [[2], [0, 1, 0], [2], [1, 2, 1], [1]]
+    assert [row.weeks for row in rows] == [[2, 2, 1], [0, 1, 0], [2, 1, 1], [1, 2, 1], [1]]
+    assert [row.old_enough for row in rows] == [[3, 2, 2], [1, 1, 1], [2, 1, 1], [2, 2, 2], [1]]
+
+
+def test_a_day_that_is_not_known_is_in_no_time_to_value() -> None:
+    members = [member(days=4), member(days=7), member(onboarded=True), member(onboarded=True), member()]
+    CohortDay.objects.bulk_create(cohort_days(D, members))
+    total = read().total
+    assert (total.onboarded, total.onboarding_rate) == (4, 80)
+    assert (total.median_days, total.mean_days, total.days_known) == ("5.5d", "5.5d", "of 2 of 4 onboarded")
+    CohortDay.objects.all().delete()
+    CohortDay.objects.bulk_create(cohort_days(D, members[2:]))
+    total = read().total
+    assert (total.median_days, total.mean_days, total.days_known) == (None, None, "of 0 of 2 onboarded")
+
+
+def test_a_week_that_has_not_ended_is_in_no_cell_of_its_cohort() -> None:
+    old, new = (make_customer(cohort="VIP", signup_date=days_before(days)) for days in (20, 8))
+    for customer in (old, new):
+        for days in (8, 0):  # of the new one in week 0, and in week 1, which has not ended
+            make_engagement(customer, days_before(days), issues_tagged=1)
+    score_day(D)
+    # Of the old one the days 12 and 20 after the signup: weeks 1 and 2.
+    assert triangle() == {"VIP": [(1, 2), (1, 1), (1, 1)]}
+
+
+def test_a_cell_leads_to_those_old_enough_who_were_not_active(viewer: Client) -> None:
+    make_customer(organization="Old", cohort="VIP", signup_date=days_before(13))
+    make_customer(organization="New", cohort="VIP", signup_date=days_before(12))
+    score_day(D)
+    page = viewer.get("/admin/cohorts/")
+    assert table(main_part(page), "retention") == [["VIP", "2", "0%", "0% of 1"]]
+    first, second = links(page, "0%")[-1:], links(page, "0% of 1")
+    assert names(viewer.get(*second)) == ["Old"]
+    assert sorted(names(viewer.get(*first))) == ["New", "Old"]
 
 
 @pytest.mark.parametrize(("days_ago", "ended"), [(0, 0), (5, 0), (6, 1), (12, 1), (13, 2), (363, 52), (400, 52)])
@@ -215,7 +251,7 @@ def test_months_come_in_their_order() -> None:
     assert [row.label for row in read(MONTH).comparison] == ["Dec 2024", "Jan 2025", "Feb 2025"]
 
 
-def test_the_triangle_has_a_cell_where_the_week_has_ended_for_all() -> None:
+def test_the_triangle_has_a_cell_where_the_week_has_ended_for_anybody() -> None:
     members = [
         member(cohort="Old", signup_date=days_before(27), weeks=0b1011),
         member(cohort="Old", signup_date=days_before(20), weeks=0b001),
@@ -223,9 +259,13 @@ def test_the_triangle_has_a_cell_where_the_week_has_ended_for_all() -> None:
         member(cohort="Newest", signup_date=days_before(5), weeks=0b1),
     ]
     CohortDay.objects.bulk_create(cohort_days(D, members))
-    assert triangle() == {"New": [(0, 1), None, None], "Newest": [None, None, None], "Old": [(2, 2), (1, 2), (0, 2)]}
-    overall = [(cell.active, cell.size, cell.percent) for cell in read().overall]
-    assert overall == [(2, 3, 67), (1, 2, 50), (0, 2, 0)]
+    assert triangle() == {
+        "New": [(0, 1), None, None, None],
+        "Newest": [None, None, None, None],
+        "Old": [(2, 2), (1, 2), (0, 2), (1, 1)],
+    }
+    overall = [(cell.active, cell.size, cell.percent) for cell in read().overall.cells if cell]
+    assert overall == [(2, 3, 67), (1, 2, 50), (0, 2, 0), (1, 1, 100)]
     assert triangle(weeks=1)["Old"] == [(2, 2)]
 
 
@@ -233,7 +273,9 @@ def test_the_triangle_has_a_cell_where_the_week_has_ended_for_all() -> None:
 def test_the_shade_of_a_cell(active: int, size: int, shade: int) -> None:
     members = [member(weeks=int(number < active)) for number in range(size)]
     CohortDay.objects.bulk_create(cohort_days(D, members))
-    assert read().overall[0].shade == shade
+    [cell, *_more] = read().overall.cells
+    assert cell is not None
+    assert cell.shade == shade
 
 
 # --- The page ---------------------------------------------------------------------------------------------------
@@ -342,19 +384,21 @@ def naive(members: list[Customer], day: date) -> dict[str, Any]:
             one.pk: (one.signup_date + timedelta(7 * week), one.signup_date + timedelta(7 * week + 6))
             for one in members
         }
-        if any(last > day for _first, last in spans.values()):
+        spans = {key: (first, last) for key, (first, last) in spans.items() if last <= day}
+        if not spans:
             break
         active = {
             row.customer_id
             for row in rows
-            if spans[row.customer_id][0] <= row.date <= spans[row.customer_id][1]
+            if row.customer_id in spans
+            and spans[row.customer_id][0] <= row.date <= spans[row.customer_id][1]
             and any(getattr(row, name) > 0 for name in Engagement.COUNTERS)
         }
-        cells.append((len(active), len(members)))
+        cells.append((len(active), len(spans)))
     middle = [days[(len(days) - 1) // 2], days[len(days) // 2]] if days else []
     return {
         "size": len(members),
-        "onboarding_rate": half_up(Fraction(100 * len(days), len(members))),
+        "onboarding_rate": half_up(Fraction(100 * sum(one.onboarded for one in snapshots), len(members))),
         "median": float(Fraction(sum(middle), 2)) if days else None,
         "mean": half_up(Fraction(10 * sum(days), len(days))) / 10 if days else None,
         "mean_score": half_up(Fraction(sum(one.score for one in snapshots), len(members))),
@@ -387,10 +431,11 @@ def shown(found: Cohorts) -> dict[str, dict[str, Any]]:
 
 counters = st.integers(0, 3)
 activity = st.tuples(st.integers(-9, 80), counters, counters, counters, st.sampled_from([0, 0, 1]))
+UNKNOWN = -1
 people = st.tuples(
     st.sampled_from(["", "VIP", "vip", "Beta"]),
     st.integers(0, 75),
-    st.none() | st.integers(0, 40),
+    st.none() | st.just(UNKNOWN) | st.integers(0, 40),
     st.lists(activity, max_size=6),
 )
 
@@ -403,8 +448,10 @@ def test_the_page_agrees_with_loops_over_the_rows(program: list[Any]) -> None:
     with transaction.atomic():
         for cohort, signed_up_ago, completed_after, rows in program:
             customer = make_customer(cohort=cohort, signup_date=days_before(signed_up_ago))
-            completed = None if completed_after is None else customer.signup_date + timedelta(days=completed_after)
-            make_onboarding(customer, completed_date=completed)
+            known = completed_after not in (None, UNKNOWN)
+            completed = customer.signup_date + timedelta(days=completed_after) if known else None
+            flags = dict.fromkeys(Step.values, completed_after == UNKNOWN)
+            make_onboarding(customer, completed_date=completed, **flags)
             for after, issues, generated, merged, support in rows:
                 day = customer.signup_date + timedelta(days=after)
                 values = {"issues_tagged": issues, "prs_generated": generated, "prs_merged": merged}

@@ -256,6 +256,8 @@ def test_the_manifest_vouches_for_date_policy_figures_and_every_file(tmp_path: P
         "onboarding_rate": 33,
         "success_rate": 84,
         "avg_time_to_value": "4.0d",
+        "onboarded": 1,
+        "onboarding_day_known": 1,
     }
     assert manifest["files"] == {
         name: {"rows": len(cells(part)) - 1, "sha256": hashlib.sha256(part).hexdigest()}
@@ -283,6 +285,8 @@ def test_figures_that_do_not_exist_are_empty_and_null(tmp_path: Path) -> None:
         "onboarding_rate": None,
         "success_rate": None,
         "avg_time_to_value": None,
+        "onboarded": 0,
+        "onboarding_day_known": 0,
     }
 
 

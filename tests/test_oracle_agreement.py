@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics.dashboard import health_distribution, onboarding_progress, summary
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import CohortDay, PortfolioDay, Snapshot
+from analytics.score_change import ScoreChanges
 from analytics.snapshots import score_day
 from customers.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
@@ -26,6 +27,7 @@ FIXTURES = settings.BASE_DIR / "fixtures"
 D = date(2025, 5, 10)
 COUNTERS = oracle.COUNTERS
 SUMMARY = ("total_customers", "active_today", "at_risk", "onboarding_rate", "success_rate", "avg_time_to_value")
+SUMMARY += ("onboarded", "onboarding_day_known")
 NOT_COMPARED = {"id", "date", "customer", "policy"}
 SAME_IN_BOTH = {
     "score",
@@ -88,7 +90,8 @@ def expected_portfolio(feeds: oracle.Feeds, day: date, measured: dict[str, oracl
         "total": len(measured),
         "active_today": sum(row["last_active"] == day for row in customers),
         "onboarded": sum(row["onboarded"] for row in customers),
-        "days_to_value": sum(row["days_to_complete"] for row in customers if row["onboarded"]),
+        "days_to_value": sum(row["days_to_complete"] or 0 for row in customers),
+        "days_known": len([row for row in customers if row["days_to_complete"] is not None]),
         "prs_generated": oracle.total_of(list(customers), "prs_generated"),
         "prs_merged": oracle.total_of(list(customers), "prs_merged"),
         **{step: sum(row["steps"][step] for row in customers) for step in oracle.STEPS},
@@ -123,6 +126,29 @@ def assert_agreement(feeds: oracle.Feeds, day: date, sightings: oracle.Sightings
     shares = health_distribution(portfolio)
     assert {status.key: (status.count, status.percent) for status in shares} == expected["statuses"]
 
+    for row in CohortDay.objects.filter(date=day):
+        members = [one for one in feeds.customers if one["signup_date"] <= day and of_group(row, one)]
+        cells = oracle.retention(feeds, members, day)[:52]
+        assert list(zip(row.weeks, row.old_enough, strict=True)) == cells, f"{row} on {day}"
+        days = [measured[one["id"]]["days_to_complete"] for one in members]
+        known = [one for one in days if one is not None]
+        assert (row.size, row.days_known, row.days_to_value) == (len(members), len(known), sum(known))
+        assert row.onboarded == len([one for one in members if measured[one["id"]]["onboarded"]])
+
+
+def of_group(row: CohortDay, customer: oracle.Row) -> bool:
+    """Whether a row of cohorts or months counts the customer."""
+    if row.by == "all":
+        return True
+    return row.name == (customer.get("cohort", "") if row.by == "cohort" else f"{customer['signup_date']:%Y-%m}")
+
+
+def assert_changes(feeds: oracle.Feeds, scored: list[date], day: date, sightings: oracle.Sightings) -> None:
+    """Compare the score's changes of a date, where these dates are scored."""
+    for one in ScoreChanges(day).beside(Snapshot.objects.on(day)):
+        expected = [oracle.score_change(feeds, one.customer_id, scored, day, days, sightings) for days in (7, 30)]
+        assert [one.change_7, one.change_30] == expected, f"{one} with {scored}"
+
 
 def test_every_field_is_compared() -> None:
     nobody = oracle.Feeds(customers=[{"id": "c1", "signup_date": D}])
@@ -144,8 +170,12 @@ def test_the_demo_program_on_each_of_its_days() -> None:
     day = min(row["signup_date"] for row in feeds.customers)
     last = max(row["date"] for row in feeds.engagement)
     assert (day, last) == (date(2025, 3, 10), D)
+    scored: list[date] = []
     while day <= last:
         assert_agreement(feeds, day, {})
+        scored.append(day)
+        if day >= last - timedelta(days=3):
+            assert_changes(feeds, scored, day, {})
         day += timedelta(days=1)
     # The mock-up's list of customers, and its Acme.
     acme = Snapshot.objects.get(date=D, customer="c1001")
@@ -206,7 +236,9 @@ def programs(draw: st.DrawFn) -> tuple[oracle.Feeds, dict[tuple[str, str], date]
     flags = dict.fromkeys(oracle.STEPS, st.sampled_from([True, True, True, False]))
     customers, onboarding = [], []
     for key in ["c1", "c10", "c2"][: draw(st.integers(1, 3))]:
-        customers.append({"id": key, "signup_date": draw(BORDER_DAYS | RECENT_DAYS), "status": draw(statuses)})
+        signup = draw(BORDER_DAYS | RECENT_DAYS)
+        cohort = draw(st.sampled_from(["", "VIP"]))
+        customers.append({"id": key, "signup_date": signup, "status": draw(statuses), "cohort": cohort})
         if draw(st.integers(0, 4)):
             row = {name: draw(flag) for name, flag in flags.items()}
             row["completed_date"] = draw(st.none() | BORDER_DAYS)
@@ -247,10 +279,14 @@ def load(feeds: oracle.Feeds, sightings: oracle.Sightings) -> None:
 
 
 @hypothesis_settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(programs())
-def test_any_program(program: tuple[oracle.Feeds, dict[tuple[str, str], date]]) -> None:
+@given(programs(), st.lists(st.sampled_from([6, 7, 8, 14, 15, 29, 30, 37, 38]), max_size=3, unique=True))
+def test_any_program(program: tuple[oracle.Feeds, dict[tuple[str, str], date]], scored_before: list[int]) -> None:
     feeds, sightings = program
     with transaction.atomic():
         load(feeds, sightings)
         assert_agreement(feeds, D, sightings)
+        scored = [D - timedelta(days=days) for days in scored_before]
+        for day in scored:
+            score_day(day)
+        assert_changes(feeds, [*scored, D], D, sightings)
         transaction.set_rollback(True)

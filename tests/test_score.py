@@ -438,6 +438,29 @@ def test_onboarded_by_the_stated_date_or_by_the_last_step(
     assert health_.onboarded is (completed_on is not None)
 
 
+@pytest.mark.parametrize(
+    ("completed_date", "steps", "onboarded", "completed_on"),
+    [
+        (None, STEPS, True, None),
+        (None, STEPS[:4], False, None),
+        (date(2025, 5, 4), STEPS, True, date(2025, 5, 4)),  # stated, so it is known
+        (date(2025, 5, 11), STEPS, True, None),
+    ],
+)
+def test_the_day_is_not_known_where_nothing_dates_a_step(
+    completed_date: date | None, steps: tuple[str, ...], onboarded: bool, completed_on: date | None
+) -> None:
+    health_ = scored(
+        signup_date=date(2025, 5, 1),
+        completed_date=completed_date,
+        step_dates=steps_on(date(2025, 5, 1), *steps),
+        all_dated=False,
+    )
+    assert (health_.onboarded, health_.completed_on) == (onboarded, completed_on)
+    assert (health_.days_to_complete is None) is (completed_on is None)
+    assert health_.stage == ("regular_usage" if onboarded else "initial_adoption")
+
+
 # --- The whole ------------------------------------------------------------------------------------------------
 
 

@@ -187,8 +187,8 @@ def test_a_row_of_a_customer_that_has_everything() -> None:
         "first_pr_generated": True,
         "steps_done": 5,
         "onboarded": True,
-        "completed_on": date(2025, 4, 11),
-        "days_to_complete": 10,
+        "completed_on": None,  # nothing says when the welcome e-mail was sent
+        "days_to_complete": None,
         "blocker_type": "sso_login",
         "issues_tagged": 2,
         "prs_generated": 6,
@@ -329,6 +329,7 @@ def test_the_figures_of_the_portfolio() -> None:
         "active_today": 3,
         "onboarded": 2,
         "days_to_value": 3 + 7,
+        "days_known": 2,
         "prs_generated": 4 + 6 + 1 + 5,
         "prs_merged": 4 + 6 + 3,
         "welcome_email_sent": 1,
@@ -354,6 +355,8 @@ def test_the_figures_of_the_portfolio() -> None:
         "onboarding_rate": 33,  # 2 of 6
         "success_rate": 81,  # 13 of 16: 81.25
         "avg_time_to_value": "5.0d",
+        "onboarded": 2,
+        "onboarding_day_known": 2,
     }
     progress = onboarding_progress(scored)
     assert progress.percent == 23  # 7 of 30: 23.3
@@ -385,6 +388,8 @@ def test_a_date_before_every_signup_is_scored_with_nobody() -> None:
         "onboarding_rate": None,
         "success_rate": None,
         "avg_time_to_value": None,
+        "onboarded": 0,
+        "onboarding_day_known": 0,
     }
     assert onboarding_progress(portfolio).percent is None
 

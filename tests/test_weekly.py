@@ -23,11 +23,14 @@ BEFORE = date(2025, 5, 3)
 
 def two_weeks() -> tuple[PortfolioDay, PortfolioDay]:
     """What was counted on 3 and on 10 May."""
-    before = make_day(date=BEFORE, total=10, onboarded=4, days_to_value=18, prs_generated=10, prs_merged=6, at_risk=3)
+    before = make_day(
+        date=BEFORE, total=10, onboarded=4, days_known=4, days_to_value=18, prs_generated=10, prs_merged=6, at_risk=3
+    )
     now = make_day(
         total=12,
         active_today=7,
-        onboarded=6,
+        onboarded=9,
+        days_known=6,
         days_to_value=21,
         prs_generated=44,
         prs_merged=36,
@@ -43,9 +46,9 @@ def test_the_six_figures_with_their_changes() -> None:
         ("Total customers", "12", "+2"),
         ("Active today", "7", "+7"),
         ("At risk", "2", "-1"),
-        ("Onboarding rate", "50%", "+10 points"),
+        ("Onboarding rate", "75%", "+35 points"),
         ("Success rate", "82%", "+22 points"),
-        ("Avg time to value", "3.5d", "-1.0d"),
+        ("Avg time to value", "3.5d (of 6 of 9 onboarded)", "-1.0d"),
     ]
     assert [(one.label, one.value, one.change) for one in statuses(now, before)] == [
         ("Champion", "0 (0%)", "no change"),

@@ -141,6 +141,7 @@ class PortfolioDay(models.Model):
     active_today = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.IntegerField()
+    days_known = models.PositiveIntegerField(default=0, help_text="Of so many onboarded customers the day is known.")
     prs_generated = models.PositiveBigIntegerField()
     prs_merged = models.PositiveBigIntegerField()
 
@@ -229,6 +230,7 @@ class Snapshot(models.Model):
     first_pr_generated = models.BooleanField()
     steps_done = models.PositiveSmallIntegerField()
     onboarded = models.BooleanField()
+    # Of those who are onboarded, None where the day is not known.
     completed_on = models.DateField(null=True)
     days_to_complete = models.IntegerField(null=True)
     blocker_type = models.CharField(max_length=100, blank=True)
@@ -286,8 +288,8 @@ class Snapshot(models.Model):
 class CohortDay(models.Model):
     """What was known on a scored date of one cohort, of those who signed up in one month, or of everyone.
 
-    ``middle_days`` is twice the median of the days to value (None: nobody is onboarded). ``weeks`` has, for week
-    0, 1, 2 ... after each member's signup, how many were active in it, as far as that week had ended for all.
+    ``middle_days`` is twice the median of the days to value (None: no day is known). ``weeks`` has, for week 0, 1,
+    2 ... after each member's signup, how many were active in it, of the ``old_enough`` for whom it had ended.
     """
 
     class By(models.TextChoices):
@@ -304,6 +306,7 @@ class CohortDay(models.Model):
     size = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.BigIntegerField()
+    days_known = models.PositiveIntegerField(default=0, help_text="Of so many onboarded members the day is known.")
     middle_days = models.BigIntegerField(null=True)
     score_sum = models.PositiveBigIntegerField()
     prs_generated = models.PositiveBigIntegerField()
@@ -316,6 +319,7 @@ class CohortDay(models.Model):
     inactive = models.PositiveIntegerField()
 
     weeks = models.JSONField(default=list)
+    old_enough = models.JSONField(default=list)
 
     class Meta:
         ordering = ["-date", "by", "name"]
