@@ -221,6 +221,6 @@ def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:
         return queryset
     found = Customer.objects.order_by()
     for word in words:
-        columns = {f"{name}__icontains": word for name in ("organization", "email", "github_username", "pk")}
+        columns = {f"{name}__finds": word for name in ("organization", "email", "github_username", "pk")}
         found = found.filter(Q(**columns, _connector=Q.OR))
     return queryset.filter(customer__in=found)

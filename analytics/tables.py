@@ -6,7 +6,7 @@ from typing import Any
 
 import django_tables2 as tables
 from django.db.models import Case, F, FloatField, SmallIntegerField, When
-from django.db.models.functions import Cast, Lower
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -16,6 +16,7 @@ from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
+from customers.fold import Fold
 from customers.models import ImportRun
 
 DASH = "–"
@@ -175,8 +176,8 @@ class CustomerTable(tables.Table):
             yield row.record.customer_id, format_html_join("", "<td {}>{}</td>", cells)
 
     def order_customer(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By name, whatever its case."""
-        name = Lower("customer__organization")
+        """By name, as one reads it."""
+        name = Fold("customer__organization")
         return queryset.order_by(name.desc() if is_descending else name.asc(), "pk"), True
 
     def order_status(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:

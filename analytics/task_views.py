@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -181,7 +182,7 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
 def _choose_customer(request: HttpRequest) -> HttpResponse:
     """Ask for whom a new task is."""
     words = _clean(request.GET.get("q", "")).strip()
-    found = Customer.objects.filter(organization__icontains=words) | Customer.objects.filter(pk=words)
+    found = Customer.objects.filter(Q(organization__finds=words) | Q(pk=words))
     context = {
         **admin.site.each_context(request),
         "title": "New task",

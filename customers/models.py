@@ -9,11 +9,11 @@ from typing import Self
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from customers.audit_entry import AuditEntry as AuditEntry
 from customers.fields import KeyField
+from customers.fold import Fold
 from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
 from customers.text_fields import LongText
@@ -185,7 +185,7 @@ class Customer(FullFeedRow):
     status = models.CharField(max_length=20, choices=Status, default=Status.ACTIVE)
 
     class Meta:
-        ordering = [Lower("organization"), "pk"]
+        ordering = [Fold("organization"), "pk"]
         indexes = [
             models.Index(fields=["cohort", "id"], name="customer_cohort"),
             models.Index(fields=["industry", "id"], name="customer_industry"),
