@@ -68,6 +68,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     readonly_fields = ["changed_by", "file", "sha256", "line"]
     ledger_fields = ["changed_by", "file", "sha256", "line"]
     scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
+    asked_by_links = ("run", "customer__id__exact")
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """The columns, and where each row comes from."""
@@ -152,6 +153,7 @@ class CustomerAdmin(FeedAdmin):
     list_filter = ["status", "cohort", "industry", MissingFilter]
     list_select_related = ["missing_since"]
     search_fields = ["organization", "email", "github_username", "=id"]
+    asked_by_links = ("id", "run", "missing_since")
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
     actions = ["assign_owner"]
@@ -174,9 +176,13 @@ class OnboardingAdmin(FeedAdmin):
 
     list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker_type", "missing"]
     list_filter = ["blocker_type", MissingFilter]
+    asked_by_links = (*FeedAdmin.asked_by_links, "missing_since")
     list_select_related = ["customer", "missing_since"]
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
+
+
+HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")
 
 
 @admin.register(Engagement)
@@ -184,6 +190,7 @@ class EngagementAdmin(FeedAdmin):
     """Engagement rows."""
 
     list_display = ["id", "customer", "date", *Engagement.COUNTERS]
+    asked_by_links = (*HISTORY_LINKS, *(f"{name}__gt" for name in Engagement.COUNTERS))
 
 
 @admin.register(Feedback)
@@ -191,6 +198,7 @@ class FeedbackAdmin(FeedAdmin):
     """NPS and CSAT answers."""
 
     list_display = ["id", "customer", "date", "nps", "csat", "comment"]
+    asked_by_links = (*HISTORY_LINKS, "nps__isnull", "csat__isnull")
 
 
 @admin.register(Event)
@@ -198,6 +206,7 @@ class EventAdmin(FeedAdmin):
     """Events."""
 
     list_display = ["id", "customer", "date", "kind", "detail"]
+    asked_by_links = HISTORY_LINKS
     list_filter = ["kind"]
 
 

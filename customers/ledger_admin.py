@@ -168,6 +168,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     actions = ["replay_chosen"]
     list_select_related = ["run"]
     search_fields = ["raw", "=key", "=customer_key"]
+    asked_by_links = ("resolved_by",)
     fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waits_for_customer"]
     readonly_fields = ["reasons_in_words"]
 

@@ -5,41 +5,69 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import actions
-from django.core.exceptions import FieldDoesNotExist
-from django.db import transaction
-from django.db.models import CharField, DateTimeField, Field, Model, QuerySet, TextField
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest, FieldDoesNotExist
+from django.db import DataError, transaction
+from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from customers.edit_admin import EditAdmin, asked_again, warn_if_changed
+from customers.pages import CANNOT_BE_FILTERED
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
-
-
-_COMPARISONS = {"exact", "iexact", "in", "isnull", "gt", "gte", "lt", "lte", "contains", "icontains"}
-_ALL_LOOKUPS = {*Field.get_lookups(), *DateTimeField.get_lookups()}
+LONGEST_NUMBER = 18
+"""Digits of a number that both databases can look for."""
 
 
 class ModelAdmin(EditAdmin):
-    """The theme's, which finds nothing where an address cannot name a row."""
+    """The program's, whose list can be asked for what it shows, and finds nothing where an address names no row."""
+
+    asked_by_links: tuple[str, ...] = ()
+    """What our own links ask of the list beyond its filters; an address may ask for nothing else."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list."""
+        if any("\0" in value for values in request.POST.lists() for value in values[1]):
+            raise BadRequest(CANNOT_BE_FILTERED)
         try:
             return super().changelist_view(request, extra_context)
-        except OverflowError:
-            # SQLite has no number as large as the one in the address; the admin's answer to what it cannot look up.
+        except (OverflowError, DataError):
+            # What only the database refuses; the admin's own answer to what it cannot look up.
             return redirect(f"{request.path}?e=1")
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list that an address asks for; where it may not ask so, the log does not say for what it asked."""
+        if any("\0" in f"{name}{''.join(values)}" for name, values in request.GET.lists()):
+            raise BadRequest(CANNOT_BE_FILTERED)
+        try:
+            return super().get_changelist_instance(request)
+        except DisallowedModelAdminLookup:
+            raise BadRequest(CANNOT_BE_FILTERED) from None
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Whether an address may ask for it: plain comparisons, for any text is no range, pattern or year."""
-        *path, last = lookup.split("__")
-        by_date = path == [self.date_hierarchy] and last in {"year", "month", "day"}
-        if path and not by_date and last in _ALL_LOOKUPS - _COMPARISONS:
-            return False
-        return super().lookup_allowed(lookup, value, request)
+        """Whether an address may ask for it: by the filters and our own links, so that no hidden column is asked."""
+        digits = str(value).strip().removeprefix("-")
+        is_too_large = digits.isdecimal() and len(digits) > LONGEST_NUMBER
+        return not is_too_large and lookup in {*self.asked_by_links, *self._asked_by_filters(request)}
+
+    def _asked_by_filters(self, request: HttpRequest) -> Iterator[str]:
+        """The lookups of the list's filters."""
+        if self.date_hierarchy:
+            yield from (f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day", "gte", "lt"))
+        for item in self.get_list_filter(request):
+            name = item[0] if isinstance(item, (tuple, list)) else item
+            if isinstance(name, str):
+                yield from (f"{name}__{how}" for how in ("exact", "isnull", "id__exact"))
+            else:
+                yield name.parameter_name
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """What a search finds; no text has a NUL, and PostgreSQL refuses to look for one."""
+        return super().get_search_results(request, queryset, search_term.replace("\0", " "))
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """What a search looks at; for texts as people compare them, where nothing else is said."""

@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
+CANNOT_BE_FILTERED = "The list cannot be filtered like this."
 
 
 def admin_page(*permissions: str) -> Callable[[View], View]:
@@ -48,7 +49,7 @@ def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
         with transaction.atomic():
             found.exists()
     except (IncorrectLookupParameters, FieldError, ValidationError, DataError, OverflowError, ValueError, TypeError):
-        raise BadRequest("The list cannot be filtered like this.") from None
+        raise BadRequest(CANNOT_BE_FILTERED) from None
     return found
 
 

@@ -19,7 +19,9 @@ _APPS = ("customers", "analytics")
 def _permissions() -> dict[str, QuerySet[Permission]]:
     every = Permission.objects.filter(content_type__app_label__in=_APPS)
     audits = Q(codename__in=["view_auditentry", "export_auditentry"])
-    view = Q(codename__startswith="view_") & ~audits
+    # Whom an erasure was of is known to nobody, and that there was one concerns those alone who may erase.
+    erasures = Q(codename__in=["view_erasure", "erase_customer"])
+    view = Q(codename__startswith="view_") & ~audits & ~erasures
     by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
     by_hand += ["add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"]
     act = view | Q(codename__in=by_hand)
@@ -34,7 +36,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
             | Q(codename__in=["view_accessattempt", "delete_accessattempt"])
         )
-        | every.filter(steer | audits | Q(codename__in=["delete_note", "erase_customer"])),
+        | every.filter(steer | audits | erasures | Q(codename="delete_note")),
     }
 
 

@@ -15,9 +15,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.conf import settings as project
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import QueryDict
+from django.test import RequestFactory
+from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker
@@ -42,6 +44,7 @@ NASTY += [
 ]
 VALUES = st.sampled_from(NASTY) | st.text(max_size=20) | st.integers(-(10**30), 10**30).map(str)
 KEYS = ["9" * 30, "\0", "_00", "-1", "²", "%ED%A0%80", "x" * 500, "a\r\nX: y"]
+REFUSED = ["9" * 30, "-" + "9" * 19, "\0", "x", "2025-02-30", "99999-01-01", "²", "1,2", ""]
 EXPLORE = os.environ.get("EXPLORE", "")
 
 
@@ -169,6 +172,56 @@ def test_no_value_of_a_parameter_fails_a_page(everybody: tuple[Program, Visitors
         assert fails(everybody, method, program.path(one.route), urlencode(query, errors="replace"), form) is None
 
     ask_anything()
+
+
+def lists() -> list[tuple[str, Any]]:
+    """The address of each list of the admin, and what answers it."""
+    return [
+        (reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"), model_admin)
+        for model, model_admin in admin.site._registry.items()
+    ]
+
+
+def test_a_list_can_be_asked_for_what_it_shows_alone(everybody: tuple[Program, Visitors]) -> None:
+    """No comparison finds out what a hidden column says, and no value of one that is allowed fails the list."""
+    wrong = []
+    for path, model_admin in lists():
+        request = RequestFactory().get(path)
+        request.user = User(is_superuser=True, is_active=True)
+        allowed = {*model_admin.asked_by_links, *model_admin._asked_by_filters(request)}
+        every = {f"{field.name}{how}" for field in model_admin.opts.fields for how in ("", "__gte", "__startswith")}
+        for lookup in sorted(every - allowed):
+            with everybody[1].asking("superuser", "GET", f"{path}?{lookup}=1") as response:
+                wrong += [f"{path} {lookup}"] if response.status_code != 400 else []
+        for lookup in sorted(allowed):
+            wrong += [fails(everybody, "GET", path, urlencode({lookup: value})) for value in REFUSED]
+    assert [one for one in wrong if one] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "customers/erasure/?salt__gte=8",
+        "customers/erasure/?digest__startswith=8",
+        "analytics/digest/?channel=x",
+        "customers/importrun/?rules__gt=8",
+        "auth/user/?password__startswith=pbkdf2",
+        "customers/auditentry/?address=x",
+        "customers/auditentry/export/?address=searched-for-jane-doe",
+        "customers/auditentry/export/?id__in=" + "9" * 30,
+        "customers/quarantinedrow/?kind=%00",
+        "customers/quarantinedrow/download/customers/?run=" + "9" * 30,
+        "customers/customer/?q=%00",
+    ],
+)
+def test_what_no_list_answers(address: str, everybody: tuple[Program, Visitors], caplog: Any) -> None:
+    logging.disable(logging.NOTSET)
+    try:
+        with everybody[1].asking("superuser", "GET", f"/admin/{address}") as response:
+            assert response.status_code == 400
+    finally:
+        logging.disable(logging.CRITICAL)
+    assert "jane-doe" not in caplog.text
 
 
 def said_of(names: list[str]) -> st.SearchStrategy[dict[str, str]]:

@@ -8,7 +8,7 @@ import customers.fold
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0014_groups_with_keys'),
+        ('customers', '0016_missing_counts'),
     ]
 
     operations = [
