@@ -327,7 +327,6 @@ VIEW = {
     "view_customercare",
     "view_digest",
     "view_engagement",
-    "view_erasure",
     "view_event",
     "view_feedback",
     "view_fix",
@@ -358,6 +357,7 @@ IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_f
 PEOPLE = {
     "delete_note",
     "erase_customer",
+    "view_erasure",
     "view_auditentry",
     "export_auditentry",
     "view_accessattempt",
