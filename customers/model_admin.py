@@ -62,6 +62,7 @@ class ModelAdmin(EditAdmin):
             name = item[0] if isinstance(item, (tuple, list)) else item
             if isinstance(name, str):
                 yield from (f"{name}__{how}" for how in ("exact", "isnull", "id__exact"))
+                yield name
             else:
                 yield name.parameter_name
 

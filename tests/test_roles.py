@@ -86,7 +86,7 @@ MAY: dict[str, str] = {
     "/admin/analytics/recommendationrule/add/": "PA",
     "/admin/analytics/recommendationrule/{rule}/delete/": "PA",
     "/admin/customers/customer/c1001/erase/": "A",
-    "/admin/customers/erasure/": "VSPA",
+    "/admin/customers/erasure/": "A",
     "/admin/customers/erasure/add/": "",
     "/admin/auth/user/": "A",
     "/admin/auth/user/add/": "A",
