@@ -1,0 +1,89 @@
+"""XML of strangers, read as it streams by: nothing is built of it, and what would take too long ends early."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+from xml.parsers import expat
+
+BLOCK = 64 * 1024
+_LONGEST_TAG = 1024 * 1024
+"""Also of a comment: expat holds each whole."""
+_DEEPEST = 100
+
+
+class NotTaken(Exception):
+    """The upload cannot be taken; the message says why, and what to do."""
+
+
+class XmlPart:
+    """Handlers for a part of a workbook, by local names.
+
+    ``most_bytes`` and ``most_elements`` bound it, ``too_much`` says so. ``text`` collects the characters while it is
+    a list; of those between elements it is None.
+    """
+
+    most_bytes = 16 * 2**20
+    most_elements = 100_000
+    too_much = "The workbook has far more in it than a table needs"
+
+    def __init__(self) -> None:
+        self.text: list[str] | None = None
+        self.done = False
+        self._elements = 0
+        self._depth = 0
+        self._local: dict[str, str] = {}
+
+    def started(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+
+    def ended(self, name: str) -> None:
+        """An element ends."""
+
+    def read(self, file: IO[bytes], size: int) -> None:
+        """Read the part, until it is ``done``; raises ``NotTaken``, or ``ExpatError`` where it is no XML."""
+        if size > self.most_bytes:
+            raise self.refusal()
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.buffer_size = BLOCK
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartDoctypeDeclHandler = _refuse_entities
+        fed = 0
+        while not self.done:
+            block = file.read(BLOCK)
+            fed += len(block)
+            parser.Parse(block, not block)
+            if not block:
+                return
+            if fed - parser.CurrentByteIndex > _LONGEST_TAG:
+                raise self.refusal()
+
+    def refusal(self) -> NotTaken:
+        """What to say where there is too much of it."""
+        return NotTaken(f"{self.too_much}: save the sheet as CSV.")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        self._depth += 1
+        if self._elements > self.most_elements or self._depth > _DEEPEST:
+            raise self.refusal()
+        self.started(self._local.get(name) or self._localised(name), attributes)
+
+    def _end(self, name: str) -> None:
+        self.ended(self._local.get(name) or self._localised(name))
+        self._depth -= 1
+
+    def _localised(self, name: str) -> str:
+        local = name.rpartition(":")[2]
+        if len(self._local) < _DEEPEST:
+            self._local[name] = local
+        return local
+
+    def _characters(self, text: str) -> None:
+        if self.text is not None:
+            self.text.append(text)
+
+
+def _refuse_entities(*_declared: Any) -> None:
+    raise NotTaken("The workbook declares entities, which no spreadsheet does: it is not read.")
