@@ -147,6 +147,10 @@ class EditConflictMixin:
         """For each field, by its label in the audit, who changed it last."""
         return changes_of(self.instance)
 
+    def audit_label(self, name: str) -> str:
+        """What the audit calls a field."""
+        return audit.name_of(self._meta.model._meta.get_field(name))
+
     @property
     def version_input(self) -> SafeString:
         """The hidden input that keeps what the form shows of the row."""
@@ -200,7 +204,7 @@ class EditConflictMixin:
             if mine == now:
                 continue
             changes = self.changes() if changes is None else changes
-            change = changes.get(self._audit_label(name))
+            change = changes.get(self.audit_label(name))
             decision = decide(known, now, mine, changed_since=change is not None and change.by != YOU)
             if decision == Decision.THEIRS:
                 self._use(name, _KeptField)
@@ -255,9 +259,6 @@ class EditConflictMixin:
     def _use(self, name: str, kind: type[BoundField]) -> None:
         self.fields[name].bound_field_class = kind
         self._bound_fields_cache.pop(name, None)
-
-    def _audit_label(self, name: str) -> str:
-        return audit.name_of(self._meta.model._meta.get_field(name))
 
 
 # --- Values -------------------------------------------------------------------------------------------------------

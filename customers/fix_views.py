@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -14,15 +14,16 @@ from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
+from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.erased import Erased, customer_column
 from customers.exports import write_csv
 from customers.feeds import FEEDS, ORIGINAL, REASONS, Feed
 from customers.fixes import cells_to_fix, fix, place_of_columns
 from customers.kinds import Text
-from customers.load import replay
-from customers.lock import Busy
+from customers.load import Outcome, replay, replay_locked
+from customers.lock import Busy, job_lock_within
 from customers.models import ImportRun, QuarantinedRow
 from customers.pages import admin_page, tell_database_error
 from customers.read import BLANKS
@@ -32,6 +33,9 @@ RUNS_TO_CHOOSE = 50
 SHOWN_RAW = 10_000
 MAX_LINE = 254
 """Texts that may be longer, or that have line breaks, get a field of several lines."""
+SECONDS_TO_WAIT = 4
+"""So long does a fix wait for another one that is being replayed."""
+_LISTED = reverse_lazy("admin:customers_quarantinedrow_changelist")
 _AT_ONCE = 500
 _BREAK = re.compile(r"[\r\n]")
 
@@ -88,16 +92,17 @@ def fix_address(row: QuarantinedRow) -> str:
     return reverse("customers:fix_row", args=[row.pk])
 
 
-class FixForm(forms.Form):
+class FixForm(EditConflictMixin, forms.Form):
     """A field for each of a feed's columns; reasons stand with the one they are about, the others above all."""
 
-    def __init__(self, feed: Feed, cells: list[str], reasons: list[str], *args: Any) -> None:
+    def __init__(self, row: QuarantinedRow, *args: Any) -> None:
         super().__init__(*args)
-        self.feed = feed
-        self.before = dict(zip(feed.column_names, cells, strict=True))
+        self.row = row
+        self.feed = feed = FEEDS[row.feed]
+        self.before = dict(zip(feed.column_names, cells_to_fix(row), strict=True))
         self.by_column: dict[str, list[str]] = {name: [] for name in feed.column_names}
         self.of_the_row = []
-        for reason in reasons:
+        for reason in row.reasons:
             column, _colon, message = reason.partition(": ")
             self.by_column.get(column, self.of_the_row).append(message if column in self.by_column else reason)
         for column in feed.columns:
@@ -116,6 +121,22 @@ class FixForm(forms.Form):
                 label_suffix="",
                 widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
             )
+
+    def row_fields(self) -> list[str]:
+        """All columns."""
+        return list(self.fields)
+
+    def is_of_a_row(self) -> bool:
+        """Always."""
+        return True
+
+    def changes(self) -> Mapping[str, Change]:
+        """Who fixed which column last."""
+        return changes_of(self.row)
+
+    def audit_label(self, name: str) -> str:
+        """A column's name is its label."""
+        return name
 
     def clean(self) -> None:
         """Nobody who was erased comes back by a fix."""
@@ -141,37 +162,81 @@ class FixForm(forms.Form):
 @admin_page("customers.view_quarantinedrow", "customers.fix_quarantinedrow")
 def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a row's cells with its reasons; when sent, remember them as its fix and replay it."""
-    row = get_object_or_404(QuarantinedRow.objects.select_related("run"), pk=pk)
-    listed = reverse("admin:customers_quarantinedrow_changelist")
+    row = _row(pk)
+    if request.method == "POST":
+        try:
+            with job_lock_within(SECONDS_TO_WAIT, "import") as hold:
+                return _fix(request, _row(pk), hold)
+        except Busy:
+            messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
+            return _page(request, row, FixForm(row, request.POST), CONFLICT)
     if row.status != QuarantinedRow.Status.OPEN:
-        messages.error(request, f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}.")
-        return redirect(listed)
-    feed = FEEDS[row.feed]
-    form = FixForm(feed, cells_to_fix(row), row.reasons, *([request.POST] if request.method == "POST" else []))
-    if form.is_valid():
-        cells = form.cells()
-        if cells != row.cells:
-            fix(row, cells, request.user.get_username())
-        replay_and_tell(request, QuarantinedRow.objects.filter(pk=pk))
-        row.refresh_from_db(fields=["status"])
-        return redirect(fix_address(row) if row.status == QuarantinedRow.Status.OPEN else listed)
+        messages.error(request, _no_longer(row))
+        return redirect(_LISTED)
+    return _page(request, row, FixForm(row))
+
+
+def _row(pk: int) -> QuarantinedRow:
+    return get_object_or_404(QuarantinedRow.objects.select_related("run", "resolved_by"), pk=pk)
+
+
+def _no_longer(row: QuarantinedRow) -> str:
+    return f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}."
+
+
+def _fix(request: HttpRequest, row: QuarantinedRow, hold: Callable[[], None]) -> HttpResponse:
+    """Take what was sent, under the import's lock, so that the fix, the row and what is loaded are the same."""
+    form = FixForm(row, request.POST)
+    if row.status != QuarantinedRow.Status.OPEN:
+        return _too_late(request, row, form)
+    if not form.is_valid():
+        return _page(request, row, form, status_of(form))
+    cells = form.cells()
+    if cells != row.cells:
+        fix(row, cells, request.user.get_username())
+    tell_kept(request, form)
+    rows = QuarantinedRow.objects.filter(pk=row.pk)
+    tell_replayed(request, lambda: replay_locked(rows, request.user.get_username(), hold))
+    row.refresh_from_db(fields=["status"])
+    return redirect(fix_address(row) if row.status == QuarantinedRow.Status.OPEN else _LISTED)
+
+
+def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int = 200) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": f"Fix line {row.line} of {feed.file_name}",
+        "title": f"Fix line {row.line} of {form.feed.file_name}",
         "row": row,
         "form": form,
         "raw": row.raw[:SHOWN_RAW],
         "left_out": max(len(row.raw) - SHOWN_RAW, 0),
     }
-    return TemplateResponse(request, "customers/fix.html", context)
+    return TemplateResponse(request, "customers/fix.html", context, status=status)
+
+
+def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpResponse:
+    """Say who was first and with what; what this one typed stands beside it."""
+    both = [(name, cell, one_break(form.data.get(name, "")).strip(BLANKS)) for name, cell in form.before.items()]
+    context = {
+        **admin.site.each_context(request),
+        "title": _no_longer(row),
+        "row": row,
+        "change": next(iter(changes_of(row).values()), None),
+        "both": [(name, theirs, mine, theirs != mine) for name, theirs, mine in both],
+    }
+    return TemplateResponse(request, "customers/fixed_already.html", context, status=CONFLICT)
 
 
 def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
     """Replay rows, and say for each feed what became of them."""
     if not request.user.has_perm("customers.fix_quarantinedrow"):
         raise PermissionDenied
+    tell_replayed(request, lambda: replay(rows, request.user.get_username()))
+
+
+def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -> None:
+    """Say for each feed what became of its rows, or why nothing did."""
     try:
-        outcomes = replay(rows, request.user.get_username())
+        outcomes = replayed()
     except Busy:
         messages.error(request, "An import is running; try again when it has ended.")
         return

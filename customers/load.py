@@ -149,20 +149,25 @@ def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
     given its key a newer one. Raises ``Busy`` while an import runs.
     """
     with job_lock("import") as hold:
-        _mark_interrupted()
-        chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
-        feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
-        outcomes = []
-        for name, feed in FEEDS.items():
-            if name in feeds:
-                run = ImportRun(
-                    feed=name, file=f"replay by {started_by}", started_by=started_by, scope=ImportRun.Scope.REPLAY
-                )
-                others = [other for other in FEEDS if other != name] if feed is CUSTOMERS else []
-                load = _Load(feed, run, Options(started_by), hold, others)
-                outcomes.append(load.from_quarantine(chosen.filter(feed=name)))
-        _date_sightings()
-        return outcomes
+        return replay_locked(rows, started_by, hold)
+
+
+def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, hold: Callable[[], None]) -> list[Outcome]:
+    """The same, for who has the import's lock and gives what it yields."""
+    _mark_interrupted()
+    chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
+    feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
+    outcomes = []
+    for name, feed in FEEDS.items():
+        if name in feeds:
+            run = ImportRun(
+                feed=name, file=f"replay by {started_by}", started_by=started_by, scope=ImportRun.Scope.REPLAY
+            )
+            others = [other for other in FEEDS if other != name] if feed is CUSTOMERS else []
+            load = _Load(feed, run, Options(started_by), hold, others)
+            outcomes.append(load.from_quarantine(chosen.filter(feed=name)))
+    _date_sightings()
+    return outcomes
 
 
 def _mark_interrupted() -> None:

@@ -1,14 +1,17 @@
 """One long job of a kind at a time, however many processes or machines there are."""
 
 import fcntl
+import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.db import connection
 
 from customers.files import open_to_lock
+
+_AGAIN_AFTER = 0.05
 
 
 class Busy(Exception):
@@ -54,6 +57,22 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[Callable[[], None]]:
         except BlockingIOError:
             raise Busy(f"another process has the lock of {job}") from None
         yield lambda: None
+
+
+@contextmanager
+def job_lock_within(seconds: float, job: str) -> Iterator[Callable[[], None]]:
+    """Hold the lock of ``job`` alone, after waiting for it for a while; raises ``Busy`` where that was in vain."""
+    last = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                hold = stack.enter_context(job_lock(job))
+                break
+            except Busy:
+                if time.monotonic() >= last:
+                    raise
+                time.sleep(_AGAIN_AFTER)
+        yield hold
 
 
 def _lock_file(job: str) -> Path:

@@ -16,7 +16,8 @@ from django.http.multipartparser import MultiPartParserError
 _SECRET = re.compile(r"pass|^code|secret|^otp|^token$", re.IGNORECASE)
 _CHOSEN = re.compile(
     r"^(csrfmiddlewaretoken|action|do|next|alert|customer|expected|owner|query|sha256|seen|force|all|post|index|"
-    r"select_across|template|task|kind|state|outcome|until|due|draft|typed|rule|version|row_version|form_key|conflict-.*|_.*|initial-.*|"
+    r"select_across|template|task|kind|state|outcome|until|due|draft|typed|rule|version|"
+    r"row_version|form_key|conflict-.*|_.*|initial-.*|"
     r".*-(TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS)$"
 )
 """Fields that are chosen or hidden: nobody has typed into them."""

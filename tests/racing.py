@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Barrier, Thread
 from typing import Any
 
@@ -19,8 +21,16 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 
-from customers.models import CustomerCare, Note  # noqa: E402
-from tests.factories import make_customer, make_day, make_snapshot, make_staff  # noqa: E402
+from customers.load import Options, import_folder  # noqa: E402
+from customers.models import Customer, CustomerCare, Fix, Note, QuarantinedRow  # noqa: E402
+from tests.factories import (  # noqa: E402
+    csv_row,
+    make_customer,
+    make_day,
+    make_snapshot,
+    make_staff,
+    write_feeds,
+)
 from tests.forms import form_on  # noqa: E402
 
 ROUNDS = 5
@@ -98,6 +108,25 @@ def note() -> Any:
         sent = form_on(anna.get("/admin/customer/c1/"), "text", text="Called him")
         send = partial(post, anna, "/admin/customer/c1/notes/", sent)
         ends.append([together(send, send), Note.objects.count()])
+    return ends
+
+
+def fix() -> Any:
+    """Two fix one quarantined row with other addresses."""
+    anna, bea = staff()
+    ends = []
+    for number in range(ROUNDS):
+        with TemporaryDirectory() as folder:
+            write_feeds(Path(folder), customers=[csv_row("customers", id=f"c{number}", email="wrong")])
+            import_folder(Path(folder), None, Options(started_by="test"))
+        row = QuarantinedRow.objects.get(status="open")
+        page = f"/admin/customers/quarantinedrow/{row.pk}/fix/"
+        first = form_on(anna.get(page), email="anna@example.com")
+        second = form_on(bea.get(page), email="bea@example.com")
+        codes = together(partial(post, anna, page, first), partial(post, bea, page, second))
+        row.refresh_from_db()
+        loaded = Customer.objects.get(pk=f"c{number}").email
+        ends.append([codes, loaded, row.cells[1], Fix.objects.latest("pk").cells[1]])
     return ends
 
 

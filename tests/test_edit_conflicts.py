@@ -1,6 +1,5 @@
 """Two people change one row at the same time: nothing is overwritten in silence, nothing that was typed is lost."""
 
-import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -17,10 +16,10 @@ from hypothesis import strategies as st
 from analytics.models import AlertRule, MailTemplate, RecommendationRule, ScoringPolicy
 from customers.edit_conflicts import Decision, EditConflictMixin, both_texts, decide, mark_of
 from customers.models import CustomerCare
-from tests.commands import python
 from tests.factories import make_customer, make_staff
 from tests.forms import form_on
 from tests.pages import words
+from tests.races import race
 
 pytestmark = pytest.mark.django_db
 
@@ -366,10 +365,3 @@ def test_two_who_add_the_same_row_at_the_same_moment(migrated_database: str) -> 
     for codes, notes in race("new_care", migrated_database):
         assert sorted(codes) == [200, 302]  # and the second one is told that there is one already
         assert codes[["Anna", "Bea"].index(notes)] == 302
-
-
-def race(name: str, database: str) -> Any:
-    settings = {"DATABASE_URL": database, "DEBUG": 1, "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings"}
-    ran = python("-m", "tests.racing", name, **settings)
-    assert ran.code == 0, ran.err
-    return json.loads(ran.out)

@@ -1,6 +1,5 @@
 """A second click, a reload or a resend of a form creates nothing a second time."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +11,10 @@ from django.utils import timezone
 from customers.erase import erase
 from customers.form_submission import FormSubmission
 from customers.models import Note
-from tests.commands import python
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.forms import form_on
 from tests.pages import words
+from tests.races import race
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +122,4 @@ def test_what_the_admin_adds_is_added_once(anna: Client, kind: str) -> None:
 
 
 def test_two_at_the_very_same_moment(migrated_database: str) -> None:
-    settings = {"DATABASE_URL": migrated_database, "DEBUG": 1, "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings"}
-    ran = python("-m", "tests.racing", "note", **settings)
-    assert ran.code == 0, ran.err
-    assert json.loads(ran.out) == [[[302, 302], 1]] * 5
+    assert race("note", migrated_database) == [[[302, 302], 1]] * 5
