@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from analytics.models import Report
 from analytics.reports import exporters, why_no_mail
+from customers.edit_conflicts import EditConflictMixin
 
 TAKEN = "There is a report of that name already; choose another one."
 
 
-class ReportForm(forms.ModelForm):
+class ReportForm(EditConflictMixin, forms.ModelForm):
     """Name, date, who sees it, and how it is mailed; ``people`` are the possible recipients."""
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Case, Value, When
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
@@ -19,6 +20,7 @@ from analytics.report_forms import ReportForm
 from analytics.report_mails import due_day
 from analytics.reports import (
     LONGEST_QUERY,
+    QUERY_FIELD,
     NotMade,
     exporters,
     file_name,
@@ -32,6 +34,9 @@ from analytics.reports import (
 )
 from analytics.table_export import WRITERS
 from customers import audit
+from customers.edit_admin import gone_page, typed, warn_if_changed
+from customers.edit_conflicts import CONFLICT, VERSION, YOU, Decision, changes_of, decide, mark_of, tell_kept
+from customers.form_keys import create_once
 from customers.pages import admin_page, sent_by_form
 
 SPOOL = 8 * 2**20
@@ -72,6 +77,7 @@ def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str,
 
 
 @admin_page("analytics.add_report", "customers.view_customer")
+@create_once
 def save(request: HttpRequest) -> HttpResponse:
     """Save the view of an address under a name."""
     address = QueryDict(request.POST.get("query", "")) if request.method == "POST" else request.GET
@@ -108,9 +114,14 @@ def save(request: HttpRequest) -> HttpResponse:
 @admin_page("analytics.change_report", "customers.view_customer")
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change a report's name, date, schedule and recipients; one that nobody owns becomes the visitor's."""
-    report = _changeable(request, pk)
-    form = ReportForm(request.POST or None, instance=report, owner=report.owner or request.user)
-    if request.method == "POST" and form.is_valid() and (saved := form.store()):
+    if request.method == "POST" and not Report.objects.filter(pk=pk).exists():
+        return _gone(request, pk)
+    with transaction.atomic():
+        report = _changeable(request, pk)
+        form = ReportForm(request.POST or None, instance=report, owner=report.owner or request.user)
+        saved = form.store() if request.method == "POST" and form.is_valid() else None
+    if saved:
+        tell_kept(request, form)
         messages.success(request, f"Saved “{saved.name}”.")
         return redirect("analytics:reports")
     context = {
@@ -121,14 +132,19 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         "adopts": report.owner is None,
         "back": reverse("analytics:reports"),
     }
-    return TemplateResponse(request, "analytics/report_form.html", context)
+    status = CONFLICT if form.is_bound and form.is_refused else 200
+    return TemplateResponse(request, "analytics/report_form.html", context, status=status)
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
 @sent_by_form(lambda pk: reverse("analytics:report", args=[pk]))
 def change_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a report the filters, columns and order that the visitor has made of it."""
-    report = _changeable(request, pk)
+    with transaction.atomic():
+        return _change_view(request, _changeable(request, pk))
+
+
+def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     address = QueryDict(request.POST.get("query", ""))
     query = query_of(address)
     newest = PortfolioDay.objects.order_by("-date").first()
@@ -140,12 +156,24 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
         wrong = problems(asked.GET, CustomerList(asked, newest.date, report.owner, is_report=True).filters)
     for text in wrong:
         messages.error(request, text)
-    if not wrong:
+    if not wrong and not _tell_other_view(request, report, query):
         audit.update_rows(Report.objects.filter(pk=report.pk), query=query)
         messages.success(request, f"“{report.name}” has these filters, columns and order now.")
     back = address.copy()
     back["report"] = str(report.pk)
     return redirect(f"{reverse('admin:index')}?{back.urlencode()}#customers")
+
+
+def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
+    """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
+    change = changes_of(report).get(audit.name_of(Report._meta.get_field("query")))
+    read, now, mine = request.POST.get(VERSION), *(mark_of(QUERY_FIELD, text) for text in (report.query, query))
+    if decide(read, now, mine, changed_since=change is not None and change.by != YOU) == Decision.MINE:
+        return False
+    who = change or "Somebody changed this"
+    messages.warning(request, f"{who}, after you opened it: nothing is saved yet. “Back to what was saved” shows it.")
+    messages.warning(request, "Yours is below as it was; save it once more to store it instead.")
+    return True
 
 
 @admin_page("analytics.delete_report")
@@ -155,9 +183,13 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     if not may_change(request.user, report, "delete"):
         raise PermissionDenied
     if request.method == "POST":
-        report.delete()
-        messages.success(request, f"Deleted “{report.name}”.")
-        return redirect("analytics:reports")
+        with transaction.atomic():
+            Report.objects.select_for_update().filter(pk=pk).first()
+            report = _visible(request, pk)
+            if not warn_if_changed(request, [report]):
+                report.delete()
+                messages.success(request, f"Deleted “{report.name}”.")
+                return redirect("analytics:reports")
     context = {**admin.site.each_context(request), "title": "Delete report", "report": report}
     return TemplateResponse(request, "analytics/report_delete.html", context)
 
@@ -199,7 +231,20 @@ def _visible(request: HttpRequest, pk: int) -> Report:
     return get_object_or_404(Report.objects.visible_to(request.user).select_related("owner"), pk=pk)
 
 
+def _gone(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody has deleted the report; by whom is only told of one that the visitor may have seen."""
+    row = Report(pk=pk)
+    entry = audit.lately(row).filter(action=audit.Action.DELETE).first()
+    before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
+    was_seen = before.get("shared with everybody") or before.get("owner") == request.user.get_username()
+    texts = typed(ReportForm(owner=request.user).fields, request.POST)
+    return gone_page(request, row if was_seen else None, "report", texts, reverse("analytics:reports"))
+
+
 def _changeable(request: HttpRequest, pk: int) -> Report:
+    """The report; where it is about to be changed, locked first."""
+    if request.method == "POST":
+        Report.objects.select_for_update().filter(pk=pk).first()
     report = _visible(request, pk)
     if not may_change(request.user, report):
         raise PermissionDenied

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import IO
 
+from django import forms
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -15,6 +16,7 @@ from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
+from customers.edit_conflicts import mark_of
 from customers.staff import staff_who_may
 from customers.staging import one_moment
 from customers.xlsx import TooLarge
@@ -23,6 +25,7 @@ OF_THE_TABLE = ("sort", "columns", "per_page")
 NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
 """What else an address of the dashboard has; it is not saved."""
 LONGEST_QUERY = 4_000
+QUERY_FIELD = forms.CharField(strip=False)
 LONGEST_FILE_NAME = 60
 OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
 
@@ -156,6 +159,11 @@ class Opened:
     is_changed: bool
     may_change: bool
     wrong: list[str]
+
+    @property
+    def version(self) -> str:
+        """What was saved when the page was made, to be known again when the view is saved."""
+        return mark_of(QUERY_FIELD, self.report.query)
 
     @property
     def me(self) -> User | None:

@@ -1,21 +1,29 @@
 """Asks who shall look after some customers, says how many they are, and assigns them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
-from customers.models import Customer
-from customers.owners import able_and, assign, count_owned, marked_name, name_of
+from customers import audit
+from customers.edit_conflicts import CONFLICT, names_of
+from customers.models import Customer, CustomerCare
+from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, name_of, owners_mark
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"
 MOST_NAMES = 10
+MOST_TOLD = 5
+MOST_ENTRIES = 200
+MOST_DIGITS = 10
 UNPROCESSABLE = 422
 
 
@@ -24,6 +32,7 @@ class OwnerForm(forms.Form):
 
     owner = forms.ChoiceField(label="Owner")
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: object, user: User, owner: int | None, **kwargs: object) -> None:
         super().__init__(*args, initial={"owner": owner and str(owner)}, **kwargs)
@@ -47,15 +56,22 @@ def assign_page(
 
     Where the customers are no longer as many as the user was told, it asks again.
     """
-    owned = count_owned(customers)
+    owned, status = count_owned(customers), 200
     confirming = request.method == "POST" and "expected" in request.POST
     form = OwnerForm(request.POST if confirming else None, user=request.user, owner=_owner_of_one(customers))
     if confirming and form.is_valid():
         if form.cleaned_data["expected"] == owned.customers:
-            done = assign(customers, form.chosen, request.user)
-            messages.success(request, _words(done.changed, done.same, name_of(form.chosen)))
-            return redirect(back)
-        messages.warning(request, "The customers are not as many as before: look again.")
+            mark, _at, since = form.cleaned_data["seen"].partition("@")
+            try:
+                done = assign(customers, form.chosen, request.user, mark)
+            except OwnersChanged:
+                status = CONFLICT
+                _tell_changed(request, customers, since)
+            else:
+                messages.success(request, _words(done.changed, done.same, name_of(form.chosen)))
+                return redirect(back)
+        else:
+            messages.warning(request, "The customers are not as many as before: look again.")
     context = {
         **admin.site.each_context(request),
         "title": "Assign owner",
@@ -64,9 +80,27 @@ def assign_page(
         "names": customers[:MOST_NAMES],
         "others": owned.customers - MOST_NAMES,
         "sent": sent,
+        "seen": f"{owners_mark(customers)}@{int(timezone.now().timestamp())}",
         "back": back,
     }
-    return TemplateResponse(request, "customers/assign.html", context, status=UNPROCESSABLE if form.errors else 200)
+    return TemplateResponse(request, "customers/assign.html", context, status=UNPROCESSABLE if form.errors else status)
+
+
+def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: str) -> None:
+    """Say who has changed the owners of which customers since the page was shown."""
+    is_known = since.isascii() and since.isdecimal() and len(since) <= MOST_DIGITS
+    moment = datetime.fromtimestamp(int(since), UTC) if is_known else timezone.now()
+    keys = customers.order_by().values("pk")
+    entries = audit.AuditEntry.objects.filter(
+        model=CustomerCare._meta.label_lower, customer__in=keys, at__gte=moment
+    ).order_by("-pk")
+    found = [each for each in entries[:MOST_ENTRIES] if "owner" in each.changes]
+    people = names_of(found)
+    names = dict(customers.filter(pk__in=[each.customer for each in found]).values_list("pk", "organization"))
+    for each in found[:MOST_TOLD]:
+        owner, of = each.changes["owner"][1] or "nobody", names.get(each.customer, each.customer)
+        messages.warning(request, f"{people[each.actor]} made {owner} the owner of {of} {naturaltime(each.at)}.")
+    messages.warning(request, "Somebody else has changed owners since you opened this page: nothing is assigned yet.")
 
 
 def _owner_of_one(customers: QuerySet[Customer]) -> int | None:

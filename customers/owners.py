@@ -1,5 +1,7 @@
 """Who looks after which customer: assigned for one or many at once, each change in the admin's log."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -61,10 +63,28 @@ def count_owned(customers: QuerySet[Customer]) -> Owned:
     return Owned(found["all"], found["owned"])
 
 
-def assign(customers: QuerySet[Customer], owner: User | None, by: User) -> Assigned:
-    """Make ``owner`` (None: nobody) look after the customers; those who have that owner already stay untouched."""
+class OwnersChanged(Exception):
+    """Somebody else has assigned some of the customers meanwhile."""
+
+
+def owners_mark(customers: QuerySet[Customer], *, lock: bool = False) -> str:
+    """A hash of who looks after which of the customers, to be known again later."""
+    cares = CustomerCare.objects.filter(customer__in=customers.order_by().values("pk"), owner__isnull=False)
+    if lock:
+        cares = cares.select_for_update(of=("self",))
+    owners = list(cares.order_by("pk").values_list("pk", "owner_id"))
+    return hashlib.sha256(json.dumps(owners).encode()).hexdigest()[:16]
+
+
+def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: str = "") -> Assigned:
+    """Make ``owner`` (None: nobody) look after the customers; those who have that owner already stay untouched.
+
+    Raises ``OwnersChanged``, with nothing changed, where the owners are others than those of the mark ``seen``.
+    """
     changed = same = 0
     with transaction.atomic():
+        if seen and owners_mark(customers, lock=True) != seen:
+            raise OwnersChanged
         for keys in _chunks(list(customers.order_by("pk").values_list("pk", flat=True))):
             told = _assign_some(keys, owner, by)
             changed += told
@@ -82,7 +102,9 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
     known = {care.pk: care for care in cares.filter(pk__in=keys).order_by("pk")}
     new = [CustomerCare(customer_id=key, owner=owner) for key in keys if owner and key not in known]
     # Somebody else may be adding the same rows.
-    CustomerCare.objects.bulk_create(new, update_conflicts=True, unique_fields=["customer"], update_fields=["owner"])
+    CustomerCare.objects.bulk_create(new, ignore_conflicts=True)
+    if new and cares.filter(pk__in=[care.pk for care in new]).exclude(owner=owner).exists():
+        raise OwnersChanged
     changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
     CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
     before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]

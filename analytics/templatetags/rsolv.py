@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django import template
+from django.db.models import Model
 from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
@@ -37,9 +38,10 @@ def customers_address(context: Context, *queries: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def rows_version(context: Context) -> SafeString:
-    """The hidden input that knows later whether rows to be deleted are still as they are now."""
-    rows = [context["object"]] if context.get("object") else list(context.get("queryset") or ())
+def rows_version(context: Context, *rows: Model) -> SafeString:
+    """The hidden input that knows later whether rows to be deleted are as they are now: these, or the admin's."""
+    if not rows:
+        rows = (context["object"],) if context.get("object") else tuple(context.get("queryset") or ())
     return format_html('<input type="hidden" name="{}" value="{}">', VERSION, rows_mark(rows))
 
 
