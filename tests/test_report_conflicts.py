@@ -85,12 +85,11 @@ def test_a_report_that_was_deleted_or_changed_meanwhile(report: Report) -> None:
 
 
 def test_a_private_report_that_was_deleted_is_not_named(report: Report) -> None:
-    report.shared = False
-    report.save()
+    Report.objects.update(shared=False, name="Nobody’s business")
     as_("anna").post(f"/admin/reports/{report.pk}/delete/", {})
     answer = as_("bea").post(f"/admin/reports/{report.pk}/edit/", {"name": "x"})
     assert answer.status_code == 410
-    assert "At risk" not in words(answer.text)
+    assert "business" not in answer.text
 
 
 def test_a_report_that_is_sent_twice_is_saved_once(report: Report) -> None:
@@ -130,9 +129,7 @@ def make_owner() -> User:
     return make_staff("Success manager", username="cleo")
 
 
-@pytest.mark.parametrize(
-    "seen", ["x", "x@", "@", "x@2025-99-99T00:00:00+00:00", "x@now", "x@9999-12-31T23:59:59+00:00"]
-)
+@pytest.mark.parametrize("seen", ["x", "x@", "@", "x@-1", "x@now", "x@9999999999", "x@99999999999"])
 def test_a_mark_that_makes_no_sense_is_another_one(report: Report, seen: str) -> None:
     bea = User.objects.get(username="bea")
     sent = {"customer": ["c1"], "owner": str(bea.pk), "expected": "1", "seen": seen}
