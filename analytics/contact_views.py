@@ -1,5 +1,6 @@
 """The pages that write to a customer: compose, preview, send; and the page of a message."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics import contact
-from analytics.dashboard import newest_day
+from analytics.dashboard import FRESH_DAYS, days_old, newest_day
 from analytics.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
 from analytics.models import MailTemplate, Message, Snapshot, Task
 from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
@@ -24,6 +25,8 @@ from customers.text_fields import TextAreaField
 
 MAY_CONTACT = "analytics.contact_customer"
 UNPROCESSABLE = 422
+ASIDE = "own_"
+"""Begins the names of the fields that keep what a template has taken the place of."""
 BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
 
 
@@ -73,6 +76,25 @@ class ComposeForm(forms.Form):
         return text
 
 
+@dataclass(frozen=True)
+class _Words:
+    """A subject and a text that somebody has typed, and the key of the template that they began with."""
+
+    subject: str
+    body: str
+    template: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are any."""
+        return bool(self.subject.strip() or self.body.strip())
+
+    def is_like(self, template: MailTemplate | None) -> bool:
+        """Whether they are nobody's own: none, or the template's."""
+        same = template and (self.subject, self.body.strip("\n")) == (template.subject, template.body.strip("\n"))
+        return bool(same) or not self.is_there
+
+
 class _Composing:
     """One request to write to a customer."""
 
@@ -88,6 +110,9 @@ class _Composing:
         self.templates = list(
             MailTemplate.objects.filter(Q(active=True) | Q(pk=_number(self.asked.get("template")))).order_by("pk")
         )
+        aside = self._typed(ASIDE)
+        self.aside = aside if request.method == "POST" and aside.is_there else None
+        self.stale = f"Data through {day.date:%-d %b %Y}, {days_old(day.date)} days old" if _is_old(day) else ""
         self.obstacles = contact.obstacles(customer, self.user)
         self.recent = contact.last_message(customer)
 
@@ -102,6 +127,32 @@ class _Composing:
         words = again or self.template
         initial = {"subject": words.subject, "body": words.body} if words else {}
         return ComposeForm(*data, initial=initial, values=self.values, organization=self.customer.organization)
+
+    def with_template(self) -> HttpResponse:
+        """The chosen template's words; what was typed is put aside where it was somebody's own."""
+        typed = self._typed("")
+        before = next((one for one in self.templates if str(one.pk) == self.asked.get("template")), None)
+        if typed.is_like(before) and self.aside:
+            typed = self.aside
+        self.aside = None if typed.is_like(before) else typed
+        chosen = self.asked.get("choose", "")
+        self.template = next((one for one in self.templates if str(one.pk) == chosen), None)
+        return self.show("compose", self._form_with(self.template))
+
+    def with_own_words(self) -> HttpResponse:
+        """What was put aside, back in its place."""
+        own = self.aside or self._typed("")
+        self.aside = None
+        self.template = next((one for one in self.templates if str(one.pk) == own.template), None)
+        return self.show("compose", self._form_with(own))
+
+    def _form_with(self, words: Any) -> ComposeForm:
+        initial = {"subject": words.subject, "body": words.body} if words else {}
+        return ComposeForm(initial=initial, values=self.values, organization=self.customer.organization)
+
+    def _typed(self, prefix: str) -> "_Words":
+        names = ("subject", "body", "template")
+        return _Words(*(self.asked.get(f"{prefix}{name}", "").replace("\r\n", "\n") for name in names))
 
     def letter(self, form: ComposeForm) -> Letter:
         """What a valid form says."""
@@ -125,6 +176,8 @@ class _Composing:
             "used": used(text),
             "obstacles": self.obstacles,
             "warnings": contact.warnings(self.customer),
+            "stale": self.stale,
+            "aside": self.aside,
             "recent": self.recent,
             "quiet_days": contact.QUIET.days,
             "from_line": from_line(self.user),
@@ -142,6 +195,10 @@ def compose(request: HttpRequest, pk: str) -> HttpResponse:
     form, action = composing.form(request.POST), request.POST.get("action")
     if action == "edit":
         return composing.show("compose", form)
+    if action == "template":
+        return composing.with_template()
+    if action == "own":
+        return composing.with_own_words()
     sent = contact.already_claimed(request.POST.get("token", "")) if action == "send" else None
     if sent and sent.customer_id == composing.customer.pk:
         return redirect("analytics:message", sent.pk)
@@ -229,6 +286,10 @@ def _customer(pk: str) -> Customer:
     if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
         raise Http404
     return get_object_or_404(Customer.objects.select_related("care"), pk=pk)
+
+
+def _is_old(day: Any) -> bool:
+    return day is not None and days_old(day.date) > FRESH_DAYS
 
 
 def _number(text: str | None) -> int:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from analytics import contact
 from analytics.models import MailTemplate, Message, RecommendationRule, Task
 from customers.models import Customer, CustomerCare
-from tests.contacting import ACME, hidden, make_sofia, preview, send
+from tests.contacting import ACME, TEXTS, hidden, make_sofia, preview, send
 from tests.factories import make_customer, make_message, make_run, make_staff
 from tests.pages import links, main_part, notices, section, words
 
@@ -379,3 +379,68 @@ def test_who_wrote_and_when(client: Client, sofia: User) -> None:
     )
     author.delete()
     assert notices(client.get(ACME))[0].startswith(f"{author.username} wrote")
+
+
+# --- A template in the place of one's own words -----------------------------------------------------------------
+
+
+def typed_into(response: HttpResponse) -> tuple[str, str]:
+    form = response.context["form"]
+    return form["subject"].value() or "", form["body"].value() or ""
+
+
+def letter(response: HttpResponse) -> dict[str, str]:
+    """What the letter's form would send."""
+    subject, body = typed_into(response)
+    return {**hidden(response), "subject": subject, "body": body}
+
+
+def test_a_template_does_not_take_the_place_of_own_words_for_good(client: Client, sofia: User) -> None:
+    check_in = MailTemplate.objects.get(name="Check-in")
+    page = client.get(ACME)
+    own = {"subject": "My own", "body": "Two\r\nlines of my own"}
+    chosen = {"action": "template", "choose": str(check_in.pk)}
+    page = client.post(ACME, {**letter(page), **own, **chosen})
+    assert page.status_code == 200
+    assert typed_into(page) == (check_in.subject, check_in.body)
+    assert "Your own words are kept. My own: Two lines of my own" in words(main_part(page))
+    # They stay through a preview and back, and through another template.
+    page = client.post(ACME, {**letter(page), "action": "preview"})
+    page = client.post(ACME, {**hidden(page), "action": "edit"})
+    page = client.post(ACME, {**letter(page), "action": "template", "choose": "0"})
+    assert typed_into(page) == ("", "")
+    page = client.post(ACME, {**letter(page), "action": "own"})
+    assert typed_into(page) == ("My own", "Two\nlines of my own")
+    assert "Your own words are kept" not in page.text
+
+
+def test_words_of_a_template_are_nobodys_own(client: Client, sofia: User) -> None:
+    page = client.get(ACME)
+    page = client.post(ACME, {**letter(page), "action": "template", "choose": "0"})
+    assert typed_into(page) == ("", "")
+    assert "Your own words are kept" not in page.text
+
+
+def test_own_words_are_kept_where_nothing_can_be_sent(client: Client, sofia: User) -> None:
+    page = client.get(ACME)
+    CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
+    own = {"subject": "My own", "body": "Words"}
+    page = client.post(ACME, {**letter(page), **own, "action": "template", "choose": "0"})
+    page = client.post(ACME, {**letter(page), "action": "own"})
+    assert 'value="My own"' in page.text
+
+
+# --- Old data ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("today", "days"), [(date(2025, 5, 12), None), (date(2025, 5, 13), 3), (date(2025, 8, 16), 98)]
+)
+def test_old_data_are_said_before_it_goes_out(
+    client: Client, sofia: User, today_is: Callable[[date], None], today: date, days: int | None
+) -> None:
+    today_is(today)
+    page = client.get(ACME)
+    for response in (page, client.post(ACME, {**letter(page), **TEXTS, "action": "preview"})):
+        said = f"Data through 10 May 2025, {days} days old: check before you write about activity."
+        assert [one for one in notices(response) if "days old" in one] == ([said] if days else [])

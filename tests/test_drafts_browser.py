@@ -199,7 +199,7 @@ def test_what_the_page_says_by_now_is_not_overwritten(page: Page, acme: Customer
     notice = page.locator(".draft")
     expect(notice).to_contain_text("the page says something else by now")
     expect(notice).to_contain_text("I think they will renew")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Put it back").click()
     expect(notes).to_have_value("I think they will renew")
 
 
@@ -235,3 +235,18 @@ def test_a_draft_is_forgotten_after_a_week(page: Page) -> None:
     page.evaluate("document.querySelector('.note-form').reset()")
     page.goto("/admin/alerts/")
     assert drafts(page) == "[]"
+
+
+def test_a_template_may_be_tried_and_the_enter_key_previews(page: Page) -> None:
+    page.goto(f"{ACME}contact/")
+    page.get_by_label("Subject").fill("My own")
+    page.get_by_label("Text", exact=True).fill("Will you renew?")
+    page.get_by_label("Template").select_option("0")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_text("Your own words are kept.")).to_be_visible()
+    # The page keeps them, so the browser does not offer them a second time.
+    expect(page.locator(".draft")).to_have_count(0)
+    page.get_by_role("button", name="Bring them back").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Will you renew?")
+    page.get_by_label("Subject").press("Enter")
+    expect(page.get_by_role("heading", name="Send this to")).to_be_visible()

@@ -129,9 +129,12 @@
                     isBack ||= valueOf(field) === value;
                 } else if (now !== value) offered.push([name, field, value]);
             }
+            // What a template has taken the place of is kept by the page itself.
+            const isAside = ([name, , value]) => this.form.elements[`own_${name}`]?.value === value;
             const texts = offered.filter(([, field, value]) => TYPED.includes(field.type) && value.trim());
+            const news = texts.filter((one) => !isAside(one));
             this.offered = texts.length > 0;
-            if (isBack || this.offered) this.tell(draft, texts);
+            if (isBack || news.length) this.tell(draft, news);
         }
 
         tell(draft, texts) {
@@ -146,7 +149,7 @@
             for (const [, , value] of texts) notice.append(make("p", { className: "free-text", textContent: value, dir: "auto" }));
             const tools = make("p", { className: "tools" });
             if (texts.length) {
-                tools.append(this.button("Use it", () => texts.forEach(([, field, value]) => fill(field, value)), box));
+                tools.append(this.button("Put it back", () => texts.forEach(([, field, value]) => fill(field, value)), box));
             }
             tools.append(this.button("Discard", () => this.discard(), box));
             notice.append(tools);
