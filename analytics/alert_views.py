@@ -1,9 +1,10 @@
 """The list of alerts, and what staff do with them; every form works without a script."""
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 
-from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,15 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from analytics.alert_forms import ActForm, AlertNoteForm
 from analytics.alert_list import alert_list
+from analytics.customer_alerts import with_names
 from analytics.models import Alert
+from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit import update_rows
+from customers.edit_conflicts import status_of
 from customers.pages import admin_page, sent_by_form
-from customers.text_fields import TextAreaField
-
-MOST_AT_ONCE = 500
-LONGEST_SNOOZE_DAYS = 366
 
 
 @admin_page("analytics.view_alert")
@@ -30,60 +31,82 @@ def alerts(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "analytics/alerts.html", context)
 
 
-class ActForm(forms.Form):
-    """What to do with which alerts."""
-
-    ACTIONS = [("acknowledge", "Acknowledge"), ("take_back", "Take back"), ("snooze", "Put off"), ("wake", "Wake")]
-    ACTIONS += [("note", "Save the note")]
-
-    alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})
-    action = forms.ChoiceField(choices=ACTIONS)
-    until = forms.DateField(required=False)
-    note = TextAreaField(required=False, max_length=5_000)
-
-    def clean_alert(self) -> QuerySet[Alert]:
-        """Not more than a page or two of them."""
-        chosen = self.cleaned_data["alert"]
-        if len(chosen) > MOST_AT_ONCE:
-            raise forms.ValidationError(f"These are more than {MOST_AT_ONCE} alerts; choose fewer.")
-        return chosen
-
-    def clean(self) -> None:
-        """A snooze ends on a day to come, within a year."""
-        today = timezone.localdate()
-        until: date | None = self.cleaned_data.get("until")
-        if self.cleaned_data.get("action") != "snooze":
-            return
-        if until is None and "until" not in self.errors:
-            self.add_error("until", "Put off until when?")
-        if until and not today < until <= today + timedelta(days=LONGEST_SNOOZE_DAYS):
-            self.add_error("until", "Choose a day to come, within a year.")
-
-
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
 @sent_by_form(lambda: reverse("analytics:alerts"))
 def act(request: HttpRequest) -> HttpResponse:
-    """Acknowledge, put off, or note something on one or many alerts, and go back to where the visitor was."""
+    """Acknowledge, put off, or note something on one or many alerts, and go back to where the visitor was.
+
+    One alert's panel is saved whole: its note and date go along, whichever button was pressed.
+    """
     form = ActForm(request.POST)
-    if form.is_valid():
-        chosen, data = form.cleaned_data["alert"], form.cleaned_data
-        done, words = _apply(data["action"], chosen, request.user.get_username(), data["until"], data["note"])
-        left = len(chosen) - done
-        if done:
-            messages.success(request, f"{counted(done, 'alert')} {words}.")
-        if left:
-            messages.warning(request, f"{counted(left, 'alert')} left alone: over, or {words} already.")
-    else:
-        for errors in form.errors.values():
-            for error in errors:
-                messages.error(request, error)
+    with transaction.atomic():
+        one = _the_one(request)
+        note = AlertNoteForm(request.POST, instance=one) if one else None
+        if note and not (form.is_valid() and note.is_valid()):
+            return _again(request, form, note)
+        if form.is_valid():
+            chosen, data = form.cleaned_data["alert"], form.cleaned_data
+            noted = note and "note" in note.changed_data and update_rows(_rows(chosen), note=note.cleaned_data["note"])
+            if note and data["until"] and data["action"] not in {"snooze", "wake"}:
+                _tell(request, chosen, *_put_off(request, chosen, data["until"]), noted=False)
+            if data["action"] != "note" or not note:
+                _tell(request, chosen, *_apply(request, data["action"], chosen, data), noted=bool(noted))
+            elif noted or not data["until"]:
+                messages.success(request, "1 alert noted." if noted else "The note is as it was.")
+    for errors in form.errors.values():
+        for error in errors:
+            messages.error(request, error)
     return redirect(_back(request))
 
 
-def _apply(action: str, chosen: QuerySet[Alert], login: str, until: date | None, note: str) -> tuple[int, str]:
+def _the_one(request: HttpRequest) -> Alert | None:
+    """The alert whose panel was sent, locked; None where several, or none, or nothing but a button were sent."""
+    keys = request.POST.getlist("alert")
+    if len(keys) != 1 or "note" not in request.POST or not (keys[0].isascii() and keys[0].isdecimal()):
+        return None
+    if len(keys[0]) > 18:
+        return None
+    return Alert.objects.select_for_update(of=("self",)).filter(pk=int(keys[0])).first()
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """An alert's panel as it was sent, to be shown again."""
+
+    form: ActForm
+    note_form: AlertNoteForm
+    note: str
+    until: str
+    back: str
+
+
+def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResponse:
+    """The alert alone, with its panel as it was sent, and what is wrong with it."""
+    alerts = Alert.objects.select_related("rule", "customer__care__owner").filter(pk=note.instance.pk)
+    sent = _Panel(form, note, note["note"].value() or "", request.POST.get("until", ""), _back(request))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Alert",
+        "alert": with_names(alerts)[0],
+        "sent": sent,
+        "today": timezone.localdate(),
+    }
+    return TemplateResponse(request, "analytics/alert.html", context, status=status_of(form, note))
+
+
+def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:
+    left = len(chosen) - done
+    if done:
+        messages.success(request, f"{counted(done, 'alert')} {words}{', and the note is saved' if noted else ''}.")
+    elif noted:
+        messages.success(request, "The note is saved.")
+    if left:
+        messages.warning(request, f"{counted(left, 'alert')} left alone: over, or {words} already.")
+
+
+def _apply(request: HttpRequest, action: str, chosen: QuerySet[Alert], data: dict[str, object]) -> tuple[int, str]:
     """Do it to those that still need it, whoever else is at them; returns to how many, and what in words."""
-    keys = [alert.pk for alert in chosen]
-    those, now = Alert.objects.filter(pk__in=keys), timezone.now()
+    those, now, login = _rows(chosen), timezone.now(), request.user.get_username()
     match action:
         case "acknowledge":
             fresh = those.open().filter(acknowledged_at=None)
@@ -92,12 +115,24 @@ def _apply(action: str, chosen: QuerySet[Alert], login: str, until: date | None,
             seen = those.open().exclude(acknowledged_at=None)
             return update_rows(seen, acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"
         case "snooze":
-            words = f"put off until {until:%-d %b %Y}"
-            return update_rows(those.open(), snoozed_until=until, snoozed_by=login), words
+            return _put_off(request, chosen, data["until"])
         case "wake":
             asleep = those.open().exclude(snoozed_until=None)
             return update_rows(asleep, snoozed_until=None, snoozed_by=""), "no longer put off"
-    return update_rows(those, note=note.strip()), "noted"
+    return update_rows(those, note=str(data["note"]).strip()), "noted"
+
+
+def _put_off(request: HttpRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
+    login, those = request.user.get_username(), _rows(chosen).open()
+    asleep = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
+    for before in with_names(asleep):
+        day = f"{before.snoozed_until:%-d %b %Y}"
+        messages.info(request, f"Before, {before.put_off_by} had put it off until {day}: {before.text}.")
+    return update_rows(those, snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"
+
+
+def _rows(chosen: QuerySet[Alert]) -> AlertQuerySet:
+    return Alert.objects.filter(pk__in=[alert.pk for alert in chosen])
 
 
 def _back(request: HttpRequest) -> str:

@@ -21,7 +21,7 @@ from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare
 from rsolv_cs import roles
 from tests.factories import make_alert, make_customer, make_staff
-from tests.pages import links, main_part, words
+from tests.pages import Elements, links, main_part, words
 
 pytestmark = pytest.mark.django_db
 
@@ -238,7 +238,6 @@ def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) 
         ({"alert": ["999999"]}, "Select a valid choice. 999999 is not one of the available choices."),
         ({"alert": ["x"]}, "“x” is not a valid value."),
         ({"action": "delete"}, "Select a valid choice. delete is not one of the available choices."),
-        ({"action": "note", "note": "n" * 5001}, "Ensure this value has at most 5000 characters (it has 5001)."),
     ],
 )
 def test_what_cannot_be_done_is_said(client: Client, olga: User, data: dict[str, Any], said: str) -> None:
@@ -259,6 +258,109 @@ def test_it_is_not_done_by_a_link(client: Client, olga: User) -> None:
     assert response.redirect_chain == [("/admin/alerts/", 302)]
     alert.refresh_from_db()
     assert alert.acknowledged_at is None
+
+
+# --- One panel, one form ------------------------------------------------------------------------------------------
+
+
+def panel(client: Client, alert: Alert) -> dict[str, str]:
+    """What the alert's panel on the page would send, without its buttons."""
+    [form] = re.findall(rf'data-draft="alert-{alert.pk}">.*?</form>', client.get("/admin/alerts/").text, re.DOTALL)
+    return inputs(form)
+
+
+def inputs(form: str) -> dict[str, str]:
+    found = [attributes for tag, attributes in Elements(form).found if tag == "input"]
+    [note] = re.findall(r'name="note"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL)
+    return {**{one["name"]: one.get("value") or "" for one in found if one.get("type") != "radio"}, "note": note}
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "value", "said"),
+    [
+        ("acknowledge", "acknowledged_by", "olga", "1 alert acknowledged, and the note is saved."),
+        ("snooze", "snoozed_until", date(2025, 5, 20), "1 alert put off until 20 May 2025, and the note is saved."),
+    ],
+)
+def test_a_note_goes_along_with_whatever_is_pressed(
+    client: Client, olga: User, action: str, field: str, value: object, said: str
+) -> None:
+    alert = make_alert()
+    until = {"until": "2025-05-20"} if action == "snooze" else {}
+    response = act(client, alert, **{**panel(client, alert), **until, "note": "Asked Ann", "action": action})
+    assert messages(response) == [said]
+    alert.refresh_from_db()
+    assert (alert.note, getattr(alert, field)) == ("Asked Ann", value)
+
+
+def test_a_date_beside_another_button_goes_along_too(client: Client, olga: User) -> None:
+    alert = make_alert()
+    response = act(client, alert, **{**panel(client, alert), "until": "2025-05-20", "action": "acknowledge"})
+    assert messages(response) == ["1 alert put off until 20 May 2025.", "1 alert acknowledged."]
+    response = act(client, alert, **{**panel(client, alert), "until": "2025-05-21", "action": "note"})
+    assert messages(response) == ["1 alert put off until 21 May 2025."]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"until": ""}, "Put off until when?"),
+        ({"until": "2025-05-01"}, "Choose a day to come, within a year."),
+        ({"until": "soon"}, "Enter a valid date."),
+        ({"until": "2025-05-01", "action": "acknowledge"}, "Choose a day to come, within a year."),
+        ({"until": "", "action": "note", "note": "n" * 5_001}, "at most 5000 characters (it has 5001)."),
+    ],
+)
+def test_what_is_wrong_brings_the_panel_back_with_the_note(
+    client: Client, olga: User, data: dict[str, str], reason: str
+) -> None:
+    alert = make_alert(note="Old")
+    sent = {
+        **panel(client, alert),
+        "action": "snooze",
+        "note": "Asked Ann",
+        "next": "/admin/alerts/?mine=true",
+        **data,
+    }
+    response = client.post("/admin/alerts/act/", sent)
+    assert response.status_code == 422
+    assert reason in words(main_part(response))
+    form = inputs(main_part(response))
+    assert form["note"] == sent["note"]
+    assert form["next"] == "/admin/alerts/?mine=true"
+    assert form["until"] == data["until"]
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_at, alert.snoozed_until) == ("Old", None, None)
+    # And it can be sent from there.
+    response = act(client, alert, **{**form, "until": "2025-05-20", "note": "Asked Ann", "action": "snooze"})
+    alert.refresh_from_db()
+    assert (alert.note, alert.snoozed_until) == ("Asked Ann", date(2025, 5, 20))
+
+
+def test_two_notes_at_once_are_both_shown(client: Client, olga: User) -> None:
+    alert = make_alert(note="Old")
+    mine = panel(client, alert)
+    other = Client()
+    other.force_login(make_staff("Program manager", username="otto"))
+    act(other, alert, **{**panel(other, alert), "note": "Otto called", "action": "note"})
+    response = client.post("/admin/alerts/act/", {**mine, "note": "I wrote", "action": "acknowledge"})
+    assert response.status_code == 409
+    page = words(main_part(response))
+    assert "Otto called" in page
+    assert "I wrote" in response.text
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_at) == ("Otto called", None)
+    # An action without a word about the note leaves the other's.
+    response = act(client, alert, **{**mine, "action": "acknowledge"})
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_by) == ("Otto called", "olga")
+
+
+def test_whose_day_it_was_before_is_said(client: Client, olga: User) -> None:
+    make_staff("Program manager", username="otto", first_name="Otto", last_name="Ott")
+    alert = make_alert(snoozed_until=date(2025, 5, 15), snoozed_by="otto")
+    response = act(client, alert, action="snooze", until="2025-05-20")
+    assert messages(response)[0] == f"Before, Otto Ott had put it off until 15 May 2025: {alert.text}."
 
 
 def test_a_viewer_sees_alerts_without_what_to_do(client: Client) -> None:

@@ -10,6 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from analytics import atoms
+from analytics.alert_forms import AlertNoteForm
+from analytics.models import Alert
 from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
@@ -49,6 +51,12 @@ def rows_version(context: Context, *rows: Model) -> SafeString:
 def form_key() -> SafeString:
     """The hidden input by which a form that is sent a second time is known again."""
     return format_html('<input type="hidden" name="{}" value="{}">', KEY, new_key())
+
+
+@register.simple_tag
+def note_version(alert: Alert) -> SafeString:
+    """The hidden input that keeps which note an alert's form shows, in case somebody else changes it meanwhile."""
+    return AlertNoteForm(instance=alert).version_input
 
 
 @register.filter

@@ -1,0 +1,51 @@
+"""The forms about alerts: what to do with some, and the note on one."""
+
+from datetime import date, timedelta
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from analytics.models import Alert
+from customers.edit_conflicts import EditConflictMixin
+from customers.text_fields import TextAreaField
+
+MOST_AT_ONCE = 500
+LONGEST_SNOOZE_DAYS = 366
+LONGEST_NOTE = 5_000
+
+
+class ActForm(forms.Form):
+    """What to do with which alerts."""
+
+    ACTIONS = [("acknowledge", "Acknowledge"), ("take_back", "Take back"), ("snooze", "Put off"), ("wake", "Wake")]
+    ACTIONS += [("note", "Save the note")]
+
+    alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})
+    action = forms.ChoiceField(choices=ACTIONS)
+    until = forms.DateField(required=False)
+    note = TextAreaField(required=False, max_length=LONGEST_NOTE)
+
+    def clean_alert(self) -> QuerySet[Alert]:
+        """Not more than a page or two of them."""
+        chosen = self.cleaned_data["alert"]
+        if len(chosen) > MOST_AT_ONCE:
+            raise forms.ValidationError(f"These are more than {MOST_AT_ONCE} alerts; choose fewer.")
+        return chosen
+
+    def clean(self) -> None:
+        """A snooze ends on a day to come, within a year."""
+        today = timezone.localdate()
+        until: date | None = self.cleaned_data.get("until")
+        if self.cleaned_data.get("action") == "snooze" and until is None and "until" not in self.errors:
+            self.add_error("until", "Put off until when?")
+        if until and not today < until <= today + timedelta(days=LONGEST_SNOOZE_DAYS):
+            self.add_error("until", "Choose a day to come, within a year.")
+
+
+class AlertNoteForm(EditConflictMixin, forms.ModelForm):
+    """The note on an alert, which somebody else may be writing too."""
+
+    class Meta:
+        model = Alert
+        fields = ["note"]
