@@ -82,12 +82,13 @@ def _candidates(rule: AlertRule, day: date) -> QuerySet[Snapshot]:
 _EXTRA: dict[str, tuple[str, ...]] = {
     Kind.INACTIVE: ("was_active",),
     Kind.FELL: ("highest",),
-    Kind.BLOCKED: ("since",),
+    Kind.BLOCKED: ("since", "free"),
 }
 
 
 def _facts(row: dict[str, Any], well: int) -> Facts:
     blocked = bool(row["blocker_type"]) and not row["onboarded"]
+    since = row.get("since") if blocked else None
     status = row["customer__status"]
     book = None
     if row["alert__pk"] is not None:
@@ -103,7 +104,9 @@ def _facts(row: dict[str, Any], well: int) -> Facts:
         last_active=row["last_active"],
         was_active=row.get("was_active", False),
         highest=row.get("highest"),
-        blocked_since=row.get("since") if blocked else None,
+        blocked_since=since,
+        # No earlier date is scored on which the customer was free.
+        blocked_longer=since is not None and row["free"] is None and row["customer__signup_date"] < since,
         blocker=row["blocker_type"],
         onboarded=row["onboarded"],
         has_pr=row["first_pr_generated"] or row["prs_generated"] > 0,

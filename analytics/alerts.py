@@ -63,8 +63,9 @@ class Facts:
     """What a scored date says of a customer; ``well`` counts the dates that are well of the last ``recovery`` ones.
 
     ``highest`` is the highest score of the seven days before (None: no such date, or another policy);
-    ``blocked_since`` the first scored date of the block; ``contract`` says that it rests or has ended ('': it does
-    not), and ``was_active`` that the status was not Inactive on a scored date of the 14 days before.
+    ``blocked_since`` the first scored date of the block, which may have begun before (``blocked_longer``);
+    ``contract`` says that it rests or has ended ('': it does not), and ``was_active`` that the status was not Inactive
+    on a scored date of the 14 days before.
     """
 
     customer_id: str
@@ -76,6 +77,7 @@ class Facts:
     was_active: bool = False
     highest: int | None = None
     blocked_since: date | None = None
+    blocked_longer: bool = False
     blocker: str = ""
     onboarded: bool = False
     has_pr: bool = False
@@ -149,7 +151,8 @@ def measured(kind: str, facts: Facts, day: date) -> tuple[int | None, str]:
             return fall, f"Score fell by {counted(fall, 'point')} in 7 days, from {facts.highest} to {facts.score}"
         case Kind.BLOCKED:
             days = (day - facts.blocked_since).days if facts.blocked_since else 0
-            return days, f"Blocked for {counted(days, 'day')}: {facts.blocker}"
+            least = "at least " if facts.blocked_longer else ""
+            return days, f"Blocked for {least}{counted(days, 'day')}: {facts.blocker}"
         case Kind.NO_FIRST_PR:
             days = (day - facts.signup_date).days
             return days, f"No first PR {counted(days, 'day')} after signup"

@@ -27,7 +27,7 @@ class Change:
 class Card:
     """A figure: ``query`` narrows the list to those behind it, ``part`` is the page's section that it leads to.
 
-    ``hint`` says what it is, ``note`` what must be seen beside it.
+    ``hint`` says what it is, ``note`` what must be seen beside it, which may lead to those behind it, too.
     """
 
     label: str
@@ -37,16 +37,19 @@ class Card:
     part: str = "customers"
     hint: str = ""
     note: str = ""
+    note_query: str = ""
     tone: str = ""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as a whole number of its smallest unit, None where nothing was counted, and which way is good."""
+    """A figure as a whole number of its smallest unit, None where nothing was counted; which way is good, if any."""
 
     number: int | None
     unit: Literal["", "%", "d"] = ""
-    good: Literal[1, -1] = 1
+    good: Literal[1, 0, -1] = 1
+    least: int = 1
+    """A change by less has no meaning."""
 
     @property
     def text(self) -> str:
@@ -56,19 +59,24 @@ class Figure:
         return f"{tenths(self.number)}d" if self.unit == "d" else f"{intcomma(self.number)}{self.unit}"
 
 
-def cards(portfolio: PortfolioDay, before: PortfolioDay | None) -> Sequence[Card]:
-    """The cards of a scored date, compared with an earlier one."""
+def cards(portfolio: PortfolioDay, before: PortfolioDay | None, *, is_newest: bool = True) -> Sequence[Card]:
+    """The cards of a scored date, compared with an earlier one; of another date than the newest they say which."""
+    active = "Active today" if is_newest else f"Active on {portfolio.date:%-d %b}"
+    erased = f"{portfolio.erased:,} erased since" if portfolio.erased else ""
+    inactive = f"and {portfolio.inactive:,} inactive" if portfolio.inactive else ""
     known = known_of(portfolio.days_known, portfolio.onboarded)
     shown = [
-        Card("Total customers"),
-        Card("Active today", query="only=active"),
-        Card("At risk", query="status=at_risk", tone="at_risk"),
+        Card("Total customers", note=erased),
+        Card(active, query="only=active"),
+        Card("At risk", query="status=at_risk", tone="at_risk", note=inactive, note_query="status=inactive"),
         Card("Onboarding rate", query="only=onboarded"),
         Card("Success rate", part="engagement", hint="of generated PRs merged"),
         Card("Avg time to value", query="only=onboarded", hint="from signup to onboarded", note=known),
     ]
     now = _figures(portfolio)
     then = _figures(before) if before else [None] * len(now)
+    if before and not _has_moved(portfolio, before):
+        now[_ONBOARDED] = replace(now[_ONBOARDED], good=0)
     days = (portfolio.date - before.date).days if before else 0
     return [
         replace(card, value=figure.text, change=change(figure, earlier, days) if earlier else None)
@@ -76,14 +84,24 @@ def cards(portfolio: PortfolioDay, before: PortfolioDay | None) -> Sequence[Card
     ]
 
 
+_ONBOARDED = 3
+
+
+def _has_moved(now: PortfolioDay, then: PortfolioDay) -> bool:
+    """Whether the share of the onboarded moved with their number; not so where it is that others signed up or went."""
+    share = now.onboarded * then.total - then.onboarded * now.total
+    return share * (now.onboarded - then.onboarded) > 0
+
+
 def _figures(portfolio: PortfolioDay) -> list[Figure]:
     return [
-        Figure(portfolio.total),
-        Figure(portfolio.active_today),
+        Figure(portfolio.total, good=0),
+        # It goes up and down with the days of the week.
+        Figure(portfolio.active_today, least=max(2, portfolio.active_today // 10)),
         Figure(portfolio.at_risk, good=-1),
         Figure(percent(portfolio.onboarded, portfolio.total), "%"),
-        Figure(success_rate(portfolio.prs_merged, portfolio.prs_generated), "%"),
-        Figure(mean_tenths(portfolio.days_to_value, portfolio.days_known), "d", good=-1),
+        Figure(success_rate(portfolio.prs_merged, portfolio.prs_generated), "%", least=2),
+        Figure(mean_tenths(portfolio.days_to_value, portfolio.days_known), "d", good=-1, least=5),
     ]
 
 
@@ -104,5 +122,5 @@ def change(now: Figure, then: Figure, days: int) -> Change | None:
     return Change(
         f"{'+' if up else MINUS}{amount} in {days} days",
         "↑" if up else "↓",
-        "better" if up == (now.good > 0) else "worse",
+        "" if size < now.least or not now.good else "better" if up == (now.good > 0) else "worse",
     )

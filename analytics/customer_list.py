@@ -167,7 +167,7 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
         narrowed = narrowed_query(asked.address, leave_out=("sort", "columns", "per_page", "report"))
         paginator.count = program.kept(f"matches {day} {asked.filters.me.pk} {narrowed}", count)
     elif not portfolio.stale:
-        paginator.count = portfolio.total
+        paginator.count = portfolio.listed
     page, keys = paginator.get_page(wanted), found[0] if found else None
     if keys is None:
         keys = page.object_list.select_related(None).values_list("pk", flat=True)

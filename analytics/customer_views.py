@@ -13,7 +13,7 @@ from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
 from analytics.contact import closed_mailboxes, why_closed
 from analytics.customer_alerts import customer_alerts
-from analytics.customer_history import blocked_since, history, score_chart
+from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
 from analytics.dashboard import feed_states
 from analytics.days import WEEK, known_dates
 from analytics.provenance import origins, rows_behind
@@ -126,6 +126,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
         "steps": done,
         "days_since_signup": (day - found.signup_date).days,
         "blocked_since": blocked_since(snapshots),
+        "blocked_longer": may_be_blocked_longer(found, snapshots),
         "activity": activity(found, snapshot, window_of(request.GET.get("activity", "")), rows),
         "windows": WINDOWS,
         "timeline": timeline(

@@ -7,8 +7,10 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import F
+
 from analytics.digest import customer_name
-from analytics.models import Alert, Digest, Night
+from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
 
 NO_TEXT = "A customer who was erased was mentioned here."
 ERASED = "(erased)"
@@ -16,7 +18,12 @@ _AT_ONCE = 500
 
 
 def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: Any) -> dict[str, int]:
-    """Hear that a customer is erased. A digest stays as a record that it was sent, and to whom."""
+    """Hear that a customer is erased.
+
+    Totals of scored dates stay, and say so. A digest stays as a record that it was sent, and to whom.
+    """
+    dates = Snapshot.objects.filter(customer=customer_id).order_by().values("date")
+    PortfolioDay.objects.filter(date__in=dates).update(erased=F("erased") + 1)
     address = re.escape(f"/customer/{quote(customer_id, safe='')}/")
     name = rf"|(?<!\w){re.escape(customer_name(organization))}(?!\w)|{words.pattern}" if organization else ""
     mention = re.compile(f"{address}{name}")

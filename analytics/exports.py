@@ -76,7 +76,7 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
 
 def record_archive(portfolio: PortfolioDay) -> None:
     """Note in the audit that a date's archive leaves the house."""
-    detail = f"{portfolio.total} customers as of {portfolio.date}, and all rows of the five feeds"
+    detail = f"{portfolio.listed} customers as of {portfolio.date}, and all rows of the five feeds"
     audit.record(audit.Action.EXPORT, archive_name(portfolio.date), detail=detail)
 
 

@@ -24,7 +24,7 @@ ME, NOBODY = "me", "nobody"
 MOST_WORDS = 20
 MISSING = "missing"
 ONLY = [
-    ("active", "Active today"),
+    ("active", "Active on this date"),
     ("onboarded", "Onboarded"),
     ("blocked", "Blocked"),
     (MISSING, "Missing from the feed"),

@@ -113,17 +113,28 @@ def need(snapshot: Any, before: PortfolioDay | None, actions: Sequence[Action]) 
     if before and has_dropped(snapshot):
         if snapshot.status in DOING_WELL:
             action = ASK
-        was = HealthStatus(snapshot.then_status)
-        day = f"{before.date:%-d %b}"
-        if was == snapshot.status:
-            reason = f"Score fell from {snapshot.then_score} to {snapshot.score} since {day}"
-        else:
-            reason = f"Was {was.label} on {day}: score {snapshot.then_score}, now {snapshot.score}"
+        reason = _drop(snapshot, before)
     elif snapshot.blocked:
         reason = f"Blocked: {snapshot.blocker_type}"
     else:
         reason = action.reason if action else ""
     return Need(snapshot, reason, action)
+
+
+def _drop(snapshot: Any, before: PortfolioDay) -> str:
+    """What has become worse, in words."""
+    was, now, day = HealthStatus(snapshot.then_status), HealthStatus(snapshot.status), f"{before.date:%-d %b}"
+    if was == now:
+        return f"Score fell from {snapshot.then_score} to {snapshot.score} since {day}"
+    if now == HealthStatus.INACTIVE:
+        days = snapshot.days_since_active
+        if days is not None and days < snapshot.policy.inactive_days:
+            return f"Became inactive by contract since {day}"
+        active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
+        return f"Became inactive ({active})"
+    if snapshot.score == snapshot.then_score:
+        return f"Was {was.label} on {day}, now {now.label} with the same score, {snapshot.score}"
+    return f"Was {was.label} on {day}: score {snapshot.then_score}, now {snapshot.score}"
 
 
 def has_dropped(snapshot: Any) -> bool:
@@ -135,4 +146,4 @@ def has_dropped(snapshot: Any) -> bool:
 
 def _cache_key(portfolio: PortfolioDay, before: PortfolioDay | None) -> str:
     scored = [portfolio, before] if before else [portfolio]
-    return "-".join(["needs-today", *(f"{one.date}-{one.scored_at.timestamp()}" for one in scored)])
+    return "-".join(["needs-today", *(f"{one.date}-{one.scored_at.timestamp()}-{one.erased}" for one in scored)])

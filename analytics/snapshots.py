@@ -97,6 +97,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 "scored_at": scoring_moment(),
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
+                "erased": 0,
                 **tally.counts(),
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },

@@ -97,7 +97,7 @@ def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
         context = {
             "as_of": shown,
             "waiting": waiting,
-            "cards": cards(portfolio, days.before),
+            "cards": cards(portfolio, days.before, is_newest=shown.is_newest),
             "needs": needs_today(portfolio, days.before),
             "progress": read.onboarding_progress(portfolio),
             "distribution": read.health_distribution(portfolio),
@@ -124,7 +124,7 @@ def needs(request: HttpRequest) -> HttpResponse:
     page = Paginator(everybody, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         **admin.site.each_context(request),
-        "title": "Needs you today",
+        "title": f"Needs you {'today' if shown.is_newest else f'on {shown.portfolio.date:%-d %b}'}",
         "as_of": shown,
         "page": page,
         "needs": needs_of(shown.portfolio, before, list(page)),

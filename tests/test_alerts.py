@@ -89,6 +89,11 @@ def test_short_of_it_none_is(kind: str, threshold: int | None, overrides: dict[s
     assert decide(kind, threshold, 3, facts(**overrides), DAY).act == Act.NOTHING
 
 
+def test_where_history_begins_with_the_block_it_is_at_least_so_long() -> None:
+    blocked = facts(signup_date=before(90), blocked_since=before(59), blocked_longer=True, blocker="sso")
+    assert decide("blocked", 3, 3, blocked, DAY).text == "Blocked for at least 59 days: sso"
+
+
 @pytest.mark.parametrize(("days", "act"), [(0, Act.NOTHING), (6, Act.NOTHING), (7, Act.RAISE)])
 def test_a_new_customer_has_seven_quiet_days(days: int, act: Act) -> None:
     """The signup date is the first of them, so the eighth day is the first that counts."""

@@ -44,7 +44,7 @@ def test_every_figure_has_its_change_in_its_own_unit() -> None:
     # 602 of 1,204 are 50 %, 1 of 4 are 25 %; 82 of 100 and 8 of 10 merged; 2107 / 602 = 3.5 days and 4.0 days.
     assert [card.value for card in cards(now, before)] == ["1,204", "8", "4", "50%", "82%", "3.5d"]
     assert changes(now, before) == [
-        Change("+1,200 in 7 days", "↑", "better"),
+        Change("+1,200 in 7 days", "↑", ""),
         Change("−2 in 7 days", "↓", "worse"),
         Change("+2 in 7 days", "↑", "worse"),
         Change("+25 pts in 7 days", "↑", "better"),
@@ -57,7 +57,7 @@ def test_one_point_is_no_points_and_the_same_is_neither_good_nor_bad() -> None:
     before = make_day(**{**NOW, "date": D - timedelta(days=7), "prs_merged": 81})
     assert changes(make_day(**NOW), before)[3:] == [
         Change("same in 7 days", "→", ""),
-        Change("+1 pt in 7 days", "↑", "better"),
+        Change("+1 pt in 7 days", "↑", ""),
         Change("same in 7 days", "→", ""),
     ]
 
@@ -69,6 +69,32 @@ def test_the_time_to_value_says_of_how_many_the_day_is_known() -> None:
     assert (card.value, card.note) == ("–", "of 0 of 2 onboarded")
     [*_others, card] = cards(make_day(date=D - timedelta(days=2), onboarded=2, days_known=2), None)
     assert (card.value, card.note) == ("0.0d", "")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "meanings"),
+    [
+        # Somebody signed up: 5 of 10 are 50 %, 5 of 11 are 45 %.
+        ({"total": 10, "onboarded": 5}, {"total": 11, "onboarded": 5}, ["", "", "", ""]),
+        ({"total": 10, "onboarded": 5}, {"total": 15, "onboarded": 6}, ["", "", "", ""]),
+        ({"total": 10, "onboarded": 5}, {"total": 10, "onboarded": 4}, ["", "", "", "worse"]),
+        ({"total": 10, "onboarded": 5}, {"total": 11, "onboarded": 7}, ["", "", "", "better"]),
+        ({"total": 10, "active_today": 10}, {"total": 10, "active_today": 9}, ["", "", "", ""]),
+        ({"total": 10, "active_today": 10}, {"total": 10, "active_today": 8}, ["", "worse", "", ""]),
+        ({"total": 99, "active_today": 60}, {"total": 99, "active_today": 55}, ["", "worse", "", ""]),
+        ({"total": 99, "active_today": 60}, {"total": 99, "active_today": 56}, ["", "", "", ""]),
+        ({"total": 10, "at_risk": 2}, {"total": 10, "at_risk": 3}, ["", "", "worse", ""]),
+    ],
+)
+def test_only_what_is_clear_is_better_or_worse(then: dict[str, int], now: dict[str, int], meanings: list[str]) -> None:
+    found = changes(make_day(**now), make_day(date=D - timedelta(days=7), **then))
+    assert [change and change.meaning for change in found[:4]] == meanings
+
+
+def test_at_risk_says_how_many_are_inactive_beside_it() -> None:
+    card = cards(make_day(at_risk=4, inactive=1084), None)[2]
+    assert (card.value, card.note, card.note_query) == ("4", "and 1,084 inactive", "status=inactive")
+    assert cards(make_day(date=D - timedelta(days=1), at_risk=4), None)[2].note == ""
 
 
 def test_there_is_no_change_from_nothing() -> None:
@@ -101,7 +127,7 @@ def test_a_date_is_compared_with_that_of_a_week_before_or_the_newest_before_it(
 
 def test_the_change_says_how_many_days_it_is_over() -> None:
     before = make_day(date=D - timedelta(days=9), total=10)
-    assert cards(make_day(total=12), before)[0].change == Change("+2 in 9 days", "↑", "better")
+    assert cards(make_day(total=12), before)[0].change == Change("+2 in 9 days", "↑", "")
 
 
 def test_the_neighbours_of_a_date_are_scored_ones_however_far() -> None:

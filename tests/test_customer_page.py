@@ -79,7 +79,7 @@ def test_acme_onboarding(viewer: Client) -> None:
         "Onboarding progress 80% 80% complete · Initial adoption "
         "✓ Welcome Email on 3 May 2025 ✓ Account Setup on 3 May 2025 ✓ GitHub Action on 4 May 2025 "
         "✓ First Issue on 5 May 2025 ✗ First PR not yet "
-        "7 days since signup. Blocker: github_permissions seen since 9 May 2025 "
+        "7 days since signup. Blocker: github_permissions seen since 9 May 2025 or longer "
         "Customer needs help with repository permissions to allow PR creation"
     )
 

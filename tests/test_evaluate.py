@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from analytics.alert_facts import facts_of
+from analytics.alerts import measured
 from analytics.evaluate import Evaluation, evaluate
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.undone import forget_run
@@ -130,6 +132,16 @@ def test_each_rule_from_snapshots() -> None:
         ("inactive", "No activity for 14 days, since 26 Apr 2025", ""),
         ("no_first_pr", "No first PR 40 days after signup", ""),
     ]
+
+
+@pytest.mark.parametrize(("signup", "words"), [(-40, "at least 3 days"), (-3, "3 days")])
+def test_a_block_from_the_first_scored_date_on_may_be_longer(signup: int, words: str) -> None:
+    AlertRule.objects.filter(kind="blocked").update(threshold=0)
+    customer = make_customer(signup_date=on(signup))
+    for days in (-3, 0):
+        score(on(days), customer, blocker_type="sso", status="needs_attention")
+    facts = next(iter(facts_of(AlertRule.objects.get(kind="blocked"), DAY)))
+    assert measured("blocked", facts, DAY) == (3, f"Blocked for {words}: sso")
 
 
 def test_a_block_that_was_lifted_between_begins_anew() -> None:

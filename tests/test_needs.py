@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import PortfolioDay, Snapshot
 from analytics.needs import MOST_SHOWN, needs, needs_today, who_needs_us
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from customers.models import CustomerCare
+from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.pages import main_part, section, words
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +138,34 @@ def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
             "5 issues tagged, but no PR generated",
             "Send a follow-up e-mail about PR generation",
         ),
+        (
+            ("at_risk", 30),
+            ("inactive", 30),
+            {"last_active": date(2025, 4, 26)},
+            "Became inactive (last active 26 Apr)",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("at_risk", 30),
+            ("inactive", 30),
+            {},
+            "Became inactive (no activity yet)",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("healthy", 75),
+            ("inactive", 70),
+            {"last_active": date(2025, 5, 9)},
+            "Became inactive by contract since 3 May",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("healthy", 70),
+            ("needs_attention", 70),
+            {},
+            "Was Healthy on 3 May, now Needs attention with the same score, 70",
+            "Send a check-in e-mail",
+        ),
         (("champion", 98), ("champion", 86), {}, "Score fell from 98 to 86 since 3 May", "Ask what has changed"),
     ],
 )
@@ -179,6 +208,27 @@ def viewer(client: Client) -> Client:
 def test_nobody_needs_us(viewer: Client, day: PortfolioDay) -> None:
     make_pair("One", None, ("healthy", 75))
     assert section(viewer.get("/admin/"), "needs") == "Needs you today Nobody needs you today."
+
+
+def test_of_an_earlier_date_the_page_says_which(viewer: Client, day: PortfolioDay) -> None:
+    make_day(date=date(2025, 5, 11))
+    make_pair("One", None, ("healthy", 75))
+    page = viewer.get("/admin/?as_of=2025-05-10")
+    assert section(page, "needs") == "Needs you on 10 May Nobody needed you on 10 May."
+    assert "Active on 10 May 0" in section(page, "summary")
+    assert "Needs you on 10 May" in words(main_part(viewer.get("/admin/needs/?as_of=2025-05-10")))
+    assert "Active today 0" in section(viewer.get("/admin/"), "summary")
+
+
+def test_alerts_of_now_are_not_told_of_an_earlier_date(client: Client, day: PortfolioDay) -> None:
+    make_day(date=date(2025, 5, 11))
+    row = make_pair("One", None, ("at_risk", 10))
+    manager = make_staff("Program manager")
+    CustomerCare.objects.create(customer=row.customer, owner=manager)
+    make_alert(row.customer)
+    client.force_login(manager)
+    assert "1 alert waits for you" in section(client.get("/admin/"), "needs")
+    assert "alert" not in section(client.get("/admin/?as_of=2025-05-10"), "needs")
 
 
 def test_the_rest_is_on_a_page_of_its_own(viewer: Client, before: PortfolioDay, day: PortfolioDay) -> None:

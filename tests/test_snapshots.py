@@ -326,6 +326,7 @@ def test_the_figures_of_the_portfolio() -> None:
         "backfilled": False,
         "stale": False,
         "total": 6,
+        "erased": 0,
         "active_today": 3,
         "onboarded": 2,
         "days_to_value": 3 + 7,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.customer_history import blocked_since, history
+from analytics.customer_history import blocked_since, history, may_be_blocked_longer
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from analytics.what_changed import Change, signed, what_changed
@@ -261,6 +261,23 @@ def test_since_when_a_customer_is_blocked(customer: Customer) -> None:
     assert first is not None
     assert first.date == date(2025, 5, 7)
     assert blocked_since(history(customer, date(2025, 5, 6))) is None
+
+
+@pytest.mark.parametrize(
+    ("signup", "first", "blocker", "longer"),
+    [
+        (date(2025, 1, 1), date(2025, 5, 3), "github", True),
+        (date(2025, 5, 3), date(2025, 5, 3), "github", False),
+        (date(2025, 1, 1), date(2025, 5, 3), "", False),
+        (date(2025, 1, 1), date(2025, 1, 5), "github", True),  # before the 90 days that are looked at
+    ],
+)
+def test_a_block_is_at_least_as_long_as_the_history(signup: date, first: date, blocker: str, longer: bool) -> None:
+    customer = make_customer(signup_date=signup)
+    make_snapshot(customer, date=first, blocker_type=blocker)
+    for day in (date(2025, 5, 9), NOW):
+        make_snapshot(customer, date=day, blocker_type="github")
+    assert may_be_blocked_longer(customer, history(customer, NOW)) is longer
 
 
 @pytest.mark.parametrize(("points", "text"), [(5, "+5"), (0, "0"), (-12, "−12")])

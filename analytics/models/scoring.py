@@ -138,6 +138,7 @@ class PortfolioDay(models.Model):
     stale = models.BooleanField(default=False, help_text="An import that this date was scored from was undone.")
 
     total = models.PositiveIntegerField()
+    erased = models.PositiveIntegerField(default=0, help_text="Customers among them who were erased since.")
     active_today = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.IntegerField()
@@ -167,6 +168,11 @@ class PortfolioDay(models.Model):
 
     def __str__(self) -> str:
         return self.date.isoformat()
+
+    @property
+    def listed(self) -> int:
+        """How many customers of the date a list of them has."""
+        return max(self.total - self.erased, 0)
 
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):

@@ -46,7 +46,7 @@ class Command(AuditedCommand):
             ) from None
         except OSError as error:
             raise CommandError(f"{options['out']}: {error.strerror or error}", returncode=EXIT_FAILED) from error
-        self.stdout.write(f"Exported {portfolio.total} customers as of {portfolio.date} to {path}.")
+        self.stdout.write(f"Exported {portfolio.listed} customers as of {portfolio.date} to {path}.")
 
 
 def _portfolio(day: date | None) -> PortfolioDay:
