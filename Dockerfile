@@ -1,9 +1,16 @@
 # The application on a slim Python: built in one stage, run in the other by a user who owns nothing but var/.
-FROM python:3.13-slim AS build
+# A tag may be another image tomorrow. To pin it: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:..., with the digest
+# that `docker buildx imagetools inspect python:3.13-slim` says.
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE} AS build
+# For ALERT_URLS: requirements-alerts.txt
+ARG REQUIREMENTS=requirements.txt
 WORKDIR /app
-COPY requirements.txt ./
+COPY requirements.txt requirements-alerts.txt ./
+# Nothing installs anything afterwards, so what installs does not stay.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "$REQUIREMENTS" \
+    && /opt/venv/bin/pip uninstall --yes --disable-pip-version-check pip
 COPY manage.py ./
 COPY rsolv_cs ./rsolv_cs
 COPY analytics ./analytics
@@ -14,15 +21,19 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')"
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
     && rm -rf var
 
-FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin rsolv
+FROM ${PYTHON_IMAGE}
+RUN groupadd --system --gid 10001 rsolv \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /app --shell /usr/sbin/nologin rsolv \
+    && python -m pip uninstall --yes --root-user-action=ignore --disable-pip-version-check pip \
+    && rm -rf /usr/local/lib/python3.*/ensurepip
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app ./
 COPY deploy/gunicorn.conf.py ./deploy/gunicorn.conf.py
 COPY fixtures ./fixtures
 RUN mkdir var && chown rsolv:rsolv var
-USER rsolv
+# By number, so that Kubernetes' runAsNonRoot can see that it is not root.
+USER 10001:10001
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATIC_DIR=/app/static HOST=0.0.0.0 PORT=8000
 VOLUME /app/var
 EXPOSE 8000

@@ -13,14 +13,14 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock audit licences clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock audit licences clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PORT=8000 for run and serve, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
-run setup setup-dev test test-sqlite test-postgres lint: export DEBUG = 1
+run setup setup-alerts setup-dev test test-sqlite test-postgres lint: export DEBUG = 1
 
 run: setup ## start with demo data and say where to log in; your data stays from run to run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
@@ -43,6 +43,8 @@ serve: setup ## serve for people, with the settings of the environment and the d
 
 setup: $(VENV)/.setup ## install what the application needs into .venv
 
+setup-alerts: $(VENV)/.setup-alerts ## and what ALERT_URLS needs (Apprise)
+
 setup-dev: $(VENV)/.setup-dev ## and what its tests and checks need
 
 define install
@@ -55,15 +57,20 @@ define install
 	@echo "Installing $(1) into $(VENV), which takes a minute the first time ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $(1)
+	@$(BIN)/python -m pip uninstall --quiet --quiet --disable-pip-version-check --yes setuptools pip
 endef
 
 $(VENV)/.setup: requirements.txt
 	$(call install,$<)
 	@touch $@
 
-$(VENV)/.setup-dev: requirements-dev.txt
+$(VENV)/.setup-alerts: requirements-alerts.txt
 	$(call install,$<)
 	@touch $@ $(VENV)/.setup
+
+$(VENV)/.setup-dev: requirements-dev.txt
+	$(call install,$<)
+	@touch $@ $(VENV)/.setup $(VENV)/.setup-alerts
 
 test: setup-dev ## every test, on SQLite and then on PostgreSQL
 	@failed=""; \
@@ -104,15 +111,17 @@ screenshots: setup-dev ## take the pictures in docs/ again, from a fresh demo
 
 lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml
 	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) --extra alerts --constraint requirements.txt --output-file requirements-alerts.txt
+	$(COMPILE) --extra alerts --group dev --constraint requirements-alerts.txt --output-file requirements-dev.txt
 
 audit: setup-dev ## ask whether any locked package has a known vulnerability; fails too where nobody can be asked
 	@$(BIN)/uvx --from 'pip-audit~=2.9' pip-audit --strict --disable-pip --require-hashes \
-		--requirement requirements.txt $(ARGS) || { \
+		--requirement requirements.txt --requirement requirements-alerts.txt --requirement requirements-dev.txt \
+		$(ARGS) || { \
 		echo "Not clean: either the packages named above have known vulnerabilities, or the service that knows them"; \
 		echo "could not be asked about all of them, and then nothing is known. Try again where it can be reached."; exit 1; }
 
-licences: setup ## write docs/licences.md again, after a change of the lock
+licences: setup-alerts ## write docs/licences.md again, after a change of the lock
 	@$(BIN)/python docs/licences.py
 
 clean: ## remove .venv and caches; data in var/ stays

@@ -2,11 +2,13 @@
 
 import warnings
 from email import charset
+from importlib.util import find_spec
 from typing import Any
 
 from django.utils.crypto import salted_hmac
 
 SHORT = 8
+MISSING = "ALERT_URLS needs Apprise, which is not installed: make setup-alerts, or install requirements-alerts.txt"
 
 
 class NotDelivered(Exception):
@@ -23,8 +25,15 @@ def label(url: str) -> str:
     return f"{url.partition('://')[0].lower()} channel {fingerprint(url)[:SHORT]}"
 
 
+def is_installed() -> bool:
+    """Whether there is anything to send with: most have no channels, and are spared its packages."""
+    return find_spec("apprise") is not None
+
+
 def notify(url: str, title: str, text: str) -> None:
     """Send a message; raises ``NotDelivered``."""
+    if not is_installed():
+        raise NotDelivered(f"{label(url)}: {MISSING}")
     try:
         service = _service(url)
         taken = service is not None and service.notify(title=title, body=text, body_format="text")

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from customers import audit
-from customers.models import AuditEntry, ImportRun, QuarantinedRow, RowChange
+from customers.models import AuditEntry, ImportRun, OpenSession, QuarantinedRow, RowChange
 
 _AT_ONCE = 5_000
 
@@ -44,6 +44,13 @@ def old_changes() -> QuerySet[RowChange]:
 def over_sessions() -> QuerySet[Session]:
     """Sessions that nobody can come back to; those who log out leave none, all others one each."""
     return Session.objects.filter(expire_date__lt=timezone.now())
+
+
+def delete_sessions() -> int:
+    """Delete those, and what was kept to list them; return how many there were."""
+    gone = delete(over_sessions())
+    delete(OpenSession.objects.exclude(key__in=Session.objects.values("session_key")))
+    return gone
 
 
 def over_failures() -> QuerySet[AccessAttempt]:

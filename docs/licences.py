@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+WITH_EXTRAS = "requirements-alerts.txt"
 TARGET = ROOT / "docs" / "licences.md"
 
 ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
@@ -56,17 +57,19 @@ def page() -> str:
     lines = [
         "# Licences",
         "",
-        "What the application needs to run, as locked in `requirements.txt`, each under the licence that it names.",
+        "What the application needs to run, as locked in `requirements-alerts.txt`, each under the licence that it",
+        "names; those marked with * are installed for `ALERT_URLS` alone.",
         "`make licences` writes this page; a test compares it with what is installed.",
         "",
         "| package | version | licence | with the GPL, version 3 |",
         "|---|---|---|---|",
     ]
-    for name, version in locked().items():
+    always = locked()
+    for name, version in locked(WITH_EXTRAS).items():
         found = licence(name)
-        lines.append(
-            f"| {name} | {version} | {found or '**unknown**'} | {'yes' if is_compatible(found) else '**no**'} |"
-        )
+        mark = "" if name in always else " *"
+        compatible = "yes" if is_compatible(found) else "**no**"
+        lines.append(f"| {name}{mark} | {version} | {found or '**unknown**'} | {compatible} |")
     return "\n".join([*lines, ""])
 
 

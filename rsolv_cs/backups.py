@@ -32,12 +32,14 @@ from django.utils import timezone
 
 from customers import audit
 from customers.files import create_file, move, open_file, remove
+from customers.models import OpenSession
 from customers.staging import copy_rows, execute, is_postgres, one_moment, table_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _AT_ONCE = 2_000
 PARTIAL = ".partial"
+_SESSIONS = {Session, OpenSession}
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 """What reading a damaged ZIP, or one that is no backup of ours, may raise."""
 
@@ -49,7 +51,7 @@ class Unusable(Exception):
 def models() -> list[type[Model]]:
     """All models with a table of their own, those between two others included, in the order of their tables' names."""
     every = apps.get_models(include_auto_created=True)
-    kept = [model for model in every if model._meta.managed and not model._meta.proxy and model is not Session]
+    kept = [model for model in every if model._meta.managed and not model._meta.proxy and model not in _SESSIONS]
     return sorted(kept, key=table_of)
 
 

@@ -1,5 +1,6 @@
 """System checks: what would fail later and less clearly."""
 
+import ipaddress
 import sqlite3
 from typing import Any
 
@@ -7,7 +8,11 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
+from analytics import channels
+
 OLDEST_SQLITE = (3, 39)
+YEAR = 365 * 24 * 3600
+_TLS = {"require", "verify-ca", "verify-full"}
 
 
 def sqlite_version(**_options: Any) -> list[checks.CheckMessage]:
@@ -49,8 +54,76 @@ def proxy_counted(**_options: Any) -> list[checks.CheckMessage]:
     return []
 
 
+def hsts_of_a_year(**_options: Any) -> list[checks.CheckMessage]:
+    """Browsers forget to stay with HTTPS after a while; Django itself warns where there is no HSTS at all."""
+    if 0 < settings.SECURE_HSTS_SECONDS < YEAR:
+        return [
+            checks.Warning(
+                "HSTS_SECONDS is less than a year.",
+                hint=f"Once all works over HTTPS, set HSTS_SECONDS={YEAR}.",
+                id="rsolv_cs.W003",
+            )
+        ]
+    return []
+
+
+def database_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
+    """What goes to another machine's database is all that there is."""
+    database = settings.DATABASES["default"]
+    hosts = str(database.get("HOST") or "").split(",")
+    mode = str(database.get("OPTIONS", {}).get("sslmode", ""))
+    if "postgresql" not in database["ENGINE"] or all(map(_is_here, hosts)) or mode in _TLS:
+        return []
+    return [
+        checks.Warning(
+            "The database is on another machine, and DATABASE_URL does not ask for TLS.",
+            hint="Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to it, or at least ?sslmode=require.",
+            id="rsolv_cs.W004",
+        )
+    ]
+
+
+def mail_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
+    """Mails have customers' names, and the password of the mail server goes first."""
+    is_smtp = settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
+    if not is_smtp or _is_here(settings.EMAIL_HOST) or settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL:
+        return []
+    return [
+        checks.Warning(
+            "The mail server is another machine, and EMAIL_URL does not ask for TLS.",
+            hint="Use smtp://user:password@host:587/?tls=1 or smtps://user:password@host.",
+            id="rsolv_cs.W005",
+        )
+    ]
+
+
+def channels_need_apprise(**_options: Any) -> list[checks.CheckMessage]:
+    """What ALERT_URLS names is sent by a package that is installed only for it."""
+    if settings.ALERT_URLS and not channels.is_installed():
+        return [
+            checks.Warning(
+                "ALERT_URLS is set, but Apprise is not installed: nothing is sent there.",
+                hint="make setup-alerts, or: pip install --require-hashes -r requirements-alerts.txt",
+                id="rsolv_cs.W006",
+            )
+        ]
+    return []
+
+
+def _is_here(host: str) -> bool:
+    """Whether a server is this machine: by name, by address, or by a socket in a folder."""
+    if not host or host.startswith(("/", "@")) or host.lower() in {"localhost", "localhost."}:
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def register_all() -> None:
     """Make Django run them."""
     checks.register(sqlite_version, checks.Tags.database)
     checks.register(hosts_named, checks.Tags.security)
-    checks.register(proxy_counted, checks.Tags.security, deploy=True)
+    checks.register(channels_need_apprise)
+    for check in (proxy_counted, hsts_of_a_year, database_in_the_clear, mail_in_the_clear):
+        checks.register(check, checks.Tags.security, deploy=True)

@@ -56,6 +56,18 @@ def choice(name: str, default: str, accepted: tuple[str, ...]) -> str:
     return value
 
 
+def roles(name: str) -> str:
+    """Of whom something is asked: ``administrators``, ``managers`` (these and those), ``all``, or '' of nobody."""
+    value = text(name, "0").lower()
+    if value in _FALSE:
+        return ""
+    if value in _TRUE:
+        return "administrators"
+    if value not in {"administrators", "managers", "all"}:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of: 0, 1, administrators, managers, all.")
+    return value
+
+
 def days(name: str, default: int, least: int) -> int:
     """A number of days, ``least`` or more, or 0 for ever."""
     value = number(name, default)

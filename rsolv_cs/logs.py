@@ -46,10 +46,15 @@ class Line(logging.Formatter):
     """One line a record, a traceback below it with each of its lines marked as such."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """``2025-05-11 02:30:00,123 ERROR customers.load night=3 run=12: Run 12 of customers.csv failed``."""
+        """``2025-05-11 02:30:00,123+02:00 ERROR customers.load night=3 run=12: Run 12 of customers.csv failed``."""
         about = "".join(f" {safe(f'{name}={value}')}" for name, value in _about(record).items())
         line = f"{self.formatTime(record)} {record.levelname} {safe(record.name)}{about}: {safe(record.getMessage())}"
         return "\n".join([line, *(f"  | {below}" for below in _trace(record))])
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The local time and how far it is from UTC, without which an hour of autumn is two."""
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
+        return moment.isoformat(sep=" ", timespec="milliseconds").replace(".", ",")
 
 
 class Json(logging.Formatter):

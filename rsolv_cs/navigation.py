@@ -96,7 +96,10 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     """The visitor's own menu; who logs in elsewhere has no password here."""
     if not request.user.is_authenticated:
         return []
-    links = [{"title": "Second factor", "link": reverse("second-factor")}]
+    links = [
+        {"title": "Second factor", "link": reverse("second-factor")},
+        {"title": "Sessions", "link": reverse("sessions")},
+    ]
     if request.user.has_usable_password():
         links.insert(0, {"title": "Change password", "link": reverse("admin:password_change")})
     return links

@@ -25,7 +25,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers import audit
-from rsolv_cs.roles import ADMINISTRATOR
+from rsolv_cs.roles import ADMINISTRATOR, PROGRAM_MANAGER
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(minutes=15)
@@ -51,10 +51,10 @@ class Backend(AxesBackend):
         return ModelBackend.authenticate(self, request, username, password, **more)
 
     def get_user(self, user_id: int) -> User | None:
-        """The user of a session, with ``has_factor`` and ``is_administrator``; one query, as without them."""
+        """The user of a session, with ``has_factor`` and ``has_guarded_role``; one query, as without them."""
         users = User.objects.annotate(
             has_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)),
-            is_administrator=Exists(Group.objects.filter(user=OuterRef("pk"), name=ADMINISTRATOR)),
+            has_guarded_role=Exists(Group.objects.filter(user=OuterRef("pk"), name__in=_guarded_roles())),
         )
         user = users.filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
@@ -70,8 +70,15 @@ def is_required(user: User) -> bool:
     """Whether the user may do nothing without a second factor."""
     if not settings.REQUIRE_SECOND_FACTOR:
         return False
-    known = getattr(user, "is_administrator", None)
-    return user.is_superuser or (user.groups.filter(name=ADMINISTRATOR).exists() if known is None else known)
+    if user.is_superuser or settings.REQUIRE_SECOND_FACTOR == "all":
+        return True
+    known = getattr(user, "has_guarded_role", None)
+    return user.groups.filter(name__in=_guarded_roles()).exists() if known is None else known
+
+
+def _guarded_roles() -> list[str]:
+    """The roles whose members must have one, where it is not everybody."""
+    return [ADMINISTRATOR, PROGRAM_MANAGER] if settings.REQUIRE_SECOND_FACTOR == "managers" else [ADMINISTRATOR]
 
 
 # --- Turning it on and off --------------------------------------------------------------------------------------

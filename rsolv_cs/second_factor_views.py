@@ -79,7 +79,7 @@ def _new_codes(request: HttpRequest) -> HttpResponse:
 
 def _remove(request: HttpRequest) -> HttpResponse:
     if second_factor.is_required(request.user):
-        return _page(request, UNPROCESSABLE, error="Administrators need a second factor.", failed="remove")
+        return _page(request, UNPROCESSABLE, error="Your role needs a second factor.", failed="remove")
     error = second_factor.verify(request, request.POST.get("code", ""))
     if error:
         return _page(request, UNPROCESSABLE, error=error, failed="remove")

@@ -11,18 +11,26 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.storage.session import SessionStorage
 from django.core import signing
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
+from rsolv_cs import own_sessions
+
 STARTED = "started"
-COOKIE = "seen"
+COOKIE = f"{settings.COOKIE_PREFIX}seen"
 # Sent by refresh.js with what the page asks for by itself.
 AUTOMATIC = "X-Automatic"
 _SALT = "rsolv_cs.sessions"
 _RENEW_SECONDS = 30
+# So often is it written down for the list of one's sessions that one was there.
+_NOTE_SECONDS = 15 * 60
 
 
 def now() -> int:
@@ -31,8 +39,19 @@ def now() -> int:
 
 
 @receiver(user_logged_in)
-def _begin(request: HttpRequest, **_more: Any) -> None:
-    request.session[STARTED] = now()
+def _begin(request: HttpRequest, user: User, **_more: Any) -> None:
+    started = request.session[STARTED] = now()
+    own_sessions.opened(request, user, started, started)
+
+
+class _CookieMessages(CookieStorage):
+    cookie_name = f"{settings.COOKIE_PREFIX}messages"
+
+
+class Messages(FallbackStorage):
+    """Messages in a cookie named as all others are, or in the session where they are too long."""
+
+    storage_classes = (_CookieMessages, SessionStorage)
 
 
 class SessionLimits:
@@ -43,44 +62,59 @@ class SessionLimits:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """End the session, or note that somebody is there."""
-        seen = None
-        if SESSION_KEY in request.session:
-            started = request.session.get(STARTED, 0)
-            seen = max(started, _seen(request))
-            idle = settings.IDLE_MINUTES * 60
-            is_idle = bool(idle) and now() - seen > idle
-            if is_idle or now() - started > settings.SESSION_COOKIE_AGE:
-                logout(request)
-                if "HX-Request" not in request.headers:
-                    why = f"nothing was done for {settings.IDLE_MINUTES} minutes" if is_idle else "it was long ago"
-                    messages.info(request, f"You have been logged out, because {why}. Please log in again.")
+        seen, noted = _end_or_seen(request) if SESSION_KEY in request.session else (None, 0)
         key = request.session.session_key
         response = self.get_response(request)
         is_new = request.session.session_key != key
-        if (
-            SESSION_KEY in request.session
-            and AUTOMATIC not in request.headers
-            and (seen is None or is_new or now() - seen > _RENEW_SECONDS)
-        ):
-            response.set_cookie(
-                COOKIE,
-                signing.dumps([_fingerprint(request), now()], salt=_SALT),
-                max_age=settings.SESSION_COOKIE_AGE,
-                path=settings.SESSION_COOKIE_PATH,
-                secure=settings.SESSION_COOKIE_SECURE,
-                httponly=True,
-                samesite=settings.SESSION_COOKIE_SAMESITE,
-            )
+        if SESSION_KEY not in request.session:
+            return response
+        if is_new and key:
+            own_sessions.renamed(key, request.session.session_key)
+        if AUTOMATIC in request.headers or not (seen is None or is_new or now() - seen > _RENEW_SECONDS):
+            return response
+        started = request.session.get(STARTED, 0)
+        noted = max(noted, started)
+        if now() - noted > _NOTE_SECONDS:
+            noted = now()
+            own_sessions.seen(request, started, noted)
+        response.set_cookie(
+            COOKIE,
+            signing.dumps([_fingerprint(request), now(), noted], salt=_SALT),
+            max_age=settings.SESSION_COOKIE_AGE,
+            path=settings.SESSION_COOKIE_PATH,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite=settings.SESSION_COOKIE_SAMESITE,
+        )
         return response
 
 
-def _seen(request: HttpRequest) -> int:
-    """When this session was last used by a person; 0 where that is not known."""
+def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
+    """Log out who is there for too long, or may not be there any more; else when they were last seen, and noted."""
+    if not (request.user.is_authenticated and request.user.is_staff):
+        # For good: the account may be given back, this session is not.
+        logout(request)
+        return None, 0
+    started = request.session.get(STARTED, 0)
+    last, noted = _seen(request)
+    seen = max(started, last)
+    idle = settings.IDLE_MINUTES * 60
+    is_idle = bool(idle) and now() - seen > idle
+    if is_idle or now() - started > settings.SESSION_COOKIE_AGE:
+        logout(request)
+        if "HX-Request" not in request.headers:
+            why = f"nothing was done for {settings.IDLE_MINUTES} minutes" if is_idle else "it was long ago"
+            messages.info(request, f"You have been logged out, because {why}. Please log in again.")
+    return seen, noted
+
+
+def _seen(request: HttpRequest) -> tuple[int, int]:
+    """When this session was last used by a person, and when that was last written down; 0 where it is not known."""
     try:
-        fingerprint, seen = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT)
+        fingerprint, seen, *noted = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
-        return 0
-    return seen if fingerprint == _fingerprint(request) else 0
+        return 0, 0
+    return (seen, noted[0] if noted else 0) if fingerprint == _fingerprint(request) else (0, 0)
 
 
 def _fingerprint(request: HttpRequest) -> str:

@@ -138,6 +138,7 @@ MIDDLEWARE = [
     "rsolv_cs.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
     "rsolv_cs.login.CurrentPassword",
+    "rsolv_cs.confirm.PasswordAgain",
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
@@ -206,7 +207,7 @@ AXES_VERBOSE = AXES_ENABLE_ADMIN = False
 
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, least=1) * 3600
 IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
-REQUIRE_SECOND_FACTOR = environment.flag("REQUIRE_SECOND_FACTOR")
+REQUIRE_SECOND_FACTOR = environment.roles("REQUIRE_SECOND_FACTOR")
 OTP_TOTP_ISSUER = "RSOLV Customer Success"
 
 # Who looks after customers, or has a task, must be able to do something about it.
@@ -216,8 +217,12 @@ OWNERS_MAY = "analytics.change_task"
 
 HTTPS = environment.flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# A browser takes such a cookie only over HTTPS, for this host and all of its paths: no neighbour can set it.
+COOKIE_PREFIX = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
+MESSAGE_STORAGE = "rsolv_cs.sessions.Messages"
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
-# A month: a mistake with certificates locks nobody out for longer, and the setting can make a year of it.
+# A month: a mistake with certificates locks nobody out for longer. `check --deploy` asks for a year afterwards.
 SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 30 * 24 * 3600, most_digits=9) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 # The preload list is a promise for a whole domain, which is not this application's to give.

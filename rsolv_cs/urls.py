@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from rsolv_cs import errors, health, second_factor_views
+from rsolv_cs import errors, health, own_sessions_views, second_factor_views
 
 handler400 = errors.bad_request
 handler403 = errors.refused
@@ -18,6 +18,7 @@ urlpatterns = [
     # Before the admin's own, whose catch-all would take them.
     path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
+    path("admin/sessions/", own_sessions_views.sessions, name="sessions"),
     path("admin/", include("analytics.urls")),
     path("admin/", include("customers.urls")),
     path("admin/", admin.site.urls),

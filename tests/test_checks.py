@@ -6,6 +6,7 @@ import pytest
 from django.core.checks import Tags, run_checks
 from pytest_django.fixtures import Settings
 
+from analytics import channels
 from rsolv_cs import checks
 from tests.commands import python
 
@@ -88,3 +89,17 @@ def test_migrate_begins_nothing_on_a_sqlite_that_is_too_old(tmp_path: object) ->
     assert done.code == 1
     assert "(rsolv_cs.E001)" in done.err
     assert "Applying" not in done.out
+
+
+def test_channels_without_apprise_are_told_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.ALERT_URLS = ["json://user:secret@host/x"]
+    assert checks.channels_need_apprise() == []
+    monkeypatch.setattr(channels, "find_spec", lambda _name: None)
+    [told] = checks.channels_need_apprise()
+    assert told.id == "rsolv_cs.W006"
+    assert "requirements-alerts.txt" in str(told.hint)
+    with pytest.raises(channels.NotDelivered, match="make setup-alerts") as failed:
+        channels.notify(settings.ALERT_URLS[0], "x", "x")
+    assert "secret" not in str(failed.value)
+    settings.ALERT_URLS = []
+    assert checks.channels_need_apprise() == []

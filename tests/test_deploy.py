@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -54,15 +55,67 @@ def test_with_the_documented_settings_the_deployment_check_has_nothing_to_say(da
     [
         ({"HTTPS": "0"}, "security.W008"),
         ({"HSTS_SECONDS": "0"}, "security.W004"),
+        ({"HSTS_SECONDS": "2592000"}, "rsolv_cs.W003"),
+        ({"DATABASE_URL": "postgres://a:b@db.example.com/x"}, "rsolv_cs.W004"),
+        ({"DATABASE_URL": "postgres://a:b@10.0.0.5/x?sslmode=prefer"}, "rsolv_cs.W004"),
+        ({"EMAIL_URL": "smtp://a:b@mail.example.com"}, "rsolv_cs.W005"),
         ({"ALLOWED_HOSTS": "*"}, "rsolv_cs.W001"),
         ({"TRUSTED_PROXIES": "0"}, "rsolv_cs.W002"),
         ({"DEBUG": "1"}, "security.W018"),
     ],
 )
 def test_it_says_what_is_left_open(overrides: dict[str, str], complaint: str, tmp_path: Path) -> None:
-    done = check(DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3", **overrides)
+    done = check(**{"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3", **overrides})
     assert done.code == 1
     assert complaint in done.err
+
+
+@pytest.mark.parametrize(
+    ("database", "mail"),
+    [
+        ("postgres://a:b@db.example.com/x?sslmode=require", "smtp://a:b@mail.example.com/?tls=1"),
+        ("postgres://a:b@db.example.com/x?sslmode=verify-full", "smtps://a:b@mail.example.com"),
+        ("postgres://a:b@localhost/x", "smtp://localhost"),
+        ("postgres://a:b@[::1]/x", "smtp://127.0.0.1:2525"),
+        ("postgres://%2Fvar%2Frun%2Fpostgresql/x", ""),
+    ],
+)
+def test_tls_and_what_stays_on_this_machine_is_fine(database: str, mail: str) -> None:
+    done = check(DATABASE_URL=database, EMAIL_URL=mail)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_over_https_every_cookie_is_bound_to_this_host(ready: dict[str, str], tmp_path: Path) -> None:
+    settings = {**ready, "HTTPS": "1", "TRUSTED_PROXIES": "1", "ALLOWED_HOSTS": "cs.example.com"}
+    user = {**settings, "DJANGO_SUPERUSER_PASSWORD": "a long password", "DJANGO_SUPERUSER_EMAIL": "a@b.example"}
+    made = python("manage.py", "createsuperuser", "--noinput", "--username", "ada", **user)
+    assert made.code == 0
+    with served(tmp_path, settings) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        proxied = b"Host: cs.example.com\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n"
+        one.sendall(b"GET /admin/login/ HTTP/1.1\r\n" + proxied + b"\r\n")
+        page = _all_of(one)
+        [token] = re.findall(rb"Set-Cookie: (__Host-csrftoken=[^;]+)", page)
+        [hidden] = re.findall(rb'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        form = b"username=ada&password=a+long+password&next=/admin/&csrfmiddlewaretoken=" + hidden
+        head = b"Cookie: " + token + b"\r\nReferer: https://cs.example.com/admin/login/\r\nContent-Length: %d\r\n"
+        head += b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as two:
+            two.sendall(b"POST /admin/login/ HTTP/1.1\r\n" + proxied + head % len(form) + form)
+            answer = _all_of(two)
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    cookies = re.findall(rb"Set-Cookie: ([^=]+)=([^\r]*)", answer)
+    assert {name for name, _rest in cookies} >= {b"__Host-sessionid", b"__Host-csrftoken", b"__Host-seen"}
+    for name, rest in cookies:
+        assert name.startswith(b"__Host-")
+        assert {b"Secure", b"Path=/"} <= set(rest.split(b"; "))
+        assert b"Domain" not in rest
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    found = b""
+    while more := connection.recv(65536):
+        found += more
+    return found
 
 
 def test_the_documented_settings_are_settings() -> None:
@@ -187,6 +240,22 @@ def test_each_service_is_fenced_in(unit: Path) -> None:
     assert not [line for line in lines if line.startswith("Environment=")]
 
 
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.name)
+def test_each_service_has_limits_and_says_when_it_fails(unit: Path) -> None:
+    said = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line and line[0] != "#")
+    assert {"MemoryMax", "TasksMax"} <= set(said)
+    assert (said["RemoveIPC"], said["ProcSubset"]) == ("yes", "pid")
+    if unit.name != "rsolv-failed@.service":
+        assert said["OnFailure"] == "rsolv-failed@%n.service"
+
+
+def test_every_log_of_the_crontab_is_rotated() -> None:
+    logs = set(re.findall(r">> (var/\S+)", (DEPLOY / "crontab").read_text()))
+    assert logs
+    assert all(Path("/srv/rsolv", log).match("/srv/rsolv/var/*.log") for log in logs)
+    assert (DEPLOY / "logrotate").read_text().splitlines()[1] == "/srv/rsolv/var/*.log {"
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     folder = str(Path(sys.executable).parent)
@@ -267,17 +336,19 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_is_alive() -
     found = instructions()
     last = max(number for number, (name, _rest) in enumerate(found) if name == "FROM")
     final = dict(found[last:])
-    assert final["USER"] == "rsolv"
-    assert found.index(("USER", "rsolv")) < [name for name, _rest in found].index("CMD")
+    assert final["USER"] == "10001:10001"
+    assert found.index(("USER", "10001:10001")) < [name for name, _rest in found].index("CMD")
     assert json.loads(final["CMD"]) == ["gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
     assert "/healthz" in final["HEALTHCHECK"]
     compile(health_check()[2], "HEALTHCHECK", "exec")
     text = (ROOT / "Dockerfile").read_text()
     assert all(is_real(words) for words in commands_in(text))
     assert "--require-hashes" in text
-    version = re.findall(r"python:3\.(\d+)-slim", text)
-    assert version[0] == version[1]
-    assert int(version[0]) >= 11
+    [version] = re.findall(r"^ARG PYTHON_IMAGE=python:3\.(\d+)-slim$", text, re.MULTILINE)
+    assert int(version) >= 11
+    # One image for both stages, to be pinned in one place.
+    assert [rest.partition(" ")[0] for name, rest in found if name == "FROM"] == ["${PYTHON_IMAGE}"] * 2
+    assert text.count("pip uninstall --yes") == 2
 
 
 def test_the_composition_takes_its_secrets_from_outside() -> None:
@@ -299,6 +370,18 @@ def test_the_composition_takes_its_secrets_from_outside() -> None:
         for volume in service["volumes"]:
             source = volume.split(":")[0]
             assert source.startswith("./var/") or source in composed["volumes"]
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert all(":size=" in one for one in service["tmpfs"]), name
+        assert {"mem_limit", "pids_limit"} <= set(service), name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        # What has work to do when it is asked starts with nothing else.
+        assert service.get("profiles", []) == ([] if name in {"db", "web"} else ["jobs"]), name
+    assert services["db"]["networks"] == ["inside"]
+    assert composed["networks"]["inside"] == {"internal": True}
+    assert "ports" not in services["db"]
     assert services["db"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
     assert services["web"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()

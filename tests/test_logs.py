@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.factories import csv_row, make_staff, write_feed
 FORGERY = "x\n2026-01-01 00:00:00,000 ERROR root: forged\r\x1b[2K\u2028forged\u2029\x85\x0b\x0c\u202egnihton"
 DETAIL = "\nDETAIL: Failing row contains (Ann Miller, ann@b.example)"
 BREAKS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
-LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ .+: .*|  \| .*)$")
+LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}[+-]\d\d:\d\d [A-Z]+ .+: .*|  \| .*)$")
 
 
 class Heard:
@@ -238,6 +239,30 @@ def test_the_setting_chooses_the_form(form: str) -> None:
         assert said.endswith(" ERROR a.b: it \\n broke")
     else:
         assert json.loads(said)["message"] == "it \\n broke"
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "said"),
+    [
+        ("UTC", 1_746_930_600.123, "2025-05-11 02:30:00,123+00:00"),
+        ("Europe/Berlin", 1_746_930_600.0, "2025-05-11 04:30:00,000+02:00"),
+        # The hour that comes twice, an hour apart.
+        ("Europe/Berlin", 1_761_438_600.0, "2025-10-26 02:30:00,000+02:00"),
+        ("Europe/Berlin", 1_761_442_200.0, "2025-10-26 02:30:00,000+01:00"),
+        ("Asia/Kathmandu", 1_746_930_600.5, "2025-05-11 08:15:00,500+05:45"),
+    ],
+)
+def test_a_line_says_how_far_its_time_is_from_utc(
+    zone: str, at: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        record = logging.makeLogRecord({"created": at, "msg": "x", "name": "a", "levelname": "INFO"})
+        assert logs.Line().format(record) == f"{said} INFO a: x"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_another_word_stops_the_start() -> None:

@@ -31,7 +31,7 @@ WRONG = "This code is wrong, or it was used before."
 
 @pytest.fixture(autouse=True)
 def not_required(settings: Settings) -> None:
-    settings.REQUIRE_SECOND_FACTOR = False
+    settings.REQUIRE_SECOND_FACTOR = ""
 
 
 _passed = [0]
@@ -284,7 +284,7 @@ def test_turning_it_off_and_new_recovery_codes_need_a_code(client: Client, vera:
 
 @pytest.fixture
 def required(settings: Settings) -> None:
-    settings.REQUIRE_SECOND_FACTOR = True
+    settings.REQUIRE_SECOND_FACTOR = "administrators"
 
 
 @pytest.mark.usefixtures("required")
@@ -296,7 +296,7 @@ def test_an_administrator_sees_only_the_set_up_until_it_is_done(client: Client, 
     response = log_in(client, user, "/admin/customers/customer/")
     assert response.redirect_chain[-1][0] == f"{PAGE}?next=/admin/customers/customer/"
     text = words(response.text)
-    assert "Administrators need a second factor here" in text
+    assert "Your role needs a second factor here" in text
     # No sidebar, and none of its numbers.
     assert "Customers" not in text
     assert "Dashboard" not in text
@@ -317,6 +317,29 @@ def test_others_need_none_and_administrators_may_log_out(client: Client) -> None
     client.force_login(make_staff("Administrator"))
     assert client.post("/admin/logout/").status_code == 200
     assert client.get("/admin/").url.startswith("/admin/login/")
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [
+        ("", set()),
+        ("administrators", {"Administrator", "superuser"}),
+        ("managers", {"Administrator", "superuser", "Program manager"}),
+        ("all", {"Administrator", "superuser", "Program manager", "Success manager", "Viewer"}),
+    ],
+)
+def test_of_whom_it_is_required_is_a_setting(settings: Settings, setting: str, asked: set[str]) -> None:
+    settings.REQUIRE_SECOND_FACTOR = setting
+    found = set()
+    for role in ("Administrator", "Program manager", "Success manager", "Viewer", "superuser"):
+        client = Client()
+        is_super = role == "superuser"
+        client.force_login(make_staff(None if is_super else role, is_superuser=is_super))
+        response = client.get("/admin/")
+        if response.status_code == 302:
+            assert response.url.startswith(PAGE)
+            found.add(role)
+    assert found == asked
 
 
 def every_address() -> Iterator[str]:

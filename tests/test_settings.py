@@ -107,7 +107,11 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ("SESSION_HOURS", "0", "SESSION_HOURS='0' is not a whole number from 1 to 99999."),
         ("IDLE_MINUTES", "-5", "IDLE_MINUTES='-5' is not a whole number from 0 to 99999."),
         ("TRUSTED_PROXIES", "10.0.0.1", "TRUSTED_PROXIES='10.0.0.1' is not a whole number from 0 to 99999."),
-        ("REQUIRE_SECOND_FACTOR", "2", "REQUIRE_SECOND_FACTOR='2' is neither true nor false; use 1 or 0."),
+        (
+            "REQUIRE_SECOND_FACTOR",
+            "2",
+            "REQUIRE_SECOND_FACTOR='2' is none of: 0, 1, administrators, managers, all.",
+        ),
         ("ARCHIVE_DAYS", "ever", "ARCHIVE_DAYS='ever' is not a whole number from 0 to 99999."),
         ("DATABASE_URL", "rubbish", f"DATABASE_URL cannot be read; {URLS}"),
         ("DATABASE_URL", "foo://user@host/name", f"DATABASE_URL cannot be read; {URLS}"),
@@ -342,6 +346,23 @@ def test_mails_are_printed_under_debug_and_off_elsewhere() -> None:
     console, dummy = (f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy"))
     assert list(values(*names, DEBUG="1").values()) == [console, "http://127.0.0.1:8000", [], sender]
     assert list(values(*names, SECRET_KEY="k" * 50).values()) == [dummy, "", [], sender]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("", ""),
+        ("0", ""),
+        ("1", "administrators"),
+        ("yes", "administrators"),
+        ("Administrators", "administrators"),
+        ("managers", "managers"),
+        ("all", "all"),
+    ],
+)
+def test_who_needs_a_second_factor(said: str, meant: str) -> None:
+    found = values("REQUIRE_SECOND_FACTOR", DEBUG="1", REQUIRE_SECOND_FACTOR=said)
+    assert found == {"REQUIRE_SECOND_FACTOR": meant}
 
 
 def test_channels_and_the_address_of_the_site() -> None:

@@ -2,17 +2,22 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
+from hashlib import sha256
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 
 from docs import licences
 
 ROOT: Path = settings.BASE_DIR
-LOCKS = ["requirements.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-alerts.txt", "requirements-dev.txt"]
 NAMED = ["Makefile", "rsolv_cs/settings.py", "deploy/gunicorn.conf.py", "deploy/rsolv-web.service"]
 """Where a package may be named that no module imports: the server, and parts that Django imports by name."""
 
@@ -21,9 +26,13 @@ def project() -> dict[str, object]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def declared() -> list[str]:
-    """The run-time dependencies of pyproject.toml, by name."""
-    return [re.split(r"[\s\[~=<>!;]", one, maxsplit=1)[0] for one in project()["dependencies"]]
+def declared(*extras: str) -> list[str]:
+    """The run-time dependencies of pyproject.toml, by name, and those of the extras."""
+    found = [
+        *project()["dependencies"],
+        *(one for extra in extras for one in project()["optional-dependencies"][extra]),
+    ]
+    return [re.split(r"[\s\[~=<>!;]", one, maxsplit=1)[0] for one in found]
 
 
 def normal(name: str) -> str:
@@ -63,18 +72,30 @@ def test_every_locked_package_has_an_exact_version_and_hashes(name: str) -> None
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_declared_dependency_is_locked(name: str) -> None:
-    assert {normal(one) for one in declared()} <= {normal(one) for one in licences.locked(name)}
+    extras = [] if name == "requirements.txt" else ["alerts"]
+    assert {normal(one) for one in declared(*extras)} <= {normal(one) for one in licences.locked(name)}
 
 
-def test_both_locks_agree() -> None:
-    run_time, both = (licences.locked(name) for name in LOCKS)
-    assert {name: both.get(name) for name in run_time} == run_time
+def test_the_locks_agree() -> None:
+    for less, more in pairwise(map(licences.locked, LOCKS)):
+        assert {name: more.get(name) for name in less} == less
+
+
+def test_without_channels_nothing_of_apprise_is_installed() -> None:
+    always = {normal(name) for name in licences.locked()}
+    assert not always & {"apprise", "requests", "urllib3", "oauthlib", "pyyaml", "markdown", "click", "certifi"}
+    # It is imported in one place, once it is known to be there.
+    by = [
+        path for path in (ROOT / "analytics").rglob("*.py") if re.search(r"^\s+import apprise", path.read_text(), re.M)
+    ]
+    assert [path.name for path in by] == ["channels.py"]
+    assert not re.search(r"^import apprise|^from apprise", by[0].read_text(), re.MULTILINE)
 
 
 # --- Use ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", declared())
+@pytest.mark.parametrize("name", declared("alerts"))
 def test_every_dependency_is_used(name: str) -> None:
     modules = {module for module, by in metadata.packages_distributions().items() if normal(name) in map(normal, by)}
     assert modules, f"{name} brings no module"
@@ -84,7 +105,7 @@ def test_every_dependency_is_used(name: str) -> None:
     assert named or modules & imported() or name == "psycopg", f"nothing uses {name}"
 
 
-@pytest.mark.parametrize("name", declared())
+@pytest.mark.parametrize("name", declared("alerts"))
 def test_every_dependency_says_what_it_is_for(name: str) -> None:
     assert re.search(rf'"{re.escape(name)}[^"]*",\s+# \S', (ROOT / "pyproject.toml").read_text())
 
@@ -92,11 +113,12 @@ def test_every_dependency_says_what_it_is_for(name: str) -> None:
 # --- Licences -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", licences.locked())
+@pytest.mark.parametrize("name", licences.locked(licences.WITH_EXTRAS))
 def test_every_licence_is_known_and_stands_in_the_list(name: str) -> None:
     found = licences.licence(name)
     assert found, f"{name}: find its licence, and put it into docs/licences.py"
-    assert f"| {name} | {licences.locked()[name]} | {found} |" in licences.TARGET.read_text()
+    text = licences.TARGET.read_text().replace(" * |", " |")
+    assert f"| {name} | {licences.locked(licences.WITH_EXTRAS)[name]} | {found} |" in text
 
 
 def test_the_list_is_as_it_would_be_written() -> None:
@@ -104,7 +126,9 @@ def test_the_list_is_as_it_would_be_written() -> None:
 
 
 def test_nothing_forbids_the_gpl() -> None:
-    assert [name for name in licences.locked() if not licences.is_compatible(licences.licence(name))] == []
+    assert [
+        name for name in licences.locked(licences.WITH_EXTRAS) if not licences.is_compatible(licences.licence(name))
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -133,6 +157,61 @@ def test_the_audit_fails_where_nobody_can_be_asked() -> None:
     text = (ROOT / "Makefile").read_text()
     assert re.search(r"pip-audit --strict .*--require-hashes", text)
     assert "exit 1; }\n\nlicences:" in text
+    assert all(f"--requirement {name}" in text for name in LOCKS)
+
+
+# --- What others bring along ----------------------------------------------------------------------------------------
+
+
+def bundled() -> list[tuple[str, str, str]]:
+    """The scripts that docs/security.md lists: name, version, and file below ``static``."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    return re.findall(r"^\| ([^|]+?) \| ([0-9.]+|sha256:\w+) \| [^|]+ \| `([^`]+\.js)` \|", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "version", "file"), bundled(), ids=lambda one: one)
+def test_each_bundled_script_is_of_the_version_that_is_listed(name: str, version: str, file: str) -> None:
+    found = finders.find(file)
+    assert found, f"{file} is gone"
+    if version.startswith("sha256:"):
+        assert f"sha256:{sha256(Path(found).read_bytes()).hexdigest()}".startswith(version)
+        return
+    text = Path(found).read_text()
+    first = text[:300]
+    assert re.search(rf"v?{re.escape(version)}\b", first) or re.search(
+        rf'version\s*[:=]\s*"{re.escape(version)}"|="{re.escape(version)}"', text
+    ), f"{name} has another version"
+
+
+def test_every_bundled_script_is_listed() -> None:
+    """Other projects' scripts stand in folders of their own, or have a licence beside them."""
+    found = set()
+    for finder in finders.get_finders():
+        for path, storage in finder.list([]):
+            folder = Path(storage.path(path)).parent
+            is_foreign = "vendor" in path or any(folder.glob("LICENSE*"))
+            if path.endswith(".js") and is_foreign and "/i18n/" not in path:
+                found.add(path)
+    by_hand = {path for path in found if path.endswith(".min.js") or path.replace(".js", ".min.js") not in found}
+    assert by_hand == {file for _name, _version, file in bundled()}
+
+
+# --- What installs does not stay ----------------------------------------------------------------------------------
+
+
+def test_pip_does_not_stay_and_a_second_setup_works(tmp_path: Path) -> None:
+    """With an empty lock, which needs no network."""
+    makefile = tmp_path / "Makefile"
+    makefile.write_text((ROOT / "Makefile").read_text())
+    (tmp_path / "requirements.txt").write_text("")
+    for _ in range(2):
+        made = ["make", "setup", f"PYTHON={sys.executable}", "VENV=venv"]
+        done = subprocess.run(made, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        [packages] = tmp_path.glob("venv/lib/python3.*/site-packages")
+        left = {path.name.partition("-")[0] for path in packages.glob("*.dist-info")}
+        assert not left & {"pip", "setuptools"}
+        (tmp_path / "venv" / ".setup").unlink()
 
 
 def test_the_threat_model_names_tests_that_there_are() -> None:

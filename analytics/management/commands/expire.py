@@ -82,7 +82,7 @@ def _remove() -> dict[str, int]:
         _CHANGES: ledger.delete(ledger.old_changes()),
         _DATES: scored.delete_dates(scored.old_dates()),
         _TEXTS: scored.clear_texts(),
-        _SESSIONS: ledger.delete(ledger.over_sessions()),
+        _SESSIONS: ledger.delete_sessions(),
         _FAILURES: ledger.delete(ledger.over_failures()),
         _ERASURES: erase.complete(),
         _LOGINS: ledger.delete_login_entries(),

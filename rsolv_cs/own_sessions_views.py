@@ -1,0 +1,37 @@
+"""The page that says where one is logged in, with an end for each session."""
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from customers import audit
+from customers.pages import admin_page
+from rsolv_cs import own_sessions
+
+
+@admin_page()
+def sessions(request: HttpRequest) -> HttpResponse:
+    """List one's own sessions; what is sent ends one of the others, or all of them."""
+    own = own_sessions.of(request.user)
+    current = request.session.session_key
+    if request.method == "POST":
+        if request.POST.get("do") == "others":
+            ended = own_sessions.end_all(request.user, but=current)
+        else:
+            asked = request.POST.get("session", "")
+            ended = own_sessions.end([one.key for one in own if str(one.pk) == asked and one.key != current])
+        said = f"{ended} session{'' if ended == 1 else 's'} ended"
+        if ended:
+            audit.record(audit.Action.LOGOUT, request.user, detail=said)
+        messages.info(request, f"{said}." if ended else "There was nothing to end: that session is over.")
+        return redirect("sessions")
+    rows = [
+        {"session": one, "device": own_sessions.device(one.browser), "is_current": one.key == current} for one in own
+    ]
+    context = {
+        **admin.site.each_context(request),
+        "title": "Sessions",
+        "rows": sorted(rows, key=lambda row: not row["is_current"]),
+    }
+    return TemplateResponse(request, "login/sessions.html", context)
