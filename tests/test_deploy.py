@@ -94,7 +94,7 @@ def test_over_https_every_cookie_is_bound_to_this_host(ready: dict[str, str], tm
         proxied = b"Host: cs.example.com\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n"
         one.sendall(b"GET /admin/login/ HTTP/1.1\r\n" + proxied + b"\r\n")
         page = _all_of(one)
-        [token] = re.findall(rb"Set-Cookie: (__Host-csrftoken=[^;]+)", page)
+        [token] = re.findall(rb"Set-Cookie: +(__Host-csrftoken=[^;]+)", page)
         [hidden] = re.findall(rb'name="csrfmiddlewaretoken" value="(\w+)"', page)
         form = b"username=ada&password=a+long+password&next=/admin/&csrfmiddlewaretoken=" + hidden
         head = b"Cookie: " + token + b"\r\nReferer: https://cs.example.com/admin/login/\r\nContent-Length: %d\r\n"
@@ -103,7 +103,7 @@ def test_over_https_every_cookie_is_bound_to_this_host(ready: dict[str, str], tm
             two.sendall(b"POST /admin/login/ HTTP/1.1\r\n" + proxied + head % len(form) + form)
             answer = _all_of(two)
     assert answer.startswith(b"HTTP/1.1 302 ")
-    cookies = re.findall(rb"Set-Cookie: ([^=]+)=([^\r]*)", answer)
+    cookies = re.findall(rb"Set-Cookie: +([^=]+)=([^\r]*)", answer)
     assert {name for name, _rest in cookies} >= {b"__Host-sessionid", b"__Host-csrftoken", b"__Host-seen"}
     for name, rest in cookies:
         assert name.startswith(b"__Host-")

@@ -22,6 +22,7 @@ from rsolv_cs.confirm import ASKS
 from tests.access import addresses
 from tests.commands import run
 from tests.factories import make_staff
+from tests.forms import form_on
 from tests.pages import words
 
 pytestmark = pytest.mark.django_db
@@ -179,13 +180,10 @@ def test_a_deactivated_user_is_out_for_good(vera: User, field: str) -> None:
     here = logged_in(vera)
     ada = logged_in(make_staff("Administrator", username="ada", password=PASSWORD))
     address = f"/admin/auth/user/{vera.pk}/change/"
-    form = {"username": "vera", "email": "", "date_joined_0": "2025-05-10", "date_joined_1": "10:00:00"}
-    on = {"is_active": "on", "is_staff": "on"}
-    off = {name: value for name, value in on.items() if name != field}
-    assert ada.post(address, form | off).status_code == 302
+    assert ada.post(address, form_on(ada.get(address), **{field: []})).status_code == 302
     entry = AuditEntry.objects.get(action="logout")
     assert (entry.subject, entry.text) == ("vera", "1 session ended, because the account cannot log in any more")
-    assert ada.post(address, form | on).status_code == 302
+    assert ada.post(address, form_on(ada.get(address), **{field: "on"})).status_code == 302
     vera.refresh_from_db()
     assert vera.is_active
     assert vera.is_staff
@@ -234,16 +232,8 @@ def test_every_page_that_asks_is_a_page() -> None:
 
 def test_an_address_is_changed_only_with_the_password_and_nothing_typed_is_lost(ada: Client, vera: User) -> None:
     address = f"/admin/auth/user/{vera.pk}/change/"
-    form = {
-        "username": "vera",
-        "email": "thief@x.example",
-        "last_name": '"><script>',
-        "is_active": "on",
-        "is_staff": "on",
-        "groups": [str(group.pk) for group in Group.objects.filter(name__in=["Viewer", "Administrator"])],
-        "date_joined_0": "2025-05-10",
-        "date_joined_1": "10:00:00",
-    }
+    groups = [str(group.pk) for group in Group.objects.filter(name__in=["Viewer", "Administrator"])]
+    form = form_on(ada.get(address), email="thief@x.example", last_name='"><script>', groups=groups)
     response = ada.post(address, form, headers={"Sec-Fetch-Site": "same-origin"})
     assert response.status_code == 403
     assert "Confirm your password" in words(response.text)

@@ -280,7 +280,7 @@ def test_each_variable_is_heard(tmp_path: Path) -> None:
         "NAME": "cs",
         "USER": "rsolv",
         "PASSWORD": f"{SECRET}/",
-        "OPTIONS": {"sslmode": "require", "prepare_threshold": 0},
+        "OPTIONS": {"connect_timeout": 10, "sslmode": "require", "prepare_threshold": 0},
         "CONN_HEALTH_CHECKS": True,
     }
     assert {name: database[name] for name in expected} == expected
