@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
@@ -258,8 +259,19 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         "against": contact.may_send_again(found, request.user) if unsent and may_contact else "",
         "recent": contact.last_message(found.customer, found) if unsent and may_contact else None,
         "today": timezone.localdate(),
+        **_open_task(request, found),
     }
     return TemplateResponse(request, "analytics/contact/message.html", context)
+
+
+def _open_task(request: HttpRequest, found: Message) -> dict[str, Any]:
+    """The task that a sent message was written for, where it is open and the visitor may close it."""
+    task = found.task
+    if found.state != Message.State.SENT or task is None or task.state != Task.State.OPEN:
+        return {}
+    if not request.user.has_perm(settings.OWNERS_MAY):
+        return {}
+    return {"open_task": task, "outcome_note": task.outcome_note or f"Wrote “{found.subject}”."}
 
 
 def _send_again(request: HttpRequest, found: Message) -> None:

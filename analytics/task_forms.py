@@ -6,8 +6,11 @@ from django import forms
 from django.contrib.auth.models import User
 
 from analytics.models import Task
+from customers.edit_conflicts import EditConflictMixin
 from customers.owners import able_and
 from customers.text_fields import TextAreaField
+
+LONGEST_NOTE = 5_000
 
 
 class PersonField(forms.ModelChoiceField):
@@ -40,12 +43,26 @@ class TaskForm(forms.ModelForm):
         self.fields["due"].label = "Due"
 
 
+class ChangeForm(EditConflictMixin, TaskForm):
+    """The same of a task that is there, which somebody else may be changing too; with what came of it so far."""
+
+    outcome_note = TextAreaField(label="What came of it", required=False, max_length=LONGEST_NOTE)
+
+    class Meta(TaskForm.Meta):
+        fields = [*TaskForm.Meta.fields, "outcome_note"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound and "outcome_note" not in self.data:
+            del self.fields["outcome_note"]
+
+
 class ClosingForm(forms.Form):
     """What came of a task; what was done has an outcome, what was dropped may do without."""
 
     outcome = forms.ChoiceField(choices=[("", "Choose…"), *Task.Outcome.choices], required=False)
     outcome_note = TextAreaField(
-        label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}), max_length=5_000
+        label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}), max_length=LONGEST_NOTE
     )
     state = forms.ChoiceField(choices=[(state, state) for state in (Task.State.DONE, Task.State.DROPPED)])
 

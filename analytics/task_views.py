@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,18 +19,20 @@ from django.utils.text import Truncator
 from analytics import tasks
 from analytics.conditions import why
 from analytics.dashboard import newest_day
-from analytics.models import RecommendationRule, Snapshot, Task
-from analytics.task_forms import ClosingForm, TaskForm
+from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
+from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
 from analytics.task_list import task_list
+from customers.edit_conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners import able
 from customers.pages import admin_page
+from customers.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
 MAY_ADD = (*MAY_SEE, "analytics.add_task")
 MAY_CHANGE = settings.OWNERS_MAY
 MOST_FOUND = 20
-UNPROCESSABLE = 422
+CLOSING = frozenset({Task.State.DONE.value, Task.State.DROPPED.value})
 REASON_LENGTH = Task._meta.get_field("reason").max_length
 
 
@@ -49,17 +52,21 @@ def new_task(request: HttpRequest) -> HttpResponse:
     customer = get_object_or_404(Customer.objects.select_related("care__owner"), pk=_clean(asked))
     rule = _rule(request.GET.get("rule", ""))
     taken = tasks.open_task(customer, rule) if rule else None
-    if taken:
+    note = one_break(request.POST.get("note", "")).strip() if request.method == "POST" else ""
+    if taken and note in {"", taken.note}:
         return _taken(request, taken)
     task = _prefilled(customer, rule, request.user)
     form = TaskForm(request.POST if request.method == "POST" else None, instance=task)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and not taken and form.is_valid():
         try:
             tasks.take(form.save(commit=False), request.user)
         except tasks.TakenError as error:
-            return _taken(request, error.task)
-        messages.success(request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.")
-        return redirect(_back(request, reverse("analytics:customer", args=[customer.pk])))
+            taken = error.task
+            if not taken or note in {"", taken.note}:
+                return _taken(request, taken)
+        else:
+            messages.success(request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.")
+            return redirect(_next(request, task))
     context = {
         **admin.site.each_context(request),
         "title": f"New task for {customer.organization}",
@@ -67,79 +74,150 @@ def new_task(request: HttpRequest) -> HttpResponse:
         "rule": rule,
         "task": task,
         "form": form,
+        "same": taken,
+        "is_same": bool(taken),
+        "may_write": request.user.has_perm("analytics.contact_customer"),
         "back": _back(request, reverse("analytics:customer", args=[customer.pk])),
     }
-    return TemplateResponse(request, "analytics/tasks/new.html", context, status=_status(form))
+    status = CONFLICT if taken else status_of(form)
+    return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
+
+
+def _next(request: HttpRequest, task: Task) -> str:
+    """Where a new task leads: to its letter, where that was asked for, or back."""
+    if request.POST.get("then") == "write" and request.user.has_perm("analytics.contact_customer"):
+        return f"{reverse('analytics:contact', args=[task.customer_id])}?task={task.pk}"
+    return _back(request, reverse("analytics:customer", args=[task.customer_id]))
 
 
 @admin_page(*MAY_SEE)
 def task(request: HttpRequest, pk: int) -> HttpResponse:
-    """One task: what came of it, or what is to be done; with the forms for those who may."""
-    found = get_object_or_404(Task.objects.select_related("customer", "owner", "rule"), pk=pk)
-    tasks.name_people([found])
-    may_change = request.user.has_perm(MAY_CHANGE)
-    asked = request.POST.get("do", "") if request.method == "POST" else ""
-    if request.method == "POST" and not may_change:
+    """One task: what came of it, or what is to be done; with the form for those who may."""
+    if request.method != "POST":
+        return _TaskPage(request, _task(pk)).show()
+    if not request.user.has_perm(MAY_CHANGE):
         raise PermissionDenied("You may not change tasks.")
-    form = TaskForm(request.POST if asked == "change" else None, instance=found)
-    closing = ClosingForm(_closing_data(request) if asked in {"done", "dropped"} else None)
-    try:
-        answer = _done(request, found, asked, form, closing)
-    except tasks.TakenError as error:
-        return _taken(request, error.task)
-    if answer:
-        return answer
-    found.refresh_from_db(fields=["what", "kind", "owner", "due", "note"])
-    context = {
-        **admin.site.each_context(request),
-        "title": found.what,
-        "task": found,
-        "may_change": may_change,
-        "form": form if may_change and found.state == Task.State.OPEN else None,
-        "closing": closing,
-        "history": tasks.history(found),
-        "today": timezone.localdate(),
-        "back": _back(request, reverse("analytics:tasks")),
-        "query": request.GET.urlencode(),
-    }
-    return TemplateResponse(request, "analytics/tasks/task.html", context, status=_status(form, closing))
+    with transaction.atomic():
+        return _TaskPage(request, _task(pk, locked=True)).answer()
 
 
-def _done(request: HttpRequest, found: Task, asked: str, form: TaskForm, closing: ClosingForm) -> HttpResponse | None:
-    """Do what was sent; None where nothing was, or where a form must be shown again."""
-    here = request.get_full_path()
-    if asked == "reopen":
-        opened = tasks.reopen(found, request.user)
-        messages.success(request, "The task is open again.") if opened else _too_late(request, found)
-        return redirect(here)
-    if asked and found.state != Task.State.OPEN:
-        _too_late(request, found)
-        return redirect(here)
-    if asked == "change" and form.is_valid():
-        tasks.change(form.instance, request.user, form.changed_data)
-        messages.success(request, "The task is saved." if form.changed_data else "Nothing was changed.")
-        return redirect(here)
-    if asked in {"done", "dropped"} and closing.is_valid():
-        sent = closing.cleaned_data
-        if tasks.close(found, request.user, sent["state"], sent["outcome"], sent["outcome_note"]):
-            messages.success(request, f"{Task.State(sent['state']).label}: {found.what}.")
-            return redirect(_back(request, here))
-        _too_late(request, found)
-        return redirect(here)
-    return None
+def _task(pk: int, *, locked: bool = False) -> Task:
+    """The task; locked where it is about to be changed, so that it is what a form is compared with."""
+    rows = Task.objects.select_related("customer", "owner", "rule")
+    found = get_object_or_404(rows.select_for_update(of=("self",)) if locked else rows, pk=pk)
+    tasks.name_people([found])
+    return found
 
 
-def _closing_data(request: HttpRequest) -> dict[str, Any]:
-    """The pressed button says the state."""
-    return {**request.POST.dict(), "state": request.POST["do"]}
+class _TaskPage:
+    """One request for a task. Its form is one: whichever button is pressed, all that was typed is saved."""
 
+    def __init__(self, request: HttpRequest, found: Task) -> None:
+        self.request, self.task, self.here = request, found, request.get_full_path()
+        posted = request.POST if request.method == "POST" else None
+        self.asked = posted.get("do", "") if posted else ""
+        closes = self.asked in CLOSING
+        has_details = posted is not None and (self.asked == "change" or (closes and "what" in posted))
+        self.form = ChangeForm(posted if has_details else None, instance=found)
+        known = posted or {"outcome": request.GET.get("outcome", "")}
+        self.closing = ClosingForm(
+            {**posted.dict(), "state": self.asked} if posted and closes else None,
+            initial={
+                "outcome": known.get("outcome", ""),
+                "outcome_note": known.get("outcome_note", found.outcome_note),
+            },
+        )
 
-def _too_late(request: HttpRequest, found: Task) -> None:
-    now = Task.objects.get(pk=found.pk)
-    if now.state == Task.State.OPEN:
-        messages.warning(request, "The task is open already.")
-    else:
-        messages.warning(request, f"{now.closed_by} has closed this task already: {now.get_state_display().lower()}.")
+    def answer(self) -> HttpResponse:
+        """Do what was sent, or show it again and say why not."""
+        try:
+            if self.asked == "reopen":
+                return self._reopen()
+            if self.asked in {"change", *CLOSING}:
+                return self._save()
+        except tasks.TakenError as error:
+            return self._same(error.task)
+        return self.show()
+
+    def show(self, status: int = 200, **more: Any) -> HttpResponse:
+        """The page."""
+        self.task.refresh_from_db(fields=["what", "kind", "owner", "due", "note", "outcome_note"])
+        may_change = self.request.user.has_perm(MAY_CHANGE)
+        context = {
+            **admin.site.each_context(self.request),
+            "title": self.task.what,
+            "task": self.task,
+            "may_change": may_change,
+            "may_write": self.request.user.has_perm("analytics.contact_customer"),
+            "is_mail": self.task.kind == ActionKind.EMAIL,
+            "form": self.form if may_change and self.task.state == Task.State.OPEN else None,
+            "closing": self.closing,
+            "history": tasks.history(self.task),
+            "today": timezone.localdate(),
+            "back": _back(self.request, reverse("analytics:tasks")),
+            "query": self.request.GET.urlencode(),
+            **more,
+        }
+        return TemplateResponse(self.request, "analytics/tasks/task.html", context, status=status)
+
+    def _reopen(self) -> HttpResponse:
+        if tasks.reopen(self.task, self.request.user):
+            messages.success(self.request, "The task is open again.")
+        else:
+            messages.warning(self.request, "The task is open already.")
+        return redirect(self.here)
+
+    def _save(self) -> HttpResponse:
+        if self.task.state != Task.State.OPEN:
+            return self._too_late()
+        is_well = [form.is_valid() for form in (self.form, self.closing) if form.is_bound]
+        if not all(is_well):
+            return self.show(status_of(self.form, self.closing))
+        closes = self.asked in CLOSING
+        changed = [name for name in self.form.changed_data if not closes or name != "outcome_note"]
+        if self.form.is_bound:
+            tasks.change(self.form.instance, self.request.user, changed)
+            tell_kept(self.request, self.form)
+        if closes:
+            return self._close()
+        messages.success(self.request, "The task is saved." if changed else "Nothing was changed.")
+        return redirect(self._here_with(self.closing.initial["outcome"]))
+
+    def _close(self) -> HttpResponse:
+        sent = self.closing.cleaned_data
+        note = self.form.cleaned_data.get("outcome_note") if self.form.is_bound else None
+        note = sent["outcome_note"] if note is None else note
+        tasks.close(self.task, self.request.user, sent["state"], sent["outcome"], note)
+        messages.success(self.request, f"{Task.State(sent['state']).label}: {self.task.what}.")
+        return redirect(_back(self.request, self.here))
+
+    def _here_with(self, outcome: str) -> str:
+        """This page again, with the outcome that was chosen but belongs to a closed task."""
+        query = self.request.GET.copy()
+        query.pop("outcome", None)
+        if outcome:
+            query["outcome"] = outcome
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
+    def _too_late(self) -> HttpResponse:
+        """Somebody has closed it: nothing is stored, and what was typed is shown."""
+        state = self.task.get_state_display().lower()
+        words = f"{self.task.closed_by} has closed this task already: {state}."
+        stored = {"What": self.task.what, "Note": self.task.note, "What came of it": self.task.outcome_note}
+        sent = dict(zip(stored, map(self.request.POST.get, ("what", "note", "outcome_note")), strict=True))
+        unsaved = [
+            (label, text) for label, text in sent.items() if text and one_break(text).strip() != stored[label].strip()
+        ]
+        if unsaved:
+            return self.show(CONFLICT, too_late=words, unsaved=unsaved)
+        messages.warning(self.request, words)
+        return redirect(self.here)
+
+    def _same(self, other: Task | None) -> HttpResponse:
+        """There is such a task already: lead to it, unless something was typed, which is shown again."""
+        if self.asked == "reopen":
+            return _taken(self.request, other)
+        return self.show(CONFLICT, same=other, is_same=True)
 
 
 def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
@@ -214,7 +292,3 @@ def _back(request: HttpRequest, otherwise: str) -> str:
     asked = request.GET.get("next", "")
     ours = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, {request.get_host()})
     return asked if ours else otherwise
-
-
-def _status(*forms: Any) -> int:
-    return UNPROCESSABLE if any(form.is_bound and not form.is_valid() for form in forms) else 200
