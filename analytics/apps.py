@@ -12,12 +12,15 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
         from analytics.erased import forget_customer
+        from analytics.joined import carry_over, put_back
         from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
         from analytics.undone import forget_run
         from customers.audit_signals import track
-        from customers.signals import customer_erased, run_undone
+        from customers.signals import customer_erased, customers_joined, customers_parted, run_undone
 
         run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
+        customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
+        customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(forget_customer, dispatch_uid="analytics.forget_customer")
         for model in (AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task):
             track(model)

@@ -27,6 +27,7 @@ from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
 from customers import audit
 from customers.addresses import mailbox
+from customers.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 
 QUIET = timedelta(days=3)
@@ -100,7 +101,9 @@ def why_closed(customer: Customer, closed: dict[str, dict[str, str]] | None = No
     """
     names = (closed_mailboxes() if closed is None else closed).get(mailbox(customer.email), {})
     if not names:
-        return ""
+        former = closed_former(customer)
+        looks = "looks like the same customer, and is marked “do not contact”"
+        return f"{former.organization} ({former.pk}), who is missing from the feed, {looks}." if former else ""
     if customer.pk in names:
         return "This customer is marked “do not contact”."
     key, name = next(iter(names.items()))

@@ -25,6 +25,7 @@ from analytics.todo import todo
 from analytics.visitor import visitor
 from analytics.what_changed import what_changed
 from customers.form_keys import create_once
+from customers.key_changes import pairs_of
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page, sent_by_form
 
@@ -90,6 +91,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "customer": found,
         "care": getattr(found, "care", None),
         "no_contact": why_closed(found, program.kept("closed mailboxes", closed_mailboxes)),
+        "key_changes": pairs_of(found),
         "onboarding": onboarding,
         "origins": origins(found, onboarding, program),
         "as_of": shown,

@@ -13,12 +13,15 @@ from django.db import connection
 
 from analytics.models import ScoringPolicy
 from analytics.score import STEPS, Measures
-from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step, StepSighting
+from customers.models import Customer, Engagement, Event, Feedback, KeyChange, Onboarding, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
 from customers.prepared import fetch_prepared
 from customers.staging import days_between, is_postgres, table_of
 
 FETCH = 2_000
+# A customer who goes on under another key is counted there.
+_COUNTS = f"""(c.missing_since_id IS NULL OR NOT EXISTS (
+    SELECT 1 FROM {table_of(KeyChange)} k WHERE k.former_id = c.id AND k.state = '{KeyChange.State.JOINED.value}'))"""
 WEEKS = 52
 """For how many weeks after the signup it is kept whether the customer was active."""
 
@@ -174,7 +177,7 @@ def _sql(policy: ScoringPolicy, *, one: bool = False) -> str:
     # PostgreSQL would spend 10 ms of a page on the best order to join a row with a row; so it is left little choice.
     kept = "AS MATERIALIZED" if one and is_postgres() else "AS"
     own = "customer_id = %(customer)s" if one else "1 = 1"
-    there = "c.id = %(customer)s" if one else "c.signup_date <= %(day)s"
+    there = "c.id = %(customer)s" if one else f"c.signup_date <= %(day)s AND {_COUNTS}"
     customer, engagement, event = table_of(Customer), table_of(Engagement), table_of(Event)
     trend_start = "CAST(%(trend_start)s AS date)" if is_postgres() else "%(trend_start)s"
     position = f"(2 * {days_between(trend_start, 'e.date')} - {policy.trend_days - 1})"

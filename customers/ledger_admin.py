@@ -34,11 +34,13 @@ from customers.models import (
     FeedName,
     Fix,
     ImportRun,
+    KeyChange,
     QuarantinedRow,
 )
 from customers.pages import lead_to_form, narrowed
 from customers.preview_rows import cut
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
+from customers.same_views import MAY_JOIN
 
 SHORT_TEXT = 120
 """So many characters of a text stand in a list."""
@@ -287,6 +289,46 @@ class FixAdmin(ReadOnlyAdmin):
         names = FEEDS[fix.feed].column_names
         named = zip(names, fix.cells, strict=True) if len(names) == len(fix.cells) else enumerate(fix.cells, start=1)
         return "; ".join(f"{name}: {cut(cell, SHORT_TEXT)}" for name, cell in named if cell)
+
+
+@admin.register(KeyChange)
+class KeyChangeAdmin(ReadOnlyAdmin):
+    """Keys that seem to have changed, and what was decided."""
+
+    list_display = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"]
+    list_filter = ["state"]
+    list_select_related = ["customer", "former", "run"]
+    search_fields = ["=customer__id", "=former__id", "customer__organization"]
+    fields = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decided_at"]
+    readonly_fields = ["former_key", "new_key", "why"]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; the way to the page that decides only for those who may."""
+        return self.list_display if request.user.has_perms(MAY_JOIN) else self.list_display[:-1]
+
+    @admin.display(description="gone", ordering="former")
+    def former_key(self, pair: KeyChange) -> str:
+        """The key that vanished, with the name."""
+        return f"{pair.former_id} ({cut(pair.former.organization, SHORT_TEXT)})"
+
+    @admin.display(description="there", ordering="customer")
+    def new_key(self, pair: KeyChange) -> str:
+        """The key that is there, with the name."""
+        return f"{pair.customer_id} ({cut(pair.customer.organization, SHORT_TEXT)})"
+
+    @admin.display(description="why")
+    def why(self, pair: KeyChange) -> str:
+        """What they have in common."""
+        return pair.because
+
+    @admin.display(description="decide")
+    def decide_link(self, pair: KeyChange) -> str:
+        """The way to the page that decides."""
+        return format_html(
+            '<a class="underline whitespace-nowrap" href="{}">{}</a>',
+            reverse("customers:same_customer", args=[pair.pk]),
+            "Decide" if pair.state == KeyChange.State.OPEN else "Look again",
+        )
 
 
 @admin.register(Erasure)

@@ -16,7 +16,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, audit, corrections, log_context, onboarding, tail, upload_store
+from customers import archive, audit, corrections, key_changes, log_context, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.deliveries import old_delivery
@@ -24,6 +24,7 @@ from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
 from customers.gate import build_gate
+from customers.key_change import KeyChange
 from customers.kinds import Value, shown
 from customers.lock import Busy, job_lock
 from customers.manifest import MANIFEST, vouches_for
@@ -93,6 +94,7 @@ class Outcome:
     problems: list[dict[str, Any]] = field(default_factory=list)
     missing: int = 0
     returned: int = 0
+    key_changes: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def loaded(self) -> bool:
@@ -252,6 +254,7 @@ class _Load:
         self.fixes: Fixes = {}
         self.extends: ImportRun | None = None
         self.erased: set[str] | None = None
+        self.key_changes: list[KeyChange] = []
         self.recognised = False
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
@@ -326,6 +329,7 @@ class _Load:
             reason=run.reason or None,
             run=run.pk if keep else None,
             problems=problems,
+            key_changes=[{"former": pair.former_id, "customer": pair.customer_id} for pair in self.key_changes],
             **{name: getattr(run, name) for name in (*_COUNTS, "warnings")},
         )
 
@@ -348,6 +352,7 @@ class _Load:
         for name in (*_COUNTS, "left_out"):
             setattr(run, name, 0)
         run.forced_by = ""
+        self.key_changes = []
         run.reason = reason
         try:
             self._finish(status)
@@ -385,6 +390,7 @@ class _Load:
             corrections.remember(feed, run)
         supersede(feed, run)
         seal(run, feed.model)
+        self.key_changes = key_changes.notice(feed, run)
         if feed.name == FeedName.ONBOARDING:
             onboarding.record_sightings(run)
         self.retry_others(self.also_retry)
@@ -395,6 +401,7 @@ class _Load:
         run, feed = self.run, self.feed
         tried = try_again(feed, run, rows, self.today)
         seal(run, feed.model)
+        self.key_changes = key_changes.notice(feed, run)
         run.rows, run.quarantined = tried.rows, tried.refused
         run.created, run.updated, run.unchanged = tried.created, tried.updated, tried.unchanged
         run.left_out = tried.left_out

@@ -16,6 +16,7 @@ from customers.fields import KeyField
 from customers.fold import Fold
 from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
+from customers.key_change import KeyChange as KeyChange
 from customers.open_session import OpenSession as OpenSession
 from customers.text_fields import LongText
 

@@ -15,6 +15,19 @@ listener may return how much it removed, as ``{"what": number}``. It comes in th
 leave, too, whose transaction is rolled back; and once more where a backup brought the customer back.
 """
 
+customers_joined = Signal()
+"""Sent while a customer who vanished is joined to the one under its new key, within the transaction; argument:
+``pair`` (a ``KeyChange``). A listener that raises makes it fail. It comes in a dry run too.
+
+A listener moves what it keeps from ``pair.former`` to ``pair.customer``, and returns ``{"rows": {"what": [keys]},
+"stays": [words]}``: the keys are kept, as JSON, in ``pair.carried["rows"]``.
+"""
+
+customers_parted = Signal()
+"""Sent while that is undone, within the transaction; argument: ``pair``, with what it carried. A listener moves back
+what nobody has changed since, and returns a list of words about what it could not.
+"""
+
 run_undone = Signal()
 """Sent when a run was undone; arguments: ``run``, and ``undo``, the run that undid it (both ``ImportRun``).
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from customers import audit, log_context
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
 from customers.feeds import FEEDS
+from customers.key_change import KeyChange
 from customers.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.signals import run_undone
@@ -114,6 +115,7 @@ class _Undo:
         self._choose_sightings()
         self._do(StepSighting)
         self._strike_needed_customers()
+        self._forget_key_changes()
         self._do(Customer, "c.after IS NULL")
         self._put_back_quarantine()
         self._finish()
@@ -230,11 +232,21 @@ class _Undo:
         for relation in Customer._meta.related_objects:
             model = relation.related_model
             if model._meta.app_label == Customer._meta.app_label or getattr(model, "KEPT_BY_HAND", False):
+                names = f"SELECT 1 FROM {table_of(model)} x WHERE x.{relation.field.column} = c.key"
+                if model is KeyChange:
+                    names += f" AND x.state = '{KeyChange.State.JOINED.value}'"
                 self._strike(
                     Customer,
                     f"'still has {model._meta.verbose_name_plural}'",
-                    f"c.after IS NULL AND EXISTS (SELECT 1 FROM {table_of(model)} x WHERE x.customer_id = c.key)",
+                    f"c.after IS NULL AND EXISTS ({names})",
                 )
+
+    def _forget_key_changes(self) -> None:
+        """What was only noticed of a customer goes along; what a person has joined was in the way before."""
+        gone = (
+            f"SELECT c.key FROM {CHANGE} c WHERE {self._mine} AND c.model = '{name_of(Customer)}' AND c.after IS NULL"
+        )
+        execute(f"DELETE FROM {table_of(KeyChange)} WHERE customer_id IN ({gone}) OR former_id IN ({gone})")
 
     # --- What is done -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from customers import erase_views, fix_views, undo_views, upload_views
+from customers import erase_views, fix_views, same_views, undo_views, upload_views
 
 app_name = "customers"
 urlpatterns = [
@@ -14,4 +14,5 @@ urlpatterns = [
     path("customers/importrun/<int:pk>/undo/", undo_views.undo_run, name="undo_run"),
     path("customers/customer/<str:pk>/erase/", erase_views.erase_customer, name="erase_customer"),
     path("customers/quarantinedrow/<int:pk>/fix/", fix_views.fix_row, name="fix_row"),
+    path("customers/keychange/<int:pk>/decide/", same_views.same_customer, name="same_customer"),
 ]

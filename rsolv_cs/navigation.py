@@ -43,6 +43,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Import runs", "history", "admin:customers_importrun_changelist", "customers.view_importrun"),
             ("Quarantine", "report", "admin:customers_quarantinedrow_changelist", "customers.view_quarantinedrow"),
             ("Fixes", "build", "admin:customers_fix_changelist", "customers.view_fix"),
+            ("Key changes", "sync_alt", "admin:customers_keychange_changelist", "customers.view_keychange"),
             ("Erasures", "person_remove", "admin:customers_erasure_changelist", "customers.erase_customer"),
         ],
     ),

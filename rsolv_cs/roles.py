@@ -27,7 +27,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     act = view | Q(codename__in=by_hand)
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
     rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate"])
-    steer = act | rules | imports | Q(codename__in=["change_alertrule", "manage_every_report"])
+    steer = act | rules | imports | Q(codename__in=["change_alertrule", "manage_every_report", "join_customer"])
     return {
         VIEWER: every.filter(view),
         SUCCESS_MANAGER: every.filter(act),

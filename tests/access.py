@@ -41,6 +41,7 @@ from customers.models import (
     Feedback,
     Fix,
     ImportRun,
+    KeyChange,
     Note,
     Onboarding,
     QuarantinedRow,
@@ -130,6 +131,7 @@ class Program:
             "upload": upload.pk,
             "night": Night.objects.create().pk,
             "erasure": Erasure.objects.create(salt="00" * 32, digest="00" * 32, erased_by="x", last_run=1).pk,
+            "keychange": KeyChange.objects.create(customer=acme, former_id="c1002", run=make_run()).pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
         audit.record(audit.Action.EXPORT, "something")

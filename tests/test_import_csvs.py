@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 KEYS = [
     *("feed", "file", "sha256", "status", "rows", "created", "updated", "unchanged", "quarantined", "retried"),
-    *("warnings", "reason", "run", "problems", "missing", "returned"),
+    *("warnings", "reason", "run", "problems", "missing", "returned", "key_changes"),
 ]
 
 
@@ -115,6 +115,7 @@ def test_json_is_one_object_and_everything_else_goes_to_standard_error(run: Run,
         "problems": [{"line": 3, "reasons": ["team_size: 'many' is not a whole number (digits only)"]}],
         "missing": 0,
         "returned": 0,
+        "key_changes": [],
     }
     assert result.err.splitlines()[-1] == "3 of 3 feeds loaded: 1 created, 0 updated, 0 unchanged, 2 quarantined."
 
@@ -138,6 +139,7 @@ def test_a_refused_feed_exits_1_and_the_others_are_loaded(run: Run, folder: Path
         "problems": [],
         "missing": 0,
         "returned": 0,
+        "key_changes": [],
     }
     assert reason.startswith("line 1: there is no header")
     assert f"customers.csv: refused: {reason}" in result.err.splitlines()

@@ -580,7 +580,7 @@ def test_what_was_scored_since_the_run_is_stale_until_it_is_scored_again(drop: P
     undo_newest("engagement")
     assert stale() == [MAY_2, MAY_3]
     client.force_login(make_staff("Viewer"))
-    notice = "was scored from has been undone since"
+    notice = "was scored from has changed since: an import was undone"
     assert notice in client.get("/admin/").text
     assert notice in client.get("/admin/customer/c1/?as_of=2025-05-02").text
     assert notice not in client.get("/admin/?as_of=2025-05-01").text

@@ -1,0 +1,47 @@
+"""A key that seems to have changed: a customer of the feed who looks like one that vanished from it."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class KeyChange(models.Model):
+    """Two keys that an import noticed, and what a person has decided: ``former`` vanished, ``customer`` is there.
+
+    ``same_address``: they have one mailbox and one organisation. ``moved_rows`` rows of other feeds went from one to
+    the other. ``carried`` is what went over when somebody said that they are the same, to be taken back.
+    """
+
+    class State(models.TextChoices):
+        """What was decided."""
+
+        OPEN = "open", "Not decided"
+        JOINED = "joined", "The same customer"
+        APART = "apart", "Two customers"
+
+    customer = models.ForeignKey("customers.Customer", models.CASCADE, related_name="former_keys")
+    former = models.ForeignKey("customers.Customer", models.CASCADE, related_name="later_keys")
+    run = models.ForeignKey("customers.ImportRun", models.PROTECT, related_name="+")
+    same_address = models.BooleanField("same address and organisation", default=False)
+    moved_rows = models.PositiveIntegerField(default=0)
+    noticed_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    carried = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("join_customer", "Can say that two customers are the same")]
+        constraints = [models.UniqueConstraint(fields=["customer", "former"], name="key_change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.former_id} → {self.customer_id}"
+
+    @property
+    def because(self) -> str:
+        """Why they look like one customer."""
+        reasons = ["the same e-mail address and organisation"] if self.same_address else []
+        if self.moved_rows:
+            reasons.append(f"{self.moved_rows:,} row{'s' if self.moved_rows > 1 else ''} of other feeds moved")
+        return ", and ".join(reasons)

@@ -1,0 +1,151 @@
+"""Notices keys that seem to have changed: a new customer who looks like one that vanished from the feed.
+
+What staff keep hangs on the key, which only the feed owns. So nothing is carried over by itself: the run warns and
+names both, and a person decides (see ``same_customer``).
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.db.models import F, Q, QuerySet
+
+from customers.addresses import mailbox
+from customers.changes import CHANGE, member, name_of
+from customers.feeds import Feed
+from customers.key_change import KeyChange
+from customers.models import Customer, ImportRun
+from customers.staging import fetch, table_of
+
+State = KeyChange.State
+NAMED = 20
+"""A run names no more pairs of a kind."""
+
+
+def notice(feed: Feed, run: ImportRun) -> list[KeyChange]:
+    """Note the pairs that a run's rows tell of, warn of them in the run, and return those that are new.
+
+    To be called when the journal of the run is sealed.
+    """
+    if not feed.of_customers:
+        _warn_of_returned(run)
+    if not Customer.objects.exclude(missing_since=None).exists():
+        return []
+    return _moved(feed, run) if feed.of_customers else _renamed(run)
+
+
+def undecided() -> QuerySet[KeyChange]:
+    """Pairs that still look like one customer: the one is there, the other is not, nor joined to anybody."""
+    joined = KeyChange.objects.filter(state=State.JOINED).values("former")
+    pairs = KeyChange.objects.filter(state=State.OPEN, former__missing_since__isnull=False)
+    return pairs.filter(customer__missing_since=None).exclude(former__in=joined)
+
+
+def pairs_of(customer: Customer) -> list[KeyChange]:
+    """The pairs of a customer's page, oldest first: undecided ones, and those that are joined; one query."""
+    pairs = KeyChange.objects.filter(Q(customer=customer) | Q(former=customer)).exclude(state=State.APART)
+    found = list(pairs.select_related("customer", "former__missing_since").order_by("pk"))
+    taken = {pair.former_id for pair in found if pair.state == State.JOINED}
+    return [pair for pair in found if pair.state == State.JOINED or (_is_likely(pair) and pair.former_id not in taken)]
+
+
+def closed_former(customer: Customer) -> Customer | None:
+    """A customer marked “do not contact” who vanished, and who may be this one under a former key."""
+    pairs = undecided().filter(customer=customer, former__care__do_not_contact=True).select_related("former")
+    pair = pairs.order_by("pk").first()
+    return pair.former if pair else None
+
+
+def _is_likely(pair: KeyChange) -> bool:
+    return pair.former.missing_since_id is not None and pair.customer.missing_since_id is None
+
+
+def _renamed(run: ImportRun) -> list[KeyChange]:
+    """New customers with the mailbox and the organisation of one that is missing."""
+    journal = f"c.run_id = {int(run.pk)} AND c.model = '{name_of(Customer)}' AND c.key = t.id"
+    new = fetch(
+        f"""
+        SELECT t.id, t.email, t.organization FROM {table_of(Customer)} t
+        WHERE t.missing_since_id IS NULL AND (
+            (t.run_id = {int(run.pk)} AND NOT EXISTS (SELECT 1 FROM {CHANGE} c WHERE {journal}))
+            OR EXISTS (SELECT 1 FROM {CHANGE} c WHERE {journal} AND c.before IS NULL))
+        ORDER BY t.id"""
+    )
+    found = []
+    if new:
+        gone = defaultdict(list)
+        joined = KeyChange.objects.filter(state=State.JOINED).values("former")
+        missing = Customer.objects.exclude(missing_since=None).exclude(pk__in=joined).order_by("pk")
+        for key, email, organization in missing.values_list("pk", "email", "organization").iterator():
+            gone[_identity(email, organization)].append(key)
+        for key, email, organization in new:
+            found += [(key, former) for former in gone.get(_identity(email, organization), ())]
+    pairs = _note(run, found, same_address=True)
+    _warn(
+        run,
+        (
+            f"a key seems to have changed: {pair.customer_id} is new, with the e-mail address and organisation of "
+            f"{pair.former_id}, who is missing from the feed"
+            for pair in pairs
+        ),
+        len(pairs),
+    )
+    return pairs
+
+
+def _warn_of_returned(run: ImportRun) -> None:
+    """A former key that is in the feed again beside the one to which it was joined."""
+    back = KeyChange.objects.filter(state=State.JOINED, former__missing_since=None).order_by("pk")
+    said = "is in the feed, but was said to be the same customer as"
+    _warn(run, (f"{pair.former_id} {said} {pair.customer_id}" for pair in back), len(back))
+
+
+def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
+    """Rows that the run moved from a customer who is missing to one who is there."""
+    before, after = member("c.before", "customer_id"), member("c.after", "customer_id")
+    rows = fetch(
+        f"""
+        SELECT n.id, o.id, COUNT(*) FROM {CHANGE} c
+        JOIN {table_of(Customer)} o ON o.id = {before} JOIN {table_of(Customer)} n ON n.id = {after}
+        WHERE c.run_id = {int(run.pk)} AND c.model = '{name_of(feed.model)}' AND {before} <> {after}
+            AND o.missing_since_id IS NOT NULL AND n.missing_since_id IS NULL
+        GROUP BY n.id, o.id ORDER BY n.id, o.id"""
+    )
+    pairs = _note(run, [(key, former) for key, former, _count in rows])
+    for key, former, count in rows:
+        KeyChange.objects.filter(customer=key, former=former).update(moved_rows=F("moved_rows") + count)
+    _warn(
+        run,
+        (
+            f"{count} row{'s' if count > 1 else ''} moved from {former}, who is missing from customers.csv, to {key}: "
+            "a key seems to have changed"
+            for key, former, count in rows
+        ),
+        len(rows),
+    )
+    return pairs
+
+
+def _identity(email: str, organization: str) -> tuple[str, str]:
+    return mailbox(email), " ".join(unicodedata.normalize("NFKC", organization).casefold().split())
+
+
+def _note(run: ImportRun, keys: list[tuple[str, str]], *, same_address: bool = False) -> list[KeyChange]:
+    """Keep pairs of keys, new and former; return those that nobody knew of."""
+    known = set(
+        KeyChange.objects.filter(customer__in=[key for key, _former in keys]).values_list("customer_id", "former_id")
+    )
+    pairs = [
+        KeyChange(customer_id=key, former_id=former, run=run, same_address=same_address)
+        for key, former in keys
+        if (key, former) not in known
+    ]
+    KeyChange.objects.bulk_create(pairs, batch_size=500)
+    return pairs
+
+
+def _warn(run: ImportRun, texts: Iterable[str], count: int) -> None:
+    some = [text for _place, text in zip(range(NAMED), texts, strict=False)]
+    run.warnings += some
+    if count > len(some):
+        run.warnings.append(f"and {count - len(some)} more of these, all under Key changes in the admin")
