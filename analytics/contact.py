@@ -94,14 +94,17 @@ def closed_mailboxes() -> dict[str, dict[str, str]]:
     return found
 
 
-def why_closed(customer: Customer, closed: dict[str, dict[str, str]] | None = None) -> str:
+def why_closed(
+    customer: Customer, closed: dict[str, dict[str, str]] | None = None, *, has_former_key: bool = True
+) -> str:
     """Why nobody may write to a customer's address, in a sentence; '' where somebody may.
 
-    Asked anew each time, since it may have been set meanwhile, unless ``closed_mailboxes()`` are given.
+    Asked anew each time, since it may have been set meanwhile, unless ``closed_mailboxes()`` are given. A customer
+    who looks like one that vanished is as closed as that one, unless it is known to have no former key.
     """
     names = (closed_mailboxes() if closed is None else closed).get(mailbox(customer.email), {})
     if not names:
-        former = closed_former(customer)
+        former = closed_former(customer) if has_former_key else None
         looks = "looks like the same customer, and is marked “do not contact”"
         return f"{former.organization} ({former.pk}), who is missing from the feed, {looks}." if former else ""
     if customer.pk in names:

@@ -25,7 +25,7 @@ from analytics.todo import todo
 from analytics.visitor import visitor
 from analytics.what_changed import what_changed
 from customers.form_keys import create_once
-from customers.key_changes import pairs_of
+from customers.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page, sent_by_form
 
@@ -85,13 +85,17 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
     onboarding = getattr(found, "onboarding", None)
     shown = as_of(request)
     program = visitor(request).program
+    concerned = program.kept("keys that changed", changed_keys, data_alone=True)
+    pairs = pairs_of(found) if found.pk in concerned else []
     context = {
         **admin.site.each_context(request),
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
-        "no_contact": why_closed(found, program.kept("closed mailboxes", closed_mailboxes)),
-        "key_changes": pairs_of(found),
+        "no_contact": why_closed(
+            found, program.kept("closed mailboxes", closed_mailboxes), has_former_key=bool(pairs)
+        ),
+        "key_changes": pairs,
         "onboarding": onboarding,
         "origins": origins(found, onboarding, program),
         "as_of": shown,

@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.db.models.expressions import RawSQL
 
 from analytics.models import PortfolioDay
-from customers.models import CustomerCare, Erasure, ImportRun, QuarantinedRow
+from customers.models import CustomerCare, Erasure, ImportRun, KeyChange, QuarantinedRow
 from customers.staging import table_of
 
 KEPT_SECONDS = 1800
@@ -38,11 +38,12 @@ FACTS = {
     "edited": _one(f"MAX(id) FROM {_EDITS}"),
     "edits": _one(f"COUNT(*) FROM {_EDITS} WHERE id > (SELECT MAX(id) FROM {_EDITS}) - {NEWEST_EDITS}"),
     "erased": _one(f"MAX(id) FROM {table_of(Erasure)}"),
+    "joined": _one(f"MAX(decided_at) FROM {table_of(KeyChange)}"),
     "in_care": _one(f"COUNT(owner_id) FROM {_CARE}"),
     "owners": _one(f"SUM(owner_id) FROM {_CARE}"),
 }
 """What a state is made of, as columns for a query, whatever it is about."""
-_OF_DATA = ("scored", "dates", "run", "ended", "running", "erased")
+_OF_DATA = ("scored", "dates", "run", "ended", "running", "erased", "joined")
 """Those of them that edits do not change."""
 
 _on_shelf: dict[str, str] = {}

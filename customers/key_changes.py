@@ -49,6 +49,12 @@ def pairs_of(customer: Customer) -> list[KeyChange]:
     return [pair for pair in found if pair.state == State.JOINED or (_is_likely(pair) and pair.former_id not in taken)]
 
 
+def changed_keys() -> frozenset[str]:
+    """All customers of whom a page has such a pair to tell."""
+    pairs = KeyChange.objects.exclude(state=State.APART).order_by()
+    return frozenset(key for both in pairs.values_list("customer_id", "former_id") for key in both)
+
+
 def closed_former(customer: Customer) -> Customer | None:
     """A customer marked “do not contact” who vanished, and who may be this one under a former key."""
     pairs = undecided().filter(customer=customer, former__care__do_not_contact=True).select_related("former")

@@ -27,7 +27,7 @@ PAGE_QUERIES = 13
 what changed; activity; timeline; alerts; tasks."""
 EDITED_QUERIES = PAGE_QUERIES + 3
 """The first page after an edit also finds the scored date, the rules and who is not to be contacted."""
-FIRST_QUERIES = EDITED_QUERIES + 3
+FIRST_QUERIES = EDITED_QUERIES + 4
 """After an import or a scoring, once or twice a day, the first one also finds the feeds, the runs and the dates to
 compare with."""
 

@@ -35,6 +35,7 @@ from customers.models import (
     Erasure,
     Fix,
     ImportRun,
+    KeyChange,
     Note,
     QuarantinedRow,
     RowChange,
@@ -125,6 +126,11 @@ def be_known(client: Client) -> None:
     Note.objects.create(customer=customer, author="Ada", text=f"{NAME} called")
     Task.objects.create(customer=customer, what=f"Call {NAME}", due=date(2025, 5, 20))
     make_alert(customer, text=f"{NAME} fell")
+    other = Customer.objects.exclude(pk=KEY).first()
+    for former, new in ((customer, other), (other, customer)):
+        KeyChange.objects.create(
+            former=former, customer=new, run=ImportRun.objects.first(), carried={"care": {"before": [{"notes": NAME}]}}
+        )
     make_message(customer, subject=f"Dear {NAME}", recipient=MAIL)
     if not Snapshot.objects.filter(customer=customer).exists():
         make_snapshot(customer)

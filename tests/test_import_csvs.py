@@ -83,7 +83,7 @@ def test_the_last_line_is_a_summary(run: Run, folder: Path) -> None:
 
 def test_retried_rows_and_warnings_are_told(run: Run, folder: Path) -> None:
     run("--dir", folder)
-    rows = [csv_row("customers", id=key) for key in ("c9", "C9")]
+    rows = [csv_row("customers", id=key, email="ops@nine.example") for key in ("c9", "C9")]
     write_feeds(folder, customers=rows, engagement=[csv_row("engagement", customer_id="c9")])
     lines = run("--dir", folder).out.splitlines()
     assert lines[1] == "  warning: ids differ in case alone and are kept apart: C9 and c9"

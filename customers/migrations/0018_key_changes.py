@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0016_missing_counts'),
+        ('customers', '0017_order_of_customers'),
     ]
 
     operations = [
