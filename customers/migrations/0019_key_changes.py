@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0017_order_of_customers'),
+        ('customers', '0018_open_sessions'),
     ]
 
     operations = [
