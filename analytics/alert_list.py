@@ -13,9 +13,12 @@ from django.utils import timezone
 
 from analytics.audience import addressed_to, is_manager
 from analytics.customer_alerts import with_names
+from analytics.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 from customers.kinds import shown
+from customers.models import CustomerCare
+from customers.people import by_name, name_of
 
 ROWS_PER_PAGE = 50
 NOBODY = "none"
@@ -52,9 +55,10 @@ class AlertFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
-        owners = User.objects.filter(customers_in_care__isnull=False).distinct().order_by("username")
-        names = [(str(user.pk), user.get_full_name() or user.get_username()) for user in owners]
-        self.filters["owner"].extra["choices"] = [(NOBODY, "Nobody"), *names]
+        owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
+        choices = [(NOBODY, "Nobody"), *((str(user.pk), name_of(user)) for user in owners)]
+        asked = [key for key in self.data.getlist("owner") if is_key(key)]
+        self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Open, over, or one of the sorts of open ones."""

@@ -28,6 +28,7 @@ from customers.form_keys import create_once
 from customers.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
 from customers.pages import admin_page, sent_by_form
+from customers.people import name_of
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
@@ -65,7 +66,7 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
         return _page(request, found, form, UNPROCESSABLE)
     user = request.user
     form.instance.customer = found
-    form.instance.author = user.get_full_name() or user.get_username()
+    form.instance.author = name_of(user)
     form.save()
     messages.success(request, "The note is on the timeline.")
     # On the newest date, where it shows.

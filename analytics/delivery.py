@@ -25,10 +25,12 @@ from analytics.channels import NotDelivered
 from analytics.clock import alert_moment
 from analytics.dashboard import newest_day
 from analytics.digest import Composed, LastTold, compose
+from analytics.letter import sender_name
 from analytics.models import Digest, PortfolioDay
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
 from customers import audit
+from customers.people import name_of
 
 Kind = Digest.Kind
 State = Digest.State
@@ -87,10 +89,12 @@ class _Night:
             if not self._reachable(person, may_be_told=person.pk in told):
                 continue
             addressed = audience.addressed_to(person, manager=manager)
-            digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, greeting=_name(person))
+            digest = partial(
+                compose, addressed, last.get(person.pk), self.as_of, self.today, greeting=sender_name(person)
+            )
             self._send_to(person, Kind.ALERTS, self.today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
-                weekly = partial(compose_weekly, self.portfolio, greeting=_name(person))
+                weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))
                 self._send_to(person, Kind.WEEKLY, self.monday, weekly)
 
     def channel(self, url: str) -> None:
@@ -238,4 +242,4 @@ def _last_told(target: str, today: date) -> dict[Any, LastTold]:
 
 
 def _name(person: User) -> str:
-    return one_line(person.get_full_name() or person.get_username(), LONGEST_NAME)
+    return one_line(name_of(person), LONGEST_NAME)

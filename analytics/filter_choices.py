@@ -1,11 +1,17 @@
 """What the table can be narrowed to: the cohorts, industries and owners that there are, in one cheap query."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
+
+from customers.fold import fold
+from customers.people import display_name, name_of
 from customers.prepared import fetch_prepared
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
+MOST_DIGITS = 10
 
 # Each WITH jumps along an index from one value to the next, so that the cost is that of the values, not of the rows.
 _SQL = """
@@ -27,13 +33,13 @@ owners(value) AS (
     SELECT (SELECT MIN(owner_id) FROM customers_customercare WHERE owner_id > value)
     FROM owners WHERE value IS NOT NULL
 )
-SELECT * FROM (SELECT 'cohort', value, '' FROM cohorts LIMIT %s) AS one
+SELECT * FROM (SELECT 'cohort', value, '', '', '' FROM cohorts LIMIT %s) AS one
 UNION ALL
-SELECT * FROM (SELECT 'industry', value, '' FROM industries LIMIT %s) AS two
+SELECT * FROM (SELECT 'industry', value, '', '', '' FROM industries LIMIT %s) AS two
 UNION ALL
 SELECT * FROM (
-    SELECT 'owner', CAST(id AS varchar(20)), COALESCE(NULLIF(TRIM(first_name || ' ' || last_name), ''), username)
-    FROM auth_user WHERE id IN (SELECT value FROM owners LIMIT %s)
+    SELECT 'owner', CAST(id AS varchar(20)), first_name, last_name, username FROM auth_user
+    WHERE id IN (SELECT value FROM owners LIMIT %s)
 ) AS three
 """
 
@@ -51,9 +57,34 @@ class FilterChoices:
 def filter_choices() -> FilterChoices:
     """The cohorts and industries of all customers ('' stands for none), and all who own one; one query."""
     found: dict[str, list[tuple[str, str]]] = {"cohort": [], "industry": [], "owner": []}
-    for menu, value, name in fetch_prepared(_SQL, [MOST + 1] * 3):
+    for menu, value, *person in fetch_prepared(_SQL, [MOST + 1] * 3):
         if value is not None:
-            found[menu].append((value, name or value))
+            found[menu].append((value, display_name(*person) if menu == "owner" else value))
     cut = frozenset(menu for menu, choices in found.items() if len(choices) > MOST)
-    lists = {menu: sorted(choices[:MOST], key=lambda choice: choice[1].casefold()) for menu, choices in found.items()}
+    lists = {menu: sorted(choices[:MOST], key=lambda choice: fold(choice[1])) for menu, choices in found.items()}
     return FilterChoices(**lists, cut=cut)
+
+
+def with_asked(
+    choices: list[tuple[str, str]], asked: Iterable[str], words: Callable[[str], str | None]
+) -> list[tuple[str, str]]:
+    """The choices, and what an address asks for beyond them: nobody has it at the moment, so it matches nobody.
+
+    A menu that is cut does not show it either.
+    """
+    there = {key for key, _label in choices}
+    more = [key for key in dict.fromkeys(asked) if key and key not in there]
+    return [*choices, *((key, words(key) or key) for key in more)]
+
+
+def is_key(text: str) -> bool:
+    """Whether an address' value can be the key of an account."""
+    return text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS
+
+
+def owner_in_words(key: str) -> str:
+    """What somebody is called who looks after no customer; one query."""
+    person = User.objects.filter(pk=key).first()
+    if person is None:
+        return "Somebody whose account was deleted"
+    return name_of(person) if person.is_active else f"{name_of(person)} (no longer active)"

@@ -13,15 +13,18 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from analytics.days import MONTH, WEEK
-from analytics.filter_choices import filter_choices
+from analytics.filter_choices import filter_choices, is_key, owner_in_words, with_asked
 from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.score_change import ScoreChanges
 from customers.models import Customer, Step
+from customers.people import name_of
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"
 MOST_WORDS = 20
+LONGEST_GROUP = 100
+"""Characters of a cohort or an industry."""
 MISSING = "missing"
 ONLY = [
     ("active", "Active on this date"),
@@ -40,20 +43,8 @@ LAST_ACTIVE = [
 """``within_7`` are the 7 days to D, D included; ``over_7`` is the day 7 days before D or earlier, but not never."""
 
 
-class AnyOf(forms.MultipleChoiceField):
-    """Some of the choices; where a menu does not show all that there are, any text."""
-
-    shows_all = True
-
-    def valid_value(self, value: str) -> bool:
-        """Whether the value can be meant."""
-        return not self.shows_all or super().valid_value(value)
-
-
 class ManyFilter(django_filters.MultipleChoiceFilter):
     """A menu of checkboxes."""
-
-    field_class = AnyOf
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"choices": [], "distinct": False, **options})
@@ -142,21 +133,17 @@ class SnapshotFilter(django_filters.FilterSet):
         there_are = filter_choices()
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
-            choices = getattr(there_are, name)
-            self.filters[name].extra["choices"] = [(key or NONE, label or none) for key, label in choices]
-        name = self.me.get_full_name() or self.me.get_username()
+            choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
+            asked = (value[:LONGEST_GROUP] for value in self.data.getlist(name))
+            self.filters[name].extra["choices"] = with_asked(choices, asked, {NONE: none}.get)
+        name = name_of(self.me)
         me = f"Me ({name})" if self.me == self.request.user else f"{name}, whose report it is"
-        self.filters["owner"].extra["choices"] = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
+        owners = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
+        keys = [key for key in self.data.getlist("owner") if is_key(key)]
+        self.filters["owner"].extra["choices"] = with_asked(owners, keys, owner_in_words)
         for name in ON_REQUEST:
             if name not in self.data:
                 del self.filters[name]
-
-    def get_form_class(self) -> type[forms.Form]:
-        """The form, whose fields know how much their menus show."""
-        form = super().get_form_class()
-        for name in self.cut:
-            form.base_fields[name].shows_all = False
-        return form
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, e-mail, GitHub name or key contain each of the words."""
@@ -178,7 +165,7 @@ class SnapshotFilter(django_filters.FilterSet):
         """Looked after by one of these; ``nobody`` is no owner at all."""
         if not value:
             return queryset
-        keys = {int(key) for key in value if key.isascii() and key.isdecimal() and len(key) < 10}
+        keys = {int(key) for key in value if is_key(key)}
         if ME in value:
             keys.add(self.me.pk)
         found = Q(customer__care__owner__in=keys) if keys else Q(pk__in=[])

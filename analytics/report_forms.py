@@ -11,6 +11,7 @@ from django.utils import timezone
 from analytics.models import Report
 from analytics.reports import exporters, why_no_mail
 from customers.edit_conflicts import EditConflictMixin
+from customers.people import by_name, name_of
 
 TAKEN = "There is a report of that name already; choose another one."
 
@@ -31,7 +32,9 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
             self.initial["recipients"] = [owner.pk]
         field = self.fields["recipients"]
         chosen = self.instance.recipients.values("pk") if self.instance.pk else []
-        field.queryset = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen)).order_by("username")
+        field.queryset = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen)).order_by(
+            *by_name("")
+        )
 
     @property
     def people(self) -> list[tuple[User, str, bool]]:
@@ -53,7 +56,7 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
     def clean_recipients(self) -> Any:
         """Those who can be sent a report; the others are refused with the reason."""
         refused = [
-            f"{user.get_full_name() or user.get_username()}: {why}."
+            f"{name_of(user)}: {why}."
             for user in self.cleaned_data["recipients"]
             if (why := why_no_mail(user, self.exporting))
         ]

@@ -24,12 +24,14 @@ from analytics import mail
 from analytics.dashboard import FRESH_DAYS, days_old
 from analytics.delivery import Post
 from analytics.digest import Composed, rendered
+from analytics.letter import sender_name
 from analytics.mail import Attachment, address_of
 from analytics.models import Report, ReportDelivery
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.table_export import TableExport
 from analytics.wording import counted, one_line
 from customers import audit
+from customers.people import name_of
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +182,7 @@ class _Run:
         if self.post.down or report.failure_told == day or not report.owner.email:
             return
         context = {
-            "greeting": _name(report.owner),
+            "greeting": sender_name(report.owner),
             "name": title,
             "errors": [one_line(text, 300) for text in errors],
             "address": address_of(reverse("analytics:reports")),
@@ -236,4 +238,4 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed,
 
 
 def _name(person: User) -> str:
-    return one_line(person.get_full_name() or person.get_username(), LONGEST_NAME)
+    return one_line(name_of(person), LONGEST_NAME)

@@ -23,6 +23,7 @@ from customers import audit
 from customers.exports import write_csv
 from customers.kinds import stored
 from customers.manifest import GENERATOR, MANIFEST
+from customers.people import display_name
 from customers.xlsx import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"
@@ -41,7 +42,7 @@ class ExportColumn:
 
 
 def _owner(first: str | None, last: str | None, login: str | None) -> str:
-    return f"{first} {last}".strip() or login if login else ""
+    return display_name(first or "", last or "", login) if login else ""
 
 
 COLUMNS = (

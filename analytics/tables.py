@@ -18,6 +18,7 @@ from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
 from customers.fold import Fold
 from customers.models import ImportRun
+from customers.people import by_name
 
 DASH = "–"
 CUT = {"td": {"class": "cut"}}
@@ -206,8 +207,8 @@ class CustomerTable(tables.Table):
         return _none_last(queryset, F("last_active"), is_descending), True
 
     def order_owner(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By the owner's login; those without one come last in either order."""
-        return _none_last(queryset, F("customer__care__owner__username"), is_descending), True
+        """By the owner's name; those without one come last in either order."""
+        return _in_order(queryset, by_name("customer__care__owner__"), is_descending), True
 
     def order_team_size(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By size; those of unknown size come last in either order."""
@@ -223,7 +224,13 @@ class CustomerTable(tables.Table):
 
 
 def _none_last(queryset: SnapshotQuerySet, value: Any, is_descending: bool) -> SnapshotQuerySet:
-    return queryset.order_by(value.desc(nulls_last=True) if is_descending else value.asc(nulls_last=True), "pk")
+    return _in_order(queryset, [value], is_descending)
+
+
+def _in_order(queryset: SnapshotQuerySet, values: Sequence[Any], is_descending: bool) -> SnapshotQuerySet:
+    """By the values and the key, those without a value last in either order."""
+    order = [one.desc(nulls_last=True) if is_descending else one.asc(nulls_last=True) for one in values]
+    return queryset.order_by(*order, "pk")
 
 
 def _success_rate() -> Any:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from analytics.models import Task
 from customers.edit_conflicts import EditConflictMixin
 from customers.owners import able_and
+from customers.people import name_of
 from customers.text_fields import TextAreaField
 
 LONGEST_NOTE = 5_000
@@ -17,8 +18,8 @@ class PersonField(forms.ModelChoiceField):
     """A member of staff, by name."""
 
     def label_from_instance(self, obj: User) -> str:
-        """The full name, or the login where there is none."""
-        return obj.get_full_name() or obj.get_username()
+        """What the person is called."""
+        return name_of(obj)
 
 
 class TaskForm(forms.ModelForm):

@@ -66,7 +66,7 @@ class TaskTable(tables.Table):
     )
     due = tables.TemplateColumn(template_name="analytics/tasks/due.html", order_by=("due", "pk"), extra_context=_today)
     owner = tables.Column(
-        accessor="owner_name", order_by=("owner__username", "pk"), default="Nobody", attrs=CUT, empty_values=("", None)
+        accessor="owner_name", order_by=("owner", "pk"), default="Nobody", attrs=CUT, empty_values=("", None)
     )
     kind = tables.Column(order_by=("kind", "pk"), attrs={"td": {"class": "kind"}})
     outcome = tables.Column(order_by=("outcome", "pk"), default="–")

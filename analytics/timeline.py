@@ -20,6 +20,7 @@ from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.models import Customer, Engagement, Event, Onboarding, Step
+from customers.people import display_name
 
 PER_PAGE = 50
 MOST_PAGES = 100_000
@@ -131,7 +132,14 @@ def _entry(row: Row) -> Entry | None:
     run = row.numbers[0] if row.source == "import" else None
     address = reverse(_PAGES[row.source], args=row.numbers[:1]) if row.source in _PAGES else ""
     kind = row.kind if row.source == "event" and row.kind else row.source
-    return Entry(row.day, kind, text, (row.who or "").strip(), row.moment, run, address)
+    return Entry(row.day, kind, text, _who(row.who or ""), row.moment, run, address)
+
+
+def _who(said: str) -> str:
+    """What the person is called; a note, an import, and who has no account any more say so themselves."""
+    first, _mark, rest = said.partition(SEPARATOR)
+    last, mark, login = rest.partition(SEPARATOR)
+    return display_name(first, last, login) if mark else said.strip()
 
 
 def _event(row: Row) -> str:

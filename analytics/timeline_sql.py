@@ -382,10 +382,13 @@ def mails(question: Question) -> tuple[str, list[Any]]:
 
 
 def _named(login: str) -> str:
-    """SQL: the full name of the joined user ``u``, or the login where there is none (any more)."""
-    return (
-        f"CASE WHEN u.first_name <> '' OR u.last_name <> '' THEN u.first_name || ' ' || u.last_name ELSE {login} END"
-    )
+    """SQL: first name, last name and login of the joined user ``u``, each but the login with ``SEPARATOR`` after it.
+
+    Where there is no such user (any more), the login alone.
+    """
+    mark = "chr(31)" if is_postgres() else "char(31)"
+    names = f"u.first_name || {mark} || u.last_name || {mark} || u.username"
+    return f"CASE WHEN u.id IS NULL THEN {login} ELSE {names} END"
 
 
 def alerts_raised(question: Question) -> tuple[str, list[Any]]:

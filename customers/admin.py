@@ -33,8 +33,9 @@ from customers.models import (
     Onboarding,
 )
 from customers.owner_views import MAY_ASSIGN, assign_page
-from customers.owners import CANNOT_ACT, able, able_and, marked_name, name_of
+from customers.owners import CANNOT_ACT, able, able_and, marked_name
 from customers.pages import narrowed
+from customers.people import by_name, name_of
 from customers.resources import RESOURCES
 from customers.runs import run_address
 
@@ -236,7 +237,7 @@ class OwnerFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Those who look after somebody."""
         owners = User.objects.filter(customers_in_care__isnull=False).distinct()
-        return sorted(((str(one.pk), name_of(one)) for one in owners), key=lambda choice: choice[1].casefold())
+        return [(str(one.pk), name_of(one)) for one in owners.order_by(*by_name(""))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CustomerCare]) -> QuerySet[CustomerCare]:
         """The person's customers."""
@@ -271,7 +272,7 @@ class CustomerCareAdmin(ModelAdmin):
         """Each with whether its owner may act."""
         return super().get_queryset(request).annotate(may_act=Q(owner__in=able().order_by().values("pk")))
 
-    @admin.display(description="owner", ordering="owner__username")
+    @admin.display(description="owner", ordering=by_name("owner__")[0])
     def owner_named(self, care: Any) -> str | None:
         """The owner by name, and that they may not act where they may not."""
         if care.owner is None:

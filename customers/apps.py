@@ -12,8 +12,9 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what goes into the audit, and of each new connection."""
-        from customers import audit_signals, fold, prepared
+        from customers import audit_signals, fold, people, prepared
 
         audit_signals.register()
+        people.listen()
         connection_created.connect(prepared.plan_once, dispatch_uid="prepared.plan_once")
         connection_created.connect(fold.add_function, dispatch_uid="fold.add_function")

@@ -18,6 +18,7 @@ from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
 from customers.key_change import KeyChange as KeyChange
 from customers.open_session import OpenSession as OpenSession
+from customers.people import name_of
 from customers.text_fields import LongText
 
 
@@ -219,8 +220,8 @@ class CustomerCare(models.Model):
 
     @property
     def owner_name(self) -> str:
-        """The owner's name, or login where there is no name; '' without an owner."""
-        return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
+        """What the owner is called; '' without an owner."""
+        return name_of(self.owner, "")
 
 
 class Note(models.Model):

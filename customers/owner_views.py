@@ -16,7 +16,8 @@ from django.utils import timezone
 from customers import audit
 from customers.edit_conflicts import CONFLICT, names_of
 from customers.models import Customer, CustomerCare
-from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, name_of, owners_mark
+from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
+from customers.people import name_of
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"

@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet
 
 from customers import audit
 from customers.models import Customer, CustomerCare
+from customers.people import by_name, name_of
 from customers.staff import staff_who_may
 
 CHUNK = 500
@@ -39,15 +40,15 @@ class Owned:
 
 
 def able() -> QuerySet[User]:
-    """Who can look after customers: active staff who may do something about them, by login."""
-    return staff_who_may(settings.OWNERS_MAY).order_by("username")
+    """Who can look after customers: active staff who may do something about them, by name."""
+    return staff_who_may(settings.OWNERS_MAY).order_by(*by_name(""))
 
 
 def able_and(owner: int | None) -> QuerySet[User]:
     """The same, and who is the owner already, whatever became of that person's rights; each with ``may_act``."""
     keys = able().order_by().values("pk")
     people = User.objects.filter(Q(pk__in=keys) | Q(pk=owner)) if owner else User.objects.filter(pk__in=keys)
-    return people.annotate(may_act=Q(pk__in=keys)).order_by("username")
+    return people.annotate(may_act=Q(pk__in=keys)).order_by(*by_name(""))
 
 
 def marked_name(user: User) -> str:
@@ -90,11 +91,6 @@ def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: st
             changed += told
             same += len(keys) - told
     return Assigned(changed, same)
-
-
-def name_of(user: User | None) -> str:
-    """The full name, or the login where there is none; ``nobody`` for None."""
-    return (user.get_full_name() or user.get_username()) if user else "nobody"
 
 
 def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:

@@ -19,7 +19,7 @@ from analytics import report_mails
 from analytics.models import Report, ReportDelivery
 from analytics.report_mails import claim, due_day
 from customers import xlsx
-from customers.models import CustomerCare
+from customers.models import Customer, CustomerCare
 from tests import mails
 from tests.commands import Ran, held_elsewhere, run
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -86,6 +86,19 @@ def attached(mail: EmailMessage) -> tuple[str, str, bytes]:
 
 def last_line(ran: Ran) -> str:
     return ran.lines[-1]
+
+
+@pytest.mark.parametrize("query", ["cohort=+", "cohort=Beta", "industry=Games", "owner=999999", "owner=me"])
+def test_a_report_about_nobody_is_sent(query: str, post: MailServer, zoe: User) -> None:
+    """What nobody has at the moment matches nobody; only what does not exist at all is a mistake."""
+    CustomerCare.objects.all().delete()
+    Customer.objects.update(cohort="VIP")
+    report = make_report(zoe, query=query)
+    done = run("send_reports")
+    assert (done.code, last_line(done)) == (0, "Reports: 1 mail sent, 0 failed.")
+    [mail] = post.take()
+    assert mail["Subject"] == "Weekly look: 0 customers as of 10 May 2025"
+    assert ReportDelivery.objects.get(report=report).rows == 0
 
 
 # --- What is in the mail ------------------------------------------------------------------------------------------
@@ -291,7 +304,7 @@ def test_one_whom_the_server_refuses_is_told_to_the_owner_once(
         ("sort=region", "There is no column “region” to sort by."),
         ("columns=score,region", "There is no column “region” to show."),
         ("status=great", "Status: Select a valid choice. great is not one of the available choices."),
-        ("cohort=Gone", "Cohort: Select a valid choice. Gone is not one of the available choices."),
+        ("stage=Gone", "Stage: Select a valid choice. Gone is not one of the available choices."),
     ],
 )
 def test_a_query_that_is_not_understood_is_told_and_not_sent(

@@ -10,6 +10,7 @@ from django.utils import timezone
 from analytics.models.tasks import Task
 from analytics.placeholders import body_faults, subject_faults
 from customers.models import Customer
+from customers.people import name_of
 from customers.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
@@ -97,7 +98,7 @@ class Message(models.Model):
     @property
     def author(self) -> str:
         """Who wrote it: the name, or the login where there is no name or no such user any more."""
-        return (self.sender.get_full_name() if self.sender else "") or self.sent_by
+        return name_of(self.sender, self.sent_by)
 
     @property
     def state_in_words(self) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from customers.models import Customer
+from customers.people import name_of
 from customers.text_fields import LongText
 
 
@@ -164,5 +165,5 @@ class Task(models.Model):
 
     @property
     def owner_name(self) -> str:
-        """The owner's name, or login where there is no name; '' without an owner."""
-        return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
+        """What the owner is called; '' without an owner."""
+        return name_of(self.owner, "")

@@ -17,6 +17,7 @@ from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
 from customers.edit_conflicts import VERSION, rows_mark
 from customers.form_keys import KEY, new_key
+from customers.people import name_of
 
 register = template.Library()
 
@@ -57,6 +58,9 @@ def form_key() -> SafeString:
 def note_version(alert: Alert) -> SafeString:
     """The hidden input that keeps which note an alert's form shows, in case somebody else changes it meanwhile."""
     return AlertNoteForm(instance=alert).version_input
+
+
+register.filter("name_of", name_of)
 
 
 @register.filter

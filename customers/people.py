@@ -1,0 +1,56 @@
+"""What staff are called wherever people read it: by name, and by name and login where several have one name."""
+
+from collections import Counter
+from typing import Any
+
+from asgiref.local import Local
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.core.signals import request_started
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+from django.db.models.signals import post_delete, post_save
+
+from customers.fold import Fold, fold
+
+_known = Local()
+
+
+def name_of(user: AbstractUser | None, nobody: str = "nobody") -> str:
+    """What a member of staff is called; ``nobody`` for None."""
+    return display_name(user.first_name, user.last_name, user.get_username()) if user else nobody
+
+
+def display_name(first: str, last: str, login: str) -> str:
+    """The full name, with the login in brackets where others are called so too; the login where there is no name."""
+    name = f"{first} {last}".strip()
+    if not name:
+        return login
+    return f"{name} ({login})" if fold(name) in _names_of_several() else name
+
+
+def by_name(user: str) -> list[Any]:
+    """The order of people by what they are called, ``user`` being the way to them and ``__``."""
+    name = Trim(Concat(f"{user}first_name", Value(" "), f"{user}last_name"))
+    return [Fold(Coalesce(NullIf(name, Value("")), F(f"{user}username"))), F(f"{user}username")]
+
+
+def listen() -> None:
+    """Forget who is called alike with each request, and where an account changes."""
+    request_started.connect(_forget, dispatch_uid="people.request_started")
+    for signal in (post_save, post_delete):
+        signal.connect(_forget, sender=get_user_model(), dispatch_uid="people.account")
+
+
+def _names_of_several() -> frozenset[str]:
+    """The folded names that more than one account has; one query for a request."""
+    found: frozenset[str] | None = getattr(_known, "names", None)
+    if found is None:
+        people = get_user_model().objects.order_by().values_list("first_name", "last_name", "username")
+        names = Counter(fold(f"{first} {last}".strip() or login) for first, last, login in people)
+        found = _known.names = frozenset(name for name, number in names.items() if number > 1)
+    return found
+
+
+def _forget(**_signal: Any) -> None:
+    _known.names = None
