@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.forms.models import model_to_dict
+from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
 from customers import audit
 from customers.exports import write_csv, write_feeds
 from customers.kinds import stored
+from customers.leftovers import EXPORT, half_done, remove_leftovers
 from customers.lock import job_lock
 from customers.manifest import GENERATOR, MANIFEST
 from customers.staging import one_moment
@@ -60,17 +61,12 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
     """Write the date's archive into ``folder``; a reader sees the old one or the whole new one."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / archive_name(portfolio.date)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export-", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            write_archive(file, portfolio)
-            file.flush()
-            os.fchmod(file.fileno(), 0o640)
-            record_archive(portfolio)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    remove_leftovers(folder)
+    temporary = folder / f"{EXPORT}{get_random_string(8, RANDOM_STRING_CHARS.lower())}"
+    with half_done(temporary, target, 0o600) as file:
+        write_archive(file, portfolio)
+        os.fchmod(file.fileno(), 0o640)
+        record_archive(portfolio)
     return target
 
 

@@ -42,7 +42,7 @@ class NightAdmin(ReadOnlyAdmin):
     @display(
         description="state",
         ordering="state",
-        label={"done": "success", "failed": "danger", "interrupted": "warning"},
+        label={"done": "success", "warned": "warning", "failed": "danger", "interrupted": "warning"},
     )
     def status(self, night: Night) -> tuple[str, str]:
         """How it ended, as a pill."""

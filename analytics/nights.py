@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_DAYS = 400
 LONGEST_MESSAGE = 500
-DONE, FAILED, HELD_BACK = "done", "failed", "held back"
+DONE, WARNED, FAILED, HELD_BACK = "done", "done with a warning", "failed", "held back"
 MAY_SEE = "customers.view_importrun"
 
 # --- Writing ------------------------------------------------------------------------------------------------------
@@ -81,8 +81,13 @@ def record(started_by: str) -> Iterator[Record]:
         except BaseException:
             noted.end(Night.State.INTERRUPTED)
             raise
-        failed = any(step["result"] != DONE for step in noted.night.steps)
-        noted.end(Night.State.FAILED if failed else Night.State.DONE)
+        noted.end(_state_of({step["result"] for step in noted.night.steps}))
+
+
+def _state_of(results: set[str]) -> str:
+    if results <= {DONE}:
+        return Night.State.DONE
+    return Night.State.WARNED if results <= {DONE, WARNED} else Night.State.FAILED
 
 
 @contextmanager

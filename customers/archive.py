@@ -45,8 +45,10 @@ def find(run: ImportRun) -> Path | None:
     return place if files.is_file(place) else None
 
 
-def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> None:
-    """Archive the very bytes that the run names by their SHA-256; what hinders that becomes a warning of the run.
+def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
+    """Archive the very bytes that the run names by their SHA-256.
+
+    What hinders that becomes a warning of the run, and is returned; '' where nothing does.
 
     What is kept already is not written again. The file of ``goes_on`` is the beginning of this one, if given: its
     archive is then copied as it is, and only the rest is compressed. The records of the customers ``erased`` are
@@ -59,20 +61,21 @@ def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: s
         if files.is_file(place):
             if erased:
                 forget(place, erased)
-            return
+            return ""
         if _copy_without(path, place, run.sha256, erased) if erased else _copy(path, place, run.sha256, goes_on):
-            return
+            return ""
         hindrance = "it has changed since it was read"
     except redact.Unreadable:
         hindrance = "it names customers who were erased, and cannot be read as CSV"
     except OSError as error:
-        logger.exception("The file of run %s could not be archived", run.pk)
         hindrance = error.strerror or str(error)
+    logger.error("The file of run %s could not be archived: %s", run.pk, hindrance)
     run.warnings.append(f"the file is not archived: {hindrance}")
     try:
         run.save(update_fields=["warnings"])
     except Error:
         logger.exception("A warning of run %s could not be written", run.pk)
+    return hindrance
 
 
 def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bool:

@@ -10,6 +10,8 @@ from django.db import Error, transaction
 
 from customers import audit
 from customers.audit import Actor, user_name
+from customers.lock import Busy, job_lock
+from customers.schema import lacking
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +27,11 @@ class AuditedCommand(BaseCommand):
     """
 
     secret: ClassVar[frozenset[str]] = frozenset()
+    requires_migrations_checks = True
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command, and record how it ended."""
-        name, code = type(self).__module__.rpartition(".")[2], 1
+        name, code = self.name, 1
         actor = Actor(user_name(), f"manage.py {name}")
         with audit.acting(actor):
             try:
@@ -44,6 +47,26 @@ class AuditedCommand(BaseCommand):
             finally:
                 if code not in NOTHING_DONE and not options.get("dry_run"):
                     self._record(name, code, options)
+
+    def check_migrations(self) -> None:
+        """Refuse to work without the tables, where each query would fail in words of the database."""
+        try:
+            if not (more := len(lacking())):
+                return
+            with job_lock("import", shared=True):
+                pass
+        except (Error, OSError, Busy):
+            # That it cannot be reached, or is being filled, the command says itself.
+            return
+        raise CommandError(
+            f"The database lacks {more} migration{'s' if more > 1 else ''} of this version: "
+            f"run `manage.py migrate`, then `{self.name}` again."
+        )
+
+    @property
+    def name(self) -> str:
+        """What the command is called."""
+        return type(self).__module__.rpartition(".")[2]
 
     def _record(self, name: str, code: int, options: dict[str, Any]) -> None:
         """A database that cannot be written, as the command itself has told by then, does not change how it ended."""

@@ -20,10 +20,12 @@ from django.db.models.functions import Cast
 
 from customers import archive, audit, upload_store
 from customers.changes import CHANGE, member, name_of
+from customers.dry_run import taken_back
 from customers.erased import Erased, Ids, forget_rows, is_theirs, new_mark
 from customers.feeds import FEEDS
 from customers.form_keys import forget_submissions
 from customers.kinds import valid_key
+from customers.leftovers import remove_leftovers
 from customers.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.signals import customer_erased
@@ -63,10 +65,8 @@ def erase(customer_id: str, actor: str) -> Erasure:
 
 def preview(customer_id: str) -> Counts:
     """How much ``erase`` would take, by kind: it is done and taken back. Files aside. Raises the same errors."""
-    with job_lock("import"), transaction.atomic():
-        with audit.muted():
-            counts: Counts = _erase(customer_id, "").counts
-        transaction.set_rollback(True)
+    with job_lock("import"), taken_back(), audit.muted():
+        counts: Counts = _erase(customer_id, "").counts
     return counts
 
 
@@ -278,6 +278,7 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
     try:
         upload_store.remove_unnamed(erasure.erased_at)
         archive.remove_half_done()
+        remove_leftovers()
         redacted = sum(archive.forget(place, ids) for place in archive.every())
     except OSError:
         logger.exception("Files still have what was erased; the next expire tries again")

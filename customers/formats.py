@@ -10,6 +10,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from import_export.formats.base_formats import CSV, XLSX
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 MAX_UNPACKED_MB = 500
 """What a compressed file may hold, for it could be made to fill the disk."""
+MOST_LINES = 2**20
+"""So many lines an upload of text may have, which is what a sheet of Excel may."""
 _BLOCK = 256 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHER_ZIPS = {
@@ -56,6 +59,8 @@ class FeedCsv(CSV):
 
     def convert(self, source: Path, target: Path) -> list[str]:
         """Put what the loader is to read at ``target``; return what to know of it. Raises ``NotTaken``."""
+        with open_file(source) as file:
+            _check_lines(file)
         source.replace(target)
         return []
 
@@ -79,15 +84,13 @@ class PackedCsv(FeedCsv):
 
     def convert(self, source: Path, target: Path) -> list[str]:
         """Leave it packed, once it is known how much it holds; of a broken one the loader says what is wrong."""
-        size = 0
         try:
             with open_file(source) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
-                while block := file.read(_BLOCK):
-                    size += len(block)
-                    _check_unpacked(size)
+                _check_lines(file)
         except (OSError, EOFError, zlib.error):
             logger.info("A gzip file that cannot be unpacked was uploaded")
-        return super().convert(source, target)
+        source.replace(target)
+        return []
 
 
 class FeedXlsx(XLSX):
@@ -151,6 +154,18 @@ def format_of(path: Path, name: str) -> FeedCsv | FeedXlsx:
         f"The name of {shown(name)} ends in {said}, but by its content it is {found.word}: "
         f"if that is right, let its name end in {found.ending()}."
     )
+
+
+def _check_lines(file: IO[bytes]) -> None:
+    """Refuse text that is too much to be shown before it is loaded."""
+    size = feeds = returns = 0
+    while block := file.read(_BLOCK):
+        size += len(block)
+        _check_unpacked(size)
+        feeds += block.count(b"\n")
+        returns += block.count(b"\r")
+        if max(feeds, returns) > MOST_LINES:
+            raise NotTaken(f"The file has more than {MOST_LINES:,} lines: import it by import_csvs, which takes any.")
 
 
 def _check_unpacked(size: int) -> None:

@@ -20,6 +20,7 @@ from customers import archive, audit, corrections, key_changes, log_context, onb
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.deliveries import old_delivery
+from customers.dry_run import taken_back
 from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
@@ -32,7 +33,7 @@ from customers.merge import mark_found, mark_missing, merge
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
-from customers.read import Record, Refused, Source, find_file
+from customers.read import Record, Refused, Source, files_like, find_file
 from customers.retry import retry, try_again
 from customers.rows import begins_as, in_batches, read_header, row_cells
 from customers.signals import data_changed
@@ -54,6 +55,12 @@ logger = logging.getLogger(__name__)
 GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
 MIN_KEPT_SHARE = 0.5
+MOST_QUARANTINED = 10_000
+"""With more bad rows than this a file ends early, however many others it has; unless it is forced."""
+MOST_QUARANTINED_TEXT = 64 * 2**20
+"""So many characters of bad rows are as bad."""
+NAMED_COLUMNS = 20
+NAMED_ROWS = NAMED_FILES = 3
 
 _COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried", "missing", "returned")
 
@@ -65,18 +72,32 @@ class Options:
     """How to load; ``force`` lets the guardrails pass, ``strict`` refuses a feed with any quarantined row.
 
     ``corrections``: a file with the columns of our downloads from the quarantine is one, not all that a feed says.
+    ``bounded``: even by ``force`` no more than ``MOST_QUARANTINED`` rows come into quarantine.
     """
 
     started_by: str
     strict: bool = False
     force: bool = False
     corrections: bool = False
+    bounded: bool = False
     progress: Callable[[Path], Progress] | None = None
+
+
+def _missing(folder: Path, feed: Feed) -> str:
+    """That a feed's file is not there, and which one may be meant for it."""
+    like = files_like(folder, feed.file_name)
+    left = len(like) - NAMED_FILES
+    more = f" and {left} more" if left > 0 else ""
+    found = ", ".join(shown(name)[1:-1] for name in like[:NAMED_FILES])
+    return f"{feed.file_name} is missing" + (f"; found {found}{more}" if like else "")
 
 
 @dataclass
 class Outcome:
-    """What became of one feed, as ``import_csvs --json`` prints it; the counts are 0 unless it was loaded."""
+    """What became of one feed, as ``import_csvs --json`` prints it; the counts are 0 unless it was loaded.
+
+    ``not_archived`` says what kept the file out of the archive.
+    """
 
     feed: str
     file: str
@@ -95,6 +116,7 @@ class Outcome:
     missing: int = 0
     returned: int = 0
     key_changes: list[dict[str, str]] = field(default_factory=list)
+    not_archived: str | None = None
 
     @property
     def loaded(self) -> bool:
@@ -102,8 +124,10 @@ class Outcome:
         return self.status == ImportRun.Status.LOADED
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome as plain values."""
-        return asdict(self)
+        """The outcome as plain values; ``not_archived`` is among the warnings."""
+        values = asdict(self)
+        del values["not_archived"]
+        return values
 
 
 def import_folder(
@@ -112,15 +136,12 @@ def import_folder(
     """Load the feeds of ``folder`` in key order: those of ``names``, or the required and the optional ones there.
 
     Raises ``Busy`` while another import runs. A refused or failed feed does not stop the others.
-    With ``dry_run`` all feeds are loaded in one transaction that is rolled back.
+    With ``dry_run`` all feeds are loaded, one on the other, and that is taken back.
     """
     with job_lock("import") as hold:
         if dry_run:
-            with transaction.atomic():
-                outcomes = _load_all(folder, names, options, hold, keep=False)
-                transaction.set_rollback(True)
-            return outcomes
-        _mark_interrupted()
+            with taken_back():
+                return _load_all(folder, names, options, hold, keep=False)
         outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
         upload_store.expire()
@@ -134,8 +155,6 @@ def load_file(
 
     Where ``keep`` is false, the caller looks at what the run did, and rolls it back.
     """
-    if keep:
-        _mark_interrupted()
     _date_sightings()
     run = ImportRun(feed=feed.name, file=name, started_by=options.started_by)
     others = [other for other in FEEDS if other != feed.name] if feed is CUSTOMERS else []
@@ -156,7 +175,6 @@ def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
 
 def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, hold: Callable[[], None]) -> list[Outcome]:
     """The same, for who has the import's lock and gives what it yields."""
-    _mark_interrupted()
     chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
     feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
     outcomes = []
@@ -172,32 +190,29 @@ def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, hold: Callabl
     return outcomes
 
 
-def _mark_interrupted() -> None:
-    ImportRun.objects.filter(status=ImportRun.Status.RUNNING).update(
-        status=ImportRun.Status.INTERRUPTED,
-        reason="the process ended before the run did; nothing of it was loaded",
-        finished_at=timezone.now(),
-    )
-
-
 def _load_all(
     folder: Path, names: Sequence[str] | None, options: Options, hold: Callable[[], None], *, keep: bool
 ) -> list[Outcome]:
     wanted = [feed for name, feed in FEEDS.items() if names is None or name in names]
     files: list[tuple[Feed, Path | None, str]] = []
+    passed_over = []
     for feed in wanted:
         path, reason = None, ""
         try:
             path = find_file(folder, feed.file_name)
         except Refused as refusal:
             reason = str(refusal)
+        missing = "" if path or reason else _missing(folder, feed)
         if path or reason or feed.required or names is not None:
-            files.append((feed, path, reason or f"{feed.file_name} is missing"))
+            files.append((feed, path, reason or missing))
+        elif "; found " in missing:
+            passed_over.append(f"{missing}, which is not read")
     loading = {feed.name for feed, path, _reason in files if path}
     _date_sightings()
     loads, outcomes = [], []
     for feed, path, reason in files:
         run = ImportRun(feed=feed.name, file=path.name if path else feed.file_name, started_by=options.started_by)
+        run.warnings, passed_over = passed_over, []
         # The customers' run also retries the rows of those feeds that do not come with this import.
         others = [name for name in FEEDS if name not in loading] if feed.name == FeedName.CUSTOMERS else []
         loads.append(_Load(feed, run, options, hold, others))
@@ -256,6 +271,7 @@ class _Load:
         self.erased: set[str] | None = None
         self.key_changes: list[KeyChange] = []
         self.recognised = False
+        self.not_archived: str | None = None
 
     def from_file(self, path: Path | None, missing: str, *, keep: bool) -> Outcome:
         """Load the file, or say why not; ``keep`` is false where the caller will roll all of it back."""
@@ -264,7 +280,7 @@ class _Load:
             if path is None:
                 raise Refused(missing)
             self._load(path)
-            return list(self.run.quarantined_rows.order_by("line").values("line", "reasons"))
+            return list(self.run.quarantined_rows.order_by("line").values("line", "reasons")[:MOST_QUARANTINED])
 
         problems = self._attempt(load)
         if keep and path:
@@ -294,7 +310,7 @@ class _Load:
     def _archive(self, path: Path) -> None:
         """Keep the file, unless it may be anything: a feed is what has a feed's columns."""
         if self.run.sha256 and (self.recognised or begins_as(self.feed, path)):
-            archive.keep(path, self.run, self.extends, self.erased)
+            self.not_archived = archive.keep(path, self.run, self.extends, self.erased) or None
 
     def _attempt(self, load: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """Do the run's work, which returns its problems, in a transaction; what ends it early is noted in the run."""
@@ -330,6 +346,7 @@ class _Load:
             run=run.pk if keep else None,
             problems=problems,
             key_changes=[{"former": pair.former_id, "customer": pair.customer_id} for pair in self.key_changes],
+            not_archived=self.not_archived,
             **{name: getattr(run, name) for name in (*_COUNTS, "warnings")},
         )
 
@@ -443,6 +460,7 @@ class _Load:
         """Load the file, or what is not in that of ``last``; raises ``Doubt`` where that cannot be told."""
         run, feed = self.run, self.feed
         create_stage(feed)
+        self.bad_rows = self.bad_text = 0
         progress = self.options.progress(path) if self.options.progress else None
         differences = None
         with Source(path, progress) as source:
@@ -467,7 +485,7 @@ class _Load:
                     raise Doubt("a bad row in the tail")
                 if tail.repeats_known_keys(feed, run, gone):
                     raise Doubt("a known key")
-            repeated = find_problems(feed, run)
+            repeated = find_problems(feed, run, self._end_early)
             run.quarantined = count_quarantined(run)
             self._check_guardrails(source)
             records = differences.records() if differences else None
@@ -501,7 +519,10 @@ class _Load:
             header = read_header(self.feed, source, items, corrections=self.options.corrections)
         self.recognised = True
         if header.unknown:
-            self.run.warnings.append(f"unknown columns are ignored: {', '.join(header.unknown)}")
+            left = len(header.unknown) - NAMED_COLUMNS
+            more = f" and {left:,} more" if left > 0 else ""
+            named = ", ".join(header.unknown[:NAMED_COLUMNS])
+            self.run.warnings.append(f"unknown columns are ignored: {named}{more}")
         self.run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
         if header.corrections:
             corrections.create()
@@ -535,6 +556,9 @@ class _Load:
                 else:
                     good.append((record.line, *values))
             copy_rows(STAGE, ["line", *self.feed.column_names], good)
+            self.bad_rows += len(bad)
+            self.bad_text += sum(len(row.raw) for row in bad)
+            self._end_early(self.bad_rows, bad)
             QuarantinedRow.objects.bulk_create(bad, batch_size=500)
             corrections.note(corrected)
         if fixed:
@@ -548,12 +572,30 @@ class _Load:
 
     # --- Guardrails ------------------------------------------------------------------------------------------------
 
+    def _end_early(self, bad: int, newest: Sequence[QuarantinedRow] = ()) -> None:
+        """Refuse a file that has this many bad rows, found so far, before more work goes into it."""
+        if self.options.force and not self.options.bounded:
+            return
+        if bad > MOST_QUARANTINED:
+            what = f"{MOST_QUARANTINED:,} rows"
+        elif self.bad_text > MOST_QUARANTINED_TEXT:
+            what = f"{MOST_QUARANTINED_TEXT >> 20} MB of text"
+        else:
+            return
+        # What is named is there, and goes with the rest.
+        QuarantinedRow.objects.bulk_create(newest[:NAMED_ROWS])
+        self.run.over_limit = True
+        raise Refused(f"more than {what} would be quarantined: {examples(self.run)}")
+
     def _check_guardrails(self, source: Source) -> None:
         """Refuse a file that looks wrong as a whole; ``force`` notes it instead, with who forced it."""
         run, rows, bad = self.run, self.run.rows, self.run.quarantined
         if self.options.strict and bad:
             raise Refused(f"{bad} of {rows} rows would be quarantined, and --strict allows none: {examples(run)}")
+        self._end_early(bad)
         alarms = []
+        if bad > MOST_QUARANTINED:
+            alarms.append(f"{bad} rows would be quarantined, more than {MOST_QUARANTINED:,}")
         whole = run.scope == ImportRun.Scope.WHOLE
         if whole and rows >= GUARDED_ROWS and bad > rows * MAX_QUARANTINED_SHARE:
             alarms.append(f"{bad} of {rows} rows would be quarantined, more than 10 %: {examples(run)}")

@@ -1,15 +1,20 @@
 """One long job of a kind at a time, however many processes or machines there are."""
 
 import fcntl
+import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from django.db import connection
+from django.db import Error, connection
+from django.utils import timezone
 
 from customers.files import open_to_lock
+from customers.models import ImportRun
+
+logger = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 0.05
 
@@ -25,8 +30,33 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[Callable[[], None]]:
     Several may hold it ``shared``, as long as nobody holds it alone. A long job calls what this yields now and
     then: it takes the lock again where the database was gone meanwhile, or raises ``Busy``.
 
-    PostgreSQL: an advisory lock of the session. SQLite: a lock on a file beside the database. Both are released
-    by the system when the process dies.
+    Every run is made by whoever holds the lock of imports alone. So a run that seems to go on as somebody else gets
+    it was killed, and is marked as interrupted.
+    """
+    with _held(job, shared=shared) as hold:
+        if job == "import" and not shared:
+            try:
+                _mark_interrupted()
+            except Error as error:
+                # Whoever takes the lock next does it.
+                logger.warning("Interrupted runs could not be marked: %s", error)
+        yield hold
+
+
+def _mark_interrupted() -> None:
+    for run in ImportRun.objects.filter(status=ImportRun.Status.RUNNING):
+        what = "put back" if run.undoes_id else "loaded"
+        run.status = ImportRun.Status.INTERRUPTED
+        run.reason = f"the process ended before the run did; nothing of it was {what}"
+        run.finished_at = timezone.now()
+        run.save(update_fields=["status", "reason", "finished_at"])
+
+
+@contextmanager
+def _held(job: str, *, shared: bool) -> Iterator[Callable[[], None]]:
+    """Hold it: on PostgreSQL an advisory lock of the session, on SQLite a lock on a file beside the database.
+
+    Both are released by the system when the process dies.
     """
     if connection.vendor == "postgresql":
         number = zlib.crc32(f"rsolv_cs.{job}".encode())

@@ -108,6 +108,9 @@ class ImportRun(models.Model):
     returned = models.PositiveIntegerField("back in the feed", default=0)
     content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
 
+    over_limit = False
+    """Whether it was refused for more bad rows than an upload may have; known only to whoever had it loaded."""
+
     objects = ImportRunQuerySet.as_manager()
 
     class Meta:

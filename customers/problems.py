@@ -1,7 +1,7 @@
 """What only a row's neighbours can tell, found by SQL on the stage: duplicates, unknown customers, second rows."""
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby, islice
 
 from customers import onboarding
 from customers.feeds import Feed
@@ -9,12 +9,17 @@ from customers.models import Customer, ImportRun, QuarantinedRow
 from customers.staging import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 
 NAMED_LINES = 20
+NAMED_PAIRS = 5
+PAGE = 2_000
 DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
 
 
-def find_problems(feed: Feed, run: ImportRun) -> int:
-    """Fill the table of problems, and fold identical rows into one; returns how many rows were folded away."""
-    repeated = _fold_repeated_keys(feed, run)
+def find_problems(feed: Feed, run: ImportRun, check: Callable[[int], object] = lambda number: None) -> int:
+    """Fill the table of problems, and fold identical rows into one; returns how many rows were folded away.
+
+    ``check`` is told how many rows have one so far, before the work on them, and may raise.
+    """
+    repeated = _fold_repeated_keys(feed, run, check)
     if feed.of_customers:
         _find_unknown_customers(feed, run)
     if feed.one_row_per_customer:
@@ -43,7 +48,7 @@ def _add_problems(kind: int, select: str) -> None:
     execute(f"INSERT INTO {PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found")
 
 
-def _fold_repeated_keys(feed: Feed, run: ImportRun) -> int:
+def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], object]) -> int:
     """Identical rows of a key fold into the first one; of rows that differ, every one is a problem."""
     create_temporary(
         "repeated",
@@ -61,16 +66,25 @@ def _fold_repeated_keys(feed: Feed, run: ImportRun) -> int:
         SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
         FROM ({_bad_rows(feed, run)}) bad WHERE key IN (SELECT id FROM repeated)""",
     )
-    rows = fetch(
+    create_temporary(
+        "differing",
         """
-        SELECT id, line FROM variant
-        WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1) ORDER BY id, line"""
+        SELECT id, line, COUNT(*) OVER (PARTITION BY id) AS of_key, ROW_NUMBER() OVER (ORDER BY id, line) AS place
+        FROM variant WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1)""",
     )
-    copy_rows(PROBLEM, ["line", "kind", "message"], _duplicate_problems(rows))
+    if number := fetch("SELECT COUNT(*) FROM differing")[0][0]:
+        execute("CREATE INDEX differing_place ON differing (place)")
+        problems = _duplicate_problems(_differing())
+        columns = ["line", "kind", "message"]
+        # The first few are what a refusal names.
+        copy_rows(PROBLEM, columns, islice(problems, NAMED_LINES))
+        check(number)
+        while some := list(islice(problems, PAGE)):
+            copy_rows(PROBLEM, columns, some)
     again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {PROBLEM}))"
     folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
     folded += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)} AND {again}")
-    for name in ("repeated", "variant"):
+    for name in ("repeated", "variant", "differing"):
         drop_temporary(name)
     return folded
 
@@ -119,22 +133,35 @@ def keys_alike(feed: Feed, run: ImportRun, *, known_are_lower: bool = False) -> 
         return []
     groups = fetch(
         f"""
-        SELECT MIN(id), MAX(id) FROM (SELECT id FROM {STAGE} UNION SELECT id FROM {target} UNION {bad}) keys
-        GROUP BY LOWER(id) HAVING COUNT(*) > 1 ORDER BY 1"""
+        SELECT MIN(id), MAX(id), COUNT(*) OVER () FROM
+            (SELECT id FROM {STAGE} UNION SELECT id FROM {target} UNION {bad}) keys
+        GROUP BY LOWER(id) HAVING COUNT(*) > 1 ORDER BY 1 LIMIT {NAMED_PAIRS}"""
     )
     if not groups:
         return []
-    examples = ", ".join(f"{lower} and {upper}" for lower, upper in groups[:5])
-    more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
+    examples = ", ".join(f"{lower} and {upper}" for lower, upper, _number in groups)
+    left = groups[0][2] - len(groups)
+    more = f" and {left} more" if left else ""
     return [f"ids differ in case alone and are kept apart: {examples}{more}"]
 
 
-def _duplicate_problems(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[int, int, str]]:
-    """For each key's rows ``(key, line)`` a problem that names the other lines."""
+def _differing() -> Iterator[tuple[str, int, int]]:
+    """The rows whose key another one has with other values, by key and line, with how many the key has of them."""
+    last = 0
+    while page := fetch(
+        f"SELECT place, id, line, of_key FROM differing WHERE place > %s ORDER BY place LIMIT {PAGE}", [last]
+    ):
+        last = page[-1][0]
+        yield from (row[1:] for row in page)
+
+
+def _duplicate_problems(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[int, int, str]]:
+    """For each key's rows ``(key, line, rows of the key)`` a problem that names the other lines, the first of them."""
     for key, group in groupby(rows, key=lambda row: row[0]):
-        lines = [line for _key, line in group]
-        for line in lines:
-            others = [str(other) for other in lines[: NAMED_LINES + 1] if other != line][:NAMED_LINES]
-            left = len(lines) - 1 - len(others)
+        head = list(islice(group, NAMED_LINES + 1))
+        named = [line for _key, line, _of_key in head]
+        for _key, line, of_key in chain(head, group):
+            others = [str(other) for other in named if other != line][:NAMED_LINES]
+            left = of_key - 1 - len(others)
             more = f" and {left} more" if left else ""
             yield line, DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"

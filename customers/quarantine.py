@@ -11,12 +11,10 @@ from customers.feeds import Feed, Header
 from customers.gate import build_gate
 from customers.kinds import valid_key
 from customers.models import ImportRun, QuarantinedRow
-from customers.problems import UNKNOWN_CUSTOMER
+from customers.problems import PAGE, UNKNOWN_CUSTOMER
 from customers.read import Record, Refused, Source
 from customers.rows import in_batches, read_header, row_cells
 from customers.staging import PROBLEM, STAGE, execute, fetch, table_of
-
-PAGE = 2_000
 
 Reasons = list[tuple[int, str]]
 """Kinds of problem and their texts."""

@@ -22,6 +22,11 @@ from customers.files import NotRegular, open_file
 
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
+MAX_CELLS = 16_384
+"""As many as a spreadsheet has columns."""
+MAX_TIMES_PACKED = 200
+"""A gzip file that unpacks to so many times its size was made to fill something, once it is not a small one."""
+_SMALL = 64 * 1024 * 1024
 BLANKS = " \t\r\n\u00a0"
 
 _FIELD = rb'(?:"(?:[^"]++|"")*+"[^,\r\n]*+|[^",\r\n][^,\r\n]*+|(?=[,\r\n]))'
@@ -29,6 +34,7 @@ _RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+(?:\r\n|\r|\n)")
 _CELL = re.compile(r'(?:"((?:[^"]++|"")*+)"([^,]*+)|([^,]*+))(?:,|\Z)')
 _STOP = re.compile(rb"[,\r\n]")
 _QUOTE = ord('"')
+_TOO_MANY_CELLS = f"row: has more than {MAX_CELLS:,} cells"
 
 
 class Refused(Exception):
@@ -81,6 +87,8 @@ class Source:
         self, path: Path, progress: Callable[[int], object] | None = None, *, packed: int | None = None
     ) -> None:
         self.path = path
+        self._may_be_a_bomb = packed is None and path.suffix == ".gz"
+        self._unpacked = 0
         packed = int(path.suffix == ".gz") if packed is None else packed
         try:
             self._file = open_file(path, buffering=0)
@@ -241,6 +249,11 @@ class Source:
             block = (stream or self._stream).read(size)
             if self._is_packed:
                 self._content.update(block)
+            self._unpacked += len(block)
+            if self._may_be_a_bomb and self._unpacked > max(_SMALL, MAX_TIMES_PACKED * self.size):
+                raise Refused(
+                    f"{self.path.name} unpacks to more than {MAX_TIMES_PACKED} times its size, which no feed does"
+                )
             return block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Refused(f"{self.path.name} is a broken gzip file: {error}") from error
@@ -359,10 +372,14 @@ def record_at(line: int, raw: bytes) -> Record | None:
     """The record of a raw text without its line end; None where it is blank."""
     text = raw.decode()
     if '"' not in text:
+        if text.count(",") >= MAX_CELLS:
+            return Record(line, text, (), _TOO_MANY_CELLS)
         cells = tuple([cell.strip(BLANKS) for cell in text.split(",")])
         return Record(line, text, cells) if cells != ("",) else None
     cells, extra = [], []
     for number, cell in enumerate(_CELL.finditer(text), start=1):
+        if number > MAX_CELLS:
+            return Record(line, text, (), _TOO_MANY_CELLS)
         quoted, rest, plain = cell.groups()
         if rest:
             extra.append(str(number))
@@ -386,6 +403,16 @@ def split(raw: str) -> tuple[str, ...]:
     """The cells of a record's raw text, trimmed, as far as they can be told apart."""
     record = record_at(0, raw.encode())
     return record.cells if record else ()
+
+
+def files_like(folder: Path, name: str) -> list[str]:
+    """Files in ``folder`` that may be meant as ``name``: theirs has the same word in it, in any case."""
+    word = re.compile(rf"(?<![a-z]){re.escape(name.partition('.')[0])}(?![a-z])", re.IGNORECASE)
+    try:
+        there = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+    return [other for other in there if word.search(other) and other not in (name, f"{name}.gz")]
 
 
 def find_file(folder: Path, name: str) -> Path | None:

@@ -22,6 +22,8 @@ def read_header(feed: Feed, source: Source, items: Iterator[Record | Run], *, co
     first = next(items, None)
     if first is None:
         raise Refused("the file is empty" if not source.size else "the file has no header")
+    if first.fault and not first.cells:
+        raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
     try:
         header = match_header(feed, first.cells, corrections=corrections)
     except ValueError as error:

@@ -131,7 +131,8 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
             first = next(rows, None)
             if first is None:
                 return
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            # Django wraps the errors of its own methods alone.
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in chain([first], rows):
                     copy.write_row(row)
         else:
@@ -152,7 +153,8 @@ def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, byt
     """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
     names = ", ".join(["line", *columns])
     if is_postgres():
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
+        copied = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copied) as copy:
             for first, data in runs:
                 lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
                 copy.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, first)]))

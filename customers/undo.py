@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from customers import audit, log_context
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
+from customers.dry_run import taken_back
 from customers.feeds import FEEDS
 from customers.key_change import KeyChange
 from customers.lock import job_lock
@@ -36,6 +37,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
     Rows changed since and customers whom others need are left; ``changes.left()`` of the undo lists them. Raises
     ``NotUndoable`` where there is nothing to undo, and ``Busy`` while an import runs.
     """
+    _undoable(run)
     with job_lock("import"):
         run = _undoable(run)
         undoing = _start(run, started_by)
@@ -62,11 +64,11 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
 
 def preview(run: ImportRun) -> ImportRun:
     """What ``undo`` would do, with the exact counts: it is done and taken back. Raises the same errors."""
-    with job_lock("import"), transaction.atomic():
+    _undoable(run)
+    with job_lock("import"), taken_back():
         undoing = _start(_undoable(run), "")
         undoing.save()
         _Undo(undoing.undoes, undoing).run_all()
-        transaction.set_rollback(True)
     return undoing
 
 

@@ -1,12 +1,25 @@
 """How much may be uploaded: what is more is passed over as it arrives, and kept nowhere."""
 
+import tempfile
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile, TemporaryFileUploadHandler
 
 _FORM_BYTES = 64 * 1024
 """What a form has besides its file, at most."""
+
+
+class NamelessFile(TemporaryFileUploadHandler):
+    """Keeps a large file on the disk without a name, so that nothing is left of it, however the process ends."""
+
+    def new_file(self, *arguments: Any, **named: Any) -> None:
+        """Make the file."""
+        # Not the parent's own, which has a name.
+        FileUploadHandler.new_file(self, *arguments, **named)
+        temporary = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115 - the request closes it
+        self.file = UploadedFile(temporary, self.file_name, self.content_type, 0, self.charset)
 
 
 class UploadLimit(FileUploadHandler):

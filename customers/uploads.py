@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from customers import audit, upload_store
+from customers.dry_run import taken_back
 from customers.feeds import FEEDS, Feed
 from customers.files import is_file, remove
 from customers.fixes import fixes_of
@@ -101,7 +102,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
         shown = upload.preview
         if shown["reason"] and not (shown["forceable"] and force):
             raise NotLoaded("The file is refused, so nothing was loaded.")
-        options = Options(confirmed_by, force=bool(shown["reason"]), corrections=True)
+        options = _options(confirmed_by, force=bool(shown["reason"]))
         run = load_file(FEEDS[upload.feed], path, upload.file, options, hold, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
@@ -129,23 +130,28 @@ def rows_of(upload: Upload, kind: str) -> Rows:
 def _preview(upload: Upload, asked_by: str, hold: Callable[[], None]) -> None:
     """A refused file is tried once more with ``force``: where that helps, the preview shows what it would do."""
     feed = FEEDS[upload.feed]
-    with _dry_run(upload, feed, Options(asked_by, corrections=True), hold) as run:
+    # What changes meanwhile makes another preview.
+    seen = _state(feed)
+    with _dry_run(upload, feed, _options(asked_by), hold) as run:
         shown = _told(upload, feed, run)
-    if run.status == ImportRun.Status.REFUSED:
-        with _dry_run(upload, feed, Options(asked_by, force=True, corrections=True), hold) as forced:
+    if run.status == ImportRun.Status.REFUSED and not run.over_limit:
+        with _dry_run(upload, feed, _options(asked_by, force=True), hold) as forced:
             if forced.status == ImportRun.Status.LOADED:
                 forced.warnings = [text for text in forced.warnings if not text.startswith(f"forced by {asked_by}: ")]
                 shown = {**_told(upload, feed, forced), "reason": run.reason, "forceable": True}
     upload.preview = shown
-    upload.seen = _state(feed)
+    upload.seen = seen
     upload.save(update_fields=["preview", "seen"])
+
+
+def _options(started_by: str, *, force: bool = False) -> Options:
+    return Options(started_by, force=force, corrections=True, bounded=True)
 
 
 @contextmanager
 def _dry_run(upload: Upload, feed: Feed, options: Options, hold: Callable[[], None]) -> Iterator[ImportRun]:
-    with transaction.atomic():
+    with taken_back():
         yield load_file(feed, upload_store.path_of(upload), upload.file, options, hold, keep=False)
-        transaction.set_rollback(True)
 
 
 def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:

@@ -9,12 +9,12 @@ archive, the uploads that wait) are not in it.
 import base64
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,9 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.core.management.color import no_style
-from django.db import connection
+from django.db import DataError, IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Field, JSONField, Model
@@ -31,17 +32,22 @@ from django.db.models.functions import Collate
 from django.utils import timezone
 
 from customers import audit
-from customers.files import create_file, move, open_file, remove
+from customers.files import open_file
+from customers.leftovers import PARTIAL, half_done
 from customers.models import OpenSession
 from customers.staging import copy_rows, execute, is_postgres, one_moment, table_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _AT_ONCE = 2_000
-PARTIAL = ".partial"
 _SESSIONS = {Session, OpenSession}
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 """What reading a damaged ZIP, or one that is no backup of ours, may raise."""
+
+_UNFIT = (DataError, IntegrityError, OverflowError)
+"""What a database may raise about values that it does not take."""
+_INTEGERS = {"SmallInteger": 2**15, "Integer": 2**31, "Auto": 2**31, "BigInteger": 2**63, "BigAuto": 2**63}
+"""Where the integers of PostgreSQL end, and so ours."""
 
 
 class Unusable(Exception):
@@ -60,31 +66,27 @@ def write(path: Path) -> dict[str, Any]:
 
     Readable by its owner alone, since it has names, addresses and hashes of passwords. Raises ``OSError``.
     """
-    partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with create_file(partial, 0o600) as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, one_moment():
-                manifest = _begun_manifest()
-                for model in models():
-                    with archive.open(_member(table_of(model)), "w", force_zip64=True) as member:
-                        digest, rows = hashlib.sha256(), 0
-                        for lines in _lines(model):
-                            text = "".join(lines).encode()
-                            digest.update(text)
-                            member.write(text)
-                            rows += len(lines)
-                    manifest["tables"][table_of(model)] = {
-                        "columns": [field.column for field in model._meta.concrete_fields],
-                        "rows": rows,
-                        "sha256": digest.hexdigest(),
-                    }
-                archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        move(partial, path)
-    finally:
-        remove(partial)
+    with (
+        half_done(path.with_name(path.name + PARTIAL), path, 0o600) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        one_moment(),
+    ):
+        manifest = _begun_manifest()
+        for model in models():
+            with archive.open(_member(table_of(model)), "w", force_zip64=True) as member:
+                digest, rows = hashlib.sha256(), 0
+                for lines in _lines(model):
+                    text = "".join(lines).encode()
+                    digest.update(text)
+                    member.write(text)
+                    rows += len(lines)
+            manifest["tables"][table_of(model)] = {
+                "columns": [field.column for field in model._meta.concrete_fields],
+                "rows": rows,
+                "sha256": digest.hexdigest(),
+            }
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
     return manifest
 
 
@@ -126,8 +128,9 @@ def fill(path: Path) -> dict[str, Any]:
             try:
                 with archive.open(_member(table)) as member:
                     copy_rows(f'"{table}"', [f'"{name}"' for name in columns], _rows(model, member))
-            except (*_DAMAGE, TypeError, ValidationError) as error:
-                raise Unusable(f"{path}: {table} is damaged ({error}); take another backup.") from error
+            except (*_DAMAGE, *_UNFIT, TypeError, ValidationError) as error:
+                what = str(error).strip().partition("\n")[0]
+                raise Unusable(f"{path}: {table} is damaged ({what}); take another backup.") from error
         for statement in connection.ops.sequence_reset_sql(no_style(), models()):
             execute(statement)
         found = digests()
@@ -149,10 +152,18 @@ def digests() -> dict[str, str]:
 
 
 def is_empty() -> bool:
-    """Whether nobody has put anything into the database: no logins, no runs, no customers."""
-    return not any(
-        apps.get_model(name).objects.exists() for name in ("auth.User", "customers.ImportRun", "customers.Customer")
-    )
+    """Whether nobody has put anything into the database: no logins, no runs, no customers, perhaps no tables."""
+    there = set(connection.introspection.table_names())
+    kept = [apps.get_model(name) for name in ("auth.User", "customers.ImportRun", "customers.Customer")]
+    return not any(model.objects.exists() for model in kept if table_of(model) in there)
+
+
+def migrate_empty() -> None:
+    """Give a database without rows of ours its tables, or those that it lacks since that was cut short."""
+    tables = connection.introspection.table_names()
+    begun = MigrationRecorder.Migration._meta.db_table in tables
+    if not tables or (begun and is_empty() and pending()):
+        call_command("migrate", verbosity=0)
 
 
 def migrated() -> list[str]:
@@ -231,7 +242,29 @@ def _rows(model: type[Model], lines: Iterable[bytes]) -> Iterator[list[Any]]:
         values = json.loads(line)
         if len(values) != len(fields):
             raise ValueError("a line of another length")
+        if rb"\u0000" in line and _has_nul(values):
+            raise ValueError("a NUL character")
         yield [_stored(field, value) for field, value in zip(fields, values, strict=True)]
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_has_nul, chain(value, value.values())))
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def _check_size(field: "Field[Any, Any]", value: Any) -> None:
+    """Refuse what PostgreSQL cannot hold; SQLite takes texts of any length, and larger numbers."""
+    if isinstance(value, str):
+        if field.max_length and len(value) > field.max_length:
+            raise ValueError(f"a text too long for {field.column}")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        kind = field.get_internal_type().removeprefix("Positive").removesuffix("Field")
+        end = _INTEGERS.get(kind, 2**63)
+        if not -end <= value < end:
+            raise ValueError(f"a number too large for {field.column}")
 
 
 def _stored(field: "Field[Any, Any]", value: Any) -> Any:
@@ -239,4 +272,5 @@ def _stored(field: "Field[Any, Any]", value: Any) -> Any:
         return base64.b64decode(value)
     if not isinstance(field, JSONField):
         value = field.to_python(value)
+        _check_size(field, value)
     return field.get_db_prep_save(value, connection)

@@ -5,17 +5,15 @@ Neither says more than words of its own: no names, figures, versions or errors; 
 
 import logging
 from collections.abc import Callable
-from functools import cache
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from analytics import nights
+from customers.schema import lacking
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +69,7 @@ def _answers() -> bool:
 
 
 def _migrated() -> bool:
-    return _known_migrations() <= set(MigrationRecorder(connection).applied_migrations())
-
-
-@cache
-def _known_migrations() -> frozenset[tuple[str, str]]:
-    """The migrations of this version, which does not change while it runs."""
-    return frozenset(MigrationLoader(None).disk_migrations)
+    return not lacking()
 
 
 def _night_is_well() -> bool:

@@ -66,8 +66,11 @@ if _database["NAME"] in {"", ":memory:"}:
     # sqlite://db.sqlite3, a slash short, would be a database in memory that forgets everything.
     raise ImproperlyConfigured(f"DATABASE_URL does not name a database; {_USE_URLS}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _folder = Path(_database["NAME"]).parent
+    if _folder != STATE_DIR and not _folder.exists():
+        raise ImproperlyConfigured(f"DATABASE_URL names {_database['NAME']!r}: the folder {_folder} does not exist.")
     try:
-        Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        _folder.mkdir(exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"DATABASE_URL names {_database['NAME']!r}: {error.strerror}.") from error
     _database["OPTIONS"] = {
@@ -173,7 +176,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 FILE_UPLOAD_HANDLERS = [
     "customers.upload_limit.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "customers.upload_limit.NamelessFile",
 ]
 
 # --- Login ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A backup brings every row back, on either kind of database; what is wrong is told, and nothing is half done."""
 
+import fcntl
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -186,11 +186,15 @@ def test_only_so_many_are_kept(tmp_path: Path) -> None:
 @pytest.mark.django_db
 def test_what_a_killed_backup_left_goes_with_the_next_one(tmp_path: Path) -> None:
     old, new = (tmp_path / f"rsolv-backup-{name}.zip.partial" for name in ("1", "2"))
-    for path in (old, new):
+    theirs = tmp_path / "download.zip.partial"
+    for path in (old, new, theirs):
         path.write_text("half")
-    os.utime(old, (0, 0))
+    with new.open() as at_work:
+        fcntl.flock(at_work, fcntl.LOCK_EX)
+        assert run("backup", "--out", tmp_path).code == 0
+        assert (old.exists(), new.exists(), theirs.exists()) == (False, True, True)
     assert run("backup", "--out", tmp_path).code == 0
-    assert (old.exists(), new.exists()) == (False, True)
+    assert (new.exists(), theirs.exists()) == (False, True)
 
 
 @pytest.mark.django_db

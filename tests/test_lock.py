@@ -9,6 +9,7 @@ from django.db import connection
 
 from customers import lock
 from customers.lock import Busy, job_lock
+from rsolv_cs import backups
 from tests.factories import write_feeds
 from tests.processes import database_url, lock_held, manage
 
@@ -83,5 +84,6 @@ def test_json_is_one_object_when_the_database_cannot_be_used(tmp_path: Path) -> 
     assert run.returncode == 1
     assert json.loads(run.stdout) == {"feeds": []}
     assert run.stderr.splitlines()[-1] == (
-        "CommandError: The database cannot be used: no such table: customers_importrun"
+        f"CommandError: The database lacks {len(backups.migrated())} migrations of this version: "
+        "run `manage.py migrate`, then `import_csvs` again."
     )

@@ -125,6 +125,11 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ("DATABASE_URL", "postgres://user@host", f"DATABASE_URL does not name a database; {URLS}"),
         (
             "DATABASE_URL",
+            "sqlite:////no/such/dir/db.sqlite3",
+            "DATABASE_URL names '/no/such/dir/db.sqlite3': the folder /no/such/dir does not exist.",
+        ),
+        (
+            "DATABASE_URL",
             "sqlite:////dev/null/db.sqlite3",
             "DATABASE_URL names '/dev/null/db.sqlite3': File exists.",
         ),
@@ -401,13 +406,13 @@ print(json.dumps(found))
 
 
 def test_sqlite_is_in_wal_mode_waits_for_others_and_announces_a_writer_at_once(tmp_path: Path) -> None:
-    """The folder of the database is made, too. Before its first statement, a transaction holds the write lock."""
+    """Before its first statement, a transaction holds the write lock."""
     done = python(
         "-c",
         PRAGMAS,
         DEBUG="1",
         DJANGO_SETTINGS_MODULE="rsolv_cs.settings",
-        DATABASE_URL=f"sqlite:///{tmp_path}/new/folder/db.sqlite3",
+        DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
     )
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out) == {

@@ -8,7 +8,8 @@ class Night(models.Model):
     """One run of ``nightly``. It stands here from its beginning, so that one that was killed is seen.
 
     ``steps`` are those that have ended, in their order: ``[{"name", "result", "seconds", "message"}, ...]``, where
-    ``result`` is ``done``, ``failed`` or ``held back``, and ``message`` the last line of what the step said.
+    ``result`` is ``done``, ``done with a warning``, ``failed`` or ``held back``, and ``message`` the last line of what
+    the step said.
     Who may see imports may see nights; nobody has a permission to change them.
     """
 
@@ -17,6 +18,7 @@ class Night(models.Model):
 
         RUNNING = "running", "Running"
         DONE = "done", "Done"
+        WARNED = "warned", "Done with warnings"
         FAILED = "failed", "Failed"
         INTERRUPTED = "interrupted", "Interrupted"
 

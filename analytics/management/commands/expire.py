@@ -10,6 +10,7 @@ from analytics import retention as scored
 from customers import archive, erase, upload_store
 from customers import retention as ledger
 from customers.commands import AuditedCommand
+from customers.leftovers import remove_leftovers
 from customers.lock import Busy, job_lock
 from customers.models import Erasure
 
@@ -76,6 +77,7 @@ def _count() -> dict[str, int]:
 
 def _remove() -> dict[str, int]:
     upload_store.expire()
+    remove_leftovers()
     return {
         _ARCHIVES: archive.expire(),
         _QUARANTINE: ledger.delete(ledger.old_quarantine()),

@@ -11,13 +11,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import Error
 
-from analytics.nights import DONE, FAILED, HELD_BACK, Record, record
+from analytics.nights import DONE, FAILED, HELD_BACK, WARNED, Record, record
 from customers.audit import user_name
 from customers.commands import AuditedCommand
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.lock import Busy, job_lock
-from customers.management.commands.import_csvs import report
+from customers.management.commands.import_csvs import not_archived, report
 from customers.read import is_folder
 from customers.staging import give_way
 
@@ -36,7 +36,7 @@ class Command(AuditedCommand):
         "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
         "was refused holds back scoring, export and reports: the pages stay as they are and say why, and the alert "
         "about it is sent. "
-        "Exit code: 0 all done, 1 a step failed, 2 usage, 75 another import or night is running."
+        "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or night is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -78,8 +78,13 @@ class Command(AuditedCommand):
         said = _LastLine(self.stdout)
         report(said.write_line, outcomes)
         lost = [outcome for outcome in outcomes if not outcome.loaded]
-        night.add("import", FAILED if lost else DONE, _reasons(lost) if lost else said.line)
-        named = f"{FAILED} ({', '.join(outcome.file for outcome in lost)})" if lost else DONE
+        result = FAILED if lost else WARNED if not_archived(outcomes) else DONE
+        night.add("import", result, _reasons(lost) if lost else said.line)
+        named = result
+        if lost:
+            named += f" ({', '.join(outcome.file for outcome in lost)})"
+        elif result == WARNED:
+            named += f" (not archived: {not_archived(outcomes)})"
         if any(FEEDS[outcome.feed].required for outcome in lost):
             self._hold_back(night, "score")
         else:

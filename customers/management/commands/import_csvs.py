@@ -30,8 +30,8 @@ class Command(AuditedCommand):
 
     help = (
         "Load the CSV feeds of a folder: the three required ones, and the optional ones that are there. "
-        "Exit code: 0 loaded (quarantined rows are reported), 1 a feed was refused or failed, 2 usage, "
-        "75 another import is running."
+        "Exit code: 0 loaded (quarantined rows are reported), 1 a feed was refused or failed, or its file could not "
+        "be archived, 2 usage, 75 another import is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,6 +44,20 @@ class Command(AuditedCommand):
         parser.add_argument("--strict", action="store_true", help="any quarantined row refuses its feed")
         parser.add_argument("--force", action="store_true", help="let the guardrails pass; the run records who did")
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; one that cannot even begin leaves standard output with its one object, too."""
+        self.as_json = options["json"]
+        return super().execute(*args, **options)
+
+    def check_migrations(self) -> None:
+        """The same for a database without its tables."""
+        try:
+            super().check_migrations()
+        except CommandError:
+            if self.as_json:
+                self._write_json([])
+            raise
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import; exit as the contract says."""
@@ -70,7 +84,7 @@ class Command(AuditedCommand):
         if options["json"]:
             self._write_json(outcomes)
         report(out.write, outcomes, dry_run=options["dry_run"])
-        if not all(outcome.loaded for outcome in outcomes):
+        if not all(outcome.loaded and outcome.not_archived is None for outcome in outcomes):
             sys.exit(EXIT_NOT_LOADED)
 
     def _write_json(self, outcomes: list[Outcome]) -> None:
@@ -118,8 +132,8 @@ def _report(write: Callable[[str], object], outcome: Outcome) -> None:
         write(f"  warning: {warning}")
     for problem in outcome.problems[:SHOWN_PROBLEMS]:
         write(f"  line {problem['line']}: {'; '.join(problem['reasons'])}")
-    if len(outcome.problems) > SHOWN_PROBLEMS:
-        write(f"  and {len(outcome.problems) - SHOWN_PROBLEMS} more quarantined rows, all in the admin")
+    if outcome.problems and outcome.quarantined > SHOWN_PROBLEMS:
+        write(f"  and {outcome.quarantined - SHOWN_PROBLEMS} more quarantined rows, all in the admin")
 
 
 def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
@@ -133,4 +147,15 @@ def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
     pairs = [f"{pair['former']} → {pair['customer']}" for outcome in loaded for pair in outcome.key_changes]
     more = f" and {len(pairs) - SHOWN_PROBLEMS} more" if len(pairs) > SHOWN_PROBLEMS else ""
     keys = f" Keys that seem to have changed: {', '.join(pairs[:SHOWN_PROBLEMS])}{more}." if pairs else ""
-    return f"{beginning}{len(loaded)} of {len(outcomes)} feeds loaded: {counts}{gone}.{keys}"
+    lost = not_archived(outcomes)
+    end = f" Not archived: {lost}." if lost else ""
+    return f"{beginning}{len(loaded)} of {len(outcomes)} feeds loaded: {counts}{gone}.{keys}{end}"
+
+
+def not_archived(outcomes: list[Outcome]) -> str:
+    """Which files could not be archived, and why; '' where all were."""
+    files: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.not_archived is not None:
+            files.setdefault(outcome.not_archived, []).append(outcome.file)
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in files.items())

@@ -1,6 +1,5 @@
 """``manage.py backup``: write all rows of the database to one file."""
 
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ from django.utils import timezone
 
 from customers.commands import AuditedCommand
 from customers.files import is_file
+from customers.leftovers import BACKUP, remove_leftovers
 from rsolv_cs import backups
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-NAME = "rsolv-backup-{}.zip"
-HALF_DONE_AFTER = 24 * 60 * 60
+NAME = BACKUP + "{}.zip"
 
 
 class Command(AuditedCommand):
@@ -47,7 +46,7 @@ class Command(AuditedCommand):
         path = folder / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
         try:
             manifest = backups.write(path)
-            _remove_half_done(folder)
+            remove_leftovers(folder)
             removed = _remove_all_but(keep, folder) if keep else 0
         except OSError as error:
             raise CommandError(
@@ -66,13 +65,6 @@ class Command(AuditedCommand):
 def in_words(size: int) -> str:
     """A number of bytes for people: in kB below a MB, rounded up."""
     return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{-(-size // 1024)} kB"
-
-
-def _remove_half_done(folder: Path) -> None:
-    """Remove what killed processes left half done; one that is at work touches its file all the time."""
-    for path in folder.glob(NAME.format("*") + backups.PARTIAL):
-        if path.lstat().st_mtime < time.time() - HALF_DONE_AFTER:
-            path.unlink(missing_ok=True)
 
 
 def _remove_all_but(keep: int, folder: Path) -> int:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.commands import AuditedCommand
+from customers.leftovers import COPIED, private_folder, remove_leftovers
 from customers.lock import Busy, job_lock
 from rsolv_cs import backups
 
@@ -43,8 +43,8 @@ class Command(AuditedCommand):
         if options["url"] == settings.DATABASE_URL:
             raise CommandError("That is the database that you are on.", returncode=2)
         try:
-            with job_lock("import"), tempfile.TemporaryDirectory(dir=_folder()) as folder:
-                file = Path(folder) / "copy.zip"
+            with job_lock("import"), private_folder(_folder()) as folder:
+                file = folder / COPIED
                 backups.write(file)
                 code = _restore(file, options["url"])
         except Busy:
@@ -63,8 +63,10 @@ class Command(AuditedCommand):
 
 def _folder() -> Path:
     """Where there is room for a backup, and no other user looks."""
-    settings.BACKUP_DIR.mkdir(parents=True, exist_ok=True)
-    return Path(settings.BACKUP_DIR)
+    folder = Path(settings.BACKUP_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    return folder
 
 
 def _restore(file: Path, url: str) -> int:

@@ -4,9 +4,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import Error, connection, transaction
+from django.db import Error, IntegrityError, transaction
 
 from customers import erase
 from customers.commands import AuditedCommand
@@ -23,11 +22,13 @@ class Command(AuditedCommand):
 
     help = (
         "Fill the database from a backup, wholly or not at all, and compare what came out with what was backed up, "
-        "table by table. A database without tables gets them first. Stop the web server before you replace what it "
-        "works on. Customers who were erased here since then are erased again. "
+        "table by table. A database without rows gets the tables that it lacks first. Stop the web server before you "
+        "replace what it works on. Customers who were erased here since then are erased again. "
         "Exit code: 0 restored and compared, 1 the file or the database cannot be used, 2 usage: the database has "
         "data and --replace is not given, 75 an import is running."
     )
+
+    requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the argument and the option."""
@@ -40,8 +41,7 @@ class Command(AuditedCommand):
         """Fill the database; the last line is a summary."""
         try:
             backups.read_manifest(options["file"])
-            if not connection.introspection.table_names():
-                call_command("migrate", verbosity=0)
+            backups.migrate_empty()
             if pending := backups.pending():
                 raise CommandError(
                     f"The database has not had {len(pending)} migrations of this version, {pending[0]} the first. "
@@ -63,6 +63,13 @@ class Command(AuditedCommand):
             raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except backups.Unusable as error:
             raise CommandError(f"{error} Nothing was changed.", returncode=EXIT_FAILED) from error
+        except IntegrityError as error:
+            what = str(error).strip().split("\n")[0]
+            raise CommandError(
+                f"{options['file']}: its tables contradict one another ({what}); take another backup. "
+                "Nothing was changed.",
+                returncode=EXIT_FAILED,
+            ) from error
         except Error as error:
             what = str(error).strip().split("\n")[0]
             raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error

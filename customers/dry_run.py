@@ -1,0 +1,41 @@
+"""Try something on the data and take it back, while others go on working."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from customers.staging import is_postgres
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """Whatever is written inside is gone afterwards.
+
+    On SQLite a writer keeps all other writers waiting, so there it is done in a temporary copy of the database, which
+    has no name and goes with its connection.
+    """
+    ours = connections[DEFAULT_DB_ALIAS]
+    if is_postgres() or ours.in_atomic_block:
+        with _rolled_back():
+            yield
+        return
+    ours.ensure_connection()
+    copy = ours.copy()
+    copy.settings_dict = {**ours.settings_dict, "NAME": "file:"}
+    connections[DEFAULT_DB_ALIAS] = copy
+    try:
+        copy.ensure_connection()
+        ours.connection.backup(copy.connection)
+        with _rolled_back():
+            yield
+    finally:
+        copy.close()
+        connections[DEFAULT_DB_ALIAS] = ours
+
+
+@contextmanager
+def _rolled_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
