@@ -26,7 +26,8 @@ KEPT = timedelta(days=2)
 AT_ONCE = timedelta(seconds=10)
 """A form without a key is the same one again only so soon."""
 ALREADY = "You sent this form twice: it was stored once."
-_NOT_SENT = {"csrfmiddlewaretoken"}
+_NOT_SENT = {"csrfmiddlewaretoken", "draft", "typed"}
+"""What the browser adds, and may do otherwise the second time."""
 
 
 def new_key() -> str:

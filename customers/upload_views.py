@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from customers import uploads
 from customers.feeds import FEEDS
+from customers.form_keys import KEY, answer_once
 from customers.formats import ENDINGS, NotTaken
 from customers.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
@@ -56,8 +57,7 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         except OSError as error:
             form.add_error("file", f"The file cannot be stored here: {error.strerror}. Tell the operator.")
         else:
-            _preview_and_tell(request, upload)
-            return redirect("customers:upload", upload.pk)
+            return _received(request, upload)
     context = {
         **admin.site.each_context(request),
         "title": "Upload a file",
@@ -67,6 +67,17 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         "waiting": Upload.objects.filter(run=None),
     }
     return TemplateResponse(request, "customers/upload_form.html", context)
+
+
+def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
+    """Preview an upload, unless the very same form was sent before: then lead to that one's."""
+    own = redirect("customers:upload", upload.pk)
+    answer = answer_once(request, lambda: own) if KEY in request.POST else own
+    if answer is own:
+        _preview_and_tell(request, upload)
+    else:
+        uploads.discard(upload, "sent twice: removed again")
+    return answer
 
 
 @admin_page(*_MAY_UPLOAD)

@@ -116,10 +116,15 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
 def cancel(upload: Upload) -> None:
     """Remove an upload and its file. Raises ``Busy`` while an import runs, which may be its own."""
     with job_lock("import"):
-        with transaction.atomic():
-            if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
-                audit.record(audit.Action.UPLOAD, upload, detail="cancelled; nothing of it was loaded")
-        upload_store.remove(upload_store.folder_of(upload))
+        discard(upload, "cancelled; nothing of it was loaded")
+
+
+def discard(upload: Upload, why: str) -> None:
+    """Remove an upload that nobody can be loading, and its file."""
+    with transaction.atomic():
+        if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
+            audit.record(audit.Action.UPLOAD, upload, detail=why)
+    upload_store.remove(upload_store.folder_of(upload))
 
 
 def rows_of(upload: Upload, kind: str) -> Rows:

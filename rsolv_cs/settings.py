@@ -323,7 +323,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
-    "SCRIPTS": [lambda request: static("rsolv_cs/drafts.js")],
+    "SCRIPTS": [lambda request: static("rsolv_cs/drafts.js"), lambda request: static("rsolv_cs/sending.js")],
     "STYLES": [lambda request: static("analytics/analytics.css"), lambda request: static("analytics/print.css")],
     "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
     "SIDEBAR": {

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
 from customers.erase import erase
 from customers.form_submission import FormSubmission
-from customers.models import Note
+from customers.models import Note, Upload
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.forms import form_on
 from tests.pages import words
@@ -119,6 +120,22 @@ def test_what_the_admin_adds_is_added_once(anna: Client, kind: str) -> None:
     assert second.redirect_chain[0][0] == first["Location"]
     assert ALREADY in words(second.text)
     assert model.objects.count() == before + 1
+
+
+def test_an_upload_that_is_sent_twice_waits_once(anna: Client) -> None:
+    page = "/admin/customers/importrun/upload/"
+
+    def send() -> Any:
+        file = SimpleUploadedFile("customers.csv", b"id,email\n")
+        return anna.post(page, {**sent, "feed": "customers", "file": file})
+
+    sent = form_on(anna.get(page), "form_key")
+    first, second = send(), send()
+    assert first.status_code == second.status_code == 302
+    assert first["Location"] == second["Location"]
+    assert Upload.objects.count() == 1
+    sent = form_on(anna.get(page), "form_key")
+    assert send()["Location"] != first["Location"]
 
 
 def test_two_at_the_very_same_moment(migrated_database: str) -> None:
