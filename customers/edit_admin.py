@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Model
@@ -22,6 +21,7 @@ from customers.edit_conflicts import (
     CONFLICT,
     VERSION,
     EditConflictMixin,
+    ago,
     in_words,
     names_of,
     rows_mark,
@@ -119,7 +119,7 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     people = names_of(entries)
     for each in entries[:MOST_SAID]:
         said = f": {each.text}" if each.text else "."
-        messages.warning(request, f"{people[each.actor]} changed {each.subject} {naturaltime(each.at)}{said}")
+        messages.warning(request, f"{people[each.actor]} changed {each.subject} {ago(each.at)}{said}")
     messages.warning(request, "This has changed since you were asked: look again before you delete it.")
     return True
 
@@ -163,6 +163,7 @@ def gone_page(
         "name": name,
         "deleted": deleted,
         "by": names_of([deleted])[deleted.actor] if deleted else "",
+        "ago": ago(deleted.at) if deleted else "",
         "texts": texts,
         "back": back,
     }

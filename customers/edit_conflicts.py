@@ -67,7 +67,12 @@ class Change:
     at: datetime
 
     def __str__(self) -> str:
-        return f"{self.by} changed this {naturaltime(self.at)}"
+        return f"{self.by} changed this {self.ago}"
+
+    @property
+    def ago(self) -> str:
+        """How long ago that was."""
+        return ago(self.at)
 
 
 @dataclass(frozen=True)
@@ -348,6 +353,12 @@ def rows_mark(rows: Iterable[Model]) -> str:
 
 YOU = "You"
 MOST_ENTRIES = 200
+
+
+def ago(moment: datetime) -> str:
+    """How long ago a moment was, in words."""
+    words = naturaltime(moment)
+    return "just now" if words == "now" else words
 
 
 def changes_of(row: Model) -> dict[str, Change]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from customers import audit
-from customers.edit_conflicts import CONFLICT, names_of
+from customers.edit_conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
 from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
 from customers.people import name_of
@@ -100,7 +99,7 @@ def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: st
     names = dict(customers.filter(pk__in=[each.customer for each in found]).values_list("pk", "organization"))
     for each in found[:MOST_TOLD]:
         owner, of = each.changes["owner"][1] or "nobody", names.get(each.customer, each.customer)
-        messages.warning(request, f"{people[each.actor]} made {owner} the owner of {of} {naturaltime(each.at)}.")
+        messages.warning(request, f"{people[each.actor]} made {owner} the owner of {of} {ago(each.at)}.")
     messages.warning(request, "Somebody else has changed owners since you opened this page: nothing is assigned yet.")
 
 

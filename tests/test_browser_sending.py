@@ -75,7 +75,7 @@ def test_both_texts_stand_side_by_side(
     page.get_by_label("Internal notes").fill("First line\nWants a call")
     with page.expect_response(lambda response: response.request.method == "POST"):
         page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Anna Ahlers changed this now, after you opened the form.").first).to_be_visible()
+    expect(page.get_by_text("Anna Ahlers changed this just now, after you opened the form.").first).to_be_visible()
     assert [each for each in violations(page) if "conflict" in each] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_label("Use both, as written here").check()

@@ -175,7 +175,7 @@ def test_two_people_edit_one_row_of_any_kind(
     row.refresh_from_db()
     assert str(getattr(row, field)) == theirs
     said = words(conflict.text)
-    assert "Ada Ames changed this now, after you opened the form." in said
+    assert "Ada Ames changed this just now, after you opened the form." in said
     assert theirs in said and mine in said
     # Another field alone is no conflict, and what Ada has changed stays.
     assert bo.post(page, form_on(third, **{other: others})).status_code == 302
@@ -215,7 +215,7 @@ def test_a_lost_update_of_care(care: CustomerCare) -> None:
     care.refresh_from_db()
     assert (care.notes, care.do_not_contact) == ("First line\nAnna’s", True)
     said = words(answer.text)
-    assert "Anna Ahlers changed this now, after you opened the form." in said
+    assert "Anna Ahlers changed this just now, after you opened the form." in said
     assert "Changed by somebody else only, so the form below has it as it is now: Do not contact." in said
     sent = form_on(answer)
     assert sent["notes"] == "First line\r\nBea’s"
@@ -276,7 +276,7 @@ def test_ones_own_other_tab_is_a_conflict_too(care: CustomerCare) -> None:
     anna.post(CARE, form_on(first, notes="One"))
     answer = anna.post(CARE, form_on(second, notes="Two"))
     assert answer.status_code == 409
-    assert "You changed this now" in words(answer.text)
+    assert "You changed this just now" in words(answer.text)
 
 
 def test_a_form_without_a_version_never_overwrites_what_another_has_just_changed(care: CustomerCare) -> None:
@@ -319,7 +319,7 @@ def test_a_row_that_was_deleted_meanwhile(care: CustomerCare) -> None:
     assert ada.post(f"{page}delete/", form_on(ada.get(f"{page}delete/"))).status_code == 302
     answer = bo.post(f"{page}change/", form_on(open_form, body="Three hours\nof work"))
     assert answer.status_code == 410
-    assert "Ada Ames deleted One now." in words(answer.text)
+    assert "Ada Ames deleted One just now." in words(answer.text)
     assert "Three hours\nof work" in answer.text
     assert not MailTemplate.objects.filter(pk=row.pk).exists()
 
@@ -332,7 +332,7 @@ def test_deleting_what_somebody_has_changed_since_asks_again(care: CustomerCare)
     ada.post(f"{page}change/", form_on(ada.get(f"{page}change/"), subject="Better"))
     again = bo.post(f"{page}delete/", form_on(asked))
     assert again.status_code == 200
-    assert "Ada Ames changed One now: subject: Hello → Better" in words(again.text)
+    assert "Ada Ames changed One just now: subject: Hello → Better" in words(again.text)
     assert MailTemplate.objects.filter(pk=row.pk).exists()
     assert bo.post(f"{page}delete/", form_on(again)).status_code == 302
     assert not MailTemplate.objects.filter(pk=row.pk).exists()
@@ -346,7 +346,7 @@ def test_deleting_several_asks_again_too(care: CustomerCare) -> None:
     page = f"{listed}{row.pk}/change/"
     ada.post(page, form_on(ada.get(page), subject="Better"))
     again = bo.post(listed, form_on(asked))
-    assert "Ada Ames changed One now: subject: Hello → Better" in words(again.text)
+    assert "Ada Ames changed One just now: subject: Hello → Better" in words(again.text)
     assert MailTemplate.objects.filter(pk=row.pk).exists()
     bo.post(listed, form_on(again))
     assert not MailTemplate.objects.filter(pk=row.pk).exists()

@@ -42,7 +42,7 @@ def test_the_second_one_is_told_and_keeps_the_text(page: str) -> None:
     row = QuarantinedRow.objects.get()
     assert answer.status_code == 409
     assert notices(answer) == [
-        f"Anna Ahlers fixed this row now. Run {row.resolved_by_id} took it out of quarantine. "
+        f"Anna Ahlers fixed this row just now. Run {row.resolved_by_id} took it out of quarantine. "
         "Nothing of yours was stored."
     ]
     assert "bea@example.com" in answer.text
@@ -55,7 +55,7 @@ def test_two_fixes_of_a_row_that_is_still_bad_are_merged(page: str) -> None:
     anna.post(page, form_on(anna.get(page), email="still wrong", cohort="Anna’s"))
     answer = bea.post(page, form_on(open_form, email="bea@example.com"))
     assert answer.status_code == 409
-    assert "Anna Ahlers changed this now, after you opened the form." in words(answer.text)
+    assert "Anna Ahlers changed this just now, after you opened the form." in words(answer.text)
     assert "still wrong" in answer.text
     assert not Customer.objects.exists()
     assert Fix.objects.get().cells[1] == "still wrong"

@@ -44,7 +44,7 @@ def test_two_edit_one_report(report: Report) -> None:
     anna.post(page, form_on(anna.get(page), name="Anna’s"))
     answer = bea.post(page, form_on(second, name="Bea’s", format="csv"))
     assert answer.status_code == 409
-    assert "Anna Ahlers changed this now, after you opened the form." in words(answer.text)
+    assert "Anna Ahlers changed this just now, after you opened the form." in words(answer.text)
     assert form_on(answer)["name"] == "Bea’s"
     bea.post(page, form_on(third, format="csv"))
     report.refresh_from_db()
@@ -61,7 +61,7 @@ def test_two_save_another_view_of_one_report(report: Report) -> None:
     answer = bea.post(save, opened, follow=True)
     report.refresh_from_db()
     assert report.query == "status=healthy"
-    assert "Anna Ahlers changed this now, after you opened it: nothing is saved yet." in words(answer.text)
+    assert "Anna Ahlers changed this just now, after you opened it: nothing is saved yet." in words(answer.text)
     assert "status=champion" in answer.redirect_chain[-1][0]
     bea.post(save, form_on(answer, "query"))
     report.refresh_from_db()
@@ -74,13 +74,13 @@ def test_a_report_that_was_deleted_or_changed_meanwhile(report: Report) -> None:
     asked, open_form = anna.get(delete), bea.get(page)
     bea.post(page, form_on(bea.get(page), name="Bea’s"))
     again = anna.post(delete, form_on(asked))
-    assert "Bea Berg changed Bea’s now: name: At risk → Bea’s" in words(again.text)
+    assert "Bea Berg changed Bea’s just now: name: At risk → Bea’s" in words(again.text)
     assert Report.objects.exists()
     anna.post(delete, form_on(again))
     assert not Report.objects.exists()
     answer = bea.post(page, form_on(open_form, name="A long name"))
     assert answer.status_code == 410
-    assert "Anna Ahlers deleted Bea’s now." in words(answer.text)
+    assert "Anna Ahlers deleted Bea’s just now." in words(answer.text)
     assert "A long name" in words(answer.text)
 
 
@@ -117,7 +117,7 @@ def test_owners_that_somebody_else_has_assigned_since_the_page_was_shown(report:
     answer = client.post("/admin/assign/", asked)
     assert answer.status_code == 409
     said = words(answer.text)
-    assert "Anna Ahlers made cleo the owner of Customer c2 now." in said
+    assert "Anna Ahlers made cleo the owner of Customer c2 just now." in said
     assert "Somebody else has changed owners since you opened this page: nothing is assigned yet." in said
     assert {care.owner.username for care in CustomerCare.objects.select_related("owner")} == {"anna", "cleo"}
     assert form_on(answer, "expected")["owner"] == str(bea.pk)
