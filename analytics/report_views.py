@@ -35,7 +35,7 @@ from analytics.reports import (
 from analytics.table_export import WRITERS
 from customers import audit
 from customers.edit_admin import gone_page, typed, warn_if_changed
-from customers.edit_conflicts import CONFLICT, VERSION, YOU, Decision, changes_of, decide, mark_of, tell_kept
+from customers.edit_conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
 from customers.form_keys import create_once
 from customers.pages import admin_page, sent_by_form
 
@@ -168,7 +168,7 @@ def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
     """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
     change = changes_of(report).get(audit.name_of(Report._meta.get_field("query")))
     read, now, mine = request.POST.get(VERSION), *(mark_of(QUERY_FIELD, text) for text in (report.query, query))
-    if decide(read, now, mine, changed_since=change is not None and change.by != YOU) == Decision.MINE:
+    if decide(read, now, mine, changed_since=change is not None and change.is_unknown_to_me) == Decision.MINE:
         return False
     who = change or "Somebody changed this"
     messages.warning(request, f"{who}, after you opened it: nothing is saved yet. “Back to what was saved” shows it.")

@@ -23,6 +23,7 @@ from customers.edit_conflicts import (
     EditConflictMixin,
     ago,
     in_words,
+    is_by_form,
     names_of,
     rows_mark,
     status_of,
@@ -110,10 +111,10 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     Where it is not known what the visitor saw, it counts whether somebody else has changed one lately.
     """
     seen = request.POST.get(VERSION)
-    if seen is not None and seen == rows_mark(rows):
+    if not rows or (seen is not None and seen == rows_mark(rows)):
         return False
     me = audit.current_actor()
-    entries = [each for each in audit.lately(*rows) if seen is not None or each.actor != me] if rows else []
+    entries = [each for each in audit.lately(*rows) if seen is not None or (is_by_form(each) and each.actor != me)]
     if seen is None and not entries:
         return False
     people = names_of(entries)

@@ -65,6 +65,12 @@ class Change:
 
     by: str
     at: datetime
+    by_form: bool
+
+    @property
+    def is_unknown_to_me(self) -> bool:
+        """Whether somebody else made it in the pages, so that a form of before may not show it."""
+        return self.by_form and self.by != YOU
 
     def __str__(self) -> str:
         return f"{self.by} changed this {self.ago}"
@@ -210,7 +216,7 @@ class EditConflictMixin:
                 continue
             changes = self.changes() if changes is None else changes
             change = changes.get(self.audit_label(name))
-            decision = decide(known, now, mine, changed_since=change is not None and change.by != YOU)
+            decision = decide(known, now, mine, changed_since=change is not None and change.is_unknown_to_me)
             if decision == Decision.THEIRS:
                 self._use(name, _KeptField)
                 self.kept.append(_label(field, name))
@@ -373,8 +379,13 @@ def changes_among(entries: Iterable[audit.AuditEntry]) -> dict[str, Change]:
     found: dict[str, Change] = {}
     for each in entries:
         for name in each.changes:
-            found.setdefault(name, Change(people[each.actor], each.at))
+            found.setdefault(name, Change(people[each.actor], each.at, is_by_form(each)))
     return found
+
+
+def is_by_form(entry: audit.AuditEntry) -> bool:
+    """Whether an entry tells of a form that somebody sent, not of a command."""
+    return entry.source.startswith("POST ")
 
 
 def names_of(entries: Iterable[audit.AuditEntry]) -> dict[str, str]:
