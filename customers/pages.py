@@ -1,6 +1,7 @@
 """What each of our pages inside the admin needs."""
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,6 +13,8 @@ from django.db import DataError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+
+from customers.database_errors import is_busy
 
 logger = logging.getLogger(__name__)
 
@@ -78,5 +81,9 @@ def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
 
 def tell_database_error(request: HttpRequest) -> None:
     """Say that the database could not be used, and let the log say why: its words repeat rows and addresses."""
+    if is_busy(sys.exception()):
+        logger.warning("The database is busy")
+        messages.error(request, "The data are busy: somebody else is changing them. Try again in a minute.")
+        return
     logger.exception("The database could not be used")
     messages.error(request, "The database cannot be used. Tell the operator: the log says why.")

@@ -1,6 +1,5 @@
-"""A database that is busy or gone: how long a page waits for it, and which errors say so."""
+"""How long a page waits for a database that is busy."""
 
-from django.db import InterfaceError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -10,9 +9,6 @@ from customers import log_context
 WAIT_MILLISECONDS = 5_000
 """So long does a page wait for what somebody else is writing; a command waits longer."""
 RETRY_SECONDS = 30
-_SQLITE_BUSY = {5, 6}
-_SQLITE_OF_THE_QUERY = {0, 1}
-_POSTGRESQL_BUSY = {"55P03", "57014", "40P01", "40001"}
 
 
 @receiver(connection_created, dispatch_uid="rsolv_cs.wait_shorter")
@@ -23,37 +19,3 @@ def wait_shorter(connection: BaseDatabaseWrapper, **_more: object) -> None:
     how = f"SET lock_timeout = {WAIT_MILLISECONDS}"
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}" if connection.vendor == "sqlite" else how)
-
-
-def is_unavailable(error: BaseException | None) -> bool:
-    """Whether the error, or what it came from, is that the database could not be used just now."""
-    return any(_is_of_the_database(each) for each in _chain(error))
-
-
-def is_busy(error: BaseException | None) -> bool:
-    """Whether the database answers, but somebody else has locked what was wanted."""
-    return any(_sqlite_code(each) in _SQLITE_BUSY or _state(each) in _POSTGRESQL_BUSY for each in _chain(error))
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _is_of_the_database(error: BaseException) -> bool:
-    """SQLite calls a table that is not there an operational error, too: that is a fault of ours."""
-    if isinstance(error, OperationalError):
-        return _sqlite_code(error.__cause__) not in _SQLITE_OF_THE_QUERY
-    return isinstance(error, InterfaceError) or _state(error) in _POSTGRESQL_BUSY
-
-
-def _sqlite_code(error: BaseException | None) -> int | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-def _state(error: BaseException) -> str | None:
-    return getattr(error, "sqlstate", None)

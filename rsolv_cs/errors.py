@@ -16,6 +16,7 @@ from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from customers.database_errors import is_busy, is_unavailable
 from rsolv_cs import busy
 from rsolv_cs.health import PATHS
 from rsolv_cs.sent import Sent, is_from_here, sent
@@ -51,7 +52,7 @@ class OwnPages:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A database that cannot be used is no fault of the page, which may be asked again."""
-        return unavailable(request, error) if busy.is_unavailable(error) else None
+        return unavailable(request, error) if is_unavailable(error) else None
 
 
 _FACTOR = ("verify-second-factor", "second-factor")
@@ -117,7 +118,7 @@ def not_allowed(request: HttpRequest) -> HttpResponse:
 def failed(request: HttpRequest) -> HttpResponse:
     """500: a fault of ours; or 503, where the database is to blame."""
     error = sys.exc_info()[1]
-    if busy.is_unavailable(error):
+    if is_unavailable(error):
         return unavailable(request, error)
     return _page(
         request,
@@ -131,7 +132,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse:
     """503: the database is busy or gone, and will be back."""
-    if busy.is_busy(error):
+    if is_busy(error):
         logger.warning("The database is busy: %s", type(error).__name__)
         title, what = (
             "The data are busy",

@@ -1,5 +1,6 @@
 """What is typed is there again: after a lost connection, a session that ended, a closed tab; for its user alone."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -250,3 +251,23 @@ def test_a_template_may_be_tried_and_the_enter_key_previews(page: Page) -> None:
     expect(page.get_by_label("Text", exact=True)).to_have_value("Will you renew?")
     page.get_by_label("Subject").press("Enter")
     expect(page.get_by_role("heading", name="Send this to")).to_be_visible()
+
+
+def test_typing_keeps_the_session_and_says_where_it_ended(page: Page, context: BrowserContext) -> None:
+    page.clock.install()
+    page.goto(ACME)
+    note = page.get_by_label("Add a note")
+    note.press_sequentially("They")
+    page.clock.fast_forward(61_000)
+    with page.expect_response("**/jsi18n/") as heard:
+        note.press_sequentially(" will")
+    assert heard.value.status == 200
+    context.clear_cookies(name="sessionid")
+    page.clock.fast_forward(61_000)
+    note.press_sequentially(" renew")
+    notice = page.locator(".logged-out")
+    expect(notice).to_contain_text("You are logged out. Your text stays here")
+    expect(notice.get_by_role("link")).to_have_attribute(
+        "href", re.compile(r"/admin/login/\?next=%2Fadmin%2Fcustomer%2Facme%2F$")
+    )
+    expect(note).to_have_value("They will renew")

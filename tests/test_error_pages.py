@@ -14,8 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from analytics import cohort_views, customer_views
+from customers import pages
+from customers.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note
-from rsolv_cs import busy, errors
+from rsolv_cs import errors
 from tests.factories import make_customer, make_staff
 from tests.pages import Elements, words
 
@@ -147,11 +149,11 @@ def test_a_page_that_fails_can_be_asked_again(olga: Client, monkeypatch: pytest.
 def test_a_fault_of_a_query_is_not_called_a_busy_database() -> None:
     missing = OperationalError("no such table: x")
     missing.__cause__ = type("Error", (Exception,), {"sqlite_errorcode": 1})()
-    assert not busy.is_unavailable(missing)
+    assert not is_unavailable(missing)
     locked = OperationalError("database is locked")
     locked.__cause__ = type("Error", (Exception,), {"sqlite_errorcode": 261})()
-    assert busy.is_unavailable(locked)
-    assert busy.is_busy(locked)
+    assert is_unavailable(locked)
+    assert is_busy(locked)
 
 
 def test_no_error_page_asks_the_database() -> None:
@@ -311,3 +313,19 @@ def test_what_may_not_be_sent_is_shown_to_be_copied(acme: Customer) -> None:
     assert "They will renew" in response.text
     assert "Send again" not in response.text
     assert "readonly" in response.text
+
+
+def test_a_busy_database_is_not_called_broken(rf: RequestFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pages.messages, "error", lambda _request, words: said.append(words))
+    locked = OperationalError("database is locked")
+    locked.__cause__ = type("Error", (Exception,), {"sqlite_errorcode": 5})()
+    for error in (locked, OperationalError("disk I/O error")):
+        try:
+            raise error
+        except OperationalError:
+            pages.tell_database_error(rf.get("/"))
+    assert said == [
+        "The data are busy: somebody else is changing them. Try again in a minute.",
+        "The database cannot be used. Tell the operator: the log says why.",
+    ]

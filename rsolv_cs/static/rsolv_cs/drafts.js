@@ -5,6 +5,7 @@
     "use strict";
 
     const PREFIX = "draft:";
+    const MINUTE = 60 * 1000;
     const WEEK = 7 * 24 * 3600 * 1000;
     const NEVER = "[type=password], [type=file], [autocomplete=one-time-code]";
     const UNTYPED = ["hidden", "password", "file", "submit", "button", "reset", "image"];
@@ -185,6 +186,32 @@
 
     const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
+    // --- Somebody who writes is at work ---------------------------------------------------------------------------
+
+    let heard = Date.now();
+
+    /* Typing keeps the session alive, and tells at once where it has ended. */
+    async function stayLoggedIn(form, address) {
+        if (Date.now() - heard < MINUTE) return;
+        heard = Date.now();
+        try {
+            const answer = await fetch(address, { method: "HEAD", cache: "no-store" });
+            const isOver = answer.redirected && answer.url.includes("/login/");
+            document.querySelector(".logged-out")?.remove();
+            if (!isOver) return;
+            const box = make("div", { className: "rsolv draft logged-out" });
+            const notice = make("p", { className: "notice notice-warning", textContent: "You are logged out. Your text stays here: " });
+            notice.setAttribute("role", "status");
+            const link = make("a", { href: answer.url, target: "_blank", rel: "noopener", textContent: "log in, in a new tab" });
+            link.search = new URLSearchParams({ next: location.pathname + location.search });
+            notice.append(link, ", then go on.");
+            box.append(notice);
+            form.prepend(box);
+        } catch {
+            // Without a connection there is nobody to ask.
+        }
+    }
+
     // --- A page ---------------------------------------------------------------------------------------------------
 
     function watch(form, owner) {
@@ -206,7 +233,8 @@
 
     function start() {
         forgetSentAndOld();
-        const owner = document.querySelector('meta[name="draft-owner"]')?.content;
+        const meta = document.querySelector('meta[name="draft-owner"]');
+        const owner = meta?.content;
         if (!owner) return;
         let timer;
         const saveAll = () => guarded.forEach((one) => one.save());
@@ -219,6 +247,7 @@
                 isLoggedOut = false;
                 clearTimeout(timer);
                 timer = setTimeout(() => one.save(), 300);
+                stayLoggedIn(one.form, meta.dataset.alive);
             });
         }
         document.addEventListener("submit", (event) => {
