@@ -14,10 +14,20 @@ class AnalyticsConfig(AppConfig):
         from analytics.erased import forget_customer
         from analytics.joined import carry_over, put_back
         from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
+        from analytics.put_right import look_again
         from analytics.undone import forget_run
         from customers.audit_signals import track
-        from customers.signals import customer_erased, customers_joined, customers_parted, run_undone
+        from customers.signals import (
+            command_done,
+            customer_erased,
+            customers_joined,
+            customers_parted,
+            run_loaded,
+            run_undone,
+        )
 
+        run_loaded.connect(look_again, dispatch_uid="analytics.look_again_at_run")
+        command_done.connect(look_again, dispatch_uid="analytics.look_again_at_command")
         run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")

@@ -9,7 +9,8 @@ from django.utils.dateparse import parse_date
 
 from analytics import dashboard
 from analytics.models import PortfolioDay
-from analytics.visitor import visitor
+from analytics.unscored import Unscored, unscored
+from analytics.visitor import Visitor, visitor
 from customers.kinds import shown
 
 
@@ -22,6 +23,7 @@ class AsOf:
     note: str = ""
     first: date | None = None
     newest: date | None = None
+    unscored: Unscored | None = None
 
     @property
     def days_old(self) -> int | None:
@@ -41,11 +43,12 @@ def as_of(request: HttpRequest) -> AsOf:
     """The date that ``?as_of=`` asks for, or the scored one nearest before it; by default the newest."""
     asked = request.GET.get("as_of", "")
     day = _parse(asked)
-    found = visitor(request).program.kept(f"dates around {day}", lambda: _scored(day))
+    who = visitor(request)
+    found = who.program.kept(f"dates around {day}", lambda: _scored(day))
     if not found:
-        return AsOf(None)
+        return AsOf(None, unscored=_unscored(who, None))
     first, newest = found[0], found[-1]
-    ends = {"first": first.date, "newest": newest.date}
+    ends = {"first": first.date, "newest": newest.date, "unscored": _unscored(who, newest)}
     if day is None:
         note = f"{shown(asked)} is not a date; this is the newest one that is scored." if asked else ""
         return AsOf(newest, note=note, **ends)
@@ -55,6 +58,14 @@ def as_of(request: HttpRequest) -> AsOf:
         instead = "newest date before it" if portfolio.date < day else "first date"
         note = f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
     return AsOf(portfolio, portfolio.date == newest.date, note, **ends)
+
+
+def _unscored(who: Visitor, newest: PortfolioDay | None) -> Unscored | None:
+    """What is loaded and in no score yet; no query where nothing was imported since the newest scoring."""
+    if newest and not newest.stale and (who.found["run"] or 0) <= newest.last_run:
+        return None
+    found = who.program.kept("unscored", lambda: [unscored()], data_alone=True)
+    return found[0]
 
 
 def _scored(day: date | None) -> list[PortfolioDay]:

@@ -69,6 +69,20 @@ def evaluate() -> Evaluation:
     return found
 
 
+def close_feed_alerts() -> int:
+    """Close the alerts of feeds and nights that are as they should be by now; return how many. It raises none.
+
+    The caller holds the lock ``alerts``.
+    """
+    today, portfolio, found = timezone.localdate(), newest_day(), Evaluation(None, "")
+    with transaction.atomic():
+        for rule in AlertRule.objects.filter(active=True, kind=AlertRule.Kind.FEED):
+            if Alert.objects.open().filter(rule=rule).exists():
+                troubles = feed_health.troubles(today, portfolio.date if portfolio else None)
+                _Changes(over=_of_feeds(rule, troubles, today, alert_moment()).over).store(found)
+    return found.closed
+
+
 def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
     changes = _Changes()
     for facts in facts_of(rule, day):

@@ -124,7 +124,10 @@ def _refused(name: str, state: FeedState) -> Trouble | None:
 def _failed_step() -> Trouble | None:
     """The first step that failed when it was last tried; of this night, or of one before it that nobody has mended."""
     tried: set[str] = set()
-    for started_at, steps in Night.objects.order_by("-pk").values_list("started_at", "steps")[:NIGHTS_TO_LOOK_AT]:
+    nights = Night.objects.order_by("-pk").values_list("started_at", "put_right_at", "steps")[:NIGHTS_TO_LOOK_AT]
+    for started_at, put_right_at, steps in nights:
+        if put_right_at:
+            tried.update(step["name"] for step in steps)
         for step in steps:
             if step["name"] in AFTER_FEEDS - tried and step["result"] != HELD_BACK:
                 tried.add(step["name"])

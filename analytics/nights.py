@@ -118,7 +118,7 @@ class Trouble:
     night: int | None
 
 
-FACTS = ("night", "night_state", "night_of", "night_begun")
+FACTS = ("night", "night_state", "night_of", "night_put_right", "night_begun")
 
 
 def facts() -> dict[str, Subquery]:
@@ -129,6 +129,7 @@ def facts() -> dict[str, Subquery]:
         "night": Subquery(ended.values("pk")[:1]),
         "night_state": Subquery(ended.values("state")[:1]),
         "night_of": Subquery(ended.values("started_at")[:1]),
+        "night_put_right": Subquery(ended.values("put_right_at")[:1]),
         "night_begun": Subquery(nights.values("started_at")[:1]),
     }
 
@@ -136,9 +137,10 @@ def facts() -> dict[str, Subquery]:
 def read_facts() -> dict[str, Any]:
     """The same by queries of their own, where there is no other one to join."""
     nights = Night.objects.order_by("-pk")
-    ended = nights.exclude(state=Night.State.RUNNING).values("pk", "state", "started_at").first() or {}
+    ended = nights.exclude(state=Night.State.RUNNING).values("pk", "state", "started_at", "put_right_at").first() or {}
     begun = nights.values_list("started_at", flat=True).first()
-    return dict(zip(FACTS, (ended.get("pk"), ended.get("state"), ended.get("started_at"), begun), strict=True))
+    values = [ended.get(name) for name in ("pk", "state", "started_at", "put_right_at")]
+    return dict(zip(FACTS, (*values, begun), strict=True))
 
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
@@ -158,6 +160,8 @@ def trouble(found: dict[str, Any]) -> Trouble | None:
         )
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
         return Trouble(f"No night has begun since {_moment(begun)}.", found["night"])
+    if found["night_put_right"]:
+        return None
     if found["night_state"] == Night.State.FAILED:
         return Trouble(f"The night of {_moment(found['night_of'])} failed.", found["night"])
     if found["night_state"] == Night.State.INTERRUPTED:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from analytics.clock import scoring_moment
@@ -14,7 +15,7 @@ from analytics.cohort_days import Member, cohort_days
 from analytics.measure import WEEKS, day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.score import STEPS, Health, Measures, Scoring
-from customers.models import data_date
+from customers.models import ImportRun, data_date
 from customers.staging import analyze, copy_rows, group_in_memory, table_of
 
 _FROM_MEASURES = (
@@ -85,6 +86,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     tally = _Tally(day)
     with transaction.atomic():
         group_in_memory()
+        last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
         CohortDay.objects.filter(date=day).delete()
@@ -98,6 +100,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
                 "erased": 0,
+                "last_run": last_run,
                 **tally.counts(),
                 **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
             },

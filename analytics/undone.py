@@ -14,4 +14,4 @@ def forget_run(run: ImportRun, undo: ImportRun, **_signal: Any) -> None:
     for model in (Alert, Snapshot):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
-    PortfolioDay.objects.filter(scored_at__gte=run.finished_at or run.started_at).update(stale=True)
+    PortfolioDay.objects.filter(last_run__gte=run.pk).update(stale=True)

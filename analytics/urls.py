@@ -10,6 +10,7 @@ from analytics import (
     customer_views,
     effect_views,
     report_views,
+    score_views,
     table_views,
     task_views,
     views,
@@ -40,4 +41,5 @@ urlpatterns = [
     path("tasks/new/", task_views.new_task, name="new-task"),
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
+    path("score/", score_views.score_now, name="score-now"),
 ]

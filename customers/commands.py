@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 
 from customers import audit
 from customers.audit import Actor, user_name
 from customers.lock import Busy, job_lock
 from customers.schema import lacking
+from customers.signals import command_done
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class AuditedCommand(BaseCommand):
             finally:
                 if code not in NOTHING_DONE and not options.get("dry_run"):
                     self._record(name, code, options)
+                if code == 0 and not options.get("dry_run"):
+                    self._tell(name)
 
     def check_migrations(self) -> None:
         """Refuse to work without the tables, where each query would fail in words of the database."""
@@ -77,6 +80,12 @@ class AuditedCommand(BaseCommand):
         except Error:
             if code == 0:
                 logger.exception("%s is not in the audit", name)
+
+    def _tell(self, name: str) -> None:
+        """What a listener breaks does not change how the command ended."""
+        for _listener, answer in command_done.send_robust(sender=type(self), name=name):
+            if isinstance(answer, Error):
+                connection.close_if_unusable_or_obsolete()
 
     def _word(self, key: str, value: Any) -> str:
         if key in self.secret:

@@ -36,7 +36,7 @@ from customers.quarantine import count_quarantined, examples, quarantine_problem
 from customers.read import Record, Refused, Source, files_like, find_file
 from customers.retry import retry, try_again
 from customers.rows import begins_as, in_batches, read_header, row_cells
-from customers.signals import data_changed
+from customers.signals import run_loaded
 from customers.staging import (
     PROBLEM,
     STAGE,
@@ -323,9 +323,8 @@ class _Load:
                 with transaction.atomic():
                     problems = load()
                     self._finish(ImportRun.Status.LOADED)
-                    if run.created or run.updated or run.retried:
-                        # Robust, because what a listener breaks does not undo the load.
-                        transaction.on_commit(lambda: data_changed.send(sender=ImportRun, run=run), robust=True)
+                    # Robust, because what a listener breaks does not undo the load.
+                    transaction.on_commit(lambda: run_loaded.send(sender=ImportRun, run=run), robust=True)
                 return problems
             except Refused as refusal:
                 self._stop(ImportRun.Status.REFUSED, str(refusal))

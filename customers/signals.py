@@ -2,8 +2,11 @@
 
 from django.dispatch import Signal
 
-data_changed = Signal()
-"""Sent after a feed's run was committed and changed rows; argument: ``run`` (an ``ImportRun``)."""
+run_loaded = Signal()
+"""Sent after a feed's run was committed as loaded, whether or not it changed rows; argument: ``run``."""
+
+command_done = Signal()
+"""Sent after a command has done what it is for; argument: ``name``, such as ``"score"``."""
 
 customer_erased = Signal()
 """Sent while a customer is erased, within the transaction and before the customer's row goes; a listener that raises

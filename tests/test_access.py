@@ -212,6 +212,7 @@ ELSEWHERE = {
     "customers:erase_customer": "asks for the id; tests/test_erase.py gives it",
     "second-factor": "needs a code of the app; tests/test_second_factor.py has one",
     "verify-second-factor": "the same",
+    "analytics:score-now": "it scores while it answers; tests/test_unscored.py looks at its entries",
     "customers:preview_upload": "a dry run: what it would load is thrown away",
 }
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)

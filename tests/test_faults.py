@@ -173,7 +173,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.load:drop_temporary", 6, 2, "engagement"),
     (COMMIT, 1, 0, "customers"),
     (COMMIT, 3, 2, "engagement"),
-    ("customers.load:data_changed.send", 1, 1, None),
+    ("customers.load:run_loaded.send", 1, 1, None),
     ("customers.archive:files.move", 2, 2, None),
     ("customers.load:onboarding.date_sightings", 2, 5, None),
     ("customers.load:archive.expire", 1, 5, None),

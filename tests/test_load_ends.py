@@ -18,7 +18,7 @@ from customers.models import (
     QuarantinedRow,
     StepSighting,
 )
-from customers.signals import data_changed
+from customers.signals import run_loaded
 from tests.factories import csv_row, write_feeds
 from tests.loading import (
     EVERYTHING,
@@ -126,20 +126,21 @@ def test_a_run_whose_process_died_is_called_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_listeners_hear_of_changed_rows_after_the_commit_and_cannot_undo_it(tmp_path: Path) -> None:
+def test_listeners_hear_of_loaded_runs_after_the_commit_and_cannot_undo_it(tmp_path: Path) -> None:
     heard: list[str] = []
 
     def listen(run: ImportRun, **_rest: Any) -> None:
-        heard.append(f"{run.feed} {run.status} {transaction.get_connection().in_atomic_block}")
+        if run.feed == "customers":
+            heard.append(f"{run.feed} {run.status} {transaction.get_connection().in_atomic_block}")
         raise RuntimeError("the listener's own trouble")
 
-    data_changed.connect(listen)
+    run_loaded.connect(listen)
     try:
         outcomes = load(write_feeds(tmp_path, customers=[customer_row(1)]))
         load(tmp_path)
         load(write_feeds(tmp_path, customers=[customer_row(1, cohort="New")]), dry_run=True)
         load(tmp_path)
     finally:
-        data_changed.disconnect(listen)
+        run_loaded.disconnect(listen)
     assert outcomes["customers"].status == "loaded"
-    assert heard == ["customers loaded False"] * 2
+    assert heard == ["customers loaded False"] * 3

@@ -10,6 +10,7 @@ class Night(models.Model):
     ``steps`` are those that have ended, in their order: ``[{"name", "result", "seconds", "message"}, ...]``, where
     ``result`` is ``done``, ``done with a warning``, ``failed`` or ``held back``, and ``message`` the last line of what
     the step said.
+    ``put_right_at`` is when all that had failed was done by other means.
     Who may see imports may see nights; nobody has a permission to change them.
     """
 
@@ -24,6 +25,7 @@ class Night(models.Model):
 
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    put_right_at = models.DateTimeField("put right", null=True)
     started_by = models.CharField(max_length=150)
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
     steps = models.JSONField(default=list)

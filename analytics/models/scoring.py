@@ -136,6 +136,7 @@ class PortfolioDay(models.Model):
     scored_at = models.DateTimeField()
     backfilled = models.BooleanField(default=False)
     stale = models.BooleanField(default=False, help_text="An import that this date was scored from was undone.")
+    last_run = models.BigIntegerField("newest run by then", default=0, editable=False)
 
     total = models.PositiveIntegerField()
     erased = models.PositiveIntegerField(default=0, help_text="Customers among them who were erased since.")

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from analytics.snapshots import NotScorable, policy_to_score, score_day, stale_days
+from analytics.snapshots import NotScorable, score_day
+from analytics.unscored import scoring
 from customers.commands import AuditedCommand
-from customers.lock import Busy, job_lock
-from customers.models import data_date
+from customers.lock import Busy
 
 EXIT_USAGE = 2
 EXIT_BUSY = 75
@@ -37,13 +37,7 @@ class Command(AuditedCommand):
         """Score the dates in order."""
         days = _days(options["as_of"], options["first"], options["last"])
         try:
-            # An import between two queries, or between its feeds, would be scored half.
-            with job_lock("score"), job_lock("import", shared=True):
-                newest = data_date()
-                days = days or sorted({newest, *stale_days()})
-                # Where both ends can be scored, so can each date between them.
-                for end in {days[0], days[-1]}:
-                    policy_to_score(end)
+            with scoring(days) as (days, newest):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
                     portfolio = score_day(day, newest)
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")

@@ -1,0 +1,63 @@
+"""What failed in a night and has been done since: its banner and its alerts close at once, not a night later."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from analytics.dashboard import feed_states
+from analytics.evaluate import close_feed_alerts
+from analytics.models import Night
+from analytics.nights import DONE, FAILED, HELD_BACK, WARNED
+from analytics.unscored import unscored
+from customers.lock import Busy, job_lock
+from customers.models import AuditEntry
+
+COMMANDS = {
+    "alerts": "send_alerts",
+    "export": "export_metrics",
+    "reports": "send_reports",
+    "expire": "expire",
+}
+"""The commands of a night's steps beside the import and the scoring."""
+
+
+def look_again(**_signal: Any) -> None:
+    """Mark the last night as put right where all that failed in it is done, and close the alerts that are over.
+
+    It hears of loaded runs, and of commands that have done what they are for.
+    """
+    night = Night.objects.order_by("-pk").first()
+    if night and night.state == Night.State.RUNNING:
+        return  # It does all this itself.
+    failed = {Night.State.FAILED, Night.State.INTERRUPTED}
+    if night and night.state in failed and not night.put_right_at and _is_put_right(night):
+        Night.objects.filter(pk=night.pk).update(put_right_at=timezone.now())
+    try:
+        with job_lock("alerts"):
+            close_feed_alerts()
+    except Busy:
+        pass  # Alerts are being evaluated at this moment.
+
+
+def _is_put_right(night: Night) -> bool:
+    results = {step["name"]: step["result"] for step in night.steps}
+    if night.state == Night.State.INTERRUPTED:
+        failed = [name for name in ("import", "score", *COMMANDS) if results.get(name) not in {DONE, WARNED}]
+    else:
+        failed = [name for name, result in results.items() if result == FAILED]
+        if results.get("score") == HELD_BACK:
+            failed.append("score")
+    return all(_is_done_since(name, night) for name in failed)
+
+
+def _is_done_since(step: str, night: Night) -> bool:
+    if step == "import":
+        states = feed_states()
+        loaded = [state.loaded for state in states if state.required]
+        return not any(state.trouble for state in states) and all(
+            run and run.started_at >= night.started_at for run in loaded
+        )
+    if step == "score":
+        return unscored() is None
+    runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject=COMMANDS.get(step, step))
+    return runs.filter(at__gte=night.started_at, text__startswith="exit code 0").exists()

@@ -1,0 +1,71 @@
+"""The page that scores now, for those who may import: it says what it will do, and shows how far it is."""
+
+from collections.abc import Iterator
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+
+from analytics.put_right import look_again
+from analytics.snapshots import NotScorable, score_day
+from analytics.unscored import scoring, unscored
+from analytics.wording import counted
+from customers import audit
+from customers.client import client_address
+from customers.lock import Busy
+from customers.pages import admin_page
+
+MAY_SCORE = "customers.upload_importrun"
+_HERE = "<!-- what is done -->"
+"""Stands in the page where the lines of the scoring go, one by one."""
+
+
+@admin_page("customers.view_customer", MAY_SCORE)
+def score_now(request: HttpRequest) -> HttpResponse:
+    """Say what would be scored, or score it.
+
+    Each date is a transaction of its own. Where the visitor leaves, the date that is being scored is the last one; the
+    others stay as they are, and the pages say so.
+    """
+    context = {**admin.site.each_context(request), "title": "Score now"}
+    if request.method != "POST":
+        return TemplateResponse(request, "analytics/score.html", {**context, "unscored": unscored()})
+    page = render_to_string("analytics/score.html", {**context, "running": True, "here": _HERE}, request)
+    before, _, after = page.partition(_HERE)
+    actor = audit.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
+    answer = StreamingHttpResponse(_scored(before, after, actor))
+    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _scored(before: str, after: str, actor: audit.Actor) -> Iterator[str]:
+    """The page, with a line for each date once it is scored."""
+    yield before
+    try:
+        with scoring() as (days, newest):
+            yield _line("Scoring {}: {}.", counted(len(days), "date"), ", ".join(f"{day:%-d %b %Y}" for day in days))
+            yield _progress(0, len(days))
+            for number, day in enumerate(days, start=1):
+                with audit.acting(actor):
+                    portfolio = score_day(day, newest)
+                    said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
+                    audit.record(audit.Action.COMMAND, "score", detail=f"{day}: {said}")
+                yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
+        look_again()
+        yield _line("<strong>Done.</strong>")
+    except Busy:
+        yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
+    except NotScorable as error:
+        yield _line("<strong>Nothing was scored:</strong> {}", str(error))
+    yield after
+
+
+def _line(text: str, *values: str) -> str:
+    return format_html(f"<li>{text}</li>", *values) if values else f"<li>{text}</li>"
+
+
+def _progress(done: int, of: int) -> str:
+    return format_html('<li><progress class="bar" max="{}" value="{}">{} of {}</progress></li>', of, done, done, of)

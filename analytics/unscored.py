@@ -1,0 +1,57 @@
+"""What is loaded and in no score yet, and scoring it: by the command, or by a person on a page."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Q, QuerySet
+
+from analytics.models import PortfolioDay
+from analytics.snapshots import policy_to_score, stale_days
+from customers.lock import job_lock
+from customers.models import ImportRun, data_date
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """Rows were loaded since the newest scoring, or scored dates are stale.
+
+    ``data`` is the newest engagement date; ``scored`` the newest scored one, None before the first scoring.
+    """
+
+    data: date
+    scored: date | None
+    runs: int
+    stale: int
+
+
+def unscored() -> Unscored | None:
+    """What is loaded and in no score yet; None where every loaded row is. Four queries at most."""
+    newest = PortfolioDay.objects.values_list("date", "last_run").first()
+    scored, last_run = newest or (None, 0)
+    runs = changing_runs().filter(pk__gt=last_run).count()
+    stale = PortfolioDay.objects.filter(stale=True).count()
+    return Unscored(data_date(), scored, runs, stale) if runs or stale else None
+
+
+def changing_runs() -> QuerySet[ImportRun]:
+    """Runs that changed rows, whatever kind of run they are."""
+    changed = Q(created__gt=0) | Q(updated__gt=0) | Q(retried__gt=0) | Q(deleted__gt=0)
+    return ImportRun.objects.filter(changed, status=ImportRun.Status.LOADED).order_by()
+
+
+@contextmanager
+def scoring(asked: Sequence[date] = ()) -> Iterator[tuple[list[date], date]]:
+    """Hold the lock of scorings; gives the dates to score and the newest engagement date.
+
+    Without ``asked``, the dates are the newest engagement date and those that are stale. Raises ``Busy`` while another
+    scoring or an import runs, since an import between two queries would be scored half, and ``NotScorable``.
+    """
+    with job_lock("score"), job_lock("import", shared=True):
+        newest = data_date()
+        days = list(asked) or sorted({newest, *stale_days()})
+        # Where both ends can be scored, so can each date between them.
+        for end in {days[0], days[-1]}:
+            policy_to_score(end)
+        yield days, newest
