@@ -13,7 +13,7 @@ def note_last_runs(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0011_known_days_of_scored_dates'),
+        ('analytics', '0012_erased_since'),
         ('customers', '0016_missing_counts'),
     ]
 
