@@ -13,7 +13,7 @@ def note_last_runs(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0012_erased_since'),
+        ('analytics', '0013_night_warned'),
         ('customers', '0016_missing_counts'),
     ]
 
