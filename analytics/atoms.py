@@ -29,7 +29,7 @@ _ENTRY = '<li class="of-{}{}"><time datetime="{}">{}</time><div><p class="said" 
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
 _NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'
 _SCORE = (
-    '<span class="score" title="{}">{} '
+    '<span class="score" title="{}">{} <small class="score-change">{}</small> '
     '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
 )
 _CHANGE = '<span class="score-{}" title="{} on {}">{}</span>'
@@ -108,7 +108,7 @@ def score_change(points: int, then: int, day: date) -> SafeString:
     return format_html(_CHANGE, tone, then, f"{day:%-d %b %Y}", signed(points))
 
 
-def score(value: int, drawing: Sparkline) -> SafeString:
-    """A score and its way over a month."""
+def score(value: int, drawing: Sparkline, change: SafeString | str = "") -> SafeString:
+    """A score, its change over a week and its way over a month."""
     words = drawing.text
-    return format_html(_SCORE, words[:1].upper() + words[1:], value, words, drawing.shapes)
+    return format_html(_SCORE, words[:1].upper() + words[1:], value, change, words, drawing.shapes)

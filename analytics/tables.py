@@ -24,7 +24,7 @@ DASH = "–"
 CUT = {"td": {"class": "cut"}}
 """Of a column with text of any length."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
-STANDARD = ("status", "score", "change_7", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
+STANDARD = ("status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
 """The columns that are shown unless the address chooses others; the name always is."""
 
 
@@ -104,9 +104,16 @@ class ChangeColumn(CountColumn):
 
     def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
         """The points with their sign, the score of then on hover."""
-        points = getattr(record, COLUMN_OF[self.days])
-        then = table.changes.since[self.days]
-        return self.default if points is None else atoms.score_change(points, record.score - points, then)
+        return table.change(record, self.days) or self.default
+
+
+class ScoreColumn(Column):
+    """The score with its way over a month and, unless it has a column of its own, its change over a week."""
+
+    def cell(self, record: Snapshot, table: "CustomerTable") -> SafeString:
+        """The score; no change is not worth a word here."""
+        beside = table.change(record, WEEK) if record.change_7 and not table.shows_change else ""
+        return atoms.score(record.score, record.sparkline, beside)
 
 
 class PercentColumn(CountColumn):
@@ -122,9 +129,7 @@ class CustomerTable(tables.Table):
 
     customer = NameColumn(verbose_name="Name")
     status = DrawnColumn(lambda record: atoms.health_status(record.status))
-    score = DrawnColumn(
-        lambda record: atoms.score(record.score, record.sparkline), order_by=("score", "pk"), attrs=NUMBER
-    )
+    score = ScoreColumn(order_by=("score", "pk"), attrs=NUMBER)
     change_7 = ChangeColumn(WEEK)
     change_30 = ChangeColumn(MONTH)
     trend = DrawnColumn(lambda record: atoms.trend(record.trend), verbose_name=ACTIVITY_TREND)
@@ -153,6 +158,7 @@ class CustomerTable(tables.Table):
     missing = RunColumn(accessor="customer__missing_since", verbose_name="Missing from the feed")
 
     changes: ScoreChanges
+    shows_change = False
     address = ""
     may_tick = False
     label = "List of customers"
@@ -169,8 +175,14 @@ class CustomerTable(tables.Table):
         self.changes = changes
         super().__init__(data, **options)
 
+    def change(self, record: Snapshot, days: int) -> SafeString | str:
+        """What the score of a record changed by; '' where there is nothing to compare with."""
+        points, then = getattr(record, COLUMN_OF[days]), self.changes.since[days]
+        return "" if points is None else atoms.score_change(points, record.score - points, then)
+
     def lines(self) -> Iterator[tuple[str, SafeString]]:
         """The page's rows: the key of each one's customer, and its cells, whose attributes are their columns'."""
+        self.shows_change = self.columns[COLUMN_OF[WEEK]].visible
         columns = [(column.attrs["td"].as_html(), column.column) for column in self.columns]
         for row in self.paginated_rows:
             cells = ((attrs, column.cell(row.record, self)) for attrs, column in columns)

@@ -231,7 +231,6 @@ STANDARD = [
     "Name",
     "Status",
     "Score",
-    "Change, 7 days",
     "Activity trend",
     "Progress",
     "Stage",

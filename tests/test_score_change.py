@@ -13,7 +13,7 @@ from analytics.models import ScoringPolicy, Snapshot
 from analytics.score_change import ScoreChanges, score_changes, status_change
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
-from tests.pages import main_part, names, notices, section, words
+from tests.pages import main_part, names, notices, rows, section, words
 
 pytestmark = pytest.mark.django_db
 
@@ -120,8 +120,15 @@ def test_the_columns_say_the_points_and_what_was(viewer: Client) -> None:
     page = viewer.get("/admin/?columns=score,change_7,change_30&sort=customer")
     table = words(main_part(page).split('id="table-box"')[1])
     assert "Change, 7 days Change, 30 days" in table
-    assert '<span class="score-fell" title="60 on 3 May 2025">−20</span>' in page.text
+    assert page.text.count('<span class="score-fell" title="60 on 3 May 2025">−20</span>') == 1
     assert '<span class="score-still" title="41 on 9 Apr 2025">−1</span>' in page.text
+
+
+@pytest.mark.usefixtures("four")
+def test_without_a_column_of_its_own_the_change_of_a_week_stands_beside_the_score(viewer: Client) -> None:
+    page = viewer.get("/admin/?columns=score&sort=customer")
+    assert [row[1] for row in rows(page)] == ["50 +5", "40 −20", "30", "90"]
+    assert '<span class="score-fell" title="60 on 3 May 2025">−20</span>' in page.text
 
 
 @pytest.mark.usefixtures("four")
