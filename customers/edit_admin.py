@@ -1,15 +1,16 @@
 """The admin's forms of a row: they merge what two people change at once, and say where a row was deleted meanwhile."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
@@ -59,16 +60,26 @@ class EditAdmin(ThemedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The form; its status says where it met a conflict, or that the row is no longer there."""
+        show = partial(super().changeform_view, request, object_id, form_url, extra_context)
         if request.method != "POST":
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        if object_id is None:
-            return answer_once(
-                request, lambda: super(EditAdmin, self).changeform_view(request, None, form_url, extra_context)
-            )
+            return show()
+        send = (
+            partial(answer_once, request, show)
+            if object_id is None
+            else partial(self._change, request, object_id, show)
+        )
+        try:
+            return send()
+        except IntegrityError:
+            # Somebody has just stored what may be there once only: this time the form says so.
+            return send()
+
+    def _change(self, request: HttpRequest, object_id: str, show: Callable[[], HttpResponse]) -> HttpResponse:
+        key = unquote(object_id)
         with transaction.atomic():
-            if self.has_change_permission(request) and self.get_object(request, unquote(object_id)) is None:
-                return self._gone(request, unquote(object_id))
-            answer = super().changeform_view(request, object_id, form_url, extra_context)
+            if self.has_change_permission(request) and self.get_object(request, key) is None:
+                return self._gone(request, key)
+            answer = show()
         shown = answer.context_data if isinstance(answer, TemplateResponse) else None
         if shown and "adminform" in shown and status_of(shown["adminform"].form) == CONFLICT:
             answer.status_code = CONFLICT
