@@ -12,7 +12,9 @@ from django.urls import reverse
 from analytics.mail import address_of
 from analytics.models import Alert
 from analytics.people import add_names
+from analytics.vanished import LISTED
 from analytics.wording import counted, one_line
+from customers.models import Customer
 
 MOST_LINES = 25
 LONGEST_NAME = 80
@@ -95,8 +97,15 @@ def compose(
         "as_of": as_of,
         "sections": sections,
         "all_alerts": address_of(reverse("analytics:alerts")),
+        "vanished": vanished_since(last),
+        "vanished_list": address_of(LISTED),
     }
     return rendered("digest", _subject(sections), context)
+
+
+def vanished_since(last: LastTold | None) -> int:
+    """How many customers are newly missing from their feed since the digest before, too few for an alert or not."""
+    return Customer.objects.filter(missing_since__started_at__gt=last.moment).count() if last else 0
 
 
 def rendered(template: str, subject: str, context: dict[str, Any]) -> Composed:
@@ -146,7 +155,7 @@ def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
 
 def _line(alert: Alert, today: date) -> Line:
     name = customer_name(alert.customer.organization) if alert.customer else alert.about
-    link = customer_address(alert.customer_id) if alert.customer_id else ""
+    link = customer_address(alert.customer_id) if alert.customer_id else address_of(LISTED) if alert.run_id else ""
     hints = [f"raised {alert.opened_on:%-d %b %Y}"]
     if alert.closed_on:
         hints = [one_line(alert.ending_text, 120)]

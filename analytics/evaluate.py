@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from analytics import feed_health
+from analytics import feed_health, vanished
 from analytics.alert_facts import facts_of
 from analytics.alerts import FROM_ENGAGEMENT, Act, decide, is_worse
 from analytics.clock import alert_moment
@@ -40,9 +40,10 @@ class _Changes:
     over: list[Alert] = field(default_factory=list)
 
     def store(self, found: Evaluation) -> None:
+        # Of a rule on the feed the one that is over makes way for a new one.
+        _update(self.over, ("closed_on", "closed_at", "ending", "ending_text"))
         Alert.objects.bulk_create(self.new, batch_size=BATCH)
         _update(self.worse, ("text", "value", "worse_on", "worse_at"))
-        _update(self.over, ("closed_on", "closed_at", "ending", "ending_text"))
         found.raised += len(self.new)
         found.worse += len(self.worse)
         found.closed += len(self.over)
@@ -64,6 +65,8 @@ def evaluate() -> Evaluation:
                 found.closed += _turn_off(rule, day or today, now)
             elif rule.kind == AlertRule.Kind.FEED:
                 _of_feeds(rule, feed_health.troubles(today, day), today, now).store(found)
+            elif rule.kind == AlertRule.Kind.VANISHED:
+                _of_vanished(rule, today, now).store(found)
             elif day and not (found.held_back and rule.kind in FROM_ENGAGEMENT):
                 _of_customers(rule, day, now).store(found)
     return found
@@ -127,6 +130,12 @@ def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: d
         if feed not in troubles
     ]
     return changes
+
+
+def _of_vanished(rule: AlertRule, today: date, now: datetime) -> _Changes:
+    judged = vanished.judge(rule, today, now)
+    over = [_over(alert.pk, today, now, Alert.Ending.RECOVERED, text) for alert, text in judged.over]
+    return _Changes(judged.new, judged.worse, over)
 
 
 def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:

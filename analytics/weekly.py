@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
 from analytics import dashboard
 from analytics.days import week_before
@@ -96,12 +98,15 @@ def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Figur
 
 
 def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
-    """Who became at risk since ``before``, and who was at risk then and does better now."""
+    """Who became at risk since ``before``, who was at risk then and does better now, and who vanished, if any."""
     then = Snapshot.objects.filter(customer=OuterRef("customer"), date=before.date, status=HealthStatus.AT_RISK)
     now = Snapshot.objects.filter(date=portfolio.date)
+    since = timezone.make_aware(datetime.combine(before.date, time.max))
+    gone = _movers("Missing from customers.csv since then", now.filter(customer__missing_since__started_at__gt=since))
     return [
         _movers("Became at risk", now.filter(~Exists(then), status=HealthStatus.AT_RISK)),
         _movers("Recovered", now.filter(Exists(then), status__in=_WELL)),
+        *([gone] if gone.count else []),
     ]
 
 

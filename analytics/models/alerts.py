@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from customers.models import Customer, FeedName
+from customers.models import Customer, FeedName, ImportRun
 from customers.text_fields import LongText
 
 
@@ -30,6 +30,7 @@ class AlertRule(models.Model):
         BLOCKED = "blocked", "Blocked for N days"
         NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
         FEED = "feed", "Feed late or refused"
+        VANISHED = "vanished", "N or more customers vanished from the feed"
 
     class Audience(models.TextChoices):
         """Who is told."""
@@ -38,11 +39,11 @@ class AlertRule(models.Model):
         MANAGERS = "managers", "Program managers"
         BOTH = "both", "The owner and the program managers"
 
-    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR)
+    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR, Kind.VANISHED)
 
     kind = models.CharField(max_length=20, choices=Kind, unique=True)
     threshold = models.PositiveSmallIntegerField(
-        "N", null=True, blank=True, help_text="The points or days of a rule that names an N; the others have none."
+        "N", null=True, blank=True, help_text="The N of a rule that names one: points, days or customers."
     )
     recovery = models.PositiveSmallIntegerField(
         "recovered after",
@@ -141,6 +142,8 @@ class Alert(models.Model):
     snoozed_until = models.DateField("put off until", null=True, blank=True)
     snoozed_by = models.CharField(max_length=150, blank=True)
     note = LongText(blank=True)
+
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True, blank=True, editable=False)
 
     objects = AlertQuerySet.as_manager()
 
