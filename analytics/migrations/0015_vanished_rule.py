@@ -19,7 +19,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0013_vanished"),
+        ("analytics", "0014_vanished"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0012_erased_since"),
+        ("analytics", "0013_night_warned"),
         ("customers", "0019_key_changes"),
     ]
 
