@@ -195,7 +195,7 @@ def test_a_digest_counts_also_fewer(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_the_migration_adds_the_rule_where_it_lacks_and_takes_it_away(rule: AlertRule) -> None:
-    migration = import_module("analytics.migrations.0015_vanished_rule")
+    migration = import_module("analytics.migrations.0016_vanished_rule")
     editor = connection.schema_editor()
     migration.remove(apps, editor)
     assert not AlertRule.objects.filter(kind="vanished").exists()

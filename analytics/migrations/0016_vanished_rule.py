@@ -19,7 +19,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0014_vanished"),
+        ("analytics", "0015_vanished"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0013_night_warned"),
+        ("analytics", "0014_last_run_and_put_right"),
         ("customers", "0019_key_changes"),
     ]
 
