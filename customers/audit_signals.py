@@ -178,14 +178,18 @@ def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = 
     """
     if getattr(request, "axes_locked_out", False):
         return
-    an_hour_ago = timezone.now() - timedelta(hours=1)
-    lately = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__gte=an_hour_ago)[:MOST_FAILURES].count()
-    if lately >= MOST_FAILURES:
-        return
     name = str(credentials.get("username") or "").replace("\0", "")
     known = User.objects.filter(username=name).first() if name else None
-    last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
-    audit.record(Action.LOGIN_FAILED, known or "no login of that name", actor="", detail=last)
+    record_failed_login(known or "no login of that name")
+
+
+def record_failed_login(about: Model | str, detail: str = "") -> None:
+    """Write an entry of what needs no login to happen, unless there were too many within the hour."""
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    lately = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__gte=an_hour_ago)[:MOST_FAILURES].count()
+    if lately < MOST_FAILURES:
+        last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
+        audit.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))
 
 
 def _tell_sqlite(connection: Any, **_kwargs: Any) -> None:

@@ -20,6 +20,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from customers import audit
+from customers.audit_signals import record_failed_login
 from customers.client import client_address
 
 TOO_MANY = 429
@@ -60,9 +61,7 @@ class Attempts(AxesDatabaseHandler):
             _count_locked(request)
         elif request is not None and request.axes_locked_out:
             minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
-            audit.record(
-                audit.Action.LOGIN_FAILED, "login locked", actor="", detail=f"at this address, for {minutes} minutes"
-            )
+            record_failed_login("login locked", f"at this address, for {minutes} minutes")
 
     def locked_until(self, request: HttpRequest, credentials: dict[str, Any] | None) -> datetime:
         """When the lock that is in force now ends."""
@@ -92,12 +91,8 @@ def _count_locked(request: HttpRequest) -> None:
         # Its time was over between the two.
         count = 1
     if str(count).rstrip("0") == "1":
-        audit.record(
-            audit.Action.LOGIN_FAILED,
-            "login locked",
-            actor="",
-            detail=f"{count:,} more attempt{'s' if count > 1 else ''} at this address while it was locked",
-        )
+        attempts = f"{count:,} more attempt{'s' if count > 1 else ''}"
+        record_failed_login("login locked", f"{attempts} at this address while it was locked")
 
 
 def locked(request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:

@@ -24,6 +24,8 @@ SLOWEST = 2_000
 IDLE_SECONDS = 30
 """How long a connection is kept on which nothing comes and nothing is taken."""
 HEADER_BYTES = 64 * 1024
+BODIES_AT_ONCE = 2
+"""So many of the largest bodies may lie about half received, in a process: anybody can send one."""
 _MEGABYTE = 1024 * 1024
 _FILES_OF_A_CONNECTION = 3
 
@@ -115,6 +117,16 @@ class BufferedWorker(Worker):
         for channel in self._channels():
             if channel.is_too_slow(now):
                 channel.handle_close()
+        self._bound_bodies()
+
+    def _bound_bodies(self) -> None:
+        """Close the largest of the requests that are half received, while they take too much room together."""
+        half = sorted(
+            (one for one in self._channels() if one.request), key=lambda one: one.request.body_bytes_received
+        )
+        room = BODIES_AT_ONCE * self._most_of_a_body()
+        while half and sum(one.request.body_bytes_received for one in half) > room:
+            half.pop().handle_close()
 
     def _finish(self) -> None:
         """Accept nothing more, and wait for answers on their way as long as gunicorn does."""

@@ -93,6 +93,30 @@ def test_who_does_not_take_an_answer_keeps_nobody_else_waiting(port: int) -> Non
         assert answers_soon(port)
 
 
+def test_half_received_bodies_take_so_much_room_together_and_no_more(ready: dict[str, str], tmp_path: Path) -> None:
+    """Uploads of 1 MB at most make bodies of 6 MB at most, and two of these may lie about."""
+    megabyte = b"x" * 1024 * 1024
+    head = b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (5 * len(megabyte))
+    with served(tmp_path, {**ready, "UPLOAD_MAX_MB": "1"}) as own, open_sockets(own, 8, head) as found:
+        assert ask(own, "/healthz")[0] == 200
+        for _ in range(4):
+            for one in found:
+                with suppress(OSError):
+                    one.sendall(megabyte)
+        time.sleep(2)
+        alive = 0
+        for one in found:
+            one.settimeout(0.2)
+            try:
+                alive += bool(one.recv(100))
+            except TimeoutError:
+                alive += 1
+            except ConnectionResetError:
+                pass
+        assert 1 <= alive <= 3
+        assert answers_soon(own)
+
+
 def raw(port: int, *parts: bytes) -> bytes:
     """What is answered to bytes that come one by one, until the connection ends."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
