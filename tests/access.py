@@ -165,6 +165,10 @@ class Visitors:
                 role = kind if isinstance(kind, str) else None
                 user = make_staff(role, username=name, email=f"{name}@rsolv.example")
                 client.force_login(user)
+                # However long the tests take, nobody is asked for the password again.
+                session = client.session
+                session["started"] += 24 * 3600
+                session.save()
                 if isinstance(kind, dict):
                     User.objects.filter(pk=user.pk).update(**kind)
                     user.groups.set(Group.objects.all() if "is_staff" in kind or "is_active" in kind else [])
