@@ -16,11 +16,14 @@ from django.http.multipartparser import MultiPartParserError
 _SECRET = re.compile(r"pass|^code|secret|^otp|^token$", re.IGNORECASE)
 _CHOSEN = re.compile(
     r"^(csrfmiddlewaretoken|action|do|next|alert|customer|expected|owner|query|sha256|seen|force|all|post|index|"
-    r"select_across|template|task|kind|state|outcome|until|due|draft|typed|rule|version|"
+    r"select_across|template|task|kind|state|outcome|until|due|draft|typed|rule|choose|then|own_template|version|"
     r"row_version|form_key|conflict-.*|_.*|initial-.*|"
     r".*-(TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS)$"
 )
 """Fields that are chosen or hidden: nobody has typed into them."""
+_TEXT = re.compile(r"^(text|note|notes|body|subject|what|outcome_note|name|own_(subject|body)|merged-.*)$")
+_KEY = re.compile(r"on|true|false|\d+|\d{4}-\d\d-\d\d")
+"""What a tick, a choice or a date sends, in any field but one for texts."""
 _SHORT = 60
 
 
@@ -39,7 +42,9 @@ class Field:
     @property
     def is_typed(self) -> bool:
         """Whether somebody may have typed it; a button or a key is only sent along."""
-        return bool(self.value.strip()) and not _CHOSEN.match(self.name)
+        if not self.value.strip() or _CHOSEN.match(self.name):
+            return False
+        return bool(_TEXT.match(self.name)) or not _KEY.fullmatch(self.value)
 
     @property
     def rows(self) -> int:

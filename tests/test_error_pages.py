@@ -18,6 +18,7 @@ from customers import pages
 from customers.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note
 from rsolv_cs import errors
+from rsolv_cs.sent import sent
 from tests.factories import make_customer, make_staff
 from tests.pages import Elements, words
 
@@ -248,8 +249,8 @@ def test_what_another_site_sends_is_neither_shown_nor_offered(
     assert "They will renew" not in response.text
     assert "Send again" not in response.text
     olga.cookies.clear()
-    for sent in ({"text": TEXT}, {"text": TEXT, "csrfmiddlewaretoken": "x" * 32}):
-        assert "They will renew" not in olga.post(NOTES, sent, headers=headers).text
+    for data in ({"text": TEXT}, {"text": TEXT, "csrfmiddlewaretoken": "x" * 32}):
+        assert "They will renew" not in olga.post(NOTES, data, headers=headers).text
 
 
 def test_a_browser_that_names_the_origin_alone_is_believed(olga: Client, acme: Customer) -> None:
@@ -328,4 +329,16 @@ def test_a_busy_database_is_not_called_broken(rf: RequestFactory, monkeypatch: p
     assert said == [
         "The data are busy: somebody else is changing them. Try again in a minute.",
         "The database cannot be used. Tell the operator: the log says why.",
+    ]
+
+
+def test_ticks_and_choices_go_along_but_are_no_text(rf: RequestFactory) -> None:
+    typed = {"name": "At risk", "text": "42", "notes": "on", "body": "2025-05-10", "merged-note": "7"}
+    chosen = {"shared": "on", "recipients": ["3", "5"], "due": "2025-05-10", "action": "template", "choose": "Help me"}
+    request = rf.post("/", {**typed, **chosen}, headers=HERE)
+    content = sent(request)
+    assert {field.name for field in content.typed} == typed.keys()
+    assert [(field.name, field.value) for field in content.others if field.name == "recipients"] == [
+        ("recipients", "3"),
+        ("recipients", "5"),
     ]
