@@ -1,6 +1,9 @@
 """Commands that an operator runs, each with an entry in the audit: who ran it, with which options, how it ended."""
 
 import logging
+import os
+import sys
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +24,26 @@ NOTHING_DONE = {2, 75}
 _OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
 
 
+class Unbreakable:
+    """Output to a pipe or a file that may break: the command goes on, and its exit code is true."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        """Write, or from the first failure on do nothing."""
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except OSError:
+            # What the stream still holds would otherwise fail once more at the end of the process.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
 class AuditedCommand(BaseCommand):
     """A command whose runs are in the audit, unless it has done nothing; so is who did what it does.
 
@@ -33,6 +56,8 @@ class AuditedCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command, and record how it ended."""
         name, code = self.name, 1
+        for stream in ("stdout", "stderr"):
+            options[stream] = Unbreakable(options.get(stream) or getattr(sys, stream))
         actor = Actor(user_name(), f"manage.py {name}")
         with audit.acting(actor):
             try:

@@ -1,6 +1,7 @@
 """The ledger of nights: what ``nightly`` writes into it, who sees it, and what says that a night failed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -238,6 +239,40 @@ def test_a_killed_process_is_marked_by_the_next_night_and_a_stopped_one_at_once(
     assert states() == "['interrupted', 'interrupted']"
     assert manage(migrated_database, "nightly", "--dir", "fixtures", EXPORT_DIR=str(tmp_path)).returncode == 0
     assert states() == "['interrupted', 'interrupted', 'done']"
+
+
+def test_a_night_whose_log_breaks_goes_on_and_its_exit_code_is_true(migrated_database: str, tmp_path: Path) -> None:
+    night = subprocess.Popen(
+        [sys.executable, "manage.py", "nightly", "--dir", "fixtures"],
+        cwd=project.BASE_DIR,
+        env=environment(migrated_database, EXPORT_DIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    night.stdout.close()
+    assert (night.stderr.read(), night.wait(240)) == (b"", 0)
+    night.stderr.close()
+    told = manage(
+        migrated_database,
+        "shell",
+        "-v",
+        "0",
+        "-c",
+        "from analytics.models import Night as N; print(N.objects.get().steps)",
+    )
+    assert told.stdout.count("'done'") == 6
+
+
+def test_the_page_counts_the_rows_of_each_import(drop: Path, viewer: Client) -> None:
+    with (drop / "customers.csv").open("a") as file:
+        file.write("bad,row\n")
+    assert run("nightly").code == 0
+    night = Night.objects.get()
+    page = viewer.get(f"/admin/analytics/night/{night.pk}/change/")
+    [customers] = [line for line in re.findall(r"<tr>.*?</tr>", main_part(page), re.DOTALL) if "customers.csv" in line]
+    assert words(customers).split(" Loaded ")[1] == "2 1 0 0 1 0"
+    [link] = links(page, "1")
+    assert "has 2 cells" in viewer.get(link).text
 
 
 # --- What is wrong with the last one ------------------------------------------------------------------------------
