@@ -16,7 +16,7 @@ from django.db import connection
 
 from customers.lock import job_lock
 
-SECONDS = 60
+SECONDS = 240
 
 
 @dataclass(frozen=True)

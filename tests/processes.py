@@ -52,7 +52,7 @@ def manage(url: str, *arguments: Any, **variables: str) -> subprocess.CompletedP
         env=environment(url, **variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
