@@ -36,7 +36,8 @@ class KeyChange(models.Model):
         constraints = [models.UniqueConstraint(fields=["customer", "former"], name="key_change_once")]
 
     def __str__(self) -> str:
-        return f"{self.former_id} → {self.customer_id}"
+        # The word tells an id that is a number from any other number, so that an erasure finds it.
+        return f"customer {self.former_id} → customer {self.customer_id}"
 
     @property
     def because(self) -> str:

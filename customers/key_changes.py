@@ -90,8 +90,8 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
     _warn(
         run,
         (
-            f"a key seems to have changed: {pair.customer_id} is new, with the e-mail address and organisation of "
-            f"{pair.former_id}, who is missing from the feed"
+            f"a key seems to have changed: customer {pair.customer_id} is new, with the e-mail address and "
+            f"organisation of customer {pair.former_id}, who is missing from the feed"
             for pair in pairs
         ),
         len(pairs),
@@ -102,8 +102,8 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
 def _warn_of_returned(run: ImportRun) -> None:
     """A former key that is in the feed again beside the one to which it was joined."""
     back = KeyChange.objects.filter(state=State.JOINED, former__missing_since=None).order_by("pk")
-    said = "is in the feed, but was said to be the same customer as"
-    _warn(run, (f"{pair.former_id} {said} {pair.customer_id}" for pair in back), len(back))
+    said = "is in the feed, but was said to go on as"
+    _warn(run, (f"customer {pair.former_id} {said} customer {pair.customer_id}" for pair in back), len(back))
 
 
 def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
@@ -123,8 +123,8 @@ def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
     _warn(
         run,
         (
-            f"{count} row{'s' if count > 1 else ''} moved from {former}, who is missing from customers.csv, to {key}: "
-            "a key seems to have changed"
+            f"{count} row{'s' if count > 1 else ''} moved from customer {former}, who is missing from customers.csv, "
+            f"to customer {key}: a key seems to have changed"
             for key, former, count in rows
         ),
         len(rows),

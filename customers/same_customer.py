@@ -176,7 +176,9 @@ def _join_care(pair: KeyChange, carried: Carried) -> None:
     if theirs.owner_id and not ours.owner_id:
         ours.owner_id, said["owner_id"] = theirs.owner_id, theirs.owner_name
     elif theirs.owner_id and theirs.owner_id != ours.owner_id:
-        carried["stays"].append(f"The owner stays {ours.owner_name}; {theirs.owner_name} had {pair.former_id}")
+        carried["stays"].append(
+            f"The owner stays {ours.owner_name}; {theirs.owner_name} had customer {pair.former_id}"
+        )
     if theirs.notes and theirs.notes != ours.notes:
         ours.notes = "\n\n".join(filter(None, [ours.notes, theirs.notes]))
         said["notes"] = f"{len(theirs.notes):,} characters"
@@ -218,7 +220,7 @@ def _part_care(pair: KeyChange) -> list[str]:
             if getattr(care, name) == after[name]:
                 setattr(care, name, wanted[name])
             elif getattr(care, name) != wanted[name]:
-                left.append(f"{_WORDS[name]} of {customer.pk}: changed since, and stays")
+                left.append(f"{_WORDS[name]} of customer {customer.pk}: changed since, and stays")
         if before is None and _image(care) == wanted:
             if not care._state.adding:
                 care.delete()

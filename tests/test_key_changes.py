@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from analytics.contact import why_closed
-from analytics.models import Alert, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
 from customers import same_customer
 from customers.erase import erase
 from customers.models import (
@@ -38,7 +38,7 @@ RENAMED = Path(__file__).parent / "data" / "nights" / "renamed_id"
 """In the second night c1 is called A-1: the same address, organisation, onboarding and engagement."""
 IN_THE_NIGHT = (
     "3 of 3 feeds loaded: 1 created, 3 updated, 1 unchanged, 0 quarantined; 1 newly missing from customers.csv. "
-    "Keys that seem to have changed: c1 → A-1."
+    "Keys that seem to have changed: customer c1 → customer A-1."
 )
 
 
@@ -126,16 +126,20 @@ def test_the_runs_name_both_keys(pair: KeyChange, manager: Client) -> None:
     warnings = {one.feed: one.warnings for one in ImportRun.objects.order_by("pk")[3:]}
     assert warnings == {
         "customers": [
-            "a key seems to have changed: A-1 is new, with the e-mail address and organisation of c1, who is missing "
-            "from the feed"
+            "a key seems to have changed: customer A-1 is new, with the e-mail address and organisation of customer "
+            "c1, who is missing from the feed"
         ],
-        "onboarding": ["1 row moved from c1, who is missing from customers.csv, to A-1: a key seems to have changed"],
-        "engagement": ["2 rows moved from c1, who is missing from customers.csv, to A-1: a key seems to have changed"],
+        "onboarding": [
+            "1 row moved from customer c1, who is missing from customers.csv, to customer A-1: a key seems to have changed"
+        ],
+        "engagement": [
+            "2 rows moved from customer c1, who is missing from customers.csv, to customer A-1: a key seems to have changed"
+        ],
     }
     assert (pair.former_id, pair.customer_id, pair.state) == ("c1", "A-1", "open")
     assert pair.because == "the same e-mail address and organisation, and 3 rows of other feeds moved"
     page = manager.get(f"/admin/customers/importrun/{pair.run_id}/change/")
-    assert "A-1 is new, with the e-mail address" in section(page, "warnings")
+    assert "customer A-1 is new, with the e-mail address" in section(page, "warnings")
     assert "c1 (Acme)" in words(manager.get("/admin/customers/keychange/").text)
 
 
@@ -171,7 +175,7 @@ def after(tmp_path: Path, before: list[dict[str, str]], then: list[dict[str, str
     load(tmp_path, "customers")
     write_feed(tmp_path, "customers", then)
     load(tmp_path, "customers")
-    return sorted(str(pair) for pair in KeyChange.objects.all())
+    return sorted(f"{pair.former_id} → {pair.customer_id}" for pair in KeyChange.objects.all())
 
 
 def named(key: str, email: str = "ops@acme.example", organization: str = "Acme") -> dict[str, str]:
@@ -250,7 +254,22 @@ def test_an_erased_customer_is_no_candidate(pair: KeyChange, drop: Path) -> None
     rows = (RENAMED / "night2" / "customers.csv").read_text().replace("A-1", "A-2")
     (drop / "customers.csv").write_text(rows)
     load(drop, "customers")
-    assert [str(one) for one in KeyChange.objects.all()] == ["A-1 → A-2"]
+    assert [str(one) for one in KeyChange.objects.all()] == ["customer A-1 → customer A-2"]
+
+
+def test_a_number_as_an_id_is_erased_from_what_was_said(drop: Path, manager: Client) -> None:
+    for night in ("night1", "night2"):
+        shutil.copytree(RENAMED / night, drop, dirs_exist_ok=True)
+        for path in drop.iterdir():
+            path.write_text(path.read_text().replace("c1,", "1001,").replace("A-1,", "2002,"))
+        assert run("nightly").code == 0
+    decide(manager, KeyChange.objects.get(), "join")
+    erase("1001", "ada")
+    said = [text for one in ImportRun.objects.all() for text in one.warnings]
+    said += [step["message"] for night in Night.objects.all() for step in night.steps]
+    said += [f"{entry.subject} {entry.text}" for entry in AuditEntry.objects.all()]
+    assert [text for text in said if "1001" in text] == []
+    assert any("(erased)" in text for text in said)
 
 
 def test_the_undo_of_the_import_forgets_what_was_noticed(drop: Path) -> None:
@@ -312,8 +331,8 @@ def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client,
         assert (new[kind], old[kind]) == (before[kind], []), kind
     entries = AuditEntry.objects.filter(model="customers.keychange")
     assert sorted(entries.values_list("customer", "subject", "actor")) == [
-        ("A-1", "c1 → A-1", "mary"),
-        ("c1", "c1 → A-1", "mary"),
+        ("A-1", "customer c1 → customer A-1", "mary"),
+        ("c1", "customer c1 → customer A-1", "mary"),
     ]
     # A second click changes nothing.
     decide(manager, pair, "join")
@@ -366,7 +385,10 @@ def test_an_undo_says_what_it_cannot_put_back(pair: KeyChange, manager: Client) 
     CustomerCare.objects.filter(pk="A-1").update(notes="Prefers mails now")
     Note.objects.filter(customer="A-1").delete()
     said = decide(manager, pair, "undo")
-    assert said[1:] == ["Internal notes of A-1: changed since, and stays.", "1 of 1 notes are no longer there."]
+    assert said[1:] == [
+        "Internal notes of customer A-1: changed since, and stays.",
+        "1 of 1 notes are no longer there.",
+    ]
     assert CustomerCare.objects.get(pk="A-1").notes == "Prefers mails now"
     assert CustomerCare.objects.get(pk="c1").notes == "Prefers calls"
 
@@ -382,7 +404,7 @@ def test_what_the_new_key_has_is_kept(pair: KeyChange, manager: Client) -> None:
     ended = Alert.objects.get(text="Blocked")
     assert (ended.customer_id, ended.ending) == ("c1", "withdrawn")
     stays = section(manager.get(decide_page(pair)), "stays")
-    assert "The owner stays Olga; Sofia had c1." in stays
+    assert "The owner stays Olga; Sofia had customer c1." in stays
     assert "1 open task that A-1 has already." in stays
     decide(manager, pair, "undo")
     assert kept("A-1")["care"] == (olga.pk, "New notes", False)
@@ -404,7 +426,7 @@ def test_a_former_key_that_comes_back_is_said(pair: KeyChange, manager: Client, 
     both = (RENAMED / "night2" / "customers.csv").read_text() + "c1,ops@acme.example,Acme,,2026-06-01,,,,active\n"
     (drop / "customers.csv").write_text(both)
     outcome = load(drop, "customers")["customers"]
-    assert outcome.warnings == ["c1 is in the feed, but was said to be the same customer as A-1"]
+    assert outcome.warnings == ["customer c1 is in the feed, but was said to go on as customer A-1"]
     assert "But c1 is in the feed again." in " ".join(said_of(manager, "A-1"))
     run("score")
     assert PortfolioDay.objects.first().total == 3

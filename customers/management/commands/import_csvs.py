@@ -144,7 +144,11 @@ def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
     )
     beginning = "Dry run, nothing was changed: " if dry_run else ""
     gone = "".join(f"; {outcome.missing} newly missing from {outcome.file}" for outcome in loaded if outcome.missing)
-    pairs = [f"{pair['former']} → {pair['customer']}" for outcome in loaded for pair in outcome.key_changes]
+    pairs = [
+        f"customer {pair['former']} → customer {pair['customer']}"
+        for outcome in loaded
+        for pair in outcome.key_changes
+    ]
     more = f" and {len(pairs) - SHOWN_PROBLEMS} more" if len(pairs) > SHOWN_PROBLEMS else ""
     keys = f" Keys that seem to have changed: {', '.join(pairs[:SHOWN_PROBLEMS])}{more}." if pairs else ""
     lost = not_archived(outcomes)
