@@ -123,18 +123,15 @@ def kept(key: str) -> dict[str, Any]:
 
 
 def test_the_runs_name_both_keys(pair: KeyChange, manager: Client) -> None:
+    moved = "moved from customer c1, who is missing from customers.csv, to customer A-1: a key seems to have changed"
     warnings = {one.feed: one.warnings for one in ImportRun.objects.order_by("pk")[3:]}
     assert warnings == {
         "customers": [
             "a key seems to have changed: customer A-1 is new, with the e-mail address and organisation of customer "
             "c1, who is missing from the feed"
         ],
-        "onboarding": [
-            "1 row moved from customer c1, who is missing from customers.csv, to customer A-1: a key seems to have changed"
-        ],
-        "engagement": [
-            "2 rows moved from customer c1, who is missing from customers.csv, to customer A-1: a key seems to have changed"
-        ],
+        "onboarding": [f"1 row {moved}"],
+        "engagement": [f"2 rows {moved}"],
     }
     assert (pair.former_id, pair.customer_id, pair.state) == ("c1", "A-1", "open")
     assert pair.because == "the same e-mail address and organisation, and 3 rows of other feeds moved"
