@@ -1,9 +1,11 @@
-"""What a browser would send of a form on a page, so that tests send what people saw."""
+"""What a browser would send of a form on a page, so that tests send what people saw, and who sends it."""
 
 from html.parser import HTMLParser
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
+from django.test import Client
 
 Sent = dict[str, Any]
 
@@ -63,3 +65,10 @@ def form_on(response: HttpResponse, field: str = "row_version", **changes: Any) 
     texts = {name: value.removeprefix("\n") for name, value in sent.items() if isinstance(value, str)}
     sent |= {name: value.replace("\n", "\r\n") for name, value in texts.items()} | changes
     return {name: value for name, value in sent.items() if value is not None}
+
+
+def as_(name: str) -> Client:
+    """The browser of a user with a login."""
+    client = Client()
+    client.force_login(User.objects.get(username=name))
+    return client

@@ -16,7 +16,6 @@ import django
 
 django.setup()
 
-from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
@@ -31,15 +30,9 @@ from tests.factories import (  # noqa: E402
     make_staff,
     write_feeds,
 )
-from tests.forms import form_on  # noqa: E402
+from tests.forms import as_, form_on  # noqa: E402
 
 ROUNDS = 5
-
-
-def client(name: str) -> Client:
-    found = Client()
-    found.force_login(User.objects.get(username=name))
-    return found
 
 
 def together(*jobs: Callable[[], Any]) -> list[Any]:
@@ -68,7 +61,7 @@ def post(visitor: Client, page: str, sent: Any) -> int:
 def staff() -> tuple[Client, Client]:
     for name in ("anna", "bea"):
         make_staff(username=name, is_superuser=True)
-    return client("anna"), client("bea")
+    return as_("anna"), as_("bea")
 
 
 def care() -> Any:

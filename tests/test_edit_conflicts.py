@@ -17,7 +17,7 @@ from analytics.models import AlertRule, MailTemplate, RecommendationRule, Scorin
 from customers.edit_conflicts import Decision, EditConflictMixin, both_texts, decide, mark_of
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_staff
-from tests.forms import form_on
+from tests.forms import as_, form_on
 from tests.pages import words
 from tests.races import race
 
@@ -35,12 +35,6 @@ def care() -> CustomerCare:
     make_staff("Administrator", username="bo", first_name="Bo", last_name="Boone")
     customer = make_customer(id="c1", organization="Acme Ltd")
     return CustomerCare.objects.create(customer=customer, owner=anna, notes="First line")
-
-
-def as_(name: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(username=name))
-    return client
 
 
 # --- The merge --------------------------------------------------------------------------------------------------

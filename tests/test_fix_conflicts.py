@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
 from customers import fix_views
 from customers.load import Options, import_folder
 from customers.models import Customer, Fix, QuarantinedRow
 from tests.commands import held_elsewhere
 from tests.factories import csv_row, make_staff, write_feeds
-from tests.forms import form_on
+from tests.forms import as_, form_on
 from tests.pages import notices, words
 from tests.races import race
 
@@ -26,12 +24,6 @@ def page(tmp_path: Path) -> str:
     write_feeds(tmp_path, customers=[csv_row("customers", id="c1", email="wrong")])
     import_folder(tmp_path, None, Options(started_by="test"))
     return f"/admin/customers/quarantinedrow/{QuarantinedRow.objects.get().pk}/fix/"
-
-
-def as_(name: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(username=name))
-    return client
 
 
 def test_the_second_one_is_told_and_keeps_the_text(page: str) -> None:

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 
 from analytics.models import Report
 from customers.models import CustomerCare
 from customers.owners import assign
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
-from tests.forms import form_on
+from tests.forms import as_, form_on
 from tests.pages import words
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +28,6 @@ def report() -> Report:
         make_staff("Program manager", username=first.lower(), first_name=first, last_name=last)
     owner = User.objects.get(username="anna")
     return Report.objects.create(name="At risk", owner=owner, shared=True, query="status=at_risk")
-
-
-def as_(name: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(username=name))
-    return client
 
 
 def test_two_edit_one_report(report: Report) -> None:
