@@ -21,7 +21,7 @@ from django.db.models.functions import Cast
 from customers import archive, audit, upload_store
 from customers.changes import CHANGE, member, name_of
 from customers.dry_run import taken_back
-from customers.erased import Erased, Ids, forget_rows, is_theirs, new_mark
+from customers.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.feeds import FEEDS
 from customers.form_keys import forget_submissions
 from customers.kinds import valid_key
@@ -191,16 +191,25 @@ def _remove_quarantined(key: str) -> int:
 
 def _remove_fixes(key: str) -> int:
     gone = []
-    for name, feed in FEEDS.items():
-        own = feed.column_names.index("customer_id" if feed.of_customers else "id")
+    for name in FEEDS:
         fixes = Fix.objects.filter(feed=name).values_list("pk", "raw", "cells")
-        gone += [
-            pk
-            for pk, raw, cells in fixes.iterator(chunk_size=_AT_ONCE)
-            if cells[own : own + 1] == [key] or is_theirs(QuarantinedRow(raw=raw), feed, {key})
-        ]
+        gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=_AT_ONCE) if _is_fix_of(name, raw, cells, key)]
     Fix.objects.filter(pk__in=gone).delete()
+    # What an undo took away is in the journal.
+    journal = RowChange.objects.filter(model=name_of(Fix)).values_list("pk", "before", "after")
+    undone = [
+        pk
+        for pk, before, after in journal.iterator(chunk_size=_AT_ONCE)
+        if any(_is_fix_of(image["feed"], image["raw"], image["cells"], key) for image in (before, after) if image)
+    ]
+    RowChange.objects.filter(pk__in=undone).delete()
     return len(gone)
+
+
+def _is_fix_of(name: str, raw: str, cells: list[str], key: str) -> bool:
+    feed = FEEDS[name]
+    own = feed.column_names.index(customer_column(feed))
+    return cells[own : own + 1] == [key] or is_theirs(QuarantinedRow(raw=raw), feed, {key})
 
 
 def _remove_changes(key: str) -> int:

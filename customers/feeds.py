@@ -191,8 +191,9 @@ EVENTS = Feed(
 FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
-REASONS, ORIGINAL = "reasons", "quarantined_row"
-"""The columns that only our downloads of quarantined rows have: why, and which row of the quarantine it is."""
+REASONS, ORIGINAL, RAW = "reasons", "quarantined_row", "raw_text"
+"""The columns that only our downloads of quarantined rows have: why, which row of the quarantine it is, and its text
+where that cannot be told apart into cells."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class Header:
     """Where a file keeps the feed's columns: ``order[i]`` is the cell of the feed's column ``i``.
 
     ``corrections``: the file is a download of quarantined rows, not all that the feed says; ``original`` is then the
-    cell that names the row in quarantine.
+    cell that names the row in quarantine, and ``raw`` the one with its text.
     """
 
     width: int
@@ -208,6 +209,7 @@ class Header:
     unknown: tuple[str, ...]
     corrections: bool = False
     original: int | None = None
+    raw: int | None = None
 
     def columns(self, feed: Feed) -> list[str]:
         """The feed's columns in the order of the file."""
@@ -239,7 +241,7 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
     if twice:
         raise ValueError(f"the header names {', '.join(twice)} more than once")
     corrections = corrections and REASONS in names
-    known = {*wanted, REASONS, ORIGINAL} if corrections else {*wanted}
+    known = {*wanted, REASONS, ORIGINAL, RAW} if corrections else {*wanted}
     unknown = tuple(shown(cell) for cell, name in zip(cells, names, strict=True) if name not in known)
-    original = names.index(ORIGINAL) if corrections and ORIGINAL in names else None
-    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, corrections, original)
+    original, raw = (names.index(name) if corrections and name in names else None for name in (ORIGINAL, RAW))
+    return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, corrections, original, raw)

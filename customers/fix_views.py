@@ -19,18 +19,23 @@ from django.urls import reverse, reverse_lazy
 from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.erased import Erased, customer_column
 from customers.exports import write_csv
-from customers.feeds import FEEDS, ORIGINAL, REASONS, Feed
-from customers.fixes import cells_to_fix, fix, place_of_columns
+from customers.feeds import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
+from customers.fixes import cells_left_over, cells_to_fix, fix, header_of
 from customers.kinds import Text
 from customers.load import Outcome, replay, replay_locked
 from customers.lock import Busy, job_lock_within
 from customers.models import ImportRun, QuarantinedRow
 from customers.pages import admin_page, tell_database_error
+from customers.preview_rows import cut
 from customers.read import BLANKS
 from customers.text_fields import TextAreaField, one_break
 
 RUNS_TO_CHOOSE = 50
 SHOWN_RAW = 10_000
+LONGEST_RAW = 32_000
+"""What a cell of a spreadsheet takes."""
+SHOWN_CELLS = 50
+COMPARED = "compared"
 MAX_LINE = 254
 """Texts that may be longer, or that have line breaks, get a field of several lines."""
 SECONDS_TO_WAIT = 4
@@ -99,6 +104,7 @@ class FixForm(EditConflictMixin, forms.Form):
         super().__init__(*args)
         self.row = row
         self.feed = feed = FEEDS[row.feed]
+        self.is_guess = row.cells is None
         self.before = dict(zip(feed.column_names, cells_to_fix(row), strict=True))
         self.by_column: dict[str, list[str]] = {name: [] for name in feed.column_names}
         self.of_the_row = []
@@ -122,9 +128,14 @@ class FixForm(EditConflictMixin, forms.Form):
                 widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
             )
 
+        if self.is_guess:
+            self.fields[COMPARED] = forms.BooleanField(
+                required=False, label="I have compared these cells with the text above: they are right as they are"
+            )
+
     def row_fields(self) -> list[str]:
         """All columns."""
-        return list(self.fields)
+        return self.feed.column_names
 
     def is_of_a_row(self) -> bool:
         """Always."""
@@ -139,7 +150,12 @@ class FixForm(EditConflictMixin, forms.Form):
         return name
 
     def clean(self) -> None:
-        """Nobody who was erased comes back by a fix."""
+        """Nobody who was erased comes back by a fix, and no guess of ours is one by itself."""
+        unchanged = not self.errors and self.cells() == list(self.before.values())
+        if self.is_guess and unchanged and not self.cleaned_data[COMPARED]:
+            self.add_error(
+                COMPARED, "The text has too many or too few cells, and these are a guess: correct them, or tick this."
+            )
         name = customer_column(self.feed)
         if self.cleaned_data.get(name, "").strip(BLANKS) in Erased():
             self.add_error(name, "This customer was erased: their rows are left out.")
@@ -209,6 +225,8 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "form": form,
         "raw": row.raw[:SHOWN_RAW],
         "left_out": max(len(row.raw) - SHOWN_RAW, 0),
+        "left_over": [cut(cell) for cell in cells_left_over(row)[:SHOWN_CELLS]],
+        "compared": form[COMPARED] if form.is_guess else None,
     }
     return TemplateResponse(request, "customers/fix.html", context, status=status)
 
@@ -259,7 +277,7 @@ def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -
 def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
     """The open ones of ``rows`` as a CSV with their reasons and numbers, by which an upload knows them again."""
     file = io.BytesIO()
-    write_csv(file, [*feed.column_names, REASONS, ORIGINAL], _corrections(feed, rows))
+    write_csv(file, [*feed.column_names, REASONS, ORIGINAL, RAW], _corrections(feed, rows))
     return file.getvalue()
 
 
@@ -267,8 +285,9 @@ def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> Iterator[list[st
     chosen = QuarantinedRow.objects.filter(
         pk__in=rows.order_by().values("pk"), feed=feed.name, status=QuarantinedRow.Status.OPEN
     )
-    places: dict[int, tuple[int, ...]] = {}
+    headers: dict[int, Header] = {}
     for row in chosen.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
-        if row.cells is None and row.run_id not in places:
-            places[row.run_id] = place_of_columns(feed, row.run)
-        yield [*cells_to_fix(row, places.get(row.run_id)), "; ".join(row.reasons), str(row.pk)]
+        if row.cells is None and row.run_id not in headers:
+            headers[row.run_id] = header_of(feed, row)
+        raw = row.raw[:LONGEST_RAW] if row.cells is None else ""
+        yield [*cells_to_fix(row, headers.get(row.run_id)), "; ".join(row.reasons), str(row.pk), raw]

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from customers import archive, audit
-from customers.feeds import FEEDS, Feed
+from customers.feeds import FEEDS, Feed, Header
 from customers.kinds import valid_key
 from customers.models import Fix, ImportRun, QuarantinedRow
-from customers.read import Refused, Run, Source, split
-from customers.rows import read_header
+from customers.read import Refused, Run, Source, record_at, split
+from customers.rows import read_header, row_cells
 
 Fixes = Mapping[str, list[str]]
 """Raw texts, and the cells to take for them, in the order of the feed's columns."""
@@ -56,26 +56,48 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
         )
 
 
-def place_of_columns(feed: Feed, run: ImportRun) -> tuple[int, ...]:
-    """Where the run's file keeps the feed's columns, by the header of its archived copy; else in the feed's order."""
+def header_of(feed: Feed, row: QuarantinedRow) -> Header:
+    """The header of the file that a row's text is from, by its archived copy; else the feed's own columns.
+
+    A row that came back uncorrected keeps the text of the file that it is from.
+    """
+    run = row.run
+    if run.scope == ImportRun.Scope.CORRECTIONS and row.cells is None:
+        same = QuarantinedRow.objects.filter(feed=row.feed, raw=row.raw, run__scope=ImportRun.Scope.WHOLE)
+        first = same.select_related("run").order_by("-pk").first()
+        run = first.run if first else run
     place = archive.find(run)
     if place and not run.file.endswith(".gz"):
         try:
             with Source(place) as source:
-                return read_header(feed, source, source.items()).order
+                return read_header(feed, source, source.items())
         except (Refused, OSError):
             pass
-    return tuple(range(len(feed.columns)))
+    columns = len(feed.columns)
+    return Header(columns, tuple(range(columns)), ())
 
 
-def cells_to_fix(row: QuarantinedRow, order: Sequence[int] | None = None) -> list[str]:
+def cells_to_fix(row: QuarantinedRow, header: Header | None = None) -> list[str]:
     """The row's cells, or what its raw text gives for them, '' where it is too short.
 
-    ``order`` spares the look into the archive, where several rows of one file are asked for.
+    ``header`` spares the look into the archive, where several rows of one file are asked for.
     """
     feed = FEEDS[row.feed]
     if row.cells is not None and len(row.cells) == len(feed.columns):
         return list(row.cells)
     found = split(row.raw)
-    places = place_of_columns(feed, row.run) if order is None else order
-    return [found[place] if place < len(found) else "" for place in places]
+    header = header or header_of(feed, row)
+    return [found[place] if place < len(found) else "" for place in header.order]
+
+
+def cells_left_over(row: QuarantinedRow) -> list[str]:
+    """The cells of a row's text that no column is for, which ``cells_to_fix`` leaves out."""
+    if row.cells is not None:
+        return []
+    return list(split(row.raw)[header_of(FEEDS[row.feed], row).width :])
+
+
+def cells_as_read(row: QuarantinedRow) -> list[str] | None:
+    """The cells that the row's text says without a fix; None where they cannot be told apart."""
+    record = record_at(0, row.raw.encode())
+    return row_cells(record, header_of(FEEDS[row.feed], row), {}, unquote=False)[0] if record else None

@@ -19,6 +19,7 @@ from customers.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.signals import run_undone
 from customers.staging import analyze, execute, table_of
+from customers.undo_fixes import take_fixes
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class _Undo:
         self._forget_key_changes()
         self._do(Customer, "c.after IS NULL")
         self._put_back_quarantine()
+        take_fixes(self.run, self.undoing)
         self._finish()
         run_undone.send(sender=ImportRun, run=self.run, undo=self.undoing)
 
@@ -306,7 +308,7 @@ class _Undo:
         for name, count in counts.items():
             setattr(undoing, name, count)
         undoing.rows = undoing.created + undoing.updated + undoing.unchanged
-        undoing.warnings = _what_was_left(undoing)
+        undoing.warnings = [*undoing.warnings, *_what_was_left(undoing)]
         undoing.status = ImportRun.Status.LOADED
         undoing.finished_at = timezone.now()
         undoing.save()
@@ -316,7 +318,7 @@ class _Undo:
 
 def _record(undoing: ImportRun) -> None:
     what = undoing.reason or in_words(undoing)
-    detail = f"{undoing.get_feed_display()}: {undoing.get_status_display()}\n{what}"
+    detail = "\n".join([f"{undoing.get_feed_display()}: {undoing.get_status_display()}", what, *undoing.warnings])
     audit.record(audit.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
 
 

@@ -1,0 +1,89 @@
+"""The fixes of a run that is undone: they go with its rows, or the next file would bring the rows back."""
+
+from itertools import islice
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from customers.changes import name_of
+from customers.feeds import FEEDS
+from customers.fixes import cells_as_read
+from customers.kinds import valid_key
+from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
+
+_AT_ONCE = 500
+
+
+def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
+    """Take back what ``run`` did to fixes, and note it in the journal and the warnings of ``undoing``.
+
+    Of corrected rows and of a replay the fixes go whose rows are open again; an undo of that brings them back.
+    """
+    if run.undoes_id:
+        moved = _put_back(run, undoing)
+    elif run.scope in {ImportRun.Scope.CORRECTIONS, ImportRun.Scope.REPLAY}:
+        moved = _take(run, undoing)
+    else:
+        return
+    fixes = "1 fix goes" if moved == 1 else f"{abs(moved)} fixes go"
+    if moved > 0:
+        undoing.warnings.append(f"{fixes} with it: the next file that has these rows leaves them in quarantine")
+    elif moved < 0:
+        fixes = "1 fix is" if moved == -1 else f"{-moved} fixes are"
+        undoing.warnings.append(f"{fixes} there again: the next file that has these rows is read by them")
+
+
+def _take(run: ImportRun, undoing: ImportRun) -> int:
+    """Remove the fixes of the rows that this undo opens; return how many."""
+    opened = undoing.changes.done().filter(model=name_of(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN)
+    keys = iter([int(key) for key in opened.values_list("key", flat=True)])
+    taken = 0
+    while some := list(islice(keys, _AT_ONCE)):
+        rows = {row.raw: row for row in QuarantinedRow.objects.filter(pk__in=some).select_related("run")}
+        fixes = Fix.objects.filter(feed=run.feed, raw__in=rows)
+        if run.scope == ImportRun.Scope.CORRECTIONS:
+            # Others closed for another reason may have had theirs before.
+            fixes = fixes.filter(made_by=run.started_by, made_at__gte=run.started_at)
+        found = list(fixes)
+        RowChange.objects.bulk_create(
+            RowChange(run=undoing, model=name_of(Fix), key=fix.sha256, before=_image(fix)) for fix in found
+        )
+        fixes.delete()
+        _forget_cells([rows[fix.raw] for fix in found])
+        taken += len(found)
+    return taken
+
+
+def _put_back(run: ImportRun, undoing: ImportRun) -> int:
+    """Reverse what an undo did, but for texts that have another fix by now; return how many went less those back."""
+    moved = 0
+    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=_AT_ONCE):
+        there = Fix.objects.filter(feed=run.feed, sha256=change.key).first()
+        if change.before and there is None:
+            Fix.objects.create(**{**change.before, "made_at": parse_datetime(change.before["made_at"])})
+            moved -= 1
+        elif change.after and there is not None and _image(there) == change.after:
+            there.delete()
+            moved += 1
+        else:
+            continue
+        RowChange.objects.create(
+            run=undoing, model=name_of(Fix), key=change.key, before=change.after, after=change.before
+        )
+    return moved
+
+
+def _image(fix: Fix) -> dict[str, Any]:
+    names = ("feed", "raw", "sha256", "cells", "made_by")
+    return {**{name: getattr(fix, name) for name in names}, "made_at": fix.made_at.isoformat()}
+
+
+def _forget_cells(rows: list[QuarantinedRow]) -> None:
+    """The rows say again what their file says, so that no replay loads what nobody remembers."""
+    for row in rows:
+        feed = FEEDS[row.feed]
+        row.cells = cells_as_read(row)
+        named = dict(zip(feed.column_names, row.cells or (), strict=False))
+        row.key = valid_key(named.get("id", "")) or row.key
+        row.customer_key = valid_key(named.get("customer_id", ""))
+    QuarantinedRow.objects.bulk_update(rows, ["cells", "key", "customer_key"], batch_size=_AT_ONCE)
