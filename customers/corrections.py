@@ -3,18 +3,23 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from django.utils import timezone
 
+from customers.cells import plain_cell
 from customers.feeds import Feed, Header
+from customers.fixes import cells_to_fix, header_of
+from customers.misread import Misread, misread_cells, reasons
 from customers.models import Fix, ImportRun, QuarantinedRow
+from customers.problems import TAKEN
 from customers.read import Record
-from customers.staging import copy_rows, create_temporary, drop_temporary, fetch, table_of
+from customers.staging import CORRECTION, copy_rows, create_temporary, drop_temporary, fetch, table_of
 
-CORRECTION = "correction"
-"""The temporary table of the rows that name one in quarantine: ``line``, ``original`` and ``cells`` as JSON."""
 _AT_ONCE = 500
 _MOST_DIGITS = 18
+_LONGEST_NUMBER = 40
 
 Corrected = tuple[int, int, str]
 
@@ -29,11 +34,85 @@ def create() -> None:
 
 def of_record(header: Header, record: Record, cells: Sequence[str]) -> Iterator[Corrected]:
     """The row in quarantine that a record of corrections names, with the cells to take for it; nothing for others."""
+    if number := _named(header, record):
+        yield record.line, number, json.dumps(cells)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A row of corrections that must not become good as it is: the row in quarantine that it names, and why not."""
+
+    original: QuarantinedRow
+    misread: list[Misread]
+
+    def again(self, run: ImportRun, line: int) -> QuarantinedRow:
+        """The row for the quarantine of ``run``: still what the first file says of it."""
+        row = self.original
+        why = [*reasons(self.misread), *row.reasons] if self.misread else row.reasons
+        return QuarantinedRow(
+            run=run,
+            feed=row.feed,
+            line=line,
+            raw=row.raw,
+            cells=row.cells,
+            key=row.key,
+            customer_key=row.customer_key,
+            reasons=list(dict.fromkeys(why)),
+        )
+
+
+def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Held]:
+    """The records that name an open row and come back as our download gave it, or misread; by line.
+
+    As it was given counts where the download had to guess the cells, or where another row is loaded in its place;
+    whoever empties the cell with the raw text says that the guess is right.
+    """
+    if header.original is None:
+        return {}
+    named = {record.line: (number, record) for record in records if (number := _named(header, record))}
+    found: dict[int, Held] = {}
+    headers: dict[int, Header] = {}
+    lines = iter(named.items())
+    while some := dict(islice(lines, _AT_ONCE)):
+        rows = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).select_related("run")
+        originals = rows.in_bulk([number for number, _record in some.values()])
+        for line, (number, record) in some.items():
+            if row := originals.get(number):
+                if row.cells is None and row.run_id not in headers:
+                    headers[row.run_id] = header_of(feed, row)
+                given = cells_to_fix(row, headers.get(row.run_id))
+                sent = [plain_cell(cell) for cell in header.cells(record.cells)]
+                misread = list(misread_cells(feed, sent, given))
+                if misread or (_may_not_come_back(header, record, row) and _is_same(sent, given)):
+                    found[line] = Held(row, misread)
+    return found
+
+
+def _named(header: Header, record: Record) -> int:
+    """The number of the row in quarantine that a record names; 0 for others."""
     if header.original is None or len(record.cells) != header.width:
-        return
+        return 0
     original = record.cells[header.original]
-    if original.isascii() and original.isdigit() and len(original) <= _MOST_DIGITS:
-        yield record.line, int(original), json.dumps(cells)
+    return int(original) if original.isascii() and original.isdigit() and len(original) <= _MOST_DIGITS else 0
+
+
+def _may_not_come_back(header: Header, record: Record, row: QuarantinedRow) -> bool:
+    if row.cells is None:
+        return header.raw is None or bool(record.cells[header.raw])
+    return any(TAKEN.match(reason) for reason in row.reasons)
+
+
+def _is_same(sent: Sequence[str], given: Sequence[str]) -> bool:
+    """Whether two rows say the same, but for what a spreadsheet does to cells by itself."""
+    return all(one == other or _canonical(one) == _canonical(other) for one, other in zip(sent, given, strict=True))
+
+
+def _canonical(cell: str) -> str:
+    cell = " ".join(cell.split()).casefold()
+    try:
+        return repr(float(cell)) if cell.isascii() and len(cell) <= _LONGEST_NUMBER else cell
+    except ValueError:
+        return cell
 
 
 def note(corrected: Sequence[Corrected]) -> None:

@@ -226,7 +226,7 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "raw": row.raw[:SHOWN_RAW],
         "left_out": max(len(row.raw) - SHOWN_RAW, 0),
         "left_over": [cut(cell) for cell in cells_left_over(row)[:SHOWN_CELLS]],
-        "compared": form[COMPARED] if form.is_guess else None,
+        "compared": form[COMPARED] if form.is_guess and form.is_bound else None,
     }
     return TemplateResponse(request, "customers/fix.html", context, status=status)
 
@@ -275,19 +275,23 @@ def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -
 
 
 def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
-    """The open ones of ``rows`` as a CSV with their reasons and numbers, by which an upload knows them again."""
-    file = io.BytesIO()
-    write_csv(file, [*feed.column_names, REASONS, ORIGINAL, RAW], _corrections(feed, rows))
-    return file.getvalue()
+    """The open ones of ``rows`` as a CSV with their reasons and numbers, by which an upload knows them again.
 
-
-def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> Iterator[list[str]]:
+    A text that cannot be told apart stands whole in a column of its own, beside what our guess of its cells is.
+    """
     chosen = QuarantinedRow.objects.filter(
         pk__in=rows.order_by().values("pk"), feed=feed.name, status=QuarantinedRow.Status.OPEN
     )
+    ragged = [RAW] if chosen.filter(cells__isnull=True).exists() else []
+    file = io.BytesIO()
+    write_csv(file, [*feed.column_names, REASONS, ORIGINAL, *ragged], _corrections(feed, chosen, len(ragged)))
+    return file.getvalue()
+
+
+def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow], ragged: int) -> Iterator[list[str]]:
     headers: dict[int, Header] = {}
-    for row in chosen.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
+    for row in rows.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
         if row.cells is None and row.run_id not in headers:
             headers[row.run_id] = header_of(feed, row)
-        raw = row.raw[:LONGEST_RAW] if row.cells is None else ""
-        yield [*cells_to_fix(row, headers.get(row.run_id)), "; ".join(row.reasons), str(row.pk), raw]
+        raw = [row.raw[:LONGEST_RAW] if row.cells is None else ""][:ragged]
+        yield [*cells_to_fix(row, headers.get(row.run_id)), "; ".join(row.reasons), str(row.pk), *raw]

@@ -30,6 +30,7 @@ from customers.kinds import Value, shown
 from customers.lock import Busy, job_lock
 from customers.manifest import MANIFEST, vouches_for
 from customers.merge import mark_found, mark_missing, merge
+from customers.misread import Misread, find_misread
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
@@ -73,6 +74,7 @@ class Options:
 
     ``corrections``: a file with the columns of our downloads from the quarantine is one, not all that a feed says.
     ``bounded``: even by ``force`` no more than ``MOST_QUARANTINED`` rows come into quarantine.
+    ``insist`` loads text that is the old text misread; ``force`` does so, too.
     """
 
     started_by: str
@@ -80,7 +82,13 @@ class Options:
     force: bool = False
     corrections: bool = False
     bounded: bool = False
+    insist: bool = False
     progress: Callable[[Path], Progress] | None = None
+
+    @property
+    def insists(self) -> bool:
+        """Whether text is loaded that looks misread."""
+        return self.force or self.insist
 
 
 def _missing(folder: Path, feed: Feed) -> str:
@@ -270,6 +278,7 @@ class _Load:
         self.extends: ImportRun | None = None
         self.erased: set[str] | None = None
         self.key_changes: list[KeyChange] = []
+        self.misread: list[list[Misread]] = []
         self.recognised = False
         self.not_archived: str | None = None
 
@@ -460,6 +469,7 @@ class _Load:
         run, feed = self.run, self.feed
         create_stage(feed)
         self.bad_rows = self.bad_text = 0
+        self.misread.clear()
         progress = self.options.progress(path) if self.options.progress else None
         differences = None
         with Source(path, progress) as source:
@@ -485,6 +495,7 @@ class _Load:
                 if tail.repeats_known_keys(feed, run, gone):
                     raise Doubt("a known key")
             repeated = find_problems(feed, run, self._end_early)
+            find_misread(feed, run, self.misread, insist=self.options.insists)
             run.quarantined = count_quarantined(run)
             self._check_guardrails(source)
             records = differences.records() if differences else None
@@ -543,23 +554,7 @@ class _Load:
                 copy_lines(STAGE, header.columns(self.feed), [(run.line, run.raw) for run in runs])
             fixed += sum(record.raw in self.fixes for record in records) if self.fixes else 0
             self.run.rows += len(records) + sum(run.rows for run in runs)
-            good, bad, corrected = [], [], []
-            for record in records:
-                cells, reasons = row_cells(record, header, self.fixes, unquote=unquote)
-                values: list[Value] = []
-                if cells:
-                    values, reasons = self.feed.parse(cells, self.today)
-                    corrected.extend(corrections.of_record(header, record, cells))
-                if reasons:
-                    bad.append(quarantined_row(self.feed, self.run, header, record, cells, reasons))
-                else:
-                    good.append((record.line, *values))
-            copy_rows(STAGE, ["line", *self.feed.column_names], good)
-            self.bad_rows += len(bad)
-            self.bad_text += sum(len(row.raw) for row in bad)
-            self._end_early(self.bad_rows, bad)
-            QuarantinedRow.objects.bulk_create(bad, batch_size=500)
-            corrections.note(corrected)
+            self._stage_records(records, header, unquote=unquote)
         if fixed:
             self.run.warnings.append(
                 f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written"
@@ -568,6 +563,33 @@ class _Load:
             execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
         analyze(STAGE)
         return header
+
+    def _stage_records(self, records: Sequence[Record], header: Header, *, unquote: bool) -> None:
+        """Stage the good ones of some records, and quarantine the others."""
+        good, bad, corrected = [], [], []
+        held = corrections.held(self.feed, header, records)
+        self.misread.extend(kept.misread for kept in held.values() if kept.misread)
+        for record in records:
+            kept = held.get(record.line)
+            if kept and not (kept.misread and self.options.insists):
+                bad.append(kept.again(self.run, record.line))
+                continue
+            cells, reasons = row_cells(record, header, self.fixes, unquote=unquote)
+            values: list[Value] = []
+            if cells:
+                values, reasons = self.feed.parse(cells, self.today)
+                # A misreading is never remembered, not even where somebody insists.
+                corrected.extend(() if kept else corrections.of_record(header, record, cells))
+            if reasons:
+                bad.append(quarantined_row(self.feed, self.run, header, record, cells, reasons))
+            else:
+                good.append((record.line, *values))
+        copy_rows(STAGE, ["line", *self.feed.column_names], good)
+        self.bad_rows += len(bad)
+        self.bad_text += sum(len(row.raw) for row in bad)
+        self._end_early(self.bad_rows, bad)
+        QuarantinedRow.objects.bulk_create(bad, batch_size=500)
+        corrections.note(corrected)
 
     # --- Guardrails ------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What only a row's neighbours can tell, found by SQL on the stage: duplicates, unknown customers, second rows."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
@@ -11,7 +12,9 @@ from customers.staging import PROBLEM, STAGE, copy_rows, create_temporary, drop_
 NAMED_LINES = 20
 NAMED_PAIRS = 5
 PAGE = 2_000
-DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW = range(4)
+DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW, MISREAD = range(5)
+TAKEN = re.compile(r"\A(?:id|customer_id): .* (?:has a row already, on|is loaded already, from) line [0-9]+")
+"""A reason that another row is loaded in the place of this one, which must not take it unasked."""
 
 
 def find_problems(feed: Feed, run: ImportRun, check: Callable[[int], object] = lambda number: None) -> int:

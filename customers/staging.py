@@ -14,6 +14,8 @@ STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""
 PROBLEM = "problem"
 """The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
+CORRECTION = "correction"
+"""The temporary table of the rows that name one in quarantine: ``line``, ``original`` and ``cells`` as JSON."""
 INSERTED_AT_ONCE = 2_000
 """Rows that are handed over together; a multiple of what one statement takes."""
 ROWS_A_STATEMENT = 20

@@ -123,6 +123,7 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             request.POST.get("seen", ""),
             request.user.get_username(),
             force="force" in request.POST,
+            insist="insist" in request.POST,
         )
     except Busy:
         messages.error(request, _BUSY)

@@ -18,6 +18,7 @@ from customers.fixes import fixes_of
 from customers.formats import format_of
 from customers.load import Options, load_file
 from customers.lock import job_lock
+from customers.misread import SIGN
 from customers.models import ImportRun, Upload
 from customers.preview_rows import KINDS, Rows, write_rows
 
@@ -73,11 +74,12 @@ def preview(upload: Upload, asked_by: str) -> None:
         _preview(upload, asked_by, hold)
 
 
-def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) -> ImportRun:
+def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, insist: bool = False) -> ImportRun:
     """Load the very file with this hash, by data that are as they were in the preview ``seen``; return its run.
 
-    ``force`` loads what the guardrails refused. Raises ``LoadedAlready``, ``NotLoaded``, and ``Busy`` while an import
-    runs. Where the data have changed since, there is a new preview.
+    ``force`` loads what the guardrails refused, ``insist`` text that is the old text misread. Raises
+    ``LoadedAlready``, ``NotLoaded``, and ``Busy`` while an import runs. Where the data have changed since, there is a
+    new preview.
     """
     with job_lock("import") as hold:
         upload = Upload.objects.filter(pk=pk).first()
@@ -102,7 +104,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool) 
         shown = upload.preview
         if shown["reason"] and not (shown["forceable"] and force):
             raise NotLoaded("The file is refused, so nothing was loaded.")
-        options = _options(confirmed_by, force=bool(shown["reason"]))
+        options = _options(confirmed_by, force=bool(shown["reason"]), insist=insist)
         run = load_file(FEEDS[upload.feed], path, upload.file, options, hold, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
@@ -149,8 +151,8 @@ def _preview(upload: Upload, asked_by: str, hold: Callable[[], None]) -> None:
     upload.save(update_fields=["preview", "seen"])
 
 
-def _options(started_by: str, *, force: bool = False) -> Options:
-    return Options(started_by, force=force, corrections=True, bounded=True)
+def _options(started_by: str, *, force: bool = False, insist: bool = False) -> Options:
+    return Options(started_by, force=force, corrections=True, bounded=True, insist=insist)
 
 
 @contextmanager
@@ -171,6 +173,7 @@ def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:
         "reason": run.reason,
         "warnings": run.warnings,
         "forceable": False,
+        "misread": any(SIGN in text for text in run.warnings),
     }
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from customers.models import Customer, Engagement, Fix, ImportRun, QuarantinedRow
+from customers.fix_views import fix_address
+from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow
 from customers.undo import undo
-from tests.factories import make_customer, make_run, make_staff, write_feed
+from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.loading import customer_row, load, states
 from tests.pages import section
 from tests.uploading import FORM, counts, fixed_day, loaded, own_folders, uploaded, workbook
@@ -117,8 +121,10 @@ def test_a_row_that_could_not_be_split_is_mended(tmp_path: Path, manager: Client
     header = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
     (tmp_path / "engagement.csv").write_text(f"{header}\ne1,c1,2025-05-01,1,2,3,4,5,6\n")
     load(tmp_path, "engagement")
-    loaded(manager, uploaded(manager, "engagement", as_csv(download(manager, "engagement"))))
-    assert Engagement.objects.get().support_requests == 5
+    rows = download(manager, "engagement")
+    rows[1][7] = "6"
+    loaded(manager, uploaded(manager, "engagement", as_csv(rows)))
+    assert Engagement.objects.get().support_requests == 6
     assert states(load(tmp_path, "engagement")["engagement"]) == (0, 0, 1, 0)
 
 
@@ -185,6 +191,141 @@ def test_many_corrections_are_remembered_each(tmp_path: Path, manager: Client) -
     run = loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
     assert (run.created, Fix.objects.count()) == (1_101, 1_101)
     assert set(statuses().values()) == {("superseded", run.pk)}
+
+
+# --- Bad rows stay bad by themselves -----------------------------------------------------------------------------
+
+HEADER = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
+
+
+def bad_lines(folder: Path, *lines: str) -> Any:
+    (folder / "engagement.csv").write_text("\n".join([HEADER, *lines, ""]), newline="")
+    return load(folder, "engagement", force=True)["engagement"]
+
+
+@pytest.mark.parametrize("as_file", [as_csv, as_workbook])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "e1,c1,2025-05-01,1,2,3,4,5,9,9",
+        "e1,c1,2025-05-01,1,2,3,4",
+        "e1,c1,2025-05-01,1,2,3,4,",
+        'e1,c1,2025-05-01,1,2,3,4,"5"x',
+        "00123,c1,2025-05-01,1,2,3,4",
+        "e1",
+        "e1,c1,2025-05-01,1,2,3,4,5,",
+    ],
+)
+def test_a_bad_row_uploaded_as_it_was_downloaded_stays(
+    line: str, as_file: Any, tmp_path: Path, manager: Client
+) -> None:
+    make_customer(id="c1")
+    outcome = bad_lines(tmp_path, line, "e2,c1,soon,0,0,0,0,0")
+    before = {row.raw: row.reasons for row in QuarantinedRow.objects.filter(status="open")}
+    assert outcome.quarantined == 2 if line[-2:] != "4," else outcome.created == 1
+    for _time in range(2):
+        name = "a.csv" if as_file is as_csv else "a.xlsx"
+        run = loaded(manager, uploaded(manager, "engagement", as_file(download(manager, "engagement")), name))
+        assert (run.created, run.updated, run.quarantined) == (0, 0, len(before))
+        now = {row.raw: row.reasons for row in QuarantinedRow.objects.filter(status="open")}
+        assert sorted(now.values()) == sorted(before.values())
+        assert Fix.objects.count() == 0
+        assert Engagement.objects.count() == outcome.created
+
+
+CELL = st.text('ab1,"\n x=', max_size=4) | st.sampled_from(["e1", "c1", "2025-05-01", "00123", "TRUE", "1E5"])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(CELL, min_size=1, max_size=12), quote=st.booleans(), in_excel=st.booleans())
+def test_any_bad_row_stays_bad(cells: list[str], quote: bool, in_excel: bool, tmp_path: Path, manager: Client) -> None:
+    with transaction.atomic():
+        make_customer(id="c1")
+        line = ",".join(f'"{cell}"' if quote else cell.replace('"', "").replace("\n", "") for cell in cells)
+        outcome = bad_lines(tmp_path, line)
+        if outcome.loaded and outcome.quarantined:
+            rows = download(manager, "engagement")
+            content = as_workbook(rows) if in_excel else as_csv(rows)
+            run = loaded(manager, uploaded(manager, "engagement", content, "a.xlsx" if in_excel else "a.csv"))
+            assert (run.created, run.updated, run.quarantined) == (0, 0, outcome.quarantined)
+        transaction.set_rollback(True)
+
+
+def test_who_empties_the_raw_text_takes_the_guess(tmp_path: Path, manager: Client) -> None:
+    make_customer(id="c1")
+    bad_lines(tmp_path, "e1,c1,2025-05-01,1,2,3,4")
+    rows = download(manager, "engagement")
+    assert rows[0][-1] == "raw_text"
+    assert rows[1][-1] == "e1,c1,2025-05-01,1,2,3,4"
+    rows[1][-1] = ""
+    assert loaded(manager, uploaded(manager, "engagement", as_csv(rows))).created == 1
+
+
+def test_the_fix_form_keeps_what_no_column_is_for_and_takes_no_guess(tmp_path: Path, manager: Client) -> None:
+    make_customer(id="c1")
+    bad_lines(tmp_path, "e1,c1,2025-05-01,1,2,3,4,5,nine,ten")
+    row = QuarantinedRow.objects.get()
+    address = fix_address(row)
+    page = manager.get(address)
+    assert "<code>nine</code>" in page.text
+    assert "<code>ten</code>" in page.text
+    sent = dict(zip(HEADER.split(","), ["e1", "c1", "2025-05-01", "1", "2", "3", "4", "5"], strict=True))
+    assert "these are a guess" in manager.post(address, sent).text
+    assert (Engagement.objects.count(), Fix.objects.count()) == (0, 0)
+    manager.post(address, {**sent, "compared": "on"})
+    assert (Engagement.objects.count(), Fix.objects.count()) == (1, 1)
+
+
+def test_a_second_row_does_not_take_the_firsts_place_by_itself(tmp_path: Path, manager: Client) -> None:
+    make_customer(id="c1")
+    rows = [csv_row("onboarding", id=f"o{number}", customer_id="c1") for number in (1, 2)]
+    write_feed(tmp_path, "onboarding", rows)
+    load(tmp_path, "onboarding")
+    run = loaded(manager, uploaded(manager, "onboarding", as_csv(download(manager, "onboarding"))))
+    assert (run.created, run.updated, run.quarantined) == (0, 0, 1)
+    assert Onboarding.objects.get().pk == "o1"
+
+
+# --- An undo takes the fixes with it ------------------------------------------------------------------------------
+
+
+def test_an_undo_of_corrections_takes_their_fixes_with_it(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2), bad(3))
+    run = loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    fixes = list(Fix.objects.order_by("sha256").values("feed", "raw", "sha256", "cells", "made_by", "made_at"))
+    assert len(fixes) == 2
+    warning = "2 fixes go with it: the next file that has these rows leaves them in quarantine"
+    assert warning in manager.get(f"/admin/customers/importrun/{run.pk}/undo/").text
+    assert Fix.objects.count() == 2
+    undoing = undo(run, "mary")
+    assert (Fix.objects.count(), undoing.warnings) == (0, [warning])
+    again = undo(undoing, "mary")
+    assert list(Fix.objects.order_by("sha256").values(*fixes[0])) == fixes
+    assert again.warnings == ["2 fixes are there again: the next file that has these rows is read by them"]
+    undo(again, "mary")
+    assert Fix.objects.count() == 0
+    outcome = night(tmp_path, customer_row(1), bad(2), bad(3))
+    assert (outcome.created, outcome.quarantined, Customer.objects.count()) == (0, 2, 1)
+
+
+def test_an_undo_of_a_replay_takes_the_fix_of_the_form_with_it(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2))
+    row = QuarantinedRow.objects.get()
+    sent = {**customer_row(2), "email": "mended@example.com"}
+    manager.post(fix_address(row), sent)
+    assert (Customer.objects.count(), Fix.objects.count()) == (2, 1)
+    undo(ImportRun.objects.latest("pk"), "mary")
+    row.refresh_from_db()
+    assert (Customer.objects.count(), Fix.objects.count(), row.status, row.cells[1]) == (1, 0, "open", "nowhere")
+    assert night(tmp_path, customer_row(1), bad(2)).quarantined == 1
+
+
+def test_an_undo_of_a_whole_file_leaves_fixes_alone(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2))
+    loaded(manager, uploaded(manager, "customers", as_csv(with_email(download(manager)))))
+    night(tmp_path, customer_row(1), bad(2), customer_row(3))
+    assert undo(ImportRun.objects.latest("pk"), "mary").warnings == []
+    assert Fix.objects.count() == 1
 
 
 # --- The list of fixes ------------------------------------------------------------------------------------------

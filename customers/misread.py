@@ -1,0 +1,115 @@
+"""New text that is nothing but the old text misread: its UTF-8 taken for a code page, as Excel does with some CSVs."""
+
+import json
+from collections.abc import Iterator
+
+from customers.feeds import Feed
+from customers.kinds import Text, shown
+from customers.models import ImportRun, QuarantinedRow
+from customers.problems import MISREAD
+from customers.staging import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
+
+_PAGES = [
+    # A byte that a page has no character for is a control, as browsers and Excel take it.
+    {byte: bytes([byte]).decode(page, "replace").replace("\ufffd", chr(byte)) for byte in range(128, 256)}
+    for page in ("cp1252", "latin-1", "cp1250", "iso8859-15", "mac-roman")
+]
+_TIMES = 2
+SIGN = "nothing but the old text misread"
+"""What the warning says, by which a preview knows that there is something to insist on."""
+_LONGEST = 50_000
+
+Misread = tuple[str, str, str]
+"""A column, its new text, and the old one that it is a misreading of."""
+
+
+def is_misread(new: str, old: str) -> bool:
+    """Whether the new text is the old one misread, once or twice."""
+    if old.isascii() or new.isascii() or len(new) <= len(old) or len(old) > _LONGEST:
+        return False
+    # What is ASCII is always read right: most changes differ in it.
+    beginning = old[: next(place for place, character in enumerate(old) if not character.isascii())]
+    if not new.startswith(beginning):
+        return False
+    wanted, readings = _comparable(new), {old}
+    for _time in range(_TIMES):
+        readings = {
+            one.encode(errors="replace").decode("latin-1").translate(page) for one in readings for page in _PAGES
+        }
+        if any(_comparable(one) == wanted for one in readings):
+            return True
+    return False
+
+
+def _comparable(text: str) -> str:
+    """Without blanks around, which a reader trims, and with plain ones for those that do not break."""
+    return text.replace("\u00a0", " ").strip(" \t\r\n")
+
+
+def misread_cells(feed: Feed, new: list[str], old: list[str]) -> Iterator[Misread]:
+    """The cells of a row that are the old row's, misread."""
+    for column, after, before in zip(feed.columns, new, old, strict=True):
+        if isinstance(column.kind, Text) and is_misread(after, before):
+            yield column.name, after, before
+
+
+def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, insist: bool) -> None:
+    """Make a problem of each staged row with text that is its loaded or quarantined row's, misread.
+
+    Whoever insists gets a warning alone, which is also of the rows that are ``held`` already.
+    """
+    found: dict[int, list[Misread]] = {}
+    names = [column.name for column in feed.columns if isinstance(column.kind, Text)]
+    if not names:
+        return
+    for name in names:
+        for line, after, before in fetch(_changed(feed, name)):
+            if is_misread(after, before):
+                found.setdefault(line, []).append((name, after, before))
+    places = [feed.column_names.index(name) for name in names]
+    for line, text, *staged in fetch(_in_quarantine(feed, run, names)):
+        cells = json.loads(text) if isinstance(text, str) else text
+        for name, after, place in zip(names, staged, places, strict=True):
+            if cells and isinstance(after, str) and is_misread(after, cells[place]):
+                found.setdefault(line, []).append((name, after, cells[place]))
+    if not insist:
+        problems = [(line, MISREAD, message) for line in sorted(found) for message in reasons(found[line])]
+        copy_rows(PROBLEM, ["line", "kind", "message"], problems)
+    already = {tuple(cells) for cells in held}
+    _tell(run, [*held, *(cells for cells in found.values() if tuple(cells) not in already)], insist=insist)
+
+
+def reasons(cells: list[Misread]) -> list[str]:
+    """Why a row with such cells stays in quarantine."""
+    return list(
+        dict.fromkeys(
+            f"{name}: {shown(after)} is nothing but {shown(before)} misread; was the file opened or saved as "
+            "something else than UTF-8?"
+            for name, after, before in cells
+        )
+    )
+
+
+def _tell(run: ImportRun, rows: list[list[Misread]], *, insist: bool) -> None:
+    """Warn of such rows, with an example."""
+    if rows:
+        _name, after, before = rows[0][0]
+        some = f"{len(rows)} rows have" if len(rows) > 1 else "1 row has"
+        run.warnings.append(
+            f"{some} text that is {SIGN} (UTF-8 taken for Windows-1252, say), such as "
+            f"{shown(after)} for {shown(before)}: {'loaded all the same' if insist else 'quarantined'}"
+        )
+
+
+def _changed(feed: Feed, name: str) -> str:
+    size = "octet_length(s.{0})" if is_postgres() else "length(CAST(s.{0} AS BLOB))"
+    return f"""
+        SELECT s.line, s.{name}, t.{name} FROM {STAGE} s JOIN {table_of(feed.model)} t ON t.id = s.id
+        WHERE s.{name} <> t.{name} AND {size.format(name)} > length(s.{name}) ORDER BY s.line"""
+
+
+def _in_quarantine(feed: Feed, run: ImportRun, names: list[str]) -> str:
+    staged = ", ".join(f"s.{name}" for name in names)
+    return f"""
+        SELECT s.line, q.cells, {staged} FROM {STAGE} s JOIN {table_of(QuarantinedRow)} q ON q.key = s.id
+        WHERE q.feed = '{feed.name.value}' AND q.status = 'open' AND q.run_id < {int(run.pk)} ORDER BY s.line"""
