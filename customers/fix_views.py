@@ -128,7 +128,8 @@ class FixForm(EditConflictMixin, forms.Form):
                 widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
             )
 
-        if self.is_guess:
+        # Asked for only by who sends the guess as it is.
+        if self.is_guess and self.is_bound:
             self.fields[COMPARED] = forms.BooleanField(
                 required=False, label="I have compared these cells with the text above: they are right as they are"
             )
@@ -226,7 +227,7 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "raw": row.raw[:SHOWN_RAW],
         "left_out": max(len(row.raw) - SHOWN_RAW, 0),
         "left_over": [cut(cell) for cell in cells_left_over(row)[:SHOWN_CELLS]],
-        "compared": form[COMPARED] if form.is_guess and form.is_bound else None,
+        "compared": form[COMPARED] if COMPARED in form.fields else None,
     }
     return TemplateResponse(request, "customers/fix.html", context, status=status)
 
