@@ -44,7 +44,7 @@ def environment(url: str, **variables: str) -> dict[str, str]:
     }
 
 
-def manage(url: str, *arguments: Any, **variables: str) -> subprocess.CompletedProcess[str]:
+def manage(url: str, *arguments: Any, seconds: int = 240, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``manage.py`` and wait for its end."""
     return subprocess.run(
         [sys.executable, "manage.py", *map(str, arguments)],
@@ -52,7 +52,7 @@ def manage(url: str, *arguments: Any, **variables: str) -> subprocess.CompletedP
         env=environment(url, **variables),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=seconds,
         check=False,
     )
 

@@ -38,7 +38,8 @@ def main() -> None:
     if name == "SIGKILL":
         resolve_name("customers.merge").MANY_ROWS = 3
     send_at(name, function, int(nth))
-    execute_from_command_line(["manage.py", *command, "--skip-checks"])
+    # The shell has none to skip.
+    execute_from_command_line(["manage.py", *command, *([] if command[0] == "shell" else ["--skip-checks"])])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A backup brings every row back, on either kind of database; what is wrong is told, and nothing is half done."""
 
 import fcntl
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -168,6 +169,39 @@ def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, t
     migrations = [name for name in backups.migrated() if name != "customers.0001_initial"]
     message = refused(rewritten(backup, with_another("migrations", [*migrations, "customers.9999_later"])))
     assert "it has had customers.9999_later; it has not had customers.0001_initial" in message
+
+
+def test_values_that_no_database_of_ours_takes_are_told_and_change_nothing(backup: Path) -> None:
+    """With a manifest that tells their hash; the same on either database."""
+    before = every_row()
+    first = json.loads(zipfile.ZipFile(backup).read("customers_customer.jsonl").splitlines()[0])
+    columns = [field.column for field in Customer._meta.concrete_fields]
+
+    def refused(**values: Any) -> str:
+        changed = [values.get(column, value) for column, value in zip(columns, first, strict=True)]
+        lines = {"customers_customer": json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"}
+
+        def change(name: str, data: bytes) -> bytes:
+            table = name.removesuffix(".jsonl")
+            data += lines.get(table, b"")
+            if name == "manifest.json":
+                manifest = json.loads(data)
+                with zipfile.ZipFile(backup) as source:
+                    whole = source.read("customers_customer.jsonl") + lines["customers_customer"]
+                manifest["tables"]["customers_customer"]["sha256"] = hashlib.sha256(whole).hexdigest()
+                return json.dumps(manifest).encode()
+            return data
+
+        done = run("restore", rewritten(backup, change), "--replace")
+        assert (done.code, len(done.err.splitlines())) == (1, 1)
+        assert every_row() == before
+        return done.err
+
+    assert "customers_customer is damaged (a NUL character); take another backup." in refused(id="x", cohort="a\0b")
+    assert "customers_customer is damaged (a text too long for cohort)" in refused(id="x", cohort="x" * 101)
+    assert "customers_customer is damaged (a number too large for team_size)" in refused(id="x", team_size=2**31)
+    assert "customers_customer is damaged (a number too large for run_id)" in refused(id="x", run_id=2**63)
+    assert "customers_customer is damaged (" in refused()  # The key is there twice.
 
 
 @pytest.mark.django_db
