@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from analytics.contact import why_closed
 from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
@@ -29,12 +26,15 @@ from customers.models import (
 from customers.undo import undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_alert, make_message, make_staff, write_feed, write_feeds
+from tests.field_nights import NIGHTS, deliver, drop, on_28_november
 from tests.loading import customer_row, load, onboarding_row
 from tests.pages import main_part, notices, section, words
 
+__all__ = ["drop", "on_28_november"]
+
 pytestmark = pytest.mark.django_db
 
-RENAMED = Path(__file__).parent / "data" / "nights" / "renamed_id"
+RENAMED = NIGHTS / "renamed_id"
 """In the second night c1 is called A-1: the same address, organisation, onboarding and engagement."""
 IN_THE_NIGHT = (
     "3 of 3 feeds loaded: 1 created, 3 updated, 1 unchanged, 0 quarantined; 1 newly missing from customers.csv. "
@@ -42,25 +42,9 @@ IN_THE_NIGHT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def on_28_november(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 11, 28))
-
-
-@pytest.fixture
-def drop(settings: Settings, tmp_path: Path) -> Path:
-    settings.EXPORT_DIR = tmp_path / "exports"
-    settings.CSV_DIR = tmp_path / "in"
-    return settings.CSV_DIR
-
-
-def deliver(drop: Path, night: str) -> None:
-    shutil.copytree(RENAMED / night, drop, dirs_exist_ok=True)
-
-
 def load_night(drop: Path, night: str) -> None:
     """Import and score, without the alerts of a night."""
-    deliver(drop, night)
+    deliver(drop, RENAMED / night)
     assert (run("import_csvs").code, run("score").code) == (0, 0)
 
 
@@ -142,7 +126,7 @@ def test_the_runs_name_both_keys(pair: KeyChange, manager: Client) -> None:
 
 def test_the_night_names_them(drop: Path, manager: Client) -> None:
     for night in ("night1", "night2"):
-        deliver(drop, night)
+        deliver(drop, RENAMED / night)
         ran = run("nightly")
         assert ran.code == 0
     assert IN_THE_NIGHT in ran.lines
@@ -150,9 +134,9 @@ def test_the_night_names_them(drop: Path, manager: Client) -> None:
 
 
 def test_json_has_the_pairs_last(drop: Path) -> None:
-    deliver(drop, "night1")
+    deliver(drop, RENAMED / "night1")
     run("import_csvs")
-    deliver(drop, "night2")
+    deliver(drop, RENAMED / "night2")
     for dry, expected in ((["--dry-run"], 0), ([], 1)):
         feeds = json.loads(run("import_csvs", "--json", *dry).out)["feeds"]
         assert [(list(one)[-1], one["key_changes"]) for one in feeds] == [
@@ -256,7 +240,7 @@ def test_an_erased_customer_is_no_candidate(pair: KeyChange, drop: Path) -> None
 
 def test_a_number_as_an_id_is_erased_from_what_was_said(drop: Path, manager: Client) -> None:
     for night in ("night1", "night2"):
-        shutil.copytree(RENAMED / night, drop, dirs_exist_ok=True)
+        deliver(drop, RENAMED / night)
         for path in drop.iterdir():
             path.write_text(path.read_text().replace("c1,", "1001,").replace("A-1,", "2002,"))
         assert run("nightly").code == 0
@@ -270,9 +254,9 @@ def test_a_number_as_an_id_is_erased_from_what_was_said(drop: Path, manager: Cli
 
 
 def test_the_undo_of_the_import_forgets_what_was_noticed(drop: Path) -> None:
-    deliver(drop, "night1")
+    deliver(drop, RENAMED / "night1")
     load(drop)
-    deliver(drop, "night2")
+    deliver(drop, RENAMED / "night2")
     load(drop)
     for loaded in ImportRun.objects.accepted().order_by("-pk")[:3]:
         assert undo(loaded, "test").status == "loaded"
@@ -341,11 +325,11 @@ def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client,
 
 
 def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Path, manager: Client) -> None:
-    deliver(drop, "night1")
+    deliver(drop, RENAMED / "night1")
     assert run("nightly").code == 0
     history = sorted(Snapshot.objects.filter(customer="c1").values_list("date", "score"))
     assert history
-    deliver(drop, "night2")
+    deliver(drop, RENAMED / "night2")
     for name in ("customers", "onboarding", "engagement"):
         path = drop / f"{name}.csv"
         path.write_text(path.read_text())

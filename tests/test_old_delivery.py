@@ -1,45 +1,26 @@
 """A file that was delivered before, when a newer one was loaded since: refused, unless somebody insists."""
 
 import gzip
-import shutil
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from customers.models import Customer, ImportRun
 from customers.undo import undo
 from tests.commands import run
 from tests.factories import csv_row, make_staff, write_feed, write_feeds
+from tests.field_nights import NIGHTS, deliver, drop, on_28_november
 from tests.loading import customer_row, load
 from tests.pages import notices
 from tests.uploading import FORM, confirmed, own_folders, uploaded
 
-__all__ = ["own_folders"]
+__all__ = ["drop", "on_28_november", "own_folders"]
 
 pytestmark = pytest.mark.django_db
 
-OLD = Path(__file__).parent / "data" / "nights" / "old_delivery"
+OLD = NIGHTS / "old_delivery"
 """A, and the newer B: c1 has churned, c2 has another address, c3 is new."""
-
-
-@pytest.fixture(autouse=True)
-def on_28_november(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 11, 28))
-
-
-@pytest.fixture
-def drop(settings: Settings, tmp_path: Path) -> Path:
-    settings.EXPORT_DIR = tmp_path / "exports"
-    settings.CSV_DIR = tmp_path / "in"
-    return settings.CSV_DIR
-
-
-def deliver(drop: Path, which: str) -> None:
-    shutil.copytree(OLD / which, drop, dirs_exist_ok=True)
 
 
 def newest() -> ImportRun:
@@ -48,7 +29,7 @@ def newest() -> ImportRun:
 
 def load_customers(drop: Path, which: str, **options: object) -> ImportRun:
     """Load A's or B's customers; the run of it."""
-    deliver(drop, which)
+    deliver(drop, OLD / which)
     load(drop, "customers", **options)
     return newest()
 
@@ -74,10 +55,10 @@ def words_of(old: ImportRun, newer: ImportRun) -> str:
 def test_yesterdays_file_fails_the_night_and_changes_nothing(drop: Path) -> None:
     runs = []
     for which in ("A", "B"):
-        deliver(drop, which)
+        deliver(drop, OLD / which)
         assert run("nightly").code == 0
         runs.append(newest())
-    deliver(drop, "A")
+    deliver(drop, OLD / "A")
     ran = run("nightly")
     assert ran.code == 1
     assert ran.lines[0] == f"customers.csv: refused: {words_of(*runs)}"
@@ -129,7 +110,7 @@ def test_it_is_known_when_packed(drop: Path) -> None:
 
 def test_a_dry_run_says_so_and_keeps_no_run(drop: Path) -> None:
     a, b = load_customers(drop, "A"), load_customers(drop, "B")
-    deliver(drop, "A")
+    deliver(drop, OLD / "A")
     outcome = load(drop, "customers", dry_run=True)["customers"]
     assert (outcome.status, outcome.reason) == ("refused", words_of(a, b))
     assert newest() == b

@@ -3,50 +3,30 @@
 import csv
 import io
 import json
-import shutil
 import zipfile
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from analytics.models import Report
 from customers.models import Customer, ImportRun, Onboarding
 from customers.undo import undo
 from tests.commands import run
 from tests.factories import make_staff, write_feed, write_feeds
+from tests.field_nights import NIGHTS, deliver, drop, on_28_november
 from tests.loading import customer_row, load, onboarding_row
 from tests.pages import links, names, rows, section
 from tests.uploading import FORM, csv_of, loaded, own_folders, uploaded
 
-__all__ = ["own_folders"]
+__all__ = ["drop", "on_28_november", "own_folders"]
 
 pytestmark = pytest.mark.django_db
 
-PARTIAL = Path(__file__).parent / "data" / "nights" / "partial_feed"
+PARTIAL = NIGHTS / "partial_feed"
 """30 customers in the first night; in the second one the first 17 of them, where the file was cut off."""
 GONE = sorted(f"c{number}" for number in range(18, 31))
 CUSTOMERS = "/admin/customers/customer/"
-
-
-@pytest.fixture(autouse=True)
-def on_28_november(today_is: Callable[[date], None]) -> None:
-    today_is(date(2026, 11, 28))
-
-
-@pytest.fixture
-def drop(settings: Settings, tmp_path: Path) -> Path:
-    """The drop folder."""
-    settings.EXPORT_DIR = tmp_path / "exports"
-    settings.CSV_DIR = tmp_path / "in"
-    return settings.CSV_DIR
-
-
-def deliver(drop: Path, night: str) -> None:
-    shutil.copytree(PARTIAL / night, drop, dirs_exist_ok=True)
 
 
 def people_of(night: str) -> list[dict[str, str]]:
@@ -57,7 +37,7 @@ def people_of(night: str) -> list[dict[str, str]]:
 def two_nights(drop: Path) -> ImportRun:
     """Both nights are loaded and scored; the run that missed 13 customers."""
     for night in ("night1", "night2"):
-        deliver(drop, night)
+        deliver(drop, PARTIAL / night)
         assert run("nightly").code == 0
     return ImportRun.objects.filter(feed="customers").first()
 
@@ -72,9 +52,9 @@ def manager(client: Client) -> Client:
 
 
 def test_a_night_says_how_many_are_gone(drop: Path, manager: Client) -> None:
-    deliver(drop, "night1")
+    deliver(drop, PARTIAL / "night1")
     assert "missing" not in run("nightly").out
-    deliver(drop, "night2")
+    deliver(drop, PARTIAL / "night2")
     ran = run("nightly")
     assert ran.lines[0] == (
         "customers.csv: loaded 17 rows: 0 created, 0 updated, 17 unchanged, 0 quarantined; "
@@ -91,9 +71,9 @@ def test_a_night_says_how_many_are_gone(drop: Path, manager: Client) -> None:
 
 
 def test_the_command_counts_them_once_and_those_who_come_back(drop: Path) -> None:
-    deliver(drop, "night1")
+    deliver(drop, PARTIAL / "night1")
     run("import_csvs")
-    deliver(drop, "night2")
+    deliver(drop, PARTIAL / "night2")
     told = [json.loads(run("import_csvs", "--json").out)["feeds"][0] for _time in range(2)]
     assert [(one["missing"], one["returned"]) for one in told] == [(13, 0), (0, 0)]
     write_feed(drop, "customers", people_of("night1")[:20])
@@ -108,9 +88,9 @@ def test_the_command_counts_them_once_and_those_who_come_back(drop: Path) -> Non
 
 
 def test_a_dry_run_counts_them_and_marks_nobody(drop: Path) -> None:
-    deliver(drop, "night1")
+    deliver(drop, PARTIAL / "night1")
     run("import_csvs")
-    deliver(drop, "night2")
+    deliver(drop, PARTIAL / "night2")
     told = json.loads(run("import_csvs", "--json", "--dry-run").out)["feeds"][0]
     assert (told["missing"], Customer.objects.exclude(missing_since=None).count()) == (13, 0)
 
