@@ -45,7 +45,8 @@ class CustomerList:
         # A report says all that it asks for; "me" is its owner.
         self.owns = not is_report and visitor(request).owns
         self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
-        self.is_first_view = self.address != request.GET
+        own = [name for name in SnapshotFilter.base_filters if request.GET.getlist(name) not in ([], [""])]
+        self.is_first_view = self.owns and own == [OWNER] and request.GET.getlist(OWNER) == [str(request.user.pk)]
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
         self.changes = ScoreChanges(day, None if is_report else visitor(request).program)
@@ -73,6 +74,18 @@ class CustomerList:
     def chips(self) -> list[Chip]:
         """The filters that are set."""
         return chips(self.filters, self.address, self.query)
+
+    def others(self) -> tuple[int, str]:
+        """How many customers of other owners a search finds that finds nobody, and the list's query for them."""
+        asked = QueryDict(self.query(self.address), mutable=True)
+        if not asked.get("q") or not any(asked.getlist(OWNER)):
+            return 0, ""
+        asked[OWNER] = ""
+        filters, day = self.filters, self.filters.day
+        found = SnapshotFilter(
+            asked, Snapshot.objects.on(day), day=day, changes=self.changes, me=filters.me, request=filters.request
+        )
+        return found.qs.count(), asked.urlencode()
 
     @property
     def filtering(self) -> bool:
@@ -112,8 +125,11 @@ def customer_list(
 
     def make() -> tuple[int, str]:
         _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio, program)
+        others, others_query = (0, "") if asked.table.paginator.count else asked.others()
         context = {
             "table": asked.table,
+            "others": others,
+            "others_query": others_query,
             "per_page": per_page,
             "page_sizes": ROWS_PER_PAGE,
             "filtering": asked.filtering,

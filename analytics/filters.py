@@ -136,14 +136,22 @@ class SnapshotFilter(django_filters.FilterSet):
             choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
             asked = (value[:LONGEST_GROUP] for value in self.data.getlist(name))
             self.filters[name].extra["choices"] = with_asked(choices, asked, {NONE: none}.get)
-        name = name_of(self.me)
-        me = f"Me ({name})" if self.me == self.request.user else f"{name}, whose report it is"
-        owners = [(ME, me), (NOBODY, "Nobody"), *there_are.owner]
-        keys = [key for key in self.data.getlist("owner") if is_key(key)]
-        self.filters["owner"].extra["choices"] = with_asked(owners, keys, owner_in_words)
+        self.filters["owner"].extra["choices"] = self._owners(there_are.owner)
         for name in ON_REQUEST:
             if name not in self.data:
                 del self.filters[name]
+
+    def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Whose report it is and who asks come first; only a report's own address says "me"."""
+        visitor, asked = self.request.user, self.data.getlist("owner")
+        first = {
+            str(self.me.pk): f"{name_of(self.me)}, whose report it is",
+            str(visitor.pk): f"Me ({name_of(visitor)})",
+        }
+        if ME in asked:
+            first = {ME: first.pop(str(self.me.pk)), **first}
+        rest = [(key, label) for key, label in owners if key not in {*first, str(self.me.pk)}]
+        return with_asked([*first.items(), (NOBODY, "Nobody"), *rest], filter(is_key, asked), owner_in_words)
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, e-mail, GitHub name or key contain each of the words."""

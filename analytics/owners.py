@@ -26,6 +26,26 @@ def first_view(address: QueryDict, filters: Iterable[str], *, owns: bool) -> Que
     return mine
 
 
+def with_owner_named(address: QueryDict, me: int | None) -> QueryDict:
+    """The address with the key of whom "me" means instead, so that it means the same to whoever opens it."""
+    owners = address.getlist(OWNER)
+    if me is None or ME not in owners:
+        return address
+    named = address.copy()
+    named.setlist(OWNER, list(dict.fromkeys(str(me) if owner == ME else owner for owner in owners)))
+    return named
+
+
+def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
+    """The address as a report keeps it: its owner is "me", whoever that is later."""
+    owners = address.getlist(OWNER)
+    if me is None or str(me) not in owners:
+        return address
+    relative = address.copy()
+    relative.setlist(OWNER, list(dict.fromkeys(ME if owner == str(me) else owner for owner in owners)))
+    return relative
+
+
 def unassigned(portfolio: PortfolioDay, program: Program) -> int:
     """How many customers of a scored date nobody looks after now.
 

@@ -81,7 +81,7 @@ def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str,
 def save(request: HttpRequest) -> HttpResponse:
     """Save the view of an address under a name."""
     address = QueryDict(request.POST.get("query", "")) if request.method == "POST" else request.GET
-    query = query_of(address)
+    query = query_of(address, request.user.pk)
     report = Report(owner=request.user, query=query)
     newest = PortfolioDay.objects.order_by("-date").first()
     if newest is None:
@@ -146,7 +146,7 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     address = QueryDict(request.POST.get("query", ""))
-    query = query_of(address)
+    query = query_of(address, report.owner_id)
     newest = PortfolioDay.objects.order_by("-date").first()
     asked = HttpRequest()
     asked.GET, asked.user = QueryDict(query), request.user

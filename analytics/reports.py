@@ -14,6 +14,7 @@ from analytics.chips import narrowed_query
 from analytics.days import week_before
 from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
+from analytics.owners import with_owner_as_me
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
 from customers.edit_conflicts import mark_of
@@ -37,14 +38,18 @@ class NotMade(Exception):
 # --- What a report asks for ---------------------------------------------------------------------------------------
 
 
-def query_of(address: QueryDict) -> str:
-    """What of an address is saved: filters, order, columns, rows per page; be it understood or not."""
-    return narrowed_query(address, leave_out=tuple(NOT_OF_THE_TABLE))
+def query_of(address: QueryDict, owner: int | None = None) -> str:
+    """What of an address is saved: filters, order, columns, rows per page; be it understood or not.
+
+    The report's ``owner`` is kept as "me".
+    """
+    return narrowed_query(with_owner_as_me(address, owner), leave_out=tuple(NOT_OF_THE_TABLE))
 
 
-def is_same(query: str, address: QueryDict) -> bool:
+def is_same(query: str, address: QueryDict, owner: int | None = None) -> bool:
     """Whether an address asks for what was saved, whatever order its parts are in."""
-    return dict(QueryDict(query).lists()) == dict(QueryDict(query_of(address)).lists())
+    saved = query_of(QueryDict(query), owner)
+    return dict(QueryDict(saved).lists()) == dict(QueryDict(query_of(address, owner)).lists())
 
 
 def unknown(address: QueryDict) -> list[str]:
@@ -179,9 +184,9 @@ def opened(request: HttpRequest) -> Opened | None:
     report = Report.objects.visible_to(request.user).select_related("owner").filter(pk=int(key)).first()
     if report is None:
         return None
-    query = query_of(request.GET)
+    query = query_of(request.GET, report.owner_id)
     wrong = unknown(request.GET)
     if report.owner is None and ME in request.GET.getlist("owner"):
         wrong.append(OWNERLESS)
-    changed = not is_same(report.query, request.GET)
+    changed = not is_same(report.query, request.GET, report.owner_id)
     return Opened(report, query, changed, may_change(request.user, report), wrong)

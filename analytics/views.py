@@ -17,9 +17,10 @@ from analytics.cards import cards
 from analytics.customer_list import customer_list
 from analytics.days import days_around, known_dates
 from analytics.exports import archive_name, record_archive, write_archive
+from analytics.filters import SnapshotFilter
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
-from analytics.owners import unassigned
+from analytics.owners import first_view, unassigned, with_owner_named
 from analytics.portfolio_charts import (
     ENGAGEMENT_CHOICES,
     HISTORY_CHOICES,
@@ -29,7 +30,7 @@ from analytics.portfolio_charts import (
     span,
 )
 from analytics.refresh import not_modified, page_tag, tagged
-from analytics.reports import opened
+from analytics.reports import Opened, opened
 from analytics.visitor import visitor
 from customers.lock import Busy
 from customers.models import Customer
@@ -47,6 +48,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     tag = page_tag(request)
     if unchanged := not_modified(request, tag):
         return unchanged
+    report = opened(request)
+    if address := _in_full(request, report):
+        return redirect(f"{request.path}?{address}")
     shown = as_of(request)
     program = visitor(request).program
     feeds = program.kept("feeds", read.feed_states, data_alone=True)
@@ -67,7 +71,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
-    report = opened(request)
     context |= {
         "unassigned": unassigned(shown.portfolio, program),
         "opened": report,
@@ -76,6 +79,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     me = report.me if report else None
     context |= customer_list(request, shown.portfolio, program, me, is_report=report is not None)
     return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
+
+
+def _in_full(request: HttpRequest, report: Opened | None) -> str:
+    """The address' query with what it leaves to who asks, as far as it does: whose customers the list shows."""
+    address = request.GET
+    if not report:
+        address = first_view(address, SnapshotFilter.base_filters, owns=visitor(request).owns)
+    named = with_owner_named(address, report.report.owner_id if report else request.user.pk)
+    return "" if named == request.GET else named.urlencode()
 
 
 def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """More filters of the list of customers, the chips that take them away, its columns, and what it says when empty."""
 
 from datetime import date, timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
@@ -26,6 +27,8 @@ def zoe() -> User:
 @pytest.fixture(autouse=True)
 def viewer(client: Client, zoe: User) -> Client:
     client.force_login(zoe)
+    # An address that leaves it to the visitor whose customers are meant leads to one that says so.
+    client.get = partial(client.get, follow=True)
     return client
 
 
@@ -164,7 +167,8 @@ def test_each_filter_is_a_chip_that_takes_it_away(viewer: Client, five: dict[str
         )
     )
     chips = [words(text) for text in main_part(response).split('class="chip"')[1:]]
-    rest = "status=healthy&status=at_risk&owner=me&score_min=0&last_active=never&sort=score"
+    me = five["zoe"]
+    rest = f"status=healthy&status=at_risk&owner={me}&score_min=0&last_active=never&sort=score"
     assert [chip.split(">")[1].split(" ,")[0].strip() for chip in chips] == [
         "Search: e",
         "Status: Healthy",
@@ -175,7 +179,7 @@ def test_each_filter_is_a_chip_that_takes_it_away(viewer: Client, five: dict[str
     ]
     assert links(response, "Search: e , remove ×") == [f"/admin/?{rest}#customers"]
     [way] = links(response, "Status: At risk , remove ×")
-    assert way == "/admin/?q=+e+&status=healthy&owner=me&score_min=0&last_active=never&sort=score#customers"
+    assert way == f"/admin/?q=+e+&status=healthy&owner={me}&score_min=0&last_active=never&sort=score#customers"
     assert links(response, "Clear all") == ["/admin/?owner=&sort=score#customers"]
 
 
@@ -200,10 +204,7 @@ def test_a_date_before_anybody_signed_up(viewer: Client) -> None:
 
 def test_the_menus_offer_what_there_is(viewer: Client, five: dict[str, int]) -> None:
     found = section(viewer.get("/admin/?owner="), "customers")
-    assert (
-        "Industry Industry No industry Games Retail Apply Owner Owner Me (Zoe Quist) Nobody max Zoe Quist Apply"
-        in found
-    )
+    assert "Industry Industry No industry Games Retail Apply Owner Owner Me (Zoe Quist) Nobody max Apply" in found
 
 
 def test_a_menu_has_its_limit_but_the_address_has_none(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,12 +321,12 @@ def test_sorting_by_numbers(viewer: Client) -> None:
 
 def test_the_choice_of_columns_is_kept(viewer: Client, five: dict[str, int]) -> None:
     response = viewer.get("/admin/?columns=score,owner&owner=me&sort=score&as_of=2025-05-10&page=1")
-    assert links(response, "Score") == ["?columns=score%2Cowner&owner=me&sort=-score&as_of=2025-05-10"]
-    assert links(response, "Standard") == ["/admin/?owner=me&sort=score&as_of=2025-05-10#customers"]
+    assert links(response, "Score") == [f"?columns=score%2Cowner&owner={five['zoe']}&sort=-score&as_of=2025-05-10"]
+    assert links(response, "Standard") == [f"/admin/?owner={five['zoe']}&sort=score&as_of=2025-05-10#customers"]
     [form] = [part for part in main_part(response).split("<form") if 'role="search"' in part]
     assert '<input type="hidden" name="columns" value="score,owner">' in form
     [form] = [part.split("</form>")[0] for part in main_part(response).split("<form") if 'id="column-choice"' in part]
     hidden = {attrs["name"]: attrs["value"] for _tag, attrs in Elements(f"<form{form}").found if "name" in attrs}
-    assert hidden == {"owner": "me", "as_of": "2025-05-10", "sort": "score"}
+    assert hidden == {"owner": str(five["zoe"]), "as_of": "2025-05-10", "sort": "score"}
     checked = [attrs["value"] for _tag, attrs in Elements(main_part(response)).found if "checked" in attrs]
-    assert checked == ["score", "owner", "me"]
+    assert checked == ["score", "owner", str(five["zoe"])]

@@ -66,7 +66,7 @@ def opened(client: Client, report: Report) -> HttpResponse:
     """The page that a report leads to."""
     response = client.get(f"/admin/reports/{report.pk}/")
     assert response.status_code == 302
-    return client.get(response["Location"])
+    return client.get(response["Location"], follow=True)
 
 
 def read_csv(response: HttpResponse) -> tuple[list[list[str]], dict[str, Any]]:
