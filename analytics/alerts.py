@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from enum import Enum
 
 from analytics.models import Alert, AlertRule, HealthStatus
-from analytics.wording import counted
+from analytics.wording import code_in_words, counted
 
 Kind = AlertRule.Kind
 Ending = Alert.Ending
@@ -152,7 +152,7 @@ def measured(kind: str, facts: Facts, day: date) -> tuple[int | None, str]:
         case Kind.BLOCKED:
             days = (day - facts.blocked_since).days if facts.blocked_since else 0
             least = "at least " if facts.blocked_longer else ""
-            return days, f"Blocked for {least}{counted(days, 'day')}: {facts.blocker}"
+            return days, f"Blocked for {least}{counted(days, 'day')}: {code_in_words(facts.blocker)}"
         case Kind.NO_FIRST_PR:
             days = (day - facts.signup_date).days
             return days, f"No first PR {counted(days, 'day')} after signup"

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from analytics.models import HealthStatus, Snapshot, Trend
 from analytics.sparkline import Sparkline
 from analytics.timeline import Entry
-from analytics.wording import days_ago, signed
+from analytics.wording import code_in_words, days_ago, signed
 
 NOTABLE = 10
 """A score that changed by fewer points has no colour: it goes up and down as days pass."""
@@ -78,7 +78,7 @@ def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeSt
     page = reverse("analytics:customer", args=[snapshot.customer_id])
     box = format_html(_BOX, key, name) if may_tick else ""
     mark = _AT_RISK if snapshot.status == HealthStatus.AT_RISK else ""
-    blocked = format_html(_BLOCKED, snapshot.blocker_type) if snapshot.blocked else ""
+    blocked = format_html(_BLOCKED, code_in_words(snapshot.blocker_type)) if snapshot.blocked else ""
     missing = _MISSING if snapshot.customer.missing_since_id else ""
     return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked, missing)
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from django.db.models import Count, Q
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, Snapshot, Trend
-from analytics.wording import counted
+from analytics.wording import code_in_words, counted
 
 ABOUT_PERMISSIONS = "[Gg][Ii][Tt][Hh][Uu][Bb]|[Pp][Ee][Rr][Mm][Ii][Ss][Ss][Ii][Oo][Nn]"
 """Spelled out, because databases differ in what is the same letter in another case."""
@@ -61,7 +61,7 @@ def _status(status: HealthStatus) -> Meaning:
 
 
 def _blocker(snapshot: Snapshot, n: int) -> str:
-    return f"Blocked: {snapshot.blocker_type}"
+    return f"Blocked: {code_in_words(snapshot.blocker_type)}"
 
 
 def _issues(snapshot: Snapshot, n: int) -> str:

@@ -11,6 +11,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.program import KEPT_SECONDS
+from analytics.wording import code_in_words
 
 DROP = 10
 """A score that fell by as many points has dropped, whatever the status."""
@@ -115,7 +116,7 @@ def need(snapshot: Any, before: PortfolioDay | None, actions: Sequence[Action]) 
             action = ASK
         reason = _drop(snapshot, before)
     elif snapshot.blocked:
-        reason = f"Blocked: {snapshot.blocker_type}"
+        reason = f"Blocked: {code_in_words(snapshot.blocker_type)}"
     else:
         reason = action.reason if action else ""
     return Need(snapshot, reason, action)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analytics.wording import one_line
+from analytics.wording import code_in_words, one_line
 from customers.models import Customer, Step
 
 if TYPE_CHECKING:
@@ -123,5 +123,6 @@ def listed(values: Mapping[str, str] | None = None) -> list[Value]:
 
 
 def _readable(blocker: str) -> str:
-    """A blocker's key as a customer may read it: ``github_permissions`` is GitHub permissions."""
-    return blocker.replace("_", " ").replace("github", "GitHub")
+    """A blocker within a sentence: ``github_permissions`` is GitHub permissions, ``budget_freeze`` budget freeze."""
+    words = code_in_words(blocker)
+    return words[:1].lower() + words[1:] if words[1:].islower() else words

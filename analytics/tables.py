@@ -15,7 +15,7 @@ from analytics import atoms
 from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.score_change import COLUMN_OF, ScoreChanges
-from analytics.wording import ACTIVITY_TREND
+from analytics.wording import ACTIVITY_TREND, code_in_words
 from customers.fold import Fold
 from customers.models import ImportRun
 from customers.people import by_name
@@ -148,7 +148,12 @@ class CustomerTable(tables.Table):
     )
     team_size = CountColumn(accessor="customer__team_size", verbose_name="Team")
     email = Column(accessor="customer__email", order_by=("customer__email", "pk"), attrs=CUT)
-    blocker_type = Column(verbose_name="Blocker", order_by=("blocker_type", "pk"), attrs=CUT)
+    blocker_type = DrawnColumn(
+        lambda record: code_in_words(record.blocker_type) or DASH,
+        verbose_name="Blocker",
+        order_by=("blocker_type", "pk"),
+        attrs=CUT,
+    )
     days_active = CountColumn(order_by=("days_active", "pk"))
     issues_tagged = CountColumn(order_by=("issues_tagged", "pk"))
     prs_generated = CountColumn(verbose_name="PRs generated", order_by=("prs_generated", "pk"))

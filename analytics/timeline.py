@@ -18,7 +18,7 @@ from django.utils import timezone
 from analytics import timeline_sql
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
-from analytics.wording import counted
+from analytics.wording import code_in_words, counted
 from customers.models import Customer, Engagement, Event, Onboarding, Step
 from customers.people import display_name
 
@@ -45,6 +45,7 @@ _SOURCES = {
         timeline_sql.tasks_taken,
         timeline_sql.tasks_closed,
         timeline_sql.mails,
+        timeline_sql.alerts_acknowledged,
     ),
     Told.IMPORTS: (timeline_sql.imports,),
 }
@@ -179,7 +180,8 @@ def _snapshot(row: Row) -> str:
     if now["stage"] != was["stage"]:
         parts.append(f"Stage: {Stage(was['stage']).label} → {Stage(now['stage']).label}")
     if now["blocker"] != was["blocker"]:
-        parts.append(f"Blocked: {now['blocker']}" if now["blocker"] else f"No longer blocked: {was['blocker']}")
+        blocker = code_in_words(now["blocker"] or was["blocker"])
+        parts.append(f"Blocked: {blocker}" if now["blocker"] else f"No longer blocked: {blocker}")
     for step in Step:
         if now.get(step) != was.get(step):
             parts.append(f"{step.label} {'done' if now[step] else 'no longer done'}")
@@ -237,7 +239,8 @@ def _mail(row: Row) -> str:
 
 
 def _alert(row: Row) -> str:
-    return f"Alert: {row.text}" if row.kind == "raised" else f"Alert over: {row.text}"
+    how = {"raised": "Alert", "acknowledged": "Alert acknowledged"}.get(row.kind, "Alert over")
+    return f"{how}: {row.text}"
 
 
 MAY_OPEN = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}

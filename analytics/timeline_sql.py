@@ -80,7 +80,8 @@ def rows(question: Question, sources: Sequence[Source], limit: int, offset: int)
     collation = ' COLLATE "C"' if is_postgres() else ""
     sql = (
         f"SELECT COUNT(*) OVER (), entries.* FROM ({' UNION ALL '.join(selects)}) entries "
-        f"ORDER BY day DESC, place DESC, sort DESC, ident{collation} LIMIT {int(limit)} OFFSET {int(offset)}"
+        f"ORDER BY day DESC, place DESC, moment DESC, source, sort DESC, ident{collation} "
+        f"LIMIT {int(limit)} OFFSET {int(offset)}"
     )
     found = fetch_prepared(sql, parameters)
     return [_row(values[1:]) for values in found], found[0][0] if found else 0
@@ -291,7 +292,7 @@ def notes(question: Question) -> tuple[str, list[Any]]:
     day, zone = _local_day("created_at")
     columns = _select(
         day=day,
-        place="15",
+        place="13",
         sort="id",
         ident="''",
         source="'note'",
@@ -310,7 +311,7 @@ def care(question: Question) -> tuple[str, list[Any]]:
     columns = _select(
         ["l.action_flag"],
         day=day,
-        place="14",
+        place="13",
         sort="l.id",
         ident="''",
         source="'care'",
@@ -328,22 +329,22 @@ def care(question: Question) -> tuple[str, list[Any]]:
 
 def tasks_taken(question: Question) -> tuple[str, list[Any]]:
     """Tasks that somebody took on: what they are as ``text``, the key as a number."""
-    return _tasks(question, "created_at", "created_by", "16", "'taken'", "1 = 1")
+    return _tasks(question, "created_at", "created_by", "'taken'", "1 = 1")
 
 
 def tasks_closed(question: Question) -> tuple[str, list[Any]]:
     """Tasks that somebody did or dropped, which ``kind`` says; ``more`` is the outcome, SEPARATOR, and the note."""
-    return _tasks(question, "closed_at", "closed_by", "17", "t.state", "t.closed_at IS NOT NULL")
+    return _tasks(question, "closed_at", "closed_by", "t.state", "t.closed_at IS NOT NULL")
 
 
-def _tasks(question: Question, when: str, by: str, place: str, kind: str, which: str) -> tuple[str, list[Any]]:
+def _tasks(question: Question, when: str, by: str, kind: str, which: str) -> tuple[str, list[Any]]:
     cut, moment = _up_to(f"t.{when}", question)
     day, zone = _local_day(f"t.{when}")
     mark = "chr(31)" if is_postgres() else "char(31)"
     columns = _select(
         ["t.id"],
         day=day,
-        place=place,
+        place="13",
         sort="t.id",
         ident="''",
         source="'task'",
@@ -366,7 +367,7 @@ def mails(question: Question) -> tuple[str, list[Any]]:
     columns = _select(
         ["m.id"],
         day=day,
-        place="18",
+        place="13",
         sort="m.id",
         ident="''",
         source="'mail'",
@@ -399,6 +400,28 @@ def alerts_raised(question: Question) -> tuple[str, list[Any]]:
 def alerts_over(question: Question) -> tuple[str, list[Any]]:
     """Alerts on the scored dates that ended them: why, as ``text``."""
     return _alerts(question, "closed_on", "'over'", "ending_text")
+
+
+def alerts_acknowledged(question: Question) -> tuple[str, list[Any]]:
+    """Alerts that somebody acknowledged; what was taken back is none."""
+    cut, moment = _up_to("a.acknowledged_at", question)
+    day, zone = _local_day("a.acknowledged_at")
+    columns = _select(
+        day=day,
+        place="13",
+        sort="a.id",
+        ident="''",
+        source="'alert'",
+        moment="a.acknowledged_at",
+        who=_named("a.acknowledged_by"),
+        kind="'acknowledged'",
+        text="a.text",
+    )
+    sql = f"""
+        SELECT {columns} FROM {table_of(Alert)} a
+        LEFT JOIN {table_of(get_user_model())} u ON u.username = a.acknowledged_by
+        WHERE a.customer_id = %s AND a.acknowledged_at IS NOT NULL AND {cut}"""
+    return sql, [*zone, question.customer.pk, *moment]
 
 
 def _alerts(question: Question, when: str, kind: str, text: str) -> tuple[str, list[Any]]:

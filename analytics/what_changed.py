@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from analytics.measure import View, measure_one
 from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
 from analytics.score import Health, Measures, health
-from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted, signed
+from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, code_in_words, counted, signed
 from customers.models import Customer, Step
 
 
@@ -224,15 +224,13 @@ def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
         (label, getattr(then, f"get_{name}_display")(), getattr(now, f"get_{name}_display")())
         for name, label in (("status", "Status"), ("trend", ACTIVITY_TREND), ("stage", "Stage"))
     ]
-    said.append(
-        ("Blocker", then.blocker_type if then.blocked else "none", now.blocker_type if now.blocked else "none")
-    )
+    said.append(("Blocker", *((code_in_words(one.blocker_type) if one.blocked else "none") for one in (then, now))))
     said += [(step.label, _done(getattr(then, step.value)), _done(getattr(now, step.value))) for step in Step]
     return [Fact(*fact) for fact in said if fact[1] != fact[2]]
 
 
 def _blocker(snapshot: Snapshot) -> str:
-    return snapshot.blocker_type if snapshot.blocked else "none"
+    return code_in_words(snapshot.blocker_type) if snapshot.blocked else "none"
 
 
 def _done(there: bool) -> str:

@@ -254,7 +254,7 @@ class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
     form = CareForm
-    list_display = ["customer", "owner_named", "do_not_contact"]
+    list_display = ["customer", "owner_named", "no_contact"]
     list_filter = [OwnerFilter, "do_not_contact"]
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
@@ -278,6 +278,11 @@ class CustomerCareAdmin(ModelAdmin):
         if care.owner is None:
             return None
         return care.owner_name if care.may_act else f"{care.owner_name} ({CANNOT_ACT})"
+
+    @admin.display(description="do not contact", ordering="do_not_contact")
+    def no_contact(self, care: Any) -> str:
+        """In words: a cross for "may be contacted" is read as the opposite."""
+        return "Do not contact" if care.do_not_contact else ""
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
         """The owner from a plain list, because a search asks for leave to view users."""

@@ -15,6 +15,7 @@ from hypothesis.extra.django import TestCase
 from analytics.actions import recommendations, recommended_actions
 from analytics.conditions import MEANINGS, count_matches, why
 from analytics.models import Condition, HealthStatus, RecommendationRule, ScoringPolicy, Snapshot, Stage, Task, Trend
+from analytics.wording import code_in_words
 from customers.models import Customer
 from tests.factories import make_customer, make_snapshot
 
@@ -119,8 +120,8 @@ def test_no_status_is_without_advice(status: str) -> None:
 @pytest.mark.parametrize("blocker", ["github_permissions", "github_config", "GitHub", "repository Permissions"])
 def test_a_blocker_on_github_or_permissions(blocker: str) -> None:
     assert advice(blocker_type=blocker)[:2] == [
-        ("Schedule a technical call", f"Blocked: {blocker}"),
-        ("Share the documentation on repository permissions", f"Blocked: {blocker}"),
+        ("Schedule a technical call", f"Blocked: {code_in_words(blocker)}"),
+        ("Share the documentation on repository permissions", f"Blocked: {code_in_words(blocker)}"),
     ]
 
 
@@ -146,8 +147,8 @@ def test_issues_without_a_pr(issues: int, reason: str) -> None:
 
 def test_the_most_urgent_comes_first_and_nothing_is_said_twice() -> None:
     assert advice(status="at_risk", score=45, blocker_type="github_permissions", issues_tagged=5) == [
-        ("Schedule a technical call", "Blocked: github_permissions"),
-        ("Share the documentation on repository permissions", "Blocked: github_permissions"),
+        ("Schedule a technical call", "Blocked: GitHub permissions"),
+        ("Share the documentation on repository permissions", "Blocked: GitHub permissions"),
         ("Send a follow-up e-mail about PR generation", "5 issues tagged, but no PR generated"),
     ]
 
@@ -193,7 +194,7 @@ def test_at_most_five_whatever_applies() -> None:
         ("no_first_pr", 9, {"first_pr_generated": True}, None),
         ("declining", None, {"trend": "declining"}, "Activity is declining, score 75"),
         ("declining", None, {"trend": "stable"}, None),
-        ("blocked", None, {"blocker_type": "budget"}, "Blocked: budget"),
+        ("blocked", None, {"blocker_type": "budget"}, "Blocked: Budget"),
         ("blocked", None, {"blocker_type": "budget", "onboarded": True}, None),
     ],
 )

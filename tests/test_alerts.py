@@ -59,7 +59,7 @@ def book(opened_on: date = OPENED, value: int | None = None, acknowledged: bool 
         ),
         ("fell", 15, {"highest": 90}, "Score fell by 15 points in 7 days, from 90 to 75"),
         ("fell", 1, {"highest": 76}, "Score fell by 1 point in 7 days, from 76 to 75"),
-        ("blocked", 3, {"blocked_since": before(3), "blocker": "sso"}, "Blocked for 3 days: sso"),
+        ("blocked", 3, {"blocked_since": before(3), "blocker": "sso"}, "Blocked for 3 days: SSO"),
         ("no_first_pr", 14, {"has_pr": False, "signup_date": before(14)}, "No first PR 14 days after signup"),
     ],
 )
@@ -91,7 +91,7 @@ def test_short_of_it_none_is(kind: str, threshold: int | None, overrides: dict[s
 
 def test_where_history_begins_with_the_block_it_is_at_least_so_long() -> None:
     blocked = facts(signup_date=before(90), blocked_since=before(59), blocked_longer=True, blocker="sso")
-    assert decide("blocked", 3, 3, blocked, DAY).text == "Blocked for at least 59 days: sso"
+    assert decide("blocked", 3, 3, blocked, DAY).text == "Blocked for at least 59 days: SSO"
 
 
 @pytest.mark.parametrize(("days", "act"), [(0, Act.NOTHING), (6, Act.NOTHING), (7, Act.RAISE)])

@@ -79,7 +79,7 @@ def test_acme_onboarding(viewer: Client) -> None:
         "Onboarding progress 80% 80% complete · Initial adoption "
         "✓ Welcome Email on 3 May 2025 ✓ Account Setup on 3 May 2025 ✓ GitHub Action on 4 May 2025 "
         "✓ First Issue on 5 May 2025 ✗ First PR not yet "
-        "7 days since signup. Blocker: github_permissions seen since 9 May 2025 or longer "
+        "7 days since signup. Blocker: GitHub permissions seen since 9 May 2025 or longer "
         "Customer needs help with repository permissions to allow PR creation"
     )
 
@@ -123,8 +123,8 @@ def test_acme_timeline(viewer: Client) -> None:
 def test_acme_recommended_actions(viewer: Client) -> None:
     assert section(viewer.get(ACME), "actions") == (
         "Recommended actions "
-        "Schedule a technical call Blocked: github_permissions "
-        "Share the documentation on repository permissions Blocked: github_permissions "
+        "Schedule a technical call Blocked: GitHub permissions "
+        "Share the documentation on repository permissions Blocked: GitHub permissions "
         "Send a follow-up e-mail about PR generation 5 issues tagged, but no PR generated"
     )
 

@@ -80,7 +80,7 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     assert (acme.score, acme.status, acme.trend, acme.days_since_active) == (45, "at_risk", "declining", 3)
 
     assert Task.objects.open().count() == 4
-    assert Task.objects.get(customer="c1001").reason == "Blocked: github_permissions"
+    assert Task.objects.get(customer="c1001").reason == "Blocked: GitHub permissions"
     assert sorted(Message.objects.values_list("customer", "state")) == [("c1003", "sent"), ("c1012", "failed")]
     assert list(Alert.objects.exclude(acknowledged_at=None).values_list("customer", flat=True)) == ["c1001"]
     assert dict(Report.objects.values_list("name", "shared")) == {

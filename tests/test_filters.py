@@ -274,7 +274,7 @@ def test_what_the_optional_columns_say(viewer: Client) -> None:
     make_snapshot(make_customer(id="b", organization="B", email="b@b.example", signup_date=date(2025, 4, 1)))
     optional = "industry,signup_date,team_size,email,blocker_type,days_active,issues_tagged,prs_generated,prs_merged"
     first, second = rows(viewer.get(f"/admin/?sort=customer&columns={optional},success_rate,support_requests"))
-    assert first[1:] == ["Games", "3 May 2025", "1,200", "a@a.example", "sso", "3", "1,234", "8", "5", "63%", "2"]
+    assert first[1:] == ["Games", "3 May 2025", "1,200", "a@a.example", "SSO", "3", "1,234", "8", "5", "63%", "2"]
     assert second[1:] == ["–", "1 Apr 2025", "–", "b@b.example", "–", "0", "0", "0", "0", "–", "0"]
 
 

@@ -130,7 +130,7 @@ def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
             "Schedule a technical call",
         ),
         (("at_risk", 60), ("at_risk", 45), {}, "Score fell from 60 to 45 since 3 May", "Schedule a technical call"),
-        (None, ("healthy", 70), {"blocker_type": "sso_login"}, "Blocked: sso_login", "Do the regular check-in"),
+        (None, ("healthy", 70), {"blocker_type": "sso_login"}, "Blocked: SSO login", "Do the regular check-in"),
         (
             None,
             ("at_risk", 40),
@@ -227,8 +227,8 @@ def test_alerts_of_now_are_not_told_of_an_earlier_date(client: Client, day: Port
     CustomerCare.objects.create(customer=row.customer, owner=manager)
     make_alert(row.customer)
     client.force_login(manager)
-    assert "1 alert waits for you" in section(client.get("/admin/"), "needs")
-    assert "alert" not in section(client.get("/admin/?as_of=2025-05-10"), "needs")
+    assert "1 alert waits for you" in section(client.get("/admin/", follow=True), "needs")
+    assert "alert" not in section(client.get("/admin/?as_of=2025-05-10", follow=True), "needs")
 
 
 def test_the_rest_is_on_a_page_of_its_own(viewer: Client, before: PortfolioDay, day: PortfolioDay) -> None:

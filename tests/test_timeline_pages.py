@@ -56,7 +56,7 @@ def test_a_scored_date_that_differs_from_the_one_before_is_told(customer: Custom
     make_snapshot(customer, date=may[4], status="at_risk", stage="initial_adoption", blocker_type="github")
     make_snapshot(customer, date=may[5], status="champion", stage="regular_usage", blocker_type="x", onboarded=True)
     assert told(customer) == [
-        (may[5], "Status: At risk → Champion; Stage: Initial adoption → Regular usage; No longer blocked: github"),
+        (may[5], "Status: At risk → Champion; Stage: Initial adoption → Regular usage; No longer blocked: GitHub"),
         (may[4], "Blocked: github; First Issue no longer done"),
         (may[3], "Status: Healthy → At risk; Stage: Onboarding → Initial adoption; First Issue done"),
     ]
@@ -98,12 +98,27 @@ def test_notes_and_changes_of_care_say_who(customer: Customer) -> None:
     make_engagement(customer, date(2025, 5, 9), issues_tagged=1)
     page = timeline(customer, D)
     assert [(entry.text, entry.who) for entry in page.entries] == [
+        ("Owner and notes: Changed Owner.", "Sofia Marchetti"),
         ("Called at 11", "Bo"),
         ("Called at 9", "Bo"),
-        ("Owner and notes: Changed Owner.", "Sofia Marchetti"),
         ("Tagged 1 issue", ""),
     ]
-    assert page.entries[0].moment == datetime(2025, 5, 9, 11, tzinfo=UTC)
+    assert [entry.moment and entry.moment.hour for entry in page.entries] == [12, 11, 9, None]
+
+
+def test_who_acknowledged_an_alert_is_told_at_its_time(customer: Customer) -> None:
+    make_staff(username="sofia", first_name="Sofia", last_name="Marchetti")
+    seen = datetime(2025, 5, 9, 10, tzinfo=UTC)
+    make_alert(customer, opened_on=date(2025, 5, 8), text="At risk", acknowledged_at=seen, acknowledged_by="sofia")
+    for hour in (9, 11):
+        moment = datetime(2025, 5, 9, hour, tzinfo=UTC)
+        Note.objects.create(customer=customer, author="Bo", text=f"Called at {hour}", created_at=moment)
+    assert [(entry.text, entry.who) for entry in timeline(customer, D).entries] == [
+        ("Called at 11", "Bo"),
+        ("Alert acknowledged: At risk", "Sofia Marchetti"),
+        ("Called at 9", "Bo"),
+        ("Alert: At risk", ""),
+    ]
 
 
 def test_what_people_did_after_an_earlier_date_is_not_told_there(customer: Customer) -> None:

@@ -249,7 +249,7 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
         ("Status", "Healthy", "At risk"),
         ("Activity trend", "Stable", "Declining"),
         ("Stage", "Onboarding", "Initial adoption"),
-        ("Blocker", "github", "none"),
+        ("Blocker", "GitHub", "none"),
         ("First Issue", "not done", "done"),
     ]
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from analytics.wording import counted, days_ago
+from analytics.wording import code_in_words, counted, days_ago
 
 D = date(2025, 5, 10)
 
@@ -26,3 +26,18 @@ def test_days_ago(day: date | None, expected: str) -> None:
 @pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])
 def test_counted(number: int, expected: str) -> None:
     assert counted(number, "issue") == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("github_permissions", "GitHub permissions"),
+        ("budget_freeze", "Budget freeze"),
+        ("sso_login", "SSO login"),
+        ("security", "Security"),
+        ("Waiting for IT_dept", "Waiting for IT_dept"),
+        ("", ""),
+    ],
+)
+def test_codes_are_shown_as_words(code: str, words: str) -> None:
+    assert code_in_words(code) == words
