@@ -18,6 +18,7 @@ from customers.models import Customer, CustomerCare, Engagement, Event, ImportRu
 from customers.undo import undo
 from tests.factories import (
     csv_row,
+    make_alert,
     make_customer,
     make_day,
     make_engagement,
