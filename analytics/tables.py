@@ -223,6 +223,18 @@ class CustomerTable(tables.Table):
         """By date; those who never were come last in either order."""
         return _none_last(queryset, F("last_active"), is_descending), True
 
+    def order_cohort(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """As one reads it."""
+        return _as_read(queryset, "customer__cohort", is_descending), True
+
+    def order_industry(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """As one reads it."""
+        return _as_read(queryset, "customer__industry", is_descending), True
+
+    def order_email(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """As one reads it."""
+        return _as_read(queryset, "customer__email", is_descending), True
+
     def order_owner(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the owner's name; those without one come last in either order."""
         return _in_order(queryset, by_name("customer__care__owner__"), is_descending), True
@@ -238,6 +250,12 @@ class CustomerTable(tables.Table):
     def order_success_rate(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the whole percentage; those without any PR come last in either order."""
         return _none_last(queryset, _success_rate(), is_descending), True
+
+
+def _as_read(queryset: SnapshotQuerySet, column: str, is_descending: bool) -> SnapshotQuerySet:
+    """By a text as one reads it, the one order being the other's reverse."""
+    text = Fold(column)
+    return queryset.order_by(text.desc(), "-pk") if is_descending else queryset.order_by(text, "pk")
 
 
 def _none_last(queryset: SnapshotQuerySet, value: Any, is_descending: bool) -> SnapshotQuerySet:

@@ -267,6 +267,7 @@ ALERT_URLS = environment.channels("ALERT_URLS")
 # --- Language, time, files --------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["rsolv_cs.formats"]
 USE_I18N = False
 DATE_FORMAT = "j M Y"
 DATETIME_FORMAT = "j M Y, H:i"

@@ -82,6 +82,16 @@ def test_the_table_is_searched_and_sorted_as_it_is_read(client: Client) -> None:
     assert names(client.get("/admin/?q=OSTERREICH")) == ["Österreich"]
 
 
+@pytest.mark.parametrize("column", ["cohort", "industry", "email"])
+def test_texts_are_sorted_as_they_are_read(column: str, client: Client) -> None:
+    client.force_login(make_staff("Viewer"))
+    make_day(total=4)
+    for number, text in enumerate(("Zebra", "älter", "Apfel", "ähnlich")):
+        make_snapshot(make_customer(id=f"c{number}", organization=text, **{column: text}))
+    assert names(client.get(f"/admin/?sort={column}")) == ["ähnlich", "älter", "Apfel", "Zebra"]
+    assert names(client.get(f"/admin/?sort=-{column}")) == ["Zebra", "Apfel", "älter", "ähnlich"]
+
+
 def searching_admins() -> list[Any]:
     return [one for one in admin.site._registry.values() if one.search_fields]
 

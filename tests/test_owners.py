@@ -421,7 +421,8 @@ def test_a_search_among_the_own_ones_says_how_many_others_match(
 ) -> None:
     CustomerCare.objects.update_or_create(customer=three[0], defaults={"owner": sofia})
     client.force_login(sofia)
-    other = three[1].organization
+    Customer.objects.filter(pk="x2").update(organization="Celery")
+    other = "celery"
     page = client.get("/admin/", {"owner": str(sofia.pk), "q": other, "sort": "customer"})
     assert listed(page) == []
     assert "None of these customers match. 1 of other owners does" in words(main_part(page))
@@ -429,3 +430,12 @@ def test_a_search_among_the_own_ones_says_how_many_others_match(
     assert listed(client.get(address)) == ["x2"]
     page = client.get("/admin/", {"owner": str(sofia.pk), "q": "nobody at all"})
     assert "No customer matches these filters. Show all customers" in words(main_part(page))
+
+
+def test_the_list_of_owners_says_in_words_who_may_not_be_contacted(client: Client, three: list[Customer]) -> None:
+    CustomerCare.objects.update_or_create(customer=three[0], defaults={"do_not_contact": True})
+    CustomerCare.objects.update_or_create(customer=three[1], defaults={"do_not_contact": False})
+    client.force_login(make_staff("Program manager"))
+    listed = client.get(CARE).text.split('id="result_list"')[1]
+    assert listed.count("Do not contact") == 2  # The heading, and the one.
+    assert "cancel" not in listed

@@ -1,8 +1,9 @@
 """Numbers in words."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
+from django.utils.formats import date_format, localize
 
 from analytics.wording import code_in_words, counted, days_ago
 
@@ -41,3 +42,8 @@ def test_counted(number: int, expected: str) -> None:
 )
 def test_codes_are_shown_as_words(code: str, words: str) -> None:
     assert code_in_words(code) == words
+
+
+def test_the_admin_writes_dates_as_our_pages_do() -> None:
+    assert date_format(datetime(2026, 11, 28, 17, 34), "DATETIME_FORMAT") == "28 Nov 2026, 17:34"
+    assert localize(date(2025, 5, 11)) == "11 May 2025"
