@@ -15,7 +15,7 @@ from analytics.clock import alert_moment
 from analytics.dashboard import newest_day
 from analytics.feed_health import Trouble
 from analytics.models import Alert, AlertRule
-from analytics.wording import one_line
+from analytics.wording import counted, one_line
 
 BATCH = 1_000
 
@@ -29,6 +29,10 @@ class Evaluation:
     raised: int = 0
     worse: int = 0
     closed: int = 0
+
+
+OF_FEEDS = (AlertRule.Kind.FEED, AlertRule.Kind.QUARANTINED)
+"""The rules on feeds, which are judged today whatever is scored."""
 
 
 @dataclass
@@ -63,8 +67,8 @@ def evaluate() -> Evaluation:
         for rule in AlertRule.objects.all():
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
-            elif rule.kind == AlertRule.Kind.FEED:
-                _of_feeds(rule, feed_health.troubles(today, day), today, now).store(found)
+            elif rule.kind in OF_FEEDS:
+                _of_feeds(rule, _troubles(rule, today, day), today, now).store(found)
             elif rule.kind == AlertRule.Kind.VANISHED:
                 _of_vanished(rule, today, now).store(found)
             elif day and not (found.held_back and rule.kind in FROM_ENGAGEMENT):
@@ -79,9 +83,9 @@ def close_feed_alerts() -> int:
     """
     today, portfolio, found = timezone.localdate(), newest_day(), Evaluation(None, "")
     with transaction.atomic():
-        for rule in AlertRule.objects.filter(active=True, kind=AlertRule.Kind.FEED):
+        for rule in AlertRule.objects.filter(active=True, kind__in=OF_FEEDS):
             if Alert.objects.open().filter(rule=rule).exists():
-                troubles = feed_health.troubles(today, portfolio.date if portfolio else None)
+                troubles = _troubles(rule, today, portfolio.date if portfolio else None)
                 _Changes(over=_of_feeds(rule, troubles, today, alert_moment()).over).store(found)
     return found.closed
 
@@ -109,6 +113,13 @@ def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
     return changes
 
 
+def _troubles(rule: AlertRule, today: date, day: date | None) -> dict[str, Trouble]:
+    """What is wrong with each feed, by one of the rules ``OF_FEEDS``."""
+    if rule.kind == AlertRule.Kind.QUARANTINED:
+        return feed_health.quarantined(max(rule.threshold or 0, 1))
+    return feed_health.troubles(today, day)
+
+
 def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: datetime) -> _Changes:
     """A feed's alert has the newest words; it is worse when it is twice as late as last told."""
     changes = _Changes()
@@ -124,8 +135,11 @@ def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: d
             changes.worse.append(alert)
         elif alert.text != text:
             Alert.objects.filter(pk=alert.pk).update(text=text)
+    well = "{} is as it should be"
+    if rule.kind == AlertRule.Kind.QUARANTINED:
+        well = f"Fewer than {counted(max(rule.threshold or 0, 1), 'row')} of the feed in quarantine"
     changes.over = [
-        _over(alert.pk, today, now, Alert.Ending.RECOVERED, f"The {'feed' if feed else 'night'} is as it should be")
+        _over(alert.pk, today, now, Alert.Ending.RECOVERED, well.format("The feed" if feed else "The night"))
         for feed, alert in known.items()
         if feed not in troubles
     ]

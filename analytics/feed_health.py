@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Max
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from analytics.dashboard import FRESH_DAYS, FeedState, feed_states
@@ -17,7 +17,7 @@ from analytics.models import Night, PortfolioDay
 from analytics.nights import FAILED, HELD_BACK
 from analytics.wording import counted
 from customers.feeds import FEEDS
-from customers.models import Engagement, FeedName, ImportRun
+from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
@@ -35,7 +35,7 @@ _HELD = "Alerts that are computed from engagement are held back until it is ther
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with a feed, in words; ``days`` is how late it is, where that is what is wrong."""
+    """What is wrong with a feed, in words; ``days`` is how late it is (or the rows), where that is what is wrong."""
 
     feed: str
     text: str
@@ -63,6 +63,17 @@ def troubles(today: date, day: date | None) -> dict[str, Trouble]:
         text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
         found[FeedName.ENGAGEMENT] = Trouble(FeedName.ENGAGEMENT, text, known.days if known else None)
     return found
+
+
+def quarantined(rows: int) -> dict[str, Trouble]:
+    """The feeds that have so many rows in quarantine, or more; ``days`` of each is their number."""
+    open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
+    counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
+    return {
+        name: Trouble(name, f"{counted(counts[name], 'row')} of {feed.file_name} in quarantine.", counts[name])
+        for name, feed in FEEDS.items()
+        if counts.get(name, 0) >= rows
+    }
 
 
 def held_back(day: date | None, today: date) -> str:

@@ -31,6 +31,7 @@ class AlertRule(models.Model):
         NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
         FEED = "feed", "Feed late or refused"
         VANISHED = "vanished", "N or more customers vanished from the feed"
+        QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"
 
     class Audience(models.TextChoices):
         """Who is told."""
@@ -39,7 +40,7 @@ class AlertRule(models.Model):
         MANAGERS = "managers", "Program managers"
         BOTH = "both", "The owner and the program managers"
 
-    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR, Kind.VANISHED)
+    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR, Kind.VANISHED, Kind.QUARANTINED)
 
     kind = models.CharField(max_length=20, choices=Kind, unique=True)
     threshold = models.PositiveSmallIntegerField(
