@@ -191,6 +191,8 @@ EVENTS = Feed(
 FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
+MOST_NAMED = 10
+"""So many unknown columns stand in a message."""
 REASONS, ORIGINAL, RAW = "reasons", "quarantined_row", "raw_text"
 """The columns that only our downloads of quarantined rows have: why, which row of the quarantine it is, and its text
 where that cannot be told apart into cells."""
@@ -220,6 +222,12 @@ class Header:
         return [row[index] for index in self.order]
 
 
+def _looks_like(feed: Feed, names: Sequence[str]) -> str:
+    """Which other feed a header is of, as the end of a sentence; '' where it is of none."""
+    other = next((one for one in FEEDS.values() if one is not feed and set(one.column_names) <= set(names)), None)
+    return f"; it looks like {other.name.value}" if other else ""
+
+
 def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False) -> Header:
     """Find the feed's columns by name in a header's cells; raises ``ValueError`` where that cannot be done.
 
@@ -234,9 +242,13 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
             if len(parts & set(wanted)) > 1:
                 raise ValueError(f"the columns are separated by {word}, not by commas")
     if len(missing) == len(wanted):
-        raise ValueError(f"there is no header: the first line names none of the columns {', '.join(wanted)}")
+        none = f"there is no header: the first line names none of the columns {', '.join(wanted)}"
+        raise ValueError(f"{none}{_looks_like(feed, names)}")
     if missing:
-        raise ValueError(f"the header lacks {', '.join(missing)}")
+        strange = [shown(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
+        looks_like = _looks_like(feed, names)
+        more = f"; unknown in it: {', '.join(strange[:MOST_NAMED])}" if strange and not looks_like else ""
+        raise ValueError(f"the header lacks {', '.join(missing)}{looks_like or more}")
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
         raise ValueError(f"the header names {', '.join(twice)} more than once")

@@ -9,8 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import Error
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -24,13 +23,12 @@ from customers.fixes import cells_left_over, cells_to_fix, fix, header_of
 from customers.kinds import Text
 from customers.load import Outcome, replay, replay_locked
 from customers.lock import Busy, job_lock_within
-from customers.models import ImportRun, QuarantinedRow
+from customers.models import QuarantinedRow
 from customers.pages import admin_page, tell_database_error
 from customers.preview_rows import cut
 from customers.read import BLANKS
 from customers.text_fields import TextAreaField, one_break
 
-RUNS_TO_CHOOSE = 50
 SHOWN_RAW = 10_000
 LONGEST_RAW = 32_000
 """What a cell of a spreadsheet takes."""
@@ -43,53 +41,6 @@ SECONDS_TO_WAIT = 4
 _LISTED = reverse_lazy("admin:customers_quarantinedrow_changelist")
 _AT_ONCE = 500
 _BREAK = re.compile(r"[\r\n]")
-
-
-class ReasonFilter(admin.SimpleListFilter):
-    """Rows with a reason about a column, or about the row as a whole."""
-
-    title = "reason"
-    parameter_name = "reason"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The columns of the feed that the list is narrowed to, or of all."""
-        chosen = request.GET.get("feed__exact")
-        feeds = [FEEDS[chosen]] if chosen in FEEDS else FEEDS.values()
-        names = dict.fromkeys(name for feed in feeds for name in feed.column_names)
-        return [("row", "the row as a whole"), *((name, name) for name in names)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """Each reason begins with its column. Within a text of the JSON a quotation mark has a backslash before it."""
-        column = self.value()
-        if not column:
-            return queryset
-        rows = queryset.annotate(reasons_text=Cast("reasons", TextField()))
-        first, later = Q(reasons_text__startswith=f'["{column}: '), Q(reasons_text__contains=f', "{column}: ')
-        return rows.filter(first | later)
-
-
-class RunFilter(admin.SimpleListFilter):
-    """Rows of one run; the newest runs with such rows are offered."""
-
-    title = "run"
-    parameter_name = "run"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Runs with rows in quarantine."""
-        rows = QuarantinedRow.objects.filter(run=OuterRef("pk"))
-        runs = ImportRun.objects.filter(Exists(rows)).annotate(name=Cast("pk", CharField()))
-        return [(name, f"run {name}: {file}") for name, file in runs.values_list("name", "file")[:RUNS_TO_CHOOSE]]
-
-    def has_output(self) -> bool:
-        """Also where there is nothing to choose, a link may have narrowed the list."""
-        return True
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """The run's rows."""
-        run = self.value()
-        if not run:
-            return queryset
-        return queryset.filter(run=run) if run.isdecimal() else queryset.none()
 
 
 def fix_address(row: QuarantinedRow) -> str:

@@ -27,7 +27,7 @@ from customers.audit_export import record_export
 from customers.erase import in_words
 from customers.feeds import FEEDS
 from customers.files import open_file
-from customers.fix_views import ReasonFilter, RunFilter, corrections, fix_address, replay_and_tell
+from customers.fix_views import corrections, fix_address, replay_and_tell
 from customers.model_admin import ReadOnlyAdmin
 from customers.models import (
     Erasure,
@@ -39,6 +39,7 @@ from customers.models import (
 )
 from customers.pages import lead_to_form, narrowed
 from customers.preview_rows import cut
+from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_views import MAY_JOIN
 
@@ -165,7 +166,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     """Rows that were not loaded, with every reason; they can be fixed, replayed, and corrected in a spreadsheet."""
 
     list_display = ["feed", "run", "line", "reasons_in_words", "status", "fix_link"]
-    list_filter = ["feed", ReasonFilter, RunFilter, "status", "waits_for_customer"]
+    list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
     list_before_template = "customers/quarantine_tools.html"
     actions = ["replay_chosen"]
     list_select_related = ["run"]
@@ -180,6 +181,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "may_fix": self.has_fix_permission(request),
             "feeds": self._feeds_to_correct() if self._may_download(request) else [],
             "query": request.GET.urlencode(),
+            "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
 

@@ -413,7 +413,7 @@ class _Load:
         self._load_by_any_way(path, unquote, last)
         if run.scope == ImportRun.Scope.CORRECTIONS:
             corrections.remember(feed, run)
-        supersede(feed, run)
+        supersede(feed, run, self.fixes)
         seal(run, feed.model)
         self.key_changes = key_changes.notice(feed, run)
         if feed.name == FeedName.ONBOARDING:

@@ -7,6 +7,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from django.db.models import QuerySet
+
 from customers.feeds import Feed, Header
 from customers.gate import build_gate
 from customers.kinds import valid_key
@@ -15,6 +17,8 @@ from customers.problems import PAGE, UNKNOWN_CUSTOMER
 from customers.read import Record, Refused, Source
 from customers.rows import in_batches, read_header, row_cells
 from customers.staging import PROBLEM, STAGE, execute, fetch, table_of
+
+_KEYS_AT_ONCE = 500
 
 Reasons = list[tuple[int, str]]
 """Kinds of problem and their texts."""
@@ -80,8 +84,11 @@ def quarantine_problems(
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
 
-def supersede(feed: Feed, run: ImportRun) -> None:
-    """Close what a newer file makes obsolete: earlier quarantined rows with its keys or its very text."""
+def supersede(feed: Feed, run: ImportRun, fixes: Mapping[str, list[str]]) -> None:
+    """Close what a newer file makes obsolete: earlier quarantined rows with its keys or its very text.
+
+    The key of a row may be blank, or another one than its fix gives it.
+    """
     quarantine = table_of(QuarantinedRow)
     earlier = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN, run__lt=run.pk)
     if not earlier.exists():
@@ -93,6 +100,7 @@ def supersede(feed: Feed, run: ImportRun) -> None:
     ]
     if feed.full and run.scope == ImportRun.Scope.WHOLE:
         conditions.append("NOT waits_for_customer")
+    _supersede_fixed(feed, run, earlier, fixes)
     # One statement each: a database can use a hash for such an IN, but not for two of them joined by OR.
     for condition in conditions:
         execute(
@@ -116,6 +124,20 @@ def problems_of(rows: str) -> Iterator[tuple[int, Any, Reasons]]:
         )
         for (line, key), problems in groupby(found, key=itemgetter(0, 1)):
             yield line, key, [(kind, text) for _line, _key, kind, text in problems]
+
+
+def _supersede_fixed(
+    feed: Feed, run: ImportRun, earlier: QuerySet[QuarantinedRow], fixes: Mapping[str, list[str]]
+) -> None:
+    place = feed.column_names.index("id")
+    fixed = [(pk, fixes[raw][place]) for pk, raw in earlier.values_list("pk", "raw") if raw in fixes] if fixes else []
+    for first in range(0, len(fixed), _KEYS_AT_ONCE):
+        some = fixed[first : first + _KEYS_AT_ONCE]
+        marks = ", ".join(["%s"] * len(some))
+        found = fetch(f"SELECT id FROM {STAGE} WHERE id IN ({marks})", [key for _pk, key in some])
+        staged = {key for (key,) in found}
+        closed = [pk for pk, key in some if key in staged]
+        QuarantinedRow.objects.filter(pk__in=closed).update(status=QuarantinedRow.Status.SUPERSEDED, resolved_by=run)
 
 
 def _read_again(

@@ -44,7 +44,9 @@ class UploadForm(forms.Form):
 @admin_page(*_MAY_UPLOAD)
 def upload_file(request: HttpRequest) -> HttpResponse:
     """Choose a file; when sent, store it and show its preview. Below are the uploads that wait for a decision."""
-    form = UploadForm(*([request.POST, request.FILES] if request.method == "POST" else []))
+    asked = request.GET.get("feed", "")
+    first = {"feed": asked} if asked in FEEDS else {}
+    form = UploadForm(*([request.POST, request.FILES] if request.method == "POST" else []), initial=first)
     if refused := too_large(request):
         form.errors["file"] = form.error_class([refused])
     elif form.is_valid():

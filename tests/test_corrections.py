@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,58 @@ def test_an_undo_of_a_whole_file_leaves_fixes_alone(tmp_path: Path, manager: Cli
     night(tmp_path, customer_row(1), bad(2), customer_row(3))
     assert undo(ImportRun.objects.latest("pk"), "mary").warnings == []
     assert Fix.objects.count() == 1
+
+
+# --- The list, and the page of an upload ---------------------------------------------------------------------------
+
+
+def listed(client: Client, query: str = "") -> list[int]:
+    return sorted(row.pk for row in client.get(f"{QUARANTINE}?{query}").context["cl"].result_list)
+
+
+def test_the_list_shows_what_is_open_and_counts_the_rest(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), bad(2))
+    night(tmp_path, customer_row(1), bad(2), bad(3))
+    [old] = QuarantinedRow.objects.filter(status="superseded")
+    new = sorted(QuarantinedRow.objects.filter(status="open").values_list("pk", flat=True))
+    assert listed(manager) == new
+    assert listed(manager, "status__exact=superseded") == [old.pk]
+    assert listed(manager, "status__exact=all") == [old.pk, *new]
+    assert listed(manager, f"run={old.run_id}") == [old.pk]
+    text = manager.get(QUARANTINE).text
+    for words in ("Open (2)", "Superseded (1)", "All (3)", "Not an e-mail address", "Too many or too few cells"):
+        assert words in text
+    assert listed(manager, "reason=addresses") == new
+    assert listed(manager, "reason=cells") == []
+
+
+def test_a_row_with_a_blank_id_is_closed_once_its_fix_is_loaded(tmp_path: Path, manager: Client) -> None:
+    night(tmp_path, customer_row(1), customer_row(2) | {"id": ""})
+    row = QuarantinedRow.objects.get()
+    cells = list(customer_row(2).values())
+    Fix.objects.create(feed="customers", raw=row.raw, sha256=sha256(row.raw.encode()).hexdigest(), cells=cells)
+    outcome = night(tmp_path, customer_row(1), customer_row(2) | {"id": ""}, customer_row(3))
+    assert outcome.created == 2
+    row.refresh_from_db()
+    assert (row.status, row.resolved_by_id) == ("superseded", outcome.run)
+
+
+def test_a_file_of_another_feed_or_with_unknown_columns_says_so(manager: Client) -> None:
+    upload = uploaded(manager, "customers", f"{HEADER}\ne1,c1,2025-05-01,1,2,3,4,5\n".encode())
+    assert upload.preview["reason"].endswith("; it looks like engagement")
+    page = manager.get(f"{FORM}{upload.pk}/").text
+    assert "Upload a corrected file" in page
+    assert f"{FORM}?feed=customers" in page
+    upload = uploaded(manager, "feedback", b"id,customer_id,date,rating,csat,comment\n")
+    assert upload.preview["reason"] == "line 1: the header lacks nps; unknown in it: 'rating'"
+
+
+def test_the_upload_of_a_correction_begins_with_its_feed(tmp_path: Path, manager: Client) -> None:
+    make_customer(id="c1")
+    bad_lines(tmp_path, "e1,c1,soon,1,2,3,4,5")
+    assert f"{FORM}?feed=engagement" in manager.get(QUARANTINE).text
+    assert '<option value="engagement" selected>' in manager.get(f"{FORM}?feed=engagement").text
+    assert manager.get(f"{FORM}?feed=nonsense").status_code == 200
 
 
 # --- The list of fixes ------------------------------------------------------------------------------------------
