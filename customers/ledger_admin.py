@@ -39,7 +39,7 @@ from customers.models import (
 )
 from customers.pages import lead_to_form, narrowed
 from customers.preview_rows import cut
-from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter
+from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_views import MAY_JOIN
 
@@ -177,6 +177,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with what can be done to all rows that it shows."""
+        request.GET = open_by_default(request.GET)
         context = {
             "may_fix": self.has_fix_permission(request),
             "feeds": self._feeds_to_correct() if self._may_download(request) else [],

@@ -139,10 +139,11 @@ class ReadOnlyAdmin(NeverEdited, ModelAdmin):
 
     def _scope(self, request: HttpRequest) -> Iterator[str]:
         """What the address asks of the rows beyond the filters that the list itself shows."""
+        filters = {getattr(item, "parameter_name", item) for item in self.list_filter}
         for lookup, value in request.GET.items():
             name, *parts = lookup.split("__")
             words = _LOOKUPS.get(parts[-1] if parts else "exact")
-            if words is None or name in self.list_filter:
+            if words is None or not filters.isdisjoint({name, lookup}):
                 continue
             try:
                 label = self.scope_labels.get(name) or self.opts.get_field(name).verbose_name

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from customers.feeds import FEEDS
 from customers.models import ImportRun, QuarantinedRow
@@ -15,8 +15,7 @@ from customers.models import ImportRun, QuarantinedRow
 RUNS_TO_CHOOSE = 50
 ALL = "all"
 _OPEN = QuarantinedRow.Status.OPEN.value
-_ABOUT_A_RUN = ("run", "run__id__exact", "resolved_by")
-"""Links that ask for what became of a run's rows, whatever that is."""
+_NARROWS_NOTHING = {"o", "p", "q", "all", "e"}
 _REASONS = {
     "cells": ("Too many or too few cells", (" cells, the header has ", "text after the closing quote")),
     "blank": ("Required, but blank", ("is required, but blank",)),
@@ -38,15 +37,20 @@ _REASONS = {
 """Kinds of reasons: what each is called, and what such a reason says."""
 
 
+def open_by_default(asked: QueryDict) -> QueryDict:
+    """What an address asks for; one that narrows nothing asks for the open rows."""
+    if {*asked} - _NARROWS_NOTHING:
+        return asked
+    asked = asked.copy()
+    asked[StatusFilter.parameter_name] = _OPEN
+    return asked
+
+
 class StatusFilter(admin.SimpleListFilter):
-    """Open rows, unless the address asks for others, each with how many there are."""
+    """The rows of a state, with how many there are."""
 
     title = "status"
     parameter_name = "status__exact"
-
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
-        self.default = ALL if any(name in request.GET for name in _ABOUT_A_RUN) else _OPEN
-        super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The states, with their numbers, and all of them."""
@@ -56,15 +60,15 @@ class StatusFilter(admin.SimpleListFilter):
         return [*states, (ALL, f"All ({sum(counts.values()):,})")]
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        """Without a choice of none: that one is the default."""
-        chosen = self.value() or self.default
+        """Without a choice of none, which is that of all."""
+        chosen = self.value() or ALL
         for value, label in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": value == chosen, "query_string": query, "display": label}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
         """The rows of the state."""
-        chosen = self.value() or self.default
+        chosen = self.value() or ALL
         return queryset if chosen == ALL else queryset.filter(status=chosen)
 
 

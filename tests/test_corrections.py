@@ -348,7 +348,8 @@ def test_the_list_shows_what_is_open_and_counts_the_rest(tmp_path: Path, manager
     text = manager.get(QUARANTINE).text
     for words in ("Open (2)", "Superseded (1)", "All (3)", "Not an e-mail address", "Too many or too few cells"):
         assert words in text
-    assert listed(manager, "reason=addresses") == new
+    assert "?reason=addresses&amp;status__exact=open" in text
+    assert listed(manager, "status__exact=open&reason=addresses") == new
     assert listed(manager, "reason=cells") == []
 
 
