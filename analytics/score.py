@@ -1,6 +1,6 @@
 """Pure maths: a customer's measures and a policy give components, score, status, trend and stage.
 
-Every rule is one of metrics.md; points are rounded half up, and the score is the sum of the points shown.
+Every rule is one of docs/metrics.md; points are rounded half up, and the score is the sum of the points shown.
 """
 
 from datetime import date, timedelta

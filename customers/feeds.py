@@ -80,7 +80,7 @@ class Feed:
 
     @property
     def column_names(self) -> list[str]:
-        """The columns' names, in the order of csv-feeds.md."""
+        """The columns' names, in the order of docs/csv-feeds.md."""
         return [column.name for column in self.columns]
 
     @property

@@ -1,7 +1,7 @@
 """Bytes to records with their line numbers, or one refusal of the whole file.
 
-The dialect is that of csv-feeds.md: UTF-8 with or without a BOM, comma, ``"`` doubled inside quotes, line ends LF,
-CRLF or CR. A file streams through in blocks; only one record is held, and of an oversized one only its beginning.
+The dialect is that of docs/csv-feeds.md: UTF-8 with or without a BOM, comma, ``"`` doubled inside quotes, line ends
+LF, CRLF or CR. A file streams through in blocks; only one record is held, and of an oversized one only its beginning.
 """
 
 import codecs

@@ -1,4 +1,4 @@
-"""django-import-export's view of the feeds: the columns of csv-feeds.md, each cell safe for spreadsheets."""
+"""django-import-export's view of the feeds: the columns of docs/csv-feeds.md, each cell safe for spreadsheets."""
 
 from typing import Any
 

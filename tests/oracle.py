@@ -1,4 +1,4 @@
-"""Reference calculation of `spec/metrics.md`: naive pure Python, independent of the SQL compared with it.
+"""Reference calculation of `docs/metrics.md`: naive pure Python, independent of the SQL compared with it.
 
 Nothing here is shared with the real implementation and nothing is clever: loops over lists of dicts, exact
 fractions, one function for one paragraph of the specification. It is slow (each customer scans every row).

@@ -115,3 +115,18 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         assert target.exists(), f"{document.name}: {link} is not there"
         if fragment and target.suffix == ".md":
             assert fragment in anchors(target.read_text()), f"{document.name}: {link} has no such heading"
+
+
+def cited() -> list[tuple[str, str]]:
+    """The documents that the code names as its authority, each with who names it."""
+    files = (path for name in (*OUR_APPS, "tests") for path in sorted((ROOT / name).rglob("*.py")))
+    return [
+        (str(path.relative_to(ROOT)), document)
+        for path in files
+        for document in re.findall(r"docs/[a-z-]+\.md", path.read_text())
+    ]
+
+
+def test_every_document_that_the_code_cites_is_there() -> None:
+    assert ("analytics/score.py", "docs/metrics.md") in cited()
+    assert {document for _path, document in cited() if not (ROOT / document).exists()} == set()

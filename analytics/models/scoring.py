@@ -51,7 +51,7 @@ class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
 
 
 class ScoringPolicy(models.Model):
-    """All weights, windows and thresholds of the health score; the defaults are those of metrics.md.
+    """All weights, windows and thresholds of the health score; the defaults are those of docs/metrics.md.
 
     Points are whole numbers; windows are days up to and including the scored date. A policy that scored a date is
     never changed: a new version takes its place from a date on.
