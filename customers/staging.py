@@ -126,24 +126,19 @@ def analyze(name: str, columns: Sequence[str] = ()) -> None:
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Append rows to a table by the database's fastest way: ``COPY``, or ``executemany``."""
-    names = ", ".join(columns)
-    with connection.cursor() as cursor:
-        if is_postgres():
-            rows = iter(rows)
-            first = next(rows, None)
-            if first is None:
-                return
-            # Django wraps the errors of its own methods alone.
-            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in chain([first], rows):
-                    copy.write_row(row)
-        else:
-            one = f"({', '.join(['%s'] * len(columns))})"
-            insert = f"INSERT INTO {table} ({names}) VALUES "
-            many = insert + ", ".join([one] * ROWS_A_STATEMENT)
-            rows = iter(rows)
-            # Django's executemany keeps all that it is given until it is done.
-            while some := list(islice(rows, INSERTED_AT_ONCE)):
+    names, rows = ", ".join(columns), iter(rows)
+    # Taken before a statement begins: what yields them may ask the database, and PostgreSQL waits for a COPY's end.
+    while some := list(islice(rows, INSERTED_AT_ONCE)):
+        with connection.cursor() as cursor:
+            if is_postgres():
+                # Django wraps the errors of its own methods alone.
+                with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                    for row in some:
+                        copy.write_row(row)
+            else:
+                one = f"({', '.join(['%s'] * len(columns))})"
+                insert = f"INSERT INTO {table} ({names}) VALUES "
+                many = insert + ", ".join([one] * ROWS_A_STATEMENT)
                 whole = len(some) - len(some) % ROWS_A_STATEMENT
                 cursor.executemany(
                     many, [list(chain(*some[at : at + ROWS_A_STATEMENT])) for at in range(0, whole, ROWS_A_STATEMENT)]
@@ -151,7 +146,7 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 cursor.executemany(insert + one, some[whole:])
 
 
-def copy_lines(table: str, columns: Sequence[str], runs: Iterable[tuple[int, bytes]]) -> None:
+def copy_lines(table: str, columns: Sequence[str], runs: Sequence[tuple[int, bytes]]) -> None:
     """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
     names = ", ".join(["line", *columns])
     if is_postgres():

@@ -389,7 +389,8 @@ def test_nobody_edits_it_in_the_admin(client: Client) -> None:
     [
         ("q=globex", ["two"]),
         ("q=bob", ["two"]),
-        ("q=é", ["three"]),
+        ("q=josé", ["three"]),
+        ("q=JOSE", ["three"]),
         ("action__exact=export", ["three"]),
         ("actor=bob", ["two"]),
         ("actor=nobody", []),
@@ -404,7 +405,7 @@ def test_it_can_be_searched_and_narrowed(client: Client, ada: User, query: str, 
     one.at = one.at.replace(year=2024, month=2, day=29)
     audit.record_all([one])
     audit.record(Action.CHANGE, "two", actor="bob", changes={"name": ("Acme", "Globex")})
-    audit.record(Action.EXPORT, "three", actor="carol", detail="é")
+    audit.record(Action.EXPORT, "three", actor="carol", detail="José")
     response = client.get(f"{LIST}?{query}")
     assert response.status_code == 200
     assert sorted(row.subject for row in response.context["cl"].result_list) == sorted(found)

@@ -25,6 +25,7 @@ from pytest_django import Settings
 from analytics.models import Report, Task
 from analytics.snapshots import score_day
 from customers.cells import plain_cell
+from customers.key_change import KeyChange
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
 from tests.commands import run
 from tests.factories import csv_row, make_alert, make_message, make_staff, write_feeds
@@ -123,6 +124,9 @@ def everything(output: list[str]) -> User:
         feed="customers", file=f"{TEXTS[1]}.csv", folder="0" * 32, stored_name="customers.csv", size=1
     )
     ImportRun.objects.filter(pk=ImportRun.objects.latest("pk").pk).update(file=TEXTS[8], reason=TEXTS[0])
+    last = ImportRun.objects.latest("pk")
+    Customer.objects.filter(pk="h1").update(missing_since=last)
+    KeyChange.objects.create(customer_id="h0", former_id="h1", run=last, same_address=True)
     return user
 
 

@@ -30,6 +30,7 @@ from customers.models import (
     StepSighting,
 )
 from customers.read import Record
+from customers.staging import INSERTED_AT_ONCE, copy_rows, create_temporary, fetch
 from tests.factories import csv_row, make_customer, write_feed, write_feeds
 from tests.loading import EVERYTHING, customer_row, feed_tables, load, states, write_bytes
 
@@ -539,3 +540,11 @@ def test_the_ledger_adds_up_and_twice_is_once(tmp_path: Path, first: dict[str, A
             assert (outcome.created, outcome.updated, outcome.retried) == (0, 0, 0)
             assert outcome.problems == once[name].problems
         transaction.set_rollback(True)
+
+
+def test_what_makes_rows_may_ask_the_database_while_they_are_copied() -> None:
+    with transaction.atomic():
+        create_temporary("numbers", "SELECT 0 AS number WHERE 1 = 0")
+        many = INSERTED_AT_ONCE + 1
+        copy_rows("numbers", ["number"], (fetch(f"SELECT {number}")[0] for number in range(many)))
+        assert fetch("SELECT COUNT(*), SUM(number) FROM numbers") == [(2_001, 2_001_000)]

@@ -288,7 +288,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 
 
 EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
-EVERYONE |= {"Nights", "Import runs", "Quarantine", "Fixes", "Scoring policies"}
+EVERYONE |= {"Nights", "Import runs", "Quarantine", "Fixes", "Key changes", "Scoring policies"}
 EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
 EVERYONE |= {"Messages", "Mail templates"}
 EVERYONE |= {"Reports"}
@@ -331,6 +331,7 @@ VIEW = {
     "view_feedback",
     "view_fix",
     "view_importrun",
+    "view_keychange",
     "view_note",
     "view_mailtemplate",
     "view_message",
@@ -352,7 +353,7 @@ POLICIES = {
     f"{verb}_{noun}"
     for verb in ("add", "change", "delete")
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
-} | {"change_alertrule", "manage_every_report"}
+} | {"change_alertrule", "manage_every_report", "join_customer"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {
     "delete_note",

@@ -423,13 +423,16 @@ def test_a_row_that_another_id_replaces_is_shown_with_what_it_was(manager: Clien
 def test_only_the_form_is_asked_for_by_an_address(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     for step in ("confirm", "cancel", "preview"):
-        assert manager.get(f"{FORM}{upload.pk}/{step}/").status_code == 405
+        response = manager.get(f"{FORM}{upload.pk}/{step}/")
+        assert (response.status_code, response.url) == (302, f"{FORM}{upload.pk}/")
+    upload.refresh_from_db()
+    assert (upload.run, Customer.objects.count()) == (None, 0)
     assert f'href="{FORM}"' in manager.get("/admin/customers/importrun/").text
-    assert f'href="{FORM}"' not in manager.get("/admin/customers/quarantinedrow/").text
+    assert FORM not in manager.get("/admin/customers/quarantinedrow/").text
     loaded(
         manager, uploaded(manager, "customers", csv_of("customers", customer_row(1), customer_row(2, status="lost")))
     )
-    assert f'href="{FORM}"' in manager.get("/admin/customers/quarantinedrow/").text
+    assert f'href="{FORM}?feed=customers"' in manager.get("/admin/customers/quarantinedrow/").text
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Success manager"])

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from analytics.models import Message, Report, Task
+from customers.key_change import KeyChange
 from customers.models import ImportRun, QuarantinedRow, Upload
 
 FILE_FORMATS = ("csv", "xlsx")
@@ -29,6 +30,7 @@ def addresses(customer: str) -> list[str]:
         "task": Task,
         "undo_run": ImportRun,
         "fix_row": QuarantinedRow,
+        "same_customer": KeyChange,
         "upload": Upload,
         "preview_upload": Upload,
         "confirm_upload": Upload,
