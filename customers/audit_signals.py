@@ -185,8 +185,10 @@ def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = 
 
 def record_failed_login(about: Model | str, detail: str = "") -> None:
     """Write an entry of what needs no login to happen, unless there were too many within the hour."""
-    an_hour_ago = timezone.now() - timedelta(hours=1)
-    lately = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__gte=an_hour_ago)[:MOST_FAILURES].count()
+    now = timezone.now()
+    # Those of a clock that was ahead are of no hour.
+    of_the_hour = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__range=(now - timedelta(hours=1), now))
+    lately = of_the_hour[:MOST_FAILURES].count()
     if lately < MOST_FAILURES:
         last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
         audit.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))

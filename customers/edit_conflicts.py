@@ -194,7 +194,7 @@ class EditConflictMixin:
         """The marks of what the form showed; '' is a value that nobody knows."""
         try:
             found = json.loads(self.data.get(self.add_prefix(VERSION)) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return {name: str(mark) for name, mark in found.items()} if isinstance(found, dict) else {}
 

@@ -80,7 +80,7 @@ def _claim(digest: str, *, is_keyed: bool) -> tuple[FormSubmission, bool]:
         except IntegrityError:
             found = FormSubmission.objects.select_for_update().filter(digest=digest).first()
         if found is not None:
-            is_another = not is_keyed and found.at < now - AT_ONCE
+            is_another = not is_keyed and abs(now - found.at) > AT_ONCE
             if is_another:
                 found.at = now
                 found.save(update_fields=["at"])

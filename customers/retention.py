@@ -9,7 +9,7 @@ from typing import Any
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -54,8 +54,12 @@ def delete_sessions() -> int:
 
 
 def over_failures() -> QuerySet[AccessAttempt]:
-    """Names and addresses of failed logins that lock nothing any more; such a name may be a password."""
-    return AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME)
+    """Names and addresses of failed logins that lock nothing any more; such a name may be a password.
+
+    Among them are those of a clock that was ahead, which would lock until it is that time.
+    """
+    now, lasts = timezone.now(), settings.AXES_COOLOFF_TIME
+    return AccessAttempt.objects.filter(Q(attempt_time__lt=now - lasts) | Q(attempt_time__gt=now + lasts))
 
 
 def old_login_entries() -> QuerySet[AuditEntry]:

@@ -11,7 +11,10 @@ from customers.xml_part import NotTaken
 MOST_ROWS = 2**20
 MOST_COLUMNS = 2**14
 MOST_CELLS = 1_000_000
+_MOST_PLACES = 10 * MOST_CELLS
+"""With the empty ones before a row's last cell, which its line of CSV has, too."""
 _LONGEST_TEXT = 32_767
+_TOO_LONG = f"has a text of more than {_LONGEST_TEXT:,} characters, which is the most that Excel takes"
 _LONGEST_ROW = 8 * 2**20
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -43,13 +46,14 @@ class SheetPart(RunsPart):
         self._last = 0
         self._hidden_rows = 0
         self._is_hidden = False
-        self._hidden_columns: list[tuple[int, int]] = []
+        self._places = 0
+        self._hidden_from = MOST_COLUMNS + 1
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
         """A row, a cell, or a part of one."""
         if self._cell is not None:
             if name == "v":
-                self.text = []
+                self.text, self.length = [], 0
             elif name == "is":
                 self.begin_runs()
             elif name == "f":
@@ -69,7 +73,7 @@ class SheetPart(RunsPart):
         elif name == "mergeCell":
             self._check_merged(attributes.get("ref", ""))
         elif name == "col" and attributes.get("hidden") in {"1", "true"} and not self._last:
-            self._hidden_columns.append((_number(attributes.get("min")), _number(attributes.get("max"))))
+            self._hidden_from = min(self._hidden_from, max(1, _number(attributes.get("min"))))
 
     def ended(self, name: str) -> None:
         """The end of such a one."""
@@ -92,9 +96,8 @@ class SheetPart(RunsPart):
         """What is read though Excel does not show it, as its own CSV has it, too."""
         if self._hidden_rows:
             yield f"{self._hidden_rows:,} hidden row{'s are' if self._hidden_rows > 1 else ' is'} read, too."
-        hidden = [first for first, _last in self._hidden_columns if 0 < first <= self._width]
-        if hidden:
-            yield f"Hidden columns, from {letters(min(hidden))} on, are read, too."
+        if self._hidden_from <= self._width:
+            yield f"Hidden columns, from {letters(self._hidden_from)} on, are read, too."
 
     def _begin_row(self, attributes: Mapping[str, str]) -> None:
         number = attributes.get("r")
@@ -111,10 +114,14 @@ class SheetPart(RunsPart):
     def _end_row(self) -> None:
         cells, self._cells = self._cells or {}, None
         if cells:
-            self._width = max(self._width, *cells)
+            last = max(cells)
+            self._places += last
+            if self._places > _MOST_PLACES:
+                raise self.refusal()
+            self._width = max(self._width, last)
             self._last = self._number
             self._hidden_rows += self._is_hidden
-            self._take(self._number, [cells.get(column, "") for column in range(1, max(cells) + 1)])
+            self._take(self._number, [cells.get(column, "") for column in range(1, last + 1)])
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._count += 1
@@ -133,14 +140,21 @@ class SheetPart(RunsPart):
         self._cell = attributes
         self._value = ""
 
+    def too_long(self) -> NotTaken:
+        """What to say where a cell's text is far too long."""
+        return self._not_shown(_TOO_LONG)
+
+    def _not_shown(self, why: object) -> NotTaken:
+        return NotTaken(
+            f"Cell {self._place} {why}, so it cannot be read as Excel shows it: give its column the format "
+            "Text and type it anew, or save the sheet as CSV."
+        )
+
     def _end_cell(self) -> None:
         try:
             text = self._shown(self._cell or {})
         except NotShown as why:
-            raise NotTaken(
-                f"Cell {self._place} {why}, so it cannot be read as Excel shows it: give its column the format "
-                "Text and type it anew, or save the sheet as CSV."
-            ) from None
+            raise self._not_shown(why) from None
         self._cell = None
         if text and self._cells is not None:
             self._size += len(text)
@@ -176,7 +190,7 @@ class SheetPart(RunsPart):
 
     def _text(self, text: str, cell: Mapping[str, str]) -> str:
         if len(text) > _LONGEST_TEXT // 2 and len(text.encode("utf-16-le", "surrogatepass")) // 2 > _LONGEST_TEXT:
-            raise NotShown(f"has a text of more than {_LONGEST_TEXT:,} characters, which is the most that Excel takes")
+            raise NotShown(_TOO_LONG)
         if "\0" in text or _HALF.search(text):
             raise NotShown("has a character that is none")
         style = cell.get("s")

@@ -24,6 +24,7 @@ _MOST_FORMATS = 5_000
 _MOST_DIRECTORY = 2**20
 _MOST_SHEETS = 2_000
 _BEGINNING = 2**20
+_COMPRESSED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -101,6 +102,9 @@ class Workbook:
             if len(members) > MOST_ENTRIES:
                 raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
             check_size(sum(member.file_size for member in members))
+            if any(member.compress_type not in _COMPRESSED for member in members):
+                # Those of other kinds are unpacked as a whole, however little is asked for.
+                raise Damaged("a kind of compression that workbooks do not have")
             if any(member.flag_bits & 1 for member in members):
                 raise NotTaken("The file has a password: save it without one.")
         except BaseException:
@@ -131,10 +135,13 @@ class Workbook:
         book = _Book(related.of_type("/worksheet"))
         self.read(main, book)
         texts, styles = Texts(), Styles(since_1904=book.since_1904)
-        for path in related.of_type("/sharedStrings").values():
-            self.read(path, _TextsPart(texts))
-        for path in related.of_type("/styles").values():
-            self.read(path, _StylesPart(styles))
+        for kind, part in (("/sharedStrings", _TextsPart(texts)), ("/styles", _StylesPart(styles))):
+            paths = list(related.of_type(kind).values())
+            if len(paths) > 1:
+                # Each would be read, and the bounds are those of one.
+                raise Damaged(f"{len(paths)} parts {kind}")
+            for path in paths:
+                self.read(path, part)
         return book.sheets, book.in_front(), texts, styles
 
     def read(self, path: str, part: XmlPart) -> None:
@@ -168,7 +175,7 @@ class RunsPart(XmlPart):
     def begin_runs(self) -> None:
         """A text begins."""
         self._runs = []
-        self._pronounced = 0
+        self._pronounced = self.length = 0
 
     def end_runs(self) -> str:
         """The text that ends."""

@@ -1,5 +1,6 @@
 """XML of strangers, read as it streams by: nothing is built of it, and what would take too long ends early."""
 
+import time
 from collections.abc import Mapping
 from typing import IO, Any
 from xml.parsers import expat
@@ -8,6 +9,12 @@ BLOCK = 64 * 1024
 _LONGEST_TAG = 1024 * 1024
 """Also of a comment: expat holds each whole."""
 _DEEPEST = 100
+_MOST_NAMES = 1_000
+"""Of elements and attributes, which expat keeps; those of a workbook are a hundred or two."""
+LONGEST_TEXT = 2**18
+"""Characters of one text, which may take seven for each of the 32,767 that Excel has in a cell."""
+MOST_SECONDS = 60
+"""Of computing, for a whole part."""
 
 
 class NotTaken(Exception):
@@ -18,7 +25,7 @@ class XmlPart:
     """Handlers for a part of a workbook, by local names.
 
     ``most_bytes`` and ``most_elements`` bound it, ``too_much`` says so. ``text`` collects the characters while it is
-    a list; of those between elements it is None.
+    a list; of those between elements it is None. ``length`` counts them, to be set back where another text begins.
     """
 
     most_bytes = 16 * 2**20
@@ -27,10 +34,12 @@ class XmlPart:
 
     def __init__(self) -> None:
         self.text: list[str] | None = None
+        self.length = 0
         self.done = False
         self._elements = 0
         self._depth = 0
         self._local: dict[str, str] = {}
+        self._attributes: set[str] = set()
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
@@ -49,25 +58,33 @@ class XmlPart:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         parser.StartDoctypeDeclHandler = _refuse_entities
-        fed = 0
+        fed, until = 0, time.thread_time() + MOST_SECONDS
         while not self.done:
             block = file.read(BLOCK)
             fed += len(block)
             parser.Parse(block, not block)
             if not block:
                 return
-            if fed - parser.CurrentByteIndex > _LONGEST_TAG:
+            if fed - parser.CurrentByteIndex > _LONGEST_TAG or time.thread_time() > until:
                 raise self.refusal()
 
     def refusal(self) -> NotTaken:
         """What to say where there is too much of it."""
         return NotTaken(f"{self.too_much}: save the sheet as CSV.")
 
+    def too_long(self) -> NotTaken:
+        """What to say where a text has more than ``LONGEST_TEXT`` characters."""
+        return NotTaken("The workbook has a text that is longer than any cell of Excel's: save the sheet as CSV.")
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         self._depth += 1
         if self._elements > self.most_elements or self._depth > _DEEPEST:
             raise self.refusal()
+        if not self._attributes.issuperset(attributes):
+            self._attributes.update(attributes)
+            if len(self._attributes) > _MOST_NAMES:
+                raise self.refusal()
         self.started(self._local.get(name) or self._localised(name), attributes)
 
     def _end(self, name: str) -> None:
@@ -76,13 +93,17 @@ class XmlPart:
 
     def _localised(self, name: str) -> str:
         local = name.rpartition(":")[2]
-        if len(self._local) < _DEEPEST:
-            self._local[name] = local
+        if len(self._local) >= _MOST_NAMES:
+            raise self.refusal()
+        self._local[name] = local
         return local
 
     def _characters(self, text: str) -> None:
         if self.text is not None:
             self.text.append(text)
+            self.length += len(text)
+            if self.length > LONGEST_TEXT:
+                raise self.too_long()
 
 
 def _refuse_entities(*_declared: Any) -> None:

@@ -64,8 +64,8 @@ class PasswordAgain:
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the password was given within the last minutes: at the login, or since."""
-    given = max(request.session.get(sessions.STARTED, 0), request.session.get(CONFIRMED, 0))
-    return sessions.now() - given < FOR_SECONDS
+    given = (request.session.get(name, 0) for name in (sessions.STARTED, CONFIRMED))
+    return any(abs(sessions.now() - at) < FOR_SECONDS for at in given)
 
 
 def _take(request: HttpRequest) -> HttpResponse | None:

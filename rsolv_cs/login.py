@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import authenticate
 from django.core.cache import cache
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +22,7 @@ from django.utils import timezone
 from customers import audit
 from customers.audit_signals import record_failed_login
 from customers.client import client_address
+from customers.retention import over_failures
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
@@ -51,6 +52,16 @@ class Attempts(AxesDatabaseHandler):
         everything = _from_address(request).aggregate(failures=Sum("failures_since_start"))["failures"] or 0
         return max(super().get_failures(request, credentials), everything // NAMES_OF_AN_ADDRESS)
 
+    def get_user_attempts(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> list[QuerySet]:
+        """The failures that count, without those of a clock that was ahead."""
+        return [rows.filter(_not_ahead()) for rows in super().get_user_attempts(request, credentials)]
+
+    def clean_expired_user_attempts(
+        self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
+    ) -> int:
+        """Forget what does not count any more."""
+        return over_failures().delete()[0]
+
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any
     ) -> None:
@@ -70,12 +81,18 @@ class Attempts(AxesDatabaseHandler):
         return (last or timezone.now()) + settings.AXES_COOLOFF_TIME
 
 
+def _not_ahead() -> Q:
+    return Q(attempt_time__lte=timezone.now() + settings.AXES_COOLOFF_TIME)
+
+
 def _from_address(request: HttpRequest) -> QuerySet[AccessAttempt]:
     """The failures of an address; none where it is unknown or this machine, for then everybody would share it."""
     address = request.axes_ip_address
     if address is None or ipaddress.ip_address(address).is_loopback:
         return AccessAttempt.objects.none()
-    return AccessAttempt.objects.filter(ip_address=address, attempt_time__gte=get_cool_off_threshold(request))
+    return AccessAttempt.objects.filter(ip_address=address, attempt_time__gte=get_cool_off_threshold(request)).filter(
+        _not_ahead()
+    )
 
 
 def _count_locked(request: HttpRequest) -> None:
@@ -133,7 +150,7 @@ def count_anew(instance: AccessAttempt, **_kwargs: Any) -> None:
     Not the name that was tried, which may be a password in the wrong field; and not what is over by itself, which
     the next failure of anybody removes.
     """
-    if instance.attempt_time < timezone.now() - settings.AXES_COOLOFF_TIME:
+    if abs(timezone.now() - instance.attempt_time) > settings.AXES_COOLOFF_TIME:
         return
     failures = instance.failures_since_start
     audit.record(audit.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")

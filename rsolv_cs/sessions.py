@@ -99,8 +99,9 @@ def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
     last, noted = _seen(request)
     seen = max(started, last)
     idle = settings.IDLE_MINUTES * 60
-    is_idle = bool(idle) and now() - seen > idle
-    if is_idle or now() - started > settings.SESSION_COOKIE_AGE:
+    # What a clock that was ahead has written down would hold until it is that time.
+    is_idle = bool(idle) and abs(now() - seen) > idle
+    if is_idle or abs(now() - started) > settings.SESSION_COOKIE_AGE:
         logout(request)
         if "HX-Request" not in request.headers:
             why = f"nothing was done for {settings.IDLE_MINUTES} minutes" if is_idle else "it was long ago"

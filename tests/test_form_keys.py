@@ -70,6 +70,13 @@ def test_a_form_without_a_key_is_known_again_for_some_seconds(anna: Client) -> N
     assert Note.objects.count() == 2
 
 
+def test_a_form_without_a_key_is_stored_though_the_clock_was_ahead(anna: Client) -> None:
+    anna.post(NOTES, {"text": "Called him"})
+    FormSubmission.objects.update(at=timezone.now() + timedelta(days=30))
+    anna.post(NOTES, {"text": "Called him"})
+    assert Note.objects.count() == 2
+
+
 def test_two_people_may_write_the_same(anna: Client) -> None:
     other = Client()
     other.force_login(make_staff(is_superuser=True))

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from customers import audit_signals
+from customers import audit, audit_signals
 from customers.models import AuditEntry
 from rsolv_cs import sessions
 from rsolv_cs.login import counted_address
@@ -173,6 +173,39 @@ def test_what_is_over_by_itself_leaves_no_entry_when_it_goes(client: Client) -> 
     log_in(client, "another")
     assert AccessAttempt.objects.get().username == "another"
     assert not AuditEntry.objects.filter(subject="failed logins").exists()
+
+
+AHEAD = timedelta(days=30)
+
+
+def test_a_clock_that_was_ahead_locks_nobody_until_it_is_that_time(client: Client) -> None:
+    make_staff("Viewer", username="vera", password=PASSWORD)
+    statuses(client, 5)
+    AccessAttempt.objects.update(attempt_time=timezone.now() + AHEAD)
+    assert statuses(client, 4) == [200] * 4
+    assert not AuditEntry.objects.filter(subject="failed logins").exists()
+    assert log_in(client, password=PASSWORD).status_code == 302
+
+
+def test_a_clock_that_was_ahead_locks_no_address_until_it_is_that_time(client: Client) -> None:
+    many = {"REMOTE_ADDR": "198.51.100.7"}
+    for number in range(50):
+        log_in(client, f"name{number}", **many)
+    assert log_in(client, "another", **many).status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() + AHEAD)
+    assert log_in(client, "another", **many).status_code == 200
+
+
+def test_failed_logins_are_listed_though_a_clock_was_ahead(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_signals, "MOST_FAILURES", 3)
+    for number in range(3):
+        log_in(client, f"name{number}")
+    with audit.unsealed():
+        AuditEntry.objects.filter(action="login_failed").update(at=timezone.now() + AHEAD)
+    assert len(failures()) == 3
+    log_in(client, "another")
+    assert failures()[-1] == ("no login of that name", "")
+    assert len(failures()) == 4
 
 
 def test_of_an_hours_failed_logins_only_so_many_are_listed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,6 +393,15 @@ def test_who_does_nothing_for_an_hour_is_logged_out_and_told_why(visitor: Client
     assert response.redirect_chain == [("/admin/login/?next=/admin/", 302)]
     told = "You have been logged out, because nothing was done for 60 minutes. Please log in again."
     assert told in words(response.text)
+
+
+@pytest.mark.parametrize("minutes", [61, 13 * 60, 30 * 24 * 60])
+def test_a_session_of_a_clock_that_was_ahead_ends(client: Client, later: Pass, minutes: int) -> None:
+    later(minutes)
+    client.force_login(make_staff("Viewer"))
+    assert is_in(client)
+    later(-minutes)
+    assert not is_in(client)
 
 
 def test_the_automatic_refresh_keeps_nobody_logged_in(visitor: Client, later: Pass) -> None:

@@ -263,6 +263,15 @@ def test_it_holds_for_ten_minutes(ada: Client, vera: User, later: Pass) -> None:
     assert set(Group.objects.filter(name__in=["one", "two", "three"]).values_list("name", flat=True)) == {"one", "two"}
 
 
+def test_a_clock_that_was_ahead_confirms_nothing_afterwards(ada: Client, later: Pass) -> None:
+    later(60)
+    assert confirm(ada, "/admin/auth/group/add/", {"name": "one"}).status_code == 302
+    later(-60)
+    assert ada.post("/admin/auth/group/add/", {"name": "two"}).status_code == 403
+    assert confirm(ada, "/admin/auth/group/add/", {"name": "two"}).status_code == 302
+    assert ada.post("/admin/auth/group/add/", {"name": "three"}).status_code == 302
+
+
 def test_a_form_for_passwords_is_shown_only_with_it_and_carries_none(ada: Client) -> None:
     address = "/admin/auth/user/add/"
     assert ada.get(address).status_code == 403

@@ -348,7 +348,9 @@ def test_of_a_file_that_was_edited_every_character_stays_and_a_warning_tells(exp
     assert outcomes["onboarding"].warnings == []
 
 
-@pytest.mark.parametrize("broken", ["", "[]", "{}", '{"generator": "rsolv-customer-success"}', "{", "\ufffe"])
+@pytest.mark.parametrize(
+    "broken", ["", "[]", "{}", '{"generator": "rsolv-customer-success"}', "{", "\ufffe", "[" * 99_999]
+)
 def test_a_manifest_that_says_nothing_is_none(broken: str, exported: Path) -> None:
     (exported / "manifest.json").write_text(broken)
     load(exported)

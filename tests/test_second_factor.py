@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -197,6 +199,19 @@ def test_wrong_codes_make_the_next_one_wait_longer_in_every_session(client: Clie
     assert response.status_code == 422
     assert "The next one is taken in" in words(response.text)
     later(30)
+    assert other.post(VERIFY, {"code": code_of(vera)}).status_code == 302
+
+
+def test_wrong_codes_of_a_clock_that_was_ahead_wait_from_now_on(client: Client, vera: User, later: Any) -> None:
+    turn_on(client, vera)
+    later(60)
+    other = Client()
+    log_in(other, vera)
+    ahead = timezone.now() + timedelta(days=30)
+    TOTPDevice.objects.update(throttling_failure_timestamp=ahead, throttling_failure_count=4)
+    assert "The next one is taken in 8 seconds." in words(other.post(VERIFY, {"code": code_of(vera)}).text)
+    # It still waits, but as long as for any other wrong code.
+    TOTPDevice.objects.update(throttling_failure_timestamp=timezone.now() - timedelta(seconds=9))
     assert other.post(VERIFY, {"code": code_of(vera)}).status_code == 302
 
 
