@@ -172,7 +172,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, hold: Callable[[], None]) ->
 def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int = 200) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": f"Fix line {row.line} of {form.feed.file_name}",
+        "title": f"Fix line {row.line} of {row.run.file}",
         "row": row,
         "form": form,
         "raw": row.raw[:SHOWN_RAW],

@@ -211,6 +211,9 @@ def test_a_lost_update_of_care(care: CustomerCare) -> None:
     said = words(answer.text)
     assert "Anna Ahlers changed this just now, after you opened the form." in said
     assert "Changed by somebody else only, so the form below has it as it is now: Do not contact." in said
+    assert (
+        "conflicts-only" in answer.text
+    )  # So that the admin's "Please correct the errors below" is not shown with it.
     sent = form_on(answer)
     assert sent["notes"] == "First line\r\nBea’s"
     assert sent["do_not_contact"] == "on"

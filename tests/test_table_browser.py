@@ -19,6 +19,10 @@ from tests.test_browser import make_long_customer
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
+LINES = "cell => { const all = document.createRange(); all.selectNodeContents(cell); return all.getClientRects().length; }"
+"""How many lines a cell of text has."""
+
+
 def headers(page: Page) -> Locator:
     return page.locator("#table-box th")
 
@@ -132,3 +136,22 @@ def test_the_owner_is_in_sight_on_a_laptop(open_page: Opened) -> None:
     page = open_page("/admin/?owner=", size=LAPTOP)
     expect(page.locator("#table-box").get_by_text("Wilhelmina").first).to_be_visible()
     assert page.locator("#table-box").evaluate("box => box.scrollWidth - box.clientWidth") == 0
+
+
+@looks_alike
+def test_names_take_the_room_that_a_laptop_has(open_page: Opened) -> None:
+    load_demo_program()
+    owner = make_staff("Success manager", first_name="Bianca", last_name="Marchetti")
+    assign(Customer.objects.all(), owner, owner)
+    page = open_page("/admin/?owner=", size=LAPTOP)
+    name = page.locator("#table-box .customer-name", has_text="Halvorsen Freight Systems")
+    assert name.evaluate("link => link.offsetHeight / parseFloat(getComputedStyle(link).lineHeight)") < 2.5
+    cell = page.locator("#table-box td.cut", has_text="Bianca Marchetti").first
+    assert cell.evaluate(LINES) == 2, "The owner's name is broken within a word."
+
+
+@looks_alike
+def test_the_filters_of_alerts_stay_in_their_panel_on_a_phone(open_page: Opened) -> None:
+    page = open_page("/admin/alerts/", size=PHONE)
+    panel, rule = page.locator(".alert-filters").bounding_box(), page.locator("select[name=rule]").bounding_box()
+    assert rule["x"] + rule["width"] <= panel["x"] + panel["width"] + 1

@@ -378,14 +378,14 @@ def test_an_e_mail_task_leads_to_its_letter_and_the_letter_closes_it(
 ) -> None:
     client.force_login(sofia)
     address = f"/admin/tasks/new/?customer=acme&rule={rule('Send a re-engagement e-mail').pk}"
-    assert "Take action and write the letter" in words(main_part(client.get(address)))
+    assert "Take action and write the e-mail" in words(main_part(client.get(address)))
     sent = {"what": "Write", "kind": "email", "owner": sofia.pk, "due": "2025-05-20", "note": "", "then": "write"}
     response = client.post(address, sent)
     task = Task.objects.get()
     write = f"/admin/customer/acme/contact/?task={task.pk}"
     assert response.url == write
-    assert links(client.get(f"/admin/tasks/{task.pk}/"), "Write the letter") == [write]
-    assert links(client.get("/admin/customer/acme/"), "Write the letter") == [write]
+    assert links(client.get(f"/admin/tasks/{task.pk}/"), "Write the e-mail") == [write]
+    assert links(client.get("/admin/customer/acme/"), "Write the e-mail") == [write]
     message = make_message(acme, task=task, sender=sofia, state="sent", subject="Are you there?")
     page = main_part(client.get(f"/admin/messages/{message.pk}/"))
     assert "Its task is still open" in words(page)

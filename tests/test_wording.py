@@ -3,9 +3,12 @@
 from datetime import date, datetime
 
 import pytest
+from django.test import Client
 from django.utils.formats import date_format, localize
+from pytest_django.fixtures import Settings
 
 from analytics.wording import code_in_words, counted, days_ago
+from tests.factories import make_snapshot, make_staff
 
 D = date(2025, 5, 10)
 
@@ -47,3 +50,15 @@ def test_codes_are_shown_as_words(code: str, words: str) -> None:
 def test_the_admin_writes_dates_as_our_pages_do() -> None:
     assert date_format(datetime(2026, 11, 28, 17, 34), "DATETIME_FORMAT") == "28 Nov 2026, 17:34"
     assert localize(date(2025, 5, 11)) == "11 May 2025"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_every_page_says_which_clock_its_times_are_read_from(settings: Settings, zone: str) -> None:
+    settings.TIME_ZONE = zone
+    snapshot, visitor = make_snapshot(), Client()
+    visitor.force_login(make_staff("Administrator"))
+    customer = snapshot.customer_id
+    ours = ["/admin/", "/admin/alerts/", "/admin/sessions/", f"/admin/customer/{customer}/"]
+    for address in [*ours, "/admin/customers/importrun/", f"/admin/customers/customer/{customer}/change/"]:
+        assert f"Times are in {zone}." in visitor.get(address).text, address
