@@ -190,7 +190,7 @@ def test_between_two_scored_dates_the_one_before_is_shown(viewer: Client) -> Non
 def test_a_date_that_was_scored_long_after_says_so(viewer: Client) -> None:
     PortfolioDay.objects.filter(date="2025-05-09").update(scored_at=datetime(2025, 6, 2, 4, tzinfo=UTC))
     assert notices(viewer.get("/admin/?as_of=2025-05-09")) == [
-        "9 May 2025 was scored later, on 2 Jun 2025, with the customers' fields of that day."
+        "9 May 2025 was scored later, with the customers’ details of 2 Jun 2025."
     ]
 
 

@@ -19,7 +19,7 @@ from tests.test_browser import make_long_customer
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
-LINES = "cell => { const all = document.createRange(); all.selectNodeContents(cell); return all.getClientRects().length; }"
+LINES = "td => { const all = document.createRange(); all.selectNodeContents(td); return all.getClientRects().length; }"
 """How many lines a cell of text has."""
 
 
