@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from analytics.audience import addressed_to, is_manager
+from analytics.audience import may_be_told, told_to
 from analytics.customer_alerts import with_names
 from analytics.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
@@ -23,7 +23,8 @@ from customers.people import by_name, name_of
 ROWS_PER_PAGE = 50
 NOBODY = "none"
 OPEN = "open"
-YES_OR_NO = {"", "0", "1", "true", "false"}
+YES = {"1", "true"}
+YES_OR_NO = {"", "0", "false", *YES}
 
 
 class AlertFilter(django_filters.FilterSet):
@@ -47,6 +48,7 @@ class AlertFilter(django_filters.FilterSet):
     )
     owner = django_filters.ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
     mine = django_filters.BooleanFilter(method="of_mine", label="Only mine")
+    told = django_filters.ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="Anybody")
 
     class Meta:
         model = Alert
@@ -59,6 +61,11 @@ class AlertFilter(django_filters.FilterSet):
         choices = [(NOBODY, "Nobody"), *((str(user.pk), name_of(user)) for user in owners)]
         asked = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
+        visitor = self.request.user
+        people = may_be_told().exclude(pk=visitor.pk).order_by(*by_name(""))
+        choices = [(str(visitor.pk), f"Me ({name_of(visitor)})"), *((str(one.pk), name_of(one)) for one in people)]
+        asked = [key for key in self.data.getlist("told") if is_key(key)]
+        self.filters["told"].extra["choices"] = with_asked(choices, asked, owner_in_words)
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Open, over, or one of the sorts of open ones."""
@@ -82,9 +89,23 @@ class AlertFilter(django_filters.FilterSet):
         return queryset.filter(customer__care__owner=value)
 
     def of_mine(self, queryset: AlertQuerySet, name: str, value: bool) -> AlertQuerySet:
-        """Those that the visitor is told of."""
-        user = self.request.user
-        return queryset.filter(addressed_to(user, manager=is_manager(user))) if value else queryset
+        """Those that the visitor is told of; ``in_full`` leads such an address to ``told``."""
+        return queryset.filter(told_to(self.request.user)) if value else queryset
+
+    def of_told(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Those that somebody is told of."""
+        person = User.objects.filter(pk=value).first()
+        return queryset.filter(told_to(person)) if person else queryset.none()
+
+
+def in_full(request: HttpRequest) -> str:
+    """The address' query with the visitor named where it says "mine"; '' where it means the same to everybody."""
+    if request.GET.get("mine", "").lower() not in YES:
+        return ""
+    named = request.GET.copy()
+    del named["mine"]
+    named["told"] = str(request.user.pk)
+    return named.urlencode()
 
 
 def alert_list(request: HttpRequest) -> dict[str, Any]:

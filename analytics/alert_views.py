@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from analytics.alert_forms import ActForm, AlertNoteForm
-from analytics.alert_list import alert_list
+from analytics.alert_list import alert_list, in_full
 from analytics.customer_alerts import with_names
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
@@ -27,6 +27,8 @@ from customers.pages import admin_page, sent_by_form
 @admin_page("analytics.view_alert")
 def alerts(request: HttpRequest) -> HttpResponse:
     """Every alert, open ones first."""
+    if address := in_full(request):
+        return redirect(f"{request.path}?{address}")
     context = {**admin.site.each_context(request), "title": "Alerts", **alert_list(request)}
     return TemplateResponse(request, "analytics/alerts.html", context)
 

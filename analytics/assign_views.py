@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from analytics.as_of import as_of
 from analytics.customer_list import CustomerList
+from analytics.reports import opened
 from customers.kinds import valid_key
 from customers.models import Customer
 from customers.owner_views import MAY_ASSIGN, assign_page
@@ -23,7 +24,9 @@ def assign(request: HttpRequest) -> HttpResponse:
     back = _list_address(request)
     if request.POST.get("all"):
         day = as_of(request).portfolio
-        filters = CustomerList(request, day.date).filters if day else None
+        report = opened(request)
+        me, is_report = report.me if report else None, report is not None
+        filters = CustomerList(request, day.date, me, is_report=is_report).filters if day else None
         if filters is None or not filters.form.is_valid():
             # What the filters do not understand, the list leaves out: that would be more customers than were meant.
             raise BadRequest("The list cannot be filtered like this.")

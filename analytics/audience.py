@@ -49,7 +49,7 @@ def addressed_to(user: User, *, manager: bool) -> Q:
     return own | for_managers() if manager else own
 
 
-def mine(user: User) -> Q:
+def told_to(user: User) -> Q:
     """The alerts that somebody is told of."""
     return addressed_to(user, manager=is_manager(user))
 

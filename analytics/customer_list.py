@@ -42,7 +42,8 @@ class CustomerList:
     """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
 
     def __init__(self, request: HttpRequest, day: date, me: User | None = None, *, is_report: bool = False) -> None:
-        # A report says all that it asks for; "me" is its owner.
+        # A report says all that it asks for; "me" is its owner, and nobody once the owner's account is deleted.
+        me = me if is_report else request.user
         self.owns = not is_report and visitor(request).owns
         self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
         own = [name for name in SnapshotFilter.base_filters if request.GET.getlist(name) not in ([], [""])]
@@ -86,6 +87,12 @@ class CustomerList:
             asked, Snapshot.objects.on(day), day=day, changes=self.changes, me=filters.me, request=filters.request
         )
         return found.qs.count(), asked.urlencode()
+
+    def everybody(self) -> str:
+        """The list's query without its filters but for the search, unless that is all that finds nobody."""
+        names = [name for name in self.filters.filters if any(self.filters.data.getlist(name))]
+        leave_out = {*self.filters.filters} - ({"q"} if names != ["q"] else set())
+        return self.query(self.address, leave_out=tuple(leave_out))
 
     @property
     def filtering(self) -> bool:
@@ -133,13 +140,13 @@ def customer_list(
             "per_page": per_page,
             "page_sizes": ROWS_PER_PAGE,
             "filtering": asked.filtering,
-            "cleared_query": cleared,
+            "everybody_query": asked.everybody(),
         }
         return asked.table.paginator.count, render_to_string("analytics/table.html", context, request)
 
     # All that the table's HTML is made of; its links have the address.
     about = (portfolio.date, asked.address.urlencode(), request.GET.urlencode(), asked.owns, asked.table.may_tick)
-    count, rows = program.kept(f"rows {about} {asked.filters.me.pk}", make)
+    count, rows = program.kept(f"rows {about} {asked.filters.me_key}", make)
     return {
         "filters": asked.filters,
         "filtering": asked.filtering,
@@ -181,7 +188,7 @@ def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: Po
 
     if asked.filtering:
         narrowed = narrowed_query(asked.address, leave_out=("sort", "columns", "per_page", "report"))
-        paginator.count = program.kept(f"matches {day} {asked.filters.me.pk} {narrowed}", count)
+        paginator.count = program.kept(f"matches {day} {asked.filters.me_key} {narrowed}", count)
     elif not portfolio.stale:
         paginator.count = portfolio.listed
     page, keys = paginator.get_page(wanted), found[0] if found else None

@@ -89,9 +89,8 @@ class _Night:
             if not self._reachable(person, may_be_told=person.pk in told):
                 continue
             addressed = audience.addressed_to(person, manager=manager)
-            digest = partial(
-                compose, addressed, last.get(person.pk), self.as_of, self.today, greeting=sender_name(person)
-            )
+            whose = {"greeting": sender_name(person), "person": person.pk}
+            digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, **whose)
             self._send_to(person, Kind.ALERTS, self.today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
                 weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))

@@ -72,12 +72,19 @@ class _Sorts:
 
 
 def compose(
-    addressed: Q, last: LastTold | None, as_of: date | None, today: date, *, greeting: str = ""
+    addressed: Q,
+    last: LastTold | None,
+    as_of: date | None,
+    today: date,
+    *,
+    greeting: str = "",
+    person: int | None = None,
 ) -> Composed | None:
     """The digest of the alerts that are ``addressed``, since ``last``; None where there is nothing to tell.
 
     New, worse and recovered ones are something to tell; those that are still open only after a week without a
-    digest. Put-off alerts are left out; acknowledged ones are still open or recovered, but neither new nor worse.
+    digest. Put-off alerts are left out; acknowledged ones are still open or recovered, but neither new nor worse. The
+    link leads to the alerts of the ``person``, if it is for one.
     """
     sorts = _sorts(addressed, last, today)
     news = [
@@ -96,7 +103,8 @@ def compose(
         "greeting": greeting,
         "as_of": as_of,
         "sections": sections,
-        "all_alerts": address_of(reverse("analytics:alerts")),
+        "all_alerts": address_of(f"{reverse('analytics:alerts')}{f'?told={person}' if person else ''}"),
+        "is_for_one": person is not None,
         "vanished": vanished_since(last),
         "vanished_list": address_of(LISTED),
     }

@@ -12,6 +12,7 @@ from customers.prepared import fetch_prepared
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
 MOST_DIGITS = 10
+DELETED = "Somebody whose account was deleted"
 
 # Each WITH jumps along an index from one value to the next, so that the cost is that of the values, not of the rows.
 _SQL = """
@@ -86,5 +87,5 @@ def owner_in_words(key: str) -> str:
     """What somebody is called who looks after no customer; one query."""
     person = User.objects.filter(pk=key).first()
     if person is None:
-        return "Somebody whose account was deleted"
+        return DELETED
     return name_of(person) if person.is_active else f"{name_of(person)} (no longer active)"

@@ -13,7 +13,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from analytics.days import MONTH, WEEK
-from analytics.filter_choices import filter_choices, is_key, owner_in_words, with_asked
+from analytics.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
 from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.score_change import ScoreChanges
@@ -98,7 +98,7 @@ def _month(value: str) -> date:
 
 
 class SnapshotFilter(django_filters.FilterSet):
-    """Narrows the customers of ``day``; "me" is who asks, or the one named. One query for the choices."""
+    """Narrows the customers of ``day``; "me" is the one named, None is nobody. One query for the choices."""
 
     q = django_filters.CharFilter(method="search", label="Search")
     status = ManyFilter(choices=HealthStatus.choices, label="Status")
@@ -125,11 +125,11 @@ class SnapshotFilter(django_filters.FilterSet):
         form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, *args: Any, day: date, changes: ScoreChanges, me: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, day: date, changes: ScoreChanges, me: User | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.day = day
         self.changes = changes
-        self.me = me or self.request.user
+        self.me = me
         there_are = filter_choices()
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
@@ -141,16 +141,21 @@ class SnapshotFilter(django_filters.FilterSet):
             if name not in self.data:
                 del self.filters[name]
 
+    @property
+    def me_key(self) -> str:
+        """Who "me" is, as an address would say it; '' where it is nobody."""
+        return str(self.me.pk) if self.me else ""
+
     def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Whose report it is and who asks come first; only a report's own address says "me"."""
         visitor, asked = self.request.user, self.data.getlist("owner")
-        first = {
-            str(self.me.pk): f"{name_of(self.me)}, whose report it is",
-            str(visitor.pk): f"Me ({name_of(visitor)})",
-        }
+        me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else DELETED
+        first = {me: words, str(visitor.pk): f"Me ({name_of(visitor)})"}
         if ME in asked:
-            first = {ME: first.pop(str(self.me.pk)), **first}
-        rest = [(key, label) for key, label in owners if key not in {*first, str(self.me.pk)}]
+            first = {ME: first.pop(me), **first}
+        elif not self.me:
+            del first[me]
+        rest = [(key, label) for key, label in owners if key not in {*first, me}]
         return with_asked([*first.items(), (NOBODY, "Nobody"), *rest], filter(is_key, asked), owner_in_words)
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
@@ -174,7 +179,7 @@ class SnapshotFilter(django_filters.FilterSet):
         if not value:
             return queryset
         keys = {int(key) for key in value if is_key(key)}
-        if ME in value:
+        if ME in value and self.me:
             keys.add(self.me.pk)
         found = Q(customer__care__owner__in=keys) if keys else Q(pk__in=[])
         return queryset.filter(found | Q(customer__care__owner=None) if NOBODY in value else found)

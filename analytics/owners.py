@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from django.db.models import Exists, OuterRef
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
-from analytics.models import PortfolioDay, Snapshot
+from analytics.filter_choices import is_key, owner_in_words
+from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.program import Program
 from customers.models import CustomerCare
 
@@ -44,6 +45,30 @@ def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
     relative = address.copy()
     relative.setlist(OWNER, list(dict.fromkeys(ME if owner == str(me) else owner for owner in owners)))
     return relative
+
+
+def of_owner(snapshots: SnapshotQuerySet, owner: str) -> SnapshotQuerySet:
+    """Those whose customers an owner looks after; all for '', and none for who is nobody."""
+    if not owner:
+        return snapshots
+    return snapshots.filter(customer__care__owner=int(owner)) if is_key(owner) else snapshots.none()
+
+
+def owner_choices(request: HttpRequest, owner: str, *, owns: bool) -> list[tuple[str, str, bool]]:
+    """Everybody's, the visitor's own where the visitor ``owns`` some, and those of whom the address names.
+
+    Each is a label, the address' query for it, and whether it is what is shown.
+    """
+    labels = {"": "Everybody’s", **({str(request.user.pk): "Mine"} if owns else {})}
+    if owner not in labels:
+        labels[owner] = owner_in_words(owner) if is_key(owner) else "Nobody’s"
+    asked = request.GET.copy()
+    asked.pop("page", None)
+    choices = []
+    for key, label in labels.items():
+        asked[OWNER] = key
+        choices.append((label, asked.urlencode(), key == owner))
+    return choices
 
 
 def unassigned(portfolio: PortfolioDay, program: Program) -> int:

@@ -105,7 +105,7 @@ def write_report(report: Report, format: str, file: IO[bytes], user: User, today
         request.GET, request.user = QueryDict(report.query), user
         if report.owner is None and ME in request.GET.getlist("owner"):
             raise NotMade(OWNERLESS)
-        made = TableExport(request, portfolio, report=report.name, me=report.owner)
+        made = TableExport(request, portfolio, report=report.name, me=report.owner, is_report=True)
         if wrong := problems(request.GET, made.list.filters):
             raise NotMade(" ".join(wrong))
         _ending, write = WRITERS[format]

@@ -88,9 +88,15 @@ class TableExport:
     """The list that a request, or a report, asks for, as a file; to be made and written within one moment."""
 
     def __init__(
-        self, request: HttpRequest, portfolio: PortfolioDay, *, report: str = "", me: User | None = None
+        self,
+        request: HttpRequest,
+        portfolio: PortfolioDay,
+        *,
+        report: str = "",
+        me: User | None = None,
+        is_report: bool = False,
     ) -> None:
-        self.list = CustomerList(request, portfolio.date, me, is_report=bool(report))
+        self.list = CustomerList(request, portfolio.date, me, is_report=is_report)
         self.changes = self.list.changes
         self.portfolio = portfolio
         self.report = report

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from analytics.as_of import as_of
 from analytics.chips import narrowed_query
-from analytics.reports import opened
+from analytics.reports import file_name, opened
 from analytics.table_export import WRITERS, TableExport
 from customers.pages import admin_page
 from customers.staging import one_moment
@@ -30,7 +30,7 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
         why_not = "Nothing is scored yet, so there is nothing to export."
         if portfolio:
             report = opened(request)
-            asked = TableExport(request, portfolio, me=report.me if report else None)
+            asked = TableExport(request, portfolio, me=report.me if report else None, is_report=report is not None)
             wrong = asked.list.filters.errors or (report and report.wrong)
             why_not = "Nothing was exported, because a filter was not understood." if wrong else ""
         if portfolio and not why_not:
@@ -45,4 +45,7 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponse:
         return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query}#customers")
     asked.record()
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"customers_{portfolio.date}.{ending}")
+    name = f"customers_{portfolio.date}.{ending}"
+    if report and not report.is_changed:
+        name = file_name(report.report, portfolio.date, format)
+    return FileResponse(file, as_attachment=True, filename=name)

@@ -1,12 +1,12 @@
 """The customer table: declarations, and a visual atom for each cell that is more than text."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import django_tables2 as tables
-from django.db.models import Case, F, FloatField, SmallIntegerField, When
-from django.db.models.functions import Cast
+from django.db.models import Case, F, FloatField, Value, When
+from django.db.models.functions import Cast, NullIf, Replace
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from analytics import atoms
 from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.ordering import as_read, by_place, in_order, none_last
 from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND, code_in_words
 from customers.fold import Fold
@@ -151,7 +152,6 @@ class CustomerTable(tables.Table):
     blocker_type = DrawnColumn(
         lambda record: code_in_words(record.blocker_type) or DASH,
         verbose_name="Blocker",
-        order_by=("blocker_type", "pk"),
         attrs=CUT,
     )
     days_active = CountColumn(order_by=("days_active", "pk"))
@@ -204,68 +204,57 @@ class CustomerTable(tables.Table):
 
     def order_change_7(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By points, the greatest falls first; those without an earlier score come last in either order."""
-        return _none_last(self.changes.beside(queryset), F(COLUMN_OF[WEEK]), is_descending), True
+        return none_last(self.changes.beside(queryset), F(COLUMN_OF[WEEK]), is_descending), True
 
     def order_change_30(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """The same over a month."""
-        return _none_last(self.changes.beside(queryset), F(COLUMN_OF[MONTH]), is_descending), True
+        return none_last(self.changes.beside(queryset), F(COLUMN_OF[MONTH]), is_descending), True
 
     def order_trend(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """From declining to improving."""
         places = (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)
-        return _by_place(queryset, "trend", places, is_descending), True
+        return by_place(queryset, "trend", places, is_descending), True
 
     def order_stage(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """From the first stage to the last."""
-        return _by_place(queryset, "stage", tuple(Stage), is_descending), True
+        return by_place(queryset, "stage", tuple(Stage), is_descending), True
 
     def order_last_active(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By date; those who never were come last in either order."""
-        return _none_last(queryset, F("last_active"), is_descending), True
+        return none_last(queryset, F("last_active"), is_descending), True
 
     def order_cohort(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """As one reads it."""
-        return _as_read(queryset, "customer__cohort", is_descending), True
+        return as_read(queryset, "customer__cohort", is_descending), True
 
     def order_industry(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """As one reads it."""
-        return _as_read(queryset, "customer__industry", is_descending), True
+        return as_read(queryset, "customer__industry", is_descending), True
 
     def order_email(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """As one reads it."""
-        return _as_read(queryset, "customer__email", is_descending), True
+        return as_read(queryset, "customer__email", is_descending), True
 
     def order_owner(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the owner's name; those without one come last in either order."""
-        return _in_order(queryset, by_name("customer__care__owner__"), is_descending), True
+        return in_order(queryset, by_name("customer__care__owner__"), is_descending), True
+
+    def order_blocker_type(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
+        """By its words; those that nothing blocks come last in either order."""
+        words = Fold(NullIf(Replace("blocker_type", Value("_"), Value(" ")), Value("")))
+        return none_last(queryset, words, is_descending), True
 
     def order_team_size(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By size; those of unknown size come last in either order."""
-        return _none_last(queryset, F("customer__team_size"), is_descending), True
+        return none_last(queryset, F("customer__team_size"), is_descending), True
 
     def order_missing(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the run whose file lacked them first; those who are in the feed come last in either order."""
-        return _none_last(queryset, F("customer__missing_since_id"), is_descending), True
+        return none_last(queryset, F("customer__missing_since_id"), is_descending), True
 
     def order_success_rate(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
         """By the whole percentage; those without any PR come last in either order."""
-        return _none_last(queryset, _success_rate(), is_descending), True
-
-
-def _as_read(queryset: SnapshotQuerySet, column: str, is_descending: bool) -> SnapshotQuerySet:
-    """By a text as one reads it, the one order being the other's reverse."""
-    text = Fold(column)
-    return queryset.order_by(text.desc(), "-pk") if is_descending else queryset.order_by(text, "pk")
-
-
-def _none_last(queryset: SnapshotQuerySet, value: Any, is_descending: bool) -> SnapshotQuerySet:
-    return _in_order(queryset, [value], is_descending)
-
-
-def _in_order(queryset: SnapshotQuerySet, values: Sequence[Any], is_descending: bool) -> SnapshotQuerySet:
-    """By the values and the key, those without a value last in either order."""
-    order = [one.desc(nulls_last=True) if is_descending else one.asc(nulls_last=True) for one in values]
-    return queryset.order_by(*order, "pk")
+        return none_last(queryset, _success_rate(), is_descending), True
 
 
 def _success_rate() -> Any:
@@ -276,9 +265,3 @@ def _success_rate() -> Any:
         default=Cast("prs_merged", FloatField()) / F("prs_generated"),
         output_field=FloatField(),
     )
-
-
-def _by_place(queryset: SnapshotQuerySet, column: str, places: Sequence[str], is_descending: bool) -> SnapshotQuerySet:
-    whens = [When(**{column: value}, then=place) for place, value in enumerate(places)]
-    order = Case(*whens, output_field=SmallIntegerField())
-    return queryset.order_by(order.desc() if is_descending else order.asc(), "pk")

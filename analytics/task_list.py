@@ -1,4 +1,4 @@
-"""The page "My tasks": whose tasks, in which state; overdue first, then today, next and later."""
+"""The page of tasks: whose they are and in which state, as the address says; overdue first, then today and later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,24 +8,26 @@ from typing import Any
 
 import django_tables2 as tables
 from django.contrib.auth.models import User
-from django.db.models import Case, Count, F, Q, SmallIntegerField, Value, When
+from django.db.models import Case, Count, F, Q, SmallIntegerField, TextChoices, Value, When
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django_tables2.rows import BoundRow
 
-from analytics.models import Task
+from analytics.filter_choices import is_key, owner_in_words
+from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
+from analytics.ordering import as_read, by_place, in_order
+from customers.fold import fold
+from customers.people import by_name
 
 ROWS_PER_PAGE = 50
 NEXT_DAYS = 7
 CUT = {"td": {"class": "cut"}}
 WHENS = ("Overdue", "Today", f"Next {NEXT_DAYS} days", "Later")
-WHOSE = {"mine": "Mine", "everybody": "Everybody’s", "unassigned": "Unassigned"}
-EMPTY = {
-    "mine": "Nothing on your list. A customer’s page recommends what to take on.",
-    "everybody": "There are no such tasks.",
-    "unassigned": "Every task has an owner.",
-}
+EVERYBODY, UNASSIGNED = "everybody", "unassigned"
+NOTHING = "There are no such tasks."
+NOTHING_OF_MINE = "Nothing on your list. A customer’s page recommends what to take on."
+ALL_OWNED = "Every task has an owner."
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,12 @@ def _today(table: tables.Table) -> dict[str, Any]:
 class TaskTable(tables.Table):
     """Tasks; every order ends in the key."""
 
-    what = tables.TemplateColumn(
-        template_name="analytics/tasks/what.html", order_by=("what", "pk"), extra_context=_address
-    )
-    customer = tables.TemplateColumn(
-        template_name="analytics/tasks/customer.html", order_by=("customer__organization", "pk")
-    )
+    what = tables.TemplateColumn(template_name="analytics/tasks/what.html", extra_context=_address)
+    customer = tables.TemplateColumn(template_name="analytics/tasks/customer.html")
     due = tables.TemplateColumn(template_name="analytics/tasks/due.html", order_by=("due", "pk"), extra_context=_today)
-    owner = tables.Column(
-        accessor="owner_name", order_by=("owner", "pk"), default="Nobody", attrs=CUT, empty_values=("", None)
-    )
-    kind = tables.Column(order_by=("kind", "pk"), attrs={"td": {"class": "kind"}})
-    outcome = tables.Column(order_by=("outcome", "pk"), default="–")
+    owner = tables.Column(accessor="owner_name", default="Nobody", attrs=CUT, empty_values=("", None))
+    kind = tables.Column(attrs={"td": {"class": "kind"}})
+    outcome = tables.Column(default="–")
 
     label = "List of tasks"
 
@@ -78,37 +74,70 @@ class TaskTable(tables.Table):
         fields = ("what", "customer", "due", "owner", "kind", "outcome")
         attrs = {"class": "rsolv-table tasks"}
 
+    def order_what(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
+        """As one reads it."""
+        return as_read(queryset, "what", is_descending), True
+
+    def order_customer(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
+        """By the customer's name."""
+        return as_read(queryset, "customer__organization", is_descending), True
+
+    def order_owner(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
+        """By the owner's name; those without one come last in either order."""
+        return in_order(queryset, by_name("owner__"), is_descending), True
+
+    def order_kind(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
+        """By its words."""
+        return by_place(queryset, "kind", _in_words(ActionKind), is_descending), True
+
+    def order_outcome(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
+        """By its words; those without one come last in either order."""
+        return by_place(queryset, "outcome", _in_words(Task.Outcome), is_descending), True
+
+
+def _in_words(choices: type[TextChoices]) -> list[str]:
+    """The values of choices, in the order of what people read."""
+    return sorted(choices.values, key=lambda value: fold(choices(value).label))
+
+
+def whose_in_full(request: HttpRequest) -> str:
+    """The address' query with whose tasks are meant, where it leaves that to who asks; '' where it says so itself."""
+    asked = request.GET.get("whose", "")
+    if asked in {EVERYBODY, UNASSIGNED} or is_key(asked):
+        return ""
+    named = request.GET.copy()
+    named["whose"] = str(request.user.pk)
+    return named.urlencode()
+
 
 def task_list(request: HttpRequest) -> dict[str, Any]:
-    """What the page's template needs; three queries, however many tasks there are."""
+    """What the page's template needs; the queries stay the same, however many tasks there are."""
     address, today = request.GET, timezone.localdate()
-    whose = _one_of(address, "whose", WHOSE)
-    state = Task.State(_one_of(address, "state", Task.State.values))
-    tasks = _narrowed(whose, request.user).filter(state=state)
+    whose, state = address["whose"], _state(address)
+    tasks = _narrowed(whose).filter(state=state)
     if state == Task.State.OPEN:
         tasks = tasks.annotate(place=_place(today)).order_by("due", "pk")
     else:
         tasks = tasks.annotate(place=Value(-1)).order_by(F("closed_at").desc(), "-pk")
     order = [name for name in address.getlist("sort") if name.removeprefix("-") in TaskTable.base_columns]
     hidden = ("outcome",) if state == Task.State.OPEN else ()
+    choices = _choices(request.user, whose, state)
     table = TaskTable(
         tasks.select_related("customer", "owner"),
         order_by=order or None,
-        empty_text=EMPTY[whose] if state == Task.State.OPEN else EMPTY["everybody"],
-        exclude=(*hidden, *(("owner",) if whose != "everybody" else ())),
+        empty_text=_empty(whose, state, request.user),
+        exclude=(*hidden, *(("owner",) if whose != EVERYBODY else ())),
     )
     table.request = request
     table.paginate(per_page=ROWS_PER_PAGE)
     table.page = table.paginator.get_page(address.get("page"))
     return {
+        "title": _title(whose, request.user, choices),
         "table": table,
         "groups": list(_groups(table, grouped=state == Task.State.OPEN and not order)),
         "today": today,
         "tomorrow": today + timedelta(days=1),
-        "whose": [
-            Choice(label, _query(whose=key, state=state), key == whose, count)
-            for (key, label), count in zip(WHOSE.items(), _counts(request.user, state), strict=True)
-        ],
+        "whose": choices,
         "states": [Choice(one.label, _query(whose=whose, state=one), one == state) for one in Task.State],
     }
 
@@ -118,15 +147,44 @@ def tasks_due(user: User, today: date) -> TaskQuerySet:
     return Task.objects.of(user).overdue(today + timedelta(days=1))
 
 
-def _one_of(address: QueryDict, name: str, choices: Any) -> str:
-    """What the address asks for, or the first of the choices."""
-    asked = address.get(name, "")
-    return asked if asked in choices else next(iter(choices))
+def _state(address: QueryDict) -> Task.State:
+    """The state that the address asks for, or open."""
+    asked = address.get("state", "")
+    return Task.State(asked) if asked in Task.State.values else Task.State.OPEN
 
 
-def _narrowed(whose: str, user: User) -> TaskQuerySet:
+def _narrowed(whose: str) -> TaskQuerySet:
     tasks = Task.objects.all()
-    return {"mine": tasks.of(user), "everybody": tasks, "unassigned": tasks.of(None)}[whose]
+    if whose == EVERYBODY:
+        return tasks
+    return tasks.of(None) if whose == UNASSIGNED else tasks.filter(owner=int(whose))
+
+
+def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:
+    """The visitor's tasks, everybody's, nobody's, and those of another whom the address names; two queries at most."""
+    key = str(user.pk)
+    labels = {key: "Mine", EVERYBODY: "Everybody’s", UNASSIGNED: "Unassigned"}
+    if whose not in labels:
+        labels[whose] = owner_in_words(whose)
+    counts = {f"of_{one}": Count("pk", filter=Q(owner=int(one))) for one in labels if is_key(one)}
+    counts |= {f"of_{EVERYBODY}": Count("pk"), f"of_{UNASSIGNED}": Count("pk", filter=Q(owner=None))}
+    found = Task.objects.filter(state=state).aggregate(**counts)
+    return [
+        Choice(label, _query(whose=one, state=state), one == whose, found[f"of_{one}"])
+        for one, label in labels.items()
+    ]
+
+
+def _title(whose: str, user: User, choices: list[Choice]) -> str:
+    if whose == str(user.pk):
+        return "My tasks"
+    return {EVERYBODY: "Everybody’s tasks", UNASSIGNED: "Unassigned tasks"}.get(whose) or f"Tasks: {choices[-1].label}"
+
+
+def _empty(whose: str, state: Task.State, user: User) -> str:
+    if state != Task.State.OPEN:
+        return NOTHING
+    return {str(user.pk): NOTHING_OF_MINE, UNASSIGNED: ALL_OWNED}.get(whose, NOTHING)
 
 
 def _place(today: date) -> Case:
@@ -149,18 +207,10 @@ def _groups(table: TaskTable, *, grouped: bool) -> Iterator[Group]:
         yield Group(WHENS[place], list(found))
 
 
-def _counts(user: User, state: str) -> tuple[int, int, int]:
-    """How many tasks of a state are the user's, are there, and are nobody's; one query."""
-    found = Task.objects.filter(state=state).aggregate(
-        mine=Count("pk", filter=Q(owner=user)), all=Count("pk"), nobody=Count("pk", filter=Q(owner=None))
-    )
-    return found["mine"], found["all"], found["nobody"]
-
-
-def _query(**values: str) -> str:
-    """An address' query, without what is the default."""
+def _query(*, whose: str, state: Task.State) -> str:
+    """An address' query, without the state that is the default."""
     query = QueryDict(mutable=True)
-    for name, value in values.items():
-        if value not in {"mine", Task.State.OPEN}:
-            query[name] = value
-    return f"?{query.urlencode()}" if query else ""
+    query["whose"] = whose
+    if state != Task.State.OPEN:
+        query["state"] = state
+    return f"?{query.urlencode()}"

@@ -21,7 +21,7 @@ from analytics.conditions import why
 from analytics.dashboard import newest_day
 from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
 from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
-from analytics.task_list import task_list
+from analytics.task_list import task_list, whose_in_full
 from customers.edit_conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners import able
@@ -38,8 +38,10 @@ REASON_LENGTH = Task._meta.get_field("reason").max_length
 
 @admin_page(*MAY_SEE)
 def task_page_list(request: HttpRequest) -> HttpResponse:
-    """My tasks, or everybody's, or nobody's."""
-    context = {**admin.site.each_context(request), "title": "My tasks", **task_list(request)}
+    """Somebody's tasks, which are one's own where the address does not say whose; or everybody's, or nobody's."""
+    if address := whose_in_full(request):
+        return redirect(f"{request.path}?{address}")
+    context = {**admin.site.each_context(request), **task_list(request)}
     return TemplateResponse(request, "analytics/tasks/list.html", context)
 
 

@@ -20,7 +20,7 @@ from analytics.exports import archive_name, record_archive, write_archive
 from analytics.filters import SnapshotFilter
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
-from analytics.owners import first_view, unassigned, with_owner_named
+from analytics.owners import ME, OWNER, first_view, of_owner, owner_choices, unassigned, with_owner_named
 from analytics.portfolio_charts import (
     ENGAGEMENT_CHOICES,
     HISTORY_CHOICES,
@@ -127,18 +127,21 @@ def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
 
 @admin_page("customers.view_customer")
 def needs(request: HttpRequest) -> HttpResponse:
-    """Everybody who needs somebody on the date that the dashboard shows."""
-    shown = as_of(request)
+    """Who needs somebody on the date that the dashboard shows; everybody, or the customers of an owner."""
+    shown, owner = as_of(request), request.GET.get(OWNER, "")
     if shown.portfolio is None:
         return redirect("admin:index")
+    if owner == ME:
+        return redirect(f"{request.path}?{with_owner_named(request.GET, request.user.pk).urlencode()}")
     before = days_around(shown.portfolio, 1).before
-    everybody = who_needs_us(shown.portfolio, before).values_list("pk", flat=True)
-    page = Paginator(everybody, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    found = of_owner(who_needs_us(shown.portfolio, before), owner)
+    page = Paginator(found.values_list("pk", flat=True), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         **admin.site.each_context(request),
         "title": f"Needs you {'today' if shown.is_newest else f'on {shown.portfolio.date:%-d %b}'}",
         "as_of": shown,
         "page": page,
+        "whose": owner_choices(request, owner, owns=visitor(request).owns),
         "needs": needs_of(shown.portfolio, before, list(page)),
     }
     return TemplateResponse(request, "analytics/needs.html", context)

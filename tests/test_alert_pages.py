@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.audience import MANAGERS, alerts_waiting_for, mine
+from analytics.audience import MANAGERS, alerts_waiting_for, told_to
 from analytics.customer_alerts import customer_alerts
 from analytics.models import Alert, AlertRule
 from analytics.timeline import Told, timeline
@@ -99,7 +99,7 @@ def some(olga: User) -> dict[str, Alert]:
 )
 def test_the_filters(client: Client, olga: User, query: str, shown: list[str]) -> None:
     some(olga)
-    response = client.get(f"/admin/alerts/?{query.format(olga=olga.pk)}")
+    response = client.get(f"/admin/alerts/?{query.format(olga=olga.pk)}", follow=True)
     assert sorted(names(response)) == sorted(shown)
 
 
@@ -128,7 +128,7 @@ def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> Non
     ],
 )
 def test_what_is_not_understood_is_said(client: Client, olga: User, query: str, said: str) -> None:
-    page = words(main_part(client.get(f"/admin/alerts/?{query}")))
+    page = words(main_part(client.get(f"/admin/alerts/?{query}", follow=True)))
     assert said in page
     assert any(word in page for word in ("There is no", "neither", "not the number", "valid choice")) == bool(said)
 
@@ -176,8 +176,8 @@ def test_the_queries_do_not_grow_with_the_alerts(client: Client, olga: User) -> 
 
 def test_acknowledge_one_or_many_and_take_it_back(client: Client, olga: User) -> None:
     first, second = make_alert(), make_alert()
-    response = act(client, first, action="acknowledge", next="/admin/alerts/?mine=true")
-    assert response.redirect_chain == [("/admin/alerts/?mine=true", 302)]
+    response = act(client, first, action="acknowledge", next="/admin/alerts/?owner=none")
+    assert response.redirect_chain == [("/admin/alerts/?owner=none", 302)]
     assert messages(response) == ["1 alert acknowledged."]
     first.refresh_from_db()
     assert (first.acknowledged_by, first.acknowledged_at is not None) == ("olga", True)
@@ -392,7 +392,7 @@ def test_what_is_mine(olga: User) -> None:
     AlertRule.objects.filter(kind="inactive").update(audience="both")
 
     def found(user: User) -> set[str]:
-        keys = set(Alert.objects.filter(mine(user)).values_list("pk", flat=True))
+        keys = set(Alert.objects.filter(told_to(user)).values_list("pk", flat=True))
         return {name for name, alert in alerts.items() if alert.pk in keys}
 
     assert found(olga) == {"olga's", "of both"}

@@ -440,7 +440,7 @@ def test_a_deleted_owner_leaves_the_task_to_be_seen(client: Client, sofia: User,
 
 def shown(client: Client, query: str = "") -> list[str]:
     """The headings and the tasks of the list, in its order."""
-    page = main_part(client.get(f"/admin/tasks/{query}"))
+    page = main_part(client.get(f"/admin/tasks/{query}", follow=True))
     found = re.findall(r'<th scope="rowgroup"[^>]*>(.*?)</th>|<a class="what"[^>]*>(.*?)</a>', page)
     return [heading.upper() or what for heading, what in found]
 
@@ -461,7 +461,7 @@ def test_overdue_first_then_today_next_and_later(client: Client, sofia: User, ac
     assert shown(client, "?sort=-what") == ["h", "g", "f", "d", "c", "b", "a"]
     assert shown(client, "?whose=&state=great&page=x&sort=y") == shown(client)
     assert len(shown(client, "?whose=everybody")) == 13
-    page = client.get("/admin/tasks/")
+    page = client.get("/admin/tasks/", follow=True)
     assert [(one.label, one.count) for one in page.context["whose"]] == [
         ("Mine", 7),
         ("Everybody’s", 9),
@@ -479,7 +479,9 @@ def test_overdue_first_then_today_next_and_later(client: Client, sofia: User, ac
 
 def test_an_empty_list_says_what_to_do(client: Client, sofia: User) -> None:
     client.force_login(sofia)
-    assert "A customer’s page recommends what to take on." in words(main_part(client.get("/admin/tasks/")))
+    assert "A customer’s page recommends what to take on." in words(
+        main_part(client.get("/admin/tasks/", follow=True))
+    )
 
 
 def test_the_list_takes_the_same_queries_however_long_it_is(client: Client, sofia: User, acme: Customer) -> None:
@@ -533,7 +535,7 @@ def test_on_an_earlier_date_there_is_nothing_to_take(client: Client, sofia: User
 def test_who_may_only_look_is_offered_nothing(client: Client, acme: Customer) -> None:
     task = make_task(acme)
     client.force_login(make_staff("Viewer"))
-    text = client.get("/admin/customer/acme/").text + client.get("/admin/tasks/").text
+    text = client.get("/admin/customer/acme/").text + client.get("/admin/tasks/", follow=True).text
     assert "Call them" in text
     for offer in ("Take action", "New task", "Assign owner"):
         assert offer not in text
@@ -563,7 +565,7 @@ def test_hostile_texts_stay_texts(client: Client, sofia: User) -> None:
         f"/admin/assign/?{query}",
     ]
     for address in pages:
-        response = client.get(address)
+        response = client.get(address, follow=True)
         assert response.status_code == 200, address
         assert "<script>alert" not in response.text
         assert "&lt;script&gt;alert" in response.text
