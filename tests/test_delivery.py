@@ -134,7 +134,7 @@ def test_the_mail_in_both_forms(post: MailServer, olga: User) -> None:
         "* Acme & Co.: At risk with a score of 45 (raised 10 May 2025)",
         "  https://cs.example.com/admin/customer/c7/",
         "",
-        f"All alerts of yours: https://cs.example.com/admin/alerts/?told={olga.pk}",
+        f"All your alerts: https://cs.example.com/admin/alerts/?told={olga.pk}",
         "",
         "--",
         "Sent by RSOLV Customer Success to Olga.",

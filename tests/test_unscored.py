@@ -1,6 +1,7 @@
 """What is loaded and not scored is said, whoever may import can score it, and a night that was put right is quiet."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,20 @@ def test_rows_of_a_later_day_are_said_until_they_are_scored(drop: Path, manager:
         assert said(manager, address) == [text], address
     run("score")
     assert said(manager) == []
+
+
+def test_one_notice_says_through_which_day_the_data_are(
+    drop: Path, manager: Client, today_is: Callable[[date], None]
+) -> None:
+    load(drop)
+    run("score")
+    load(of_the_next_day(drop))
+    today_is(SECOND + timedelta(days=30))
+    assert notices(manager.get("/admin/")) == [
+        f"Figures of {FIRST:%-d %b %Y}, 31 days old.",
+        f"Data through {SECOND:%-d %b %Y}, scored to {FIRST:%-d %b %Y}: what was loaded since is in no figure yet. "
+        "Score now",
+    ]
 
 
 def test_rows_of_the_same_day_are_said_too(drop: Path, manager: Client) -> None:
