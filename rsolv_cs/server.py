@@ -15,6 +15,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import WSGITask
 
 HEADER_SECONDS = 10
 """How long a client may take for the head of a request."""
@@ -40,10 +41,29 @@ class Request(HTTPRequestParser):
             raise ParsingError("The length of the body is said in two ways")
 
 
+class Task(WSGITask):
+    """Answers HEAD with the head alone: what came behind it would be taken for the next answer."""
+
+    is_head_done = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether anything may follow."""
+        return not self.is_head_done and bool(super().has_body)
+
+    def build_response_header(self) -> bytes:
+        """The head of the answer, which says how long the body of a GET is."""
+        head = super().build_response_header()
+        if self.request.command == "HEAD":
+            self.is_head_done, self.chunked_response = True, False
+        return bytes(head)
+
+
 class Channel(HTTPChannel):
     """A connection that knows since when it is sending its request."""
 
     parser_class = Request
+    task_class = Task
     began: float | None = None
 
     def received(self, data: bytes) -> bool:
@@ -99,6 +119,9 @@ class BufferedWorker(Worker):
         self.alive = False
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            # waitress sends such a file past the task.
+            environ.pop("wsgi.file_wrapper", None)
         self.nr += 1
         if self.nr == self.max_requests:
             self.log.info("Autorestarting worker after current request.")

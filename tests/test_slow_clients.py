@@ -1,5 +1,6 @@
 """Slow clients, and what is half a request: all others are answered meanwhile, and none is waited for for ever."""
 
+import re
 import socket
 import threading
 import time
@@ -135,6 +136,21 @@ def test_a_request_that_comes_in_pieces_is_answered(port: int) -> None:
     found = raw(port, head[:30], head[30:], b"\r\n\r\n", rest, b"x" * 490)
     assert found.startswith(b"HTTP/1.1 403 "), "without the token of the form"
     assert b"Server:" not in found
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/admin/login/", b"200"), ("/nothing/", b"404"), ("/healthz", b"200"), ("/static/rsolv_cs/errors.css", b"200")],
+)
+def test_head_is_answered_by_a_head_alone(port: int, path: str, status: bytes) -> None:
+    """The next answer on the connection begins where the first one's head ends."""
+    ask_for = b"%b " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\n%b\r\n"
+    found = raw(port, ask_for % (b"HEAD", b"") + ask_for % (b"GET", b"Connection: close\r\n"))
+    first, second, body = found.split(b"\r\n\r\n", 2)
+    assert [answer.split(b" ", 2)[:2] for answer in (first, second)] == [[b"HTTP/1.1", status]] * 2
+    lengths = [re.search(rb"Content-Length: (\d+)", answer)[1] for answer in (first, second)]
+    assert len(set(lengths)) == 1 or path == "/admin/login/", "the token of the form may be longer"
+    assert len(body) == int(lengths[1])
 
 
 @pytest.mark.parametrize(
