@@ -172,8 +172,8 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     list_select_related = ["run"]
     search_fields = ["raw", "=key", "=customer_key"]
     asked_by_links = ("resolved_by",)
-    fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waits_for_customer"]
-    readonly_fields = ["reasons_in_words"]
+    fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waiting"]
+    readonly_fields = ["reasons_in_words", "waiting"]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with what can be done to all rows that it shows."""
@@ -212,6 +212,11 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     @staticmethod
     def _may_download(request: HttpRequest) -> bool:
         return request.user.has_perms(["customers.view_quarantinedrow", "customers.export_customer"])
+
+    @admin.display(description="waits for its customer")
+    def waiting(self, row: QuarantinedRow) -> str:
+        """Whether later imports try the row again, in words: the theme's red cross would read as a fault."""
+        return "Yes; later imports try it again" if row.waits_for_customer else "No"
 
     @admin.display(description="fix")
     def fix_link(self, row: QuarantinedRow) -> str | None:

@@ -21,6 +21,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
+from customers.key_change import KeyChange
 from customers.load import Options, import_folder
 from customers.models import (
     AuditEntry,
@@ -53,7 +54,7 @@ from tests.pages import Elements
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
-LEDGER = [ImportRun, QuarantinedRow, Note, Fix]
+LEDGER = [ImportRun, QuarantinedRow, Note, Fix, KeyChange]
 EDITABLE = [CustomerCare, MailTemplate, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
@@ -83,6 +84,8 @@ def a_row(model: type[Model]) -> Model:
         return Note.objects.create(customer_id="c1001", author="Bo", text="Called")
     if row is None and model is Fix:
         return Fix.objects.create(feed="customers", raw="x", sha256="0" * 64, cells=["c1"], made_by="Bo")
+    if row is None and model is KeyChange:
+        return KeyChange.objects.create(customer_id="c1002", former_id="c1001", run=make_run())
     if row is None and model is CustomerCare:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
     if row is None and model is Message:

@@ -515,3 +515,13 @@ def test_what_one_may_not_do_is_not_offered(role: str, words_there: list[str], t
         assert ("Download to correct" in text) == (bool(words_there) and page == LIST)
     client.post(LIST, {"action": "replay_chosen", "_selected_action": [row.pk]})
     assert ImportRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(("waits", "said"), [(True, "Yes; later imports try it again"), (False, "No")])
+def test_a_row_says_in_words_whether_it_waits(manager: Client, waits: bool, said: str) -> None:
+    run = make_run(feed="engagement")
+    row = QuarantinedRow.objects.create(
+        run=run, feed="engagement", line=2, raw="e1", waits_for_customer=waits, reasons=[]
+    )
+    page = words(manager.get(f"/admin/customers/quarantinedrow/{row.pk}/change/").text)
+    assert f"Waits for its customer {said} Fix" in page
