@@ -41,7 +41,7 @@ def together(*jobs: Callable[[], Any]) -> list[Any]:
 
     def run(place: int, job: Callable[[], Any]) -> None:
         try:
-            start.wait(30)
+            start.wait(60)
             results[place] = job()
         finally:
             connection.close()
@@ -50,7 +50,7 @@ def together(*jobs: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     return results
 
 

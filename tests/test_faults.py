@@ -36,7 +36,7 @@ from tests.loading import load, states
 from tests.processes import environment, manage
 from tests.test_archive import on_a_full_disk
 
-SECONDS = 30
+SECONDS = 120
 INTERRUPTED = "the process ended before the run did; nothing of it was loaded"
 CHANGED = "the file changed while it was read; import it again once it is complete"
 NAMES = list(FEEDS)

@@ -23,9 +23,9 @@ from tests.pages import links, main_part, notices, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
 
-PAGE_QUERIES = 11
-"""Session, user and twice permissions; customer, scored date, snapshot, templates; do not contact, the newest mail;
-``missing_since`` and care come with the customer; the badges."""
+PAGE_QUERIES = 12
+"""Session, user and twice permissions; customer, scored date, snapshot, templates; do not contact, the same of a
+former key, the newest mail; ``missing_since`` and care come with the customer; the badges."""
 
 
 @pytest.fixture

@@ -678,13 +678,13 @@ def other_process() -> Iterator[None]:
         try:
             with job_lock("score"):
                 holding.set()
-                done.wait(30)
+                done.wait(60)
         finally:
             connection.close()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert holding.wait(30)
+    assert holding.wait(60)
     yield
     done.set()
     thread.join()
