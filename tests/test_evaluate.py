@@ -127,7 +127,7 @@ def test_each_rule_from_snapshots() -> None:
     score(DAY, without, first_pr_generated=False)
     assert counts(evaluate()) == (4, 0, 0)
     assert sorted(told()) == [
-        ("blocked", "Blocked for 3 days: sso", ""),
+        ("blocked", "Blocked for 3 days: SSO", ""),
         ("fell", "Score fell by 15 points in 7 days, from 80 to 65", ""),
         ("inactive", "No activity for 14 days, since 26 Apr 2025", ""),
         ("no_first_pr", "No first PR 40 days after signup", ""),
@@ -141,7 +141,7 @@ def test_a_block_from_the_first_scored_date_on_may_be_longer(signup: int, words:
     for days in (-3, 0):
         score(on(days), customer, blocker_type="sso", status="needs_attention")
     facts = next(iter(facts_of(AlertRule.objects.get(kind="blocked"), DAY)))
-    assert measured("blocked", facts, DAY) == (3, f"Blocked for {words}: sso")
+    assert measured("blocked", facts, DAY) == (3, f"Blocked for {words}: SSO")
 
 
 def test_a_block_that_was_lifted_between_begins_anew() -> None:

@@ -158,7 +158,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.load:copy_rows", 1, 0, "customers"),
     ("customers.load:copy_lines", 1, 2, "engagement"),
     ("customers.load:find_problems", 2, 1, "onboarding"),
-    ("customers.problems:copy_rows", 4, 2, "engagement"),
+    ("customers.problems:copy_rows", 2, 2, "engagement"),
     ("customers.quarantine:execute", 2, 1, "onboarding"),
     ("customers.merge:keep", 1, 0, "customers"),
     ("customers.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
@@ -172,7 +172,8 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.load:onboarding.record_sightings", 1, 1, "onboarding"),
     ("customers.load:drop_temporary", 6, 2, "engagement"),
     (COMMIT, 1, 0, "customers"),
-    (COMMIT, 3, 2, "engagement"),
+    (COMMIT, 2, 1, None),  # the customers' alerts are closed
+    (COMMIT, 5, 2, "engagement"),
     ("customers.load:run_loaded.send", 1, 1, None),
     ("customers.archive:files.move", 2, 2, None),
     ("customers.load:onboarding.date_sightings", 2, 5, None),
@@ -609,9 +610,7 @@ def test_a_setting_that_names_a_folder_below_such_a_one_stops_the_start(url: str
     ran = manage_as_anybody(url, "import_csvs", CSV_DIR=str(tmp_path / "above" / "drop"))
     (tmp_path / "above").chmod(0o700)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.splitlines()[-1] == (
-        f"django.core.exceptions.ImproperlyConfigured: CSV_DIR='{tmp_path}/above/drop': Permission denied."
-    )
+    assert ran.err.splitlines()[-1] == (f"The settings are wrong: CSV_DIR='{tmp_path}/above/drop': Permission denied.")
 
 
 def test_a_file_that_may_not_be_read_is_refused_alone(url: str, tmp_path: Path) -> None:

@@ -114,12 +114,10 @@ def test_a_row_that_only_the_commit_finds_wrong_leaves_no_problems_behind(
     assert not QuarantinedRow.objects.exists()
 
 
-def test_a_run_whose_process_died_is_called_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_run_whose_process_died_is_called_interrupted(tmp_path: Path, dry_run: bool) -> None:
     run = ImportRun.objects.create(feed="customers", file="customers.csv", started_by="test")
-    load(write_feeds(tmp_path), dry_run=True)
-    run.refresh_from_db()
-    assert run.status == "running"
-    load(tmp_path)
+    load(write_feeds(tmp_path), dry_run=dry_run)
     run.refresh_from_db()
     assert (run.status, run.finished_at is not None) == ("interrupted", True)
     assert run.reason == "the process ended before the run did; nothing of it was loaded"

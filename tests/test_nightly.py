@@ -76,7 +76,7 @@ def stored() -> dict[str, Any]:
         ],
         "sightings": list(StepSighting.objects.values()),
         "days": [
-            {name: value for name, value in row.items() if name != "scored_at"}
+            {name: value for name, value in row.items() if name not in {"scored_at", "last_run"}}
             for row in PortfolioDay.objects.values()
         ],
         "snapshots": [

@@ -107,7 +107,7 @@ def test_each_input_of_the_score_leads_to_its_rows(viewer: Client) -> None:
     assert inputs(viewer, "no answer in the last 180 days, counts 0") == (
         f"{lists}/feedback/?{whose}&date__gte=2024-11-12&date__lte=2025-05-10&nps__isnull=False"
     )
-    assert inputs(viewer, "(last 7 days)") == (
+    assert inputs(viewer, "last 7 days, without support requests") == (
         f"{lists}/engagement/?{whose}&date__gte=2025-04-27&date__lte=2025-05-10"
     )
 

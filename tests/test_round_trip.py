@@ -145,7 +145,7 @@ def score_all(days: Sequence[date] = SCORED) -> State:
         for row in Snapshot.objects.order_by("date", "customer_id").values()
     ]
     portfolios = [
-        {name: value for name, value in row.items() if name not in {"policy_id", "scored_at"}}
+        {name: value for name, value in row.items() if name not in {"policy_id", "scored_at", "last_run"}}
         for row in PortfolioDay.objects.order_by("date").values()
     ]
     # The dates that a run has learnt are events in the copy: there they stand among the others.
