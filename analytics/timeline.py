@@ -15,7 +15,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics import timeline_sql
+from analytics import timeline_alerts, timeline_sql
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import code_in_words, counted
@@ -38,14 +38,15 @@ class Told(models.TextChoices):
 
 _SOURCES = {
     Told.PRODUCT: (timeline_sql.events, timeline_sql.engagement, timeline_sql.feedback),
-    Told.HEALTH: (timeline_sql.snapshots, timeline_sql.alerts_raised, timeline_sql.alerts_over),
+    Told.HEALTH: (timeline_sql.snapshots, timeline_alerts.alerts_raised, timeline_alerts.alerts_over),
     Told.STAFF: (
         timeline_sql.notes,
         timeline_sql.care,
         timeline_sql.tasks_taken,
         timeline_sql.tasks_closed,
         timeline_sql.mails,
-        timeline_sql.alerts_acknowledged,
+        timeline_alerts.alerts_acknowledged,
+        timeline_alerts.alert_acts,
     ),
     Told.IMPORTS: (timeline_sql.imports,),
 }
@@ -239,8 +240,12 @@ def _mail(row: Row) -> str:
 
 
 def _alert(row: Row) -> str:
-    how = {"raised": "Alert", "acknowledged": "Alert acknowledged"}.get(row.kind, "Alert over")
-    return f"{how}: {row.text}"
+    if row.kind == "noted":
+        return f"Note on the alert “{row.text}”: {row.more}" if row.more else f"Note taken off the alert “{row.text}”"
+    if row.kind == "put_off":
+        return f"Alert put off until {date.fromisoformat(row.more or ''):%-d %b %Y}: {row.text}"
+    how = {"raised": "Alert", "acknowledged": "Alert acknowledged", "awake": "Alert no longer put off"}
+    return f"{how.get(row.kind, 'Alert over')}: {row.text}"
 
 
 MAY_OPEN = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from analytics.models import Alert, Message, Snapshot, Task
+from analytics.models import Message, Snapshot, Task
 from customers.changes import json_object, member, name_of
 from customers.models import (
     Customer,
@@ -104,7 +104,7 @@ _TYPES = {
 _NUMBERS = [f"n{number}" for number in range(1, 7)]
 
 
-def _select(numbers: Sequence[str] = (), **given: str) -> str:
+def select(numbers: Sequence[str] = (), **given: str) -> str:
     """The select list of a source."""
     given |= dict(zip(_NUMBERS, numbers, strict=False))
     kinds = {**_TYPES, **dict.fromkeys(_NUMBERS, "bigint")}
@@ -123,13 +123,14 @@ def _row(values: tuple[Any, ...]) -> Row:
     return Row(**named, numbers=values[len(_TYPES) :])
 
 
-def _local_day(column: str) -> tuple[str, list[Any]]:
+def local_day(column: str) -> tuple[str, list[Any]]:
     """SQL for the day of a moment where we are."""
     sql, values = connection.ops.datetime_cast_date_sql(column, (), timezone.get_current_timezone_name())
     return sql, list(values)
 
 
-def _up_to(column: str, question: Question) -> tuple[str, list[Any]]:
+def up_to(column: str, question: Question) -> tuple[str, list[Any]]:
+    """SQL: whether a moment belongs to what is asked for."""
     return (f"{column} < %s", [_stored(question.until)]) if question.until else ("1 = 1", [])
 
 
@@ -143,7 +144,7 @@ def _stored(moment: datetime) -> datetime | str | None:
 def events(question: Question) -> tuple[str, list[Any]]:
     """Events: ``kind``, and their own words as ``text``."""
     places = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(Event.Kind.values))
-    columns = _select(
+    columns = select(
         day="date", place=f"CASE kind {places} END", sort="0", ident="id", source="'event'", kind="kind", text="detail"
     )
     sql = f"SELECT {columns} FROM {table_of(Event)} WHERE customer_id = %s AND date <= %s"
@@ -159,7 +160,7 @@ def engagement(question: Question) -> tuple[str, list[Any]]:
     *counters, requests = (f"d.{name}" for name in Engagement.COUNTERS)
     untold = f"{requests} - COALESCE(t.requests, 0)"
     joined = "string_agg(detail, chr(31))" if is_postgres() else "group_concat(detail, char(31))"
-    columns = _select(
+    columns = select(
         [*(f"CAST({name} AS bigint)" for name in counters), f"CAST({untold} AS bigint)"],
         day="d.date",
         place="10",
@@ -181,7 +182,7 @@ def engagement(question: Question) -> tuple[str, list[Any]]:
 
 def feedback(question: Question) -> tuple[str, list[Any]]:
     """Answers: NPS and CSAT, and the comment as ``text``."""
-    columns = _select(
+    columns = select(
         ["nps", "csat"], day="date", place="11", sort="0", ident="id", source="'feedback'", text="comment"
     )
     sql = f"SELECT {columns} FROM {table_of(Feedback)} WHERE customer_id = %s AND date <= %s"
@@ -218,7 +219,7 @@ def snapshots(question: Question) -> tuple[str, list[Any]]:
     before = ", ".join(f"LAG({sql}) OVER (ORDER BY date) AS was_{name}" for name, sql in compared.items())
     now = ", ".join(f"{sql} AS is_{name}" for name, sql in compared.items())
     differs = " OR ".join(f"is_{name} <> was_{name}" for name in compared)
-    columns = _select(
+    columns = select(
         day="date",
         place="12",
         sort="0",
@@ -241,9 +242,9 @@ def imports(question: Question) -> tuple[str, list[Any]]:
     names the run before. So it costs as many look-ups by key as there were changes; what was undone is not told.
     """
     runs, changes = table_of(ImportRun), table_of(RowChange)
-    cut, moment = _up_to("r.started_at", question)
-    day, zone = _local_day("r.started_at")
-    columns = _select(
+    cut, moment = up_to("r.started_at", question)
+    day, zone = local_day("r.started_at")
+    columns = select(
         ["r.id"],
         day=day,
         place="13",
@@ -288,9 +289,9 @@ def _null_image(column: str) -> str:
 
 def notes(question: Question) -> tuple[str, list[Any]]:
     """What staff noted."""
-    cut, moment = _up_to("created_at", question)
-    day, zone = _local_day("created_at")
-    columns = _select(
+    cut, moment = up_to("created_at", question)
+    day, zone = local_day("created_at")
+    columns = select(
         day=day,
         place="13",
         sort="id",
@@ -306,9 +307,9 @@ def notes(question: Question) -> tuple[str, list[Any]]:
 
 def care(question: Question) -> tuple[str, list[Any]]:
     """What staff changed of owner and notes: the log's own message as ``text``, its kind of action as a number."""
-    cut, moment = _up_to("l.action_time", question)
-    day, zone = _local_day("l.action_time")
-    columns = _select(
+    cut, moment = up_to("l.action_time", question)
+    day, zone = local_day("l.action_time")
+    columns = select(
         ["l.action_flag"],
         day=day,
         place="13",
@@ -316,7 +317,7 @@ def care(question: Question) -> tuple[str, list[Any]]:
         ident="''",
         source="'care'",
         moment="l.action_time",
-        who=_named("u.username"),
+        who=named("u.username"),
         text="l.change_message",
     )
     sql = f"""
@@ -338,10 +339,10 @@ def tasks_closed(question: Question) -> tuple[str, list[Any]]:
 
 
 def _tasks(question: Question, when: str, by: str, kind: str, which: str) -> tuple[str, list[Any]]:
-    cut, moment = _up_to(f"t.{when}", question)
-    day, zone = _local_day(f"t.{when}")
+    cut, moment = up_to(f"t.{when}", question)
+    day, zone = local_day(f"t.{when}")
     mark = "chr(31)" if is_postgres() else "char(31)"
-    columns = _select(
+    columns = select(
         ["t.id"],
         day=day,
         place="13",
@@ -349,7 +350,7 @@ def _tasks(question: Question, when: str, by: str, kind: str, which: str) -> tup
         ident="''",
         source="'task'",
         moment=f"t.{when}",
-        who=_named(f"t.{by}"),
+        who=named(f"t.{by}"),
         kind=kind,
         text="t.what",
         more=f"t.outcome || {mark} || t.outcome_note",
@@ -362,9 +363,9 @@ def _tasks(question: Question, when: str, by: str, kind: str, which: str) -> tup
 
 def mails(question: Question) -> tuple[str, list[Any]]:
     """Mails to the customer: the subject as ``text``, ``kind`` says what became of it, and the key as a number."""
-    cut, moment = _up_to("m.attempted_at", question)
-    day, zone = _local_day("m.attempted_at")
-    columns = _select(
+    cut, moment = up_to("m.attempted_at", question)
+    day, zone = local_day("m.attempted_at")
+    columns = select(
         ["m.id"],
         day=day,
         place="13",
@@ -372,7 +373,7 @@ def mails(question: Question) -> tuple[str, list[Any]]:
         ident="''",
         source="'mail'",
         moment="m.attempted_at",
-        who=_named("m.sent_by"),
+        who=named("m.sent_by"),
         kind="m.state",
         text="m.subject",
     )
@@ -382,7 +383,7 @@ def mails(question: Question) -> tuple[str, list[Any]]:
     return sql, [*zone, question.customer.pk, *moment]
 
 
-def _named(login: str) -> str:
+def named(login: str) -> str:
     """SQL: first name, last name and login of the joined user ``u``, each but the login with ``SEPARATOR`` after it.
 
     Where there is no such user (any more), the login alone.
@@ -390,41 +391,3 @@ def _named(login: str) -> str:
     mark = "chr(31)" if is_postgres() else "char(31)"
     names = f"u.first_name || {mark} || u.last_name || {mark} || u.username"
     return f"CASE WHEN u.id IS NULL THEN {login} ELSE {names} END"
-
-
-def alerts_raised(question: Question) -> tuple[str, list[Any]]:
-    """Alerts on the scored dates that raised them."""
-    return _alerts(question, "opened_on", "'raised'", "text")
-
-
-def alerts_over(question: Question) -> tuple[str, list[Any]]:
-    """Alerts on the scored dates that ended them: why, as ``text``."""
-    return _alerts(question, "closed_on", "'over'", "ending_text")
-
-
-def alerts_acknowledged(question: Question) -> tuple[str, list[Any]]:
-    """Alerts that somebody acknowledged; what was taken back is none."""
-    cut, moment = _up_to("a.acknowledged_at", question)
-    day, zone = _local_day("a.acknowledged_at")
-    columns = _select(
-        day=day,
-        place="13",
-        sort="a.id",
-        ident="''",
-        source="'alert'",
-        moment="a.acknowledged_at",
-        who=_named("a.acknowledged_by"),
-        kind="'acknowledged'",
-        text="a.text",
-    )
-    sql = f"""
-        SELECT {columns} FROM {table_of(Alert)} a
-        LEFT JOIN {table_of(get_user_model())} u ON u.username = a.acknowledged_by
-        WHERE a.customer_id = %s AND a.acknowledged_at IS NOT NULL AND {cut}"""
-    return sql, [*zone, question.customer.pk, *moment]
-
-
-def _alerts(question: Question, when: str, kind: str, text: str) -> tuple[str, list[Any]]:
-    columns = _select(day=when, place="12", sort="id", ident=kind, source="'alert'", kind=kind, text=text)
-    sql = f"SELECT {columns} FROM {table_of(Alert)} WHERE customer_id = %s AND {when} <= %s"
-    return sql, [question.customer.pk, question.day]

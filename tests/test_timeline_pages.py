@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from analytics.models import Snapshot
 from analytics.timeline import Told, page_number, timeline, told_of
@@ -120,6 +121,35 @@ def test_who_acknowledged_an_alert_is_told_at_its_time(customer: Customer) -> No
         ("Called at 9", "Bo"),
         ("Alert: At risk", ""),
     ]
+
+
+def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Customer, client: Client) -> None:
+    """Notes, and that it is put off or no longer, between the notes, tasks and mails of the day."""
+    client.force_login(make_staff("Success manager", username="sofia", first_name="Sofia", last_name="Marchetti"))
+    alert = make_alert(customer, opened_on=date(2025, 5, 8), text="At risk")
+    later = (timezone.localdate() + timedelta(days=3)).isoformat()
+    acts = [
+        {"action": "note", "note": "Ann is on leave"},
+        {"action": "snooze", "until": later, "note": "Ann is on leave"},
+        {"action": "wake", "note": "Ann is on leave"},
+        {"action": "note", "note": ""},
+    ]
+    for number, sent in enumerate(acts):
+        client.post("/admin/alerts/act/", {"alert": alert.pk, **sent})
+        Note.objects.create(customer=customer, author="Bo", text=f"After act {number}")
+    until = f"{date.fromisoformat(later):%-d %b %Y}"
+    told = [(entry.text, entry.who) for entry in timeline(customer, timezone.localdate(), told=Told.STAFF).entries]
+    assert told == [
+        ("After act 3", "Bo"),
+        ("Note taken off the alert “At risk”", "Sofia Marchetti"),
+        ("After act 2", "Bo"),
+        ("Alert no longer put off: At risk", "Sofia Marchetti"),
+        ("After act 1", "Bo"),
+        (f"Alert put off until {until}: At risk", "Sofia Marchetti"),
+        ("After act 0", "Bo"),
+        ("Note on the alert “At risk”: Ann is on leave", "Sofia Marchetti"),
+    ]
+    assert all(entry.moment for entry in timeline(customer, timezone.localdate(), told=Told.STAFF).entries)
 
 
 def test_what_people_did_after_an_earlier_date_is_not_told_there(customer: Customer) -> None:
