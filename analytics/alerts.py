@@ -22,7 +22,8 @@ from datetime import date, timedelta
 from enum import Enum
 
 from analytics.models import Alert, AlertRule, HealthStatus
-from analytics.wording import code_in_words, counted
+from analytics.wording import counted
+from customers.codes import code_in_words
 
 Kind = AlertRule.Kind
 Ending = Alert.Ending

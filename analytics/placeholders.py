@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analytics.wording import code_in_words, one_line
+from analytics.wording import one_line
+from customers.codes import code_in_words
 from customers.models import Customer, Step
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_r
 from analytics.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
 from customers import audit
+from customers.codes import code_in_words
 from customers.exports import write_csv
 from customers.kinds import stored
 from customers.manifest import GENERATOR, MANIFEST
@@ -65,7 +66,7 @@ COLUMNS = (
     ExportColumn("signup_date", "Signed up", ("customer__signup_date",)),
     ExportColumn("team_size", "Team", ("customer__team_size",)),
     ExportColumn("email", "E-mail", ("customer__email",)),
-    ExportColumn("blocker_type", "Blocker", ("blocker_type",)),
+    ExportColumn("blocker_type", "Blocker", ("blocker_type",), code_in_words),
     ExportColumn("days_active", "Days active", ("days_active",)),
     ExportColumn("issues_tagged", "Issues tagged", ("issues_tagged",)),
     ExportColumn("prs_generated", "PRs generated", ("prs_generated",)),
@@ -134,7 +135,7 @@ class TableExport:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
     def write_xlsx(self, file: IO[bytes]) -> None:
-        """Write a workbook whose first sheet says what the second one holds; raises ``TooLarge``."""
+        """Write a workbook whose second sheet says what the first one holds; raises ``TooLarge``."""
         facts = self._facts()
         about: Sequence[tuple[str, Cell]] = [
             *([("Report", self.report)] if self.report else []),

@@ -16,7 +16,8 @@ from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.ordering import as_read, by_place, in_order, none_last
 from analytics.score_change import COLUMN_OF, ScoreChanges
-from analytics.wording import ACTIVITY_TREND, code_in_words
+from analytics.wording import ACTIVITY_TREND
+from customers.codes import code_in_words
 from customers.fold import Fold
 from customers.models import ImportRun
 from customers.people import by_name

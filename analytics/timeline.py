@@ -18,7 +18,8 @@ from django.utils import timezone
 from analytics import timeline_alerts, timeline_sql
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
-from analytics.wording import code_in_words, counted
+from analytics.wording import counted
+from customers.codes import code_in_words
 from customers.models import Customer, Engagement, Event, Onboarding, Step
 from customers.people import display_name
 

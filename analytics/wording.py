@@ -1,6 +1,5 @@
 """Numbers in words."""
 
-import re
 import unicodedata
 from datetime import date
 
@@ -16,11 +15,6 @@ ACTIVITY_TREND = "Activity trend"
 """Never just "trend", which would be read as the score's."""
 
 
-_CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-_SPELLED = {"github": "GitHub", "gitlab": "GitLab", "sso": "SSO", "saml": "SAML", "api": "API", "ci": "CI"}
-_SPELLED |= {"pr": "PR", "prs": "PRs", "vpn": "VPN", "ip": "IP", "id": "ID", "url": "URL", "oauth": "OAuth"}
-
-
 def counted(number: int, noun: str) -> str:
     """``1 issue``, ``2 issues``, ``1,200 issues``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -29,14 +23,6 @@ def counted(number: int, noun: str) -> str:
 def signed(points: int) -> str:
     """``+5``, ``0``, or with a true minus sign ``−5``."""
     return f"{points:+d}".replace("-", "\N{MINUS SIGN}") if points else "0"
-
-
-def code_in_words(code: str) -> str:
-    """A code of the feeds as people write it: ``github_permissions`` is GitHub permissions; other texts stay."""
-    if not _CODE.fullmatch(code):
-        return code
-    words = " ".join(_SPELLED.get(word, word) for word in code.split("_"))
-    return words[:1].upper() + words[1:]
 
 
 def days_ago(day: date | None, today: date) -> str:

@@ -1,9 +1,11 @@
 """The feeds' rows and accounts in the admin: what a feed owns is read-only, what staff keep is theirs to edit."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -12,6 +14,7 @@ from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
+from django.utils.text import smart_split, unescape_string_literal
 from django.utils.timezone import localtime
 from import_export.admin import ExportMixin
 from unfold.contrib.import_export.forms import ExportForm
@@ -19,6 +22,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from customers import audit, audit_admin, ledger_admin  # noqa: F401 - these two register
 from customers.audit_export import record_export
+from customers.codes import code_in_words
 from customers.export_formats import FORMATS
 from customers.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import (
@@ -39,6 +43,9 @@ from customers.people import by_name, name_of
 from customers.resources import RESOURCES
 from customers.runs import run_address
 
+MOST_KEYS = 500
+"""Of customers that a search finds: with more, the database looks at the rows of all."""
+
 admin.site.unregister([User, Group])
 
 
@@ -58,6 +65,15 @@ class MissingFilter(admin.SimpleListFilter):
         return queryset if wanted is None else queryset.filter(missing_since__isnull=wanted)
 
 
+class BlockerFilter(admin.AllValuesFieldListFilter):
+    """What blocks, in words."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        """The blockers that there are."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": code_in_words(str(choice["display"]))}
+
+
 class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     """A feed's rows, with django-import-export's export."""
 
@@ -70,6 +86,22 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     ledger_fields = ["changed_by", "file", "sha256", "line"]
     scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
     asked_by_links = ("run", "customer__id__exact")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The rows of the customers that a search finds; they are found first, so that an index leads to the rows."""
+        if self.model is Customer or not search_term.strip("\0 "):
+            return super().get_search_results(request, queryset, search_term)
+        term = search_term.replace("\0", " ").strip()
+        customers = Customer.objects.order_by().values_list("pk", flat=True)
+        for word in smart_split(term):
+            text = unescape_string_literal(word) if word[0] in "'\"" and word[0] == word[-1] else word
+            customers = customers.filter(Q(organization__finds=text) | Q(pk__iexact=text))
+        few = list(customers[: MOST_KEYS + 1])
+        found = Q(customer__in=few if len(few) <= MOST_KEYS else customers)
+        found |= Q(pk__in={term, term.lower(), term.upper()})
+        return queryset.filter(found), False
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """The columns, and where each row comes from."""
@@ -175,12 +207,17 @@ class CustomerAdmin(FeedAdmin):
 class OnboardingAdmin(FeedAdmin):
     """Onboarding as its feed says."""
 
-    list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker_type", "missing"]
-    list_filter = ["blocker_type", MissingFilter]
+    list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker", "missing"]
+    list_filter = [("blocker_type", BlockerFilter), MissingFilter]
     asked_by_links = (*FeedAdmin.asked_by_links, "missing_since")
     list_select_related = ["customer", "missing_since"]
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
+
+    @admin.display(description="blocker", ordering="blocker_type")
+    def blocker(self, row: Onboarding) -> str:
+        """In words."""
+        return code_in_words(row.blocker_type)
 
 
 HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")

@@ -13,6 +13,7 @@ from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 
 from customers.edit_admin import EditAdmin, asked_again, warn_if_changed
 from customers.pages import CANNOT_BE_FILTERED
@@ -44,7 +45,7 @@ class ModelAdmin(EditAdmin):
         if any("\0" in f"{name}{''.join(values)}" for name, values in request.GET.lists()):
             raise BadRequest(CANNOT_BE_FILTERED)
         try:
-            return super().get_changelist_instance(request)
+            return _titled(super().get_changelist_instance(request))
         except DisallowedModelAdminLookup:
             raise BadRequest(CANNOT_BE_FILTERED) from None
 
@@ -80,6 +81,13 @@ class ModelAdmin(EditAdmin):
         if "\0" in object_id:
             return None
         return super().get_object(request, object_id, from_field or None)
+
+
+def _titled(changes: ChangeList) -> ChangeList:
+    """The list, called by what it lists and not "Select night to view"; where one chooses from it, it says so."""
+    if not changes.is_popup:
+        changes.title = capfirst(changes.opts.verbose_name_plural)
+    return changes
 
 
 def _is_text(model: Options, path: str) -> bool:

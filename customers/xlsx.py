@@ -48,7 +48,10 @@ def write_workbook(
     rows: Iterable[Sequence[Cell]],
     count: int,
 ) -> None:
-    """Write a sheet ``title`` of ``count`` rows, behind one of facts where there are any; raises ``TooLarge``."""
+    """Write a sheet ``title`` of ``count`` rows, and behind it one of facts where there are any; raises ``TooLarge``.
+
+    The rows come first, because that is the sheet which people see and programs read.
+    """
     if count >= MOST_ROWS:
         raise TooLarge(f"{count:,} rows do not fit into a sheet of Excel, which has {MOST_ROWS:,}.")
     if len(header) > MOST_COLUMNS:
@@ -59,7 +62,7 @@ def write_workbook(
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as target,
     ):
         for name in source.namelist():
-            if name != f"xl/worksheets/sheet{2 if about else 1}.xml":
+            if name != "xl/worksheets/sheet1.xml":
                 target.writestr(name, source.read(name))
                 continue
             # The size that openpyxl states is that of the header alone.
@@ -88,10 +91,9 @@ def _workbook(
     dated.number_format = _DAY_FORMAT
     day_style = dated.style_id
     dated.style = "Normal"
-    if about:
-        _write_facts(sheet, about)
-        sheet = book.create_sheet()
     sheet.title = title
+    if about:
+        _write_facts(book.create_sheet(), about)
     for place, name in enumerate(header, 1):
         sheet.cell(1, place, name).font = Font(bold=True)
         sheet.column_dimensions[get_column_letter(place)].width = 32 if place == 2 else 16

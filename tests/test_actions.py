@@ -15,7 +15,7 @@ from hypothesis.extra.django import TestCase
 from analytics.actions import recommendations, recommended_actions
 from analytics.conditions import MEANINGS, count_matches, why
 from analytics.models import Condition, HealthStatus, RecommendationRule, ScoringPolicy, Snapshot, Stage, Task, Trend
-from analytics.wording import code_in_words
+from customers.codes import code_in_words
 from customers.models import Customer
 from tests.factories import make_customer, make_snapshot
 

@@ -42,7 +42,7 @@ HEADER_LINE = (
 HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 ACME = [
     *("c1", "Acme Inc.", "At risk", 45, "Declining", 80, "Initial adoption", date(2025, 5, 7), "VIP", "Zoe Quist"),
-    *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "github_permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
+    *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "GitHub permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
     date(2025, 5, 9),
 ]
 NEW = [
@@ -124,9 +124,10 @@ def read_csv(response: HttpResponse) -> tuple[list[list[str]], dict[str, Any]]:
 
 
 def read_xlsx(response: HttpResponse) -> tuple[list[list[Any]], dict[str, Any]]:
-    """The second sheet's rows with the header, and the first sheet, which must count them."""
+    """The first sheet's rows with the header, and the second sheet, which must count them."""
     book = load_workbook(io.BytesIO(content(response)))
-    assert book.sheetnames == ["About", "Customers"]
+    assert book.sheetnames == ["Customers", "About"]
+    assert book.active.title == "Customers"
     rows = [
         [value.date() if isinstance(value, datetime) else value for value in row]
         for row in book["Customers"].iter_rows(values_only=True)

@@ -15,7 +15,7 @@ from analytics.models import Alert
 from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
-from analytics.wording import code_in_words
+from customers.codes import code_in_words
 from customers.edit_conflicts import VERSION, rows_mark
 from customers.form_keys import KEY, new_key
 from customers.people import name_of
