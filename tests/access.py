@@ -48,6 +48,8 @@ from customers.models import (
     Upload,
 )
 from rsolv_cs import roles
+from rsolv_cs.confirm import FOR_SECONDS
+from rsolv_cs.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
 
 TABLE = Path(__file__).parent / "data" / "access.csv"
@@ -165,20 +167,29 @@ class Visitors:
                 role = kind if isinstance(kind, str) else None
                 user = make_staff(role, username=name, email=f"{name}@rsolv.example")
                 client.force_login(user)
-                # However long the tests take, nobody is asked for the password again.
-                session = client.session
-                session["started"] += 24 * 3600
-                session.save()
                 if isinstance(kind, dict):
                     User.objects.filter(pk=user.pk).update(**kind)
                     user.groups.set(Group.objects.all() if "is_staff" in kind or "is_active" in kind else [])
             self.clients[name] = client
+        self.confirmed = now()
+
+    def confirm(self) -> None:
+        """Keep every login young, so that however long the tests take nobody is asked for the password again."""
+        if now() - self.confirmed < FOR_SECONDS / 2:
+            return
+        self.confirmed = now()
+        # Who is not logged in would get a session by being asked for it.
+        for client in (self.clients[name] for name, kind in VISITORS.items() if kind is not None):
+            session = client.session
+            session[STARTED] = self.confirmed
+            session.save()
 
     @contextmanager
     def asking(
         self, visitor: str, method: str, path: str, data: dict[str, Any] | None = None
     ) -> Iterator[HttpResponse]:
         """An answer, beside the data as it left them; both are gone afterwards."""
+        self.confirm()
         client = self.clients[visitor]
         cookies = {key: morsel.value for key, morsel in client.cookies.items()}
         with transaction.atomic():
