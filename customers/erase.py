@@ -20,6 +20,7 @@ from django.db.models.functions import Cast
 
 from customers import archive, audit, upload_store
 from customers.changes import CHANGE, member, name_of
+from customers.counts import counts_in_words
 from customers.dry_run import taken_back
 from customers.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.feeds import FEEDS
@@ -163,7 +164,7 @@ def _remove(key: str) -> Counts:
     if found:
         # Anyone may have the customer's rows, and none waits for more than a day.
         waiting = Upload.objects.all().delete()[0]
-        found |= {"waiting uploads, of whomever": waiting} if waiting else {}
+        found |= {"waiting uploads of everybody": waiting} if waiting else {}
     return found
 
 
@@ -300,4 +301,4 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
 
 def in_words(counts: Counts) -> str:
     """What went."""
-    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items()) or "nothing"
+    return counts_in_words(counts) or "nothing"

@@ -470,9 +470,9 @@ def test_what_was_cut_short_behind_the_rows_is_completed_by_the_next_expire(
     assert Erasure.objects.get().state == "files"
     assert not any(KEY in text for _table, text in texts())
     assert any(str(settings.ARCHIVE_DIR) in place for place in traces(settings))
-    assert "1 erasures completed" in run("expire", "--dry-run").lines[-1]
+    assert "1 erasure completed" in run("expire", "--dry-run").lines[-1]
     assert Erasure.objects.get().state == "files"
-    assert "1 erasures completed" in run("expire").lines[-1]
+    assert "1 erasure completed" in run("expire").lines[-1]
     assert Erasure.objects.get().state == "done"
     assert traces(settings) == set()
 
@@ -548,13 +548,13 @@ def test_the_command_asks_and_says_what_went(two: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("builtins.input", lambda _prompt: "c1")
     done = run("erase_customer", KEY)
     assert done.code == 2
-    assert "1 customers" in done.out
+    assert "1 customer" in done.out
     assert "nothing was erased" in done.err
     assert Customer.objects.count() == 2
     monkeypatch.setattr("builtins.input", lambda _prompt: KEY)
     done = run("erase_customer", KEY)
     assert (done.code, done.err) == (0, "")
-    assert done.lines[-1].startswith("Erased: 1 customers.")
+    assert done.lines[-1].startswith("Erased: 1 customer.")
     again = run("erase_customer", KEY, "--yes")
     assert (again.code, again.err) == (2, f"{KEY} was erased before: nothing is known of them.\n")
     assert run("erase_customer", "nobody", "--yes").code == 2

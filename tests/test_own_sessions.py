@@ -164,7 +164,7 @@ def test_a_logout_and_the_end_of_its_time_take_it_out(vera: User) -> None:
     Session.objects.exclude(pk=here.cookies["sessionid"].value).update(expire_date=timezone.now())
     assert len(here.get(PAGE).context["rows"]) == 1
     assert OpenSession.objects.count() == 2
-    assert "1 sessions" in run("expire").lines[-1]
+    assert "1 session" in run("expire").lines[-1]
     assert OpenSession.objects.count() == 1
 
 

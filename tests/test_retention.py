@@ -19,6 +19,7 @@ from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Sn
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
 from customers import archive, audit, retention
+from customers.counts import counts_in_words
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
 from customers.undo import NotUndoable, undo
 from rsolv_cs import environment
@@ -69,7 +70,8 @@ def expect(**counts: int) -> str:
     """The summary with these counts, the others being 0."""
     said = NOTHING
     for kind, number in counts.items():
-        said = said.replace(f"0 {kind.replace('_', ' ')}", f"{number} {kind.replace('_', ' ')}")
+        name = kind.replace("_", " ")
+        said = said.replace(f"0 {name}", counts_in_words({name: number}))
     return said
 
 
@@ -269,8 +271,8 @@ def test_sessions_and_failed_logins_go_when_they_are_over() -> None:
         Session.objects.create(session_key=name, session_data="x", expire_date=now + timedelta(hours=hours))
         AccessAttempt.objects.create(username=name, attempt_time=now, failures_since_start=1)
     AccessAttempt.objects.filter(username="over").update(attempt_time=now - timedelta(hours=1))
-    assert "1 sessions, 1 failed logins" in run("expire", "--dry-run").lines[-1]
-    assert "1 sessions, 1 failed logins" in run("expire").lines[-1]
+    assert "1 session, 1 failed login" in run("expire", "--dry-run").lines[-1]
+    assert "1 session, 1 failed login" in run("expire").lines[-1]
     assert Session.objects.get().session_key == "open"
     assert AccessAttempt.objects.get().username == "open"
     assert "0 sessions, 0 failed logins" in run("expire").lines[-1]
@@ -285,7 +287,7 @@ def test_failed_logins_leave_the_audit_and_nothing_else_does(settings: Settings)
             one.at -= timedelta(days=days)
             every.append(one)
     audit.record_all(every)
-    said = "1 audit entries of failed logins"
+    said = "1 audit entry of failed logins"
     assert said in run("expire", "--dry-run").lines[-1]
     assert AuditEntry.objects.filter(subject="login_failed 91").exists()
     assert said in run("expire").lines[-1]

@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from customers.counts import counts_in_words
 from customers.models import CustomerCare, Engagement
 from tests.factories import make_customer, make_engagement, make_onboarding, make_staff
 from tests.pages import words
@@ -102,3 +103,29 @@ def test_a_search_finds_customers_first_and_then_their_rows(admin: Client) -> No
         assert f"{count} engagement row" in page, asked
         rows = [one["sql"] for one in captured if 'FROM "customers_engagement"' in one["sql"]]
         assert not any("organization" in sql.split("WHERE")[1] for sql in rows if "WHERE" in sql)
+
+
+def test_counts_say_one_in_the_singular() -> None:
+    names = ["engagement", "step sightings", "fixes", "customers", "changes in the journal"]
+    names += [
+        "audit entries of failed logins",
+        "entries of the audit",
+        "erasures completed",
+        "texts of mails",
+        "waiting uploads of everybody",
+    ]
+    assert counts_in_words(dict.fromkeys(names, 1)).split(", ") == [
+        "1 engagement row",
+        "1 step sighting",
+        "1 fix",
+        "1 customer",
+        "1 change in the journal",
+        "1 audit entry of failed logins",
+        "1 entry of the audit",
+        "1 erasure completed",
+        "1 text of mails",
+        "1 waiting upload of everybody",
+    ]
+    assert counts_in_words({"engagement": 1_200, "tasks": 0, "erasures completed": 2}) == (
+        "1,200 engagement rows, 0 tasks, 2 erasures completed"
+    )

@@ -10,6 +10,7 @@ from analytics import retention as scored
 from customers import archive, erase, upload_store
 from customers import retention as ledger
 from customers.commands import AuditedCommand
+from customers.counts import counts_in_words
 from customers.leftovers import remove_leftovers
 from customers.lock import Busy, job_lock
 from customers.models import Erasure
@@ -45,8 +46,7 @@ class Command(AuditedCommand):
         except (Error, OSError) as error:
             what = str(error).strip().split("\n")[0]
             raise CommandError(f"What is old could not be removed: {what}", returncode=EXIT_FAILED) from error
-        said = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
-        self.stdout.write(f"{'Would go' if options['dry_run'] else 'Expired'}: {said}.")
+        self.stdout.write(f"{'Would go' if options['dry_run'] else 'Expired'}: {counts_in_words(counts)}.")
         if pending and not options["dry_run"]:
             raise CommandError(
                 f"{pending} erased customer{'s are' if pending > 1 else ' is'} still in archived files, which cannot "
