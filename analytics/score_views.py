@@ -1,8 +1,10 @@
 """The page that scores now, for those who may import: it says what it will do, and shows how far it is."""
 
+import logging
 from collections.abc import Iterator
 
 from django.contrib import admin
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -16,6 +18,8 @@ from customers import audit
 from customers.client import client_address
 from customers.lock import Busy
 from customers.pages import admin_page
+
+logger = logging.getLogger(__name__)
 
 MAY_SCORE = "customers.upload_importrun"
 _HERE = "<!-- what is done -->"
@@ -60,6 +64,10 @@ def _scored(before: str, after: str, actor: audit.Actor) -> Iterator[str]:
         yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
     except NotScorable as error:
         yield _line("<strong>Nothing was scored:</strong> {}", str(error))
+    except Error:
+        # The page has begun, so no page of errors can take its place.
+        logger.exception("A scoring that somebody had asked for did not end")
+        yield _line("<strong>It stopped here:</strong> the database is busy, or cannot be reached. Try again later.")
     yield after
 
 

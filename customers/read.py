@@ -32,6 +32,8 @@ BLANKS = " \t\r\n\u00a0"
 _FIELD = rb'(?:"(?:[^"]++|"")*+"[^,\r\n]*+|[^",\r\n][^,\r\n]*+|(?=[,\r\n]))'
 _RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+(?:\r\n|\r|\n)")
 _CELL = re.compile(r'(?:"((?:[^"]++|"")*+)"([^,]*+)|([^,]*+))(?:,|\Z)')
+_WHOLE_CELLS = re.compile(rb'(?:(?:"[^"]*+(?:""[^"]*+)*+"[^,\r\n]*+|[^",\r\n][^,\r\n]*+)?,)*+')
+"""Cells with the comma behind each: a line may have hundreds of millions."""
 _STOP = re.compile(rb"[,\r\n]")
 _QUOTE = ord('"')
 _TOO_MANY_CELLS = f"row: has more than {MAX_CELLS:,} cells"
@@ -324,6 +326,10 @@ class _Walk:
         position = counted = 0
         end = None
         while position < len(block):
+            if self._state == "start":
+                position = _WHOLE_CELLS.match(block, position).end()
+            if position == len(block):
+                break
             if self._state == "quoted":
                 quote = block.find(b'"', position)
                 if quote < 0:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -212,6 +213,20 @@ def test_a_line_of_very_many_cells_is_quarantined_whole(tmp_path: Path, quoted: 
     assert (row.reasons, row.cells, row.raw) == (["row: has more than 16,384 cells"], None, line.decode())
     with Source(write_bytes(tmp_path, "two.csv", cell * (MAX_CELLS - 1) + b"\n")) as source:
         assert [len(record.cells) for record in source.records()] == [MAX_CELLS]
+
+
+@pytest.mark.sqlite_is_enough
+@pytest.mark.parametrize("cell", [b",", b'"",', b'"a""\n",', b"a,"])
+def test_the_end_of_a_line_of_millions_of_cells_is_found_in_seconds(tmp_path: Path, cell: bytes) -> None:
+    times = 24 * 2**20 // len(cell)
+    path = write_bytes(tmp_path, "events.csv", HEADERS["events"] + cell * times + b"\nlast\n")
+    started = process_time()
+    with Source(path) as source:
+        records = list(source.records())
+    assert process_time() - started < 10
+    assert [record.cells for record in records[1:]] == [(), ("last",)]
+    assert "the record is longer than 16 MiB" in records[1].fault
+    assert records[2].line == 3 + cell.count(b"\n") * times
 
 
 def test_commas_in_a_quoted_text_are_no_cells(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics import nights
+from analytics import nights, score_views
 from analytics.evaluate import evaluate
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.unscored import unscored
@@ -152,6 +153,20 @@ def test_it_waits_for_nobody_and_says_so(job: str, drop: Path, manager: Client) 
         text = scored(manager.post(SCORE))
     assert "Nothing was scored: another scoring or an import is running." in text
     assert not PortfolioDay.objects.exists()
+
+
+def test_a_database_that_is_busy_in_the_middle_is_said(
+    drop: Path, manager: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_date: date) -> None:
+        raise OperationalError("database is locked")
+
+    load(drop)
+    monkeypatch.setattr(score_views, "score_day", busy)
+    text = scored(manager.post(SCORE))
+    assert "It stopped here: the database is busy, or cannot be reached. Try again later." in text
+    assert "Done." not in text
+    assert "locked" not in text
 
 
 def test_a_date_that_no_policy_is_for_is_said(drop: Path, manager: Client) -> None:
