@@ -215,9 +215,9 @@ class OnboardingAdmin(FeedAdmin):
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
 
     @admin.display(description="blocker", ordering="blocker_type")
-    def blocker(self, row: Onboarding) -> str:
+    def blocker(self, row: Onboarding) -> str | None:
         """In words."""
-        return code_in_words(row.blocker_type)
+        return code_in_words(row.blocker_type) or None
 
 
 HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")
