@@ -310,3 +310,40 @@ def test_too_few_days_of_snapshots_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SNAPSHOT_DAYS", "34")
     with pytest.raises(ImproperlyConfigured, match="SNAPSHOT_DAYS=34 is too few; use 35 or more"):
         environment.days("SNAPSHOT_DAYS", 400, least=35)
+
+
+# --- A wrong clock ------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_ahead_for_a_night_removes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes does not come back: only two nights in a row of the same time are believed."""
+    bad_row(opened=399, status="superseded", closed=399)
+    now = timezone.now()
+
+    def expire_after(days: int, *options: str) -> str:
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=days))
+        monkeypatch.setattr(AuditEntry._meta.get_field("at"), "_get_default", timezone.now)
+        return run("expire", *options).lines[-1]
+
+    expire_after(0)
+    day = f"{timezone.localtime(now):%-d %b %Y}"
+    assert expire_after(30).startswith(f"Expired: nothing. The last run was on {day}, more than a week from now")
+    assert expire_after(-300).startswith("Expired: nothing.")
+    assert QuarantinedRow.objects.count() == 1
+    expire_after(0)
+    assert "1 closed row in quarantine" in expire_after(30, "--dry-run")
+    assert QuarantinedRow.objects.count() == 1
+    expire_after(30, "--force")
+    assert QuarantinedRow.objects.count() == 0
+
+
+def test_after_a_pause_the_second_run_removes_what_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad_row(opened=390, status="superseded", closed=390)
+    run("expire")
+    now = timezone.now() + timedelta(days=20)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    monkeypatch.setattr(AuditEntry._meta.get_field("at"), "_get_default", timezone.now)
+    run("expire")
+    assert QuarantinedRow.objects.count() == 1
+    run("expire")
+    assert QuarantinedRow.objects.count() == 0

@@ -1,10 +1,12 @@
 """``manage.py expire``: remove what is kept no longer."""
 
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import Error
+from django.utils import timezone
 
 from analytics import retention as scored
 from customers import archive, erase, upload_store
@@ -13,10 +15,12 @@ from customers.commands import AuditedCommand
 from customers.counts import counts_in_words
 from customers.leftovers import remove_leftovers
 from customers.lock import Busy, job_lock
-from customers.models import Erasure
+from customers.models import AuditEntry, Erasure
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
+TRUSTED_FOR = timedelta(days=7)
+"""For so long after its last run the command believes the clock; what it removes does not come back."""
 
 
 class Command(AuditedCommand):
@@ -28,15 +32,24 @@ class Command(AuditedCommand):
         "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), the audit's entries of failed logins "
         "(FAILED_LOGIN_DAYS), uploads older than a day, and sessions and failed logins that are over. "
         "0 days are for ever. It also redacts files where an erasure was cut short. "
+        "More than a week away from its last run it removes nothing, because the clock may be wrong; the run after "
+        "that does, or --force. "
         "Exit code: 0 done, 1 something could not be removed, 75 an import or a scoring is running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the option."""
+        """Declare the options."""
         parser.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
+        parser.add_argument("--force", action="store_true", help="believe the clock, whenever the last run was")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove it, or count it; the last line is a summary."""
+        if not options["force"] and not options["dry_run"] and (last := _doubtful_run()):
+            self.stdout.write(
+                f"Expired: nothing. The last run was on {last}, more than a week from now: if the clock is right, the "
+                "next run removes what is old, or --force does."
+            )
+            return
         try:
             with job_lock("import"):
                 counts = _count() if options["dry_run"] else _remove()
@@ -59,6 +72,15 @@ _SESSIONS, _FAILURES = "sessions", "failed logins"
 _ARCHIVES, _QUARANTINE, _CHANGES = "archived files", "closed rows in quarantine", "changes in the journal"
 _DATES, _TEXTS, _ERASURES = "scored dates", "texts of mails", "erasures completed"
 _LOGINS = "audit entries of failed logins"
+
+
+def _doubtful_run() -> str:
+    """When this command last ran, where the clock says that it was more than a week ago, or is to come; else ''."""
+    runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject="expire").order_by("-pk")
+    last = runs.values_list("at", flat=True).first()
+    if last is None or abs(timezone.now() - last) <= TRUSTED_FOR:
+        return ""
+    return f"{timezone.localtime(last):%-d %b %Y}"
 
 
 def _count() -> dict[str, int]:
