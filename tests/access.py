@@ -186,14 +186,19 @@ class Visitors:
 
     @contextmanager
     def asking(
-        self, visitor: str, method: str, path: str, data: dict[str, Any] | None = None
+        self, visitor: str, method: str, path: str, data: dict[str, Any] | None = None, *, to_view: bool = False
     ) -> Iterator[HttpResponse]:
-        """An answer, beside the data as it left them; both are gone afterwards."""
+        """An answer, beside the data as it left them; both are gone afterwards.
+
+        With ``to_view`` the answer is the page to which an address leads that leaves out whose view it is.
+        """
         self.confirm()
         client = self.clients[visitor]
         cookies = {key: morsel.value for key, morsel in client.cookies.items()}
         with transaction.atomic():
             response = getattr(client, method.lower())(path, data or {})
+            if to_view and leads_to_view(response, path):
+                response = client.get(response["Location"])
             if response.streaming:
                 # To its end, where it closes its file.
                 b"".join(response)
@@ -202,6 +207,11 @@ class Visitors:
         client.cookies.clear()
         for key, value in cookies.items():
             client.cookies[key] = value
+
+
+def leads_to_view(response: HttpResponse, path: str) -> bool:
+    """Whether an answer only says whose view it is, in the address of the same page."""
+    return response.status_code == 302 and response["Location"].startswith(f"{path.partition('?')[0]}?")
 
 
 def outcome(response: HttpResponse) -> str:

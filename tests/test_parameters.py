@@ -106,7 +106,7 @@ def asked_of(one: Address, method: str, everybody: tuple[Program, Visitors]) -> 
     program, visitors = everybody
     Noting.asked.clear()
     NotingForm.asked.clear()
-    with visitors.asking("superuser", method, program.path(one.route)):
+    with visitors.asking("superuser", method, program.path(one.route), to_view=True):
         pass
     own = {"csrfmiddlewaretoken"}
     return sorted((Noting.asked | fields_of(one)) - own), sorted(NotingForm.asked - own)
@@ -117,7 +117,7 @@ def fails(
 ) -> str | None:
     """What was asked, where the answer is an error of ours."""
     address = f"{path}?{query}" if query else path
-    with everybody[1].asking("superuser", method, address, data) as response:
+    with everybody[1].asking("superuser", method, address, data, to_view=True) as response:
         return f"{method} {address[:300]} {data or ''}"[:600] if response.status_code >= 500 else None
 
 
