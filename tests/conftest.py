@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import override_settings
@@ -70,9 +71,28 @@ def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_kept() -> None:
+def nothing_is_kept(django_db_blocker: DjangoDbBlocker) -> None:
     """What one test's pages keep says nothing of the next one's rows."""
     forget()
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            forget_content_types()
+
+
+def forget_content_types() -> None:
+    """A test that fills the database anew leaves keys in Django's memory that are gone with its transaction."""
+    known = {(kind.app_label, kind.model): kind.pk for kind in _content_types()}
+    if not known:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app_label, model, id FROM django_content_type")
+        there = {(app, model): key for app, model, key in cursor.fetchall()}
+    if not known.items() <= there.items():
+        ContentType.objects.clear_cache()
+
+
+def _content_types() -> list[ContentType]:
+    return [kind for kinds in ContentType.objects._cache.values() for kind in kinds.values()]
 
 
 def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
