@@ -21,7 +21,7 @@ ACME = "/admin/customer/c1001/"
 def test_the_chart_shows_seven_thirty_or_ninety_days(open_page: Opened) -> None:
     load_demo_program(*DAYS)
     page = open_page(f"{ACME}?status=at_risk")
-    labels = "Chart.getChart(document.querySelector('[data-source=activity-data]')).data.labels.length"
+    labels = "window.Chart?.getChart(document.querySelector('[data-source=activity-data]'))?.data.labels.length"
     page.wait_for_function(f"{labels} === 7")
     for days in (30, 90):
         page.get_by_role("link", name=f"{days} days", exact=True).click()
