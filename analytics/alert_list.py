@@ -16,9 +16,9 @@ from analytics.customer_alerts import with_names
 from analytics.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
+from customers.core.people import by_name, name_of
 from customers.kinds import shown
 from customers.models import CustomerCare
-from customers.people import by_name, name_of
 
 ROWS_PER_PAGE = 50
 NOBODY = "none"

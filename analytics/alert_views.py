@@ -20,8 +20,8 @@ from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit import update_rows
+from customers.core.pages import admin_page, sent_by_form
 from customers.edit_conflicts import status_of
-from customers.pages import admin_page, sent_by_form
 
 
 @admin_page("analytics.view_alert")

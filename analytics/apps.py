@@ -17,7 +17,7 @@ class AnalyticsConfig(AppConfig):
         from analytics.put_right import look_again
         from analytics.undone import forget_run
         from customers.audit_signals import track
-        from customers.signals import (
+        from customers.core.signals import (
             command_done,
             customer_erased,
             customers_joined,

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, Q, QuerySet
 
 from analytics.models import Alert, AlertRule
-from customers.staff import staff_who_may
+from customers.core.staff import staff_who_may
 
 MANAGERS = "Program manager"
 """The group whose members are told what is for managers; ``rsolv_cs.roles`` makes it."""

@@ -10,8 +10,8 @@ from analytics.cohorts import cohorts as read
 from analytics.dashboard import feed_states
 from analytics.models import CohortDay
 from analytics.visitor import visitor
+from customers.core.pages import admin_page
 from customers.models import Customer
-from customers.pages import admin_page
 
 _BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}
 _WEEKS = {str(weeks): weeks for weeks in WEEKS_SHOWN}

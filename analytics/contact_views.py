@@ -20,8 +20,8 @@ from analytics.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, s
 from analytics.models import MailTemplate, Message, Snapshot, Task
 from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
 from analytics.situations import Situation, situation_of
+from customers.core.pages import admin_page
 from customers.models import Customer
-from customers.pages import admin_page
 from customers.text_fields import TextAreaField
 
 MAY_CONTACT = "analytics.contact_customer"

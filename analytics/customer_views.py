@@ -24,11 +24,11 @@ from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo
 from analytics.visitor import visitor
 from analytics.what_changed import what_changed
+from customers.core.pages import admin_page, sent_by_form
+from customers.core.people import name_of
 from customers.form_keys import create_once
 from customers.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
-from customers.pages import admin_page, sent_by_form
-from customers.people import name_of
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""

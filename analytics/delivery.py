@@ -30,7 +30,7 @@ from analytics.models import Digest, PortfolioDay
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
 from customers import audit
-from customers.people import name_of
+from customers.core.people import name_of
 
 Kind = Digest.Kind
 State = Digest.State

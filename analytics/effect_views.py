@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from analytics import effects as read
 from analytics.as_of import as_of
 from analytics.models import ActionKind, PortfolioDay, Task
-from customers.pages import admin_page
+from customers.core.pages import admin_page
 
 KEPT_SECONDS = 24 * 60 * 60
 

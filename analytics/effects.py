@@ -36,8 +36,8 @@ from zlib import crc32
 from django.db import connection
 
 from analytics.models import ActionKind, Snapshot, Task
+from customers.core.sql import is_postgres, table_of
 from customers.models import Customer
-from customers.staging import is_postgres, table_of
 
 HORIZONS = (14, 28)
 NEAR = 5

@@ -15,12 +15,12 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
 from customers import audit
+from customers.core.leftovers import EXPORT, half_done, remove_leftovers
+from customers.core.sql import one_moment
 from customers.exports import write_csv, write_feeds
 from customers.kinds import stored
-from customers.leftovers import EXPORT, half_done, remove_leftovers
 from customers.lock import job_lock
 from customers.manifest import GENERATOR, MANIFEST
-from customers.staging import one_moment
 
 COMBINED = "combined_metrics.csv"
 COLUMNS = (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
+from customers.core.people import display_name, name_of
+from customers.core.prepared import fetch_prepared
 from customers.fold import fold
-from customers.people import display_name, name_of
-from customers.prepared import fetch_prepared
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""

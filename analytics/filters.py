@@ -17,8 +17,8 @@ from analytics.filter_choices import DELETED, filter_choices, is_key, owner_in_w
 from analytics.measure import WEEKS
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.score_change import ScoreChanges
+from customers.core.people import name_of
 from customers.models import Customer, Step
-from customers.people import name_of
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"

@@ -13,10 +13,10 @@ from django.db import connection
 
 from analytics.models import ScoringPolicy
 from analytics.score import STEPS, Measures
+from customers.core.prepared import fetch_prepared
+from customers.core.sql import days_between, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, KeyChange, Onboarding, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
-from customers.prepared import fetch_prepared
-from customers.staging import days_between, is_postgres, table_of
 
 FETCH = 2_000
 # A customer who goes on under another key is counted there.

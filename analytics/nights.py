@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from analytics.models import Night
 from analytics.wording import one_line
-from customers import log_context
+from customers.core import log_context
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.db.models import Model
 
-from customers.people import name_of
+from customers.core.people import name_of
 
 
 def add_names(rows: Iterable[Model], **logins: str) -> None:

@@ -10,8 +10,8 @@ from django.core.cache import caches
 from django.db.models.expressions import RawSQL
 
 from analytics.models import PortfolioDay
+from customers.core.sql import table_of
 from customers.models import CustomerCare, Erasure, ImportRun, KeyChange, QuarantinedRow
-from customers.staging import table_of
 
 KEPT_SECONDS = 1800
 """How long a value is kept that nothing renews; one that is made of another kept one may be twice as old."""

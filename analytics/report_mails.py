@@ -31,7 +31,7 @@ from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_st
 from analytics.table_export import TableExport
 from analytics.wording import counted, one_line
 from customers import audit
-from customers.people import name_of
+from customers.core.people import name_of
 
 logger = logging.getLogger(__name__)
 

@@ -34,10 +34,10 @@ from analytics.reports import (
 )
 from analytics.table_export import WRITERS
 from customers import audit
+from customers.core.pages import admin_page, sent_by_form
 from customers.edit_admin import gone_page, typed, warn_if_changed
 from customers.edit_conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
 from customers.form_keys import create_once
-from customers.pages import admin_page, sent_by_form
 
 SPOOL = 8 * 2**20
 PER_PAGE = 50

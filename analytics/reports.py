@@ -17,9 +17,9 @@ from analytics.models import PortfolioDay, Report
 from analytics.owners import with_owner_as_me
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
+from customers.core.sql import one_moment
+from customers.core.staff import staff_who_may
 from customers.edit_conflicts import mark_of
-from customers.staff import staff_who_may
-from customers.staging import one_moment
 from customers.xlsx import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")

@@ -15,9 +15,9 @@ from analytics.snapshots import NotScorable, score_day
 from analytics.unscored import scoring, unscored
 from analytics.wording import counted
 from customers import audit
-from customers.client import client_address
+from customers.core.client import client_address
+from customers.core.pages import admin_page
 from customers.lock import Busy
-from customers.pages import admin_page
 
 logger = logging.getLogger(__name__)
 

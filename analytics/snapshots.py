@@ -15,8 +15,8 @@ from analytics.cohort_days import Member, cohort_days
 from analytics.measure import WEEKS, day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.score import STEPS, Health, Measures, Scoring
+from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
-from customers.staging import analyze, copy_rows, group_in_memory, table_of
 
 _FROM_MEASURES = (
     "customer_id",

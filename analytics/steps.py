@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date
 
+from customers.core.prepared import fetch_prepared
+from customers.core.sql import table_of
 from customers.models import Customer, Engagement, Event, Step, StepSighting
 from customers.onboarding import COUNTER_OF_STEP
-from customers.prepared import fetch_prepared
-from customers.staging import table_of
 
 EVENT, ENGAGEMENT, SIGHTING = "event", "first engagement", "first seen on"
 UNKNOWN = "before the first import"

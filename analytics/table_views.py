@@ -11,8 +11,8 @@ from analytics.as_of import as_of
 from analytics.chips import narrowed_query
 from analytics.reports import file_name, opened
 from analytics.table_export import WRITERS, TableExport
-from customers.pages import admin_page
-from customers.staging import one_moment
+from customers.core.pages import admin_page
+from customers.core.sql import one_moment
 from customers.xlsx import TooLarge
 
 SPOOL = 8 * 1024 * 1024

@@ -6,9 +6,9 @@ from django import forms
 from django.contrib.auth.models import User
 
 from analytics.models import Task
+from customers.core.people import name_of
 from customers.edit_conflicts import EditConflictMixin
 from customers.owners import able_and
-from customers.people import name_of
 from customers.text_fields import TextAreaField
 
 LONGEST_NOTE = 5_000

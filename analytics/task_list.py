@@ -17,8 +17,8 @@ from analytics.filter_choices import is_key, owner_in_words
 from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
 from analytics.ordering import as_read, by_place, in_order
+from customers.core.people import by_name
 from customers.fold import fold
-from customers.people import by_name
 
 ROWS_PER_PAGE = 50
 NEXT_DAYS = 7

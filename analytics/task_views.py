@@ -22,10 +22,10 @@ from analytics.dashboard import newest_day
 from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
 from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
 from analytics.task_list import task_list, whose_in_full
+from customers.core.pages import admin_page
 from customers.edit_conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners import able
-from customers.pages import admin_page
 from customers.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")

@@ -20,8 +20,8 @@ from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.codes import code_in_words
+from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Onboarding, Step
-from customers.people import display_name
 
 PER_PAGE = 50
 MOST_PAGES = 100_000

@@ -8,7 +8,7 @@ from analytics.models import Alert
 from analytics.timeline_sql import Question, local_day, named, select, up_to
 from customers.audit import name_of
 from customers.audit_entry import AuditEntry
-from customers.staging import is_postgres, table_of
+from customers.core.sql import is_postgres, table_of
 
 
 def alerts_raised(question: Question) -> tuple[str, list[Any]]:

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from analytics.models import Message, Snapshot, Task
 from customers.changes import json_object, member, name_of
+from customers.core.prepared import fetch_prepared
+from customers.core.sql import is_postgres, table_of
 from customers.models import (
     Customer,
     CustomerCare,
@@ -30,8 +32,6 @@ from customers.models import (
     RowChange,
     Step,
 )
-from customers.prepared import fetch_prepared
-from customers.staging import is_postgres, table_of
 
 SEPARATOR = "\x1f"
 """Stands between the details of a day's events."""

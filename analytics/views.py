@@ -32,9 +32,9 @@ from analytics.portfolio_charts import (
 from analytics.refresh import not_modified, page_tag, tagged
 from analytics.reports import Opened, opened
 from analytics.visitor import visitor
+from customers.core.pages import admin_page
 from customers.lock import Busy
 from customers.models import Customer
-from customers.pages import admin_page
 
 SPOOL = 8 * 1024 * 1024
 ROWS_PER_PAGE = 50

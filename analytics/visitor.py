@@ -18,8 +18,8 @@ from analytics import nights
 from analytics.audience import alerts_waiting_for
 from analytics.program import FACTS, Program, program
 from analytics.task_list import tasks_due
+from customers.core.prepared import Written
 from customers.models import CustomerCare
-from customers.prepared import Written
 
 VISITORS = 200
 """For how many visitors the query stays written; for one more it is written anew."""

@@ -23,6 +23,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from customers import audit, audit_admin, ledger_admin  # noqa: F401 - these two register
 from customers.audit_export import record_export
 from customers.codes import code_in_words
+from customers.core.pages import narrowed
+from customers.core.people import by_name, name_of
 from customers.export_formats import FORMATS
 from customers.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import (
@@ -38,8 +40,6 @@ from customers.models import (
 )
 from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.owners import CANNOT_ACT, able, able_and, marked_name
-from customers.pages import narrowed
-from customers.people import by_name, name_of
 from customers.resources import RESOURCES
 from customers.runs import run_address
 

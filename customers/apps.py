@@ -12,7 +12,8 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what goes into the audit, and of each new connection."""
-        from customers import audit_signals, fold, people, prepared
+        from customers import audit_signals, fold
+        from customers.core import people, prepared
 
         audit_signals.register()
         people.listen()

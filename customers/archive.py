@@ -19,7 +19,8 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from customers import files, redact
+from customers import redact
+from customers.core import files
 from customers.erased import Erased, Ids
 from customers.models import ImportRun
 

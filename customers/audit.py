@@ -28,7 +28,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from customers.audit_entry import AuditEntry
-from customers.client import client_address
+from customers.core.client import client_address
 from customers.models import Customer
 
 Action = AuditEntry.Action

@@ -2,8 +2,8 @@
 
 from django.db.models import BooleanField, Model
 
+from customers.core.sql import execute, is_postgres, table_of
 from customers.models import ImportRun, RowChange
-from customers.staging import execute, is_postgres, table_of
 
 CHANGE = table_of(RowChange)
 

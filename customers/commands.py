@@ -13,9 +13,9 @@ from django.db import Error, connection, transaction
 
 from customers import audit
 from customers.audit import Actor, user_name
+from customers.core.schema import lacking
+from customers.core.signals import command_done
 from customers.lock import Busy, job_lock
-from customers.schema import lacking
-from customers.signals import command_done
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from customers import archive
+from customers.core.files import open_file
 from customers.feeds import Feed, Header
-from customers.files import open_file
 from customers.models import ImportRun
 from customers.read import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
 from customers.rows import row_cells

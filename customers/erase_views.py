@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
+from customers.core.pages import admin_page, tell_database_error
 from customers.erase import NotErasable, erase, in_words, preview
 from customers.lock import Busy
 from customers.models import Customer, Erasure
-from customers.pages import admin_page, tell_database_error
 
 UNPROCESSABLE = 422
 

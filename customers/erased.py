@@ -13,11 +13,11 @@ from typing import Protocol
 
 from django.db import connection
 
+from customers.core.sql import CORRECTION, STAGE, execute, table_of
 from customers.feeds import Feed, Header
 from customers.kinds import valid_key
 from customers.models import Customer, Erasure, ImportRun, QuarantinedRow
 from customers.read import split
-from customers.staging import CORRECTION, STAGE, execute, table_of
 
 _REMEMBERED = 100_000
 _AT_ONCE = 500

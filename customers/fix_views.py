@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
+from customers.core.pages import admin_page, tell_database_error
 from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.erased import Erased, customer_column
 from customers.exports import write_csv
@@ -24,7 +25,6 @@ from customers.kinds import Text
 from customers.load import Outcome, replay, replay_locked
 from customers.lock import Busy, job_lock_within
 from customers.models import QuarantinedRow
-from customers.pages import admin_page, tell_database_error
 from customers.preview_rows import cut
 from customers.read import BLANKS
 from customers.text_fields import TextAreaField, one_break

@@ -14,7 +14,7 @@ from typing import IO
 
 from import_export.formats.base_formats import CSV, XLSX
 
-from customers.files import open_file
+from customers.core.files import open_file
 from customers.kinds import shown
 from customers.sheet import SheetPart
 from customers.workbook import Workbook

@@ -24,9 +24,10 @@ from unfold.decorators import display
 
 from customers import archive, audit
 from customers.audit_export import record_export
+from customers.core.files import open_file
+from customers.core.pages import lead_to_form, narrowed
 from customers.erase import in_words
 from customers.feeds import FEEDS
-from customers.files import open_file
 from customers.fix_views import corrections, fix_address, replay_and_tell
 from customers.model_admin import ReadOnlyAdmin
 from customers.models import (
@@ -37,7 +38,6 @@ from customers.models import (
     KeyChange,
     QuarantinedRow,
 )
-from customers.pages import lead_to_form, narrowed
 from customers.preview_rows import cut
 from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration

@@ -16,11 +16,25 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, audit, corrections, key_changes, log_context, onboarding, tail, upload_store
+from customers import archive, audit, corrections, key_changes, onboarding, tail, upload_store
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
+from customers.core import log_context
+from customers.core.dry_run import taken_back
+from customers.core.signals import run_loaded
+from customers.core.sql import (
+    PROBLEM,
+    STAGE,
+    analyze,
+    copy_lines,
+    copy_rows,
+    create_stage,
+    drop_temporary,
+    execute,
+    fetch,
+    work_in_memory,
+)
 from customers.deliveries import old_delivery
-from customers.dry_run import taken_back
 from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
@@ -37,19 +51,6 @@ from customers.quarantine import count_quarantined, examples, quarantine_problem
 from customers.read import Record, Refused, Source, files_like, find_file
 from customers.retry import retry, try_again
 from customers.rows import begins_as, in_batches, read_header, row_cells
-from customers.signals import run_loaded
-from customers.staging import (
-    PROBLEM,
-    STAGE,
-    analyze,
-    copy_lines,
-    copy_rows,
-    create_stage,
-    drop_temporary,
-    execute,
-    fetch,
-    work_in_memory,
-)
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.db import Error, connection
 from django.utils import timezone
 
-from customers.files import open_to_lock
+from customers.core.files import open_to_lock
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)

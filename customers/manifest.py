@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from customers.files import open_file
+from customers.core.files import open_file
 
 MANIFEST = "manifest.json"
 GENERATOR = "rsolv-customer-success"

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 
+from customers.core.sql import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
 from customers.feeds import Feed
 from customers.kinds import Text, shown
 from customers.models import ImportRun, QuarantinedRow
 from customers.problems import MISREAD
-from customers.staging import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
 
 _PAGES = [
     # A byte that a page has no character for is a control, as browsers and Excel take it.

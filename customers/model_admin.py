@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
 
+from customers.core.pages import CANNOT_BE_FILTERED
 from customers.edit_admin import EditAdmin, asked_again, warn_if_changed
-from customers.pages import CANNOT_BE_FILTERED
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""

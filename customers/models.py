@@ -12,13 +12,13 @@ from django.db import connection, models
 from django.utils import timezone
 
 from customers.audit_entry import AuditEntry as AuditEntry
+from customers.core.people import name_of
 from customers.fields import KeyField
 from customers.fold import Fold
 from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
 from customers.key_change import KeyChange as KeyChange
 from customers.open_session import OpenSession as OpenSession
-from customers.people import name_of
 from customers.text_fields import LongText
 
 

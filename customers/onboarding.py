@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from customers.core.sql import days_between, execute, fetch, table_of
 from customers.feeds import ONBOARDING
 from customers.models import (
     Customer,
@@ -19,7 +20,6 @@ from customers.models import (
     StepSighting,
     data_date,
 )
-from customers.staging import days_between, execute, fetch, table_of
 
 COUNTER_OF_STEP = {Step.FIRST_ISSUE: "issues_tagged", Step.FIRST_PR: "prs_generated"}
 """The steps that engagement dates, where no event does."""

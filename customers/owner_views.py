@@ -13,10 +13,10 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from customers import audit
+from customers.core.people import name_of
 from customers.edit_conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
 from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
-from customers.people import name_of
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"

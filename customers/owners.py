@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from customers import audit
+from customers.core.people import by_name, name_of
+from customers.core.staff import staff_who_may
 from customers.models import Customer, CustomerCare
-from customers.people import by_name, name_of
-from customers.staff import staff_who_may
 
 CHUNK = 500
 CANNOT_ACT = "may not act"

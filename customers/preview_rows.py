@@ -9,8 +9,8 @@ from typing import Any, overload
 from django.db.models import Model
 
 from customers.changes import name_of
+from customers.core.files import create_file, is_file, open_file
 from customers.feeds import Feed
-from customers.files import create_file, is_file, open_file
 from customers.kinds import stored
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
 

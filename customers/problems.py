@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
 from customers import onboarding
+from customers.core.sql import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds import Feed
 from customers.models import Customer, ImportRun, QuarantinedRow
-from customers.staging import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 
 NAMED_LINES = 20
 NAMED_PAIRS = 5

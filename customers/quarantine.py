@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from customers.core.sql import PROBLEM, STAGE, execute, fetch, table_of
 from customers.feeds import Feed, Header
 from customers.gate import build_gate
 from customers.kinds import valid_key
@@ -16,7 +17,6 @@ from customers.models import ImportRun, QuarantinedRow
 from customers.problems import PAGE, UNKNOWN_CUSTOMER
 from customers.read import Record, Refused, Source
 from customers.rows import in_batches, read_header, row_cells
-from customers.staging import PROBLEM, STAGE, execute, fetch, table_of
 
 _KEYS_AT_ONCE = 500
 

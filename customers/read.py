@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from customers.files import NotRegular, open_file
+from customers.core.files import NotRegular, open_file
 
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from customers.core.files import open_file
 from customers.erased import Ids, Place
-from customers.files import open_file
 from customers.read import BLANKS, BLOCK, MAX_RECORD, Refused, Source
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"

@@ -8,14 +8,7 @@ from itertools import islice
 from django.db.models import QuerySet
 
 from customers import onboarding
-from customers.erased import Erased, customer_column, forget_rows
-from customers.feeds import Feed
-from customers.merge import mark_found, merge
-from customers.models import Customer, Fix, ImportRun, QuarantinedRow
-from customers.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
-from customers.quarantine import Reasons, problems_of
-from customers.rows import in_batches
-from customers.staging import (
+from customers.core.sql import (
     PROBLEM,
     STAGE,
     copy_rows,
@@ -25,6 +18,13 @@ from customers.staging import (
     execute,
     table_of,
 )
+from customers.erased import Erased, customer_column, forget_rows
+from customers.feeds import Feed
+from customers.merge import mark_found, merge
+from customers.models import Customer, Fix, ImportRun, QuarantinedRow
+from customers.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
+from customers.quarantine import Reasons, problems_of
+from customers.rows import in_batches
 
 _QUARANTINE = table_of(QuarantinedRow)
 _SUPERSEDED = "superseded"

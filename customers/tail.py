@@ -10,9 +10,9 @@ from pathlib import Path
 from django.db.models import Q
 from django.utils import timezone
 
+from customers.core.sql import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds import Feed
 from customers.models import Erasure, ImportRun, QuarantinedRow
-from customers.staging import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 
 _GONE = "gone"
 

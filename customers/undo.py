@@ -10,15 +10,16 @@ from django.db import Error, transaction
 from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 
-from customers import audit, log_context
+from customers import audit
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
-from customers.dry_run import taken_back
+from customers.core import log_context
+from customers.core.dry_run import taken_back
+from customers.core.signals import run_undone
+from customers.core.sql import analyze, execute, table_of
 from customers.feeds import FEEDS
 from customers.key_change import KeyChange
 from customers.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
-from customers.signals import run_undone
-from customers.staging import analyze, execute, table_of
 from customers.undo_fixes import take_fixes
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from customers.files import create_file, open_file
+from customers.core.files import create_file, open_file
 from customers.models import Upload
 
 logger = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from customers import uploads
+from customers.core.pages import admin_page, sent_by_form, tell_database_error
 from customers.feeds import FEEDS
 from customers.form_keys import KEY, answer_once
 from customers.formats import ENDINGS, NotTaken
 from customers.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
-from customers.pages import admin_page, sent_by_form, tell_database_error
 from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
 from customers.upload_limit import too_large
 

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from customers import audit, upload_store
-from customers.dry_run import taken_back
+from customers.core.dry_run import taken_back
+from customers.core.files import is_file, remove
 from customers.feeds import FEEDS, Feed
-from customers.files import is_file, remove
 from customers.fixes import fixes_of
 from customers.formats import format_of
 from customers.load import Options, load_file

@@ -32,10 +32,10 @@ from django.db.models.functions import Collate
 from django.utils import timezone
 
 from customers import audit
-from customers.files import open_file
-from customers.leftovers import PARTIAL, half_done
+from customers.core.files import open_file
+from customers.core.leftovers import PARTIAL, half_done
+from customers.core.sql import copy_rows, execute, is_postgres, one_moment, table_of
 from customers.models import OpenSession
-from customers.staging import copy_rows, execute, is_postgres, one_moment, table_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from customers import log_context
+from customers.core import log_context
 
 WAIT_MILLISECONDS = 5_000
 """So long does a page wait for what somebody else is writing; a command waits longer."""

@@ -16,7 +16,7 @@ from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from customers.database_errors import is_busy, is_unavailable
+from customers.core.database_errors import is_busy, is_unavailable
 from rsolv_cs import busy
 from rsolv_cs.health import PATHS
 from rsolv_cs.sent import Sent, is_from_here, sent

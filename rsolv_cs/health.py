@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from analytics import nights
-from customers.schema import lacking
+from customers.core.schema import lacking
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from customers import audit
 from customers.audit_signals import record_failed_login
-from customers.client import client_address
+from customers.core.client import client_address
 from customers.retention import over_failures
 
 TOO_MANY = 429

@@ -12,7 +12,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from customers import log_context
+from customers.core import log_context
 
 LONGEST_MESSAGE = 4_000
 LONGEST_ERROR = 300

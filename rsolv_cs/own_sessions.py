@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from customers import audit
-from customers.client import client_address
+from customers.core.client import client_address
 from customers.models import OpenSession
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}

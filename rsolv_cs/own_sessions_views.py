@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers import audit
-from customers.pages import admin_page
+from customers.core.pages import admin_page
 from rsolv_cs import own_sessions
 
 

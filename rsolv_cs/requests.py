@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 
-from customers import log_context
+from customers.core import log_context
 from rsolv_cs.errors import not_found
 from rsolv_cs.health import PATHS
 

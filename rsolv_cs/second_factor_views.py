@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers import audit
-from customers.pages import admin_page
+from customers.core.pages import admin_page
 from rsolv_cs import second_factor
 
 UNPROCESSABLE = 422

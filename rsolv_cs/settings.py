@@ -82,7 +82,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 else:
-    # Only for what customers.prepared asks; Django's own cursors prepare nothing.
+    # Only for what customers.core.prepared asks; Django's own cursors prepare nothing.
     _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {}), "prepare_threshold": 0}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -275,7 +275,7 @@ def test_a_disk_that_is_full_half_way_through_the_copy_is_a_warning(
 ) -> None:
     make_customer(id="c1")
     night(tmp_path / "in", 1)
-    monkeypatch.setattr("customers.files.os.fdopen", on_a_full_disk)
+    monkeypatch.setattr("customers.core.files.os.fdopen", on_a_full_disk)
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert (outcome.created, outcome.warnings) == (1, ["the file is not archived: No space left on device"])

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from customers import erase, undo
-from customers.dry_run import taken_back
+from customers.core.dry_run import taken_back
+from customers.core.sql import is_postgres
 from customers.models import Customer, ImportRun, Upload
-from customers.staging import is_postgres
 from tests.factories import csv_row, make_customer, make_staff, write_feed
 from tests.loading import load
 from tests.test_faults import own, unblocked, url

@@ -22,6 +22,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, AlertRule, CohortDay, Digest, Night, PortfolioDay, Snapshot, Task
 from customers import archive, audit, redact
+from customers.core.signals import customer_erased
 from customers.erase import erase, preview
 from customers.erased import Erased
 from customers.feeds import FEEDS
@@ -41,7 +42,6 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
-from customers.signals import customer_erased
 from customers.undo import undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_alert, make_customer, make_message, make_snapshot, make_staff, write_feeds

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from analytics import cohort_views, customer_views
-from customers import pages
-from customers.database_errors import is_busy, is_unavailable
+from customers.core import pages
+from customers.core.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note
 from rsolv_cs import errors
 from rsolv_cs.sent import sent

@@ -25,10 +25,10 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
 from customers import load as loader
+from customers.core.sql import execute, fetch, is_postgres
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange, StepSighting
-from customers.staging import execute, fetch, is_postgres
 from tests.commands import Ran
 from tests.databases import create_database, drop_database, name_in, url_of
 from tests.factories import csv_row, load_demo_program, make_staff, write_feed, write_feeds
@@ -164,9 +164,9 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
     ("customers.merge:execute", 4, 0, "customers"),
     ("customers.merge:execute", 6, 1, "onboarding"),  # the replaced row is deleted
-    ("customers.rebuild:execute", 1, 2, "engagement"),
+    ("customers.core.rebuild:execute", 1, 2, "engagement"),
     ("customers.merge:execute", 9, 2, "engagement"),  # no index and, on PostgreSQL, no constraint
-    ("customers.rebuild:execute", 2, 2, "engagement"),
+    ("customers.core.rebuild:execute", 2, 2, "engagement"),
     ("customers.load:supersede", 3, 2, "engagement"),  # everything is built again
     ("customers.retry:merge", 1, 3, "feedback"),
     ("customers.load:onboarding.record_sightings", 1, 1, "onboarding"),
@@ -405,7 +405,7 @@ def test_a_full_disk_under_the_archive_is_a_warning(
 ) -> None:
     folder = small_feeds(tmp_path, engagement=10)
     with monkeypatch.context() as patched:
-        patched.setattr("customers.files.os.fdopen", on_a_full_disk)
+        patched.setattr("customers.core.files.os.fdopen", on_a_full_disk)
         outcomes = run_import(folder)
     assert statuses(outcomes) == ["loaded"] * 3
     assert [outcome.warnings for outcome in outcomes] == [["the file is not archived: No space left on device"]] * 3

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.exports import archive_name, export_to_folder
 from customers import archive, upload_store
-from customers.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
+from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
 from customers.load import Options, import_folder
 from customers.models import Customer, ImportRun, Upload
 from rsolv_cs import backups
@@ -134,7 +134,7 @@ def test_a_link_put_there_in_the_last_moment_is_not_written_through(
         finally:
             path.symlink_to(secret)
 
-    monkeypatch.setattr("customers.files.os.unlink", slow)
+    monkeypatch.setattr("customers.core.files.os.unlink", slow)
     with pytest.raises(OSError, match="File exists"):
         create_file(path)
 

@@ -13,7 +13,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from customers import erase, upload_store
-from customers.leftovers import EXPORT, private_folder, remove_leftovers
+from customers.core.leftovers import EXPORT, private_folder, remove_leftovers
 from customers.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import confirm, preview
@@ -97,7 +97,7 @@ def test_a_killed_undo_is_settled_by_whoever_has_the_lock_next(
         ("analytics.exports:write_archive", 1, "export_metrics"),
         ("customers.exports:write_csv", 3, "expire"),
         ("analytics.exports:record_archive", 1, "erase"),
-        ("customers.leftovers:move", 1, "export_metrics"),
+        ("customers.core.leftovers:move", 1, "export_metrics"),
     ],
 )
 def test_what_a_killed_export_leaves_goes_with_the_next_command(

@@ -12,11 +12,11 @@ from django.test import Client
 
 from customers import formats, problems, read
 from customers import load as loader
+from customers.core.sql import copy_rows
 from customers.feeds import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.read import MAX_CELLS, Refused, Source
-from customers.staging import copy_rows
 from tests.commands import run
 from tests.factories import make_customer, make_staff
 from tests.loading import load, write_bytes

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers import rows as rows_of_files
+from customers.core.sql import INSERTED_AT_ONCE, copy_rows, create_temporary, fetch
 from customers.feeds import FEEDS
 from customers.load import Options, import_folder
 from customers.models import (
@@ -30,7 +31,6 @@ from customers.models import (
     StepSighting,
 )
 from customers.read import Record
-from customers.staging import INSERTED_AT_ONCE, copy_rows, create_temporary, fetch
 from tests.factories import csv_row, make_customer, write_feed, write_feeds
 from tests.loading import EVERYTHING, customer_row, feed_tables, load, states, write_bytes
 

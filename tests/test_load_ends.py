@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from customers import load as loader
 from customers import problems
+from customers.core.signals import run_loaded
 from customers.feeds import Feed
 from customers.models import (
     Engagement,
@@ -18,7 +19,6 @@ from customers.models import (
     QuarantinedRow,
     StepSighting,
 )
-from customers.signals import run_loaded
 from tests.factories import csv_row, write_feeds
 from tests.loading import (
     EVERYTHING,

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from customers import log_context
+from customers.core import log_context
 from customers.feeds import FEEDS
 from customers.models import ImportRun
 from rsolv_cs import logs

@@ -9,8 +9,8 @@ from analytics import measure as measuring
 from analytics.measure import day_totals, measure
 from analytics.models import ScoringPolicy
 from analytics.score import Measures, health
+from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
-from customers.staging import execute, fetch, group_in_memory, is_postgres, table_of
 from tests.factories import (
     make_customer,
     make_engagement,

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from customers.core.people import by_name, name_of
 from customers.models import CustomerCare, Note
-from customers.people import by_name, name_of
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import main_part, names, words
 

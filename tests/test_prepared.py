@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.db.models import Count, Exists, Max
 
+from customers.core.prepared import Written, fetch_prepared
+from customers.core.sql import fetch, is_postgres
 from customers.models import Customer, Event
-from customers.prepared import Written, fetch_prepared
-from customers.staging import fetch, is_postgres
 from tests.factories import make_customer, make_run
 
 pytestmark = pytest.mark.django_db

@@ -9,10 +9,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from customers import merge as merging
-from customers import rebuild
+from customers.core import rebuild
+from customers.core.rebuild import built_afterwards
+from customers.core.sql import fetch, is_postgres
 from customers.models import Engagement
-from customers.rebuild import built_afterwards
-from customers.staging import fetch, is_postgres
 from tests.factories import csv_row, make_customer, write_feed
 from tests.loading import load, states
 

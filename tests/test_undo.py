@@ -17,6 +17,7 @@ from analytics.dashboard import feed_states
 from analytics.models import PortfolioDay, Snapshot, Task
 from analytics.snapshots import score_day
 from customers import undo as undo_module
+from customers.core.signals import run_undone
 from customers.feeds import FEEDS
 from customers.models import (
     Customer,
@@ -28,7 +29,6 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
-from customers.signals import run_undone
 from customers.undo import NotUndoable, preview, undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_engagement, make_run, make_staff, write_feed, write_feeds

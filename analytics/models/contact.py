@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from analytics.models.tasks import Task
 from analytics.placeholders import body_faults, subject_faults
+from customers.core.people import name_of
 from customers.models import Customer
-from customers.people import name_of
 from customers.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)

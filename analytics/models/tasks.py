@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from customers.core.people import name_of
 from customers.models import Customer
-from customers.people import name_of
 from customers.text_fields import LongText
 
 

@@ -12,8 +12,8 @@ from analytics import retention as scored
 from customers import archive, erase, upload_store
 from customers import retention as ledger
 from customers.commands import AuditedCommand
+from customers.core.leftovers import remove_leftovers
 from customers.counts import counts_in_words
-from customers.leftovers import remove_leftovers
 from customers.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure
 

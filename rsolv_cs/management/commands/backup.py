@@ -10,8 +10,8 @@ from django.db import Error
 from django.utils import timezone
 
 from customers.commands import AuditedCommand
-from customers.files import is_file
-from customers.leftovers import BACKUP, remove_leftovers
+from customers.core.files import is_file
+from customers.core.leftovers import BACKUP, remove_leftovers
 from rsolv_cs import backups
 
 EXIT_FAILED = 1

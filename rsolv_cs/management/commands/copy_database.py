@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.commands import AuditedCommand
-from customers.leftovers import COPIED, private_folder, remove_leftovers
+from customers.core.leftovers import COPIED, private_folder, remove_leftovers
 from customers.lock import Busy, job_lock
 from rsolv_cs import backups
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from customers.staging import is_postgres
+from customers.core.sql import is_postgres
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from customers.files import create_file, move, remove
+from customers.core.files import create_file, move, remove
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 
-from customers.database_errors import is_busy
+from customers.core.database_errors import is_busy
 
 logger = logging.getLogger(__name__)
 

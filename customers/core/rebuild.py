@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from django.db import OperationalError, transaction
 
-from customers.staging import execute, fetch, is_postgres, sorting_fast
+from customers.core.sql import execute, fetch, is_postgres, sorting_fast
 
 PATIENCE = "2s"
 """How long PostgreSQL waits for those who are reading the table; others wait behind it meanwhile."""
