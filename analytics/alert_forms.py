@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from analytics.models import Alert
 from customers.edit_conflicts import EditConflictMixin
-from customers.text_fields import TextAreaField
+from customers.text.text_fields import TextAreaField
 
 MOST_AT_ONCE = 500
 LONGEST_SNOOZE_DAYS = 366

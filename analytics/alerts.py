@@ -23,7 +23,7 @@ from enum import Enum
 
 from analytics.models import Alert, AlertRule, HealthStatus
 from analytics.wording import counted
-from customers.codes import code_in_words
+from customers.text.codes import code_in_words
 
 Kind = AlertRule.Kind
 Ending = Alert.Ending

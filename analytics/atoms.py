@@ -13,7 +13,7 @@ from analytics.models import HealthStatus, Snapshot, Trend
 from analytics.sparkline import Sparkline
 from analytics.timeline import Entry
 from analytics.wording import days_ago, signed
-from customers.codes import code_in_words
+from customers.text.codes import code_in_words
 
 NOTABLE = 10
 """A score that changed by fewer points has no colour: it goes up and down as days pass."""

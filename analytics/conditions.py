@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, Snapshot, Trend
 from analytics.wording import counted
-from customers.codes import code_in_words
+from customers.text.codes import code_in_words
 
 ABOUT_PERMISSIONS = "[Gg][Ii][Tt][Hh][Uu][Bb]|[Pp][Ee][Rr][Mm][Ii][Ss][Ss][Ii][Oo][Nn]"
 """Spelled out, because databases differ in what is the same letter in another case."""

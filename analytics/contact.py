@@ -26,9 +26,9 @@ from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
 from customers import audit
-from customers.addresses import mailbox
 from customers.key_changes import closed_former
 from customers.models import Customer, CustomerCare
+from customers.text.addresses import mailbox
 
 QUIET = timedelta(days=3)
 """Who was written to within this time is written to again only on confirmation."""

@@ -22,7 +22,7 @@ from analytics.placeholders import body_faults, fill, lacking, listed, subject_f
 from analytics.situations import Situation, situation_of
 from customers.core.pages import admin_page
 from customers.models import Customer
-from customers.text_fields import TextAreaField
+from customers.text.text_fields import TextAreaField
 
 MAY_CONTACT = "analytics.contact_customer"
 UNPROCESSABLE = 422

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from customers.core.people import display_name, name_of
 from customers.core.prepared import fetch_prepared
-from customers.fold import fold
+from customers.text.fold import fold
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""

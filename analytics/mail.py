@@ -13,8 +13,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 
 from analytics.wording import one_line
-from customers.addresses import ascii_domain
 from customers.kinds import shown
+from customers.text.addresses import ascii_domain
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
 LONGEST_SUBJECT = 150

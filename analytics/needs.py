@@ -11,7 +11,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.program import KEPT_SECONDS
-from customers.codes import code_in_words
+from customers.text.codes import code_in_words
 
 DROP = 10
 """A score that fell by as many points has dropped, whatever the status."""

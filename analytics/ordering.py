@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Case, QuerySet, SmallIntegerField, When
 
-from customers.fold import Fold
+from customers.text.fold import Fold
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analytics.wording import one_line
-from customers.codes import code_in_words
 from customers.models import Customer, Step
+from customers.text.codes import code_in_words
 
 if TYPE_CHECKING:
     from analytics.models import Snapshot

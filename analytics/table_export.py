@@ -20,11 +20,11 @@ from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_r
 from analytics.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
 from customers import audit
-from customers.codes import code_in_words
 from customers.core.people import display_name
 from customers.exports import write_csv
 from customers.kinds import stored
 from customers.manifest import GENERATOR, MANIFEST
+from customers.text.codes import code_in_words
 from customers.xlsx import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"

@@ -17,10 +17,10 @@ from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.ordering import as_read, by_place, in_order, none_last
 from analytics.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
-from customers.codes import code_in_words
 from customers.core.people import by_name
-from customers.fold import Fold
 from customers.models import ImportRun
+from customers.text.codes import code_in_words
+from customers.text.fold import Fold
 
 DASH = "–"
 CUT = {"td": {"class": "cut"}}

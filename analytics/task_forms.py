@@ -9,7 +9,7 @@ from analytics.models import Task
 from customers.core.people import name_of
 from customers.edit_conflicts import EditConflictMixin
 from customers.owners import able_and
-from customers.text_fields import TextAreaField
+from customers.text.text_fields import TextAreaField
 
 LONGEST_NOTE = 5_000
 

@@ -18,7 +18,7 @@ from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
 from analytics.ordering import as_read, by_place, in_order
 from customers.core.people import by_name
-from customers.fold import fold
+from customers.text.fold import fold
 
 ROWS_PER_PAGE = 50
 NEXT_DAYS = 7

@@ -26,7 +26,7 @@ from customers.core.pages import admin_page
 from customers.edit_conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners import able
-from customers.text_fields import one_break
+from customers.text.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
 MAY_ADD = (*MAY_SEE, "analytics.add_task")

@@ -19,9 +19,9 @@ from analytics import timeline_alerts, timeline_sql
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
-from customers.codes import code_in_words
 from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Onboarding, Step
+from customers.text.codes import code_in_words
 
 PER_PAGE = 50
 MOST_PAGES = 100_000

@@ -19,8 +19,8 @@ from analytics.measure import View, measure_one
 from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
 from analytics.score import Health, Measures, health
 from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted, signed
-from customers.codes import code_in_words
 from customers.models import Customer, Step
+from customers.text.codes import code_in_words
 
 
 @dataclass(frozen=True)

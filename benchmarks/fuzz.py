@@ -30,10 +30,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rsolv_cs.settings")
 django.setup()
 
 from customers import read  # noqa: E402 - Django comes first
-from customers.cells import plain_cell, safe_cell  # noqa: E402
 from customers.feeds import FEEDS, match_header  # noqa: E402
 from customers.gate import build_gate  # noqa: E402
 from customers.read import BLANKS, Refused, Source  # noqa: E402
+from customers.text.cells import plain_cell, safe_cell  # noqa: E402
 
 TODAY = date(2025, 5, 10)
 EXAMPLES = 500

@@ -22,7 +22,6 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from customers import audit, audit_admin, ledger_admin  # noqa: F401 - these two register
 from customers.audit_export import record_export
-from customers.codes import code_in_words
 from customers.core.pages import narrowed
 from customers.core.people import by_name, name_of
 from customers.export_formats import FORMATS
@@ -42,6 +41,7 @@ from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.owners import CANNOT_ACT, able, able_and, marked_name
 from customers.resources import RESOURCES
 from customers.runs import run_address
+from customers.text.codes import code_in_words
 
 MOST_KEYS = 500
 """Of customers that a search finds: with more, the database looks at the rows of all."""

@@ -12,8 +12,9 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what goes into the audit, and of each new connection."""
-        from customers import audit_signals, fold
+        from customers import audit_signals
         from customers.core import people, prepared
+        from customers.text import fold
 
         audit_signals.register()
         people.listen()

@@ -8,7 +8,6 @@ from itertools import islice
 
 from django.utils import timezone
 
-from customers.cells import plain_cell
 from customers.core.sql import CORRECTION, copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds import Feed, Header
 from customers.fixes import cells_to_fix, header_of
@@ -16,6 +15,7 @@ from customers.misread import Misread, misread_cells, reasons
 from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.problems import TAKEN
 from customers.read import Record
+from customers.text.cells import plain_cell
 
 _AT_ONCE = 500
 _MOST_DIGITS = 18

@@ -31,7 +31,7 @@ from django.utils.safestring import SafeString
 from customers import audit
 from customers.audit_signals import recorded_fields
 from customers.core.people import name_of
-from customers.text_fields import one_break
+from customers.text.text_fields import one_break
 
 CONFLICT = 409
 UNPROCESSABLE = 422

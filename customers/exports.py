@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
 
-from customers.cells import safe_cell
 from customers.feeds import EVENTS, FEEDS, Feed
 from customers.kinds import Value, stored
 from customers.onboarding import learnt_dates
+from customers.text.cells import safe_cell
 
 CHUNK = 5_000
 BOM = "\ufeff"

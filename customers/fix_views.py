@@ -27,7 +27,7 @@ from customers.lock import Busy, job_lock_within
 from customers.models import QuarantinedRow
 from customers.preview_rows import cut
 from customers.read import BLANKS
-from customers.text_fields import TextAreaField, one_break
+from customers.text.text_fields import TextAreaField, one_break
 
 SHOWN_RAW = 10_000
 LONGEST_RAW = 32_000

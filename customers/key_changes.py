@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from django.db.models import F, Q, QuerySet
 
-from customers.addresses import mailbox
 from customers.changes import CHANGE, member, name_of
 from customers.core.sql import fetch, table_of
 from customers.feeds import Feed
 from customers.key_change import KeyChange
 from customers.models import Customer, ImportRun
+from customers.text.addresses import mailbox
 
 State = KeyChange.State
 NAMED = 20

@@ -14,12 +14,12 @@ from django.utils import timezone
 from customers.audit_entry import AuditEntry as AuditEntry
 from customers.core.people import name_of
 from customers.fields import KeyField
-from customers.fold import Fold
 from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
 from customers.key_change import KeyChange as KeyChange
 from customers.open_session import OpenSession as OpenSession
-from customers.text_fields import LongText
+from customers.text.fold import Fold
+from customers.text.text_fields import LongText
 
 
 class FeedName(models.TextChoices):

@@ -6,9 +6,9 @@ from django.db.models import Model
 from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
 
-from customers.cells import safe_cell
 from customers.feeds import FEEDS
 from customers.kinds import stored
+from customers.text.cells import safe_cell
 
 
 class FeedResource(ModelResource):

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from customers.cells import plain_cell
 from customers.feeds import Feed, Header, match_header
 from customers.models import QuarantinedRow
 from customers.read import Record, Refused, Run, Source, record_at
 from customers.redact import Unreadable, blocks
+from customers.text.cells import plain_cell
 
 BATCH = 5_000
 BATCH_CHARACTERS = 1024 * 1024

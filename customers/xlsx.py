@@ -17,7 +17,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
-from customers.cells import safe_cell
+from customers.text.cells import safe_cell
 
 MOST_ROWS = 1_048_576
 """Of a sheet, the header included."""

@@ -15,8 +15,8 @@ from hypothesis.extra.django import TestCase
 from analytics.actions import recommendations, recommended_actions
 from analytics.conditions import MEANINGS, count_matches, why
 from analytics.models import Condition, HealthStatus, RecommendationRule, ScoringPolicy, Snapshot, Stage, Task, Trend
-from customers.codes import code_in_words
 from customers.models import Customer
+from customers.text.codes import code_in_words
 from tests.factories import make_customer, make_snapshot
 
 D = date(2025, 5, 10)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.addresses import mailbox
+from customers.text.addresses import mailbox
 
 
 @pytest.mark.parametrize(

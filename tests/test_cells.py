@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from customers.cells import plain_cell, safe_cell
+from customers.text.cells import plain_cell, safe_cell
 
 TEXT = st.text() | st.text(alphabet="'=+-@\t\r01.a＝＋－＠")  # noqa: RUF001
 

@@ -12,8 +12,8 @@ from django.test import Client, RequestFactory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from customers.fold import Fold, fold
 from customers.models import Customer, CustomerCare
+from customers.text.fold import Fold, fold
 from tests.factories import make_customer, make_day, make_engagement, make_snapshot, make_staff
 from tests.pages import names
 

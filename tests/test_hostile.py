@@ -24,9 +24,9 @@ from pytest_django import Settings
 
 from analytics.models import Report, Task
 from analytics.snapshots import score_day
-from customers.cells import plain_cell
 from customers.key_change import KeyChange
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
+from customers.text.cells import plain_cell
 from tests.access import leads_to_view
 from tests.commands import run
 from tests.factories import csv_row, make_alert, make_message, make_staff, write_feeds

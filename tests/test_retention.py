@@ -19,8 +19,8 @@ from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Sn
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
 from customers import archive, audit, retention
-from customers.counts import counts_in_words
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
+from customers.text.counts import counts_in_words
 from customers.undo import NotUndoable, undo
 from rsolv_cs import environment
 from tests.commands import run

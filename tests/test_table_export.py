@@ -25,8 +25,8 @@ from analytics.models import HealthStatus, Stage
 from analytics.table_export import COLUMNS
 from analytics.tables import CustomerTable
 from customers import xlsx
-from customers.cells import safe_cell
 from customers.models import Customer, CustomerCare
+from customers.text.cells import safe_cell
 from customers.xlsx import TooLarge, write_workbook
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.pages import links, names, notices, words

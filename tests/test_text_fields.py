@@ -14,7 +14,7 @@ from analytics.contact_views import ComposeForm
 from analytics.customer_views import NoteForm
 from analytics.task_forms import ClosingForm, TaskForm
 from customers.models import CustomerCare, Note
-from customers.text_fields import TextAreaField
+from customers.text.text_fields import TextAreaField
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.forms import form_on
 

@@ -8,7 +8,7 @@ from django.utils.formats import date_format, localize
 from pytest_django.fixtures import Settings
 
 from analytics.wording import counted, days_ago
-from customers.codes import code_in_words
+from customers.text.codes import code_in_words
 from tests.factories import make_snapshot, make_staff
 
 D = date(2025, 5, 10)

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.counts import counts_in_words
 from customers.models import CustomerCare, Engagement
+from customers.text.counts import counts_in_words
 from tests.factories import make_customer, make_engagement, make_onboarding, make_staff
 from tests.pages import words
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from customers.models import Customer, FeedName, ImportRun
-from customers.text_fields import LongText
+from customers.text.text_fields import LongText
 
 
 class AlertRule(models.Model):

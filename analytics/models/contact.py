@@ -11,7 +11,7 @@ from analytics.models.tasks import Task
 from analytics.placeholders import body_faults, subject_faults
 from customers.core.people import name_of
 from customers.models import Customer
-from customers.text_fields import LongText
+from customers.text.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
 """The mail server's answer never takes as long: whoever waited for it is gone."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from customers.core.people import name_of
 from customers.models import Customer
-from customers.text_fields import LongText
+from customers.text.text_fields import LongText
 
 
 class ActionKind(models.TextChoices):

@@ -15,10 +15,10 @@ from analytics.models import Alert
 from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
-from customers.codes import code_in_words
 from customers.core.people import name_of
 from customers.edit_conflicts import VERSION, rows_mark
 from customers.form_keys import KEY, new_key
+from customers.text.codes import code_in_words
 
 register = template.Library()
 

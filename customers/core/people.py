@@ -11,7 +11,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.db.models.signals import post_delete, post_save
 
-from customers.fold import Fold, fold
+from customers.text.fold import Fold, fold
 
 _known = Local()
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-import customers.fold
+import customers.text.fold
 
 
 class Migration(migrations.Migration):
@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='customer',
-            options={'ordering': [customers.fold.Fold('organization'), 'pk'], 'permissions': [('export_customer', "Can export customers' data"), ('erase_customer', 'Can erase a customer for good')]},
+            options={'ordering': [customers.text.fold.Fold('organization'), 'pk'], 'permissions': [('export_customer', "Can export customers' data"), ('erase_customer', 'Can erase a customer for good')]},
         ),
     ]

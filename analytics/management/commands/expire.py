@@ -13,9 +13,9 @@ from customers import archive, erase, upload_store
 from customers import retention as ledger
 from customers.commands import AuditedCommand
 from customers.core.leftovers import remove_leftovers
-from customers.counts import counts_in_words
 from customers.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure
+from customers.text.counts import counts_in_words
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
