@@ -27,9 +27,9 @@ from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from customers.audit_entry import AuditEntry
 from customers.core.client import client_address
 from customers.models import Customer
+from customers.models.audit import AuditEntry
 
 Action = AuditEntry.Action
 Changes = Mapping[str, tuple[Any, Any]]

@@ -18,10 +18,10 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from customers.audit import Action, in_words, record
-from customers.audit_entry import AuditEntry
 from customers.audit_export import write_audit
 from customers.core.pages import narrowed
 from customers.model_admin import ModelAdmin, NeverEdited
+from customers.models.audit import AuditEntry
 from customers.preview_rows import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}

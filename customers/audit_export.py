@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from customers.audit import Action, record
-from customers.audit_entry import AuditEntry
 from customers.exports import write_csv
 from customers.manifest import GENERATOR, MANIFEST
+from customers.models.audit import AuditEntry
 
 CSV_NAME = "audit.csv"
 COLUMNS = (

@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from customers import audit
 from customers.audit import HIDDEN, Action
-from customers.audit_entry import AuditEntry
 from customers.models import CustomerCare, Fix, Note
+from customers.models.audit import AuditEntry
 
 MOST_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""

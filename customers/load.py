@@ -39,13 +39,13 @@ from customers.erased import Erased, leave_out, warning
 from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
 from customers.fixes import Fixes, concerned, fixes_of
 from customers.gate import build_gate
-from customers.key_change import KeyChange
 from customers.kinds import Value, shown
 from customers.lock import Busy, job_lock
 from customers.manifest import MANIFEST, vouches_for
 from customers.merge import mark_found, mark_missing, merge
 from customers.misread import Misread, find_misread
 from customers.models import FeedName, ImportRun, QuarantinedRow
+from customers.models.key_change import KeyChange
 from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
 from customers.read import Record, Refused, Source, files_like, find_file

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from customers import audit
 from customers.core.signals import customers_joined, customers_parted
-from customers.key_change import KeyChange
 from customers.lock import job_lock
 from customers.models import Customer, CustomerCare, Note, StepSighting
+from customers.models.key_change import KeyChange
 
 State = KeyChange.State
 NOTES, SIGHTINGS, REPLACED = "notes", "dated steps", "replaced"

@@ -21,7 +21,6 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
-from customers.key_change import KeyChange
 from customers.load import Options, import_folder
 from customers.models import (
     AuditEntry,
@@ -37,6 +36,7 @@ from customers.models import (
     Onboarding,
     QuarantinedRow,
 )
+from customers.models.key_change import KeyChange
 from tests.factories import (
     csv_row,
     make_customer,

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.erase import erase
-from customers.form_submission import FormSubmission
 from customers.models import Note, Upload
+from customers.models.form_submission import FormSubmission
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.forms import form_on
 from tests.pages import words

@@ -24,8 +24,8 @@ from pytest_django import Settings
 
 from analytics.models import Report, Task
 from analytics.snapshots import score_day
-from customers.key_change import KeyChange
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
+from customers.models.key_change import KeyChange
 from customers.text.cells import plain_cell
 from tests.access import leads_to_view
 from tests.commands import run

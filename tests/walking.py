@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from analytics.models import Message, Report, Task
-from customers.key_change import KeyChange
 from customers.models import ImportRun, QuarantinedRow, Upload
+from customers.models.key_change import KeyChange
 
 FILE_FORMATS = ("csv", "xlsx")
 

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 
-from customers.audit_entry import AuditEntry as AuditEntry
 from customers.core.people import name_of
 from customers.fields import KeyField
-from customers.form_submission import FormSubmission as FormSubmission
 from customers.indexes import CoveringIndex
-from customers.key_change import KeyChange as KeyChange
-from customers.open_session import OpenSession as OpenSession
+from customers.models.audit import AuditEntry as AuditEntry
+from customers.models.form_submission import FormSubmission as FormSubmission
+from customers.models.key_change import KeyChange as KeyChange
+from customers.models.open_session import OpenSession as OpenSession
 from customers.text.fold import Fold
 from customers.text.text_fields import LongText
 
