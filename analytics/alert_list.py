@@ -17,7 +17,7 @@ from analytics.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 from customers.core.people import by_name, name_of
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 from customers.models import CustomerCare
 
 ROWS_PER_PAGE = 50

@@ -11,7 +11,7 @@ from analytics import dashboard
 from analytics.models import PortfolioDay
 from analytics.unscored import Unscored, unscored
 from analytics.visitor import Visitor, visitor
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 
 
 @dataclass(frozen=True)

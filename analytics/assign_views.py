@@ -10,7 +10,7 @@ from analytics.as_of import as_of
 from analytics.customer_list import CustomerList
 from analytics.reports import opened
 from customers.core.pages import admin_page
-from customers.kinds import valid_key
+from customers.feeds.cell_types import valid_key
 from customers.models import Customer
 from customers.owner_views import MAY_ASSIGN, assign_page
 

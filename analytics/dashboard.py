@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from analytics.models import HealthStatus, PortfolioDay, percent, success_rate
 from analytics.wording import tenths
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, Step
 
 FRESH_DAYS = 2

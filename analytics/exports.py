@@ -17,10 +17,10 @@ from analytics.models import PortfolioDay, Snapshot
 from customers import audit
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment
-from customers.exports import write_csv, write_feeds
-from customers.kinds import stored
+from customers.feeds.cell_types import stored
+from customers.feeds.exports import write_csv, write_feeds
+from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.lock import job_lock
-from customers.manifest import GENERATOR, MANIFEST
 
 COMBINED = "combined_metrics.csv"
 COLUMNS = (

@@ -16,7 +16,7 @@ from analytics.dashboard import FRESH_DAYS, FeedState, feed_states
 from analytics.models import Night, PortfolioDay
 from analytics.nights import FAILED, HELD_BACK
 from analytics.wording import counted
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
 
 NIGHT = ""

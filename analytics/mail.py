@@ -13,7 +13,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 
 from analytics.wording import one_line
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 from customers.text.addresses import ascii_domain
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"

@@ -21,9 +21,9 @@ from analytics.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
 from customers import audit
 from customers.core.people import display_name
-from customers.exports import write_csv
-from customers.kinds import stored
-from customers.manifest import GENERATOR, MANIFEST
+from customers.feeds.cell_types import stored
+from customers.feeds.exports import write_csv
+from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.text.codes import code_in_words
 from customers.xlsx import Cell, write_workbook
 

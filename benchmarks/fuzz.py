@@ -29,10 +29,10 @@ os.environ.setdefault("DEBUG", "1")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rsolv_cs.settings")
 django.setup()
 
-from customers import read  # noqa: E402 - Django comes first
-from customers.feeds import FEEDS, match_header  # noqa: E402
-from customers.gate import build_gate  # noqa: E402
-from customers.read import BLANKS, Refused, Source  # noqa: E402
+from customers.feeds import reader  # noqa: E402 - Django comes first
+from customers.feeds.declarations import FEEDS, match_header  # noqa: E402
+from customers.feeds.fast_path import build_gate  # noqa: E402
+from customers.feeds.reader import BLANKS, Refused, Source  # noqa: E402
 from customers.text.cells import plain_cell, safe_cell  # noqa: E402
 
 TODAY = date(2025, 5, 10)
@@ -78,7 +78,7 @@ def outcome(data: bytes, name: str = "fuzz.csv", block: int | None = None, gated
     """The records of a file with these bytes, or the words of its refusal."""
     path = Path(FOLDER.name) / name
     path.write_bytes(data)
-    with mock.patch.object(read, "BLOCK", block or read.BLOCK), Source(path) as source:
+    with mock.patch.object(reader, "BLOCK", block or reader.BLOCK), Source(path) as source:
         if gated:
             source.gate = build_gate(FEEDS["engagement"], GATED, TODAY)
         try:

@@ -130,7 +130,7 @@ def bulk(file: Path) -> dict[str, Any]:
     from import_export import resources
     from import_export.instance_loaders import CachedInstanceLoader
 
-    from customers.feeds import ENGAGEMENT
+    from customers.feeds.declarations import ENGAGEMENT
     from customers.models import Engagement
 
     class Resource(resources.ModelResource):

@@ -24,7 +24,8 @@ from customers import audit, audit_admin, ledger_admin  # noqa: F401 - these two
 from customers.audit_export import record_export
 from customers.core.pages import narrowed
 from customers.core.people import by_name, name_of
-from customers.export_formats import FORMATS
+from customers.feeds.export_formats import FORMATS
+from customers.feeds.resources import RESOURCES
 from customers.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import (
     Customer,
@@ -39,7 +40,6 @@ from customers.models import (
 )
 from customers.owner_views import MAY_ASSIGN, assign_page
 from customers.owners import CANNOT_ACT, able, able_and, marked_name
-from customers.resources import RESOURCES
 from customers.runs import run_address
 from customers.text.codes import code_in_words
 

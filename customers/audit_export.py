@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from customers.audit import Action, record
-from customers.exports import write_csv
-from customers.manifest import GENERATOR, MANIFEST
+from customers.feeds.exports import write_csv
+from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models.audit import AuditEntry
 
 CSV_NAME = "audit.csv"

@@ -14,10 +14,10 @@ from itertools import chain, zip_longest
 
 from customers import archive
 from customers.core.files import open_file
-from customers.feeds import Feed, Header
+from customers.feeds.declarations import Feed, Header
+from customers.feeds.reader import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
+from customers.feeds.rows import row_cells
 from customers.models import ImportRun
-from customers.read import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
-from customers.rows import row_cells
 
 ALWAYS_FEW = 1_000
 """So many different lines are few in any file."""

@@ -9,12 +9,12 @@ from itertools import islice
 from django.utils import timezone
 
 from customers.core.sql import CORRECTION, copy_rows, create_temporary, drop_temporary, fetch, table_of
-from customers.feeds import Feed, Header
+from customers.feeds.declarations import Feed, Header
+from customers.feeds.reader import Record
 from customers.fixes import cells_to_fix, header_of
 from customers.misread import Misread, misread_cells, reasons
 from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.problems import TAKEN
-from customers.read import Record
 from customers.text.cells import plain_cell
 
 _AT_ONCE = 500

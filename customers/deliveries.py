@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 from customers.models import ImportRun
 
 

@@ -25,9 +25,9 @@ from customers.core.leftovers import remove_leftovers
 from customers.core.signals import customer_erased
 from customers.core.sql import execute, table_of
 from customers.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
-from customers.feeds import FEEDS
+from customers.feeds.cell_types import valid_key
+from customers.feeds.declarations import FEEDS
 from customers.form_keys import forget_submissions
-from customers.kinds import valid_key
 from customers.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words

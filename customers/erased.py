@@ -14,10 +14,10 @@ from typing import Protocol
 from django.db import connection
 
 from customers.core.sql import CORRECTION, STAGE, execute, table_of
-from customers.feeds import Feed, Header
-from customers.kinds import valid_key
+from customers.feeds.cell_types import valid_key
+from customers.feeds.declarations import Feed, Header
+from customers.feeds.reader import split
 from customers.models import Customer, Erasure, ImportRun, QuarantinedRow
-from customers.read import split
 
 _REMEMBERED = 100_000
 _AT_ONCE = 500

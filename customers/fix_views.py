@@ -18,15 +18,15 @@ from django.urls import reverse, reverse_lazy
 from customers.core.pages import admin_page, tell_database_error
 from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.erased import Erased, customer_column
-from customers.exports import write_csv
-from customers.feeds import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
+from customers.feeds.cell_types import Text
+from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
+from customers.feeds.exports import write_csv
+from customers.feeds.reader import BLANKS
 from customers.fixes import cells_left_over, cells_to_fix, fix, header_of
-from customers.kinds import Text
 from customers.load import Outcome, replay, replay_locked
 from customers.lock import Busy, job_lock_within
 from customers.models import QuarantinedRow
 from customers.preview_rows import cut
-from customers.read import BLANKS
 from customers.text.text_fields import TextAreaField, one_break
 
 SHOWN_RAW = 10_000

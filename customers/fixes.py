@@ -7,11 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from customers import archive, audit
-from customers.feeds import FEEDS, Feed, Header
-from customers.kinds import valid_key
+from customers.feeds.cell_types import valid_key
+from customers.feeds.declarations import FEEDS, Feed, Header
+from customers.feeds.reader import Refused, Run, Source, record_at, split
+from customers.feeds.rows import read_header, row_cells
 from customers.models import Fix, ImportRun, QuarantinedRow
-from customers.read import Refused, Run, Source, record_at, split
-from customers.rows import read_header, row_cells
 
 Fixes = Mapping[str, list[str]]
 """Raw texts, and the cells to take for them, in the order of the feed's columns."""

@@ -15,7 +15,7 @@ from typing import IO
 from import_export.formats.base_formats import CSV, XLSX
 
 from customers.core.files import open_file
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 from customers.sheet import SheetPart
 from customers.workbook import Workbook
 from customers.xml_part import NotTaken

@@ -36,21 +36,21 @@ from customers.core.sql import (
 )
 from customers.deliveries import old_delivery
 from customers.erased import Erased, leave_out, warning
-from customers.feeds import CUSTOMERS, FEEDS, Feed, Header
+from customers.feeds.cell_types import Value, shown
+from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed, Header
+from customers.feeds.fast_path import build_gate
+from customers.feeds.manifest import MANIFEST, vouches_for
+from customers.feeds.reader import Record, Refused, Source, files_like, find_file
+from customers.feeds.rows import begins_as, in_batches, read_header, row_cells
 from customers.fixes import Fixes, concerned, fixes_of
-from customers.gate import build_gate
-from customers.kinds import Value, shown
 from customers.lock import Busy, job_lock
-from customers.manifest import MANIFEST, vouches_for
 from customers.merge import mark_found, mark_missing, merge
 from customers.misread import Misread, find_misread
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
 from customers.problems import find_problems, keys_alike
 from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
-from customers.read import Record, Refused, Source, files_like, find_file
 from customers.retry import retry, try_again
-from customers.rows import begins_as, in_batches, read_header, row_cells
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from customers.core.sql import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
-from customers.feeds import Feed
-from customers.kinds import Text, shown
+from customers.feeds.cell_types import Text, shown
+from customers.feeds.declarations import Feed
 from customers.models import ImportRun, QuarantinedRow
 from customers.problems import MISREAD
 

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from customers.core.sql import days_between, execute, fetch, table_of
-from customers.feeds import ONBOARDING
+from customers.feeds.declarations import ONBOARDING
 from customers.models import (
     Customer,
     Engagement,

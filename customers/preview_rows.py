@@ -10,8 +10,8 @@ from django.db.models import Model
 
 from customers.changes import name_of
 from customers.core.files import create_file, is_file, open_file
-from customers.feeds import Feed
-from customers.kinds import stored
+from customers.feeds.cell_types import stored
+from customers.feeds.declarations import Feed
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")

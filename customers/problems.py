@@ -6,7 +6,7 @@ from itertools import chain, groupby, islice
 
 from customers import onboarding
 from customers.core.sql import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
-from customers.feeds import Feed
+from customers.feeds.declarations import Feed
 from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20

@@ -10,13 +10,13 @@ from typing import Any
 from django.db.models import QuerySet
 
 from customers.core.sql import PROBLEM, STAGE, execute, fetch, table_of
-from customers.feeds import Feed, Header
-from customers.gate import build_gate
-from customers.kinds import valid_key
+from customers.feeds.cell_types import valid_key
+from customers.feeds.declarations import Feed, Header
+from customers.feeds.fast_path import build_gate
+from customers.feeds.reader import Record, Refused, Source
+from customers.feeds.rows import in_batches, read_header, row_cells
 from customers.models import ImportRun, QuarantinedRow
 from customers.problems import PAGE, UNKNOWN_CUSTOMER
-from customers.read import Record, Refused, Source
-from customers.rows import in_batches, read_header, row_cells
 
 _KEYS_AT_ONCE = 500
 

@@ -9,7 +9,7 @@ from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Te
 from django.db.models.functions import Cast
 from django.http import HttpRequest, QueryDict
 
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, QuarantinedRow
 
 RUNS_TO_CHOOSE = 50

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from customers.core.files import open_file
 from customers.erased import Ids, Place
-from customers.read import BLANKS, BLOCK, MAX_RECORD, Refused, Source
+from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, Refused, Source
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
 _TOKEN = re.compile(rb"[A-Za-z0-9]" + _KEY_CHARACTER + rb"*")

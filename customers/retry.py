@@ -19,12 +19,12 @@ from customers.core.sql import (
     table_of,
 )
 from customers.erased import Erased, customer_column, forget_rows
-from customers.feeds import Feed
+from customers.feeds.declarations import Feed
+from customers.feeds.rows import in_batches
 from customers.merge import mark_found, merge
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
 from customers.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
 from customers.quarantine import Reasons, problems_of
-from customers.rows import in_batches
 
 _QUARANTINE = table_of(QuarantinedRow)
 _SUPERSEDED = "superseded"

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import reverse
 
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
 
 SHORT_HASH = 12

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from customers.kinds import shown
+from customers.feeds.cell_types import shown
 from customers.number_format import NotShown, shown_number, shown_text
 from customers.workbook import Damaged, RunsPart, Styles, Texts, unescaped
 from customers.xml_part import NotTaken

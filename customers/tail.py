@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.core.sql import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
-from customers.feeds import Feed
+from customers.feeds.declarations import Feed
 from customers.models import Erasure, ImportRun, QuarantinedRow
 
 _GONE = "gone"

@@ -6,9 +6,9 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from customers.changes import name_of
-from customers.feeds import FEEDS
+from customers.feeds.cell_types import valid_key
+from customers.feeds.declarations import FEEDS
 from customers.fixes import cells_as_read
-from customers.kinds import valid_key
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
 
 _AT_ONCE = 500

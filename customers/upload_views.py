@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from customers import uploads
 from customers.core.pages import admin_page, sent_by_form, tell_database_error
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.form_keys import KEY, answer_once
 from customers.formats import ENDINGS, NotTaken
 from customers.lock import Busy

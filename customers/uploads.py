@@ -13,7 +13,7 @@ from django.utils import timezone
 from customers import audit, upload_store
 from customers.core.dry_run import taken_back
 from customers.core.files import is_file, remove
-from customers.feeds import FEEDS, Feed
+from customers.feeds.declarations import FEEDS, Feed
 from customers.fixes import fixes_of
 from customers.formats import format_of
 from customers.load import Options, load_file

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
 

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from customers import archive, compare, tail
 from customers import load as loader
-from customers.feeds import ENGAGEMENT
+from customers.feeds.declarations import ENGAGEMENT
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow, RowChange
 from customers.undo import undo
 from tests.databases import examples

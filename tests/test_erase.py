@@ -25,7 +25,7 @@ from customers import archive, audit, redact
 from customers.core.signals import customer_erased
 from customers.erase import erase, preview
 from customers.erased import Erased
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.fixes import fix
 from customers.load import replay
 from customers.models import (

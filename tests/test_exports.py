@@ -19,10 +19,10 @@ from analytics import exports as archives
 from analytics.exports import combined_rows, export_to_folder
 from analytics.models import PortfolioDay
 from analytics.snapshots import score_day
-from customers import exports
-from customers.feeds import FEEDS
+from customers.feeds import exports
+from customers.feeds.declarations import FEEDS
+from customers.feeds.resources import RESOURCES
 from customers.models import Customer, Engagement
-from customers.resources import RESOURCES
 from tests.commands import Ran, held_elsewhere, run
 from tests.factories import (
     make_customer,

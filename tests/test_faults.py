@@ -26,7 +26,7 @@ from pytest_django.fixtures import Settings
 
 from customers import load as loader
 from customers.core.sql import execute, fetch, is_postgres
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.load import Options, Outcome, import_folder
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange, StepSighting
 from tests.commands import Ran
@@ -152,9 +152,9 @@ COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 POINTS: list[tuple[str, int, int, str | None]] = [
     # A function, which of its calls, how many feeds are committed by then, and whose run is interrupted.
     ("customers.load:find_file", 3, 0, None),
-    ("customers.read:Source._read_bytes", 1, 0, "customers"),
-    ("customers.read:Source._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
-    ("customers.read:Source.skip", 2, 4, "events"),
+    ("customers.feeds.reader:Source._read_bytes", 1, 0, "customers"),
+    ("customers.feeds.reader:Source._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
+    ("customers.feeds.reader:Source.skip", 2, 4, "events"),
     ("customers.load:copy_rows", 1, 0, "customers"),
     ("customers.load:copy_lines", 1, 2, "engagement"),
     ("customers.load:find_problems", 2, 1, "onboarding"),

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from customers.feeds.reader import Source
 from customers.fixes import cells_to_fix, fix
 from customers.load import replay
 from customers.models import (
@@ -23,7 +24,6 @@ from customers.models import (
     QuarantinedRow,
     StepSighting,
 )
-from customers.read import Source
 from customers.undo import undo
 from tests.commands import held_elsewhere
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed, write_feeds

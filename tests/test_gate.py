@@ -7,11 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers import read
-from customers.feeds import CUSTOMERS, ENGAGEMENT, EVENTS, FEEDBACK, FEEDS, ONBOARDING, Feed, Header, match_header
-from customers.gate import build_gate
+from customers.feeds import reader
+from customers.feeds.declarations import (
+    CUSTOMERS,
+    ENGAGEMENT,
+    EVENTS,
+    FEEDBACK,
+    FEEDS,
+    ONBOARDING,
+    Feed,
+    Header,
+    match_header,
+)
+from customers.feeds.fast_path import build_gate
+from customers.feeds.reader import Record, Run, Source
 from customers.models import Engagement
-from customers.read import Record, Run, Source
 from tests.factories import csv_row, make_customer
 from tests.loading import load, states
 
@@ -130,7 +140,7 @@ def test_the_gate_changes_nothing_of_what_is_read(
     path = tmp_path_factory.getbasetemp() / "gate.csv"
     path.write_bytes((",".join(ENGAGEMENT.column_names) + "\n" + text).encode())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(read, "BLOCK", block)
+        patched.setattr(reader, "BLOCK", block)
         assert _read(path, gated=True) == _read(path, gated=False)
 
 
@@ -140,7 +150,7 @@ def _read(path: Path, *, gated: bool) -> list[Record] | str:
             source.gate = build_gate(ENGAGEMENT, HEADER, TODAY)
         try:
             return list(source.records())
-        except read.Refused as refusal:
+        except reader.Refused as refusal:
             return str(refusal)
 
 

@@ -95,7 +95,7 @@ def test_a_killed_undo_is_settled_by_whoever_has_the_lock_next(
     ("function", "nth", "next_one"),
     [
         ("analytics.exports:write_archive", 1, "export_metrics"),
-        ("customers.exports:write_csv", 3, "expire"),
+        ("customers.feeds.exports:write_csv", 3, "expire"),
         ("analytics.exports:record_archive", 1, "erase"),
         ("customers.core.leftovers:move", 1, "export_metrics"),
     ],

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from customers import formats, problems, read
+from customers import formats, problems
 from customers import load as loader
 from customers.core.sql import copy_rows
-from customers.feeds import FEEDS
+from customers.feeds import reader
+from customers.feeds.declarations import FEEDS
+from customers.feeds.reader import MAX_CELLS, Refused, Source
 from customers.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow, Upload
-from customers.read import MAX_CELLS, Refused, Source
 from tests.commands import run
 from tests.factories import make_customer, make_staff
 from tests.loading import load, write_bytes
@@ -236,7 +237,7 @@ def test_commas_in_a_quoted_text_are_no_cells(tmp_path: Path) -> None:
 
 
 def test_a_gzip_file_that_grows_two_hundredfold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_SMALL", 2**20)
+    monkeypatch.setattr(reader, "_SMALL", 2**20)
     content = HEADERS["events"] + b'v1,c1,2025-05-01,note,"' + b"x" * 2**23
     write_bytes(tmp_path, "events.csv.gz", gzip.compress(content))
     assert import_one(tmp_path, "events").reason == (

@@ -16,9 +16,10 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers import rows as rows_of_files
 from customers.core.sql import INSERTED_AT_ONCE, copy_rows, create_temporary, fetch
-from customers.feeds import FEEDS
+from customers.feeds import rows as rows_of_files
+from customers.feeds.declarations import FEEDS
+from customers.feeds.reader import Record
 from customers.load import Options, import_folder
 from customers.models import (
     Customer,
@@ -30,7 +31,6 @@ from customers.models import (
     QuarantinedRow,
     StepSighting,
 )
-from customers.read import Record
 from tests.factories import csv_row, make_customer, write_feed, write_feeds
 from tests.loading import EVERYTHING, customer_row, feed_tables, load, states, write_bytes
 

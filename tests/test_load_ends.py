@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from customers import load as loader
 from customers import problems
 from customers.core.signals import run_loaded
-from customers.feeds import Feed
+from customers.feeds.declarations import Feed
 from customers.models import (
     Engagement,
     ImportRun,

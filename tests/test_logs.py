@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from customers.core import log_context
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun
 from rsolv_cs import logs
 from tests.commands import python, run

@@ -20,8 +20,8 @@ from analytics.dashboard import feed_states
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
 from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
-from customers.exports import feed_rows
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
+from customers.feeds.exports import feed_rows
 from customers.models import Customer, ImportRun, StepSighting
 from tests.commands import Ran, held_elsewhere, python, run
 from tests.factories import csv_row, make_staff, write_feed, write_feeds

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from customers import read
-from customers.read import MAX_RECORD, Record, Refused, Source, find_file
+from customers.feeds import reader
+from customers.feeds.reader import MAX_RECORD, Record, Refused, Source, find_file
 
 BLANKS = " \t\r\n\u00a0"
 AWKWARD = st.text(alphabet='"",,\r\n\n a\u00a0é😀\u2028\ufeff', max_size=40)
@@ -167,7 +167,7 @@ def test_text_after_a_closing_quote_is_a_fault_of_its_row_alone(row: bytes, cell
 # --- What is refused ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block", [3, 4, 5, 7, read.BLOCK])
+@pytest.mark.parametrize("block", [3, 4, 5, 7, reader.BLOCK])
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -194,7 +194,7 @@ def test_text_after_a_closing_quote_is_a_fault_of_its_row_alone(row: bytes, cell
     ],
 )
 def test_refused(content: bytes, reason: str, block: int) -> None:
-    with mock.patch.object(read, "BLOCK", block), pytest.raises(Refused, match=reason):
+    with mock.patch.object(reader, "BLOCK", block), pytest.raises(Refused, match=reason):
         records(content)
 
 
@@ -204,7 +204,7 @@ def test_refused(content: bytes, reason: str, block: int) -> None:
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 64])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b""], ids=["lf", "crlf", "cr", "end"])
 def test_record_is_cut_off_exactly_above_the_limit(end: bytes, block: int) -> None:
-    with mock.patch.multiple(read, BLOCK=block, MAX_RECORD=8):
+    with mock.patch.multiple(reader, BLOCK=block, MAX_RECORD=8):
         fits, cut = records(b"a,345678" + (end or b"\n") + b'"b\r\n,","9' + b'"' + end)
     assert (fits.line, fits.cells, fits.fault) == (1, ("a", "345678"), "")
     assert (cut.line, cut.raw, cut.cells) == (2, '"b\r\n,","', ())
@@ -221,14 +221,14 @@ def test_record_of_more_than_16_mib_is_cut_off_and_the_next_one_is_read() -> Non
 
 
 def test_cut_character_does_not_break_the_raw_text() -> None:
-    with mock.patch.multiple(read, BLOCK=4, MAX_RECORD=8):
+    with mock.patch.multiple(reader, BLOCK=4, MAX_RECORD=8):
         (cut,) = records("1234567€9\n".encode())
     assert cut.raw == "1234567"
 
 
 def test_quote_that_never_ends_is_found_behind_the_limit() -> None:
     with (
-        mock.patch.multiple(read, BLOCK=4, MAX_RECORD=8),
+        mock.patch.multiple(reader, BLOCK=4, MAX_RECORD=8),
         pytest.raises(Refused, match="line 2: a quoted field opens here and never ends"),
     ):
         records(b'a,b\n123,"4567\n89012345678\n')
@@ -278,7 +278,7 @@ def test_small_blocks_and_small_limits_give_the_same_lines(text: str, block: int
             return line, raw, cells
         return line, raw.encode()[:limit].decode("utf-8", "ignore"), ()
 
-    with mock.patch.multiple(read, BLOCK=block, MAX_RECORD=limit):
+    with mock.patch.multiple(reader, BLOCK=block, MAX_RECORD=limit):
         try:
             expected = [shortened(*record) for record in naive_records(text)]
         except NeverEnds as error:

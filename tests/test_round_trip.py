@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from analytics.exports import write_archive
 from analytics.models import PortfolioDay, Snapshot
 from analytics.snapshots import score_day
-from customers.exports import feed_rows
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
+from customers.feeds.exports import feed_rows
+from customers.feeds.reader import BLANKS
 from customers.models import Customer, Event, Step
-from customers.read import BLANKS
 from tests.factories import csv_row, write_feeds
 from tests.loading import load, states
 

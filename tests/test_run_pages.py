@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from customers import archive
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.loading import load, write_bytes

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from customers import load as load_module
 from customers import tail
-from customers.feeds import ENGAGEMENT, FEEDBACK
+from customers.feeds.declarations import ENGAGEMENT, FEEDBACK
+from customers.feeds.reader import Source
 from customers.models import Engagement, ImportRun, QuarantinedRow
-from customers.read import Source
 from customers.undo import undo
 from tests.databases import examples
 from tests.factories import make_customer

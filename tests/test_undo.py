@@ -18,7 +18,7 @@ from analytics.models import PortfolioDay, Snapshot, Task
 from analytics.snapshots import score_day
 from customers import undo as undo_module
 from customers.core.signals import run_undone
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import (
     Customer,
     CustomerCare,

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers import sheet, workbook, xml_part
+from customers.feeds.reader import BLANKS, Source
 from customers.formats import FeedXlsx
 from customers.number_format import NotShown, shown_number
-from customers.read import BLANKS, Source
 from customers.text.cells import safe_cell
 from customers.xlsx import write_workbook
 from customers.xml_part import NotTaken

@@ -14,7 +14,7 @@ from django.test import Client
 from openpyxl import Workbook
 from pytest_django.fixtures import Settings
 
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, Upload
 from tests.pages import words
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
-from customers.feeds import Feed
+from customers.feeds.declarations import Feed
 
 STAGE = "stage"
 """The temporary table of a file's good rows: ``line`` and the feed's columns."""

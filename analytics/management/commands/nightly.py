@@ -15,11 +15,11 @@ from analytics.nights import DONE, FAILED, HELD_BACK, WARNED, Record, record
 from customers.audit import user_name
 from customers.commands import AuditedCommand
 from customers.core.sql import give_way
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
+from customers.feeds.reader import is_folder
 from customers.load import Options, Outcome, import_folder
 from customers.lock import Busy, job_lock
 from customers.management.commands.import_csvs import not_archived, report
-from customers.read import is_folder
 
 logger = logging.getLogger(__name__)
 

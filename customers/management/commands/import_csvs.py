@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from customers.audit import user_name
 from customers.commands import AuditedCommand
-from customers.feeds import FEEDS
+from customers.feeds.declarations import FEEDS
+from customers.feeds.reader import is_folder
 from customers.load import Options, Outcome, Progress, import_folder
 from customers.lock import Busy
-from customers.read import is_folder
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2

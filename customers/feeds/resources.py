@@ -6,8 +6,8 @@ from django.db.models import Model
 from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
 
-from customers.feeds import FEEDS
-from customers.kinds import stored
+from customers.feeds.cell_types import stored
+from customers.feeds.declarations import FEEDS
 from customers.text.cells import safe_cell
 
 

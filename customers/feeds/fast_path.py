@@ -7,8 +7,8 @@ it leaves is judged by the slow path, which also explains. A feed with a column 
 import re
 from datetime import date
 
-from customers.feeds import Feed, Header
-from customers.kinds import Counter, Day, Key, Kind
+from customers.feeds.cell_types import Counter, Day, Key, Kind
+from customers.feeds.declarations import Feed, Header
 
 _KEY = rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}+"
 _COUNTER = rb"[0-9]{1,9}+"

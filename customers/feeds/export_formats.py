@@ -5,7 +5,7 @@ from typing import Any
 
 from import_export.formats.base_formats import CSV, DEFAULT_FORMATS, TSV, XLSX
 
-from customers.exports import BOM
+from customers.feeds.exports import BOM
 from customers.text.cells import plain_cell
 from customers.xlsx import TooLarge, write_workbook
 

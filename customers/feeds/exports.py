@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
 
-from customers.feeds import EVENTS, FEEDS, Feed
-from customers.kinds import Value, stored
+from customers.feeds.cell_types import Value, stored
+from customers.feeds.declarations import EVENTS, FEEDS, Feed
 from customers.onboarding import learnt_dates
 from customers.text.cells import safe_cell
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from customers.kinds import (
+from customers.feeds.cell_types import (
     MAX_FIELD,
     Choice,
     Counter,
