@@ -20,7 +20,7 @@ from analytics.tables import CustomerTable
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
 from customers.edit_conflicts import mark_of
-from customers.xlsx import TooLarge
+from customers.workbooks.writer import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")
 NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}

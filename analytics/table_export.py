@@ -25,7 +25,7 @@ from customers.feeds.cell_types import stored
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.text.codes import code_in_words
-from customers.xlsx import Cell, write_workbook
+from customers.workbooks.writer import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"
 """Not customers.csv, which is a feed: whoever drops this file into the import's folder must not load it."""

@@ -13,7 +13,7 @@ from analytics.reports import file_name, opened
 from analytics.table_export import WRITERS, TableExport
 from customers.core.pages import admin_page
 from customers.core.sql import one_moment
-from customers.xlsx import TooLarge
+from customers.workbooks.writer import TooLarge
 
 SPOOL = 8 * 1024 * 1024
 

@@ -16,9 +16,9 @@ from import_export.formats.base_formats import CSV, XLSX
 
 from customers.core.files import open_file
 from customers.feeds.cell_types import shown
-from customers.sheet import SheetPart
-from customers.workbook import Workbook
-from customers.xml_part import NotTaken
+from customers.workbooks.sheet import SheetPart
+from customers.workbooks.workbook import Workbook
+from customers.workbooks.xml_part import NotTaken
 
 logger = logging.getLogger(__name__)
 

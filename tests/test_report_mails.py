@@ -18,8 +18,8 @@ from pytest_django.fixtures import Settings
 from analytics import report_mails
 from analytics.models import Report, ReportDelivery
 from analytics.report_mails import claim, due_day
-from customers import xlsx
 from customers.models import Customer, CustomerCare
+from customers.workbooks import writer
 from tests import mails
 from tests.commands import Ran, held_elsewhere, run
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -337,7 +337,7 @@ def test_no_date_to_report_on(post: MailServer, zoe: User) -> None:
 
 
 def test_too_many_rows_for_excel(post: MailServer, zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MOST_ROWS", 2)
     make_report(zoe, format="xlsx")
     run("send_reports")
     assert "2 rows do not fit into a sheet of Excel" in parts(post.take()[0])[0]

@@ -19,8 +19,8 @@ from django.test.utils import CaptureQueriesContext
 from analytics.models import PortfolioDay, Report
 from analytics.report_forms import ReportForm
 from analytics.reports import NotMade, is_same, query_of, scored_day
-from customers import xlsx
 from customers.models import CustomerCare
+from customers.workbooks import writer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import links, main_part, names, notices, words
 
@@ -226,7 +226,7 @@ def test_a_query_that_is_not_understood(client: Client, zoe: User, query: str, w
 
 
 def test_a_report_too_large_for_excel_is_refused(client: Client, zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MOST_ROWS", 2)
     report = make_report(zoe)
     assert client.get(f"/admin/reports/{report.pk}/export/xlsx/").status_code == 302
     assert "3 rows do not fit into a sheet of Excel, which has 2. Narrow the report, or choose CSV." in said(client)

@@ -24,10 +24,10 @@ from analytics import table_export
 from analytics.models import HealthStatus, Stage
 from analytics.table_export import COLUMNS
 from analytics.tables import CustomerTable
-from customers import xlsx
 from customers.models import Customer, CustomerCare
 from customers.text.cells import safe_cell
-from customers.xlsx import TooLarge, write_workbook
+from customers.workbooks import writer
+from customers.workbooks.writer import TooLarge, write_workbook
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.pages import links, names, notices, words
 
@@ -419,7 +419,7 @@ def test_an_export_of_nobody_is_an_empty_table(manager: Client) -> None:
 def test_more_rows_than_a_sheet_holds_are_refused_and_not_cut(
     manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MOST_ROWS", 2)
     response = download(manager, "xlsx", sort="score")
     assert response["Location"] == "/admin/?owner=&sort=score#customers"
     assert "2 rows do not fit into a sheet of Excel, which has 2. Export fewer customers, or export CSV." in words(

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers import sheet, workbook, xml_part
 from customers.feeds.reader import BLANKS, Source
 from customers.formats import FeedXlsx
-from customers.number_format import NotShown, shown_number
 from customers.text.cells import safe_cell
-from customers.xlsx import write_workbook
-from customers.xml_part import NotTaken
+from customers.workbooks import sheet, workbook, xml_part
+from customers.workbooks.number_format import NotShown, shown_number
+from customers.workbooks.writer import write_workbook
+from customers.workbooks.xml_part import NotTaken
 from tests.uploading import workbook as openpyxl_workbook
 
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'

@@ -7,7 +7,7 @@ from import_export.formats.base_formats import CSV, DEFAULT_FORMATS, TSV, XLSX
 
 from customers.feeds.exports import BOM
 from customers.text.cells import plain_cell
-from customers.xlsx import TooLarge, write_workbook
+from customers.workbooks.writer import TooLarge, write_workbook
 
 
 class SheetCsv(CSV):

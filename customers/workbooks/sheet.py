@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from customers.feeds.cell_types import shown
-from customers.number_format import NotShown, shown_number, shown_text
-from customers.workbook import Damaged, RunsPart, Styles, Texts, unescaped
-from customers.xml_part import NotTaken
+from customers.workbooks.number_format import NotShown, shown_number, shown_text
+from customers.workbooks.workbook import Damaged, RunsPart, Styles, Texts, unescaped
+from customers.workbooks.xml_part import NotTaken
 
 MOST_ROWS = 2**20
 MOST_COLUMNS = 2**14

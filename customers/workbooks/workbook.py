@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from io import BufferedReader, FileIO
 from pathlib import Path
 
-from customers.number_format import BUILT_IN
-from customers.xml_part import NotTaken, XmlPart
+from customers.workbooks.number_format import BUILT_IN
+from customers.workbooks.xml_part import NotTaken, XmlPart
 
 MOST_ENTRIES = 5_000
 MOST_TEXTS = 1_000_000
