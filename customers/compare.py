@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from customers import archive
+from customers.archive import files
 from customers.core.files import open_file
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
@@ -134,7 +134,7 @@ def _of_source(source: Source) -> Iterator[bytes]:
 
 def _archived(run: ImportRun) -> Iterator[bytes]:
     """The very file that the run read, in blocks; whether it was that is known behind the last one."""
-    place = archive.find(run)
+    place = files.find(run)
     if not place:
         raise Doubt("the last file is not archived")
     digest = hashlib.sha256()

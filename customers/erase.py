@@ -18,13 +18,14 @@ from django.db import connection, transaction
 from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
-from customers import archive, audit, upload_store
+from customers import audit, upload_store
+from customers.archive import files
+from customers.archive.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.changes import CHANGE, member, name_of
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
 from customers.core.signals import customer_erased
 from customers.core.sql import execute, table_of
-from customers.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.form_keys import forget_submissions
@@ -287,9 +288,9 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
     """Blank out the customer's records in every file that is kept, and note that it is done."""
     try:
         upload_store.remove_unnamed(erasure.erased_at)
-        archive.remove_half_done()
+        files.remove_half_done()
         remove_leftovers()
-        redacted = sum(archive.forget(place, ids) for place in archive.every())
+        redacted = sum(files.forget(place, ids) for place in files.every())
     except OSError:
         logger.exception("Files still have what was erased; the next expire tries again")
         return

@@ -15,9 +15,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
+from customers.archive.erased import Erased, customer_column
 from customers.core.pages import admin_page, tell_database_error
 from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
-from customers.erased import Erased, customer_column
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
 from customers.feeds.exports import write_csv

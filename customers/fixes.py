@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from customers import archive, audit
+from customers import audit
+from customers.archive import files
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS, Feed, Header
 from customers.feeds.reader import Refused, Run, Source, record_at, split
@@ -66,7 +67,7 @@ def header_of(feed: Feed, row: QuarantinedRow) -> Header:
         same = QuarantinedRow.objects.filter(feed=row.feed, raw=row.raw, run__scope=ImportRun.Scope.WHOLE)
         first = same.select_related("run").order_by("-pk").first()
         run = first.run if first else run
-    place = archive.find(run)
+    place = files.find(run)
     if place and not run.file.endswith(".gz"):
         try:
             with Source(place) as source:

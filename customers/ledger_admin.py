@@ -22,7 +22,8 @@ from django.utils.http import content_disposition_header
 from django.utils.timezone import localtime
 from unfold.decorators import display
 
-from customers import archive, audit
+from customers import audit
+from customers.archive import files
 from customers.audit_export import record_export
 from customers.core.files import open_file
 from customers.core.pages import lead_to_form, narrowed
@@ -113,12 +114,12 @@ class ImportRunAdmin(ReadOnlyAdmin):
         run = self._run(request, object_id)
         if not request.user.has_perm("customers.export_customer"):
             raise PermissionDenied
-        place = archive.find(run)
+        place = files.find(run)
         if place is None:
             return self._page(request, run, status=404)
         audit.record(audit.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
-        redacted = archive.is_redacted(place)
+        redacted = files.is_redacted(place)
         if not redacted:
             response["Content-Length"] = run.size
         name = f"run-{run.pk}-{'redacted-' if redacted else ''}{_safe_name(run.file)}"
@@ -134,7 +135,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return run
 
     def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
-        place = archive.find(run)
+        place = files.find(run)
         page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
         context = {
             **self.admin_site.each_context(request),
@@ -143,7 +144,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "counts": counts(run),
             "duration": duration(run),
             "kept": place is not None,
-            "redacted": place is not None and archive.is_redacted(place),
+            "redacted": place is not None and files.is_redacted(place),
             "page": page,
             "changes": changed_rows(page.object_list),
         }
@@ -152,7 +153,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
 def _unpacked(place: Path) -> Iterator[bytes]:
     with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
-        while chunk := file.read(archive.CHUNK):
+        while chunk := file.read(files.CHUNK):
             yield chunk
 
 

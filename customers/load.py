@@ -16,7 +16,9 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import archive, audit, corrections, key_changes, onboarding, tail, upload_store
+from customers import audit, corrections, key_changes, onboarding, tail, upload_store
+from customers.archive import files as archive
+from customers.archive.erased import Erased, leave_out, warning
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.core import log_context
@@ -35,7 +37,6 @@ from customers.core.sql import (
     work_in_memory,
 )
 from customers.deliveries import old_delivery
-from customers.erased import Erased, leave_out, warning
 from customers.feeds.cell_types import Value, shown
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed, Header
 from customers.feeds.fast_path import build_gate

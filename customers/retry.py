@@ -8,6 +8,7 @@ from itertools import islice
 from django.db.models import QuerySet
 
 from customers import onboarding
+from customers.archive.erased import Erased, customer_column, forget_rows
 from customers.core.sql import (
     PROBLEM,
     STAGE,
@@ -18,7 +19,6 @@ from customers.core.sql import (
     execute,
     table_of,
 )
-from customers.erased import Erased, customer_column, forget_rows
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.merge import mark_found, merge

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from customers import archive
+from customers.archive import files
 from customers.models import Customer, ImportRun
 from tests.factories import csv_row, make_customer, make_run, write_feed
 from tests.loading import load, write_bytes
@@ -56,7 +56,7 @@ def test_a_loaded_file_is_kept_byte_for_byte_under_its_hash(tmp_path: Path, fold
     sha256 = "a033215aa7c5bbe673114fb10eaefac7377e72fe7ddf61010ea088980d412aa9"
     assert (outcome.created, outcome.warnings) == (1, [])
     assert kept(folder) == {f"{sha256[:2]}/{sha256}.csv.gz": GOOD}
-    assert archive.find(ImportRun.objects.get()) == folder / sha256[:2] / f"{sha256}.csv.gz"
+    assert files.find(ImportRun.objects.get()) == folder / sha256[:2] / f"{sha256}.csv.gz"
 
 
 def test_a_compressed_file_is_kept_as_it_came(tmp_path: Path, folder: Path) -> None:
@@ -109,11 +109,11 @@ def test_of_a_missing_file_nothing_is_kept(tmp_path: Path, folder: Path) -> None
     outcome = load(tmp_path / "in", "customers")["customers"]
     assert (outcome.status, outcome.warnings) == ("refused", [])
     assert kept(folder) == {}
-    assert archive.find(ImportRun.objects.get()) is None
+    assert files.find(ImportRun.objects.get()) is None
 
 
 def test_a_dry_run_keeps_nothing_and_removes_nothing(tmp_path: Path, folder: Path) -> None:
-    old = archive.place_of(OLD)
+    old = files.place_of(OLD)
     old.parent.mkdir(parents=True)
     old.write_bytes(gzip.compress(b"old"))
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
@@ -150,7 +150,7 @@ def test_a_full_disk_is_a_warning_and_leaves_no_half_file(
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("customers.archive.os.fsync", full)
+    monkeypatch.setattr("customers.archive.files.os.fsync", full)
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
     with caplog.at_level(logging.CRITICAL):
         outcome = load(tmp_path / "in", "customers")["customers"]
@@ -169,14 +169,14 @@ def test_an_archive_that_cannot_be_made_is_a_warning(tmp_path: Path, folder: Pat
 
 
 def test_a_file_that_changed_since_is_not_kept(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep = archive.keep
+    keep = files.keep
 
     def overwritten(path: Path, *of_run: ImportRun | None) -> None:
         path.write_bytes(GOOD + b"c2,c@d.example,Two,,2025-05-01,,,,\n")
         keep(path, *of_run)
         path.write_bytes(GOOD)
 
-    monkeypatch.setattr("customers.archive.keep", overwritten)
+    monkeypatch.setattr("customers.archive.files.keep", overwritten)
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
     outcome = load(tmp_path / "in", "customers")["customers"]
     assert (outcome.status, outcome.created) == ("loaded", 1)
@@ -230,7 +230,7 @@ def test_of_a_file_that_goes_on_the_rest_alone_is_compressed(
 def test_an_archive_that_cannot_be_copied_is_made_anew(
     damage: str, tmp_path: Path, folder: Path, compressed: list[int]
 ) -> None:
-    before = archive.place_of(night(tmp_path / "in", 1).sha256)
+    before = files.place_of(night(tmp_path / "in", 1).sha256)
     content = before.read_bytes()
     before.unlink()
     if damage == "a folder":
@@ -247,7 +247,7 @@ def test_an_archive_that_cannot_be_copied_is_made_anew(
             }[damage]
         )
     compressed.clear()
-    place = archive.place_of(night(tmp_path / "in", 2).sha256)
+    place = files.place_of(night(tmp_path / "in", 2).sha256)
     assert sum(compressed) == len(NIGHTS[2])
     assert gzip.decompress(place.read_bytes()) == NIGHTS[2]
 
@@ -256,14 +256,14 @@ def test_a_rest_that_changed_since_it_was_read_is_not_kept(
     tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night(tmp_path / "in", 1)
-    keep = archive.keep
+    keep = files.keep
 
     def overwritten(path: Path, *of_run: ImportRun | None) -> None:
         path.write_bytes(NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
         keep(path, *of_run)
         path.write_bytes(NIGHTS[2])
 
-    monkeypatch.setattr("customers.archive.keep", overwritten)
+    monkeypatch.setattr("customers.archive.files.keep", overwritten)
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
@@ -301,7 +301,7 @@ def archived(content: bytes, days_ago: float) -> str:
     """The name of a file that an import of so long ago kept."""
     sha256 = hashlib.sha256(content).hexdigest()
     make_run(sha256=sha256, started_at=timezone.now() - timedelta(days=days_ago))
-    place = archive.place_of(sha256)
+    place = files.place_of(sha256)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(gzip.compress(content))
     return name_of(content)
@@ -331,7 +331,7 @@ def test_what_no_run_of_the_last_days_names_is_removed(tmp_path: Path, folder: P
 def test_zero_days_keep_for_ever(tmp_path: Path, folder: Path, settings: Settings) -> None:
     settings.ARCHIVE_DAYS = 0
     old = archived(b"old", 10_000)
-    half = archive.place_of(OLD).with_name(f"{OLD}.csv.gz.partial")
+    half = files.place_of(OLD).with_name(f"{OLD}.csv.gz.partial")
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"of a killed import")
     write_bytes(tmp_path / "in", "customers.csv", GOOD)

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, AlertRule, CohortDay, Digest, Night, PortfolioDay, Snapshot, Task
-from customers import archive, audit, redact
+from customers import audit
+from customers.archive import files, redact
+from customers.archive.erased import Erased
 from customers.core.signals import customer_erased
 from customers.erase import erase, preview
-from customers.erased import Erased
 from customers.feeds.declarations import FEEDS
 from customers.fixes import fix
 from customers.load import replay
@@ -252,11 +253,11 @@ def _theirs(feed: Any) -> dict[str, str]:
 
 def test_the_other_lines_of_an_archived_file_stay_where_they_are(drop: Path) -> None:
     run("nightly")
-    before = {one.feed: gzip.decompress(archive.find(one).read_bytes()) for one in ImportRun.objects.all()}
+    before = {one.feed: gzip.decompress(files.find(one).read_bytes()) for one in ImportRun.objects.all()}
     erase(KEY, "ada")
     for one in ImportRun.objects.all():
-        place = archive.find(one)
-        assert archive.is_redacted(place)
+        place = files.find(one)
+        assert files.is_redacted(place)
         lines, then = gzip.decompress(place.read_bytes()).split(b"\n"), before[one.feed].split(b"\n")
         assert len(lines) == len(then)
         assert all(line in (old, b"", b"\r") for line, old in zip(lines, then, strict=True))
@@ -347,11 +348,11 @@ def test_a_refused_file_is_archived_without_them(two: Path, settings: Settings) 
     assert load(two, "engagement")["engagement"].status == "refused"
     assert traces(settings) == set()
     one = ImportRun.objects.latest("pk")
-    assert gzip.decompress(archive.find(one).read_bytes()) == f"{HEADER}\n{ONE.splitlines()[0]}\n\n{bad}".encode()
+    assert gzip.decompress(files.find(one).read_bytes()) == f"{HEADER}\n{ONE.splitlines()[0]}\n\n{bad}".encode()
     # One that is no CSV at all is not kept where it names them.
     write_bytes(two, "engagement.csv", f"{HEADER}\n{ONE}".encode("utf-16"))
     assert load(two, "engagement")["engagement"].status == "refused"
-    assert archive.find(ImportRun.objects.latest("pk")) is None
+    assert files.find(ImportRun.objects.latest("pk")) is None
     assert traces(settings) == set()
 
 
@@ -361,7 +362,7 @@ def test_a_compressed_file_is_archived_without_them(two: Path, settings: Setting
     load(two, "engagement")
     erase(KEY, "x")
     assert traces(settings) == set()
-    place = archive.find(ImportRun.objects.latest("pk"))
+    place = files.find(ImportRun.objects.latest("pk"))
     twice = gzip.decompress(gzip.decompress(place.read_bytes()))
     assert twice == content.replace(ONE.splitlines()[1].encode(), b"")
     load(two, "engagement")
@@ -375,7 +376,7 @@ def test_a_numeric_id_blanks_no_one_elses_counters(tmp_path: Path) -> None:
     erase("5", "x")
     assert list(Engagement.objects.values_list("pk", flat=True)) == ["5"]
     one = ImportRun.objects.latest("pk")
-    assert gzip.decompress(archive.find(one).read_bytes()) == f"{HEADER}\n5,1,2025-05-01,5,5,5,5,5\n\n".encode()
+    assert gzip.decompress(files.find(one).read_bytes()) == f"{HEADER}\n5,1,2025-05-01,5,5,5,5,5\n\n".encode()
 
 
 def test_an_undo_brings_nobody_back(drop: Path, settings: Settings) -> None:
@@ -486,7 +487,7 @@ def test_files_that_cannot_be_written_are_told_and_tried_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("customers.archive.os.fsync", full)
+        patch.setattr("customers.archive.files.os.fsync", full)
         done = run("erase_customer", KEY, "--yes")
         assert done.code == 1
         assert "Archived files could not be written" in done.err
@@ -671,10 +672,12 @@ def test_a_large_file_is_redacted_block_by_block(tmp_path: Path, quoted: bool) -
 
 def test_a_rewritten_archive_that_is_cut_short_is_the_old_one(drop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("nightly")
-    place = archive.find(ImportRun.objects.get(feed="events"))
+    place = files.find(ImportRun.objects.get(feed="events"))
     before = place.read_bytes()
-    monkeypatch.setattr("customers.archive.os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(
+        "customers.archive.files.os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     with pytest.raises(OSError, match="full"):
-        archive.forget(place, {KEY})
+        files.forget(place, {KEY})
     assert place.read_bytes() == before
     assert list(place.parent.iterdir()) == [place]

@@ -18,7 +18,8 @@ from pytest_django.fixtures import Settings
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
-from customers import archive, audit, retention
+from customers import audit, retention
+from customers.archive import files
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
 from customers.text.counts import counts_in_words
 from customers.undo import NotUndoable, undo
@@ -139,12 +140,12 @@ def test_many_rows_go_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_archives_that_no_recent_run_names_go() -> None:
     for number, days in (("1", 401), ("2", 399)):
-        place = archive.place_of(number * 64)
+        place = files.place_of(number * 64)
         place.parent.mkdir(parents=True)
         place.write_bytes(gzip.compress(b"x"))
         make_run(sha256=number * 64, started_at=ago(days))
     assert expired() == expect(archived_files=1)
-    assert [place.name[0] for place in archive.every()] == ["2"]
+    assert [place.name[0] for place in files.every()] == ["2"]
 
 
 # --- Scored dates -----------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers import archive, upload_store
+from customers import upload_store
+from customers.archive import files as archive
 from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow, RowChange, Upload
 from customers.preview_rows import KINDS
 from customers.uploads import rows_of

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from customers.archive.redact import Unreadable, blocks
 from customers.feeds.declarations import Feed, Header, match_header
 from customers.feeds.reader import Record, Refused, Run, Source, record_at
 from customers.models import QuarantinedRow
-from customers.redact import Unreadable, blocks
 from customers.text.cells import plain_cell
 
 BATCH = 5_000

@@ -9,8 +9,9 @@ from django.db import Error
 from django.utils import timezone
 
 from analytics import retention as scored
-from customers import archive, erase, upload_store
+from customers import erase, upload_store
 from customers import retention as ledger
+from customers.archive import files
 from customers.commands import AuditedCommand
 from customers.core.leftovers import remove_leftovers
 from customers.lock import Busy, job_lock
@@ -85,7 +86,7 @@ def _doubtful_run() -> str:
 
 def _count() -> dict[str, int]:
     return {
-        _ARCHIVES: archive.count_old(),
+        _ARCHIVES: files.count_old(),
         _QUARANTINE: ledger.old_quarantine().count(),
         _CHANGES: ledger.old_changes().count(),
         _DATES: len(scored.old_dates()),
@@ -101,7 +102,7 @@ def _remove() -> dict[str, int]:
     upload_store.expire()
     remove_leftovers()
     return {
-        _ARCHIVES: archive.expire(),
+        _ARCHIVES: files.expire(),
         _QUARANTINE: ledger.delete(ledger.old_quarantine()),
         _CHANGES: ledger.delete(ledger.old_changes()),
         _DATES: scored.delete_dates(scored.old_dates()),

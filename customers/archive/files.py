@@ -19,9 +19,9 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from customers import redact
+from customers.archive import redact
+from customers.archive.erased import Erased, Ids
 from customers.core import files
-from customers.erased import Erased, Ids
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from customers.archive.erased import Ids, Place
 from customers.core.files import open_file
-from customers.erased import Ids, Place
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, Refused, Source
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
