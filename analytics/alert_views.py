@@ -19,7 +19,7 @@ from analytics.customer_alerts import with_names
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
-from customers.audit import update_rows
+from customers.audit.trail import update_rows
 from customers.core.pages import admin_page, sent_by_form
 from customers.edit_conflicts import status_of
 

@@ -16,7 +16,7 @@ class AnalyticsConfig(AppConfig):
         from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
         from analytics.put_right import look_again
         from analytics.undone import forget_run
-        from customers.audit_signals import track
+        from customers.audit.signals import track
         from customers.core.signals import (
             command_done,
             customer_erased,

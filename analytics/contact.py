@@ -25,7 +25,7 @@ from analytics.mail import is_on, mail_address, message_id
 from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
-from customers import audit
+from customers.audit import trail
 from customers.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 from customers.text.addresses import mailbox
@@ -152,7 +152,7 @@ def claim(letter: Letter, key: str, *, confirmed: bool) -> tuple[Message, bool]:
             return found, False
         _check(letter.customer, confirmed=confirmed)
         message = Message.objects.create(**letter.fields, message_id=message_id(key))
-        audit.record(audit.Action.MAIL, message, detail=f"to {message.recipient}, template: {message.template or '–'}")
+        trail.record(trail.Action.MAIL, message, detail=f"to {message.recipient}, template: {message.template or '–'}")
         return message, True
 
 
@@ -222,7 +222,7 @@ def settle(message: Message, *, sent: bool, by: str) -> bool:
 
 
 def _update(messages: QuerySet[Message], **values: object) -> int:
-    return audit.update_rows(messages, audit.Action.MAIL, **values)
+    return trail.update_rows(messages, trail.Action.MAIL, **values)
 
 
 def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:

@@ -29,7 +29,7 @@ from analytics.letter import sender_name
 from analytics.models import Digest, PortfolioDay
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
-from customers import audit
+from customers.audit import trail
 from customers.core.people import name_of
 
 Kind = Digest.Kind
@@ -153,7 +153,7 @@ class _Night:
         else:
             with transaction.atomic():
                 record(digest, State.SENT)
-                audit.record(audit.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}")
+                trail.record(trail.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}")
             self.delivery.sent += 1
 
 

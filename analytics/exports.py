@@ -14,7 +14,7 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
-from customers import audit
+from customers.audit import trail
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment
 from customers.feeds.cell_types import stored
@@ -73,7 +73,7 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
 def record_archive(portfolio: PortfolioDay) -> None:
     """Note in the audit that a date's archive leaves the house."""
     detail = f"{portfolio.listed} customers as of {portfolio.date}, and all rows of the five feeds"
-    audit.record(audit.Action.EXPORT, archive_name(portfolio.date), detail=detail)
+    trail.record(trail.Action.EXPORT, archive_name(portfolio.date), detail=detail)
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:

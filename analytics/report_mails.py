@@ -30,7 +30,7 @@ from analytics.models import Report, ReportDelivery
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.table_export import TableExport
 from analytics.wording import counted, one_line
-from customers import audit
+from customers.audit import trail
 from customers.core.people import name_of
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class _Run:
         with transaction.atomic():
             record(delivery, state=State.SENT, sent_at=timezone.now(), rows=made.count, error="")
             detail = f"to {delivery.recipient}, {'attached' if attachment else 'linked'}\n{made.in_words}"
-            audit.record(audit.Action.MAIL, f"report “{delivery.report}”", detail=detail)
+            trail.record(trail.Action.MAIL, f"report “{delivery.report}”", detail=detail)
         self.sent.mails += 1
         return ""
 
@@ -194,7 +194,7 @@ class _Run:
             self.sent.failed.append(f"{title}: {_name(report.owner)}: {one_line(str(fault), 300)}")
         else:
             Report.objects.filter(pk=report.pk).update(failure_told=day)
-            audit.record(audit.Action.MAIL, f"failure of report “{report}”", detail=f"to {report.owner}")
+            trail.record(trail.Action.MAIL, f"failure of report “{report}”", detail=f"to {report.owner}")
 
 
 def claim(delivery: ReportDelivery) -> bool:

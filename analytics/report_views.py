@@ -33,7 +33,7 @@ from analytics.reports import (
     write_report,
 )
 from analytics.table_export import WRITERS
-from customers import audit
+from customers.audit import trail
 from customers.core.pages import admin_page, sent_by_form
 from customers.edit_admin import gone_page, typed, warn_if_changed
 from customers.edit_conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
@@ -157,7 +157,7 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     for text in wrong:
         messages.error(request, text)
     if not wrong and not _tell_other_view(request, report, query):
-        audit.update_rows(Report.objects.filter(pk=report.pk), query=query)
+        trail.update_rows(Report.objects.filter(pk=report.pk), query=query)
         messages.success(request, f"“{report.name}” has these filters, columns and order now.")
     back = address.copy()
     back["report"] = str(report.pk)
@@ -166,7 +166,7 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
 
 def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
     """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
-    change = changes_of(report).get(audit.name_of(Report._meta.get_field("query")))
+    change = changes_of(report).get(trail.name_of(Report._meta.get_field("query")))
     read, now, mine = request.POST.get(VERSION), *(mark_of(QUERY_FIELD, text) for text in (report.query, query))
     if decide(read, now, mine, changed_since=change is not None and change.is_unknown_to_me) == Decision.MINE:
         return False
@@ -234,7 +234,7 @@ def _visible(request: HttpRequest, pk: int) -> Report:
 def _gone(request: HttpRequest, pk: int) -> HttpResponse:
     """Somebody has deleted the report; by whom is only told of one that the visitor may have seen."""
     row = Report(pk=pk)
-    entry = audit.lately(row).filter(action=audit.Action.DELETE).first()
+    entry = trail.lately(row).filter(action=trail.Action.DELETE).first()
     before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
     was_seen = before.get("shared with everybody") or before.get("owner") == request.user.get_username()
     texts = typed(ReportForm(owner=request.user).fields, request.POST)

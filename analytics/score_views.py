@@ -14,7 +14,7 @@ from analytics.put_right import look_again
 from analytics.snapshots import NotScorable, score_day
 from analytics.unscored import scoring, unscored
 from analytics.wording import counted
-from customers import audit
+from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import admin_page
 from customers.lock import Busy
@@ -38,14 +38,14 @@ def score_now(request: HttpRequest) -> HttpResponse:
         return TemplateResponse(request, "analytics/score.html", {**context, "unscored": unscored()})
     page = render_to_string("analytics/score.html", {**context, "running": True, "here": _HERE}, request)
     before, _, after = page.partition(_HERE)
-    actor = audit.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
+    actor = trail.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
     answer = StreamingHttpResponse(_scored(before, after, actor))
     answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-def _scored(before: str, after: str, actor: audit.Actor) -> Iterator[str]:
+def _scored(before: str, after: str, actor: trail.Actor) -> Iterator[str]:
     """The page, with a line for each date once it is scored."""
     yield before
     try:
@@ -53,10 +53,10 @@ def _scored(before: str, after: str, actor: audit.Actor) -> Iterator[str]:
             yield _line("Scoring {}: {}.", counted(len(days), "date"), ", ".join(f"{day:%-d %b %Y}" for day in days))
             yield _progress(0, len(days))
             for number, day in enumerate(days, start=1):
-                with audit.acting(actor):
+                with trail.acting(actor):
                     portfolio = score_day(day, newest)
                     said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
-                    audit.record(audit.Action.COMMAND, "score", detail=f"{day}: {said}")
+                    trail.record(trail.Action.COMMAND, "score", detail=f"{day}: {said}")
                 yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
         look_again()
         yield _line("<strong>Done.</strong>")

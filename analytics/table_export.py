@@ -19,7 +19,7 @@ from analytics.days import SPANS
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
-from customers import audit
+from customers.audit import trail
 from customers.core.people import display_name
 from customers.feeds.cell_types import stored
 from customers.feeds.exports import write_csv
@@ -163,7 +163,7 @@ class TableExport:
     def record(self) -> None:
         """Note in the audit that it leaves the house."""
         what = f"report “{self.report}”" if self.report else "customer table"
-        audit.record(audit.Action.EXPORT, what, detail=self.in_words)
+        trail.record(trail.Action.EXPORT, what, detail=self.in_words)
 
     def _facts(self) -> dict[str, Any]:
         return {

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from analytics.models import PortfolioDay, RecommendationRule, Task
 from analytics.people import add_names
-from customers.audit import update_rows
+from customers.audit.trail import update_rows
 from customers.models import Customer
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 
 from analytics.models import Alert
 from analytics.timeline_sql import Question, local_day, named, select, up_to
-from customers.audit import name_of
+from customers.audit.trail import name_of
 from customers.core.sql import is_postgres, table_of
 from customers.models.audit import AuditEntry
 

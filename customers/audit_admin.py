@@ -17,8 +17,8 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.decorators import display
 
-from customers.audit import Action, in_words, record
-from customers.audit_export import write_audit
+from customers.audit.export import write_audit
+from customers.audit.trail import Action, in_words, record
 from customers.core.pages import narrowed
 from customers.model_admin import ModelAdmin, NeverEdited
 from customers.models.audit import AuditEntry

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection, transaction
 
-from customers import audit
-from customers.audit import Actor, user_name
+from customers.audit import trail
+from customers.audit.trail import Actor, user_name
 from customers.core.schema import lacking
 from customers.core.signals import command_done
 from customers.lock import Busy, job_lock
@@ -59,7 +59,7 @@ class AuditedCommand(BaseCommand):
         for stream in ("stdout", "stderr"):
             options[stream] = Unbreakable(options.get(stream) or getattr(sys, stream))
         actor = Actor(user_name(), f"manage.py {name}")
-        with audit.acting(actor):
+        with trail.acting(actor):
             try:
                 said = super().execute(*args, **options)
                 code = 0
@@ -101,7 +101,7 @@ class AuditedCommand(BaseCommand):
         given = [f"{key}: {self._word(key, options[key])}" for key in sorted(options) if _is_said(key, options[key])]
         try:
             with transaction.atomic():
-                audit.record(audit.Action.COMMAND, name, detail="\n".join([f"exit code {code}", *given]))
+                trail.record(trail.Action.COMMAND, name, detail="\n".join([f"exit code {code}", *given]))
         except Error:
             if code == 0:
                 logger.exception("%s is not in the audit", name)
@@ -114,7 +114,7 @@ class AuditedCommand(BaseCommand):
 
     def _word(self, key: str, value: Any) -> str:
         if key in self.secret:
-            return audit.HIDDEN
+            return trail.HIDDEN
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin as ThemedAdmin
 
-from customers import audit
+from customers.audit import trail
 from customers.edit_conflicts import (
     CONFLICT,
     VERSION,
@@ -124,8 +124,8 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     seen = request.POST.get(VERSION)
     if not rows or (seen is not None and seen == rows_mark(rows)):
         return False
-    me = audit.current_actor()
-    entries = [each for each in audit.lately(*rows) if seen is not None or (is_by_form(each) and each.actor != me)]
+    me = trail.current_actor()
+    entries = [each for each in trail.lately(*rows) if seen is not None or (is_by_form(each) and each.actor != me)]
     if seen is None and not entries:
         return False
     people = names_of(entries)
@@ -168,7 +168,7 @@ def gone_page(
     back: str,
 ) -> HttpResponse:
     """The answer to a form whose row somebody has deleted meanwhile: who, when, and what was typed, to be copied."""
-    deleted = audit.lately(row).filter(action=audit.Action.DELETE).first() if row is not None else None
+    deleted = trail.lately(row).filter(action=trail.Action.DELETE).first() if row is not None else None
     context = {
         **admin.site.each_context(request),
         "title": f"This {name} is no longer there",

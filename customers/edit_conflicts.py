@@ -28,8 +28,8 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from customers import audit
-from customers.audit_signals import recorded_fields
+from customers.audit import trail
+from customers.audit.signals import recorded_fields
 from customers.core.people import name_of
 from customers.text.text_fields import one_break
 
@@ -160,7 +160,7 @@ class EditConflictMixin:
 
     def audit_label(self, name: str) -> str:
         """What the audit calls a field."""
-        return audit.name_of(self._meta.model._meta.get_field(name))
+        return trail.name_of(self._meta.model._meta.get_field(name))
 
     @property
     def version_input(self) -> SafeString:
@@ -369,10 +369,10 @@ def ago(moment: datetime) -> str:
 
 def changes_of(row: Model) -> dict[str, Change]:
     """Who changed each field of a row last, by its name in the audit, while a session may last."""
-    return changes_among(audit.lately(row))
+    return changes_among(trail.lately(row))
 
 
-def changes_among(entries: Iterable[audit.AuditEntry]) -> dict[str, Change]:
+def changes_among(entries: Iterable[trail.AuditEntry]) -> dict[str, Change]:
     """The newest change of each field, of entries that come newest first."""
     entries = list(entries)[:MOST_ENTRIES]
     people = names_of(entries)
@@ -383,17 +383,17 @@ def changes_among(entries: Iterable[audit.AuditEntry]) -> dict[str, Change]:
     return found
 
 
-def is_by_form(entry: audit.AuditEntry) -> bool:
+def is_by_form(entry: trail.AuditEntry) -> bool:
     """Whether an entry tells of a form that somebody sent, not of a command."""
     return entry.source.startswith("POST ")
 
 
-def names_of(entries: Iterable[audit.AuditEntry]) -> dict[str, str]:
+def names_of(entries: Iterable[trail.AuditEntry]) -> dict[str, str]:
     """The people who made entries of the audit, by login: oneself, a full name, or the login itself."""
     logins = {each.actor for each in entries}
     people = {one.username: name_of(one) for one in User.objects.filter(username__in=logins)}
     names = {login: people.get(login, login) or "Somebody" for login in logins}
-    me = audit.current_actor()
+    me = trail.current_actor()
     return {**names, me: YOU} if me in names else names
 
 

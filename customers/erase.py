@@ -18,9 +18,10 @@ from django.db import connection, transaction
 from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
-from customers import audit, upload_store
+from customers import upload_store
 from customers.archive import files
 from customers.archive.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
+from customers.audit import trail
 from customers.changes import CHANGE, member, name_of
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
@@ -56,18 +57,18 @@ def erase(customer_id: str, actor: str) -> Erasure:
     """
     with job_lock("import"):
         with transaction.atomic():
-            with audit.muted():
+            with trail.muted():
                 erasure = _erase(customer_id, actor)
             # From where would be an address with the customer's id.
-            with audit.acting(audit.Actor(actor, "erasure")):
-                audit.record(audit.Action.ERASE, "a customer", detail=in_words(erasure.counts))
+            with trail.acting(trail.Actor(actor, "erasure")):
+                trail.record(trail.Action.ERASE, "a customer", detail=in_words(erasure.counts))
         _redact_files(erasure, {customer_id})
     return erasure
 
 
 def preview(customer_id: str) -> Counts:
     """How much ``erase`` would take, by kind: it is done and taken back. Files aside. Raises the same errors."""
-    with job_lock("import"), taken_back(), audit.muted():
+    with job_lock("import"), taken_back(), trail.muted():
         counts: Counts = _erase(customer_id, "").counts
     return counts
 
@@ -99,7 +100,7 @@ def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
             Erasure.objects.create(**values, last_run=last_run)
     erased = Erased()
     back = {key for key in _every_id() if key in erased} if erased else set()
-    with audit.muted():
+    with trail.muted():
         for key in sorted(back):
             _remove(key)
     # Files may have come back with the rows, and runs that read them.
@@ -156,7 +157,7 @@ def _remove(key: str) -> Counts:
     counts["changes in the journal"] = _remove_changes(key)
     counts["entries of the admin's log"] = _clear_log(key, organization)
     counts["texts of import runs"] = _clear_texts(key, words)
-    counts["entries of the audit"] = audit.anonymise(key, words)
+    counts["entries of the audit"] = trail.anonymise(key, words)
     if customer:
         for label, number in customer.delete()[1].items():
             counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from customers import audit
 from customers.archive import files
+from customers.audit import trail
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS, Feed, Header
 from customers.feeds.reader import Refused, Run, Source, record_at, split
@@ -48,8 +48,8 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
             sha256=hashlib.sha256(row.raw.encode()).hexdigest(),
             defaults={"raw": row.raw, "cells": row.cells, "made_by": made_by, "made_at": timezone.now()},
         )
-        audit.record(
-            audit.Action.FIX,
+        trail.record(
+            trail.Action.FIX,
             row,
             actor=made_by,
             customer=row.customer_key if "customer_id" in named else row.key,

@@ -22,9 +22,9 @@ from django.utils.http import content_disposition_header
 from django.utils.timezone import localtime
 from unfold.decorators import display
 
-from customers import audit
 from customers.archive import files
-from customers.audit_export import record_export
+from customers.audit import trail
+from customers.audit.export import record_export
 from customers.core.files import open_file
 from customers.core.pages import lead_to_form, narrowed
 from customers.erase import in_words
@@ -117,7 +117,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         place = files.find(run)
         if place is None:
             return self._page(request, run, status=404)
-        audit.record(audit.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
+        trail.record(trail.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
         redacted = files.is_redacted(place)
         if not redacted:

@@ -16,9 +16,10 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import audit, corrections, key_changes, onboarding, tail, upload_store
+from customers import corrections, key_changes, onboarding, tail, upload_store
 from customers.archive import files as archive
 from customers.archive.erased import Erased, leave_out, warning
+from customers.audit import trail
 from customers.changes import seal
 from customers.compare import Differences, Doubt, find_differences
 from customers.core import log_context
@@ -390,10 +391,10 @@ class _Load:
         run = self.run
         run.status = status
         run.finished_at = timezone.now()
-        action = audit.Action.REPLAY if run.scope == ImportRun.Scope.REPLAY else audit.Action.IMPORT
+        action = trail.Action.REPLAY if run.scope == ImportRun.Scope.REPLAY else trail.Action.IMPORT
         with transaction.atomic():
             run.save()
-            audit.record(action, run, actor=run.started_by, detail=_in_words(run))
+            trail.record(action, run, actor=run.started_by, detail=_in_words(run))
 
     # --- The steps, in their order ------------------------------------------------------------------------------
 

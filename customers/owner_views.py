@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.core.people import name_of
 from customers.edit_conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
@@ -91,7 +91,7 @@ def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: st
     is_known = since.isascii() and since.isdecimal() and len(since) <= MOST_DIGITS
     moment = datetime.fromtimestamp(int(since), UTC) if is_known else timezone.now()
     keys = customers.order_by().values("pk")
-    entries = audit.AuditEntry.objects.filter(
+    entries = trail.AuditEntry.objects.filter(
         model=CustomerCare._meta.label_lower, customer__in=keys, at__gte=moment
     ).order_by("-pk")
     found = [each for each in entries[:MOST_ENTRIES] if "owner" in each.changes]

@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
-from customers import audit
+from customers.audit import trail
 from customers.core.people import by_name, name_of
 from customers.core.staff import staff_who_may
 from customers.models import Customer, CustomerCare
@@ -104,9 +104,9 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
     changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
     CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
     before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]
-    audit.record_all(
-        audit.entry(
-            audit.Action.CHANGE,
+    trail.record_all(
+        trail.entry(
+            trail.Action.CHANGE,
             care,
             actor=by.get_username(),
             changes={"owner": (was and was.get_username(), owner and owner.get_username())},

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.models import AuditEntry, ImportRun, OpenSession, QuarantinedRow, RowChange
 
 _AT_ONCE = 5_000
@@ -74,7 +74,7 @@ def delete_login_entries() -> int:
     """Delete those, past the seal of the audit; all others stay for ever."""
     gone = 0
     while keys := list(old_login_entries().order_by().values_list("pk", flat=True)[:_AT_ONCE]):
-        with audit.unsealed():
+        with trail.unsealed():
             gone += AuditEntry.objects.filter(pk__in=keys, action=AuditEntry.Action.LOGIN_FAILED).delete()[0]
     return gone
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.core.signals import customers_joined, customers_parted
 from customers.lock import job_lock
 from customers.models import Customer, CustomerCare, Note, StepSighting
@@ -76,7 +76,7 @@ def preview(pk: int) -> Carried:
     """What ``join`` would carry over: it is done and taken back. Raises the same errors."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
-        with audit.muted():
+        with trail.muted():
             _join(pair, "")
         transaction.set_rollback(True)
     return pair.carried
@@ -135,8 +135,8 @@ def _decide(pair: KeyChange, state: str, actor: str) -> None:
 
 def _record(pair: KeyChange, actor: str, detail: str) -> None:
     """An entry in the audit of either customer."""
-    audit.record_all(
-        audit.entry(audit.Action.CHANGE, pair, actor=actor, customer=key, detail=detail)
+    trail.record_all(
+        trail.entry(trail.Action.CHANGE, pair, actor=actor, customer=key, detail=detail)
         for key in (pair.former_id, pair.customer_id)
     )
 

@@ -10,7 +10,7 @@ from django.db import Error, transaction
 from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
 from customers.core import log_context
 from customers.core.dry_run import taken_back
@@ -320,7 +320,7 @@ class _Undo:
 def _record(undoing: ImportRun) -> None:
     what = undoing.reason or in_words(undoing)
     detail = "\n".join([f"{undoing.get_feed_display()}: {undoing.get_status_display()}", what, *undoing.warnings])
-    audit.record(audit.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
+    trail.record(trail.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
 
 
 def _remember(undoing: ImportRun) -> None:

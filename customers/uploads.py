@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from customers import audit, upload_store
+from customers import upload_store
+from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
@@ -61,7 +62,7 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
         with transaction.atomic():
             upload.save()
             detail = f"{feed.name}, {upload.size} bytes, SHA-256 {upload.sha256}"
-            audit.record(audit.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
+            trail.record(trail.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
         return upload
     except BaseException:
         upload_store.remove(folder)
@@ -110,7 +111,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
             upload.run = run
             with transaction.atomic():
                 upload.save(update_fields=["run"])
-                audit.record(audit.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
+                trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
             upload_store.remove(upload_store.folder_of(upload))
     return run
 
@@ -125,7 +126,7 @@ def discard(upload: Upload, why: str) -> None:
     """Remove an upload that nobody can be loading, and its file."""
     with transaction.atomic():
         if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
-            audit.record(audit.Action.UPLOAD, upload, detail=why)
+            trail.record(trail.Action.UPLOAD, upload, detail=why)
     upload_store.remove(upload_store.folder_of(upload))
 
 

@@ -14,7 +14,7 @@ class ProjectConfig(AppConfig):
         """Hear the end of each ``migrate``, and what becomes of logins and second factors."""
         from django_otp.plugins.otp_totp.models import TOTPDevice
 
-        from customers.audit_signals import track
+        from customers.audit.signals import track
         from rsolv_cs import checks, login, roles, sessions  # noqa: F401 - two of them hear logins
 
         checks.register_all()

@@ -31,7 +31,7 @@ from django.db.models import Field, JSONField, Model
 from django.db.models.functions import Collate
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
 from customers.core.sql import copy_rows, execute, is_postgres, one_moment, table_of
@@ -117,7 +117,7 @@ def fill(path: Path) -> dict[str, Any]:
     """
     manifest = read_manifest(path)
     _check_migrations(manifest)
-    with open_file(path) as file, zipfile.ZipFile(file) as archive, audit.unsealed():
+    with open_file(path) as file, zipfile.ZipFile(file) as archive, trail.unsealed():
         for model in models():
             execute(f"DELETE FROM {table_of(model)}")
         for model in models():

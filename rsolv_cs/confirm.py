@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from customers import audit
+from customers.audit import trail
 from rsolv_cs import second_factor, sessions
 from rsolv_cs.login import locked
 from rsolv_cs.sent import sent
@@ -77,7 +77,7 @@ def _take(request: HttpRequest) -> HttpResponse | None:
         return _ask(request, "This is not your password.")
     request.session.cycle_key()
     request.session[CONFIRMED] = sessions.now()
-    audit.record(audit.Action.LOGIN, request.user, detail="password given again")
+    trail.record(trail.Action.LOGIN, request.user, detail="password given again")
     return redirect(request.get_full_path()) if THEN in request.POST else None
 
 

@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from customers import audit
-from customers.audit_signals import record_failed_login
+from customers.audit import trail
+from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
 from customers.retention import over_failures
 
@@ -153,4 +153,4 @@ def count_anew(instance: AccessAttempt, **_kwargs: Any) -> None:
     if abs(timezone.now() - instance.attempt_time) > settings.AXES_COOLOFF_TIME:
         return
     failures = instance.failures_since_start
-    audit.record(audit.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")
+    trail.record(trail.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")

@@ -19,7 +19,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from customers import audit
+from customers.audit import trail
 from customers.core.client import client_address
 from customers.models import OpenSession
 
@@ -109,7 +109,7 @@ def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: Any
         return
     if count := end_all(instance):
         said = f"{count} session{'s' if count > 1 else ''} ended, because the account cannot log in any more"
-        audit.record(audit.Action.LOGOUT, instance, detail=said)
+        trail.record(trail.Action.LOGOUT, instance, detail=said)
 
 
 @contextmanager

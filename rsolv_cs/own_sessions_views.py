@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from customers import audit
+from customers.audit import trail
 from customers.core.pages import admin_page
 from rsolv_cs import own_sessions
 
@@ -23,7 +23,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
             ended = own_sessions.end([one.key for one in own if str(one.pk) == asked and one.key != current])
         said = f"{ended} session{'' if ended == 1 else 's'} ended"
         if ended:
-            audit.record(audit.Action.LOGOUT, request.user, detail=said)
+            trail.record(trail.Action.LOGOUT, request.user, detail=said)
         messages.info(request, f"{said}." if ended else "There was nothing to end: that session is over.")
         return redirect("sessions")
     rows = [

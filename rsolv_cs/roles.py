@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
-from customers import audit
+from customers.audit import trail
 
 VIEWER = "Viewer"
 SUCCESS_MANAGER = "Success manager"
@@ -43,7 +43,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
 def sync(**_options: Any) -> None:
     """Create the groups where they lack, and set their permissions; what that changes goes into the audit."""
     # A migration may lead to a time before the audit.
-    with nullcontext() if audit.is_ready() else audit.muted():
+    with nullcontext() if trail.is_ready() else trail.muted():
         for name, permissions in _permissions().items():
             group, _created = Group.objects.get_or_create(name=name)
             group.permissions.set(permissions)

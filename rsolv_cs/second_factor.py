@@ -24,7 +24,7 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from customers import audit
+from customers.audit import trail
 from rsolv_cs.roles import ADMINISTRATOR, PROGRAM_MANAGER
 
 RECOVERY_CODES = 10
@@ -110,7 +110,7 @@ def confirm(request: HttpRequest, device: TOTPDevice, code: str) -> list[str] | 
         if not _is_right(device, _plain(code)):
             return None
         TOTPDevice.objects.filter(user=request.user).exclude(pk=device.pk).delete()
-        audit.update_rows(TOTPDevice.objects.filter(pk=device.pk), audit.Action.RIGHTS, confirmed=True)
+        trail.update_rows(TOTPDevice.objects.filter(pk=device.pk), trail.Action.RIGHTS, confirmed=True)
         device.confirmed = True
         codes = new_recovery_codes(request.user)
     _log_in(request, device)

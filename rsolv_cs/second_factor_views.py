@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from customers import audit
+from customers.audit import trail
 from customers.core.pages import admin_page
 from rsolv_cs import second_factor
 
@@ -111,7 +111,7 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 def note(by: User, user: User, what: str) -> None:
     """Record it in the user's history and in the audit."""
-    audit.record(audit.Action.RIGHTS, user, detail=what)
+    trail.record(trail.Action.RIGHTS, user, detail=what)
     LogEntry.objects.log_actions(by.pk, [user], CHANGE, change_message=what, single_object=True)
 
 

@@ -134,7 +134,7 @@ MIDDLEWARE = [
     "rsolv_cs.drafts.tell_what_arrived",
     "rsolv_cs.errors.OwnPages",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "customers.audit.AuditMiddleware",
+    "customers.audit.trail.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "rsolv_cs.sessions.SessionLimits",
     "django_otp.middleware.OTPMiddleware",

@@ -30,7 +30,7 @@ from analytics.models import (
     ScoringPolicy,
     Task,
 )
-from customers import audit
+from customers.audit import trail
 from customers.models import (
     AuditEntry,
     Customer,
@@ -136,7 +136,7 @@ class Program:
             "keychange": KeyChange.objects.create(customer=acme, former_id="c1002", run=make_run()).pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
-        audit.record(audit.Action.EXPORT, "something")
+        trail.record(trail.Action.EXPORT, "something")
         self.keys["auditentry"] = AuditEntry.objects.latest("pk").pk
         self.keys["customer_type"] = ContentType.objects.get_for_model(Customer).pk
 

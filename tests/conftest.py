@@ -20,7 +20,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from customers import audit, lock
+from customers import lock
+from customers.audit import trail
 from tests.browsing import browser, context, open_page, shared_context
 from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program
@@ -121,7 +122,7 @@ def audit_may_be_flushed() -> Iterator[None]:
     flush = kind.execute_sql_flush
 
     def flush_unsealed(self: Any, statements: Any) -> None:
-        with audit.unsealed():
+        with trail.unsealed():
             flush(self, statements)
 
     with pytest.MonkeyPatch.context() as patch:

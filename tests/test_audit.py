@@ -19,8 +19,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, MailTemplate, Message, Report, Task
-from customers import audit
-from customers.audit import Action
+from customers.audit import trail
+from customers.audit.trail import Action
 from customers.models import AuditEntry, CustomerCare, Note, Upload
 from customers.undo import undo
 from rsolv_cs import roles
@@ -237,7 +237,7 @@ def test_each_run_of_a_command_and_who_ran_it(tmp_path: Path) -> None:
     command = entry_of("command")
     assert (command.subject, command.actor, command.source) == (
         "import_csvs",
-        audit.user_name(),
+        trail.user_name(),
         "manage.py import_csvs",
     )
     assert command.text == f"exit code 0\ndir: {folder}"
@@ -309,7 +309,7 @@ def test_what_cannot_be_recorded_is_not_done(client: Client, ada: User, monkeypa
     def fail(*_args: Any) -> None:
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr(audit, "record_all", fail)
+    monkeypatch.setattr(trail, "record_all", fail)
     address = f"/admin/customers/customercare/{alert.customer_id}/change/"
     answers = [
         client.post("/admin/alerts/act/", {"alert": alert.pk, "action": "acknowledge"}),
@@ -330,7 +330,7 @@ def test_what_cannot_be_recorded_is_not_done(client: Client, ada: User, monkeypa
 
 
 def test_the_database_refuses_to_change_or_delete_an_entry() -> None:
-    audit.record(Action.EXPORT, "x")
+    trail.record(Action.EXPORT, "x")
     attempts: list[Callable[[], Any]] = [
         lambda: AuditEntry.objects.update(actor="somebody else"),
         lambda: newest().delete(),
@@ -345,11 +345,11 @@ def test_the_database_refuses_to_change_or_delete_an_entry() -> None:
 
 
 def test_the_seal_is_closed_again() -> None:
-    with pytest.raises(ValueError, match="x"), audit.unsealed():
+    with pytest.raises(ValueError, match="x"), trail.unsealed():
         raise ValueError("x")
-    with audit.unsealed():
+    with trail.unsealed():
         AuditEntry.objects.all().delete()
-    audit.record(Action.EXPORT, "x")
+    trail.record(Action.EXPORT, "x")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         AuditEntry.objects.all().delete()
 
@@ -360,7 +360,7 @@ def test_an_erased_customer_leaves_what_was_done_but_no_text() -> None:
         Note.objects.create(customer=customer, author="x", text="Their mother is ill")
     CustomerCare.objects.create(customer=erased, do_not_contact=True)
     before = len(entries())
-    assert audit.anonymise("c1") == 2
+    assert trail.anonymise("c1") == 2
     assert not entries(customer="c1")
     note, care = entries(subject="erased")
     assert (note.action, note.subject, note.text) == ("add", "erased", "erased")
@@ -399,13 +399,13 @@ def test_nobody_edits_it_in_the_admin(client: Client) -> None:
     ],
 )
 def test_it_can_be_searched_and_narrowed(client: Client, ada: User, query: str, found: list[str]) -> None:
-    with audit.unsealed():
+    with trail.unsealed():
         AuditEntry.objects.all().delete()
-    one = audit.entry(Action.ADD, "one", actor="alice", customer="c77")
+    one = trail.entry(Action.ADD, "one", actor="alice", customer="c77")
     one.at = one.at.replace(year=2024, month=2, day=29)
-    audit.record_all([one])
-    audit.record(Action.CHANGE, "two", actor="bob", changes={"name": ("Acme", "Globex")})
-    audit.record(Action.EXPORT, "three", actor="carol", detail="José")
+    trail.record_all([one])
+    trail.record(Action.CHANGE, "two", actor="bob", changes={"name": ("Acme", "Globex")})
+    trail.record(Action.EXPORT, "three", actor="carol", detail="José")
     response = client.get(f"{LIST}?{query}")
     assert response.status_code == 200
     assert sorted(row.subject for row in response.context["cl"].result_list) == sorted(found)
@@ -423,7 +423,7 @@ def read(response: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
 
 
 def test_the_export_is_safe_whole_and_itself_in_the_audit(client: Client, ada: User) -> None:
-    audit.record(Action.EXPORT, HOSTILE, actor="=cmd", detail="-2+3")
+    trail.record(Action.EXPORT, HOSTILE, actor="=cmd", detail="-2+3")
     rows, manifest = read(client.get(f"{LIST}export/?action__exact=export"))
     assert [(row["who"], row["what"], row["details"]) for row in rows] == [("'=cmd", f"'{HOSTILE}", "'-2+3")]
     assert manifest["files"]["audit.csv"]["rows"] == 1
@@ -433,8 +433,8 @@ def test_the_export_is_safe_whole_and_itself_in_the_audit(client: Client, ada: U
 
 
 def test_hostile_text_is_text(client: Client, ada: User) -> None:
-    audit.record(Action.CHANGE, HOSTILE, actor=HOSTILE[:100], changes={HOSTILE: (HOSTILE, [HOSTILE])}, detail=HOSTILE)
-    audit.record(Action.CHANGE, "a\0b\ud800", changes={"x": ("\0", "y")})
+    trail.record(Action.CHANGE, HOSTILE, actor=HOSTILE[:100], changes={HOSTILE: (HOSTILE, [HOSTILE])}, detail=HOSTILE)
+    trail.record(Action.CHANGE, "a\0b\ud800", changes={"x": ("\0", "y")})
     assert (newest().subject, newest().changes) == ("a\ufffdb?", {"x": ["\ufffd", "y"]})
     entry = AuditEntry.objects.get(subject=HOSTILE)
     for page in (client.get(LIST), client.get(f"{LIST}{entry.pk}/change/")):
@@ -453,7 +453,7 @@ def test_the_page_of_an_entry_shows_what_came_and_went(client: Client, ada: User
 def test_the_list_takes_the_same_queries_however_long(client: Client, ada: User) -> None:
     counts = []
     for _ in range(2):
-        audit.record_all(audit.entry(Action.ADD, f"note {number}", actor="x") for number in range(20))
+        trail.record_all(trail.entry(Action.ADD, f"note {number}", actor="x") for number in range(20))
         with CaptureQueriesContext(connection) as queries:
             assert client.get(LIST).status_code == 200
         counts.append(len(queries))

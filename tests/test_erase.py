@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, AlertRule, CohortDay, Digest, Night, PortfolioDay, Snapshot, Task
-from customers import audit
 from customers.archive import files, redact
 from customers.archive.erased import Erased
+from customers.audit import trail
 from customers.core.signals import customer_erased
 from customers.erase import erase, preview
 from customers.feeds.declarations import FEEDS
@@ -163,9 +163,9 @@ def be_known(client: Client) -> None:
     )
     searched = QueryDict(mutable=True)
     searched["q"] = NAME
-    audit.record(audit.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
+    trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
     searched["q"] = MAIL
-    audit.record(audit.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
+    trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
     for model, key, text in ((CustomerCare, KEY, f"care of {KEY}"), (Task, Task.objects.get(customer=KEY).pk, NAME)):
         LogEntry.objects.create(
             user=staff, content_type=ContentType.objects.get_for_model(model), object_id=str(key), object_repr=text,
@@ -423,7 +423,7 @@ def test_corrections_and_replays_do_not_bring_them_back(two: Path, settings: Set
     assert "This customer was erased" in words(page.content.decode())
     assert not Fix.objects.exists()
     # Somebody has made the fix a moment before the erasure.
-    with audit.muted():
+    with trail.muted():
         fix(rows[1], list(cells.values()), "x")
     [outcome] = replay(QuarantinedRow.objects.filter(pk=rows[1].pk), "x")
     assert (outcome.rows, outcome.unchanged, outcome.quarantined) == (1, 1, 0)

@@ -18,8 +18,9 @@ from pytest_django.fixtures import Settings
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
-from customers import audit, retention
+from customers import retention
 from customers.archive import files
+from customers.audit import trail
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
 from customers.text.counts import counts_in_words
 from customers.undo import NotUndoable, undo
@@ -284,10 +285,10 @@ def test_failed_logins_leave_the_audit_and_nothing_else_does(settings: Settings)
     every = []
     for days in (89, 91):
         for action in AuditEntry.Action.values:
-            one = audit.entry(audit.Action(action), f"{action} {days}")
+            one = trail.entry(trail.Action(action), f"{action} {days}")
             one.at -= timedelta(days=days)
             every.append(one)
-    audit.record_all(every)
+    trail.record_all(every)
     said = "1 audit entry of failed logins"
     assert said in run("expire", "--dry-run").lines[-1]
     assert AuditEntry.objects.filter(subject="login_failed 91").exists()
@@ -298,9 +299,9 @@ def test_failed_logins_leave_the_audit_and_nothing_else_does(settings: Settings)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         AuditEntry.objects.all().delete()
     settings.FAILED_LOGIN_DAYS = 0
-    old = audit.entry(audit.Action.LOGIN_FAILED, "old", actor="")
+    old = trail.entry(trail.Action.LOGIN_FAILED, "old", actor="")
     old.at -= timedelta(days=5000)
-    audit.record_all([old])
+    trail.record_all([old])
     assert "0 audit entries" in run("expire").lines[-1]
 
 

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from analytics.nights import DONE, FAILED, HELD_BACK, WARNED, Record, record
-from customers.audit import user_name
+from customers.audit.trail import user_name
 from customers.commands import AuditedCommand
 from customers.core.sql import give_way
 from customers.feeds.declarations import FEEDS

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from customers.audit import user_name
+from customers.audit.trail import user_name
 from customers.commands import AuditedCommand
 from customers.erase import NotErasable, erase, in_words, preview
 from customers.lock import Busy

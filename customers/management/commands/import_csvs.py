@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
 
-from customers.audit import user_name
+from customers.audit.trail import user_name
 from customers.commands import AuditedCommand
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder

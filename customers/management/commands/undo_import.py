@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from customers.audit import user_name
+from customers.audit.trail import user_name
 from customers.commands import AuditedCommand
 from customers.lock import Busy
 from customers.models import ImportRun

@@ -17,8 +17,8 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.http import HttpRequest
 from django.utils import timezone
 
-from customers import audit
-from customers.audit import HIDDEN, Action
+from customers.audit import trail
+from customers.audit.trail import HIDDEN, Action
 from customers.models import CustomerCare, Fix, Note
 from customers.models.audit import AuditEntry
 
@@ -87,11 +87,11 @@ def _saved(
     ]
     changes = _changes(sender, written, before, _values(instance))
     if created or changes:
-        audit.record(_action(sender, created, changes), instance, changes=changes)
+        trail.record(_action(sender, created, changes), instance, changes=changes)
 
 
 def _deleted(sender: type[Model], instance: Model, **_kwargs: Any) -> None:
-    audit.record(Action.DELETE, instance, changes=_changes(sender, recorded_fields(sender), _values(instance), {}))
+    trail.record(Action.DELETE, instance, changes=_changes(sender, recorded_fields(sender), _values(instance), {}))
 
 
 def _changes(
@@ -106,11 +106,11 @@ def _changes(
         if _same(each, was, now):
             continue
         if each.name in _hidden[model]:
-            found[audit.name_of(each)] = (was and HIDDEN, now and (f"another, {HIDDEN}" if was else HIDDEN))
+            found[trail.name_of(each)] = (was and HIDDEN, now and (f"another, {HIDDEN}" if was else HIDDEN))
             continue
-        both = audit.shown(each, was), audit.shown(each, now)
+        both = trail.shown(each, was), trail.shown(each, now)
         if both[0] != both[1]:
-            found[audit.name_of(each)] = both
+            found[trail.name_of(each)] = both
     return found
 
 
@@ -127,7 +127,7 @@ def _same(field: "Field[Any, Any]", was: Any, now: Any) -> bool:
 def _action(model: type[Model], created: bool, changes: Mapping[str, Any]) -> Action:
     if created:
         return Action.ADD
-    rights = {audit.name_of(model._meta.get_field(name)) for name in _RIGHTS} if model is User else set()
+    rights = {trail.name_of(model._meta.get_field(name)) for name in _RIGHTS} if model is User else set()
     return Action.RIGHTS if rights & changes.keys() else Action.CHANGE
 
 
@@ -150,25 +150,25 @@ def _hears_list(field: "ManyToManyField[Any, Any]") -> Any:
             after = _names(owner, field)
             if before != after:
                 what = Action.RIGHTS if field.model in (User, Group) else Action.CHANGE
-                audit.record(what, owner, changes={audit.name_of(field): (before, after)})
+                trail.record(what, owner, changes={trail.name_of(field): (before, after)})
 
     return hear
 
 
 def _names(owner: Model, field: "ManyToManyField[Any, Any]") -> list[str]:
-    return audit.names_in(getattr(owner, field.name).all())
+    return trail.names_in(getattr(owner, field.name).all())
 
 
 # --- Logins -------------------------------------------------------------------------------------------------------
 
 
 def _logged_in(user: Any, **_kwargs: Any) -> None:
-    audit.record(Action.LOGIN, user, actor=user.get_username())
+    trail.record(Action.LOGIN, user, actor=user.get_username())
 
 
 def _logged_out(user: Any, **_kwargs: Any) -> None:
     if user is not None:
-        audit.record(Action.LOGOUT, user, actor=user.get_username())
+        trail.record(Action.LOGOUT, user, actor=user.get_username())
 
 
 def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = None, **_kwargs: Any) -> None:
@@ -191,10 +191,10 @@ def record_failed_login(about: Model | str, detail: str = "") -> None:
     lately = of_the_hour[:MOST_FAILURES].count()
     if lately < MOST_FAILURES:
         last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
-        audit.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))
+        trail.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))
 
 
 def _tell_sqlite(connection: Any, **_kwargs: Any) -> None:
     """The triggers of SQLite ask this process, and refuse where there is nobody to ask."""
     if connection.vendor == "sqlite":
-        connection.connection.create_function(audit.OPEN, 0, audit.is_open)
+        connection.connection.create_function(trail.OPEN, 0, trail.is_open)

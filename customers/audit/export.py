@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timezone import localtime
 
-from customers.audit import Action, record
+from customers.audit.trail import Action, record
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models.audit import AuditEntry
