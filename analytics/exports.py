@@ -20,7 +20,7 @@ from customers.core.sql import one_moment
 from customers.feeds.cell_types import stored
 from customers.feeds.exports import write_csv, write_feeds
 from customers.feeds.manifest import GENERATOR, MANIFEST
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 
 COMBINED = "combined_metrics.csv"
 COLUMNS = (

@@ -9,7 +9,7 @@ from analytics.evaluate import close_feed_alerts
 from analytics.models import Night
 from analytics.nights import DONE, FAILED, HELD_BACK, WARNED
 from analytics.unscored import unscored
-from customers.lock import Busy, job_lock
+from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry
 
 COMMANDS = {

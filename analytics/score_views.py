@@ -17,7 +17,7 @@ from analytics.wording import counted
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import admin_page
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from analytics.models import PortfolioDay
 from analytics.snapshots import policy_to_score, stale_days
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 from customers.models import ImportRun, data_date
 
 

@@ -33,7 +33,7 @@ from analytics.refresh import not_modified, page_tag, tagged
 from analytics.reports import Opened, opened
 from analytics.visitor import visitor
 from customers.core.pages import admin_page
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 from customers.models import Customer
 
 SPOOL = 8 * 1024 * 1024

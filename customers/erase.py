@@ -30,7 +30,7 @@ from customers.core.sql import execute, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.form_keys import forget_submissions
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words
 

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
 from customers.erase import NotErasable, erase, in_words, preview
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 from customers.models import Customer, Erasure
 
 UNPROCESSABLE = 422

@@ -45,7 +45,7 @@ from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import Record, Refused, Source, files_like, find_file
 from customers.feeds.rows import begins_as, in_batches, read_header, row_cells
 from customers.fixes import Fixes, concerned, fixes_of
-from customers.lock import Busy, job_lock
+from customers.jobs.lock import Busy, job_lock
 from customers.merge import mark_found, mark_missing, merge
 from customers.misread import Misread, find_misread
 from customers.models import FeedName, ImportRun, QuarantinedRow

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 from customers.models.key_change import KeyChange
 from customers.same_customer import (
     NotJoinable,

@@ -17,7 +17,7 @@ from customers.core.dry_run import taken_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange
 from customers.undo_fixes import take_fixes

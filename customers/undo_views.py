@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 from customers.models import ImportRun
 from customers.undo import NotUndoable, in_words, preview, undo
 

@@ -15,7 +15,7 @@ from customers.core.pages import admin_page, sent_by_form, tell_database_error
 from customers.feeds.declarations import FEEDS
 from customers.form_keys import KEY, answer_once
 from customers.formats import ENDINGS, NotTaken
-from customers.lock import Busy
+from customers.jobs.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
 from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
 from customers.upload_limit import too_large

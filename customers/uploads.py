@@ -17,8 +17,8 @@ from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
 from customers.fixes import fixes_of
 from customers.formats import format_of
+from customers.jobs.lock import job_lock
 from customers.load import Options, load_file
-from customers.lock import job_lock
 from customers.misread import SIGN
 from customers.models import ImportRun, Upload
 from customers.preview_rows import KINDS, Rows, write_rows

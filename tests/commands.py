@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 
 SECONDS = 240
 

@@ -20,8 +20,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from customers import lock
 from customers.audit import trail
+from customers.jobs import lock
 from tests.browsing import browser, context, open_page, shared_context
 from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from customers import erase, upload_store
 from customers.core.leftovers import EXPORT, private_folder, remove_leftovers
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import confirm, preview
 from rsolv_cs import backups

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from customers import lock
-from customers.lock import Busy, job_lock
+from customers.jobs import lock
+from customers.jobs.lock import Busy, job_lock
 from rsolv_cs import backups
 from tests.factories import write_feeds
 from tests.processes import database_url, lock_held, manage

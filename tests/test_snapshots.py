@@ -21,7 +21,7 @@ from analytics.measure import measure
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot, percent, success_rate
 from analytics.score import health
 from analytics.snapshots import NotScorable, score_day
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import make_customer, make_engagement, make_event, make_feedback, make_onboarding
 

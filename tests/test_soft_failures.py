@@ -124,7 +124,7 @@ def test_before_migrate_each_command_says_so(command: list[str], monkeypatch: py
 
 def test_before_migrate_json_stays_json(monkeypatch: pytest.MonkeyPatch, drop: Path) -> None:
     monkeypatch.setattr("customers.core.schema.lacking", lambda: ["x"])
-    monkeypatch.setattr("customers.commands.lacking", lambda: ["x"])
+    monkeypatch.setattr("customers.jobs.commands.lacking", lambda: ["x"])
     done = run("import_csvs", "--dir", drop, "--json")
     assert (done.code, json.loads(done.out)) == (1, {"feeds": []})
     assert done.err.startswith("The database lacks 1 migration of this version: run `manage.py migrate`")

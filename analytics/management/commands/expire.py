@@ -12,9 +12,9 @@ from analytics import retention as scored
 from customers import erase, upload_store
 from customers import retention as ledger
 from customers.archive import files
-from customers.commands import AuditedCommand
 from customers.core.leftovers import remove_leftovers
-from customers.lock import Busy, job_lock
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure
 from customers.text.counts import counts_in_words
 

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from analytics.dashboard import newest_day
 from analytics.exports import export_to_folder
 from analytics.models import PortfolioDay
-from customers.commands import AuditedCommand
-from customers.lock import Busy
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from analytics.snapshots import NotScorable, score_day
 from analytics.unscored import scoring
-from customers.commands import AuditedCommand
-from customers.lock import Busy
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy
 
 EXIT_USAGE = 2
 EXIT_BUSY = 75

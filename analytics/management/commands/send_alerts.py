@@ -9,8 +9,8 @@ from analytics import mail
 from analytics.delivery import Delivery, deliver
 from analytics.evaluate import Evaluation, evaluate
 from analytics.wording import counted
-from customers.commands import AuditedCommand
-from customers.lock import Busy, job_lock
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from analytics import mail
 from analytics.report_mails import send_due
 from analytics.wording import counted
-from customers.commands import AuditedCommand
-from customers.lock import Busy, job_lock
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75

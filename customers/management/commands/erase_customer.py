@@ -7,9 +7,9 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.audit.trail import user_name
-from customers.commands import AuditedCommand
 from customers.erase import NotErasable, erase, in_words, preview
-from customers.lock import Busy
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy
 from customers.models import Erasure
 
 EXIT_FAILED = 1

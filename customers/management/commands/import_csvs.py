@@ -13,11 +13,11 @@ from django.db import Error
 from tqdm import tqdm
 
 from customers.audit.trail import user_name
-from customers.commands import AuditedCommand
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy
 from customers.load import Options, Outcome, Progress, import_folder
-from customers.lock import Busy
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.audit.trail import user_name
-from customers.commands import AuditedCommand
-from customers.lock import Busy
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy
 from customers.models import ImportRun
 from customers.undo import NotUndoable, in_words, undo
 

@@ -9,9 +9,9 @@ from django.core.management.base import CommandError
 from django.db import Error
 from django.utils import timezone
 
-from customers.commands import AuditedCommand
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
+from customers.jobs.commands import AuditedCommand
 from rsolv_cs import backups
 
 EXIT_FAILED = 1

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import Error
 
-from customers.commands import AuditedCommand
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
-from customers.lock import Busy, job_lock
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy, job_lock
 from rsolv_cs import backups
 
 EXIT_FAILED = 1

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import Error, IntegrityError, transaction
 
 from customers import erase
-from customers.commands import AuditedCommand
-from customers.lock import Busy, job_lock
+from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import Busy, job_lock
 from rsolv_cs import backups
 
 EXIT_FAILED = 1

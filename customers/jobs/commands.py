@@ -15,7 +15,7 @@ from customers.audit import trail
 from customers.audit.trail import Actor, user_name
 from customers.core.schema import lacking
 from customers.core.signals import command_done
-from customers.lock import Busy, job_lock
+from customers.jobs.lock import Busy, job_lock
 
 logger = logging.getLogger(__name__)
 
