@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 from analytics import alert_admin, contact_admin, night_admin, rule_admin  # noqa: F401 - they register
 from analytics.models import PortfolioDay, ScoringPolicy
-from customers.model_admin import ModelAdmin
+from customers.editing.model_admin import ModelAdmin
 
 
 @admin.register(ScoringPolicy)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from analytics.models import AlertRule, Digest
-from customers.model_admin import ModelAdmin, NeverEdited
+from customers.editing.model_admin import ModelAdmin, NeverEdited
 
 
 @admin.register(AlertRule)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from analytics.models import Alert
-from customers.edit_conflicts import EditConflictMixin
+from customers.editing.conflicts import EditConflictMixin
 from customers.text.text_fields import TextAreaField
 
 MOST_AT_ONCE = 500

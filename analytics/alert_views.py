@@ -21,7 +21,7 @@ from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
 from customers.core.pages import admin_page, sent_by_form
-from customers.edit_conflicts import status_of
+from customers.editing.conflicts import status_of
 
 
 @admin_page("analytics.view_alert")

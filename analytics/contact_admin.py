@@ -18,7 +18,7 @@ from analytics.letter import sender_name
 from analytics.models import MailTemplate, Message, Snapshot
 from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
 from analytics.situations import situation_of
-from customers.model_admin import ModelAdmin, ReadOnlyAdmin
+from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 
 SAMPLES = 200
 """As many customers are looked through for one whom a template fits."""

@@ -14,7 +14,7 @@ from unfold.decorators import display
 
 from analytics.models import Night
 from analytics.nights import DONE, MAY_SEE
-from customers.model_admin import ReadOnlyAdmin
+from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
 from customers.runs import duration
 

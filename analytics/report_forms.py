@@ -11,7 +11,7 @@ from django.utils import timezone
 from analytics.models import Report
 from analytics.reports import exporters, why_no_mail
 from customers.core.people import by_name, name_of
-from customers.edit_conflicts import EditConflictMixin
+from customers.editing.conflicts import EditConflictMixin
 
 TAKEN = "There is a report of that name already; choose another one."
 

@@ -35,9 +35,9 @@ from analytics.reports import (
 from analytics.table_export import WRITERS
 from customers.audit import trail
 from customers.core.pages import admin_page, sent_by_form
-from customers.edit_admin import gone_page, typed, warn_if_changed
-from customers.edit_conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
-from customers.form_keys import create_once
+from customers.editing.conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
+from customers.editing.edit_admin import gone_page, typed, warn_if_changed
+from customers.editing.form_keys import create_once
 
 SPOOL = 8 * 2**20
 PER_PAGE = 50

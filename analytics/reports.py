@@ -19,7 +19,7 @@ from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
-from customers.edit_conflicts import mark_of
+from customers.editing.conflicts import mark_of
 from customers.workbooks.writer import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")

@@ -12,7 +12,7 @@ from analytics.conditions import count_matches
 from analytics.dashboard import newest_day
 from analytics.models import RecommendationRule
 from analytics.wording import counted
-from customers.model_admin import ModelAdmin
+from customers.editing.model_admin import ModelAdmin
 
 PREVIEW = "_preview"
 

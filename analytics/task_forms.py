@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from analytics.models import Task
 from customers.core.people import name_of
-from customers.edit_conflicts import EditConflictMixin
+from customers.editing.conflicts import EditConflictMixin
 from customers.owners import able_and
 from customers.text.text_fields import TextAreaField
 

@@ -23,7 +23,7 @@ from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
 from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
 from analytics.task_list import task_list, whose_in_full
 from customers.core.pages import admin_page
-from customers.edit_conflicts import CONFLICT, status_of, tell_kept
+from customers.editing.conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners import able
 from customers.text.text_fields import one_break

@@ -24,9 +24,9 @@ from customers import audit_admin, ledger_admin  # noqa: F401 - these two regist
 from customers.audit.export import record_export
 from customers.core.pages import narrowed
 from customers.core.people import by_name, name_of
+from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.feeds.export_formats import FORMATS
 from customers.feeds.resources import RESOURCES
-from customers.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import (
     Customer,
     CustomerCare,

@@ -20,7 +20,7 @@ from unfold.decorators import display
 from customers.audit.export import write_audit
 from customers.audit.trail import Action, in_words, record
 from customers.core.pages import narrowed
-from customers.model_admin import ModelAdmin, NeverEdited
+from customers.editing.model_admin import ModelAdmin, NeverEdited
 from customers.models.audit import AuditEntry
 from customers.preview_rows import cut
 

@@ -27,9 +27,9 @@ from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
 from customers.core.signals import customer_erased
 from customers.core.sql import execute, table_of
+from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
-from customers.form_keys import forget_submissions
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words

@@ -17,7 +17,7 @@ from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import Erased, customer_column
 from customers.core.pages import admin_page, tell_database_error
-from customers.edit_conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
+from customers.editing.conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
 from customers.feeds.exports import write_csv

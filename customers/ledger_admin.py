@@ -27,10 +27,10 @@ from customers.audit import trail
 from customers.audit.export import record_export
 from customers.core.files import open_file
 from customers.core.pages import lead_to_form, narrowed
+from customers.editing.model_admin import ReadOnlyAdmin
 from customers.erase import in_words
 from customers.feeds.declarations import FEEDS
 from customers.fix_views import corrections, fix_address, replay_and_tell
-from customers.model_admin import ReadOnlyAdmin
 from customers.models import (
     Erasure,
     FeedName,

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.people import name_of
-from customers.edit_conflicts import CONFLICT, ago, names_of
+from customers.editing.conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
 from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from customers import uploads
 from customers.core.pages import admin_page, sent_by_form, tell_database_error
+from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
-from customers.form_keys import KEY, answer_once
 from customers.formats import ENDINGS, NotTaken
 from customers.jobs.lock import Busy
 from customers.models import FeedName, ImportRun, Upload

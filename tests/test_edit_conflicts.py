@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.models import AlertRule, MailTemplate, RecommendationRule, ScoringPolicy
-from customers.edit_conflicts import Decision, EditConflictMixin, both_texts, decide, mark_of
+from customers.editing.conflicts import Decision, EditConflictMixin, both_texts, decide, mark_of
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_staff
 from tests.forms import as_, form_on

@@ -16,8 +16,8 @@ from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
 from customers.core.people import name_of
-from customers.edit_conflicts import VERSION, rows_mark
-from customers.form_keys import KEY, new_key
+from customers.editing.conflicts import VERSION, rows_mark
+from customers.editing.form_keys import KEY, new_key
 from customers.text.codes import code_in_words
 
 register = template.Library()

@@ -18,7 +18,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 from customers.audit import trail
-from customers.edit_conflicts import (
+from customers.editing.conflicts import (
     CONFLICT,
     VERSION,
     EditConflictMixin,
@@ -30,7 +30,7 @@ from customers.edit_conflicts import (
     status_of,
     tell_kept,
 )
-from customers.form_keys import answer_once
+from customers.editing.form_keys import answer_once
 
 MOST_SAID = 5
 GONE = 410

@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils.text import capfirst
 
 from customers.core.pages import CANNOT_BE_FILTERED
-from customers.edit_admin import EditAdmin, asked_again, warn_if_changed
+from customers.editing.edit_admin import EditAdmin, asked_again, warn_if_changed
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
