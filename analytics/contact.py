@@ -26,7 +26,7 @@ from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line
 from customers.audit import trail
-from customers.key_changes import closed_former
+from customers.imports.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 from customers.text.addresses import mailbox
 

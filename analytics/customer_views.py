@@ -27,7 +27,7 @@ from analytics.what_changed import what_changed
 from customers.core.pages import admin_page, sent_by_form
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
-from customers.key_changes import changed_keys, pairs_of
+from customers.imports.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
 
 OWN_PARAMETERS = ("activity", "timeline", "told")

@@ -17,9 +17,9 @@ from django.db.models import Model
 from django.utils import timezone
 
 from analytics.models import Message, Snapshot, Task
-from customers.changes import json_object, member, name_of
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import is_postgres, table_of
+from customers.imports.journal import json_object, member, name_of
 from customers.models import (
     Customer,
     CustomerCare,

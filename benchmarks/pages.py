@@ -67,7 +67,7 @@ PAGES = [
 
 def load(folder: str) -> dict[str, Any]:
     """Import the feeds of a folder."""
-    from customers.load import Options, import_folder
+    from customers.imports.load import Options, import_folder
 
     names = ["customers", "onboarding", "engagement"]
     outcomes = import_folder(Path(folder), names, Options(started_by="benchmark"))

@@ -22,7 +22,6 @@ from customers import upload_store
 from customers.archive import files
 from customers.archive.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.audit import trail
-from customers.changes import CHANGE, member, name_of
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
 from customers.core.signals import customer_erased
@@ -30,6 +29,7 @@ from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
+from customers.imports.journal import CHANGE, member, name_of
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words

@@ -22,9 +22,9 @@ from customers.feeds.cell_types import Text
 from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
 from customers.feeds.exports import write_csv
 from customers.feeds.reader import BLANKS
-from customers.fixes import cells_left_over, cells_to_fix, fix, header_of
+from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_of
+from customers.imports.load import Outcome, replay, replay_locked
 from customers.jobs.lock import Busy, job_lock_within
-from customers.load import Outcome, replay, replay_locked
 from customers.models import QuarantinedRow
 from customers.preview_rows import cut
 from customers.text.text_fields import TextAreaField, one_break

@@ -8,10 +8,10 @@ from typing import Any, overload
 
 from django.db.models import Model
 
-from customers.changes import name_of
 from customers.core.files import create_file, is_file, open_file
 from customers.feeds.cell_types import stored
 from customers.feeds.declarations import Feed
+from customers.imports.journal import name_of
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")

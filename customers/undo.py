@@ -11,12 +11,12 @@ from django.db.models import Count, Min, Model, Q
 from django.utils import timezone
 
 from customers.audit import trail
-from customers.changes import CHANGE, image, insert_images, json_object, member, name_of
 from customers.core import log_context
 from customers.core.dry_run import taken_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
+from customers.imports.journal import CHANGE, image, insert_images, json_object, member, name_of
 from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange

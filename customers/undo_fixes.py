@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from customers.changes import name_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
-from customers.fixes import cells_as_read
+from customers.imports.fixes import cells_as_read
+from customers.imports.journal import name_of
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
 
 _AT_ONCE = 500

@@ -15,11 +15,11 @@ from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
-from customers.fixes import fixes_of
 from customers.formats import format_of
+from customers.imports.fixes import fixes_of
+from customers.imports.load import Options, load_file
+from customers.imports.misread import SIGN
 from customers.jobs.lock import job_lock
-from customers.load import Options, load_file
-from customers.misread import SIGN
 from customers.models import ImportRun, Upload
 from customers.preview_rows import KINDS, Rows, write_rows
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.snapshots import score_day
 from customers.feeds.declarations import FEEDS
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
 
 _numbers = count(1)

@@ -1,6 +1,6 @@
 """``manage.py`` that sends itself a signal as the n-th call of a function begins.
 
-    python -m tests.signalled SIGKILL customers.load:merge 2 import_csvs --dir drop
+    python -m tests.signalled SIGKILL customers.imports.load:merge 2 import_csvs --dir drop
 
 Three rows count as many, so that a small file too is loaded with its table's indexes taken off.
 """
@@ -36,7 +36,7 @@ def main() -> None:
     name, function, nth, *command = sys.argv[1:]
     django.setup()
     if name == "SIGKILL":
-        resolve_name("customers.merge").MANY_ROWS = 3
+        resolve_name("customers.imports.merge").MANY_ROWS = 3
     send_at(name, function, int(nth))
     # The shell has none to skip.
     execute_from_command_line(["manage.py", *command, *([] if command[0] == "shell" else ["--skip-checks"])])

@@ -21,7 +21,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import (
     AuditEntry,
     Customer,

@@ -99,7 +99,7 @@ def test_a_failed_run_keeps_its_file(tmp_path: Path, folder: Path, monkeypatch: 
     def fail(*_args: Any, **_options: Any) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("customers.load.merge", fail)
+    monkeypatch.setattr("customers.imports.load.merge", fail)
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
     assert load(tmp_path / "in", "customers")["customers"].status == "failed"
     assert kept(folder) == {name_of(GOOD): GOOD}

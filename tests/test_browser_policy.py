@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, expect
 from pytest_django import Settings
 
 from analytics.snapshots import score_day
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from rsolv_cs import sessions
 from tests.access import leads_to_view
 from tests.browsing import LAPTOP, PHONE, Opened, at_rest, looks_alike, violations

@@ -15,10 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from customers import compare, tail
-from customers import load as loader
 from customers.archive import files
 from customers.feeds.declarations import ENGAGEMENT
+from customers.imports import load as loader
+from customers.imports.strategies import append, diff
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow, RowChange
 from customers.undo import undo
 from tests.databases import examples
@@ -113,10 +113,10 @@ def test_lines_that_were_there_are_passed_over(
     second: str, expected: tuple[int, int, int, int], judged: int, tmp_path: Path, ways: list[str]
 ) -> None:
     night(tmp_path, text(*BASE))
-    found: list[compare.Differences] = []
+    found: list[diff.Differences] = []
 
-    def find(*arguments: Any) -> compare.Differences:
-        found.append(compare.find_differences(*arguments))
+    def find(*arguments: Any) -> diff.Differences:
+        found.append(diff.find_differences(*arguments))
         return found[-1]
 
     with patch.object(loader, "find_differences", find):
@@ -270,7 +270,7 @@ def test_a_doubt_leads_to_the_full_path(
     outcome = night(tmp_path, second)
     assert states(outcome) == expected
     assert ways == ["whole", "whole"] if outcome.loaded else ["whole"]
-    with patch.object(tail, "last_to_extend", return_value=None):
+    with patch.object(append, "last_to_extend", return_value=None):
         assert night(tmp_path, second).reason == outcome.reason
 
 
@@ -344,7 +344,7 @@ def test_an_undo_leads_to_the_full_path(tmp_path: Path, ways: list[str]) -> None
 def test_where_too_much_differs_all_is_judged(
     name: str, value: int, tmp_path: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare, name, value)
+    monkeypatch.setattr(diff, name, value)
     night(tmp_path, text(*BASE))
     assert states(night(tmp_path, text(*replaced(e3=CHANGED)))) == (0, 1, 7, 0)
     assert ways == ["whole", "whole"]
@@ -403,7 +403,7 @@ nights = st.lists(st.lists(edits, max_size=3), min_size=1, max_size=3)
 @example([[("delete", 0, 0)], [("insert", 0, 1), ("swap", 2, 0)]], False)
 @example([[("copy", 2, 5)], [("change", 2, 7)]], False)
 def test_the_result_is_that_of_the_full_path(tmp_path: Path, nights: list[list[Edit]], ended: bool) -> None:
-    with patch.object(tail, "last_to_extend", return_value=None):
+    with patch.object(append, "last_to_extend", return_value=None):
         expected, _contents, ways = play(tmp_path, nights, ended)
     assert set(ways) <= {"whole"}
     found, contents, ways = play(tmp_path, nights, ended)

@@ -71,8 +71,8 @@ def test_an_error_inside_leaves_the_database_as_it_was(url: str) -> None:
 @pytest.mark.parametrize(
     ("what", "function"),
     [
-        ("upload", "customers.load.merge"),
-        ("import", "customers.load.merge"),
+        ("upload", "customers.imports.load.merge"),
+        ("import", "customers.imports.load.merge"),
         ("undo", "customers.undo._Undo._finish"),
         ("erase", "customers.erase._remove_fixes"),
     ],

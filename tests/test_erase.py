@@ -27,8 +27,8 @@ from customers.audit import trail
 from customers.core.signals import customer_erased
 from customers.erase import erase, preview
 from customers.feeds.declarations import FEEDS
-from customers.fixes import fix
-from customers.load import replay
+from customers.imports.fixes import fix
+from customers.imports.load import replay
 from customers.models import (
     AuditEntry,
     Customer,
@@ -538,7 +538,7 @@ def test_a_mark_knows_one_id_and_hangs_on_no_setting(settings: Settings) -> None
 
 def test_without_erasures_a_load_asks_once_and_no_more(two: Path, django_assert_max_num_queries: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("customers.load.leave_out", None)
+        patch.setattr("customers.imports.load.leave_out", None)
         assert night(two, f"{HEADER}\n{ONE}").created == 2
 
 

@@ -24,10 +24,10 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
-from customers import load as loader
 from customers.core.sql import execute, fetch, is_postgres
 from customers.feeds.declarations import FEEDS
-from customers.load import Options, Outcome, import_folder
+from customers.imports import load as loader
+from customers.imports.load import Options, Outcome, import_folder
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange, StepSighting
 from tests.commands import Ran
 from tests.databases import create_database, drop_database, name_in, url_of
@@ -151,33 +151,33 @@ SAME_AGAIN = {
 COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 POINTS: list[tuple[str, int, int, str | None]] = [
     # A function, which of its calls, how many feeds are committed by then, and whose run is interrupted.
-    ("customers.load:find_file", 3, 0, None),
+    ("customers.imports.load:find_file", 3, 0, None),
     ("customers.feeds.reader:Source._read_bytes", 1, 0, "customers"),
     ("customers.feeds.reader:Source._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
     ("customers.feeds.reader:Source.skip", 2, 4, "events"),
-    ("customers.load:copy_rows", 1, 0, "customers"),
-    ("customers.load:copy_lines", 1, 2, "engagement"),
-    ("customers.load:find_problems", 2, 1, "onboarding"),
-    ("customers.problems:copy_rows", 2, 2, "engagement"),
-    ("customers.quarantine:execute", 2, 1, "onboarding"),
-    ("customers.merge:keep", 1, 0, "customers"),
-    ("customers.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
-    ("customers.merge:execute", 4, 0, "customers"),
-    ("customers.merge:execute", 6, 1, "onboarding"),  # the replaced row is deleted
+    ("customers.imports.load:copy_rows", 1, 0, "customers"),
+    ("customers.imports.load:copy_lines", 1, 2, "engagement"),
+    ("customers.imports.load:find_problems", 2, 1, "onboarding"),
+    ("customers.imports.problems:copy_rows", 2, 2, "engagement"),
+    ("customers.imports.quarantine:execute", 2, 1, "onboarding"),
+    ("customers.imports.merge:keep", 1, 0, "customers"),
+    ("customers.imports.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
+    ("customers.imports.merge:execute", 4, 0, "customers"),
+    ("customers.imports.merge:execute", 6, 1, "onboarding"),  # the replaced row is deleted
     ("customers.core.rebuild:execute", 1, 2, "engagement"),
-    ("customers.merge:execute", 9, 2, "engagement"),  # no index and, on PostgreSQL, no constraint
+    ("customers.imports.merge:execute", 9, 2, "engagement"),  # no index and, on PostgreSQL, no constraint
     ("customers.core.rebuild:execute", 2, 2, "engagement"),
-    ("customers.load:supersede", 3, 2, "engagement"),  # everything is built again
-    ("customers.retry:merge", 1, 3, "feedback"),
-    ("customers.load:onboarding.record_sightings", 1, 1, "onboarding"),
-    ("customers.load:drop_temporary", 6, 2, "engagement"),
+    ("customers.imports.load:supersede", 3, 2, "engagement"),  # everything is built again
+    ("customers.imports.retry:merge", 1, 3, "feedback"),
+    ("customers.imports.load:onboarding.record_sightings", 1, 1, "onboarding"),
+    ("customers.imports.load:drop_temporary", 6, 2, "engagement"),
     (COMMIT, 1, 0, "customers"),
     (COMMIT, 2, 1, None),  # the customers' alerts are closed
     (COMMIT, 5, 2, "engagement"),
-    ("customers.load:run_loaded.send", 1, 1, None),
+    ("customers.imports.load:run_loaded.send", 1, 1, None),
     ("customers.archive.files:files.move", 2, 2, None),
-    ("customers.load:onboarding.date_sightings", 2, 5, None),
-    ("customers.load:archive.expire", 1, 5, None),
+    ("customers.imports.load:onboarding.date_sightings", 2, 5, None),
+    ("customers.imports.load:archive.expire", 1, 5, None),
 ]
 
 
@@ -630,7 +630,7 @@ def wait_until_stopped(process: subprocess.Popen[str]) -> None:
     assert ended and ended.si_status == signal.SIGSTOP, process.communicate()
 
 
-@pytest.mark.parametrize("function", ["customers.load:merge", "customers.load:archive.expire"])
+@pytest.mark.parametrize("function", ["customers.imports.load:merge", "customers.imports.load:archive.expire"])
 def test_of_two_nights_at_the_same_time_one_does_nothing(function: str, url: str, tmp_path: Path) -> None:
     folder = small_feeds(tmp_path, engagement=10)
     exports = str(tmp_path / "exports")
@@ -673,7 +673,7 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize(("function", "nth"), [("customers.load:find_problems", 1), (COMMIT, 1)])
+@pytest.mark.parametrize(("function", "nth"), [("customers.imports.load:find_problems", 1), (COMMIT, 1)])
 def test_every_page_is_there_during_an_import(function: str, nth: int, url: str, tmp_path: Path) -> None:
     load_demo_program()
     client = Client()

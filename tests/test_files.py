@@ -16,7 +16,7 @@ from analytics.exports import archive_name, export_to_folder
 from customers import upload_store
 from customers.archive import files
 from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import Customer, ImportRun, Upload
 from rsolv_cs import backups
 from tests.commands import run
@@ -210,7 +210,7 @@ def test_a_link_that_takes_a_files_place_while_it_is_read_is_a_change(
         path.symlink_to(there)
         return 0
 
-    monkeypatch.setattr("customers.load.find_problems", replace)
+    monkeypatch.setattr("customers.imports.load.find_problems", replace)
     outcome = import_folder(settings.CSV_DIR, ["customers"], Options(started_by="test"))[0]
     assert outcome.reason == "the file changed while it was read; import it again once it is complete"
     assert outcome.warnings == [

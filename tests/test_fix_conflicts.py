@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from customers import fix_views
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import Customer, Fix, QuarantinedRow
 from tests.commands import held_elsewhere
 from tests.factories import csv_row, make_staff, write_feeds

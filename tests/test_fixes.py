@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from customers.feeds.reader import Source
-from customers.fixes import cells_to_fix, fix
-from customers.load import replay
+from customers.imports.fixes import cells_to_fix, fix
+from customers.imports.load import replay
 from customers.models import (
     Customer,
     Engagement,

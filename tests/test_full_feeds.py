@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db.models import Model
 
-from customers import load as loader
+from customers.imports import load as loader
 from customers.models import (
     Customer,
     CustomerCare,

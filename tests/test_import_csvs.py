@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from customers import load as loader
+from customers.imports import load as loader
 from customers.management.commands.import_csvs import Command
 from customers.models import Customer, Engagement, ImportRun
 from tests.factories import csv_row, write_feed, write_feeds

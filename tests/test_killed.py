@@ -207,11 +207,11 @@ uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
     [
         ("customers.uploads:format_of", 1, 0, 0),
         ("customers.uploads:audit.record", 1, 0, 0),
-        ("customers.load:merge", 1, 1, 0),
+        ("customers.imports.load:merge", 1, 1, 0),
         ("customers.preview_rows:_Writer.add", 1, 1, 0),
         ("customers.uploads:is_file", 1, 1, 0),
-        ("customers.load:merge", 2, 1, 1),
-        ("customers.load:supersede", 2, 1, 1),
+        ("customers.imports.load:merge", 2, 1, 1),
+        ("customers.imports.load:supersede", 2, 1, 1),
         ("customers.uploads:upload_store.remove", 1, 1, 0),
     ],
 )

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from customers import formats, problems
-from customers import load as loader
+from customers import formats
 from customers.core.sql import copy_rows
 from customers.feeds import reader
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import MAX_CELLS, Refused, Source
-from customers.load import Options, Outcome, import_folder
+from customers.imports import load as loader
+from customers.imports import problems
+from customers.imports.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow, Upload
 from tests.commands import run
 from tests.factories import make_customer, make_staff

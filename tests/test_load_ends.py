@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from customers import load as loader
-from customers import problems
 from customers.core.signals import run_loaded
 from customers.feeds.declarations import Feed
+from customers.imports import load as loader
+from customers.imports import problems
 from customers.models import (
     Engagement,
     ImportRun,

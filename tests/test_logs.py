@@ -76,7 +76,7 @@ def log_an_error(text: str) -> None:
         except ValueError as error:
             raise RuntimeError(text + DETAIL) from error
     except RuntimeError:
-        logging.getLogger("customers.load").exception("Run %s of %s failed", 3, text)
+        logging.getLogger("customers.imports.load").exception("Run %s of %s failed", 3, text)
 
 
 # --- Forgery ------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_no_file_can_forge_a_line(line: Heard, tmp_path: Path, monkeypatch: pyte
     def fail(*_arguments: object, **_named: object) -> None:
         raise ValueError(FORGERY)
 
-    monkeypatch.setattr("customers.load.merge", fail)
+    monkeypatch.setattr("customers.imports.load.merge", fail)
     write_feed(tmp_path, "customers", [csv_row("customers", organization=FORGERY)])
     run("import_csvs", "--dir", tmp_path, "--feed", "customers")
     assert "ValueError: x" in line.stream.getvalue()
@@ -211,12 +211,12 @@ def test_records_of_a_night_carry_its_id_and_that_of_the_run(
     def fail(*_arguments: object, **_named: object) -> None:
         raise ValueError("no")
 
-    monkeypatch.setattr("customers.load.merge", fail)
+    monkeypatch.setattr("customers.imports.load.merge", fail)
     for name in ("customers", "onboarding", "engagement"):
         write_feed(tmp_path, name, [csv_row(name)])
     assert run("nightly", "--dir", tmp_path).code == 1
     runs = {found.pk for found in ImportRun.objects.all()}
-    failed = [said for said in as_json.objects if said["logger"] == "customers.load"]
+    failed = [said for said in as_json.objects if said["logger"] == "customers.imports.load"]
     assert {said["run"] for said in failed} == runs
     assert len({said["night"] for said in failed}) == 1
     assert log_context.current() == {}

@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.misread import is_misread
+from customers.imports.misread import is_misread
 from customers.models import Customer, Fix, QuarantinedRow
 from tests.factories import make_staff, write_feed
 from tests.loading import customer_row, load, states

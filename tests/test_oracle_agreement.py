@@ -15,7 +15,7 @@ from analytics.dashboard import health_distribution, onboarding_progress, summar
 from analytics.models import CohortDay, PortfolioDay, Snapshot
 from analytics.score_change import ScoreChanges
 from analytics.snapshots import score_day
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests import oracle
 from tests.databases import examples

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from customers import load as loader
 from customers.feeds.reader import Source
+from customers.imports import load as loader
 from customers.models import Customer, Engagement, ImportRun, Onboarding, QuarantinedRow, StepSighting
 from tests.factories import csv_row, make_customer, make_onboarding, write_feed, write_feeds
 from tests.loading import load, states, write_bytes

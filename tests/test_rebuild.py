@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from customers import merge as merging
 from customers.core import rebuild
 from customers.core.rebuild import built_afterwards
 from customers.core.sql import fetch, is_postgres
+from customers.imports import merge as merging
 from customers.models import Engagement
 from tests.factories import csv_row, make_customer, write_feed
 from tests.loading import load, states

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from analytics.models import Snapshot
 from analytics.timeline import Told, page_number, timeline, told_of
-from customers.load import Options, import_folder
+from customers.imports.load import Options, import_folder
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
 from customers.undo import undo
 from tests.factories import (

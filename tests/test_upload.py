@@ -325,7 +325,7 @@ def test_a_crash_in_the_dry_run_is_told_and_leaves_nothing(manager: Client, monk
     def crash(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("customers.load.merge", crash)
+    monkeypatch.setattr("customers.imports.load.merge", crash)
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     assert upload.preview["reason"] == "RuntimeError: out of luck"
     assert not upload.preview["forceable"]
@@ -335,7 +335,7 @@ def test_a_crash_in_the_dry_run_is_told_and_leaves_nothing(manager: Client, monk
 def test_a_load_that_fails_keeps_the_upload(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     with monkeypatch.context() as patch:
-        patch.setattr("customers.load.merge", lambda *_arguments, **_named: 1 / 0)
+        patch.setattr("customers.imports.load.merge", lambda *_arguments, **_named: 1 / 0)
         response = confirmed(manager, upload)
     assert said(response) == ["customers.csv was not loaded; the upload is kept: ZeroDivisionError: division by zero"]
     loaded(manager, upload)

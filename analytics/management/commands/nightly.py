@@ -16,9 +16,9 @@ from customers.audit.trail import user_name
 from customers.core.sql import give_way
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
+from customers.imports.load import Options, Outcome, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
-from customers.load import Options, Outcome, import_folder
 from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)

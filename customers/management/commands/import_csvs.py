@@ -15,9 +15,9 @@ from tqdm import tqdm
 from customers.audit.trail import user_name
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
+from customers.imports.load import Options, Outcome, Progress, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
-from customers.load import Options, Outcome, Progress, import_folder
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2

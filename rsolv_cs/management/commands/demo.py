@@ -14,9 +14,9 @@ from django.db.models import Min
 
 from analytics.evaluate import evaluate
 from analytics.snapshots import score_day
+from customers.imports.load import Options, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
-from customers.load import Options, import_folder
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
 from rsolv_cs.demo_work import add_work

@@ -15,8 +15,8 @@ from customers.feeds.declarations import Feed, Header
 from customers.feeds.fast_path import build_gate
 from customers.feeds.reader import Record, Refused, Source
 from customers.feeds.rows import in_batches, read_header, row_cells
+from customers.imports.problems import PAGE, UNKNOWN_CUSTOMER
 from customers.models import ImportRun, QuarantinedRow
-from customers.problems import PAGE, UNKNOWN_CUSTOMER
 
 _KEYS_AT_ONCE = 500
 

@@ -7,7 +7,6 @@ from itertools import islice
 
 from django.db.models import QuerySet
 
-from customers import onboarding
 from customers.archive.erased import Erased, customer_column, forget_rows
 from customers.core.sql import (
     PROBLEM,
@@ -21,10 +20,11 @@ from customers.core.sql import (
 )
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
-from customers.merge import mark_found, merge
+from customers.imports import onboarding
+from customers.imports.merge import mark_found, merge
+from customers.imports.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
+from customers.imports.quarantine import Reasons, problems_of
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
-from customers.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
-from customers.quarantine import Reasons, problems_of
 
 _QUARANTINE = table_of(QuarantinedRow)
 _SUPERSEDED = "superseded"

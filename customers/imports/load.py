@@ -16,12 +16,10 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import corrections, key_changes, onboarding, tail, upload_store
+from customers import upload_store
 from customers.archive import files as archive
 from customers.archive.erased import Erased, leave_out, warning
 from customers.audit import trail
-from customers.changes import seal
-from customers.compare import Differences, Doubt, find_differences
 from customers.core import log_context
 from customers.core.dry_run import taken_back
 from customers.core.signals import run_loaded
@@ -37,22 +35,26 @@ from customers.core.sql import (
     fetch,
     work_in_memory,
 )
-from customers.deliveries import old_delivery
 from customers.feeds.cell_types import Value, shown
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed, Header
 from customers.feeds.fast_path import build_gate
 from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import Record, Refused, Source, files_like, find_file
 from customers.feeds.rows import begins_as, in_batches, read_header, row_cells
-from customers.fixes import Fixes, concerned, fixes_of
+from customers.imports import corrections, key_changes, onboarding
+from customers.imports.deliveries import old_delivery
+from customers.imports.fixes import Fixes, concerned, fixes_of
+from customers.imports.journal import seal
+from customers.imports.merge import mark_found, mark_missing, merge
+from customers.imports.misread import Misread, find_misread
+from customers.imports.problems import find_problems, keys_alike
+from customers.imports.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
+from customers.imports.retry import retry, try_again
+from customers.imports.strategies import append
+from customers.imports.strategies.diff import Differences, Doubt, find_differences
 from customers.jobs.lock import Busy, job_lock
-from customers.merge import mark_found, mark_missing, merge
-from customers.misread import Misread, find_misread
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
-from customers.problems import find_problems, keys_alike
-from customers.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
-from customers.retry import retry, try_again
 
 logger = logging.getLogger(__name__)
 
@@ -410,9 +412,9 @@ class _Load:
             )
         unquote = bool(ours)
         self.fixes = fixes_of(feed)
-        run.rules = tail.rules(feed, self.fixes, unquote=unquote)
+        run.rules = append.rules(feed, self.fixes, unquote=unquote)
         whole = self.options.force or self.options.corrections
-        last = None if whole else tail.last_to_extend(feed, path, run.rules)
+        last = None if whole else append.last_to_extend(feed, path, run.rules)
         self._load_by_any_way(path, unquote, last)
         if run.scope == ImportRun.Scope.CORRECTIONS:
             corrections.remember(feed, run)
@@ -495,7 +497,7 @@ class _Load:
                 gone = differences.keys_gone(feed, header, self.fixes, unquote=unquote) if differences else ()
                 if not differences and run.quarantined_rows.exists():
                     raise Doubt("a bad row in the tail")
-                if tail.repeats_known_keys(feed, run, gone):
+                if append.repeats_known_keys(feed, run, gone):
                     raise Doubt("a known key")
             repeated = find_problems(feed, run, self._end_early)
             find_misread(feed, run, self.misread, insist=self.options.insists)
@@ -506,7 +508,7 @@ class _Load:
         run.repeats = bool(repeated or (last and last.repeats))
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
-        run.warnings += keys_alike(feed, run, known_are_lower=bool(last and tail.known_are_lower(feed, last)))
+        run.warnings += keys_alike(feed, run, known_are_lower=bool(last and append.known_are_lower(feed, last)))
         staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
         # Of a tail it is known by now that it repeats no key.
         run.created, run.updated = merge(feed, run, all_new=way is _Way.TAIL)

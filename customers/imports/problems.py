@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
-from customers import onboarding
 from customers.core.sql import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
+from customers.imports import onboarding
 from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from django.db.models import F, Q, QuerySet
 
-from customers.changes import CHANGE, member, name_of
 from customers.core.sql import fetch, table_of
 from customers.feeds.declarations import Feed
+from customers.imports.journal import CHANGE, member, name_of
 from customers.models import Customer, ImportRun
 from customers.models.key_change import KeyChange
 from customers.text.addresses import mailbox

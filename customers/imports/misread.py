@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from customers.core.sql import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
 from customers.feeds.cell_types import Text, shown
 from customers.feeds.declarations import Feed
+from customers.imports.problems import MISREAD
 from customers.models import ImportRun, QuarantinedRow
-from customers.problems import MISREAD
 
 _PAGES = [
     # A byte that a page has no character for is a control, as browsers and Excel take it.
