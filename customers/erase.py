@@ -18,7 +18,6 @@ from django.db import connection, transaction
 from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
-from customers import upload_store
 from customers.archive import files
 from customers.archive.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
 from customers.audit import trail
@@ -33,6 +32,7 @@ from customers.imports.journal import CHANGE, member, name_of
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words
+from customers.uploads import store
 
 logger = logging.getLogger(__name__)
 
@@ -288,7 +288,7 @@ def _clear_texts(key: str, word: re.Pattern[str]) -> int:
 def _redact_files(erasure: Erasure, ids: Ids) -> None:
     """Blank out the customer's records in every file that is kept, and note that it is done."""
     try:
-        upload_store.remove_unnamed(erasure.erased_at)
+        store.remove_unnamed(erasure.erased_at)
         files.remove_half_done()
         remove_leftovers()
         redacted = sum(files.forget(place, ids) for place in files.every())

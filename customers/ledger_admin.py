@@ -39,10 +39,10 @@ from customers.models import (
     KeyChange,
     QuarantinedRow,
 )
-from customers.preview_rows import cut
 from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_views import MAY_JOIN
+from customers.uploads.preview import cut
 
 SHORT_TEXT = 120
 """So many characters of a text stand in a list."""

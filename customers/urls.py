@@ -2,15 +2,16 @@
 
 from django.urls import path
 
-from customers import erase_views, fix_views, same_views, undo_views, upload_views
+from customers import erase_views, fix_views, same_views, undo_views
+from customers.uploads import views
 
 app_name = "customers"
 urlpatterns = [
-    path("customers/importrun/upload/", upload_views.upload_file, name="upload_file"),
-    path("customers/importrun/upload/<int:pk>/", upload_views.show_upload, name="upload"),
-    path("customers/importrun/upload/<int:pk>/preview/", upload_views.preview_upload, name="preview_upload"),
-    path("customers/importrun/upload/<int:pk>/confirm/", upload_views.confirm_upload, name="confirm_upload"),
-    path("customers/importrun/upload/<int:pk>/cancel/", upload_views.cancel_upload, name="cancel_upload"),
+    path("customers/importrun/upload/", views.upload_file, name="upload_file"),
+    path("customers/importrun/upload/<int:pk>/", views.show_upload, name="upload"),
+    path("customers/importrun/upload/<int:pk>/preview/", views.preview_upload, name="preview_upload"),
+    path("customers/importrun/upload/<int:pk>/confirm/", views.confirm_upload, name="confirm_upload"),
+    path("customers/importrun/upload/<int:pk>/cancel/", views.cancel_upload, name="cancel_upload"),
     path("customers/importrun/<int:pk>/undo/", undo_views.undo_run, name="undo_run"),
     path("customers/customer/<str:pk>/erase/", erase_views.erase_customer, name="erase_customer"),
     path("customers/quarantinedrow/<int:pk>/fix/", fix_views.fix_row, name="fix_row"),

@@ -174,9 +174,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- Uploads --------------------------------------------------------------------------------------------------
 
 FILE_UPLOAD_HANDLERS = [
-    "customers.upload_limit.UploadLimit",
+    "customers.uploads.limit.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "customers.upload_limit.NamelessFile",
+    "customers.uploads.limit.NamelessFile",
 ]
 
 # --- Login ----------------------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from analytics.exports import archive_name, export_to_folder
-from customers import upload_store
 from customers.archive import files
 from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, ImportRun, Upload
+from customers.uploads import store
 from rsolv_cs import backups
 from tests.commands import run
 from tests.factories import csv_row, make_day, make_staff, write_feed, write_feeds
@@ -287,7 +287,7 @@ def test_an_upload_that_became_a_link_is_not_loaded(
 ) -> None:
     client.force_login(make_staff("Program manager"))
     upload = uploaded(client, "customers", csv_of("customers", csv_row("customers")))
-    path = upload_store.path_of(upload) if which == "file" else upload_store.folder_of(upload)
+    path = store.path_of(upload) if which == "file" else store.folder_of(upload)
     path.rename(tmp_path / "theirs")
     path.symlink_to(tmp_path / "theirs")
     client.post(
@@ -303,7 +303,7 @@ def test_an_upload_folder_that_is_a_link_is_removed_and_not_what_it_leads_to(set
     link = settings.UPLOAD_DIR / ("0" * 32)
     link.symlink_to(secret.parent)
     os.utime(link, (1, 1), follow_symlinks=False)
-    upload_store.expire()
+    store.expire()
     assert list(settings.UPLOAD_DIR.iterdir()) == []
 
 

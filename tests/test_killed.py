@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from customers import erase, upload_store
+from customers import erase
 from customers.core.leftovers import EXPORT, private_folder, remove_leftovers
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
-from customers.uploads import confirm, preview
+from customers.uploads import store
+from customers.uploads.uploads import confirm, preview
 from rsolv_cs import backups
 from tests.commands import run
 from tests.factories import csv_row, make_customer, make_day, make_staff, write_feed
@@ -205,14 +206,14 @@ uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
 @pytest.mark.parametrize(
     ("function", "nth", "there", "running"),
     [
-        ("customers.uploads:format_of", 1, 0, 0),
-        ("customers.uploads:audit.record", 1, 0, 0),
+        ("customers.uploads.uploads:format_of", 1, 0, 0),
+        ("customers.uploads.uploads:audit.record", 1, 0, 0),
         ("customers.imports.load:merge", 1, 1, 0),
-        ("customers.preview_rows:_Writer.add", 1, 1, 0),
-        ("customers.uploads:is_file", 1, 1, 0),
+        ("customers.uploads.preview:_Writer.add", 1, 1, 0),
+        ("customers.uploads.uploads:is_file", 1, 1, 0),
         ("customers.imports.load:merge", 2, 1, 1),
         ("customers.imports.load:supersede", 2, 1, 1),
-        ("customers.uploads:upload_store.remove", 1, 1, 0),
+        ("customers.uploads.uploads:upload_store.remove", 1, 1, 0),
     ],
 )
 def test_a_killed_upload_leaves_a_whole_one_or_none_and_can_be_loaded(
@@ -269,13 +270,13 @@ def test_an_upload_in_a_request_has_no_name_on_the_disk(
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "temporary")
     Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir()
     seen: list[list[str]] = []
-    write: Callable[..., None] = upload_store.write
+    write: Callable[..., None] = store.write
 
     def watched(path: Path, chunks: Any) -> None:
         seen.append(names(Path(settings.FILE_UPLOAD_TEMP_DIR)))
         write(path, chunks)
 
-    monkeypatch.setattr(upload_store, "write", watched)
+    monkeypatch.setattr(store, "write", watched)
     client.force_login(make_staff("Program manager"))
     large = write_feed(tmp_path, "customers", [customer_row(1, organization="A" * 200)] * 20_000).read_bytes()
     assert len(large) > settings.FILE_UPLOAD_MAX_MEMORY_SIZE

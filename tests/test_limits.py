@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from customers import formats
 from customers.core.sql import copy_rows
 from customers.feeds import reader
 from customers.feeds.declarations import FEEDS
@@ -19,6 +18,7 @@ from customers.imports import load as loader
 from customers.imports import problems
 from customers.imports.load import Options, Outcome, import_folder
 from customers.models import ImportRun, QuarantinedRow, Upload
+from customers.uploads import formats
 from tests.commands import run
 from tests.factories import make_customer, make_staff
 from tests.loading import load, write_bytes

@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers import upload_store
 from customers.archive import files as archive
 from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow, RowChange, Upload
-from customers.preview_rows import KINDS
-from customers.uploads import rows_of
+from customers.uploads import store
+from customers.uploads.preview import KINDS
+from customers.uploads.uploads import rows_of
 from tests.commands import held_elsewhere
 from tests.factories import make_customer, make_onboarding, make_staff, write_feed
 from tests.loading import customer_row, engagement_on, feed_tables, load, onboarding_row
@@ -153,7 +153,7 @@ def test_another_file_than_the_previewed_one_is_never_loaded(manager: Client) ->
     assert said(confirmed(manager, upload, sha256="0" * 64)) == [
         "What you confirmed is another file than this one: look at the preview again."
     ]
-    path = upload_store.path_of(upload)
+    path = store.path_of(upload)
     path.write_bytes(csv_of("customers", customer_row(2)))
     gone = "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
     assert said(confirmed(manager, upload)) == [gone]
@@ -243,25 +243,25 @@ def test_two_people_have_an_upload_each(manager: Client) -> None:
 def test_what_nobody_decides_on_is_removed_after_a_day(tmp_path: Path, manager: Client) -> None:
     old = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=1, minutes=1))
-    folder = upload_store.folder_of(old)
+    folder = store.folder_of(old)
     os.utime(folder, (0, 0))
     ours = Path(project.UPLOAD_DIR) / "notes.txt"
     ours.write_text("not an upload")
     os.utime(ours, (0, 0))
     new = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     assert [upload.pk for upload in Upload.objects.all()] == [new.pk]
-    assert (folder.exists(), ours.exists(), upload_store.path_of(new).exists()) == (False, True, True)
+    assert (folder.exists(), ours.exists(), store.path_of(new).exists()) == (False, True, True)
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=2))
-    os.utime(upload_store.folder_of(new), (0, 0))
+    os.utime(store.folder_of(new), (0, 0))
     load(tmp_path, "customers")
-    assert (Upload.objects.count(), upload_store.folder_of(new).exists()) == (0, False)
+    assert (Upload.objects.count(), store.folder_of(new).exists()) == (0, False)
 
 
 def test_nobody_else_on_the_machine_can_read_an_upload(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    folder = upload_store.folder_of(upload)
+    folder = store.folder_of(upload)
     assert folder.stat().st_mode & 0o077 == 0
-    assert upload_store.path_of(upload).stat().st_mode & 0o777 == 0o600
+    assert store.path_of(upload).stat().st_mode & 0o777 == 0o600
 
 
 # --- Refusals -----------------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_long_cells_are_cut_where_they_begin_to_differ(manager: Client) -> None:
 
 def test_a_preview_whose_files_are_gone_shows_its_counts(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    upload_store.remove(upload_store.folder_of(upload))
+    store.remove(store.folder_of(upload))
     page = manager.get(f"{FORM}{upload.pk}/?rows=created")
     assert "Created 1" in section(page, "counts")
     assert 'id="changes"' not in page.text
@@ -387,10 +387,10 @@ def test_a_preview_that_cannot_be_stored_is_told(manager: Client, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("customers.uploads.write_rows", full)
+        patch.setattr("customers.uploads.uploads.write_rows", full)
         response = send(manager, "customers", csv_of("customers", customer_row(1)))
         assert said(response) == ["The preview cannot be stored: No space left on device. Tell the operator."]
-        patch.setattr("customers.upload_store.new_folder", full)
+        patch.setattr("customers.uploads.store.new_folder", full)
         assert errors(send(manager, "customers", csv_of("customers", customer_row(1)))) == [
             "The file cannot be stored here: No space left on device. Tell the operator."
         ]

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers.feeds.reader import BLANKS, Source
-from customers.formats import FeedXlsx
 from customers.text.cells import safe_cell
+from customers.uploads.formats import FeedXlsx
 from customers.workbooks import sheet, workbook, xml_part
 from customers.workbooks.number_format import NotShown, shown_number
 from customers.workbooks.writer import write_workbook

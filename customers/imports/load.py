@@ -16,7 +16,6 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import upload_store
 from customers.archive import files as archive
 from customers.archive.erased import Erased, leave_out, warning
 from customers.audit import trail
@@ -55,6 +54,7 @@ from customers.imports.strategies.diff import Differences, Doubt, find_differenc
 from customers.jobs.lock import Busy, job_lock
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
+from customers.uploads import store
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def import_folder(
                 return _load_all(folder, names, options, hold, keep=False)
         outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
-        upload_store.expire()
+        store.expire()
         return outcomes
 
 

@@ -9,7 +9,7 @@ from django.db import Error
 from django.utils import timezone
 
 from analytics import retention as scored
-from customers import erase, upload_store
+from customers import erase
 from customers import retention as ledger
 from customers.archive import files
 from customers.core.leftovers import remove_leftovers
@@ -17,6 +17,7 @@ from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure
 from customers.text.counts import counts_in_words
+from customers.uploads import store
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
@@ -99,7 +100,7 @@ def _count() -> dict[str, int]:
 
 
 def _remove() -> dict[str, int]:
-    upload_store.expire()
+    store.expire()
     remove_leftovers()
     return {
         _ARCHIVES: files.expire(),

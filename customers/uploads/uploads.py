@@ -10,18 +10,18 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from customers import upload_store
 from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
-from customers.formats import format_of
 from customers.imports.fixes import fixes_of
 from customers.imports.load import Options, load_file
 from customers.imports.misread import SIGN
 from customers.jobs.lock import job_lock
 from customers.models import ImportRun, Upload
-from customers.preview_rows import KINDS, Rows, write_rows
+from customers.uploads import store
+from customers.uploads.formats import format_of
+from customers.uploads.preview import KINDS, Rows, write_rows
 
 _RECEIVED = "received"
 _PREVIEW = "preview"
@@ -39,11 +39,11 @@ class LoadedAlready(NotLoaded):
 
 def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
     """Store an upload as the CSV that the loader will read; it has no preview yet. Raises ``NotTaken``."""
-    upload_store.expire()
-    folder = upload_store.new_folder()
+    store.expire()
+    folder = store.new_folder()
     try:
         received = folder / _RECEIVED
-        upload_store.write(received, file.chunks())
+        store.write(received, file.chunks())
         name = str(file.name)
         found = format_of(received, name)
         target = folder / found.stored_name(feed.file_name)
@@ -55,7 +55,7 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
             notes=notes,
             folder=folder.name,
             stored_name=target.name,
-            sha256=upload_store.sha256_of(target),
+            sha256=store.sha256_of(target),
             size=target.stat().st_size,
             uploaded_by=uploaded_by,
         )
@@ -65,7 +65,7 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
             trail.record(trail.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
         return upload
     except BaseException:
-        upload_store.remove(folder)
+        store.remove(folder)
         raise
 
 
@@ -90,8 +90,8 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
             )
         if upload.run_id:
             raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
-        path = upload_store.path_of(upload)
-        if not is_file(path) or upload_store.sha256_of(path) != upload.sha256:
+        path = store.path_of(upload)
+        if not is_file(path) or store.sha256_of(path) != upload.sha256:
             raise NotLoaded(
                 "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
             )
@@ -112,7 +112,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
             with transaction.atomic():
                 upload.save(update_fields=["run"])
                 trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
-            upload_store.remove(upload_store.folder_of(upload))
+            store.remove(store.folder_of(upload))
     return run
 
 
@@ -127,12 +127,12 @@ def discard(upload: Upload, why: str) -> None:
     with transaction.atomic():
         if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
             trail.record(trail.Action.UPLOAD, upload, detail=why)
-    upload_store.remove(upload_store.folder_of(upload))
+    store.remove(store.folder_of(upload))
 
 
 def rows_of(upload: Upload, kind: str) -> Rows:
     """The rows of one kind of the upload's preview."""
-    return Rows(upload_store.folder_of(upload) / _PREVIEW, kind)
+    return Rows(store.folder_of(upload) / _PREVIEW, kind)
 
 
 def _preview(upload: Upload, asked_by: str, hold: Callable[[], None]) -> None:
@@ -159,12 +159,12 @@ def _options(started_by: str, *, force: bool = False, insist: bool = False) -> O
 @contextmanager
 def _dry_run(upload: Upload, feed: Feed, options: Options, hold: Callable[[], None]) -> Iterator[ImportRun]:
     with taken_back():
-        yield load_file(feed, upload_store.path_of(upload), upload.file, options, hold, keep=False)
+        yield load_file(feed, store.path_of(upload), upload.file, options, hold, keep=False)
 
 
 def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:
     """What a dry run came to; its rows go into the preview's files."""
-    folder = upload_store.folder_of(upload) / _PREVIEW
+    folder = store.folder_of(upload) / _PREVIEW
     shutil.rmtree(folder, ignore_errors=True)
     listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
     return {

@@ -10,15 +10,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from customers import uploads
 from customers.core.pages import admin_page, sent_by_form, tell_database_error
 from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
-from customers.formats import ENDINGS, NotTaken
 from customers.jobs.lock import Busy
 from customers.models import FeedName, ImportRun, Upload
-from customers.preview_rows import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
-from customers.upload_limit import too_large
+from customers.uploads import uploads
+from customers.uploads.formats import ENDINGS, NotTaken
+from customers.uploads.limit import too_large
+from customers.uploads.preview import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
 
 ROWS_PER_PAGE = 50
 _BUSY = "An import is running; the upload is kept: try again when it has ended."
