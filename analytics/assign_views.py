@@ -12,7 +12,7 @@ from analytics.reports import opened
 from customers.core.pages import admin_page
 from customers.feeds.cell_types import valid_key
 from customers.models import Customer
-from customers.owner_views import MAY_ASSIGN, assign_page
+from customers.owners.views import MAY_ASSIGN, assign_page
 
 
 @admin_page("customers.view_customer", MAY_ASSIGN)

@@ -20,7 +20,7 @@ from analytics.score_change import ScoreChanges
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor
-from customers.owner_views import MAY_ASSIGN
+from customers.owners.views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""

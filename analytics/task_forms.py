@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from analytics.models import Task
 from customers.core.people import name_of
 from customers.editing.conflicts import EditConflictMixin
-from customers.owners import able_and
+from customers.owners.assign import able_and
 from customers.text.text_fields import TextAreaField
 
 LONGEST_NOTE = 5_000

@@ -25,7 +25,7 @@ from analytics.task_list import task_list, whose_in_full
 from customers.core.pages import admin_page
 from customers.editing.conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
-from customers.owners import able
+from customers.owners.assign import able
 from customers.text.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")

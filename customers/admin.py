@@ -38,8 +38,8 @@ from customers.models import (
     Note,
     Onboarding,
 )
-from customers.owner_views import MAY_ASSIGN, assign_page
-from customers.owners import CANNOT_ACT, able, able_and, marked_name
+from customers.owners.assign import CANNOT_ACT, able, able_and, marked_name
+from customers.owners.views import MAY_ASSIGN, assign_page
 from customers.runs import run_address
 from customers.text.codes import code_in_words
 

@@ -15,7 +15,7 @@ from analytics.models import RecommendationRule, Task
 from analytics.owners import first_view, unassigned
 from analytics.program import Program
 from customers.models import Customer, CustomerCare
-from customers.owners import Assigned, assign
+from customers.owners.assign import Assigned, assign
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import Elements, links, main_part, words
 

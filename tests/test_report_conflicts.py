@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from analytics.models import Report
 from customers.models import CustomerCare
-from customers.owners import assign
+from customers.owners.assign import assign
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.forms import as_, form_on
 from tests.pages import words

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from analytics.snapshots import score_day
 from customers.models import Customer
-from customers.owners import assign
+from customers.owners.assign import assign
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, names, unfold
 from tests.factories import load_demo_program, make_staff
 from tests.test_browser import make_long_customer

@@ -16,7 +16,7 @@ from customers.audit import trail
 from customers.core.people import name_of
 from customers.editing.conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
-from customers.owners import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
+from customers.owners.assign import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"
