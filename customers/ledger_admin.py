@@ -41,7 +41,7 @@ from customers.models import (
 )
 from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
-from customers.same_views import MAY_JOIN
+from customers.same_customer.views import MAY_JOIN
 from customers.uploads.preview import cut
 
 SHORT_TEXT = 120

@@ -12,7 +12,6 @@ from django.test import Client
 
 from analytics.contact import why_closed
 from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
-from customers import same_customer
 from customers.erase import erase
 from customers.models import (
     AuditEntry,
@@ -23,6 +22,7 @@ from customers.models import (
     Note,
     StepSighting,
 )
+from customers.same_customer import join
 from customers.undo import undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_alert, make_message, make_staff, write_feed, write_feeds
@@ -424,9 +424,9 @@ def test_nothing_moves_where_it_cannot(pair: KeyChange, manager: Client) -> None
 def test_one_former_key_is_joined_once(tmp_path: Path) -> None:
     after(tmp_path, [named("c1"), customer_row(2)], [named("x"), named("y"), customer_row(2)])
     first, second = KeyChange.objects.order_by("customer")
-    same_customer.join(first.pk, "ann")
-    with pytest.raises(same_customer.NotJoinable, match="c1 is joined to x already"):
-        same_customer.join(second.pk, "ann")
+    join.join(first.pk, "ann")
+    with pytest.raises(join.NotJoinable, match="c1 is joined to x already"):
+        join.join(second.pk, "ann")
 
 
 def test_while_an_import_runs_nothing_is_decided(pair: KeyChange, manager: Client) -> None:

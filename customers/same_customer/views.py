@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from customers.core.pages import admin_page, tell_database_error
 from customers.jobs.lock import Busy
 from customers.models.key_change import KeyChange
-from customers.same_customer import (
+from customers.same_customer.join import (
     NotJoinable,
     in_words,
     join,
