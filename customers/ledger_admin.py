@@ -30,7 +30,6 @@ from customers.core.pages import lead_to_form, narrowed
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.erase import in_words
 from customers.feeds.declarations import FEEDS
-from customers.fix_views import corrections, fix_address, replay_and_tell
 from customers.models import (
     Erasure,
     FeedName,
@@ -39,7 +38,8 @@ from customers.models import (
     KeyChange,
     QuarantinedRow,
 )
-from customers.quarantine_filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
+from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
+from customers.quarantine.views import corrections, fix_address, replay_and_tell
 from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_customer.views import MAY_JOIN
 from customers.uploads.preview import cut

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from customers import erase_views, fix_views, undo_views
+from customers import erase_views, undo_views
+from customers.quarantine import views as fix_views
 from customers.same_customer import views as same_views
 from customers.uploads import views
 

@@ -13,8 +13,8 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers.fix_views import fix_address
 from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow
+from customers.quarantine.views import fix_address
 from customers.undo import undo
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.loading import customer_row, load, states

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from customers import fix_views
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, Fix, QuarantinedRow
+from customers.quarantine import views
 from tests.commands import held_elsewhere
 from tests.factories import csv_row, make_staff, write_feeds
 from tests.forms import as_, form_on
@@ -62,7 +62,7 @@ def test_two_fixes_of_a_row_that_is_still_bad_are_merged(page: str) -> None:
 def test_while_an_import_runs_nothing_is_stored_and_the_text_is_kept(
     page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fix_views, "SECONDS_TO_WAIT", 0)
+    monkeypatch.setattr(views, "SECONDS_TO_WAIT", 0)
     anna = as_("anna")
     sent = form_on(anna.get(page), email="anna@example.com")
     with held_elsewhere("import"):
