@@ -16,7 +16,7 @@ from analytics.models import Night
 from analytics.nights import DONE, MAY_SEE
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
-from customers.runs import duration
+from customers.runs.page import duration
 
 
 @admin.register(Night)

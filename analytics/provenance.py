@@ -9,7 +9,7 @@ from django.urls import reverse
 from analytics.models import Snapshot
 from analytics.program import Program
 from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
-from customers.runs import rows_address
+from customers.runs.page import rows_address
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
-from customers.retention import since
+from customers.runs.retention import since
 
 _AT_ONCE = 1_000
 

@@ -40,7 +40,7 @@ from customers.models import (
 )
 from customers.owners.assign import CANNOT_ACT, able, able_and, marked_name
 from customers.owners.views import MAY_ASSIGN, assign_page
-from customers.runs import run_address
+from customers.runs.page import run_address
 from customers.text.codes import code_in_words
 
 MOST_KEYS = 500

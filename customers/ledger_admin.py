@@ -40,7 +40,7 @@ from customers.models import (
 )
 from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.quarantine.views import corrections, fix_address, replay_and_tell
-from customers.runs import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
+from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_customer.views import MAY_JOIN
 from customers.uploads.preview import cut
 

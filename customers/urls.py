@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from customers import erase_views, undo_views
+from customers import erase_views
 from customers.quarantine import views as fix_views
+from customers.runs import undo_views
 from customers.same_customer import views as same_views
 from customers.uploads import views
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
-from customers.retention import over_failures
+from customers.runs.retention import over_failures
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.

@@ -22,7 +22,7 @@ from analytics.models import Alert, MailTemplate, Message, Report, Task
 from customers.audit import trail
 from customers.audit.trail import Action
 from customers.models import AuditEntry, CustomerCare, Note, Upload
-from customers.undo import undo
+from customers.runs.undo import undo
 from rsolv_cs import roles
 from tests.commands import run
 from tests.factories import csv_row, make_alert, make_customer, make_staff, write_feeds

@@ -20,7 +20,7 @@ from customers.feeds.declarations import ENGAGEMENT
 from customers.imports import load as loader
 from customers.imports.strategies import append, diff
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow, RowChange
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.databases import examples
 from tests.factories import make_customer
 from tests.loading import load, states, write_bytes

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from customers.models import Customer, Engagement, Fix, ImportRun, Onboarding, QuarantinedRow
 from customers.quarantine.views import fix_address
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.loading import customer_row, load, states
 from tests.pages import section

@@ -43,7 +43,7 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_alert, make_customer, make_message, make_snapshot, make_staff, write_feeds
 from tests.loading import load, write_bytes

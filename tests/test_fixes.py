@@ -24,7 +24,7 @@ from customers.models import (
     QuarantinedRow,
     StepSighting,
 )
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.commands import held_elsewhere
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed, write_feeds
 from tests.loading import load, states, write_bytes

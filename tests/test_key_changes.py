@@ -22,8 +22,8 @@ from customers.models import (
     Note,
     StepSighting,
 )
+from customers.runs.undo import undo
 from customers.same_customer import join
-from customers.undo import undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_alert, make_message, make_staff, write_feed, write_feeds
 from tests.field_nights import NIGHTS, deliver, drop, on_28_november

@@ -9,7 +9,7 @@ from django.test import Client
 
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, ImportRun, Note
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, make_day, make_snapshot, make_staff, write_feeds
 from tests.pages import main_part, section, words
 

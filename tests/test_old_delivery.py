@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from customers.models import Customer, ImportRun
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.commands import run
 from tests.factories import csv_row, make_staff, write_feed, write_feeds
 from tests.field_nights import NIGHTS, deliver, drop, on_28_november

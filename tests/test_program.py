@@ -21,7 +21,7 @@ from analytics.rule_admin import RecommendationRuleAdmin
 from analytics.snapshots import score_day
 from customers.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.factories import make_run, make_staff
 from tests.pages import forget, main_part, names
 

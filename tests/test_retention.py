@@ -18,12 +18,12 @@ from pytest_django.fixtures import Settings
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
 from analytics.retention import old_dates
 from analytics.snapshots import score_day
-from customers import retention
 from customers.archive import files
 from customers.audit import trail
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
+from customers.runs import retention
+from customers.runs.undo import NotUndoable, undo
 from customers.text.counts import counts_in_words
-from customers.undo import NotUndoable, undo
 from rsolv_cs import environment
 from tests.commands import run
 from tests.factories import (

@@ -17,7 +17,7 @@ from customers.feeds.reader import Source
 from customers.imports import load as load_module
 from customers.imports.strategies import append
 from customers.models import Engagement, ImportRun, QuarantinedRow
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.databases import examples
 from tests.factories import make_customer
 from tests.loading import load, states, write_bytes

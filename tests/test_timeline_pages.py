@@ -16,7 +16,7 @@ from analytics.models import Snapshot
 from analytics.timeline import Told, page_number, timeline, told_of
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.factories import (
     csv_row,
     make_alert,

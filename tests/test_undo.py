@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from analytics.dashboard import feed_states
 from analytics.models import PortfolioDay, Snapshot, Task
 from analytics.snapshots import score_day
-from customers import undo as undo_module
 from customers.core.signals import run_undone
 from customers.feeds.declarations import FEEDS
 from customers.models import (
@@ -29,7 +28,8 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
-from customers.undo import NotUndoable, preview, undo
+from customers.runs import undo as undo_module
+from customers.runs.undo import NotUndoable, preview, undo
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_engagement, make_run, make_staff, write_feed, write_feeds
 from tests.loading import load, states
@@ -759,7 +759,7 @@ def test_a_page_does_not_repeat_what_the_database_says(
     def fail(*_given: Any) -> None:
         raise OperationalError('connection to "10.1.2.3" failed\nDETAIL: Key (email)=(someone@firm.example) is there')
 
-    monkeypatch.setattr("customers.undo_views.preview", fail)
+    monkeypatch.setattr("customers.runs.undo_views.preview", fail)
     client.force_login(make_staff("Program manager"))
     response = client.get(f"/admin/customers/importrun/{make_run().pk}/undo/", follow=True)
     text = response.text

@@ -11,7 +11,7 @@ from django.test import Client
 
 from analytics.models import Report
 from customers.models import Customer, ImportRun, Onboarding
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.commands import run
 from tests.factories import make_staff, write_feed, write_feeds
 from tests.field_nights import NIGHTS, deliver, drop, on_28_november

@@ -17,7 +17,7 @@ from analytics.digest import LastTold, vanished_since
 from analytics.evaluate import evaluate
 from analytics.models import Alert, AlertRule
 from customers.models import ImportRun
-from customers.undo import undo
+from customers.runs.undo import undo
 from tests.commands import run
 from tests.factories import make_staff, write_feed, write_feeds
 from tests.loading import customer_row, load

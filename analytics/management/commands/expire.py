@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from analytics import retention as scored
 from customers import erase
-from customers import retention as ledger
 from customers.archive import files
 from customers.core.leftovers import remove_leftovers
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure
+from customers.runs import retention as ledger
 from customers.text.counts import counts_in_words
 from customers.uploads import store
 

@@ -11,7 +11,7 @@ from customers.audit.trail import user_name
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
 from customers.models import ImportRun
-from customers.undo import NotUndoable, in_words, undo
+from customers.runs.undo import NotUndoable, in_words, undo
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

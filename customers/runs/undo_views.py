@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from customers.core.pages import admin_page, tell_database_error
 from customers.jobs.lock import Busy
 from customers.models import ImportRun
-from customers.undo import NotUndoable, in_words, preview, undo
+from customers.runs.undo import NotUndoable, in_words, preview, undo
 
 
 @admin_page("customers.view_importrun", "customers.undo_importrun")

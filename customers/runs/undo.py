@@ -20,7 +20,7 @@ from customers.imports.journal import CHANGE, image, insert_images, json_object,
 from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange
-from customers.undo_fixes import take_fixes
+from customers.runs.undo_fixes import take_fixes
 
 logger = logging.getLogger(__name__)
 
