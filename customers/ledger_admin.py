@@ -28,7 +28,7 @@ from customers.audit.export import record_export
 from customers.core.files import open_file
 from customers.core.pages import lead_to_form, narrowed
 from customers.editing.model_admin import ReadOnlyAdmin
-from customers.erase import in_words
+from customers.erasure.erase import in_words
 from customers.feeds.declarations import FEEDS
 from customers.models import (
     Erasure,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from customers import erase_views
+from customers.erasure import views as erase_views
 from customers.quarantine import views as fix_views
 from customers.runs import undo_views
 from customers.same_customer import views as same_views

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 
-from customers import erase
 from customers.core.dry_run import taken_back
 from customers.core.sql import is_postgres
+from customers.erasure import erase
 from customers.models import Customer, ImportRun, Upload
 from customers.runs import undo
 from tests.factories import csv_row, make_customer, make_staff, write_feed
@@ -75,7 +75,7 @@ def test_an_error_inside_leaves_the_database_as_it_was(url: str) -> None:
         ("upload", "customers.imports.load.merge"),
         ("import", "customers.imports.load.merge"),
         ("undo", "customers.runs.undo._Undo._finish"),
-        ("erase", "customers.erase._remove_fixes"),
+        ("erase", "customers.erasure.erase._remove_fixes"),
     ],
 )
 def test_others_write_while_it_is_tried(

@@ -25,7 +25,7 @@ from customers.archive import files, redact
 from customers.archive.erased import Erased
 from customers.audit import trail
 from customers.core.signals import customer_erased
-from customers.erase import erase, preview
+from customers.erasure.erase import erase, preview
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import fix
 from customers.imports.load import replay
@@ -465,7 +465,7 @@ def test_what_was_cut_short_behind_the_rows_is_completed_by_the_next_expire(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("customers.erase._redact_files", killed)
+        patch.setattr("customers.erasure.erase._redact_files", killed)
         with pytest.raises(KeyboardInterrupt):
             erase(KEY, "ada")
     assert Erasure.objects.get().state == "files"

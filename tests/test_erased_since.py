@@ -12,7 +12,7 @@ from django.test import Client
 
 from analytics.models import PortfolioDay
 from analytics.snapshots import score_day
-from customers.erase import erase
+from customers.erasure.erase import erase
 from tests.factories import make_customer, make_staff
 from tests.pages import main_part, names, section, words
 

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from customers.erase import erase
+from customers.erasure.erase import erase
 from customers.models import Note, Upload
 from customers.models.form_submission import FormSubmission
 from tests.factories import make_customer, make_day, make_snapshot, make_staff

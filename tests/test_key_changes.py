@@ -12,7 +12,7 @@ from django.test import Client
 
 from analytics.contact import why_closed
 from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
-from customers.erase import erase
+from customers.erasure.erase import erase
 from customers.models import (
     AuditEntry,
     Customer,

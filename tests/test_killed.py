@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from customers import erase
 from customers.core.leftovers import EXPORT, private_folder, remove_leftovers
+from customers.erasure import erase
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import store
@@ -175,7 +175,7 @@ def kill_and_copy_again(url: str, other: str, file: Path, function: str, nth: in
 
 @pytest.mark.parametrize(
     ("function", "nth"),
-    [("rsolv_cs.backups:fill", 1), ("rsolv_cs.backups:copy_rows", 5), ("customers.erase:erase_again", 1)],
+    [("rsolv_cs.backups:fill", 1), ("rsolv_cs.backups:copy_rows", 5), ("customers.erasure.erase:erase_again", 1)],
 )
 def test_a_database_that_a_killed_copy_was_filling_takes_the_next_one(
     url: str, migrated_database: str, tmp_path: Path, function: str, nth: int

@@ -19,7 +19,7 @@ from analytics.models import Alert, AlertRule, RecommendationRule, Task
 from analytics.program import Program
 from analytics.rule_admin import RecommendationRuleAdmin
 from analytics.snapshots import score_day
-from customers.erase import erase
+from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from customers.runs.undo import undo
 from tests.factories import make_run, make_staff

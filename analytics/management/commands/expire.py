@@ -9,9 +9,9 @@ from django.db import Error
 from django.utils import timezone
 
 from analytics import retention as scored
-from customers import erase
 from customers.archive import files
 from customers.core.leftovers import remove_leftovers
+from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry, Erasure

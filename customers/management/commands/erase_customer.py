@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.audit.trail import user_name
-from customers.erase import NotErasable, erase, in_words, preview
+from customers.erasure.erase import NotErasable, erase, in_words, preview
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
 from customers.models import Erasure

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error, IntegrityError, transaction
 
-from customers import erase
+from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
 from rsolv_cs import backups

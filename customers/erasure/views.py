@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
-from customers.erase import NotErasable, erase, in_words, preview
+from customers.erasure.erase import NotErasable, erase, in_words, preview
 from customers.jobs.lock import Busy
 from customers.models import Customer, Erasure
 
