@@ -14,7 +14,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
-from customers.admin import UserAdmin
+from customers.admin.feeds import UserAdmin
 from customers.editing.model_admin import ModelAdmin
 from rsolv_cs import second_factor
 from rsolv_cs.second_factor_views import note
