@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from analytics.dashboard import newest_day
 from analytics.letter import sender_name
 from analytics.models import MailTemplate, Message, Snapshot
-from analytics.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
+from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
 from analytics.situations import situation_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 

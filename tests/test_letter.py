@@ -22,7 +22,7 @@ from analytics import contact
 from analytics.letter import LONGEST_SUBJECT, as_mail
 from analytics.mail import mail_address
 from analytics.models import Message
-from analytics.placeholders import fill, subject_faults, values_for
+from analytics.models.placeholders import fill, subject_faults, values_for
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
 

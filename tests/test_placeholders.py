@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.models import MailTemplate
-from analytics.placeholders import PLACEHOLDERS, faults, fill, lacking, subject_faults, values_for
+from analytics.models.placeholders import PLACEHOLDERS, faults, fill, lacking, subject_faults, values_for
 from analytics.situations import situation_of
 from tests.factories import make_customer, make_snapshot, make_staff
 

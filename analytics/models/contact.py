@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from analytics.models.placeholders import body_faults, subject_faults
 from analytics.models.tasks import Task
-from analytics.placeholders import body_faults, subject_faults
 from customers.core.people import name_of
 from customers.models import Customer
 from customers.text.text_fields import LongText
