@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_date
 
 from analytics import dashboard
 from analytics.models import PortfolioDay
-from analytics.unscored import Unscored, unscored
+from analytics.scoring.unscored import Unscored, unscored
 from analytics.visitor import Visitor, visitor
 from customers.feeds.cell_types import shown
 

@@ -9,8 +9,8 @@ from django.core.paginator import Page, Paginator
 
 from analytics.dashboard import Share, known_of, mean_days
 from analytics.filters import NONE
-from analytics.measure import WEEKS
 from analytics.models import CohortDay, HealthStatus, percent, success_rate
+from analytics.scoring.measure import WEEKS
 
 ROWS_PER_PAGE = 50
 WEEKS_SHOWN = (12, 26, WEEKS)

@@ -8,7 +8,7 @@ from analytics.dashboard import feed_states
 from analytics.evaluate import close_feed_alerts
 from analytics.models import Night
 from analytics.nights import DONE, FAILED, HELD_BACK, WARNED
-from analytics.unscored import unscored
+from analytics.scoring.unscored import unscored
 from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry
 

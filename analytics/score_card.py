@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from analytics.models import Snapshot
-from analytics.score import half_up
+from analytics.scoring.score import half_up
 from analytics.wording import COMPONENT_LABELS, counted
 
 

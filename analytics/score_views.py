@@ -11,8 +11,8 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from analytics.put_right import look_again
-from analytics.snapshots import NotScorable, score_day
-from analytics.unscored import scoring, unscored
+from analytics.scoring.snapshots import NotScorable, score_day
+from analytics.scoring.unscored import scoring, unscored
 from analytics.wording import counted
 from customers.audit import trail
 from customers.core.client import client_address

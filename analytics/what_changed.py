@@ -15,9 +15,9 @@ So the three are whole points that add up to the stored difference exactly, for 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from analytics.measure import View, measure_one
 from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
-from analytics.score import Health, Measures, health
+from analytics.scoring.measure import View, measure_one
+from analytics.scoring.score import Health, Measures, health
 from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted, signed
 from customers.models import Customer, Step
 from customers.text.codes import code_in_words

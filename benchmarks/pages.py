@@ -77,7 +77,7 @@ def load(folder: str) -> dict[str, Any]:
 
 def score(days_before: str) -> dict[str, Any]:
     """Score a date so many days before the newest one: seconds, and the process's peak memory."""
-    from analytics.snapshots import score_day
+    from analytics.scoring.snapshots import score_day
     from customers.models import data_date
 
     day = data_date() - timedelta(days=int(days_before))
@@ -92,7 +92,7 @@ def score(days_before: str) -> dict[str, Any]:
 def score_as_the_seed() -> dict[str, Any]:
     """The same scores by the ORM, a handful of queries for each customer, as the seed had it: seconds."""
     from analytics.models import ScoringPolicy, Snapshot
-    from analytics.score import Measures, health
+    from analytics.scoring.score import Measures, health
     from customers.models import Customer, Engagement, Step, data_date
 
     day, policy = data_date(), ScoringPolicy.objects.get()

@@ -14,7 +14,7 @@ from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.feeds.declarations import FEEDS
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting

@@ -11,7 +11,7 @@ from django.core import mail
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, names, unfold
 from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_message, make_staff

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Event, Note
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, unfold
 from tests.factories import load_demo_program, make_customer, make_staff

@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import BrowserContext, expect
 from pytest_django import Settings
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from rsolv_cs import sessions
 from tests.access import leads_to_view

@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, Request, expect
 
 from analytics.models import PortfolioDay
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, Engagement
 from tests.browsing import Opened, at_rest
 from tests.factories import load_demo_program, make_staff

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.cohort_days import Member, cohort_days
 from analytics.cohorts import Cohorts, cohorts
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, Snapshot
-from analytics.snapshots import score_day
+from analytics.scoring.cohort_days import Member, cohort_days
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Step
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
 from tests.pages import links, main_part, names, notices, table, words

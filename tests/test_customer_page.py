@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from analytics.models import PortfolioDay
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, Engagement, Event, Feedback
 from tests.factories import make_customer, make_engagement, make_run, make_staff
 from tests.pages import links, main_part, notices, section, words

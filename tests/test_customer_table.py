@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from analytics.tables import CustomerTable
 from customers.models import Customer, CustomerCare, Engagement, Event, Onboarding
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.test import Client
 
 from analytics.models import PortfolioDay
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.erasure.erase import erase
 from tests.factories import make_customer, make_staff
 from tests.pages import main_part, names, section, words

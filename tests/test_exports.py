@@ -18,7 +18,7 @@ import pytest
 from analytics import exports as archives
 from analytics.exports import combined_rows, export_to_folder
 from analytics.models import PortfolioDay
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.feeds import exports
 from customers.feeds.declarations import FEEDS
 from customers.feeds.resources import RESOURCES

@@ -23,7 +23,7 @@ from openpyxl import load_workbook
 from pytest_django import Settings
 
 from analytics.models import Report, Task
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
 from customers.text.cells import plain_cell

@@ -11,7 +11,7 @@ from django.test import Client
 
 from analytics.exports import combined_rows
 from analytics.models import CohortDay, PortfolioDay, Snapshot
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Step
 from tests.factories import (
     make_customer,

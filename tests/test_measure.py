@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analytics import measure as measuring
-from analytics.measure import day_totals, measure
 from analytics.models import ScoringPolicy
-from analytics.score import Measures, health
+from analytics.scoring import measure as measuring
+from analytics.scoring.measure import day_totals, measure
+from analytics.scoring.score import Measures, health
 from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import (

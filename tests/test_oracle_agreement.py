@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analytics.dashboard import health_distribution, onboarding_progress, summary
 from analytics.models import CohortDay, PortfolioDay, Snapshot
 from analytics.score_change import ScoreChanges
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests import oracle

@@ -16,7 +16,7 @@ from django.db.models import ProtectedError
 from django.forms import model_to_dict
 
 from analytics.models import ScoringPolicy
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 
 DEFAULTS = {
     "activity_max": 30,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from analytics.models import Alert, AlertRule, RecommendationRule, Task
 from analytics.program import Program
 from analytics.rule_admin import RecommendationRuleAdmin
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from customers.runs.undo import undo

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Model
 from django.test import Client
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, LoadedRow, Onboarding
 from tests.factories import make_customer, make_engagement, make_feedback, make_onboarding, make_run, make_staff
 from tests.pages import links, main_part, section, words

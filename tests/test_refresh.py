@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.models import PortfolioDay, ScoringPolicy
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, ImportRun
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_staff
 from tests.pages import Elements, main_part

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
 from analytics.retention import old_dates
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.archive import files
 from customers.audit import trail
 from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from analytics.exports import write_archive
 from analytics.models import PortfolioDay, Snapshot
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
 from customers.feeds.reader import BLANKS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
-from analytics.score import Health, Measures, half_up, health
+from analytics.scoring.score import Health, Measures, half_up, health
 
 D = date(2025, 5, 10)
 LONG_AGO = date(2025, 1, 1)

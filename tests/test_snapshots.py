@@ -15,12 +15,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics import snapshots
 from analytics.dashboard import health_distribution, mean_days, onboarding_progress, summary
-from analytics.measure import measure
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot, percent, success_rate
-from analytics.score import health
-from analytics.snapshots import NotScorable, score_day
+from analytics.scoring import snapshots
+from analytics.scoring.measure import measure
+from analytics.scoring.score import health
+from analytics.scoring.snapshots import NotScorable, score_day
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import make_customer, make_engagement, make_event, make_feedback, make_onboarding

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Locator, Page, expect
 
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.models import Customer
 from customers.owners.assign import assign
 from tests.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, names, unfold

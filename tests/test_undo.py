@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytics.dashboard import feed_states
 from analytics.models import PortfolioDay, Snapshot, Task
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.core.signals import run_undone
 from customers.feeds.declarations import FEEDS
 from customers.models import (

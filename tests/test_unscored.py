@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from analytics import nights, score_views
 from analytics.evaluate import evaluate
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.unscored import unscored
+from analytics.scoring.unscored import unscored
 from customers.models import AuditEntry
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_staff, write_feed, write_feeds

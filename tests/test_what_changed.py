@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics.customer_history import blocked_since, history, may_be_blocked_longer
 from analytics.models import ScoringPolicy, Snapshot
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from analytics.what_changed import Change, signed, what_changed
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step
 from tests import oracle

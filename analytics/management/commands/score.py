@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from analytics.snapshots import NotScorable, score_day
-from analytics.unscored import scoring
+from analytics.scoring.snapshots import NotScorable, score_day
+from analytics.scoring.unscored import scoring
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
 

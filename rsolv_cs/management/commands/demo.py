@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from analytics.evaluate import evaluate
-from analytics.snapshots import score_day
+from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy

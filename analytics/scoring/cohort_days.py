@@ -6,8 +6,8 @@ from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
-from analytics.measure import WEEKS
 from analytics.models import CohortDay, HealthStatus
+from analytics.scoring.measure import WEEKS
 
 
 class Member(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from analytics.models import ScoringPolicy
-from analytics.score import STEPS, Measures
+from analytics.scoring.score import STEPS, Measures
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import days_between, is_postgres, table_of
 from customers.imports.onboarding import COUNTER_OF_STEP

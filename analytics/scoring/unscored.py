@@ -8,7 +8,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 
 from analytics.models import PortfolioDay
-from analytics.snapshots import policy_to_score, stale_days
+from analytics.scoring.snapshots import policy_to_score, stale_days
 from customers.jobs.lock import job_lock
 from customers.models import ImportRun, data_date
 

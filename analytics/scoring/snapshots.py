@@ -11,10 +11,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from analytics.clock import scoring_moment
-from analytics.cohort_days import Member, cohort_days
-from analytics.measure import WEEKS, day_totals, measure
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.score import STEPS, Health, Measures, Scoring
+from analytics.scoring.cohort_days import Member, cohort_days
+from analytics.scoring.measure import WEEKS, day_totals, measure
+from analytics.scoring.score import STEPS, Health, Measures, Scoring
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
 
