@@ -15,7 +15,7 @@ from analytics.chips import Chip, chips, narrowed_query
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from analytics.score_change import ScoreChanges
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable

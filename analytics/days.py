@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from django.db.models import Q, Subquery
 
 from analytics.models import PortfolioDay
-from analytics.program import Program
+from analytics.page_cache.program import Program
 
 WEEK, MONTH = 7, 30
 SPANS = (WEEK, MONTH)

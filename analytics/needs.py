@@ -10,7 +10,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 
 from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.program import KEPT_SECONDS
+from analytics.page_cache.program import KEPT_SECONDS
 from customers.text.codes import code_in_words
 
 DROP = 10

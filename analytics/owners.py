@@ -7,7 +7,7 @@ from django.http import HttpRequest, QueryDict
 
 from analytics.filter_choices import is_key, owner_in_words
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from customers.models import CustomerCare
 
 OWNER, ME = "owner", "me"

@@ -7,7 +7,7 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from analytics.models import Snapshot
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
 from customers.runs.page import rows_address
 

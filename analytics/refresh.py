@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
-from analytics.program import digest
+from analytics.page_cache.program import digest
 from analytics.visitor import visitor
 
 

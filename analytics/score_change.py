@@ -10,7 +10,7 @@ from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerFiel
 
 from analytics.days import MONTH, SLACK, SPANS, compared_dates, known_dates
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from analytics.wording import signed
 
 COLUMN_OF = {days: f"change_{days}" for days in SPANS}

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import RecommendationRule, Task
 from analytics.owners import first_view, unassigned
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from customers.models import Customer, CustomerCare
 from customers.owners.assign import Assigned, assign
 from tests.factories import make_customer, make_day, make_snapshot, make_staff

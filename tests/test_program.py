@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, RecommendationRule, Task
-from analytics.program import Program
+from analytics.page_cache.program import Program
 from analytics.rule_admin import RecommendationRuleAdmin
 from analytics.scoring.snapshots import score_day
 from customers.erasure.erase import erase
