@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
-from analytics import dashboard
 from analytics.models import PortfolioDay
+from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
 from analytics.visitor import Visitor, visitor
 from customers.feeds.cell_types import shown
@@ -30,8 +30,8 @@ class AsOf:
         """The age of the newest data in days, where that is more than it should be."""
         if self.portfolio is None or not self.is_newest:
             return None
-        age = dashboard.days_old(self.portfolio.date)
-        return age if age > dashboard.FRESH_DAYS else None
+        age = figures.days_old(self.portfolio.date)
+        return age if age > figures.FRESH_DAYS else None
 
     @property
     def query(self) -> str:

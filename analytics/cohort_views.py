@@ -7,8 +7,8 @@ from django.template.response import TemplateResponse
 from analytics.as_of import as_of
 from analytics.cohorts import WEEKS_SHOWN, Cohorts
 from analytics.cohorts import cohorts as read
-from analytics.dashboard import feed_states
 from analytics.models import CohortDay
+from analytics.portfolio.figures import feed_states
 from analytics.visitor import visitor
 from customers.core.pages import admin_page
 from customers.models import Customer

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 
-from analytics.dashboard import Share, known_of, mean_days
 from analytics.filters import NONE
 from analytics.models import CohortDay, HealthStatus, percent, success_rate
+from analytics.portfolio.figures import Share, known_of, mean_days
 from analytics.scoring.measure import WEEKS
 
 ROWS_PER_PAGE = 50

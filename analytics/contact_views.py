@@ -15,10 +15,10 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics import contact
-from analytics.dashboard import FRESH_DAYS, days_old, newest_day
 from analytics.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
 from analytics.models import MailTemplate, Message, Snapshot, Task
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
+from analytics.portfolio.figures import FRESH_DAYS, days_old, newest_day
 from analytics.situations import Situation, situation_of
 from customers.core.pages import admin_page
 from customers.models import Customer

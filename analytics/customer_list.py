@@ -16,7 +16,7 @@ from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
 from analytics.page_cache.program import Program
-from analytics.score_change import ScoreChanges
+from analytics.portfolio.score_change import ScoreChanges
 from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor

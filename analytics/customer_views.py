@@ -14,11 +14,11 @@ from analytics.as_of import AsOf, as_of
 from analytics.contact import closed_mailboxes, why_closed
 from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
-from analytics.dashboard import feed_states
-from analytics.days import WEEK, known_dates
+from analytics.portfolio.days import WEEK, known_dates
+from analytics.portfolio.figures import feed_states
+from analytics.portfolio.score_change import score_changes, status_change
 from analytics.provenance import origins, rows_behind
 from analytics.score_card import components
-from analytics.score_change import score_changes, status_change
 from analytics.steps import steps
 from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo

@@ -23,10 +23,10 @@ from django.utils import timezone
 from analytics import audience, channels, mail
 from analytics.channels import NotDelivered
 from analytics.clock import alert_moment
-from analytics.dashboard import newest_day
 from analytics.digest import Composed, LastTold, compose
 from analytics.letter import sender_name
 from analytics.models import Digest, PortfolioDay
+from analytics.portfolio.figures import newest_day
 from analytics.weekly import compose_weekly
 from analytics.wording import one_line
 from customers.audit import trail

@@ -12,9 +12,9 @@ from analytics import feed_health, vanished
 from analytics.alert_facts import facts_of
 from analytics.alerts import FROM_ENGAGEMENT, Act, decide, is_worse
 from analytics.clock import alert_moment
-from analytics.dashboard import newest_day
 from analytics.feed_health import Trouble
 from analytics.models import Alert, AlertRule
+from analytics.portfolio.figures import newest_day
 from analytics.wording import counted, one_line
 
 BATCH = 1_000

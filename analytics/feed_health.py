@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from django.db.models import Count, Max
 from django.utils import timezone
 
-from analytics.dashboard import FRESH_DAYS, FeedState, feed_states
 from analytics.models import Night, PortfolioDay
 from analytics.nights import FAILED, HELD_BACK
+from analytics.portfolio.figures import FRESH_DAYS, FeedState, feed_states
 from analytics.wording import counted
 from customers.feeds.declarations import FEEDS
 from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow

@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from analytics.days import MONTH, WEEK
 from analytics.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
-from analytics.score_change import ScoreChanges
+from analytics.portfolio.days import MONTH, WEEK
+from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.measure import WEEKS
 from customers.core.people import name_of
 from customers.models import Customer, Step

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from analytics.dashboard import feed_states
 from analytics.evaluate import close_feed_alerts
 from analytics.models import Night
 from analytics.nights import DONE, FAILED, HELD_BACK, WARNED
+from analytics.portfolio.figures import feed_states
 from analytics.scoring.unscored import unscored
 from customers.jobs.lock import Busy, job_lock
 from customers.models import AuditEntry

@@ -21,12 +21,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics import mail
-from analytics.dashboard import FRESH_DAYS, days_old
 from analytics.delivery import Post
 from analytics.digest import Composed, rendered
 from analytics.letter import sender_name
 from analytics.mail import Attachment, address_of
 from analytics.models import Report, ReportDelivery
+from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.table_export import TableExport
 from analytics.wording import counted, one_line

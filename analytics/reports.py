@@ -11,10 +11,10 @@ from django.http import HttpRequest, QueryDict
 from django.utils.text import slugify
 
 from analytics.chips import narrowed_query
-from analytics.days import week_before
 from analytics.filters import ME, SnapshotFilter
 from analytics.models import PortfolioDay, Report
 from analytics.owners import with_owner_as_me
+from analytics.portfolio.days import week_before
 from analytics.table_export import WRITERS, TableExport
 from analytics.tables import CustomerTable
 from customers.core.sql import one_moment

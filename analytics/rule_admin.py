@@ -9,8 +9,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
 from analytics.conditions import count_matches
-from analytics.dashboard import newest_day
 from analytics.models import RecommendationRule
+from analytics.portfolio.figures import newest_day
 from analytics.wording import counted
 from customers.editing.model_admin import ModelAdmin
 

@@ -15,9 +15,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.customer_list import CustomerList
-from analytics.days import SPANS
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
-from analytics.score_change import COLUMN_OF
+from analytics.portfolio.days import SPANS
+from analytics.portfolio.score_change import COLUMN_OF
 from analytics.wording import ACTIVITY_TREND
 from customers.audit import trail
 from customers.core.people import display_name

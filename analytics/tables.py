@@ -12,10 +12,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from analytics import atoms
-from analytics.days import MONTH, WEEK
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.ordering import as_read, by_place, in_order, none_last
-from analytics.score_change import COLUMN_OF, ScoreChanges
+from analytics.portfolio.days import MONTH, WEEK
+from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND
 from customers.core.people import by_name
 from customers.models import ImportRun

@@ -18,8 +18,8 @@ from django.utils.text import Truncator
 
 from analytics import tasks
 from analytics.conditions import why
-from analytics.dashboard import newest_day
 from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
+from analytics.portfolio.figures import newest_day
 from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
 from analytics.task_list import task_list, whose_in_full
 from customers.core.pages import admin_page

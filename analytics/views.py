@@ -11,17 +11,16 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from analytics import dashboard as read
 from analytics.as_of import AsOf, as_of
-from analytics.cards import cards
 from analytics.customer_list import customer_list
-from analytics.days import days_around, known_dates
-from analytics.exports import archive_name, record_archive, write_archive
 from analytics.filters import SnapshotFilter
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
 from analytics.owners import ME, OWNER, first_view, of_owner, owner_choices, unassigned, with_owner_named
-from analytics.portfolio_charts import (
+from analytics.portfolio import figures as read
+from analytics.portfolio.archive import archive_name, record_archive, write_archive
+from analytics.portfolio.cards import cards
+from analytics.portfolio.charts import (
     ENGAGEMENT_CHOICES,
     HISTORY_CHOICES,
     active_customers,
@@ -29,6 +28,7 @@ from analytics.portfolio_charts import (
     health_history,
     span,
 )
+from analytics.portfolio.days import days_around, known_dates
 from analytics.refresh import not_modified, page_tag, tagged
 from analytics.reports import Opened, opened
 from analytics.visitor import visitor

@@ -8,11 +8,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics import dashboard
-from analytics.days import week_before
 from analytics.digest import Composed, customer_address, customer_name, rendered
 from analytics.mail import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
+from analytics.portfolio import figures as dashboard
+from analytics.portfolio.days import week_before
 
 MOST_NAMES = 20
 _LABELS = {

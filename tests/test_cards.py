@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from analytics.cards import Change, cards
-from analytics.days import days_around
 from analytics.models import PortfolioDay
+from analytics.portfolio.cards import Change, cards
+from analytics.portfolio.days import days_around
 from tests.factories import make_day
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,9 @@ from typing import IO, Any
 
 import pytest
 
-from analytics import exports as archives
-from analytics.exports import combined_rows, export_to_folder
 from analytics.models import PortfolioDay
+from analytics.portfolio import archive as archives
+from analytics.portfolio.archive import combined_rows, export_to_folder
 from analytics.scoring.snapshots import score_day
 from customers.feeds import exports
 from customers.feeds.declarations import FEEDS

@@ -95,9 +95,9 @@ def test_a_killed_undo_is_settled_by_whoever_has_the_lock_next(
 @pytest.mark.parametrize(
     ("function", "nth", "next_one"),
     [
-        ("analytics.exports:write_archive", 1, "export_metrics"),
+        ("analytics.portfolio.archive:write_archive", 1, "export_metrics"),
         ("customers.feeds.exports:write_csv", 3, "expire"),
-        ("analytics.exports:record_archive", 1, "erase"),
+        ("analytics.portfolio.archive:record_archive", 1, "erase"),
         ("customers.core.leftovers:move", 1, "export_metrics"),
     ],
 )

@@ -9,8 +9,8 @@ from django.apps import apps
 from django.db import connection
 from django.test import Client
 
-from analytics.exports import combined_rows
 from analytics.models import CohortDay, PortfolioDay, Snapshot
+from analytics.portfolio.archive import combined_rows
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Step
 from tests.factories import (

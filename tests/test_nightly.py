@@ -16,10 +16,10 @@ from django.core.management import ManagementUtility
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from analytics.dashboard import feed_states
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
 from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
+from analytics.portfolio.figures import feed_states
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
 from customers.models import Customer, ImportRun, StepSighting

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.dashboard import health_distribution, onboarding_progress, summary
 from analytics.models import CohortDay, PortfolioDay, Snapshot
-from analytics.score_change import ScoreChanges
+from analytics.portfolio.figures import health_distribution, onboarding_progress, summary
+from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from analytics.models import PortfolioDay, ScoringPolicy
-from analytics.portfolio_charts import active_customers, engagement, health_history, span
+from analytics.portfolio.charts import active_customers, engagement, health_history, span
 from tests.factories import make_day, make_staff
 from tests.pages import links, main_part, words
 

@@ -17,8 +17,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from analytics.exports import write_archive
 from analytics.models import PortfolioDay, Snapshot
+from analytics.portfolio.archive import write_archive
 from analytics.scoring.snapshots import score_day
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows

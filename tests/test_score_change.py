@@ -8,9 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_history import history
-from analytics.days import compared_date, compared_dates, week_before
 from analytics.models import ScoringPolicy, Snapshot
-from analytics.score_change import ScoreChanges, score_changes, status_change
+from analytics.portfolio.days import compared_date, compared_dates, week_before
+from analytics.portfolio.score_change import ScoreChanges, score_changes, status_change
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import main_part, names, notices, rows, section, words

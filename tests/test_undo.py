@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.dashboard import feed_states
 from analytics.models import PortfolioDay, Snapshot, Task
+from analytics.portfolio.figures import feed_states
 from analytics.scoring.snapshots import score_day
 from customers.core.signals import run_undone
 from customers.feeds.declarations import FEEDS

@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from analytics.dashboard import newest_day
-from analytics.exports import export_to_folder
 from analytics.models import PortfolioDay
+from analytics.portfolio.archive import export_to_folder
+from analytics.portfolio.figures import newest_day
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerField, Q
 
-from analytics.days import MONTH, SLACK, SPANS, compared_dates, known_dates
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import Program
+from analytics.portfolio.days import MONTH, SLACK, SPANS, compared_dates, known_dates
 from analytics.wording import signed
 
 COLUMN_OF = {days: f"change_{days}" for days in SPANS}

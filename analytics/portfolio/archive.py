@@ -12,8 +12,8 @@ from typing import IO, Any
 from django.forms.models import model_to_dict
 from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
-from analytics.dashboard import summary
 from analytics.models import PortfolioDay, Snapshot
+from analytics.portfolio.figures import summary
 from customers.audit import trail
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment

@@ -6,8 +6,8 @@ from typing import Literal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
-from analytics.dashboard import known_of, mean_tenths
 from analytics.models import PortfolioDay, percent, success_rate
+from analytics.portfolio.figures import known_of, mean_tenths
 from analytics.wording import tenths
 
 DASH = "–"
