@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from django.db.models import Sum
 
-from analytics.charts import Chart, Series
+from analytics.display.charts import Chart, Series
 from analytics.models import Snapshot
 from customers.models import Customer
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.audience import may_be_told, told_to
 from analytics.customer_alerts import with_names
-from analytics.filter_choices import is_key, owner_in_words, with_asked
+from analytics.display.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 from customers.core.people import by_name, name_of

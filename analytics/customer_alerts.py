@@ -5,8 +5,8 @@ from datetime import date
 
 from django.db.models import Q
 
+from analytics.display.people import add_names
 from analytics.models import Alert
-from analytics.people import add_names
 from customers.models import Customer
 
 

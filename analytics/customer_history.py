@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from analytics.charts import Chart, Mark, Series
+from analytics.display.charts import Chart, Mark, Series
 from analytics.models import Snapshot
 from customers.models import Customer
 

@@ -12,12 +12,12 @@ from django.template.loader import render_to_string
 from django_tables2.rows import BoundRows
 
 from analytics.chips import Chip, chips, narrowed_query
+from analytics.display.sparkline import sparklines
 from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
 from analytics.page_cache.program import Program
 from analytics.portfolio.score_change import ScoreChanges
-from analytics.sparkline import sparklines
 from analytics.tables import STANDARD, CustomerTable
 from analytics.visitor import visitor
 from customers.owners.views import MAY_ASSIGN

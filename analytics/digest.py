@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from analytics.display.people import add_names
 from analytics.mail import address_of
 from analytics.models import Alert
-from analytics.people import add_names
 from analytics.vanished import LISTED
 from analytics.wording import counted, one_line
 from customers.models import Customer

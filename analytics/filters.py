@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from analytics.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
+from analytics.display.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.portfolio.days import MONTH, WEEK
 from analytics.portfolio.score_change import ScoreChanges

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, QueryDict
 
-from analytics.filter_choices import is_key, owner_in_words
+from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import Program
 from customers.models import CustomerCare

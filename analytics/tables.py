@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from analytics import atoms
+from analytics.display import atoms
+from analytics.display.ordering import as_read, by_place, in_order, none_last
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
-from analytics.ordering import as_read, by_place, in_order, none_last
 from analytics.portfolio.days import MONTH, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
 from analytics.wording import ACTIVITY_TREND

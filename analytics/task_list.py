@@ -13,10 +13,10 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django_tables2.rows import BoundRow
 
-from analytics.filter_choices import is_key, owner_in_words
+from analytics.display.filter_choices import is_key, owner_in_words
+from analytics.display.ordering import as_read, by_place, in_order
 from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
-from analytics.ordering import as_read, by_place, in_order
 from customers.core.people import by_name
 from customers.text.fold import fold
 

@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from analytics.display.people import add_names
 from analytics.models import PortfolioDay, RecommendationRule, Task
-from analytics.people import add_names
 from customers.audit.trail import update_rows
 from customers.models import Customer
 

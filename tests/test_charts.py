@@ -2,7 +2,7 @@
 
 from django.template.loader import render_to_string
 
-from analytics.charts import Chart, Mark, Series
+from analytics.display.charts import Chart, Mark, Series
 from tests.pages import words
 
 CHART = Chart(

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from analytics import filter_choices
+from analytics.display import filter_choices
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import Elements, links, main_part, names, notices, rows, section, words

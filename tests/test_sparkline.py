@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.test import Client
 
-from analytics.sparkline import sparkline, sparklines
+from analytics.display.sparkline import sparkline, sparklines
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.pages import Elements, main_part
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from django.http import QueryDict
 
-from analytics.charts import Chart, Mark, Series
+from analytics.display.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay
 
 HISTORY_CHOICES = (30, 90, 365)

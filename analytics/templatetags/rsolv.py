@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from analytics import atoms
 from analytics.alert_forms import AlertNoteForm
+from analytics.display import atoms
 from analytics.models import Alert
 from analytics.nights import Trouble
 from analytics.timeline import MAY_OPEN, Entry
