@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from analytics.letter import Letter, as_mail, from_line
-from analytics.mail import is_on, mail_address, message_id
+from analytics.mail.message import is_on, mail_address, message_id
 from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
 from analytics.wording import one_line

@@ -20,11 +20,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from analytics import audience, channels, mail
-from analytics.channels import NotDelivered
+from analytics import audience
 from analytics.clock import alert_moment
 from analytics.digest import Composed, LastTold, compose
 from analytics.letter import sender_name
+from analytics.mail import channels, message
+from analytics.mail.channels import NotDelivered
 from analytics.models import Digest, PortfolioDay
 from analytics.portfolio.figures import newest_day
 from analytics.weekly import compose_weekly
@@ -52,7 +53,7 @@ def deliver(hold: Callable[[], None]) -> Delivery:
     People in the order of their logins, then the channels of ``ALERT_URLS``.
     """
     night = _Night(hold)
-    if mail.is_on():
+    if message.is_on():
         try:
             night.people()
         finally:
@@ -146,7 +147,7 @@ class _Night:
             return
         try:
             send(composed, digest)
-        except (NotDelivered, *mail.FAILURES) as error:
+        except (NotDelivered, *message.FAILURES) as error:
             reason = one_line(str(error), 300) or type(error).__name__
             record(digest, State.FAILED, reason)
             self.delivery.failed.append(f"{name}: {reason}")
@@ -164,7 +165,7 @@ class Post:
         self.connection: BaseEmailBackend | None = None
         self.down: OSError | None = None
 
-    def send(self, to: str, composed: Composed, name: str, attachment: mail.Attachment | None = None) -> None:
+    def send(self, to: str, composed: Composed, name: str, attachment: message.Attachment | None = None) -> None:
         """Send one mail; raises one of ``mail.FAILURES``. ``name`` makes its ``mail.message_id``."""
         if self.down:
             raise self.down
@@ -178,8 +179,8 @@ class Post:
             self.connection = connection
         try:
             parts = (composed.subject, composed.text, composed.html)
-            mail.send(self.connection, to, *parts, name=name, attachment=attachment)
-        except mail.FAILURES:
+            message.send(self.connection, to, *parts, name=name, attachment=attachment)
+        except message.FAILURES:
             # Whatever it was, the next mail begins anew.
             self.close()
             raise
@@ -187,7 +188,7 @@ class Post:
     def close(self) -> None:
         """Hang up."""
         if self.connection is not None:
-            with suppress(*mail.FAILURES):
+            with suppress(*message.FAILURES):
                 self.connection.close()
             self.connection = None
 

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from analytics.display.people import add_names
-from analytics.mail import address_of
+from analytics.mail.message import address_of
 from analytics.models import Alert
 from analytics.vanished import LISTED
 from analytics.wording import counted, one_line

@@ -1,6 +1,6 @@
 """A mail to a customer before it is sent: who it is from and to, and headers that no text can break.
 
-It goes another way than ``analytics.mail`` has for staff: what is sent is rebuilt from its record, word for word, as
+It goes another way than ``analytics.mail.message`` has for staff: what is sent is rebuilt from its record, word for word, as
 a person wrote it, with that person's name; and it is never repeated by itself.
 """
 
@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from analytics.mail import own_address
+from analytics.mail.message import own_address
 from analytics.models import MailTemplate, Message, Task
 from analytics.wording import one_line
 from customers.models import Customer

@@ -20,11 +20,11 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics import mail
 from analytics.delivery import Post
 from analytics.digest import Composed, rendered
 from analytics.letter import sender_name
-from analytics.mail import Attachment, address_of
+from analytics.mail import message
+from analytics.mail.message import Attachment, address_of
 from analytics.models import Report, ReportDelivery
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
@@ -161,7 +161,7 @@ class _Run:
             return ""
         try:
             self.post.send(delivery.recipient.email, composed, f"report-{delivery.pk}", attachment)
-        except mail.FAILURES as error:
+        except message.FAILURES as error:
             reason = one_line(str(error), 300) or type(error).__name__
             record(delivery, state=State.FAILED, error=reason)
             return f"{_name(delivery.recipient)}: {reason}"
@@ -190,7 +190,7 @@ class _Run:
         composed = rendered("report_failed", f"The report “{title}” could not be sent", context)
         try:
             self.post.send(report.owner.email, composed, f"report-{report.pk}-failed-{day}")
-        except mail.FAILURES as fault:
+        except message.FAILURES as fault:
             self.sent.failed.append(f"{title}: {_name(report.owner)}: {one_line(str(fault), 300)}")
         else:
             Report.objects.filter(pk=report.pk).update(failure_told=day)

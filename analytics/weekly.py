@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.digest import Composed, customer_address, customer_name, rendered
-from analytics.mail import address_of
+from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard
 from analytics.portfolio.days import week_before

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
-from analytics import channels
+from analytics.mail import channels
 
 OLDEST_SQLITE = (3, 39)
 YEAR = 365 * 24 * 3600

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from analytics.conditions import why
 from analytics.letter import from_line
-from analytics.mail import message_id
+from analytics.mail.message import message_id
 from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Snapshot, Task
 from customers.models import Customer
 

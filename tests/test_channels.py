@@ -8,7 +8,7 @@ import pytest
 from django.core import serializers
 from pytest_django.fixtures import Settings
 
-from analytics.channels import NotDelivered, fingerprint, label, notify
+from analytics.mail.channels import NotDelivered, fingerprint, label, notify
 from analytics.models import AlertRule, Digest
 from customers.models import CustomerCare
 from tests.commands import python, run
@@ -73,7 +73,7 @@ def test_a_channel_that_fails_is_reported_without_its_secret_and_tried_again(
 
 
 def test_a_service_that_breaks_down_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import analytics.channels as module
+    import analytics.mail.message.channels as module
 
     def fail(url: str) -> None:
         raise RuntimeError(url)

@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import Tags, run_checks
 from pytest_django.fixtures import Settings
 
-from analytics import channels
+from analytics.mail import channels
 from rsolv_cs import checks
 from tests.commands import python
 

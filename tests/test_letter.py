@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from analytics import contact
 from analytics.letter import LONGEST_SUBJECT, as_mail
-from analytics.mail import mail_address
+from analytics.mail.message import mail_address
 from analytics.models import Message
 from analytics.models.placeholders import fill, subject_faults, values_for
 from customers.models import Customer

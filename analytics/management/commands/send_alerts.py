@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from analytics import mail
 from analytics.delivery import Delivery, deliver
 from analytics.evaluate import Evaluation, evaluate
+from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
@@ -52,7 +52,7 @@ class Command(AuditedCommand):
             self.stdout.write(f"Held back what is computed from engagement: {found.held_back}.")
         for skipped in delivery.skipped:
             self.stdout.write(f"Not told: {skipped}.")
-        if not mail.is_on():
+        if not message.is_on():
             self.stdout.write("No mail is sent, because EMAIL_URL is not set; the alerts are on their page.")
         elif not settings.SITE_URL and delivery.sent:
             self.stdout.write("The mails have no links, because SITE_URL is not set.")

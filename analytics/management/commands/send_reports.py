@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from analytics import mail
+from analytics.mail import message
 from analytics.report_mails import send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
@@ -29,7 +29,7 @@ class Command(AuditedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what was sent; the last line sums up."""
-        if not mail.is_on():
+        if not message.is_on():
             self.stdout.write("No report is sent, because EMAIL_URL is not set.")
             return
         try:
