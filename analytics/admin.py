@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from analytics import alert_admin, contact_admin, night_admin, rule_admin  # noqa: F401 - they register
 from analytics.models import PortfolioDay, ScoringPolicy
+from analytics.nights import admin as night_admin  # noqa: F401 - they register
 from customers.editing.model_admin import ModelAdmin
 
 

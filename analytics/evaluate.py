@@ -8,12 +8,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from analytics import feed_health, vanished
+from analytics import vanished
 from analytics.alert_facts import facts_of
 from analytics.alerts import FROM_ENGAGEMENT, Act, decide, is_worse
 from analytics.clock import alert_moment
-from analytics.feed_health import Trouble
 from analytics.models import Alert, AlertRule
+from analytics.nights import feed_health
+from analytics.nights.feed_health import Trouble
 from analytics.portfolio.figures import newest_day
 from analytics.wording import counted, one_line
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from analytics.evaluate import close_feed_alerts
 from analytics.models import Night
-from analytics.nights import DONE, FAILED, HELD_BACK, WARNED
+from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED
 from analytics.portfolio.figures import feed_states
 from analytics.scoring.unscored import unscored
 from customers.jobs.lock import Busy, job_lock

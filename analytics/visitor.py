@@ -14,8 +14,8 @@ from django.db.models import Exists, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics import nights
 from analytics.audience import alerts_waiting_for
+from analytics.nights import ledger
 from analytics.page_cache.program import FACTS, Program, program
 from analytics.task_list import tasks_due
 from customers.core.prepared import Written
@@ -36,7 +36,7 @@ class Visitor:
     waiting: int
     due: int
     owns: bool
-    trouble: nights.Trouble | None
+    trouble: ledger.Trouble | None
     program: Program
     found: Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def visitor(request: HttpRequest) -> Visitor:
     if known:
         return known
     [found] = _question(request.user.pk, timezone.localdate()).ask()
-    trouble = nights.trouble(found) if request.user.has_perm(nights.MAY_SEE) else None
+    trouble = ledger.trouble(found) if request.user.has_perm(ledger.MAY_SEE) else None
     request.visitor = Visitor(found["waiting"], found["due"], found["owns"], trouble, program(found), found)
     return request.visitor
 
@@ -60,7 +60,7 @@ def _question(key: int, today: date) -> Written:
         waiting=total(alerts_waiting_for(user, today), "COUNT", "pk"),
         due=total(tasks_due(user, today), "COUNT", "pk"),
         owns=Exists(CustomerCare.objects.filter(owner=key)),
-        **nights.facts(),
+        **ledger.facts(),
         **FACTS,
     )
     return Written(rows)

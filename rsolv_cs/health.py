@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from analytics import nights
+from analytics.nights import ledger
 from customers.core.schema import lacking
 
 logger = logging.getLogger(__name__)
@@ -73,4 +73,4 @@ def _migrated() -> bool:
 
 
 def _night_is_well() -> bool:
-    return nights.trouble(nights.read_facts()) is None
+    return ledger.trouble(ledger.read_facts()) is None

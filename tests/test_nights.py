@@ -19,10 +19,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics import nights
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
 from analytics.models import Night
+from analytics.nights import ledger
 from tests.commands import held_elsewhere, run
 from tests.factories import csv_row, make_customer, make_day, make_run, make_staff, write_feeds
 from tests.pages import links, main_part, notices, words
@@ -143,7 +143,7 @@ def test_where_no_ledger_can_be_written_the_night_says_so(monkeypatch: pytest.Mo
     def fail(*_arguments: object, **_named: object) -> None:
         raise OperationalError("attempt to write a readonly database")
 
-    monkeypatch.setattr(nights.Night.objects, "create", fail)
+    monkeypatch.setattr(ledger.Night.objects, "create", fail)
     done = run("nightly")
     assert (done.code, done.err) == (1, "The database cannot be used: attempt to write a readonly database\n")
     assert done.lines[-1].startswith("Nightly: import failed, score held back")
@@ -163,7 +163,7 @@ def test_a_ledger_that_fails_later_does_not_end_the_night(
         monkeypatch.setattr(night, "save", fail)
         return night
 
-    monkeypatch.setattr(nights.Night.objects, "create", created)
+    monkeypatch.setattr(ledger.Night.objects, "create", created)
     assert run("nightly").code == 0
     assert "could not be written" in caplog.text
     assert Night.objects.get().state == "running"
@@ -286,7 +286,7 @@ def test_the_page_counts_the_rows_of_each_import(drop: Path, viewer: Client) -> 
 
 
 def said() -> str:
-    found = nights.trouble(nights.read_facts())
+    found = ledger.trouble(ledger.read_facts())
     return found.text if found else ""
 
 
@@ -339,8 +339,8 @@ def test_both_ways_to_read_it_say_the_same(viewer: Client) -> None:
     make_night("failed", hours_ago=9)
     make_night("running")
     user = make_staff()
-    found = type(user).objects.filter(pk=user.pk).values(**nights.facts()).get()
-    assert found == nights.read_facts()
+    found = type(user).objects.filter(pk=user.pk).values(**ledger.facts()).get()
+    assert found == ledger.read_facts()
 
 
 # --- The banner ---------------------------------------------------------------------------------------------------

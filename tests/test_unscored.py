@@ -10,9 +10,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics import nights, score_views
+from analytics import score_views
 from analytics.evaluate import evaluate
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.nights import ledger
 from analytics.scoring.unscored import unscored
 from customers.models import AuditEntry
 from tests.commands import held_elsewhere, run
@@ -182,7 +183,7 @@ def test_a_date_that_no_policy_is_for_is_said(drop: Path, manager: Client) -> No
 
 
 def trouble() -> str:
-    found = nights.trouble(nights.read_facts())
+    found = ledger.trouble(ledger.read_facts())
     return found.text if found else ""
 
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from analytics.alert_forms import AlertNoteForm
 from analytics.display import atoms
 from analytics.models import Alert
-from analytics.nights import Trouble
+from analytics.nights.ledger import Trouble
 from analytics.timeline import MAY_OPEN, Entry
 from analytics.visitor import visitor
 from customers.core.people import name_of

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import Error
 
-from analytics.nights import DONE, FAILED, HELD_BACK, WARNED, Record, record
+from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, Record, record
 from customers.audit.trail import user_name
 from customers.core.sql import give_way
 from customers.feeds.declarations import FEEDS

@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from analytics.models import Night
-from analytics.nights import DONE, MAY_SEE
+from analytics.nights.ledger import DONE, MAY_SEE
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
 from customers.runs.page import duration

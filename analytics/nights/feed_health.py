@@ -13,7 +13,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from analytics.models import Night, PortfolioDay
-from analytics.nights import FAILED, HELD_BACK
+from analytics.nights.ledger import FAILED, HELD_BACK
 from analytics.portfolio.figures import FRESH_DAYS, FeedState, feed_states
 from analytics.wording import counted
 from customers.feeds.declarations import FEEDS
