@@ -8,9 +8,9 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerField, Value, When, Window
 
-from analytics.actions import Action, recommendations
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import KEPT_SECONDS
+from analytics.tasks.recommendations import Action, recommendations
 from customers.text.codes import code_in_words
 
 DROP = 10

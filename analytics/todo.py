@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.actions import active_rules, recommended_actions
 from analytics.models import Snapshot
-from analytics.tasks import tasks_of
+from analytics.tasks.recommendations import active_rules, recommended_actions
+from analytics.tasks.workflow import tasks_of
 from analytics.visitor import visitor
 from customers.models import Customer
 

@@ -12,9 +12,9 @@ from analytics import (
     report_views,
     score_views,
     table_views,
-    task_views,
     views,
 )
+from analytics.tasks import views as task_views
 
 app_name = "analytics"
 urlpatterns = [

@@ -17,7 +17,7 @@ from django.utils import timezone
 from analytics.audience import alerts_waiting_for
 from analytics.nights import ledger
 from analytics.page_cache.program import FACTS, Program, program
-from analytics.task_list import tasks_due
+from analytics.tasks.listing import tasks_due
 from customers.core.prepared import Written
 from customers.models import CustomerCare
 

@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from analytics.actions import recommendations, recommended_actions
-from analytics.conditions import MEANINGS, count_matches, why
 from analytics.models import Condition, HealthStatus, RecommendationRule, ScoringPolicy, Snapshot, Stage, Task, Trend
+from analytics.tasks.conditions import MEANINGS, count_matches, why
+from analytics.tasks.recommendations import recommendations, recommended_actions
 from customers.models import Customer
 from customers.text.codes import code_in_words
 from tests.factories import make_customer, make_snapshot

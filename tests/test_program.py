@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, RecommendationRule, Task
 from analytics.page_cache.program import Program
-from analytics.rule_admin import RecommendationRuleAdmin
 from analytics.scoring.snapshots import score_day
+from analytics.tasks.admin import RecommendationRuleAdmin
 from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from customers.runs.undo import undo

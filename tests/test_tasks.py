@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics import tasks
 from analytics.models import RecommendationRule, Task
+from analytics.tasks import workflow
 from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_message, make_snapshot, make_staff
@@ -101,7 +101,7 @@ def test_a_recommendation_leads_to_a_prefilled_task(client: Client, sofia: User,
     [(0, 13), (19, 13), (20, 15), (39, 15), (40, 19), (59, 19), (60, 26)],
 )
 def test_the_more_urgent_the_sooner(urgency: int, due: int) -> None:
-    assert tasks.due_date(urgency, TODAY) == date(2025, 5, due)
+    assert workflow.due_date(urgency, TODAY) == date(2025, 5, due)
 
 
 def test_it_is_for_the_customers_owner_who_can_do_it(client: Client, sofia: User, acme: Customer) -> None:
@@ -134,7 +134,7 @@ def test_between_the_look_and_the_click_somebody_takes_it(
     make_task(acme, rule=rule(), owner=sofia)
     client.force_login(make_staff("Success manager"))
     # As if it had not been there yet when the form was read.
-    monkeypatch.setattr(tasks, "open_task", lambda customer, rule: None)
+    monkeypatch.setattr(workflow, "open_task", lambda customer, rule: None)
     sent = {"what": "Ask", "kind": "testimonial", "owner": "", "due": "2025-05-20"}
     response = client.post(f"/admin/tasks/new/?customer=acme&rule={rule().pk}", sent, follow=True)
     assert said(response) == ["Sofia Marchetti has taken this on already: Call them, due 12 May 2025."]
@@ -153,8 +153,8 @@ def test_two_people_take_the_same_action_at_once() -> None:
         try:
             start.wait(60)
             task = Task(customer=customer, rule=asked, what="Ask", owner=user, due=TODAY)
-            ends.append(("took", tasks.take(task, user).owner.username))
-        except tasks.TakenError as error:
+            ends.append(("took", workflow.take(task, user).owner.username))
+        except workflow.TakenError as error:
             ends.append(("told", error.task.owner.username))
         finally:
             connection.close()
@@ -231,7 +231,7 @@ def test_done_with_its_outcome(client: Client, sofia: User, acme: Customer) -> N
     assert task.closed_on == D
     again = client.post(address, {"do": "dropped"}, follow=True)
     assert said(again)[-1] == "sofia has closed this task already: done."
-    assert [entry.change_message for entry in tasks.history(task)] == ["Done."]
+    assert [entry.change_message for entry in workflow.history(task)] == ["Done."]
 
 
 def test_dropped_and_opened_again(client: Client, sofia: User, acme: Customer) -> None:
@@ -253,8 +253,8 @@ def test_dropped_and_opened_again(client: Client, sofia: User, acme: Customer) -
 
 def test_two_people_close_it(sofia: User, acme: Customer) -> None:
     task = make_task(acme)
-    assert tasks.close(task, sofia, "done", "reached", "") is True
-    assert tasks.close(task, make_staff("Success manager"), "dropped", "", "") is False
+    assert workflow.close(task, sofia, "done", "reached", "") is True
+    assert workflow.close(task, make_staff("Success manager"), "dropped", "", "") is False
     task.refresh_from_db()
     assert (task.state, task.closed_by) == ("done", "sofia")
 
@@ -347,7 +347,7 @@ def test_a_text_about_a_task_that_was_closed_meanwhile_is_shown(client: Client, 
     task = make_task(acme, owner=sofia)
     address = f"/admin/tasks/{task.pk}/"
     sent = shown_form(client.get(address))
-    tasks.close(task, make_staff("Program manager", username="otto"), "done", "solved", "Fixed")
+    workflow.close(task, make_staff("Program manager", username="otto"), "done", "solved", "Fixed")
     response = client.post(address, {**sent, "outcome": "reached", "outcome_note": "She called back", "do": "done"})
     assert response.status_code == 409
     page = words(main_part(response))
@@ -416,7 +416,7 @@ def test_it_can_be_given_to_somebody_else(client: Client, sofia: User, acme: Cus
     client.post(f"/admin/tasks/{task.pk}/", sent)
     task.refresh_from_db()
     assert (task.owner, task.kind, task.due) == (other, "call", date(2025, 5, 13))
-    [entry] = tasks.history(task)
+    [entry] = workflow.history(task)
     assert entry.change_message == "Changed kind, owner, due. Owner: Paula Mendes."
     viewer = make_staff("Viewer")
     assert client.post(f"/admin/tasks/{task.pk}/", {**sent, "owner": viewer.pk}).status_code == 422

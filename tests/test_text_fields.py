@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from analytics.alert_views import ActForm
 from analytics.contact_views import ComposeForm
 from analytics.customer_views import NoteForm
-from analytics.task_forms import ClosingForm, TaskForm
+from analytics.tasks.forms import ClosingForm, TaskForm
 from customers.models import CustomerCare, Note
 from customers.text.text_fields import TextAreaField
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff

@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
-from analytics.conditions import count_matches
 from analytics.models import RecommendationRule
 from analytics.portfolio.figures import newest_day
+from analytics.tasks.conditions import count_matches
 from analytics.wording import counted
 from customers.editing.model_admin import ModelAdmin
 

@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import Truncator
 
-from analytics import tasks
-from analytics.conditions import why
 from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
 from analytics.portfolio.figures import newest_day
-from analytics.task_forms import ChangeForm, ClosingForm, TaskForm
-from analytics.task_list import task_list, whose_in_full
+from analytics.tasks import workflow
+from analytics.tasks.conditions import why
+from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
+from analytics.tasks.listing import task_list, whose_in_full
 from customers.core.pages import admin_page
 from customers.editing.conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
@@ -53,7 +53,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
         return _choose_customer(request)
     customer = get_object_or_404(Customer.objects.select_related("care__owner"), pk=_clean(asked))
     rule = _rule(request.GET.get("rule", ""))
-    taken = tasks.open_task(customer, rule) if rule else None
+    taken = workflow.open_task(customer, rule) if rule else None
     note = one_break(request.POST.get("note", "")).strip() if request.method == "POST" else ""
     if taken and note in {"", taken.note}:
         return _taken(request, taken)
@@ -61,8 +61,8 @@ def new_task(request: HttpRequest) -> HttpResponse:
     form = TaskForm(request.POST if request.method == "POST" else None, instance=task)
     if request.method == "POST" and not taken and form.is_valid():
         try:
-            tasks.take(form.save(commit=False), request.user)
-        except tasks.TakenError as error:
+            workflow.take(form.save(commit=False), request.user)
+        except workflow.TakenError as error:
             taken = error.task
             if not taken or note in {"", taken.note}:
                 return _taken(request, taken)
@@ -107,7 +107,7 @@ def _task(pk: int, *, locked: bool = False) -> Task:
     """The task; locked where it is about to be changed, so that it is what a form is compared with."""
     rows = Task.objects.select_related("customer", "owner", "rule")
     found = get_object_or_404(rows.select_for_update(of=("self",)) if locked else rows, pk=pk)
-    tasks.name_people([found])
+    workflow.name_people([found])
     return found
 
 
@@ -137,7 +137,7 @@ class _TaskPage:
                 return self._reopen()
             if self.asked in {"change", *CLOSING}:
                 return self._save()
-        except tasks.TakenError as error:
+        except workflow.TakenError as error:
             return self._same(error.task)
         return self.show()
 
@@ -154,7 +154,7 @@ class _TaskPage:
             "is_mail": self.task.kind == ActionKind.EMAIL,
             "form": self.form if may_change and self.task.state == Task.State.OPEN else None,
             "closing": self.closing,
-            "history": tasks.history(self.task),
+            "history": workflow.history(self.task),
             "today": timezone.localdate(),
             "back": _back(self.request, reverse("analytics:tasks")),
             "query": self.request.GET.urlencode(),
@@ -163,7 +163,7 @@ class _TaskPage:
         return TemplateResponse(self.request, "analytics/tasks/task.html", context, status=status)
 
     def _reopen(self) -> HttpResponse:
-        if tasks.reopen(self.task, self.request.user):
+        if workflow.reopen(self.task, self.request.user):
             messages.success(self.request, "The task is open again.")
         else:
             messages.warning(self.request, "The task is open already.")
@@ -178,7 +178,7 @@ class _TaskPage:
         closes = self.asked in CLOSING
         changed = [name for name in self.form.changed_data if not closes or name != "outcome_note"]
         if self.form.is_bound:
-            tasks.change(self.form.instance, self.request.user, changed)
+            workflow.change(self.form.instance, self.request.user, changed)
             tell_kept(self.request, self.form)
         if closes:
             return self._close()
@@ -189,7 +189,7 @@ class _TaskPage:
         sent = self.closing.cleaned_data
         note = self.form.cleaned_data.get("outcome_note") if self.form.is_bound else None
         note = sent["outcome_note"] if note is None else note
-        tasks.close(self.task, self.request.user, sent["state"], sent["outcome"], note)
+        workflow.close(self.task, self.request.user, sent["state"], sent["outcome"], note)
         messages.success(self.request, f"{Task.State(sent['state']).label}: {self.task.what}.")
         return redirect(_back(self.request, self.here))
 
@@ -243,7 +243,7 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
         owner = user
     today = timezone.localdate()
     if rule is None:
-        return Task(customer=customer, owner=owner, due=tasks.due_date(tasks.ORDINARY, today))
+        return Task(customer=customer, owner=owner, due=workflow.due_date(workflow.ORDINARY, today))
     portfolio = newest_day()
     snapshots = Snapshot.objects.select_related("policy", "customer")
     snapshot = snapshots.filter(customer=customer, date=portfolio.date).first() if portfolio else None
@@ -255,7 +255,7 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
         what=rule.text,
         reason=Truncator(reason).chars(REASON_LENGTH),
         owner=owner,
-        due=tasks.due_date(rule.urgency, today),
+        due=workflow.due_date(rule.urgency, today),
     )
 
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
 
-from analytics.conditions import ASK_SIGNUP, why
 from analytics.models import Condition, RecommendationRule, Snapshot, Task
+from analytics.tasks.conditions import ASK_SIGNUP, why
 
 MOST_ACTIONS = 5
 
