@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from analytics.activity import WINDOWS, activity, window_of
 from analytics.as_of import AsOf, as_of
-from analytics.contact import closed_mailboxes, why_closed
 from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
+from analytics.outreach.sending import closed_mailboxes, why_closed
 from analytics.portfolio.days import WEEK, known_dates
 from analytics.portfolio.figures import feed_states
 from analytics.portfolio.score_change import score_changes, status_change

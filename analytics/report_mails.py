@@ -22,10 +22,10 @@ from django.utils import timezone
 
 from analytics.delivery import Post
 from analytics.digest import Composed, rendered
-from analytics.letter import sender_name
 from analytics.mail import message
 from analytics.mail.message import Attachment, address_of
 from analytics.models import Report, ReportDelivery
+from analytics.outreach.letter import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.table_export import TableExport

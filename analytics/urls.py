@@ -6,7 +6,6 @@ from analytics import (
     alert_views,
     assign_views,
     cohort_views,
-    contact_views,
     customer_views,
     effect_views,
     report_views,
@@ -14,6 +13,7 @@ from analytics import (
     table_views,
     views,
 )
+from analytics.outreach import views as contact_views
 from analytics.tasks import views as task_views
 
 app_name = "analytics"

@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from analytics.letter import from_line
 from analytics.mail.message import message_id
 from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Snapshot, Task
+from analytics.outreach.letter import from_line
 from analytics.tasks.conditions import why
 from customers.models import Customer
 

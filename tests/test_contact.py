@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from analytics import contact
 from analytics.models import MailTemplate, Message, RecommendationRule, Task
+from analytics.outreach import sending
 from customers.models import Customer, CustomerCare
 from tests.contacting import ACME, TEXTS, hidden, make_sofia, preview, send
 from tests.factories import make_customer, make_message, make_run, make_staff
@@ -178,10 +178,10 @@ def test_do_not_contact_that_was_set_after_the_preview(client: Client, sofia: Us
 
 
 def test_do_not_contact_that_is_set_in_the_last_moment(client: Client, sofia: User) -> None:
-    letter = contact.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
+    letter = sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
     CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
-    with pytest.raises(contact.NotSent, match="do not contact"):
-        contact.claim(letter, "key", confirmed=True)
+    with pytest.raises(sending.NotSent, match="do not contact"):
+        sending.claim(letter, "key", confirmed=True)
     assert Message.objects.count() == 0
 
 
@@ -257,9 +257,9 @@ def test_the_same_preview_is_sent_once(client: Client, sofia: User) -> None:
 
 
 def test_the_second_of_two_clicks_does_not_deliver(sofia: User) -> None:
-    letter = contact.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
-    first, ours = contact.claim(letter, "key", confirmed=False)
-    second, theirs = contact.claim(letter, "key", confirmed=False)
+    letter = sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
+    first, ours = sending.claim(letter, "key", confirmed=False)
+    second, theirs = sending.claim(letter, "key", confirmed=False)
     assert (first, ours, theirs) == (second, True, False)
 
 
@@ -323,8 +323,8 @@ def test_the_mailbox_of_a_customer_who_is_not_to_be_contacted(client: Client, so
     assert (links(page, "Contact customer"), links(page, "john@acme.com")) == ([], [])
     assert f"Do not contact. {reason}" in notices(page)
     assert (Message.objects.count(), mail.outbox) == (0, [])
-    with pytest.raises(contact.NotSent, match="Acme Two"):
-        contact.claim(contact.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b"), "key", confirmed=True)
+    with pytest.raises(sending.NotSent, match="Acme Two"):
+        sending.claim(sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b"), "key", confirmed=True)
 
 
 def test_a_mail_that_failed_is_not_tried_again_once_its_mailbox_is_closed(

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from analytics.contact import why_closed
 from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
+from analytics.outreach.sending import why_closed
 from customers.erasure.erase import erase
 from customers.models import (
     AuditEntry,

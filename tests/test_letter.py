@@ -18,11 +18,11 @@ from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import contact
-from analytics.letter import LONGEST_SUBJECT, as_mail
 from analytics.mail.message import mail_address
 from analytics.models import Message
 from analytics.models.placeholders import fill, subject_faults, values_for
+from analytics.outreach import sending
+from analytics.outreach.letter import LONGEST_SUBJECT, as_mail
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
 
@@ -94,13 +94,13 @@ def sofia(**overrides: str) -> User:
 
 def send(customer: Customer, author: User, subject: str = "Hello", body: str = "Hello") -> Message:
     """Compose, claim and deliver; what is recorded."""
-    letter = contact.compose(customer, author, subject, body)
-    key = contact.unsealed(contact.seal(letter), letter)
+    letter = sending.compose(customer, author, subject, body)
+    key = sending.unsealed(sending.seal(letter), letter)
     assert key
-    message, ours = contact.claim(letter, key, confirmed=False)
+    message, ours = sending.claim(letter, key, confirmed=False)
     assert ours
     assert message.state == "sending"
-    contact.deliver(message)
+    sending.deliver(message)
     message.refresh_from_db()
     return message
 
@@ -242,7 +242,7 @@ def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> 
     values = {**values_for(customer, None, name), "blocker": ""}
     subject = fill("{organization}: {sender}", values)
     assert subject_faults(organization) or len(subject.splitlines()) <= 1
-    letter = contact.compose(customer, author, subject[:LONGEST_SUBJECT], f"Hello {organization}{blocker}")
+    letter = sending.compose(customer, author, subject[:LONGEST_SUBJECT], f"Hello {organization}{blocker}")
     sent = as_mail(Message(**letter.fields, message_id="<1@rsolv.example>"), get_connection()).message()
     head = sent.as_bytes().split(b"\n\n", 1)[0].split(b"\n")
     names = [line.partition(b":")[0].decode() for line in head if line[:1] not in b" \t"]
@@ -270,14 +270,14 @@ def test_a_hostile_name_in_a_subject_stays_in_the_subject(server: Server) -> Non
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="the tests' SQLite has one connection")
 @pytest.mark.parametrize("keys", [("one", "one"), ("one", "other")])
 def test_two_clicks_at_once_send_one_mail(keys: tuple[str, str]) -> None:
-    letter = contact.compose(make_customer(), sofia(), "s", "b")
+    letter = sending.compose(make_customer(), sofia(), "s", "b")
     together = threading.Barrier(2)
 
     def click(key: str) -> bool:
         together.wait()
         try:
-            return contact.claim(letter, key, confirmed=False)[1]
-        except contact.WrittenRecently:
+            return sending.claim(letter, key, confirmed=False)[1]
+        except sending.WrittenRecently:
             return False
         finally:
             connection.close()
@@ -292,16 +292,16 @@ def test_two_clicks_at_once_send_one_mail(keys: tuple[str, str]) -> None:
 def test_two_customers_of_one_mailbox_get_one_mail_at_once() -> None:
     author = sofia()
     letters = [
-        contact.compose(make_customer(id=key, email=email), author, "s", "b")
+        sending.compose(make_customer(id=key, email=email), author, "s", "b")
         for key, email in (("a", "ops@shared.example"), ("b", "OPS@shared.example"))
     ]
     together = threading.Barrier(2)
 
-    def click(letter: contact.Letter) -> bool:
+    def click(letter: sending.Letter) -> bool:
         together.wait()
         try:
-            return contact.claim(letter, letter.customer.pk, confirmed=False)[1]
-        except contact.WrittenRecently:
+            return sending.claim(letter, letter.customer.pk, confirmed=False)[1]
+        except sending.WrittenRecently:
             return False
         finally:
             connection.close()
@@ -356,8 +356,8 @@ def test_a_second_attempt_has_the_same_message_id(server: Server) -> None:
     server.answer = "451 later"
     message = send(customer, author)
     server.answer = "250 OK"
-    assert contact.claim_again(message, author, confirmed=False)
-    contact.deliver(message)
+    assert sending.claim_again(message, author, confirmed=False)
+    sending.deliver(message)
     message.refresh_from_db()
     assert (message.state, message.error) == ("sent", "")
     first, second = server.mails()
@@ -368,13 +368,13 @@ def test_a_second_attempt_has_the_same_message_id(server: Server) -> None:
 def test_a_second_attempt_goes_from_who_wrote_it_to_where_it_was_written() -> None:
     author, customer = sofia(), make_customer(email="ops@acme.example")
     message = make_message(customer, author, state="failed", recipient="ops@acme.example", reply_to=author.email)
-    assert contact.may_send_again(message, author) == ""
-    assert contact.may_send_again(message, make_staff(email="x@rsolv.example")) == (
+    assert sending.may_send_again(message, author) == ""
+    assert sending.may_send_again(message, make_staff(email="x@rsolv.example")) == (
         "Only who wrote it can send it as it is."
     )
     Customer.objects.update(email="new@acme.example")
     again = Message.objects.get()
-    with pytest.raises(contact.NotSent, match="An address has changed"):
-        contact.claim_again(again, author, confirmed=False)
+    with pytest.raises(sending.NotSent, match="An address has changed"):
+        sending.claim_again(again, author, confirmed=False)
     Message.objects.update(state="sent")
-    assert contact.may_send_again(Message.objects.get(), author) == "It is sent."
+    assert sending.may_send_again(Message.objects.get(), author) == "It is sent."

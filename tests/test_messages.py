@@ -13,8 +13,8 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics import contact
 from analytics.models import MailTemplate, Message
+from analytics.outreach import sending
 from analytics.timeline import Told, timeline
 from customers.models import Customer
 from tests.contacting import ACME, make_sofia, preview, send
@@ -69,7 +69,7 @@ def test_a_kill_between_sending_and_recording_leaves_it_open(
 ) -> None:
     previewed = preview(client)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(contact, "record", interrupt)
+        patch.setattr(sending, "record", interrupt)
         send(client, previewed)
     message = Message.objects.get()
     assert (message.state, len(mail.outbox)) == ("sending", 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analytics.models import MailTemplate
 from analytics.models.placeholders import PLACEHOLDERS, faults, fill, lacking, subject_faults, values_for
-from analytics.situations import situation_of
+from analytics.outreach.situations import situation_of
 from tests.factories import make_customer, make_snapshot, make_staff
 
 RLO = "\N{RIGHT-TO-LEFT OVERRIDE}"

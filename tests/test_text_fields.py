@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client, RequestFactory
 
 from analytics.alert_views import ActForm
-from analytics.contact_views import ComposeForm
 from analytics.customer_views import NoteForm
+from analytics.outreach.views import ComposeForm
 from analytics.tasks.forms import ClosingForm, TaskForm
 from customers.models import CustomerCare, Note
 from customers.text.text_fields import TextAreaField

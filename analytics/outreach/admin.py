@@ -13,11 +13,11 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from analytics.letter import sender_name
 from analytics.models import MailTemplate, Message, Snapshot
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
+from analytics.outreach.letter import sender_name
+from analytics.outreach.situations import situation_of
 from analytics.portfolio.figures import newest_day
-from analytics.situations import situation_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 
 SAMPLES = 200

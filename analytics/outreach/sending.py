@@ -20,10 +20,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from analytics.letter import Letter, as_mail, from_line
 from analytics.mail.message import is_on, mail_address, message_id
 from analytics.models import Message
 from analytics.models.contact import STUCK_AFTER
+from analytics.outreach.letter import Letter, as_mail, from_line
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.imports.key_changes import closed_former

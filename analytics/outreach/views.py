@@ -14,12 +14,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from analytics import contact
-from analytics.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
 from analytics.models import MailTemplate, Message, Snapshot, Task
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
+from analytics.outreach import sending
+from analytics.outreach.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
+from analytics.outreach.situations import Situation, situation_of
 from analytics.portfolio.figures import FRESH_DAYS, days_old, newest_day
-from analytics.situations import Situation, situation_of
 from customers.core.pages import admin_page
 from customers.models import Customer
 from customers.text.text_fields import TextAreaField
@@ -114,8 +114,8 @@ class _Composing:
         aside = self._typed(ASIDE)
         self.aside = aside if request.method == "POST" and aside.is_there else None
         self.stale = f"Data through {day.date:%-d %b %Y}, {days_old(day.date)} days old" if _is_old(day) else ""
-        self.obstacles = contact.obstacles(customer, self.user)
-        self.recent = contact.last_message(customer)
+        self.obstacles = sending.obstacles(customer, self.user)
+        self.recent = sending.last_message(customer)
 
     def form(self, *data: Any) -> ComposeForm:
         """The form, with the chosen template's words (or those of a message that is written anew) to begin with."""
@@ -157,7 +157,7 @@ class _Composing:
 
     def letter(self, form: ComposeForm) -> Letter:
         """What a valid form says."""
-        return contact.compose(self.customer, self.user, **form.filled, template=self.template, task=self.task)
+        return sending.compose(self.customer, self.user, **form.filled, template=self.template, task=self.task)
 
     def show(self, name: str, form: ComposeForm, status: int = 200, **more: Any) -> HttpResponse:
         """One of the two pages."""
@@ -176,11 +176,11 @@ class _Composing:
             "lacking": [] if form.is_bound else lacking(text, self.values),
             "used": used(text),
             "obstacles": self.obstacles,
-            "warnings": contact.warnings(self.customer),
+            "warnings": sending.warnings(self.customer),
             "stale": self.stale,
             "aside": self.aside,
             "recent": self.recent,
-            "quiet_days": contact.QUIET.days,
+            "quiet_days": sending.QUIET.days,
             "from_line": from_line(self.user),
             **more,
         }
@@ -200,7 +200,7 @@ def compose(request: HttpRequest, pk: str) -> HttpResponse:
         return composing.with_template()
     if action == "own":
         return composing.with_own_words()
-    sent = contact.already_claimed(request.POST.get("token", "")) if action == "send" else None
+    sent = sending.already_claimed(request.POST.get("token", "")) if action == "send" else None
     if sent and sent.customer_id == composing.customer.pk:
         return redirect("analytics:message", sent.pk)
     if not form.is_valid() or composing.obstacles:
@@ -208,27 +208,27 @@ def compose(request: HttpRequest, pk: str) -> HttpResponse:
     letter = composing.letter(form)
     if action == "send":
         return _send(composing, form, letter)
-    return composing.show("preview", form, letter=letter, token=contact.seal(letter))
+    return composing.show("preview", form, letter=letter, token=sending.seal(letter))
 
 
 def _send(composing: _Composing, form: ComposeForm, letter: Letter) -> HttpResponse:
     """Send what was previewed, or show the preview again and say why not."""
     request = composing.request
-    key = contact.unsealed(request.POST.get("token", ""), letter)
+    key = sending.unsealed(request.POST.get("token", ""), letter)
     token, refusal = request.POST.get("token", ""), ""
     if key is None:
-        token, refusal = contact.seal(letter), "It was not sent: something has changed since this preview. Look again."
+        token, refusal = sending.seal(letter), "It was not sent: something has changed since this preview. Look again."
     else:
         try:
-            message, ours = contact.claim(letter, key, confirmed="confirmed" in request.POST)
-        except contact.NotSent as error:
-            refusal, composing.recent = str(error), contact.last_message(composing.customer)
-            composing.obstacles = contact.obstacles(composing.customer, composing.user)
+            message, ours = sending.claim(letter, key, confirmed="confirmed" in request.POST)
+        except sending.NotSent as error:
+            refusal, composing.recent = str(error), sending.last_message(composing.customer)
+            composing.obstacles = sending.obstacles(composing.customer, composing.user)
         except OperationalError:
             refusal = BUSY
         else:
             if ours:
-                contact.deliver(message)
+                sending.deliver(message)
                 _tell(request, message)
             return redirect("analytics:message", message.pk)
     return composing.show("preview", form, UNPROCESSABLE, letter=letter, token=token, refusal=refusal)
@@ -246,7 +246,7 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         if action == "again":
             _send_again(request, found)
         elif action in {"sent", "failed"}:
-            contact.settle(found, sent=action == "sent", by=request.user.get_username())
+            sending.settle(found, sent=action == "sent", by=request.user.get_username())
         return redirect("analytics:message", pk)
     unsent = found.state == Message.State.FAILED or found.perhaps_sent
     context = {
@@ -256,8 +256,8 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         "customer": found.customer,
         "may_contact": may_contact,
         "unsent": unsent,
-        "against": contact.may_send_again(found, request.user) if unsent and may_contact else "",
-        "recent": contact.last_message(found.customer, found) if unsent and may_contact else None,
+        "against": sending.may_send_again(found, request.user) if unsent and may_contact else "",
+        "recent": sending.last_message(found.customer, found) if unsent and may_contact else None,
         "today": timezone.localdate(),
         **_open_task(request, found),
     }
@@ -276,14 +276,14 @@ def _open_task(request: HttpRequest, found: Message) -> dict[str, Any]:
 
 def _send_again(request: HttpRequest, found: Message) -> None:
     try:
-        ours = contact.claim_again(found, request.user, confirmed="confirmed" in request.POST)
-    except contact.NotSent as error:
+        ours = sending.claim_again(found, request.user, confirmed="confirmed" in request.POST)
+    except sending.NotSent as error:
         messages.error(request, str(error))
     except OperationalError:
         messages.error(request, BUSY)
     else:
         if ours:
-            contact.deliver(found)
+            sending.deliver(found)
             _tell(request, found)
 
 
