@@ -10,8 +10,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from analytics.activity import WINDOWS, activity, window_of
+from analytics.alerts.of_customer import customer_alerts
 from analytics.as_of import AsOf, as_of
-from analytics.customer_alerts import customer_alerts
 from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
 from analytics.outreach.sending import closed_mailboxes, why_closed
 from analytics.portfolio.days import WEEK, known_dates

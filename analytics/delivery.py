@@ -20,7 +20,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from analytics import audience
+from analytics.alerts import recipients
 from analytics.clock import alert_moment
 from analytics.digest import Composed, LastTold, compose
 from analytics.mail import channels, message
@@ -76,9 +76,9 @@ class _Night:
         self.post = Post()
 
     def people(self) -> None:
-        manager_keys = set(audience.managers().values_list("pk", flat=True))
-        people = User.objects.filter(pk__in=manager_keys) | audience.owners()
-        told = set(audience.may_be_told().values_list("pk", flat=True))
+        manager_keys = set(recipients.managers().values_list("pk", flat=True))
+        people = User.objects.filter(pk__in=manager_keys) | recipients.owners()
+        told = set(recipients.may_be_told().values_list("pk", flat=True))
         last = _last_told("recipient", self.today)
         told_weekly = set(
             Digest.objects.filter(kind=Kind.WEEKLY, state=State.SENT, as_of=self.as_of).values_list(
@@ -89,7 +89,7 @@ class _Night:
             manager = person.pk in manager_keys
             if not self._reachable(person, may_be_told=person.pk in told):
                 continue
-            addressed = audience.addressed_to(person, manager=manager)
+            addressed = recipients.addressed_to(person, manager=manager)
             whose = {"greeting": sender_name(person), "person": person.pk}
             digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, **whose)
             self._send_to(person, Kind.ALERTS, self.today, digest)
@@ -100,7 +100,7 @@ class _Night:
     def channel(self, url: str) -> None:
         target = {"channel": channels.fingerprint(url)}
         last = _last_told("channel", self.today).get(target["channel"])
-        digest = partial(compose, audience.for_managers(), last, self.as_of, self.today)
+        digest = partial(compose, recipients.for_managers(), last, self.as_of, self.today)
 
         def send(composed: Composed, _digest: Digest) -> None:
             channels.notify(url, composed.subject, composed.text)

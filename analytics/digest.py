@@ -9,10 +9,10 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from analytics.alerts.vanished import LISTED
 from analytics.display.people import add_names
 from analytics.mail.message import address_of
 from analytics.models import Alert
-from analytics.vanished import LISTED
 from analytics.wording import counted, one_line
 from customers.models import Customer
 

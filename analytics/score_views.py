@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from analytics.put_right import look_again
+from analytics.alerts.put_right import look_again
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring, unscored
 from analytics.wording import counted

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from analytics import (
-    alert_views,
     assign_views,
     cohort_views,
     customer_views,
@@ -13,6 +12,7 @@ from analytics import (
     table_views,
     views,
 )
+from analytics.alerts import views as alert_views
 from analytics.outreach import views as contact_views
 from analytics.tasks import views as task_views
 

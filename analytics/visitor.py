@@ -14,7 +14,7 @@ from django.db.models import Exists, F, Func, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.audience import alerts_waiting_for
+from analytics.alerts.recipients import alerts_waiting_for
 from analytics.nights import ledger
 from analytics.page_cache.program import FACTS, Program, program
 from analytics.tasks.listing import tasks_due

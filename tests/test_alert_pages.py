@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.audience import MANAGERS, alerts_waiting_for, told_to
-from analytics.customer_alerts import customer_alerts
+from analytics.alerts.of_customer import customer_alerts
+from analytics.alerts.recipients import MANAGERS, alerts_waiting_for, told_to
 from analytics.models import Alert, AlertRule
 from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare

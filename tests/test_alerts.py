@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analytics.alerts import Act, Book, Facts, decide, holds, is_worse, well_after_fall
+from analytics.alerts.rules import Act, Book, Facts, decide, holds, is_worse, well_after_fall
 from analytics.models import Alert, AlertRule
 
 DAY = date(2025, 5, 10)

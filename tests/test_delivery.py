@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.audience import alerts_waiting_for
+from analytics.alerts.recipients import alerts_waiting_for
 from analytics.clock import alert_moment
 from analytics.delivery import claim
 from analytics.digest import Composed

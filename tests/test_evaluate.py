@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.alert_facts import facts_of
-from analytics.alerts import measured
-from analytics.evaluate import Evaluation, evaluate
+from analytics.alerts.evaluate import Evaluation, evaluate
+from analytics.alerts.facts import facts_of
+from analytics.alerts.rules import measured
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.undone import forget_run
 from customers.models import Customer, RowChange

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytics.evaluate import evaluate
+from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, AlertRule, Night, Snapshot
 from analytics.nights.feed_health import held_back, implausible, troubles
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot

@@ -9,7 +9,7 @@ from django.core import mail
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from analytics.evaluate import evaluate
+from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, AlertRule
 from customers.models import QuarantinedRow
 from tests.commands import run

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from analytics.alert_views import ActForm
+from analytics.alerts.views import ActForm
 from analytics.customer_views import NoteForm
 from analytics.outreach.views import ComposeForm
 from analytics.tasks.forms import ClosingForm, TaskForm

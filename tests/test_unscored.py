@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics import score_views
-from analytics.evaluate import evaluate
+from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.nights import ledger
 from analytics.scoring.unscored import unscored

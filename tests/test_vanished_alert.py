@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.alerts.evaluate import evaluate
 from analytics.digest import LastTold, vanished_since
-from analytics.evaluate import evaluate
 from analytics.models import Alert, AlertRule
 from customers.models import ImportRun
 from customers.runs.undo import undo

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from analytics.alert_forms import AlertNoteForm
+from analytics.alerts.forms import AlertNoteForm
 from analytics.display import atoms
 from analytics.models import Alert
 from analytics.nights.ledger import Trouble

@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from analytics.alerts.evaluate import Evaluation, evaluate
 from analytics.delivery import Delivery, deliver
-from analytics.evaluate import Evaluation, evaluate
 from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand

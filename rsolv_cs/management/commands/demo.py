@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import Min
 
-from analytics.evaluate import evaluate
+from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from customers.jobs.commands import AuditedCommand

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, FilteredRelation, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from analytics.alerts import FALL_DAYS, NEWS_DAYS, Book, Facts, well_after_fall
+from analytics.alerts.rules import FALL_DAYS, NEWS_DAYS, Book, Facts, well_after_fall
 from analytics.models import Alert, AlertRule, HealthStatus, PortfolioDay, Snapshot
 from customers.models import Customer
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Max
 from django.utils import timezone
 
-from analytics.alerts import NEWS_DAYS
+from analytics.alerts.rules import NEWS_DAYS
 from analytics.models import Alert, AlertRule
 from analytics.wording import counted
 from customers.models import Customer, FeedName, ImportRun

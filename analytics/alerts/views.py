@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from analytics.alert_forms import ActForm, AlertNoteForm
-from analytics.alert_list import alert_list, in_full
-from analytics.customer_alerts import with_names
+from analytics.alerts.forms import ActForm, AlertNoteForm
+from analytics.alerts.listing import alert_list, in_full
+from analytics.alerts.of_customer import with_names
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted

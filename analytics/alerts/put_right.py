@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from analytics.evaluate import close_feed_alerts
+from analytics.alerts.evaluate import close_feed_alerts
 from analytics.models import Night
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED
 from analytics.portfolio.figures import feed_states

@@ -11,8 +11,8 @@ from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from analytics.audience import may_be_told, told_to
-from analytics.customer_alerts import with_names
+from analytics.alerts.of_customer import with_names
+from analytics.alerts.recipients import may_be_told, told_to
 from analytics.display.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet

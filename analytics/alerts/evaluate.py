@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from analytics import vanished
-from analytics.alert_facts import facts_of
-from analytics.alerts import FROM_ENGAGEMENT, Act, decide, is_worse
+from analytics.alerts import vanished
+from analytics.alerts.facts import facts_of
+from analytics.alerts.rules import FROM_ENGAGEMENT, Act, decide, is_worse
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule
 from analytics.nights import feed_health
