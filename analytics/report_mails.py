@@ -20,8 +20,8 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.delivery import Post
-from analytics.digest import Composed, rendered
+from analytics.digests.digest import Composed, rendered
+from analytics.digests.send import Post
 from analytics.mail import message
 from analytics.mail.message import Attachment, address_of
 from analytics.models import Report, ReportDelivery

@@ -13,8 +13,8 @@ from pytest_django.fixtures import Settings
 
 from analytics.alerts.recipients import alerts_waiting_for
 from analytics.clock import alert_moment
-from analytics.delivery import claim
-from analytics.digest import Composed
+from analytics.digests.digest import Composed
+from analytics.digests.send import claim
 from analytics.models import Alert, AlertRule, Digest
 from customers.models import Customer, CustomerCare
 from tests import mails

@@ -21,7 +21,7 @@ def killed(url: str, nth: int, **variables: str) -> int:
         "-m",
         "tests.signalled",
         "SIGKILL",
-        "analytics.delivery:record",
+        "analytics.digests.send:record",
         str(nth),
         "send_alerts",
     ]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.alerts.evaluate import evaluate
-from analytics.digest import LastTold, vanished_since
+from analytics.digests.digest import LastTold, vanished_since
 from analytics.models import Alert, AlertRule
 from customers.models import ImportRun
 from customers.runs.undo import undo

@@ -9,8 +9,8 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.digests.weekly import compose_weekly, figures, movers, statuses
 from analytics.models import AlertRule, Digest, PortfolioDay
-from analytics.weekly import compose_weekly, figures, movers, statuses
 from customers.models import Customer
 from tests.commands import run
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot, make_staff

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.alerts.evaluate import Evaluation, evaluate
-from analytics.delivery import Delivery, deliver
+from analytics.digests.send import Delivery, deliver
 from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.digest import Composed, customer_address, customer_name, rendered
+from analytics.digests.digest import Composed, customer_address, customer_name, rendered
 from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard

@@ -22,13 +22,13 @@ from django.utils import timezone
 
 from analytics.alerts import recipients
 from analytics.clock import alert_moment
-from analytics.digest import Composed, LastTold, compose
+from analytics.digests.digest import Composed, LastTold, compose
+from analytics.digests.weekly import compose_weekly
 from analytics.mail import channels, message
 from analytics.mail.channels import NotDelivered
 from analytics.models import Digest, PortfolioDay
 from analytics.outreach.letter import sender_name
 from analytics.portfolio.figures import newest_day
-from analytics.weekly import compose_weekly
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.people import name_of
