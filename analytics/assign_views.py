@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.as_of import as_of
 from analytics.customer_list import CustomerList
+from analytics.pages.as_of import as_of
 from analytics.reports import opened
 from customers.core.pages import admin_page
 from customers.feeds.cell_types import valid_key

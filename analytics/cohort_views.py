@@ -4,12 +4,12 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from analytics.as_of import as_of
 from analytics.cohorts import WEEKS_SHOWN, Cohorts
 from analytics.cohorts import cohorts as read
 from analytics.models import CohortDay
+from analytics.pages.as_of import as_of
+from analytics.pages.current_user import visitor
 from analytics.portfolio.figures import feed_states
-from analytics.visitor import visitor
 from customers.core.pages import admin_page
 from customers.models import Customer
 

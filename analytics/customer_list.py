@@ -17,9 +17,9 @@ from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.owners import OWNER, first_view
 from analytics.page_cache.program import Program
+from analytics.pages.current_user import visitor
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.tables import STANDARD, CustomerTable
-from analytics.visitor import visitor
 from customers.owners.views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)

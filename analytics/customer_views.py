@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from analytics.activity import WINDOWS, activity, window_of
 from analytics.alerts.of_customer import customer_alerts
-from analytics.as_of import AsOf, as_of
 from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
 from analytics.outreach.sending import closed_mailboxes, why_closed
+from analytics.pages.as_of import AsOf, as_of
+from analytics.pages.current_user import visitor
 from analytics.portfolio.days import WEEK, known_dates
 from analytics.portfolio.figures import feed_states
 from analytics.portfolio.score_change import score_changes, status_change
@@ -22,7 +23,6 @@ from analytics.score_card import components
 from analytics.steps import steps
 from analytics.timeline import Told, page_number, timeline, told_of
 from analytics.todo import todo
-from analytics.visitor import visitor
 from analytics.what_changed import what_changed
 from customers.core.pages import admin_page, sent_by_form
 from customers.core.people import name_of

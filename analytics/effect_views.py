@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from analytics import effects as read
-from analytics.as_of import as_of
 from analytics.models import ActionKind, PortfolioDay, Task
+from analytics.pages.as_of import as_of
 from customers.core.pages import admin_page
 
 KEPT_SECONDS = 24 * 60 * 60

@@ -7,8 +7,8 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.as_of import as_of
 from analytics.chips import narrowed_query
+from analytics.pages.as_of import as_of
 from analytics.reports import file_name, opened
 from analytics.table_export import WRITERS, TableExport
 from customers.core.pages import admin_page

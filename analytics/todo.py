@@ -6,9 +6,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.models import Snapshot
+from analytics.pages.current_user import visitor
 from analytics.tasks.recommendations import active_rules, recommended_actions
 from analytics.tasks.workflow import tasks_of
-from analytics.visitor import visitor
 from customers.models import Customer
 
 

@@ -11,12 +11,14 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from analytics.as_of import AsOf, as_of
 from analytics.customer_list import customer_list
 from analytics.filters import SnapshotFilter
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
 from analytics.owners import ME, OWNER, first_view, of_owner, owner_choices, unassigned, with_owner_named
+from analytics.pages.as_of import AsOf, as_of
+from analytics.pages.current_user import visitor
+from analytics.pages.etag import not_modified, page_tag, tagged
 from analytics.portfolio import figures as read
 from analytics.portfolio.archive import archive_name, record_archive, write_archive
 from analytics.portfolio.cards import cards
@@ -29,9 +31,7 @@ from analytics.portfolio.charts import (
     span,
 )
 from analytics.portfolio.days import days_around, known_dates
-from analytics.refresh import not_modified, page_tag, tagged
 from analytics.reports import Opened, opened
-from analytics.visitor import visitor
 from customers.core.pages import admin_page
 from customers.jobs.lock import Busy
 from customers.models import Customer

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from analytics.visitor import visitor
+from analytics.pages.current_user import visitor
 
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (

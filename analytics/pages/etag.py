@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from analytics.page_cache.program import digest
-from analytics.visitor import visitor
+from analytics.pages.current_user import visitor
 
 
 def page_tag(request: HttpRequest) -> str:

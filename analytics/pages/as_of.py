@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
 from analytics.models import PortfolioDay
+from analytics.pages.current_user import Visitor, visitor
 from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
-from analytics.visitor import Visitor, visitor
 from customers.feeds.cell_types import shown
 
 
