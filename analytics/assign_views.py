@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.customer_list import CustomerList
+from analytics.customer_list.listing import CustomerList
 from analytics.pages.as_of import as_of
 from analytics.reports import opened
 from customers.core.pages import admin_page

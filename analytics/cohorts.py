@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 
-from analytics.filters import NONE
+from analytics.customer_list.filters import NONE
 from analytics.models import CohortDay, HealthStatus, percent, success_rate
 from analytics.portfolio.figures import Share, known_of, mean_days
 from analytics.scoring.measure import WEEKS

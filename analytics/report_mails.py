@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.customer_list.export import TableExport
 from analytics.digests.digest import Composed, rendered
 from analytics.digests.send import Post
 from analytics.mail import message
@@ -28,7 +29,6 @@ from analytics.models import Report, ReportDelivery
 from analytics.outreach.letter import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
-from analytics.table_export import TableExport
 from analytics.wording import counted, one_line
 from customers.audit import trail
 from customers.core.people import name_of

@@ -14,7 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.customer_list import EXPORT_FORMATS, CustomerList
+from analytics.customer_list.export import WRITERS
+from analytics.customer_list.listing import EXPORT_FORMATS, CustomerList
 from analytics.models import PortfolioDay, Report
 from analytics.report_forms import ReportForm
 from analytics.report_mails import due_day
@@ -32,7 +33,6 @@ from analytics.reports import (
     why_stopped,
     write_report,
 )
-from analytics.table_export import WRITERS
 from customers.audit import trail
 from customers.core.pages import admin_page, sent_by_form
 from customers.editing.conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept

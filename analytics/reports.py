@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.text import slugify
 
-from analytics.chips import narrowed_query
-from analytics.filters import ME, SnapshotFilter
+from analytics.customer_list.chips import narrowed_query
+from analytics.customer_list.columns import CustomerTable
+from analytics.customer_list.export import WRITERS, TableExport
+from analytics.customer_list.filters import ME, SnapshotFilter
+from analytics.customer_list.first_view import with_owner_as_me
 from analytics.models import PortfolioDay, Report
-from analytics.owners import with_owner_as_me
 from analytics.portfolio.days import week_before
-from analytics.table_export import WRITERS, TableExport
-from analytics.tables import CustomerTable
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
 from customers.editing.conflicts import mark_of

@@ -7,10 +7,10 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.chips import narrowed_query
+from analytics.customer_list.chips import narrowed_query
+from analytics.customer_list.export import WRITERS, TableExport
 from analytics.pages.as_of import as_of
 from analytics.reports import file_name, opened
-from analytics.table_export import WRITERS, TableExport
 from customers.core.pages import admin_page
 from customers.core.sql import one_moment
 from customers.workbooks.writer import TooLarge

@@ -11,11 +11,19 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from analytics.customer_list import customer_list
-from analytics.filters import SnapshotFilter
+from analytics.customer_list.filters import SnapshotFilter
+from analytics.customer_list.first_view import (
+    ME,
+    OWNER,
+    first_view,
+    of_owner,
+    owner_choices,
+    unassigned,
+    with_owner_named,
+)
+from analytics.customer_list.listing import customer_list
 from analytics.needs import needs as needs_of
 from analytics.needs import needs_today, who_needs_us
-from analytics.owners import ME, OWNER, first_view, of_owner, owner_choices, unassigned, with_owner_named
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
 from analytics.pages.etag import not_modified, page_tag, tagged

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.customer_list.columns import CustomerTable
 from analytics.scoring.snapshots import score_day
-from analytics.tables import CustomerTable
 from customers.models import Customer, CustomerCare, Engagement, Event, Onboarding
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.pages import Elements, links, main_part, names, notices, rows, words

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.customer_list.first_view import first_view, unassigned
 from analytics.models import RecommendationRule, Task
-from analytics.owners import first_view, unassigned
 from analytics.page_cache.program import Program
 from customers.models import Customer, CustomerCare
 from customers.owners.assign import Assigned, assign

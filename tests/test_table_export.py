@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from analytics import table_export
+from analytics.customer_list import export
+from analytics.customer_list.columns import CustomerTable
+from analytics.customer_list.export import COLUMNS
 from analytics.models import HealthStatus, Stage
-from analytics.table_export import COLUMNS
-from analytics.tables import CustomerTable
 from customers.models import Customer, CustomerCare
 from customers.text.cells import safe_cell
 from customers.workbooks import writer
@@ -465,7 +465,7 @@ def test_any_text_comes_back_from_the_workbook(texts: list[str]) -> None:
 
 
 def test_a_large_list_comes_out_whole(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_export, "CHUNK", 500)
+    monkeypatch.setattr(export, "CHUNK", 500)
     make_day(total=2500)
     first = make_snapshot(make_customer(id="first", organization="0"))
     row = {"run_id": 1, "line": 2, "email": "a@b.example", "signup_date": D}

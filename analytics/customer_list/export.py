@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
-from analytics.customer_list import CustomerList
+from analytics.customer_list.listing import CustomerList
 from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
 from analytics.portfolio.days import SPANS
 from analytics.portfolio.score_change import COLUMN_OF

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.forms import MultipleChoiceField
 from django.http import QueryDict
 
-from analytics.filters import SnapshotFilter
+from analytics.customer_list.filters import SnapshotFilter
 
 
 @dataclass(frozen=True)

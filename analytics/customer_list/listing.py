@@ -11,15 +11,15 @@ from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
 from django_tables2.rows import BoundRows
 
-from analytics.chips import Chip, chips, narrowed_query
+from analytics.customer_list.chips import Chip, chips, narrowed_query
+from analytics.customer_list.columns import STANDARD, CustomerTable
+from analytics.customer_list.filters import SnapshotFilter
+from analytics.customer_list.first_view import OWNER, first_view
 from analytics.display.sparkline import sparklines
-from analytics.filters import SnapshotFilter
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.owners import OWNER, first_view
 from analytics.page_cache.program import Program
 from analytics.pages.current_user import visitor
 from analytics.portfolio.score_change import ScoreChanges
-from analytics.tables import STANDARD, CustomerTable
 from customers.owners.views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
