@@ -2,17 +2,9 @@
 
 from django.urls import path
 
-from analytics import (
-    assign_views,
-    cohort_views,
-    customer_views,
-    effect_views,
-    report_views,
-    score_views,
-    table_views,
-    views,
-)
+from analytics import assign_views, cohort_views, effect_views, report_views, score_views, table_views, views
 from analytics.alerts import views as alert_views
+from analytics.customer_page import views as customer_views
 from analytics.outreach import views as contact_views
 from analytics.tasks import views as task_views
 

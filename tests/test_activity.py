@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.activity import activity, window_of
-from analytics.customer_history import history, score_chart
+from analytics.customer_page.activity import activity, window_of
+from analytics.customer_page.history import history, score_chart
+from analytics.customer_page.provenance import rows_behind
 from analytics.models import ScoringPolicy, Snapshot
-from analytics.provenance import rows_behind
 from customers.models import Customer
 from tests.factories import make_customer, make_engagement, make_snapshot
 

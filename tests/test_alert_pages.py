@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from analytics.alerts.of_customer import customer_alerts
 from analytics.alerts.recipients import MANAGERS, alerts_waiting_for, told_to
+from analytics.customer_page.timeline import Told, timeline
 from analytics.models import Alert, AlertRule
-from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare
 from rsolv_cs import roles
 from tests.factories import make_alert, make_customer, make_staff

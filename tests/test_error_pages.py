@@ -13,7 +13,8 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from analytics import cohort_views, customer_views
+from analytics import cohort_views
+from analytics.customer_page import views
 from customers.core import pages
 from customers.core.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note
@@ -128,7 +129,7 @@ def fail_with(error: Exception) -> Callable[..., HttpResponse]:
 def test_a_failure_keeps_the_text_and_tells_nothing_else(
     error: Exception, status: int, olga: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(customer_views.NoteForm, "save", fail_with(error))
+    monkeypatch.setattr(views.NoteForm, "save", fail_with(error))
     sent = {"text": TEXT, "csrfmiddlewaretoken": token(olga)}
     response = olga.post(f"{NOTES}?as_of=2025-05-10", sent, headers=HERE)
     assert response.status_code == status

@@ -13,9 +13,9 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from analytics.customer_page.timeline import Told, timeline
 from analytics.models import MailTemplate, Message
 from analytics.outreach import sending
-from analytics.timeline import Told, timeline
 from customers.models import Customer
 from tests.contacting import ACME, make_sofia, preview, send
 from tests.factories import make_customer, make_message, make_staff

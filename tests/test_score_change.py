@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.customer_history import history
+from analytics.customer_page.history import history
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.portfolio.days import compared_date, compared_dates, week_before
 from analytics.portfolio.score_change import ScoreChanges, score_changes, status_change

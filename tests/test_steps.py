@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.steps import steps
+from analytics.customer_page.steps import steps
 from customers.models import Customer, Step
 from tests.factories import make_customer, make_engagement, make_event, make_sighting
 

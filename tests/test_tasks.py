@@ -15,9 +15,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.customer_page.timeline import Told, timeline
 from analytics.models import RecommendationRule, Task
 from analytics.tasks import workflow
-from analytics.timeline import Told, timeline
 from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_message, make_snapshot, make_staff
 from tests.pages import Elements, links, main_part, section, words

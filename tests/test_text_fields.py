@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 
 from analytics.alerts.views import ActForm
-from analytics.customer_views import NoteForm
+from analytics.customer_page.views import NoteForm
 from analytics.outreach.views import ComposeForm
 from analytics.tasks.forms import ClosingForm, TaskForm
 from customers.models import CustomerCare, Note

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analytics.timeline import Entry, timeline
+from analytics.customer_page.timeline import Entry, timeline
 from customers.models import Customer, Step
 from tests.factories import make_customer, make_engagement, make_event, make_feedback
 

@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from analytics.customer_page.timeline import Told, page_number, timeline, told_of
 from analytics.models import Snapshot
-from analytics.timeline import Told, page_number, timeline, told_of
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
 from customers.runs.undo import undo

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.customer_history import blocked_since, history, may_be_blocked_longer
+from analytics.customer_page.history import blocked_since, history, may_be_blocked_longer
+from analytics.customer_page.what_changed import Change, signed, what_changed
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.snapshots import score_day
-from analytics.what_changed import Change, signed, what_changed
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding, Step
 from tests import oracle
 from tests.databases import examples

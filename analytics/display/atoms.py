@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from analytics.customer_page.timeline import Entry
 from analytics.display.sparkline import Sparkline
 from analytics.models import HealthStatus, Snapshot, Trend
-from analytics.timeline import Entry
 from analytics.wording import days_ago, signed
 from customers.text.codes import code_in_words
 

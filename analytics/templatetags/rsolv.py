@@ -10,11 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from analytics.alerts.forms import AlertNoteForm
+from analytics.customer_page.timeline import MAY_OPEN, Entry
 from analytics.display import atoms
 from analytics.models import Alert
 from analytics.nights.ledger import Trouble
 from analytics.pages.current_user import visitor
-from analytics.timeline import MAY_OPEN, Entry
 from customers.core.people import name_of
 from customers.editing.conflicts import VERSION, rows_mark
 from customers.editing.form_keys import KEY, new_key

@@ -15,9 +15,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics import timeline_alerts, timeline_sql
+from analytics.customer_page import timeline_alerts, timeline_sql
+from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.models import HealthStatus, Message, Stage, Task
-from analytics.timeline_sql import COUNTED, SEPARATOR, Question, Row
 from analytics.wording import counted
 from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Onboarding, Step

@@ -9,21 +9,21 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from analytics.activity import WINDOWS, activity, window_of
 from analytics.alerts.of_customer import customer_alerts
-from analytics.customer_history import blocked_since, history, may_be_blocked_longer, score_chart
+from analytics.customer_page.activity import WINDOWS, activity, window_of
+from analytics.customer_page.history import blocked_since, history, may_be_blocked_longer, score_chart
+from analytics.customer_page.provenance import origins, rows_behind
+from analytics.customer_page.score_card import components
+from analytics.customer_page.steps import steps
+from analytics.customer_page.timeline import Told, page_number, timeline, told_of
+from analytics.customer_page.todo import todo
+from analytics.customer_page.what_changed import what_changed
 from analytics.outreach.sending import closed_mailboxes, why_closed
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
 from analytics.portfolio.days import WEEK, known_dates
 from analytics.portfolio.figures import feed_states
 from analytics.portfolio.score_change import score_changes, status_change
-from analytics.provenance import origins, rows_behind
-from analytics.score_card import components
-from analytics.steps import steps
-from analytics.timeline import Told, page_number, timeline, told_of
-from analytics.todo import todo
-from analytics.what_changed import what_changed
 from customers.core.pages import admin_page, sent_by_form
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from analytics.customer_page.timeline_sql import Question, local_day, named, select, up_to
 from analytics.models import Alert
-from analytics.timeline_sql import Question, local_day, named, select, up_to
 from customers.audit.trail import name_of
 from customers.core.sql import is_postgres, table_of
 from customers.models.audit import AuditEntry
