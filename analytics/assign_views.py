@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from analytics.customer_list.listing import CustomerList
 from analytics.pages.as_of import as_of
-from analytics.reports import opened
+from analytics.reports.saved_views import opened
 from customers.core.pages import admin_page
 from customers.feeds.cell_types import valid_key
 from customers.models import Customer

@@ -10,7 +10,7 @@ from django.urls import reverse
 from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.export import WRITERS, TableExport
 from analytics.pages.as_of import as_of
-from analytics.reports import file_name, opened
+from analytics.reports.saved_views import file_name, opened
 from customers.core.pages import admin_page
 from customers.core.sql import one_moment
 from customers.workbooks.writer import TooLarge

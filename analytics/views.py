@@ -39,7 +39,7 @@ from analytics.portfolio.charts import (
     span,
 )
 from analytics.portfolio.days import days_around, known_dates
-from analytics.reports import Opened, opened
+from analytics.reports.saved_views import Opened, opened
 from customers.core.pages import admin_page
 from customers.jobs.lock import Busy
 from customers.models import Customer

@@ -15,9 +15,9 @@ from django.utils import timezone
 from openpyxl import load_workbook
 from pytest_django.fixtures import Settings
 
-from analytics import report_mails
 from analytics.models import Report, ReportDelivery
-from analytics.report_mails import claim, due_day
+from analytics.reports import mails as report_mails
+from analytics.reports.mails import claim, due_day
 from customers.models import Customer, CustomerCare
 from customers.workbooks import writer
 from tests import mails

@@ -17,8 +17,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import PortfolioDay, Report
-from analytics.report_forms import ReportForm
-from analytics.reports import NotMade, is_same, query_of, scored_day
+from analytics.reports.forms import ReportForm
+from analytics.reports.saved_views import NotMade, is_same, query_of, scored_day
 from customers.models import CustomerCare
 from customers.workbooks import writer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.mail import message
-from analytics.report_mails import send_due
+from analytics.reports.mails import send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock

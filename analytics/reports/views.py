@@ -17,9 +17,9 @@ from django.utils import timezone
 from analytics.customer_list.export import WRITERS
 from analytics.customer_list.listing import EXPORT_FORMATS, CustomerList
 from analytics.models import PortfolioDay, Report
-from analytics.report_forms import ReportForm
-from analytics.report_mails import due_day
-from analytics.reports import (
+from analytics.reports.forms import ReportForm
+from analytics.reports.mails import due_day
+from analytics.reports.saved_views import (
     LONGEST_QUERY,
     QUERY_FIELD,
     NotMade,

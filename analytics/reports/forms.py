@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from analytics.models import Report
-from analytics.reports import exporters, why_no_mail
+from analytics.reports.saved_views import exporters, why_no_mail
 from customers.core.people import by_name, name_of
 from customers.editing.conflicts import EditConflictMixin
 

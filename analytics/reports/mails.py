@@ -28,7 +28,7 @@ from analytics.mail.message import Attachment, address_of
 from analytics.models import Report, ReportDelivery
 from analytics.outreach.letter import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
-from analytics.reports import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
+from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.wording import counted, one_line
 from customers.audit import trail
 from customers.core.people import name_of
