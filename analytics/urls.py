@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from analytics import assign_views, cohort_views, effect_views, score_views, table_views, views
+from analytics import assign_views, score_views, table_views, views
 from analytics.alerts import views as alert_views
 from analytics.customer_page import views as customer_views
+from analytics.insights import cohort_views, effect_views
 from analytics.outreach import views as contact_views
 from analytics.reports import views as report_views
 from analytics.tasks import views as task_views

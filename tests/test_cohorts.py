@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.cohorts import Cohorts, cohorts
+from analytics.insights.cohorts import Cohorts, cohorts
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, Snapshot
 from analytics.scoring.cohort_days import Member, cohort_days
 from analytics.scoring.snapshots import score_day

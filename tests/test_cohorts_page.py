@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from django.test import Client
 
-from analytics.cohorts import cohorts
+from analytics.insights.cohorts import cohorts
 from analytics.models import CohortDay
 from tests.factories import make_staff
 from tests.pages import links, main_part, names, notices, section, table, words

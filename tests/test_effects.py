@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics import effects as read
-from analytics.effects import Case, Cell, Effect, effect, effects
+from analytics.insights import effects as read
+from analytics.insights.effects import Case, Cell, Effect, effect, effects
 from analytics.models import ActionKind, Task
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff

@@ -13,8 +13,8 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from analytics import cohort_views
 from analytics.customer_page import views
+from analytics.insights import cohort_views
 from customers.core import pages
 from customers.core.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note

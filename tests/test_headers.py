@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from analytics import cohort_views
+from analytics.insights import cohort_views
 from tests.factories import make_alert, make_customer, make_staff
 from tests.walking import patterns
 

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from analytics.cohorts import WEEKS_SHOWN, Cohorts
-from analytics.cohorts import cohorts as read
+from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
+from analytics.insights.cohorts import cohorts as read
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.current_user import visitor

@@ -6,7 +6,7 @@ from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from analytics import effects as read
+from analytics.insights import effects as read
 from analytics.models import ActionKind, PortfolioDay, Task
 from analytics.pages.as_of import as_of
 from customers.core.pages import admin_page
