@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from analytics import assign_views, score_views, table_views, views
 from analytics.alerts import views as alert_views
 from analytics.customer_page import views as customer_views
+from analytics.dashboard import assign_views, export_views, score_views, views
 from analytics.insights import cohort_views, effect_views
 from analytics.outreach import views as contact_views
 from analytics.reports import views as report_views
@@ -29,7 +29,7 @@ urlpatterns = [
     path("reports/<int:pk>/delete/", report_views.delete, name="delete-report"),
     path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
     path("export/", views.export, name="export"),
-    path("export/customers/<str:format>/", table_views.export_customers, name="export-customers"),
+    path("export/customers/<str:format>/", export_views.export_customers, name="export-customers"),
     path("assign/", assign_views.assign, name="assign"),
     path("tasks/", task_views.task_page_list, name="tasks"),
     path("tasks/new/", task_views.new_task, name="new-task"),

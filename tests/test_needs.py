@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.dashboard.needs import MOST_SHOWN, needs, needs_today, who_needs_us
 from analytics.models import PortfolioDay, Snapshot
-from analytics.needs import MOST_SHOWN, needs, needs_today, who_needs_us
 from customers.models import CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.pages import main_part, section, words

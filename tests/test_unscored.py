@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics import score_views
 from analytics.alerts.evaluate import evaluate
+from analytics.dashboard import score_views
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.nights import ledger
 from analytics.scoring.unscored import unscored

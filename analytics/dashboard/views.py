@@ -22,8 +22,8 @@ from analytics.customer_list.first_view import (
     with_owner_named,
 )
 from analytics.customer_list.listing import customer_list
-from analytics.needs import needs as needs_of
-from analytics.needs import needs_today, who_needs_us
+from analytics.dashboard.needs import needs as needs_of
+from analytics.dashboard.needs import needs_today, who_needs_us
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
 from analytics.pages.etag import not_modified, page_tag, tagged
