@@ -12,10 +12,10 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
         from analytics.alerts.put_right import look_again
-        from analytics.erased import forget_customer
-        from analytics.joined import carry_over, put_back
         from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
-        from analytics.undone import forget_run
+        from analytics.receivers.erased import forget_customer
+        from analytics.receivers.joined import carry_over, put_back
+        from analytics.receivers.undone import forget_run
         from customers.audit.signals import track
         from customers.core.signals import (
             command_done,

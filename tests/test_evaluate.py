@@ -12,7 +12,7 @@ from analytics.alerts.evaluate import Evaluation, evaluate
 from analytics.alerts.facts import facts_of
 from analytics.alerts.rules import measured
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.undone import forget_run
+from analytics.receivers.undone import forget_run
 from customers.models import Customer, RowChange
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
