@@ -15,7 +15,8 @@ class ProjectConfig(AppConfig):
         from django_otp.plugins.otp_totp.models import TOTPDevice
 
         from customers.audit.signals import track
-        from rsolv_cs import checks, login, roles, sessions  # noqa: F401 - two of them hear logins
+        from rsolv_cs import checks, roles
+        from rsolv_cs.login import attempts, sessions  # noqa: F401 - two of them hear logins
 
         checks.register_all()
         # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.

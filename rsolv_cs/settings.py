@@ -136,12 +136,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "customers.audit.trail.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "rsolv_cs.sessions.SessionLimits",
+    "rsolv_cs.login.sessions.SessionLimits",
     "django_otp.middleware.OTPMiddleware",
-    "rsolv_cs.second_factor.BehindSecondFactor",
+    "rsolv_cs.login.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
-    "rsolv_cs.login.CurrentPassword",
-    "rsolv_cs.confirm.PasswordAgain",
+    "rsolv_cs.login.attempts.CurrentPassword",
+    "rsolv_cs.login.confirm.PasswordAgain",
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
@@ -182,7 +182,7 @@ FILE_UPLOAD_HANDLERS = [
 # --- Login ----------------------------------------------------------------------------------------------------
 
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
-AUTHENTICATION_BACKENDS = ["rsolv_cs.second_factor.Backend"]
+AUTHENTICATION_BACKENDS = ["rsolv_cs.login.second_factor.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
     for name, options in (
@@ -196,10 +196,10 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = environment.number("LOGIN_ATTEMPTS", 5, least=1)
 AXES_COOLOFF_TIME = timedelta(minutes=environment.number("LOGIN_LOCK_MINUTES", 15, least=1))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_HANDLER = "rsolv_cs.login.Attempts"
-AXES_CLIENT_IP_CALLABLE = "rsolv_cs.login.counted_address"
-AXES_USERNAME_CALLABLE = "rsolv_cs.login.tried_name"
-AXES_LOCKOUT_CALLABLE = "rsolv_cs.login.locked"
+AXES_HANDLER = "rsolv_cs.login.attempts.Attempts"
+AXES_CLIENT_IP_CALLABLE = "rsolv_cs.login.attempts.counted_address"
+AXES_USERNAME_CALLABLE = "rsolv_cs.login.attempts.tried_name"
+AXES_LOCKOUT_CALLABLE = "rsolv_cs.login.attempts.locked"
 AXES_RESET_ON_SUCCESS = True
 # What is said about how long stays true, however often somebody tries meanwhile.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -223,7 +223,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # A browser takes such a cookie only over HTTPS, for this host and all of its paths: no neighbour can set it.
 COOKIE_PREFIX = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
-MESSAGE_STORAGE = "rsolv_cs.sessions.Messages"
+MESSAGE_STORAGE = "rsolv_cs.login.sessions.Messages"
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 # A month: a mistake with certificates locks nobody out for longer. `check --deploy` asks for a year afterwards.
 SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 30 * 24 * 3600, most_digits=9) if HTTPS else 0

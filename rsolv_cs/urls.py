@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from rsolv_cs import errors, health, own_sessions_views, second_factor_views
+from rsolv_cs import errors, health
+from rsolv_cs.login import own_sessions_views, second_factor_views
 
 handler400 = errors.bad_request
 handler403 = errors.refused

@@ -48,8 +48,8 @@ from customers.models import (
     Upload,
 )
 from rsolv_cs import roles
-from rsolv_cs.confirm import FOR_SECONDS
-from rsolv_cs.sessions import STARTED, now
+from rsolv_cs.login.confirm import FOR_SECONDS
+from rsolv_cs.login.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
 
 TABLE = Path(__file__).parent / "data" / "access.csv"

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
-from rsolv_cs import sessions
+from rsolv_cs.login import sessions
 from tests.access import leads_to_view
 from tests.browsing import LAPTOP, PHONE, Opened, at_rest, looks_alike, violations
 from tests.factories import load_demo_program, make_staff, write_feeds

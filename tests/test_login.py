@@ -20,8 +20,8 @@ from pytest_django import Settings
 
 from customers.audit import signals, trail
 from customers.models import AuditEntry
-from rsolv_cs import sessions
-from rsolv_cs.login import counted_address
+from rsolv_cs.login import sessions
+from rsolv_cs.login.attempts import counted_address
 from tests.access import addresses
 from tests.factories import make_staff
 from tests.pages import words

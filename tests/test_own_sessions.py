@@ -17,8 +17,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
 from customers.models import AuditEntry, OpenSession
-from rsolv_cs import own_sessions, sessions
-from rsolv_cs.confirm import ASKS
+from rsolv_cs.login import own_sessions, sessions
+from rsolv_cs.login.confirm import ASKS
 from tests.access import addresses
 from tests.commands import run
 from tests.factories import make_staff

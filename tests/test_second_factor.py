@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
 from customers.models import AuditEntry, Customer
-from rsolv_cs import second_factor
+from rsolv_cs.login import second_factor
 from tests.factories import make_customer, make_staff
 from tests.pages import Elements, words
 

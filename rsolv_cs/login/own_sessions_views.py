@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 
 from customers.audit import trail
 from customers.core.pages import admin_page
-from rsolv_cs import own_sessions
+from rsolv_cs.login import own_sessions
 
 
 @admin_page()

@@ -16,8 +16,8 @@ from unfold.decorators import action
 
 from customers.admin.feeds import UserAdmin
 from customers.editing.model_admin import ModelAdmin
-from rsolv_cs import second_factor
-from rsolv_cs.second_factor_views import note
+from rsolv_cs.login import second_factor
+from rsolv_cs.login.second_factor_views import note
 
 # Their own pages show secrets, and let one be made for somebody else.
 admin.site.unregister([StaticDevice, TOTPDevice, User])

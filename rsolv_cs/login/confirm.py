@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers.audit import trail
-from rsolv_cs import second_factor, sessions
-from rsolv_cs.login import locked
+from rsolv_cs.login import second_factor, sessions
+from rsolv_cs.login.attempts import locked
 from rsolv_cs.sent import sent
 
 FOR_SECONDS = 600

@@ -17,7 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
 from customers.core.pages import admin_page
-from rsolv_cs import second_factor
+from rsolv_cs.login import second_factor
 
 UNPROCESSABLE = 422
 

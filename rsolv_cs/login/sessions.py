@@ -21,7 +21,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
-from rsolv_cs import own_sessions
+from rsolv_cs.login import own_sessions
 
 STARTED = "started"
 COOKIE = f"{settings.COOKIE_PREFIX}seen"
