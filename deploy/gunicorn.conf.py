@@ -23,8 +23,8 @@ control_socket_disable = True
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "rsolv_cs.logs.Context"}},
-    "formatters": {"line": {"()": "rsolv_cs.logs.Line"}, "json": {"()": "rsolv_cs.logs.Json"}},
+    "filters": {"context": {"()": "rsolv_cs.web.logs.Context"}},
+    "formatters": {"line": {"()": "rsolv_cs.web.logs.Line"}, "json": {"()": "rsolv_cs.web.logs.Json"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",

@@ -120,19 +120,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "rsolv_cs.requests.log_requests",
-    "rsolv_cs.health.any_host",
-    "rsolv_cs.headers.SecurityHeaders",
+    "rsolv_cs.web.requests.log_requests",
+    "rsolv_cs.web.health.any_host",
+    "rsolv_cs.web.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "rsolv_cs.requests.refuse_nul",
+    "rsolv_cs.web.requests.refuse_nul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "rsolv_cs.drafts.tell_what_arrived",
-    "rsolv_cs.errors.OwnPages",
+    "rsolv_cs.web.drafts.tell_what_arrived",
+    "rsolv_cs.web.errors.OwnPages",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "customers.audit.trail.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -145,7 +145,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"
-CSRF_FAILURE_VIEW = "rsolv_cs.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "rsolv_cs.web.errors.csrf_failure"
 WSGI_APPLICATION = "rsolv_cs.wsgi.application"
 
 TEMPLATES = [
@@ -156,7 +156,7 @@ TEMPLATES = [
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
-                    ["django.template.loaders.filesystem.Loader", "rsolv_cs.icon_templates.Loader"],
+                    ["django.template.loaders.filesystem.Loader", "rsolv_cs.web.icon_templates.Loader"],
                 )
             ],
             "context_processors": [
@@ -292,8 +292,8 @@ LOG_FORMAT = environment.choice("LOG_FORMAT", "line", ("line", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "rsolv_cs.logs.Context"}},
-    "formatters": {"line": {"()": "rsolv_cs.logs.Line"}, "json": {"()": "rsolv_cs.logs.Json"}},
+    "filters": {"context": {"()": "rsolv_cs.web.logs.Context"}},
+    "formatters": {"line": {"()": "rsolv_cs.web.logs.Line"}, "json": {"()": "rsolv_cs.web.logs.Json"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["context"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
@@ -301,7 +301,7 @@ LOGGING = {
         "django": {"handlers": []},
         # What it says of a request that found nothing has no id, and stands in our own record of it.
         "django.request": {"level": "WARNING" if DEBUG else "ERROR"},
-        "rsolv_cs.requests": {"level": "WARNING" if DEBUG else "INFO"},
+        "rsolv_cs.web.requests": {"level": "WARNING" if DEBUG else "INFO"},
         # It would tell of each request that waits for a thread.
         "waitress.queue": {"level": "ERROR"},
         # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.

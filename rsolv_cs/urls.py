@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from rsolv_cs import errors, health
 from rsolv_cs.login import own_sessions_views, second_factor_views
+from rsolv_cs.web import errors, health
 
 handler400 = errors.bad_request
 handler403 = errors.refused

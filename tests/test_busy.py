@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from rsolv_cs import busy
+from rsolv_cs.web import busy
 from tests.processes import environment
 
 BEGIN = """

@@ -161,7 +161,7 @@ def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(
         assert (status, headers["Location"]) == (301, "https://cs.example.com/admin/login/")
         assert ask(port, "/admin/login/")[0] == 400
     log = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert {"gunicorn.error", "rsolv_cs.requests"} <= {said["logger"] for said in log}
+    assert {"gunicorn.error", "rsolv_cs.web.requests"} <= {said["logger"] for said in log}
     down = subprocess.run(health_check(), env={"PORT": str(port)}, capture_output=True, timeout=30)
     assert down.returncode != 0
 

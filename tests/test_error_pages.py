@@ -18,8 +18,8 @@ from analytics.insights import cohort_views
 from customers.core import pages
 from customers.core.database_errors import is_busy, is_unavailable
 from customers.models import Customer, CustomerCare, Note
-from rsolv_cs import errors
-from rsolv_cs.sent import sent
+from rsolv_cs.web import errors
+from rsolv_cs.web.sent import sent
 from tests.factories import make_customer, make_staff
 from tests.pages import Elements, words
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.models import Night
-from rsolv_cs import health
+from rsolv_cs.web import health
 
 WELL = {"database": "ok", "migrations": "ok", "night": "ok"}
 

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from customers.core import log_context
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun
-from rsolv_cs import logs
+from rsolv_cs.web import logs
 from tests.commands import python, run
 from tests.factories import csv_row, make_staff, write_feed
 
@@ -50,7 +50,7 @@ class Heard:
 
 def hear(formatter: logging.Formatter) -> Iterator[Heard]:
     heard = Heard(formatter)
-    root, requests = logging.getLogger(), logging.getLogger("rsolv_cs.requests")
+    root, requests = logging.getLogger(), logging.getLogger("rsolv_cs.web.requests")
     level = requests.level
     root.addHandler(heard.handler)
     requests.setLevel(logging.INFO)
@@ -171,7 +171,7 @@ def test_a_request_is_logged_with_what_was_asked_and_by_whom(line: Heard, as_jso
     assert response["X-Request-ID"] == "abc-123"
     [said] = as_json.objects
     assert {name: said[name] for name in ("logger", "level", "request", "method", "path", "status", "user")} == {
-        "logger": "rsolv_cs.requests",
+        "logger": "rsolv_cs.web.requests",
         "level": "INFO",
         "request": "abc-123",
         "method": "GET",

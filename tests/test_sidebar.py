@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.urls import reverse
 
-from rsolv_cs.icon_templates import hide_icons
+from rsolv_cs.web.icon_templates import hide_icons
 from tests.factories import make_staff
 
 THEIRS = Path(unfold.__file__).parent / "templates/unfold/helpers/app_list.html"

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from customers.audit import trail
 from rsolv_cs.login import second_factor, sessions
 from rsolv_cs.login.attempts import locked
-from rsolv_cs.sent import sent
+from rsolv_cs.web.sent import sent
 
 FOR_SECONDS = 600
 CONFIRMED = "confirmed"

@@ -17,9 +17,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from customers.core.database_errors import is_busy, is_unavailable
-from rsolv_cs import busy
-from rsolv_cs.health import PATHS
-from rsolv_cs.sent import Sent, is_from_here, sent
+from rsolv_cs.web import busy
+from rsolv_cs.web.health import PATHS
+from rsolv_cs.web.sent import Sent, is_from_here, sent
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 
 from customers.core import log_context
-from rsolv_cs.errors import not_found
-from rsolv_cs.health import PATHS
+from rsolv_cs.web.errors import not_found
+from rsolv_cs.web.health import PATHS
 
 logger = logging.getLogger(__name__)
 
