@@ -15,8 +15,8 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
-from rsolv_cs import backups
 from rsolv_cs.management.commands.backup import in_words
+from rsolv_cs.operations import backups
 from tests.commands import held_elsewhere, run
 from tests.factories import make_customer, make_staff
 

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 from tests.factories import load_demo_program
 from tests.processes import database_url, manage
 from tests.test_backups import HOSTILE, add_a_customer_in_care

@@ -18,7 +18,7 @@ from customers.core.files import NotRegular, create_file, is_file, move, open_fi
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, ImportRun, Upload
 from customers.uploads import store
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 from tests.commands import run
 from tests.factories import csv_row, make_day, make_staff, write_feed, write_feeds
 from tests.loading import load

@@ -18,7 +18,7 @@ from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import store
 from customers.uploads.uploads import confirm, preview
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 from tests.commands import run
 from tests.factories import csv_row, make_customer, make_day, make_staff, write_feed
 from tests.loading import customer_row, load
@@ -126,8 +126,8 @@ def test_what_a_killed_export_leaves_goes_with_the_next_command(
 @pytest.mark.parametrize(
     ("function", "nth", "left", "next_one"),
     [
-        ("rsolv_cs.backups:_begun_manifest", 1, ["copy.zip.partial"], "backup"),
-        ("rsolv_cs.backups:table_of", 9, ["copy.zip.partial"], "expire"),
+        ("rsolv_cs.operations.backups:_begun_manifest", 1, ["copy.zip.partial"], "backup"),
+        ("rsolv_cs.operations.backups:table_of", 9, ["copy.zip.partial"], "expire"),
         ("rsolv_cs.management.commands.copy_database:_restore", 1, ["copy.zip"], "erase"),
         ("rsolv_cs.management.commands.copy_database:_restore", 1, ["copy.zip"], "copy_database"),
     ],
@@ -175,7 +175,11 @@ def kill_and_copy_again(url: str, other: str, file: Path, function: str, nth: in
 
 @pytest.mark.parametrize(
     ("function", "nth"),
-    [("rsolv_cs.backups:fill", 1), ("rsolv_cs.backups:copy_rows", 5), ("customers.erasure.erase:erase_again", 1)],
+    [
+        ("rsolv_cs.operations.backups:fill", 1),
+        ("rsolv_cs.operations.backups:copy_rows", 5),
+        ("customers.erasure.erase:erase_again", 1),
+    ],
 )
 def test_a_database_that_a_killed_copy_was_filling_takes_the_next_one(
     url: str, migrated_database: str, tmp_path: Path, function: str, nth: int

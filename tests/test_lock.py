@@ -9,7 +9,7 @@ from django.db import connection
 
 from customers.jobs import lock
 from customers.jobs.lock import Busy, job_lock
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 from tests.factories import write_feeds
 from tests.processes import database_url, lock_held, manage
 

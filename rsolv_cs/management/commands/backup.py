@@ -12,7 +12,7 @@ from django.utils import timezone
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
 from customers.jobs.commands import AuditedCommand
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -14,7 +14,7 @@ from django.db import Error
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75

@@ -19,7 +19,7 @@ from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
-from rsolv_cs.demo_work import add_work
+from rsolv_cs.operations.demo_work import add_work
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {

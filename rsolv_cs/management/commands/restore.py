@@ -10,7 +10,7 @@ from django.db import Error, IntegrityError, transaction
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import Busy, job_lock
-from rsolv_cs import backups
+from rsolv_cs.operations import backups
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
