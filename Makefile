@@ -82,14 +82,14 @@ test-sqlite: setup-dev ## every test, on SQLite
 	env -u DATABASE_URL $(PYTEST)
 
 test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
-	$(BIN)/python -m tests.postgres -- $(PYTEST)
+	$(BIN)/python -m tests.support.postgres -- $(PYTEST)
 
 lint: setup-dev ## style, layers, templates, settings and missing migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint --lint --quiet templates analytics customers
-	$(BIN)/python -m pytest --quiet tests/test_templates.py
+	$(BIN)/python -m pytest --quiet tests/house/test_templates.py
 	$(MANAGE) check --fail-level WARNING
 	$(MANAGE) makemigrations --check --dry-run
 

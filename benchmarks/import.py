@@ -29,7 +29,7 @@ from typing import Any
 import django
 
 from benchmarks import program
-from tests.postgres import throwaway_postgres
+from tests.support.postgres import throwaway_postgres
 
 ROWS, CUSTOMERS, TAIL = 1_000_000, 10_000, 10_000
 BULK_ROWS = 50_000

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import program
-from tests.postgres import throwaway_postgres
+from tests.support.postgres import throwaway_postgres
 
 REQUESTS, ROUNDS, WARM_UP, HISTORY_DAYS, MOST_QUERIES, MOST_MIB = 200, 8, 20, 30, 15, 400
 SCORED_TIMES = 5

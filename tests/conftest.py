@@ -22,11 +22,11 @@ from pytest_django import DjangoDbBlocker
 
 from customers.audit import trail
 from customers.jobs import lock
-from tests.browsing import browser, context, open_page, shared_context
-from tests.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.factories import load_demo_program
-from tests.pages import forget
-from tests.serving import ready
+from tests.support.browsing import browser, context, open_page, shared_context
+from tests.support.databases import create_database, drop_database, leave_alone, name_in, url_of
+from tests.support.pages import forget
+from tests.support.serving import ready
 
 __all__ = ["browser", "context", "open_page", "ready", "shared_context"]
 

@@ -46,7 +46,7 @@ class Line(logging.Formatter):
     """One line a record, a traceback below it with each of its lines marked as such."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """``2025-05-11 02:30:00,123+02:00 ERROR customers.imports.load night=3 run=12: Run 12 of customers.csv failed``."""
+        """``2025-05-11 02:30:00,123+02:00 ERROR customers.imports.load night=3 run=12: Run 12 failed``."""
         about = "".join(f" {safe(f'{name}={value}')}" for name, value in _about(record).items())
         line = f"{self.formatTime(record)} {record.levelname} {safe(record.name)}{about}: {safe(record.getMessage())}"
         return "\n".join([line, *(f"  | {below}" for below in _trace(record))])

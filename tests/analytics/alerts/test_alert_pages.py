@@ -1,0 +1,469 @@
+"""The list of alerts, what is done there, and a customer's own alerts."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from analytics.alerts.of_customer import customer_alerts
+from analytics.alerts.recipients import MANAGERS, alerts_waiting_for, told_to
+from analytics.customer_page.timeline import Told, timeline
+from analytics.models import Alert, AlertRule
+from customers.models import Customer, CustomerCare
+from rsolv_cs import roles
+from tests.factories import make_alert, make_customer, make_staff
+from tests.support.pages import Elements, links, main_part, words
+
+pytestmark = pytest.mark.django_db
+
+TODAY = date(2025, 5, 11)
+
+
+@pytest.fixture(autouse=True)
+def today(today_is: Callable[[date], None]) -> None:
+    today_is(TODAY)
+
+
+@pytest.fixture
+def olga(client: Client) -> User:
+    """A success manager, logged in."""
+    user = make_staff("Success manager", username="olga")
+    client.force_login(user)
+    return user
+
+
+def of(owner: User | None, **overrides: Any) -> Customer:
+    customer = make_customer(**overrides)
+    CustomerCare.objects.create(customer=customer, owner=owner)
+    return customer
+
+
+def names(response: HttpResponse) -> list[str]:
+    """Whose alerts the list shows, in its order."""
+    found = re.findall(r'class="alert-text">\s*<(?:a|strong)[^>]*>([^<]*)<', main_part(response))
+    return [name.strip() for name in found]
+
+
+def messages(response: HttpResponse) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def act(client: Client, *alerts: Alert, **data: Any) -> HttpResponse:
+    return client.post("/admin/alerts/act/", {"alert": [alert.pk for alert in alerts], **data}, follow=True)
+
+
+# --- The list -----------------------------------------------------------------------------------------------------
+
+
+def some(olga: User) -> dict[str, Alert]:
+    """An alert in each state, and of different owners and rules."""
+    other = make_staff("Success manager", username="other")
+    now = timezone.now()
+    return {
+        "Old": make_alert(of(olga, organization="Old"), opened_on=date(2025, 5, 1)),
+        "New": make_alert(of(olga, organization="New"), kind="blocked", text="Blocked for 3 days: sso"),
+        "Seen": make_alert(of(olga, organization="Seen"), acknowledged_at=now, acknowledged_by="olga"),
+        "Later": make_alert(of(other, organization="Later"), snoozed_until=date(2025, 5, 12)),
+        "Awake": make_alert(of(other, organization="Awake"), snoozed_until=TODAY),
+        "Nobody": make_alert(of(None, organization="Nobody")),
+        "Feed: Engagement": make_alert(None, "feed", text="engagement.csv was refused"),
+        "Over": make_alert(of(olga, organization="Over"), closed_on=TODAY, closed_at=now, ending="recovered"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ["New", "Nobody", "Old", "Feed: Engagement", "Seen", "Later", "Awake"]),
+        ("state=waiting", ["New", "Nobody", "Old", "Feed: Engagement", "Awake"]),
+        ("state=acknowledged", ["Seen"]),
+        ("state=snoozed", ["Later"]),
+        ("state=closed", ["Over"]),
+        ("rule=blocked", ["New"]),
+        ("rule=feed", ["Feed: Engagement"]),
+        ("owner=none", ["Nobody"]),
+        ("owner={olga}", ["New", "Old", "Seen"]),
+        ("mine=true", ["New", "Old", "Seen"]),
+        ("mine=true&state=all", ["New", "Old", "Seen", "Over"]),
+        ("owner=none&rule=blocked", []),
+    ],
+)
+def test_the_filters(client: Client, olga: User, query: str, shown: list[str]) -> None:
+    some(olga)
+    response = client.get(f"/admin/alerts/?{query.format(olga=olga.pk)}", follow=True)
+    assert sorted(names(response)) == sorted(shown)
+
+
+def test_what_waits_comes_first_then_the_newest(client: Client, olga: User) -> None:
+    some(olga)
+    shown = names(client.get("/admin/alerts/"))
+    assert shown[-3:] == ["Awake", "Later", "Seen"]
+    assert shown.index("New") < shown.index("Old")
+    assert names(client.get("/admin/alerts/?state=all"))[-1] == "Over"
+
+
+def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> None:
+    response = client.get("/admin/alerts/?state=great&owner=nobody&page=99")
+    assert response.status_code == 200
+    assert "State: Select a valid choice." in words(main_part(response))
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("kind=blocked&state=all", "There is no filter 'kind'."),
+        ("mine=perhaps", "Only mine: 'perhaps' is neither true nor false."),
+        ("page=last", "'last' is not the number of a page."),
+        ("rule=great", "Rule: Select a valid choice."),
+        ("mine=True&page=1&owner=&rule=", ""),
+    ],
+)
+def test_what_is_not_understood_is_said(client: Client, olga: User, query: str, said: str) -> None:
+    page = words(main_part(client.get(f"/admin/alerts/?{query}", follow=True)))
+    assert said in page
+    assert any(word in page for word in ("There is no", "neither", "not the number", "valid choice")) == bool(said)
+
+
+def test_pages_keep_the_filters(client: Client, olga: User) -> None:
+    for _ in range(51):
+        make_alert()
+    response = client.get("/admin/alerts/?rule=at_risk")
+    assert "1–50 of 51" in words(main_part(response))
+    assert links(response, "Next") == ["?rule=at_risk&page=2"]
+    assert len(names(client.get("/admin/alerts/?rule=at_risk&page=2"))) == 1
+
+
+def test_an_empty_list_says_so(client: Client, olga: User) -> None:
+    assert "No alert is open." in words(main_part(client.get("/admin/alerts/")))
+    assert "No alert is like this." in words(main_part(client.get("/admin/alerts/?rule=feed")))
+
+
+def test_hostile_text_is_only_text(client: Client, olga: User) -> None:
+    make_alert(of(olga, organization="<b>x</b>"), text="<script>1</script>", note="<img src=x>", snoozed_by="<i>")
+    html = main_part(client.get("/admin/alerts/"))
+    assert not re.search(r"<(b|script|img|i)>", html)
+
+
+def test_the_queries_do_not_grow_with_the_alerts(client: Client, olga: User) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/admin/alerts/").status_code == 200
+        return len(captured)
+
+    for _ in range(10):
+        make_alert(of(olga))
+    few = queries()
+    customers = Customer.objects.bulk_create(
+        Customer(id=f"n{n}", email="a@b.example", organization="X", signup_date=TODAY, run_id=1, line=2)
+        for n in range(990)
+    )
+    rule = AlertRule.objects.get(kind="at_risk")
+    Alert.objects.bulk_create(Alert(rule=rule, customer=one, opened_on=TODAY, text="At risk") for one in customers)
+    assert queries() == few
+
+
+# --- What is done there -------------------------------------------------------------------------------------------
+
+
+def test_acknowledge_one_or_many_and_take_it_back(client: Client, olga: User) -> None:
+    first, second = make_alert(), make_alert()
+    response = act(client, first, action="acknowledge", next="/admin/alerts/?owner=none")
+    assert response.redirect_chain == [("/admin/alerts/?owner=none", 302)]
+    assert messages(response) == ["1 alert acknowledged."]
+    first.refresh_from_db()
+    assert (first.acknowledged_by, first.acknowledged_at is not None) == ("olga", True)
+    response = act(client, first, second, action="acknowledge")
+    assert messages(response) == ["1 alert acknowledged.", "1 alert left alone: over, or acknowledged already."]
+    assert Alert.objects.waiting(TODAY).count() == 0
+    assert messages(act(client, first, action="take_back")) == ["1 alert no longer acknowledged."]
+    assert Alert.objects.waiting(TODAY).get() == first
+
+
+def test_whoever_acknowledges_first_has_done_it(client: Client, olga: User) -> None:
+    alert = make_alert(acknowledged_at=timezone.now(), acknowledged_by="other")
+    act(client, alert, action="acknowledge")
+    alert.refresh_from_db()
+    assert alert.acknowledged_by == "other"
+
+
+@pytest.mark.parametrize(("days", "taken"), [(-1, False), (0, False), (1, True), (366, True), (367, False)])
+def test_put_off_until_a_day_to_come(client: Client, olga: User, days: int, taken: bool) -> None:
+    alert = make_alert()
+    until = TODAY + timedelta(days=days)
+    response = act(client, alert, action="snooze", until=until.isoformat())
+    alert.refresh_from_db()
+    assert (alert.snoozed_until, alert.snoozed_by) == ((until, "olga") if taken else (None, ""))
+    assert messages(response) == (
+        [f"1 alert put off until {until:%-d %b %Y}."] if taken else ["Choose a day to come, within a year."]
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [("", "Put off until when?"), ("soon", "Enter a valid date."), ("0000-00-00", "Enter a valid date.")],
+)
+def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, said: str) -> None:
+    assert messages(act(client, make_alert(), action="snooze", until=until)) == [said]
+
+
+def test_wake_and_note(client: Client, olga: User) -> None:
+    alert = make_alert(snoozed_until=date(2025, 6, 1), snoozed_by="other")
+    assert messages(act(client, alert, action="wake")) == ["1 alert no longer put off."]
+    act(client, alert, action="note", note="  Called\r\nthem ")
+    alert.refresh_from_db()
+    assert (alert.snoozed_until, alert.note) == (None, "Called\nthem")
+
+
+def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) -> None:
+    alert = make_alert(closed_on=TODAY, closed_at=timezone.now())
+    for action in ("acknowledge", "snooze"):
+        response = act(client, alert, action=action, until="2025-05-20")
+        assert messages(response)[0].startswith("1 alert left alone: over")
+    assert messages(act(client, alert, action="note", note="x")) == ["1 alert noted."]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"alert": []}, "No alert was chosen."),
+        ({"alert": ["999999"]}, "Select a valid choice. 999999 is not one of the available choices."),
+        ({"alert": ["x"]}, "“x” is not a valid value."),
+        ({"action": "delete"}, "Select a valid choice. delete is not one of the available choices."),
+    ],
+)
+def test_what_cannot_be_done_is_said(client: Client, olga: User, data: dict[str, Any], said: str) -> None:
+    alert = make_alert()
+    response = client.post("/admin/alerts/act/", {"alert": [alert.pk], "action": "acknowledge", **data}, follow=True)
+    assert messages(response) == [said]
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
+def test_it_leads_back_only_to_our_own_pages(client: Client, olga: User, address: str) -> None:
+    response = act(client, make_alert(), action="acknowledge", next=address)
+    assert response.redirect_chain == [("/admin/alerts/", 302)]
+
+
+def test_it_is_not_done_by_a_link(client: Client, olga: User) -> None:
+    alert = make_alert()
+    response = client.get(f"/admin/alerts/act/?alert={alert.pk}&action=acknowledge", follow=True)
+    assert response.redirect_chain == [("/admin/alerts/", 302)]
+    alert.refresh_from_db()
+    assert alert.acknowledged_at is None
+
+
+# --- One panel, one form ------------------------------------------------------------------------------------------
+
+
+def panel(client: Client, alert: Alert) -> dict[str, str]:
+    """What the alert's panel on the page would send, without its buttons."""
+    [form] = re.findall(rf'data-draft="alert-{alert.pk}">.*?</form>', client.get("/admin/alerts/").text, re.DOTALL)
+    return inputs(form)
+
+
+def inputs(form: str) -> dict[str, str]:
+    found = [attributes for tag, attributes in Elements(form).found if tag == "input"]
+    [note] = re.findall(r'name="note"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL)
+    return {**{one["name"]: one.get("value") or "" for one in found if one.get("type") != "radio"}, "note": note}
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "value", "said"),
+    [
+        ("acknowledge", "acknowledged_by", "olga", "1 alert acknowledged, and the note is saved."),
+        ("snooze", "snoozed_until", date(2025, 5, 20), "1 alert put off until 20 May 2025, and the note is saved."),
+    ],
+)
+def test_a_note_goes_along_with_whatever_is_pressed(
+    client: Client, olga: User, action: str, field: str, value: object, said: str
+) -> None:
+    alert = make_alert()
+    until = {"until": "2025-05-20"} if action == "snooze" else {}
+    response = act(client, alert, **{**panel(client, alert), **until, "note": "Asked Ann", "action": action})
+    assert messages(response) == [said]
+    alert.refresh_from_db()
+    assert (alert.note, getattr(alert, field)) == ("Asked Ann", value)
+
+
+def test_a_date_beside_another_button_goes_along_too(client: Client, olga: User) -> None:
+    alert = make_alert()
+    response = act(client, alert, **{**panel(client, alert), "until": "2025-05-20", "action": "acknowledge"})
+    assert messages(response) == ["1 alert put off until 20 May 2025.", "1 alert acknowledged."]
+    response = act(client, alert, **{**panel(client, alert), "until": "2025-05-21", "action": "note"})
+    assert messages(response) == ["1 alert put off until 21 May 2025."]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"until": ""}, "Put off until when?"),
+        ({"until": "2025-05-01"}, "Choose a day to come, within a year."),
+        ({"until": "soon"}, "Enter a valid date."),
+        ({"until": "2025-05-01", "action": "acknowledge"}, "Choose a day to come, within a year."),
+        ({"until": "", "action": "note", "note": "n" * 5_001}, "at most 5000 characters (it has 5001)."),
+    ],
+)
+def test_what_is_wrong_brings_the_panel_back_with_the_note(
+    client: Client, olga: User, data: dict[str, str], reason: str
+) -> None:
+    alert = make_alert(note="Old")
+    sent = {
+        **panel(client, alert),
+        "action": "snooze",
+        "note": "Asked Ann",
+        "next": "/admin/alerts/?mine=true",
+        **data,
+    }
+    response = client.post("/admin/alerts/act/", sent)
+    assert response.status_code == 422
+    assert reason in words(main_part(response))
+    form = inputs(main_part(response))
+    assert form["note"] == sent["note"]
+    assert form["next"] == "/admin/alerts/?mine=true"
+    assert form["until"] == data["until"]
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_at, alert.snoozed_until) == ("Old", None, None)
+    # And it can be sent from there.
+    response = act(client, alert, **{**form, "until": "2025-05-20", "note": "Asked Ann", "action": "snooze"})
+    alert.refresh_from_db()
+    assert (alert.note, alert.snoozed_until) == ("Asked Ann", date(2025, 5, 20))
+
+
+def test_two_notes_at_once_are_both_shown(client: Client, olga: User) -> None:
+    alert = make_alert(note="Old")
+    mine = panel(client, alert)
+    other = Client()
+    other.force_login(make_staff("Program manager", username="otto"))
+    act(other, alert, **{**panel(other, alert), "note": "Otto called", "action": "note"})
+    response = client.post("/admin/alerts/act/", {**mine, "note": "I wrote", "action": "acknowledge"})
+    assert response.status_code == 409
+    page = words(main_part(response))
+    assert "Otto called" in page
+    assert "I wrote" in response.text
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_at) == ("Otto called", None)
+    # An action without a word about the note leaves the other's.
+    response = act(client, alert, **{**mine, "action": "acknowledge"})
+    alert.refresh_from_db()
+    assert (alert.note, alert.acknowledged_by) == ("Otto called", "olga")
+
+
+def test_whose_day_it_was_before_is_said(client: Client, olga: User) -> None:
+    make_staff("Program manager", username="otto", first_name="Otto", last_name="Ott")
+    alert = make_alert(snoozed_until=date(2025, 5, 15), snoozed_by="otto")
+    response = act(client, alert, action="snooze", until="2025-05-20")
+    assert messages(response)[0] == f"Before, Otto Ott had put it off until 15 May 2025: {alert.text}."
+
+
+def test_a_viewer_sees_alerts_without_what_to_do(client: Client) -> None:
+    client.force_login(make_staff("Viewer"))
+    make_alert()
+    html = main_part(client.get("/admin/alerts/"))
+    assert "At risk with a score of 45" in html
+    assert "<button" not in html.replace('<button class="button button-primary" type="submit">Filter</button>', "")
+
+
+# --- Mine, and a customer's ---------------------------------------------------------------------------------------
+
+
+def test_the_managers_are_the_members_of_the_role() -> None:
+    assert roles.PROGRAM_MANAGER == MANAGERS
+
+
+def test_what_is_mine(olga: User) -> None:
+    AlertRule.objects.filter(kind="at_risk").update(audience="owner")
+    manager = make_staff("Program manager")
+    gone = make_staff("Success manager", is_active=False)
+    alerts = {
+        "olga's": make_alert(of(olga)),
+        "of both": make_alert(of(olga), kind="inactive"),
+        "gone's": make_alert(of(gone)),
+        "nobody's": make_alert(),
+        "feed": make_alert(None, "feed"),
+    }
+    AlertRule.objects.filter(kind="inactive").update(audience="both")
+
+    def found(user: User) -> set[str]:
+        keys = set(Alert.objects.filter(told_to(user)).values_list("pk", flat=True))
+        return {name for name, alert in alerts.items() if alert.pk in keys}
+
+    assert found(olga) == {"olga's", "of both"}
+    assert found(manager) == {"of both", "gone's", "nobody's", "feed"}
+    assert alerts_waiting_for(olga, timezone.localdate()).count() == 2
+    act_on = alerts["of both"]
+    act_on.acknowledged_at = timezone.now()
+    act_on.save()
+    assert [alerts_waiting_for(one, timezone.localdate()).count() for one in (olga, manager)] == [1, 3]
+
+
+def test_the_sidebar_counts_what_waits(client: Client, olga: User) -> None:
+    make_alert(of(olga))
+    [badge] = [
+        item.get("badge")
+        for group in client.get("/admin/alerts/").context["sidebar_navigation"]
+        for item in group["items"]
+        if item["title"] == "Alerts"
+    ]
+    assert badge == "1"
+
+
+def test_a_customers_alerts_as_they_were_then() -> None:
+    customer = make_customer()
+    make_alert()
+    make_alert(customer, closed_on=date(2025, 5, 12), ending_text="Healthy with a score of 75")
+    make_alert(customer, kind="blocked", opened_on=date(2025, 5, 11), text="Blocked for 3 days: sso")
+
+    def shown(day: int) -> list[str]:
+        return [alert.text for alert in customer_alerts(customer, date(2025, 5, day))]
+
+    assert shown(9) == []
+    assert shown(10) == ["At risk with a score of 45"]
+    assert shown(11) == ["Blocked for 3 days: sso", "At risk with a score of 45"]
+    assert shown(12) == ["Blocked for 3 days: sso"]
+    entries = timeline(customer, date(2025, 5, 12), told=Told.HEALTH).entries
+    assert [(entry.day, entry.kind, entry.text) for entry in entries] == [
+        (date(2025, 5, 12), "alert", "Alert over: Healthy with a score of 75"),
+        (date(2025, 5, 11), "alert", "Alert: Blocked for 3 days: sso"),
+        (date(2025, 5, 10), "alert", "Alert: At risk with a score of 45"),
+    ]
+    assert len(timeline(customer, date(2025, 5, 11)).entries) == 2
+    assert timeline(customer, date(2025, 5, 12), told=Told.STAFF).entries == []
+    html = render_to_string(
+        "analytics/partials/customer_alerts.html",
+        {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},
+    )
+    assert words(html).startswith("Alerts Blocked for 3 days: sso since 11 May 2025")
+    assert "<form" not in html, "without the permission"
+    assert words(render_to_string("analytics/partials/customer_alerts.html", {"alerts": []})) == ""
+
+
+def test_a_rule_is_tuned_by_a_manager_and_neither_made_nor_deleted(client: Client) -> None:
+    client.force_login(make_staff("Program manager"))
+    rule = AlertRule.objects.get(kind="fell")
+    address = f"/admin/analytics/alertrule/{rule.pk}/change/"
+    data = {"threshold": "20", "recovery": "2", "audience": "both", "active": "on"}
+    assert client.post(address, data).status_code == 302
+    rule.refresh_from_db()
+    assert (str(rule), rule.recovery, rule.audience) == ("Score fell by 20 points in 7 days", 2, "both")
+    assert "This rule needs its N." in client.post(address, {**data, "threshold": ""}).text
+    assert "greater than or equal to 1" in client.post(address, {**data, "recovery": "0"}).text
+    assert client.get("/admin/analytics/alertrule/add/").status_code == 403
+    assert client.get(f"/admin/analytics/alertrule/{rule.pk}/delete/").status_code == 403
+    assert client.get("/admin/analytics/digest/").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "has_one"), [("fell", True), ("blocked", True), ("at_risk", False), ("feed", False)])
+def test_only_a_rule_with_an_n_asks_for_it(client: Client, kind: str, has_one: bool) -> None:
+    client.force_login(make_staff("Program manager"))
+    address = f"/admin/analytics/alertrule/{AlertRule.objects.get(kind=kind).pk}/change/"
+    assert ('name="threshold"' in client.get(address).text) == has_one
+    if not has_one:
+        assert client.post(address, {"recovery": "2", "audience": "owner", "active": "on"}).status_code == 302

@@ -1,0 +1,259 @@
+"""Who needs somebody today: which customers, in which order, for which reason, and what to do."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from analytics.dashboard.needs import MOST_SHOWN, needs, needs_today, who_needs_us
+from analytics.models import PortfolioDay, Snapshot
+from customers.models import CustomerCare
+from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
+from tests.support.pages import main_part, section, words
+
+pytestmark = pytest.mark.django_db
+
+D = date(2025, 5, 10)
+BEFORE = date(2025, 5, 3)
+
+
+@pytest.fixture(autouse=True)
+def the_same_day(today_is: Callable[[date], None]) -> None:
+    today_is(D)
+
+
+@pytest.fixture
+def day() -> PortfolioDay:
+    return make_day()
+
+
+@pytest.fixture
+def before() -> PortfolioDay:
+    return make_day(date=BEFORE)
+
+
+def make_pair(name: str, then: tuple[str, int] | None, now: tuple[str, int], **overrides: Any) -> Snapshot:
+    """A customer with a status and a score a week before and now."""
+    signup = overrides.pop("signup_date", date(2025, 4, 1))
+    customer = make_customer(organization=name, signup_date=signup)
+    if then:
+        make_snapshot(customer, date=BEFORE, status=then[0], score=then[1])
+    return make_snapshot(customer, status=now[0], score=now[1], **overrides)
+
+
+def listed(day: PortfolioDay, before: PortfolioDay | None) -> list[str]:
+    return [one.customer.organization for one in who_needs_us(day, before).select_related("customer")]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "needs"),
+    [
+        (("healthy", 75), ("healthy", 75), False),
+        (("healthy", 84), ("healthy", 75), False),
+        (("healthy", 84), ("healthy", 74), True),
+        (("champion", 85), ("healthy", 84), True),
+        (("needs_attention", 69), ("healthy", 70), False),
+        (("healthy", 70), ("needs_attention", 69), True),
+        (("at_risk", 49), ("inactive", 49), True),
+        (("inactive", 10), ("inactive", 10), False),
+        (("inactive", 49), ("at_risk", 49), True),
+        (("at_risk", 20), ("at_risk", 20), True),
+        (None, ("at_risk", 20), True),
+        (None, ("healthy", 75), False),
+        (None, ("inactive", 0), False),
+    ],
+)
+def test_at_risk_or_dropped(
+    day: PortfolioDay, before: PortfolioDay, then: tuple[str, int] | None, now: tuple[str, int], needs: bool
+) -> None:
+    make_pair("One", then, now)
+    assert listed(day, before) == ["One"] * needs
+
+
+def test_a_blocked_customer_needs_us_whatever_its_status_unless_it_is_onboarded(
+    day: PortfolioDay, before: PortfolioDay
+) -> None:
+    make_pair("Blocked", None, ("champion", 90), blocker_type="sso_login")
+    make_pair("Through", None, ("champion", 90), blocker_type="sso_login", onboarded=True)
+    assert listed(day, before) == ["Blocked"]
+
+
+@pytest.mark.parametrize(("days", "needs"), [(6, False), (7, True)])
+def test_in_its_first_seven_days_a_customer_needs_us_only_when_blocked(
+    day: PortfolioDay, before: PortfolioDay, days: int, needs: bool
+) -> None:
+    signup = D - timedelta(days=days)
+    make_pair("At risk", ("healthy", 75), ("at_risk", 15), signup_date=signup)
+    make_pair("Blocked", None, ("at_risk", 16), signup_date=signup, blocker_type="github")
+    assert listed(day, before) == ["At risk"] * needs + ["Blocked"]
+
+
+def test_the_most_urgent_come_first(day: PortfolioDay, before: PortfolioDay) -> None:
+    make_pair("blocked, 60", None, ("needs_attention", 60), blocker_type="sso_login")
+    make_pair("dropped, 71", ("champion", 90), ("healthy", 71))
+    make_pair("dropped, 55", ("healthy", 70), ("needs_attention", 55))
+    make_pair("at risk as before, 10", ("at_risk", 12), ("at_risk", 10))
+    make_pair("at risk as before, 9", ("at_risk", 12), ("at_risk", 9))
+    make_pair("newly at risk, 48", ("needs_attention", 51), ("at_risk", 48))
+    make_pair("as at risk, but much worse, 30", ("at_risk", 40), ("at_risk", 30))
+    assert listed(day, before) == [
+        "as at risk, but much worse, 30",
+        "newly at risk, 48",
+        "at risk as before, 9",
+        "at risk as before, 10",
+        "dropped, 55",
+        "dropped, 71",
+        "blocked, 60",
+    ]
+
+
+def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
+    make_pair("Dropped", ("champion", 90), ("healthy", 71))
+    make_pair("At risk", ("champion", 90), ("at_risk", 40))
+    assert listed(day, None) == ["At risk"]
+    [found] = needs_today(day, None).shown
+    assert (found.reason, found.action and found.action.text) == ("At risk, score 40", "Schedule a technical call")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "overrides", "reason", "action"),
+    [
+        (
+            ("healthy", 71),
+            ("at_risk", 45),
+            {"blocker_type": "github_permissions"},
+            "Was Healthy on 3 May: score 71, now 45",
+            "Schedule a technical call",
+        ),
+        (("at_risk", 60), ("at_risk", 45), {}, "Score fell from 60 to 45 since 3 May", "Schedule a technical call"),
+        (None, ("healthy", 70), {"blocker_type": "sso_login"}, "Blocked: SSO login", "Do the regular check-in"),
+        (
+            None,
+            ("at_risk", 40),
+            {"issues_tagged": 5},
+            "5 issues tagged, but no PR generated",
+            "Send a follow-up e-mail about PR generation",
+        ),
+        (
+            ("at_risk", 30),
+            ("inactive", 30),
+            {"last_active": date(2025, 4, 26)},
+            "Became inactive (last active 26 Apr)",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("at_risk", 30),
+            ("inactive", 30),
+            {},
+            "Became inactive (no activity yet)",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("healthy", 75),
+            ("inactive", 70),
+            {"last_active": date(2025, 5, 9)},
+            "Became inactive by contract since 3 May",
+            "Send a re-engagement e-mail",
+        ),
+        (
+            ("healthy", 70),
+            ("needs_attention", 70),
+            {},
+            "Was Healthy on 3 May, now Needs attention with the same score, 70",
+            "Send a check-in e-mail",
+        ),
+        (("champion", 98), ("champion", 86), {}, "Score fell from 98 to 86 since 3 May", "Ask what has changed"),
+    ],
+)
+def test_the_reason_and_the_next_action(
+    day: PortfolioDay,
+    before: PortfolioDay,
+    then: tuple[str, int] | None,
+    now: tuple[str, int],
+    overrides: dict[str, Any],
+    reason: str,
+    action: str,
+) -> None:
+    make_pair("One", then, now, **overrides)
+    [said] = needs(day, before, [found.pk for found in who_needs_us(day, before)])
+    assert (said.reason, said.action and said.action.text) == (reason, action)
+
+
+def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: PortfolioDay) -> None:
+    make_pair("One", None, ("at_risk", 40))
+    with CaptureQueriesContext(connection) as first:
+        assert needs_today(day, before).total == 1
+    with CaptureQueriesContext(connection) as second:
+        assert [one.reason for one in needs_today(day, before).shown] == ["At risk, score 40"]
+    assert (len(first), len(second)) == (3, 2)
+    make_pair("Two", None, ("at_risk", 30))
+    assert needs_today(day, before).total == 1
+    day.scored_at += timedelta(seconds=1)
+    assert [one.snapshot.score for one in needs_today(day, before).shown] == [30, 40]
+
+
+# --- On the page ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(make_staff("Viewer"))
+    return client
+
+
+def test_nobody_needs_us(viewer: Client, day: PortfolioDay) -> None:
+    make_pair("One", None, ("healthy", 75))
+    assert section(viewer.get("/admin/"), "needs") == "Needs you today Nobody needs you today."
+
+
+def test_of_an_earlier_date_the_page_says_which(viewer: Client, day: PortfolioDay) -> None:
+    make_day(date=date(2025, 5, 11))
+    make_pair("One", None, ("healthy", 75))
+    page = viewer.get("/admin/?as_of=2025-05-10")
+    assert section(page, "needs") == "Needs you on 10 May Nobody needed you on 10 May."
+    assert "Active on 10 May 0" in section(page, "summary")
+    assert "Needs you on 10 May" in words(main_part(viewer.get("/admin/needs/?as_of=2025-05-10")))
+    assert "Active today 0" in section(viewer.get("/admin/"), "summary")
+
+
+def test_alerts_of_now_are_not_told_of_an_earlier_date(client: Client, day: PortfolioDay) -> None:
+    make_day(date=date(2025, 5, 11))
+    row = make_pair("One", None, ("at_risk", 10))
+    manager = make_staff("Program manager")
+    CustomerCare.objects.create(customer=row.customer, owner=manager)
+    make_alert(row.customer)
+    client.force_login(manager)
+    assert "1 alert waits for you" in section(client.get("/admin/", follow=True), "needs")
+    assert "alert" not in section(client.get("/admin/?as_of=2025-05-10", follow=True), "needs")
+
+
+def test_the_rest_is_on_a_page_of_its_own(viewer: Client, before: PortfolioDay, day: PortfolioDay) -> None:
+    for number in range(MOST_SHOWN + 3):
+        make_pair(f"Customer with {number}", None, ("at_risk", number))
+    said = section(viewer.get("/admin/"), "needs")
+    assert said.startswith("Needs you today and 3 more Customer with 0 ⚠ At risk 0 At risk, score 0 → Schedule")
+    assert "Customer with 7 " in said
+    assert "Customer with 8 " not in said
+    everybody = viewer.get("/admin/needs/")
+    assert "1–11 of 11" in words(main_part(everybody))
+    assert "Customer with 10 " in words(main_part(everybody))
+    assert viewer.get("/admin/needs/?page=99").status_code == 200
+
+
+def test_the_links_stay_on_the_date(viewer: Client, before: PortfolioDay, day: PortfolioDay) -> None:
+    make_day(date=date(2025, 5, 11))
+    row = make_pair("One", None, ("at_risk", 10))
+    for address in ("/admin/?as_of=2025-05-10", "/admin/needs/?as_of=2025-05-10"):
+        assert f'href="/admin/customer/{row.customer_id}/?as_of=2025-05-10"' in main_part(viewer.get(address))
+
+
+def test_the_page_of_all_needs_a_permission_and_a_date(client: Client) -> None:
+    assert client.get("/admin/needs/").status_code == 302
+    client.force_login(make_staff())
+    assert client.get("/admin/needs/").status_code == 403
+    client.force_login(make_staff("Viewer"))
+    assert client.get("/admin/needs/").headers["Location"] == "/admin/"

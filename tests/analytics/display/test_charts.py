@@ -1,0 +1,43 @@
+"""Charts as data: what the script draws, and the same figures as rows of a table."""
+
+from django.template.loader import render_to_string
+
+from analytics.display.charts import Chart, Mark, Series
+from tests.support.pages import words
+
+CHART = Chart(
+    "scores",
+    "Scores of <Acme>",
+    "line",
+    ["1 May", "2 May", "3 May"],
+    [Series("Score", [40, None, 1045]), Series("</script>", [1, 2, 3], "at_risk")],
+    marks=[Mark("2 May", "Policy A"), Mark("2 May", "Policy B")],
+)
+
+
+def test_the_data_are_what_the_script_draws() -> None:
+    assert CHART.data() == {
+        "kind": "line",
+        "stacked": False,
+        "labels": ["1 May", "2 May", "3 May"],
+        "series": [
+            {"label": "Score", "tone": "accent", "values": [40, None, 1045]},
+            {"label": "</script>", "tone": "at_risk", "values": [1, 2, 3]},
+        ],
+        "marks": [{"label": "2 May", "text": "Policy A"}, {"label": "2 May", "text": "Policy B"}],
+    }
+
+
+def test_the_table_says_the_same_newest_first() -> None:
+    assert list(CHART.rows()) == [
+        ("3 May", ["1,045", "3"], ""),
+        ("2 May", ["–", "2"], "Policy A; Policy B"),
+        ("1 May", ["40", "1"], ""),
+    ]
+
+
+def test_hostile_labels_stay_text() -> None:
+    html = render_to_string("analytics/partials/chart.html", {"chart": CHART})
+    assert html.count("</script>") == 1
+    assert "<Acme>" not in html
+    assert words(html).endswith("3 May 1,045 3 2 May – 2 Policy A; Policy B 1 May 40 1")

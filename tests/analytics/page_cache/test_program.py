@@ -1,0 +1,253 @@
+"""What is kept as long as the program is in the same state: right for everybody, and never too old."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.db import connection
+from django.db.models import F
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from analytics.models import Alert, AlertRule, RecommendationRule, Task
+from analytics.page_cache.program import Program
+from analytics.scoring.snapshots import score_day
+from analytics.tasks.admin import RecommendationRuleAdmin
+from customers.erasure.erase import erase
+from customers.models import Customer, CustomerCare, Engagement, ImportRun
+from customers.runs.undo import undo
+from tests.factories import make_run, make_staff
+from tests.support.pages import forget, main_part, names
+
+pytestmark = pytest.mark.django_db
+
+ADDRESSES = (
+    "",
+    "?as_of=2025-05-03",
+    "?owner=nobody",
+    "?per_page=50&sort=-score",
+    "?q=a&sort=customer",
+    "?status=at_risk&columns=score,email",
+    "?status=nonsense&history=30&days=90",
+    "?page=2",
+)
+
+
+# --- Each visitor's own page --------------------------------------------------------------------------------------
+
+
+def shown(response: HttpResponse) -> str:
+    """A page but for what is new each time."""
+    assert response.status_code == 200
+    page = re.sub(r'name="(csrfmiddlewaretoken|form_key)" value="[\w-]+"', "", main_part(response))
+    return re.sub(r"Updated \d\d:\d\d", "", page)
+
+
+@pytest.fixture
+def visitors(demo_program: None) -> list[Client]:
+    """One of each role, one who looks after a customer, and one for whom an alert waits."""
+    people = [
+        make_staff("Viewer"),
+        make_staff("Success manager"),
+        make_staff("Success manager"),
+        make_staff("Program manager"),
+        make_staff(is_superuser=True),
+    ]
+    care = CustomerCare.objects.create(customer=Customer.objects.get(pk="c1001"), owner=people[1])
+    opened = {"opened_on": date(2025, 5, 9), "raised_at": timezone.now(), "text": "At risk"}
+    Alert.objects.create(rule=AlertRule.objects.filter(kind="at_risk").get(), customer=care.customer, **opened)
+    clients = [Client() for _ in people]
+    for client, person in zip(clients, people, strict=True):
+        client.force_login(person)
+    return clients
+
+
+@pytest.mark.sqlite_is_enough
+def test_everybody_gets_the_page_that_would_be_made_anew(visitors: list[Client]) -> None:
+    asked = [(client, f"/admin/{query}") for query in ADDRESSES for client in visitors]
+    anew = []
+    for client, address in asked:
+        forget()
+        anew.append(shown(client.get(address, follow=True)))
+    assert len(set(anew)) > len(ADDRESSES)
+    for order in (1, -1):
+        forget()
+        assert [shown(client.get(address, follow=True)) for client, address in asked[::order]] == anew[::order]
+
+
+# --- After what somebody has done --------------------------------------------------------------------------------
+
+RULES = "/admin/analytics/recommendationrule/"
+
+
+def fields(client: Client, address: str, **changed: Any) -> dict[str, Any]:
+    """What a form of the admin would send, but for what is changed."""
+    form = client.get(address).context["adminform"].form
+    sent = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in {**sent, **changed}.items() if value not in (None, False)}
+
+
+def assign_an_owner(client: Client) -> None:
+    client.post("/admin/assign/", {"customer": "c1001", "expected": "1", "owner": make_staff("Success manager").pk})
+
+
+def rename_an_owner(client: Client) -> None:
+    address = f"/admin/auth/user/{User.objects.get(username='owner').pk}/change/"
+    since = {"date_joined_0": "2025-01-01", "date_joined_1": "00:00"}
+    client.post(address, fields(client, address, first_name="Renamed", last_name="Entirely", **since))
+
+
+def change_a_rule(client: Client) -> None:
+    address = f"{RULES}{blocked().pk}/change/"
+    client.post(address, fields(client, address, text="Call them at once"))
+
+
+def delete_a_rule(client: Client) -> None:
+    client.post(f"{RULES}{blocked().pk}/delete/", {"post": "yes"})
+
+
+def delete_the_chosen_rules(client: Client) -> None:
+    client.post(RULES, {"action": "delete_selected", "_selected_action": [blocked().pk], "post": "yes"})
+
+
+def take_a_task(client: Client) -> None:
+    address = f"/admin/tasks/new/?customer=c1001&rule={blocked().pk}"
+    form = client.get(address).context["form"]
+    client.post(address, {name: form[name].value() or "" for name in form.fields})
+
+
+def close_a_task(client: Client) -> None:
+    client.post(f"/admin/tasks/{Task.objects.get(what='Open one').pk}/", {"do": "dropped", "outcome_note": "No"})
+
+
+def open_a_task_again(client: Client) -> None:
+    client.post(f"/admin/tasks/{Task.objects.get(what='Closed one').pk}/", {"do": "reopen"})
+
+
+def erase_somebody(_client: Client) -> None:
+    erase("c1003", "test")
+
+
+def score_again(_client: Client) -> None:
+    Engagement.objects.filter(customer="c1001").update(issues_tagged=F("issues_tagged") + 100)
+    score_day(date(2025, 5, 10))
+
+
+def undo_the_customers(_client: Client) -> None:
+    undo(ImportRun.objects.filter(feed="customers").latest("pk"), "test")
+
+
+def blocked() -> RecommendationRule:
+    """The rule that the dashboard's first customer has."""
+    return RecommendationRule.objects.get(urgency=10)
+
+
+@pytest.mark.sqlite_is_enough
+@pytest.mark.parametrize(
+    "act",
+    [
+        assign_an_owner,
+        rename_an_owner,
+        change_a_rule,
+        delete_a_rule,
+        delete_the_chosen_rules,
+        take_a_task,
+        close_a_task,
+        open_a_task_again,
+        erase_somebody,
+        score_again,
+        undo_the_customers,
+    ],
+)
+def test_the_next_page_shows_it(visitors: list[Client], act: Callable[[Client], None]) -> None:
+    *_others, reader, admin = visitors
+    owner = make_staff("Success manager", username="owner", first_name="Before")
+    CustomerCare.objects.create(customer=Customer.objects.get(pk="c1002"), owner=owner)
+    about = {"customer": Customer.objects.get(pk="c1001"), "kind": "call", "due": date(2025, 5, 12), "owner": owner}
+    Task.objects.create(what="Open one", rule=RecommendationRule.objects.get(urgency=20), **about)
+    closed = {"closed_at": timezone.now(), "closed_on": date(2025, 5, 9)}
+    Task.objects.create(what="Closed one", state=Task.State.DROPPED, **closed, **about)
+
+    def pages() -> list[str]:
+        return [shown(reader.get(address)) for address in ("/admin/?owner=", "/admin/customer/c1001/")]
+
+    before = pages()
+    act(admin)
+    after = pages()
+    assert after != before
+    forget()
+    assert after == pages()
+
+
+def test_a_deletion_is_not_logged_before_it_is_done(visitors: list[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    within = []
+    outside = len(connection.atomic_blocks)
+    monkeypatch.setattr(
+        RecommendationRuleAdmin, "delete_queryset", lambda *_: within.append(len(connection.atomic_blocks))
+    )
+    delete_the_chosen_rules(visitors[-1])
+    assert within == [outside + 1]
+
+
+# --- The state's name ---------------------------------------------------------------------------------------------
+
+
+def entry(user: User, pk: int) -> LogEntry:
+    return LogEntry.objects.create(pk=pk, user=user, object_id="1", object_repr="one", action_flag=CHANGE)
+
+
+def test_an_edit_that_was_numbered_earlier_and_stored_later_is_seen(client: Client) -> None:
+    make_run()
+    user = make_staff("Viewer")
+    client.force_login(user)
+    entry(user, 1000)
+    tags = [client.get("/admin/").headers["ETag"] for _ in range(2)]
+    entry(user, 998)
+    assert len({*tags, client.get("/admin/").headers["ETag"]}) == 2
+
+
+def test_kept_until_the_name_is_another() -> None:
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    one, other = Program("a", "d", 0), Program("b", "d", 0)
+    assert [one.kept("x", make), one.kept("x", make), one.kept("y", make), other.kept("x", make)] == [1, 1, 2, 3]
+    # What stands in an address cannot be taken for another one's name.
+    assert one.kept("x b", make) != Program("b a", "d", 0).kept("x", make)
+    made.clear()
+    assert [each.kept("z", make, data_alone=True) for each in (one, other, Program("a", "e", 0))] == [1, 1, 2]
+
+
+def test_what_was_kept_of_another_state_is_gone_and_long_addresses_are_not_kept() -> None:
+    for number in range(3):
+        Program(f"state {number}", "d", 0).kept("x", lambda: "somebody")
+    assert (len(caches["program"]._cache), len(caches["data"]._cache)) == (1, 0)
+    calls: list[None] = []
+    for _ in range(2):
+        Program("state 2", "d", 0).kept("x" * 1_001, lambda: calls.append(None))
+    assert (len(caches["program"]._cache), len(calls)) == (1, 2)
+
+
+def test_that_there_is_nothing_is_kept_too() -> None:
+    calls: list[None] = []
+    for _ in range(2):
+        assert Program("a", "d", 0).kept("none", lambda: calls.append(None)) is None
+    assert len(calls) == 1
+
+
+def test_the_name_of_a_customer_is_new_on_the_next_page(client: Client, demo_program: None) -> None:
+    client.force_login(make_staff("Viewer"))
+    before = names(client.get("/admin/?sort=customer"))
+    Customer.objects.filter(organization=before[0]).update(organization="Zuletzt GmbH")
+    make_run(feed="customers", file="customers.csv")
+    after = names(client.get("/admin/?sort=customer"))
+    assert sorted(after) == sorted([*before[1:], "Zuletzt GmbH"])

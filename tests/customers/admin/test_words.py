@@ -1,0 +1,131 @@
+"""What the admin's lists and our pages say around the rows: titles, counts, empty lists, codes."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from customers.models import CustomerCare, Engagement
+from customers.text.counts import counts_in_words
+from tests.factories import make_customer, make_engagement, make_onboarding, make_staff
+from tests.support.pages import words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(make_staff("Administrator"))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [
+        ("/admin/analytics/night/", "Nights"),
+        ("/admin/customers/quarantinedrow/", "Quarantined rows"),
+        ("/admin/customers/customercare/", "Customer care"),
+        ("/admin/auth/user/", "Users"),
+        ("/admin/axes/accessattempt/", "Access attempts"),
+    ],
+)
+def test_a_list_is_called_by_what_it_lists(admin: Client, address: str, title: str) -> None:
+    text = admin.get(address).text
+    assert f"<title> {title} |" in " ".join(text.split())
+    assert "Select " not in text[: text.index("</title>")]
+
+
+def test_a_name_keeps_its_first_letter(admin: Client) -> None:
+    customer = make_customer(id="c1", organization="an-owner/django")
+    CustomerCare.objects.create(customer=customer)
+    for address in ("/admin/customers/customer/c1/change/", "/admin/customer/c1/"):
+        text = admin.get(address).text
+        assert "an-owner/django" in words(text)
+        assert "An-owner/django" not in text
+
+
+def test_rows_are_counted_as_rows(admin: Client) -> None:
+    customer = make_customer()
+    make_engagement(customer, "2025-05-01")
+    assert "1 engagement row" in words(admin.get("/admin/customers/engagement/").text)
+    assert "1 engagement rows" not in words(admin.get("/admin/customers/engagement/").text)
+    Engagement.objects.bulk_create(
+        Engagement(id=f"n{number}", customer=customer, date="2025-05-02", run_id=1, line=2) for number in range(1_200)
+    )
+    assert "1,201 engagement rows" in words(admin.get("/admin/customers/engagement/").text)
+    assert "1 customer " in words(admin.get("/admin/customers/customer/").text)
+
+
+def test_an_empty_list_invites_only_who_can_add(admin: Client) -> None:
+    runs = words(admin.get("/admin/customers/importrun/").text)
+    assert "Nothing here yet Entries appear by themselves" in runs
+    assert "Create a new" not in runs
+    care = words(admin.get("/admin/customers/customercare/").text)
+    assert "Nothing here yet You can add the first." in care
+    none = words(admin.get("/admin/customers/customer/?q=zzz").text)
+    assert "Nothing found" in none and "Reset filters" in none
+
+
+def test_the_empty_dashboard_leads_who_may_upload_there(client: Client) -> None:
+    address = "/admin/customers/importrun/upload/"
+    client.force_login(make_staff("Program manager"))
+    assert f'href="{address}">Upload a CSV file</a>' in client.get("/admin/").text
+    client.force_login(make_staff("Viewer", username="v"))
+    assert "Upload a CSV file" not in client.get("/admin/").text
+
+
+def test_the_onboarding_list_says_blockers_in_words(admin: Client) -> None:
+    make_onboarding(make_customer(), blocker_type="github_permissions")
+    make_onboarding(make_customer(), blocker_type="")
+    page = words(admin.get("/admin/customers/onboarding/").text)
+    assert page.count("GitHub permissions") == 2, "in the row and in the filter"
+    assert "github_permissions" not in page
+    found = words(admin.get("/admin/customers/onboarding/?blocker_type=github_permissions").text)
+    assert "1 onboarding row" in found
+
+
+def test_a_search_finds_customers_first_and_then_their_rows(admin: Client) -> None:
+    """By folded name, by key or by the row's own; the rows are not looked through for a name."""
+    customer = make_customer(id="c7", organization="Zürich Works")
+    for _ in range(2):
+        make_engagement(customer, "2025-05-01")
+    other = make_engagement(make_customer(id="c8", organization="Other"), "2025-05-01")
+    for asked, count in (
+        ("ZURICH", 2),
+        ("works zür", 2),
+        ("c7", 2),
+        (str(other.pk), 1),
+        ("zzz", 0),
+        ('"zürich w"', 2),
+    ):
+        with CaptureQueriesContext(connection) as captured:
+            page = words(admin.get("/admin/customers/engagement/", {"q": asked}).text)
+        assert f"{count} engagement row" in page, asked
+        rows = [one["sql"] for one in captured if 'FROM "customers_engagement"' in one["sql"]]
+        assert not any("organization" in sql.split("WHERE")[1] for sql in rows if "WHERE" in sql)
+
+
+def test_counts_say_one_in_the_singular() -> None:
+    names = ["engagement", "step sightings", "fixes", "customers", "changes in the journal"]
+    names += [
+        "audit entries of failed logins",
+        "entries of the audit",
+        "erasures completed",
+        "texts of mails",
+        "waiting uploads of everybody",
+    ]
+    assert counts_in_words(dict.fromkeys(names, 1)).split(", ") == [
+        "1 engagement row",
+        "1 step sighting",
+        "1 fix",
+        "1 customer",
+        "1 change in the journal",
+        "1 audit entry of failed logins",
+        "1 entry of the audit",
+        "1 erasure completed",
+        "1 text of mails",
+        "1 waiting upload of everybody",
+    ]
+    assert counts_in_words({"engagement": 1_200, "tasks": 0, "erasures completed": 2}) == (
+        "1,200 engagement rows, 0 tasks, 2 erasures completed"
+    )

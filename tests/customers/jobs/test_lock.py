@@ -1,0 +1,89 @@
+"""One long job of a kind at a time, with other processes that really hold the lock."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from customers.jobs import lock
+from customers.jobs.lock import Busy, job_lock
+from rsolv_cs.operations import backups
+from tests.factories import write_feeds
+from tests.support.processes import database_url, lock_held, manage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The database of the other process, whose locks this one sees."""
+    monkeypatch.setattr(lock, "_lock_file", lambda job: tmp_path / f"db.sqlite3.{job}.lock")
+    return database_url(tmp_path)
+
+
+def test_an_import_beside_another_one_does_nothing_and_exits_75(url: str, tmp_path: Path) -> None:
+    folder = write_feeds(tmp_path)
+    with lock_held(url, "import"):
+        run = manage(url, "import_csvs", "--dir", folder, "--json")
+        dry_run = manage(url, "import_csvs", "--dir", folder, "--dry-run")
+    assert (run.returncode, dry_run.returncode) == (75, 75)
+    assert (run.stdout, dry_run.stdout) == ('{"feeds": []}\n', "")
+    for stream in (run.stderr, dry_run.stderr):
+        assert stream == "CommandError: Another import is running; nothing was done.\n"
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(url: str) -> None:
+    with lock_held(url, "import") as process:
+        with pytest.raises(Busy), job_lock("import"):
+            pass
+        process.kill()
+        process.wait()
+        # PostgreSQL's server may take a moment to notice.
+        for _attempt in range(500):
+            try:
+                with job_lock("import"):
+                    return
+            except Busy:
+                time.sleep(0.01)
+        pytest.fail("the lock is still held")
+
+
+def test_the_lock_is_free_after_its_job_even_if_that_failed(url: str) -> None:
+    with pytest.raises(ZeroDivisionError), job_lock("import"):
+        _ = 1 / 0
+    with lock_held(url, "import"), job_lock("score"), pytest.raises(Busy), job_lock("import"):
+        pass
+
+
+def busy(*, shared: bool) -> bool:
+    try:
+        with job_lock("import", shared=shared):
+            return False
+    except Busy:
+        return True
+
+
+def test_a_lock_is_held_by_several_or_alone(url: str) -> None:
+    with lock_held(url, "import", "shared"):
+        assert (busy(shared=True), busy(shared=False)) == (False, True)
+    with lock_held(url, "import", "alone"):
+        assert (busy(shared=True), busy(shared=False)) == (True, True)
+    assert (busy(shared=True), busy(shared=False)) == (False, False)
+
+
+def test_sqlites_lock_file_lies_beside_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setitem(connection.settings_dict, "NAME", Path("/srv/rsolv/db.sqlite3"))
+    assert lock._lock_file("import") == Path("/srv/rsolv/db.sqlite3.import.lock")
+
+
+def test_json_is_one_object_when_the_database_cannot_be_used(tmp_path: Path) -> None:
+    run = manage(f"sqlite:///{tmp_path / 'not-migrated.sqlite3'}", "import_csvs", "--dir", tmp_path, "--json")
+    assert run.returncode == 1
+    assert json.loads(run.stdout) == {"feeds": []}
+    assert run.stderr.splitlines()[-1] == (
+        f"CommandError: The database lacks {len(backups.migrated())} migrations of this version: "
+        "run `manage.py migrate`, then `import_csvs` again."
+    )

@@ -1,0 +1,280 @@
+"""Every address of the project, asked by everybody: nobody gets in where the table does not say so.
+
+Found by introspection, so that a new address is missing from tests/data/access.csv until somebody has thought about
+who may open it. Templates are not rendered here, which would take most of the time; other tests look at the pages.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from django.conf import settings as project
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.forms.models import model_to_dict
+from django.template.response import SimpleTemplateResponse
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
+
+from analytics.models import ScoringPolicy
+from customers.models import AuditEntry
+from tests.conftest import keep_lock_files_in
+from tests.support.access import (
+    METHODS,
+    VISITORS,
+    Program,
+    Visitors,
+    addresses,
+    is_stored_table_sorted,
+    outcome,
+    table,
+)
+
+
+@pytest.fixture(scope="module")
+def everybody(
+    demo_program: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Program, Visitors]]:
+    """The program and its visitors, for all tests of this module."""
+    folder = tmp_path_factory.mktemp("access")
+    logging.disable(logging.WARNING)  # Each refusal would be told with its traceback.
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
+        keep_lock_files_in(patch, folder)
+        patch.setattr(project, "UPLOAD_DIR", folder)
+        yield Program(), Visitors()
+        transaction.set_rollback(True)
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
+    monkeypatch.setattr("rsolv_cs.navigation.sidebar", lambda _request: [])
+
+
+def test_the_table_names_every_address_and_no_other() -> None:
+    names = [one.name for one in addresses()]
+    assert {name: count for name, count in Counter(names).items() if count > 1} == {}
+    assert set(table()) == {(name, method) for name in names for method in METHODS}
+    assert is_stored_table_sorted()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize(
+    "visitor",
+    [
+        pytest.param(one, marks=() if one in {"viewer", "superuser"} else pytest.mark.sqlite_is_enough)
+        for one in VISITORS
+    ],
+)
+def test_who_gets_in_where(visitor: str, everybody: tuple[Program, Visitors]) -> None:
+    program, visitors = everybody
+    expected = table()
+    wrong = {}
+    for one in addresses():
+        for method in METHODS:
+            with visitors.asking(visitor, method, program.path(one.route)) as response:
+                found = outcome(response)
+            told = expected.get((one.name, method), {}).get(visitor)
+            if found != told:
+                wrong[one.name, method] = f"{found}, the table says {told}"
+    assert wrong == {}
+
+
+# --- What the table itself says ---------------------------------------------------------------------------------
+
+
+def lets_in(cell: str) -> bool:
+    return cell not in {"login", "403"}
+
+
+def test_nobody_without_a_role_sees_a_page_of_ours() -> None:
+    ours = {
+        key: cells
+        for key, cells in table().items()
+        if key[0].startswith(("analytics:", "customers:", "admin:analytics_", "admin:customers_", "admin:auth_"))
+    }
+    assert len(ours) > 250
+    for key, cells in ours.items():
+        assert {cells[who] for who in ("outsider", "not_staff", "inactive")} == {"login"}, key
+        assert not lets_in(cells["no_role"]), key
+
+
+def test_each_role_may_what_the_one_before_it_may() -> None:
+    order = ("viewer", "success", "program", "administrator")
+    for key, cells in table().items():
+        for less, more in pairwise(order):
+            assert lets_in(cells[more]) or not lets_in(cells[less]), (key, less, more)
+
+
+def test_a_viewer_changes_nothing_and_exports_nothing() -> None:
+    """What a viewer may send to is a page that shows itself, whatever is sent to it."""
+    for (name, method), cells in table().items():
+        if "export" in name or "download" in name or name.endswith("_file"):
+            assert cells["viewer"] == "403", (name, method)
+        if name.endswith(("_add", "_delete")):
+            assert cells["viewer"] == "403", (name, method)
+
+
+def test_nobody_at_all_adds_changes_or_deletes_an_entry_of_the_audit() -> None:
+    for what in ("add", "delete"):
+        for method in METHODS:
+            assert not any(lets_in(cell) for cell in table()[f"admin:customers_auditentry_{what}", method].values())
+    assert not any(lets_in(cell) for cell in table()["admin:customers_auditentry_change", "POST"].values())
+
+
+# --- What is done leaves an entry in the audit ------------------------------------------------------------------
+
+POLICY = {"name": "v3", "effective_from": "2031-01-01"}
+RULE = {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"}
+TEMPLATE = {"name": "x", "situation": "check_in", "subject": "x", "body": "x"}
+PASSWORDS = {"password1": "quite a long one", "password2": "quite a long one"}
+REPORT = {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk", "shared": "on"}
+JOINED = {"username": "renamed", "date_joined_0": "2025-05-10", "date_joined_1": "10:00:00"}
+
+
+def delete_listed(key: str) -> dict[str, str]:
+    """What the list of a model sends to delete a row."""
+    return {"action": "delete_selected", "post": "yes", "_selected_action": f"{{{key}}}"}
+
+
+ACTS: dict[str, dict[str, str]] = {
+    # What to send, so that it is done; "?" is the query of the address.
+    "analytics:add_note": {"text": "x"},
+    "analytics:act_on_alerts": {"alert": "{alert}", "action": "acknowledge"},
+    "analytics:message": {"action": "failed"},
+    "analytics:save-report": REPORT,
+    "analytics:edit-report": REPORT,
+    "analytics:change-report-view": {"query": "status=champion"},
+    "analytics:delete-report": {},
+    "analytics:export-report": {},
+    "analytics:export": {},
+    "analytics:export-customers": {},
+    "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
+    "analytics:new-task": {"?": "customer=c1003", "what": "y", "kind": "call", "due": "2025-05-11"},
+    "analytics:task": {"do": "dropped"},
+    "customers:undo_run": {},
+    "customers:fix_row": {"id": "c9", "email": "a@b.example", "organization": "x", "signup_date": "2025-05-01"},
+    "customers:cancel_upload": {},
+    "admin:login": {"username": "somebody", "password": "a guess"},
+    "admin:logout": {},
+    "admin:password_change": {
+        "old_password": "a long password",
+        "new_password1": "quite a long one",
+        "new_password2": "quite a long one",
+    },
+    "admin:analytics_alertrule_change": {"threshold": "9", "recovery": "2", "audience": "both"},
+    "admin:customers_auditentry_export": {},
+    **{
+        f"admin:customers_{name}_export": {"format": "0", "resource": "0"}
+        for name in ("customer", "onboarding", "engagement", "feedback", "event")
+    },
+    "admin:customers_customer_changelist": {
+        "action": "assign_owner",
+        "_selected_action": "c1001",
+        "expected": "1",
+        "owner": "{owner}",
+    },
+    "admin:customers_customercare_add": {"customer": "c1003", "notes": "x"},
+    "admin:customers_customercare_change": {"notes": "other"},
+    "admin:customers_note_changelist": delete_listed("note"),
+    "admin:customers_note_delete": {"post": "yes"},
+    "admin:customers_importrun_file": {},
+    "admin:customers_quarantinedrow_replay": {},
+    "admin:customers_quarantinedrow_download": {},
+    "admin:customers_quarantinedrow_changelist": {"action": "replay_chosen", "_selected_action": "{quarantinedrow}"},
+    "admin:customers_fix_changelist": delete_listed("fix"),
+    "admin:customers_fix_delete": {"post": "yes"},
+    "admin:auth_user_password_change": PASSWORDS,
+    "admin:auth_user_changelist": delete_listed("user"),
+    "admin:auth_user_add": {"username": "another", "usable_password": "true", **PASSWORDS},
+    "admin:auth_user_delete": {"post": "yes"},
+    "admin:auth_user_change": JOINED,
+    "admin:auth_group_changelist": delete_listed("group"),
+    "admin:auth_group_add": {"name": "another"},
+    "admin:auth_group_delete": {"post": "yes"},
+    "admin:auth_group_change": {"name": "renamed"},
+    "admin:axes_accessattempt_changelist": delete_listed("accessattempt"),
+    "admin:axes_accessattempt_delete": {"post": "yes"},
+    "admin:analytics_mailtemplate_changelist": delete_listed("mailtemplate"),
+    "admin:analytics_mailtemplate_add": TEMPLATE,
+    "admin:analytics_mailtemplate_delete": {"post": "yes"},
+    "admin:analytics_mailtemplate_change": TEMPLATE,
+    "admin:analytics_recommendationrule_changelist": delete_listed("recommendationrule"),
+    "admin:analytics_recommendationrule_add": RULE,
+    "admin:analytics_recommendationrule_delete": {"post": "yes"},
+    "admin:analytics_recommendationrule_change": RULE,
+    "admin:analytics_scoringpolicy_changelist": delete_listed("scoringpolicy"),
+    "admin:analytics_scoringpolicy_add": POLICY,
+    "admin:analytics_scoringpolicy_delete": {"post": "yes"},
+    "admin:analytics_scoringpolicy_change": POLICY,
+}
+
+ELSEWHERE = {
+    "analytics:contact": "its preview has to be sent back; tests/customers/audit/test_audit.py does so",
+    "customers:upload_file": "needs a file; tests/customers/audit/test_audit.py sends one",
+    "customers:confirm_upload": "needs a previewed file; tests/customers/audit/test_audit.py confirms one",
+    "customers:erase_customer": "asks for the id; tests/customers/erasure/test_erase.py gives it",
+    "second-factor": "needs a code of the app; tests/rsolv_cs/login/test_second_factor.py has one",
+    "verify-second-factor": "the same",
+    "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",
+    "customers:preview_upload": "a dry run: what it would load is thrown away",
+}
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+
+
+def sendable() -> list[str]:
+    """The addresses that take a POST from somebody."""
+    taken = {"200", "302", "422"}
+    return [name for (name, method), cells in table().items() if method == "POST" and taken & set(cells.values())]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize("name", [name for name in sendable() if name in ACTS])
+def test_what_is_sent_and_done_is_in_the_audit(name: str, everybody: tuple[Program, Visitors]) -> None:
+    program, visitors = everybody
+    route = next(one.route for one in addresses() if one.name == name)
+    keys = {**program.keys, "owner": User.objects.get(username="owner").pk}
+    data = {key: value.format(**keys) for key, value in ACTS[name].items()}
+    if "scoringpolicy_" in name and data.keys() == POLICY.keys():
+        data = {
+            **{key: str(value) for key, value in model_to_dict(ScoringPolicy.objects.get(name="v1")).items()},
+            **data,
+        }
+    path = f"{program.path(route)}?{data.pop('?', '')}"
+    newest = AuditEntry.objects.latest("pk").pk
+    with visitors.asking("superuser", "POST", path, data) as response:
+        assert response.status_code in {200, 302}
+        entries = list(AuditEntry.objects.filter(pk__gt=newest))
+        assert entries, "nothing was recorded"
+        who = {"admin:login": ""}.get(name, "superuser")
+        assert {(one.actor, one.address) for one in entries} == {(who, "127.0.0.1")}
+        assert {one.source for one in entries} == {f"POST {path.partition('?')[0]}"}
+        assert len({one.request for one in entries}) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrendered")
+def test_whatever_else_is_sent_writes_nothing(everybody: tuple[Program, Visitors]) -> None:
+    """A page that only shows itself: nothing to be recorded, whatever is sent to it."""
+    program, visitors = everybody
+    routes = {one.name: one.route for one in addresses()}
+    assert {*ACTS, *ELSEWHERE} <= set(sendable())
+    wrong = {}
+    for name in sendable():
+        if name in ACTS or name in ELSEWHERE:
+            continue
+        data = {"action": "delete_selected", "post": "yes", "_selected_action": "1"}
+        with (
+            CaptureQueriesContext(connection) as queries,
+            visitors.asking("superuser", "POST", program.path(routes[name]), data),
+        ):
+            pass
+        if written := [query["sql"] for query in queries if WRITES.match(query["sql"])]:
+            wrong[name] = written
+    assert wrong == {}

@@ -1,0 +1,186 @@
+"""``demo``: an empty database gets the demo program and its logins; one with data of its own gets neither."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from analytics.models import Alert, Message, PortfolioDay, Report, Snapshot, Task
+from customers.models import Customer, CustomerCare, ImportRun
+from rsolv_cs.management.commands import demo
+from tests.factories import make_customer, make_staff
+from tests.support.commands import Ran, python, run
+from tests.support.loading import load
+
+pytestmark = pytest.mark.django_db
+
+LOGINS = [
+    "  admin    password rsolv-demo   Administrator",
+    "  manager  password rsolv-demo   Program manager",
+    "  success  password rsolv-demo   Success manager",
+    "  viewer   password rsolv-demo   Viewer",
+]
+ADDRESS = "RSOLV Customer Success: http://127.0.0.1:8000/"
+OWN_DATA = "The database holds data of your own; log in with an account of yours (`manage.py createsuperuser`)."
+
+
+@pytest.fixture(autouse=True)
+def own_machine(settings: Settings) -> None:
+    """The demo needs DEBUG; the real password hash takes its time by design."""
+    settings.DEBUG = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def test_outside_debug_the_passwords_are_random_and_shown_once(settings: Settings) -> None:
+    settings.DEBUG = False
+    shown = dict(re.findall(r"^  (\w+) +password (\S+)", "\n".join(run("demo").lines), re.MULTILINE))
+    assert list(shown) == ["admin", "manager", "success", "viewer"]
+    assert len({*shown.values(), "rsolv-demo"}) == 5
+    assert all(User.objects.get(username=name).check_password(password) for name, password in shown.items())
+    assert run("demo").lines[-1] == OWN_DATA
+
+
+def stored() -> dict[str, list[dict[str, Any]]]:
+    """Everything that the command may write, times included."""
+    models = (Alert, Customer, CustomerCare, ImportRun, Message, PortfolioDay, Report, Snapshot, Task, User)
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+
+
+NOTHING: dict[str, list[dict[str, Any]]] = {
+    "Alert": [],
+    "Customer": [],
+    "CustomerCare": [],
+    "ImportRun": [],
+    "Message": [],
+    "PortfolioDay": [],
+    "Report": [],
+    "Snapshot": [],
+    "Task": [],
+    "User": [],
+}
+
+
+def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(client: Client) -> None:
+    assert run("demo") == Ran(0, "\n".join(["Loaded the demo program and scored 62 days.", ADDRESS, *LOGINS, ""]), "")
+
+    assert Customer.objects.count() == 12
+    days = list(PortfolioDay.objects.order_by("date").values_list("date", flat=True))
+    assert (len(days), days[0], days[-1]) == (62, date(2025, 3, 10), date(2025, 5, 10))
+    last = PortfolioDay.objects.get(date=date(2025, 5, 10))
+    assert (last.total, last.active_today, last.at_risk, last.champion, last.onboarded) == (12, 8, 2, 3, 6)
+    acme = Snapshot.objects.get(date=date(2025, 5, 10), customer="c1001")
+    assert (acme.score, acme.status, acme.trend, acme.days_since_active) == (45, "at_risk", "declining", 3)
+
+    assert Task.objects.open().count() == 4
+    assert Task.objects.get(customer="c1001").reason == "Blocked: GitHub permissions"
+    assert sorted(Message.objects.values_list("customer", "state")) == [("c1003", "sent"), ("c1012", "failed")]
+    assert list(Alert.objects.exclude(acknowledged_at=None).values_list("customer", flat=True)) == ["c1001"]
+    assert dict(Report.objects.values_list("name", "shared")) == {
+        "Who needs us this week": True,
+        "My customers, last month": False,
+    }
+
+    users = {
+        user.username: (user.is_staff, user.is_superuser, [group.name for group in user.groups.all()])
+        for user in User.objects.all()
+    }
+    assert users == {
+        "admin": (True, True, ["Administrator"]),
+        "manager": (True, False, ["Program manager"]),
+        "success": (True, False, ["Success manager"]),
+        "viewer": (True, False, ["Viewer"]),
+    }
+    for name in users:
+        client.logout()
+        answer = client.post(
+            reverse("admin:login"), {"username": name, "password": "rsolv-demo", "next": reverse("admin:index")}
+        )
+        assert (answer.status_code, answer.url) == (302, reverse("admin:index")), name
+    in_care = CustomerCare.objects.order_by("pk").values_list("customer", "owner__username")
+    assert list(in_care) == [(pk, "success") for pk in ("c1001", "c1002", "c1003", "c1009")]
+
+    before = stored()
+    assert run("demo") == Ran(0, "\n".join([ADDRESS, *LOGINS, ""]), "")
+    assert stored() == before
+
+
+def test_the_address_of_the_server_is_printed() -> None:
+    make_customer()
+    assert (
+        run("demo", "--address", "http://127.0.0.1:8001/").lines[0] == "RSOLV Customer Success: http://127.0.0.1:8001/"
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [make_customer, make_staff, lambda: make_staff(username="viewer", email="viewer@rsolv.example")],
+    ids=["a customer", "a user", "a viewer with a password of their own"],
+)
+def test_a_database_with_data_of_its_own_stays_as_it_is_and_no_login_is_printed(make: Callable[[], object]) -> None:
+    make()
+    before = stored()
+    assert run("demo") == Ran(0, f"{ADDRESS}\n{OWN_DATA}\n", "")
+    assert stored() == before
+
+
+def test_a_failure_on_the_way_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    score_day = demo.score_day
+
+    def fail_in_april(day: date) -> PortfolioDay:
+        if day == date(2025, 3, 20):
+            raise RuntimeError("out of luck")
+        return score_day(day)
+
+    monkeypatch.setattr(demo, "score_day", fail_in_april)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        run("demo")
+    assert stored() == NOTHING
+
+
+def test_logins_that_cannot_be_made_leave_nothing(settings: Settings) -> None:
+    Group.objects.get(name="Viewer").delete()
+    with pytest.raises(Group.DoesNotExist):
+        run("demo")
+    assert stored() == NOTHING
+
+
+def test_fixtures_that_are_gone_are_a_failure_that_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "fixtures").mkdir()
+    done = run("demo")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "customers.csv: customers.csv is missing; onboarding.csv: onboarding.csv is missing; "
+        "engagement.csv: engagement.csv is missing\n"
+    )
+    assert stored() == NOTHING
+
+
+def test_the_fixtures_import_without_a_blemish() -> None:
+    outcomes = load(project.BASE_DIR / "fixtures")
+    assert {name: outcome.created for name, outcome in outcomes.items()} == {
+        "customers": 12,
+        "onboarding": 12,
+        "engagement": 330,
+        "feedback": 13,
+        "events": 51,
+    }
+    assert [(outcome.quarantined, outcome.warnings) for outcome in outcomes.values()] == [(0, [])] * 5
+
+
+def test_it_runs_after_migrate_in_a_process_of_its_own(own_database: str) -> None:
+    def manage(*arguments: str) -> Ran:
+        return python("manage.py", *arguments, DEBUG=1, DATABASE_URL=own_database)
+
+    assert manage("migrate", "--verbosity", "0") == Ran(0, "", "")
+    done = manage("demo")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines == ["Loaded the demo program and scored 62 days.", ADDRESS, *LOGINS]
