@@ -30,7 +30,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
     context = {**admin.site.each_context(request), "title": "Alerts", **alert_list(request)}
-    return TemplateResponse(request, "analytics/alerts.html", context)
+    return TemplateResponse(request, "analytics/alerts/page.html", context)
 
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
@@ -93,7 +93,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
         "sent": sent,
         "today": timezone.localdate(),
     }
-    return TemplateResponse(request, "analytics/alert.html", context, status=status_of(form, note))
+    return TemplateResponse(request, "analytics/alerts/alert_page.html", context, status=status_of(form, note))
 
 
 def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:

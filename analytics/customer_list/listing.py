@@ -142,7 +142,7 @@ def customer_list(
             "filtering": asked.filtering,
             "everybody_query": asked.everybody(),
         }
-        return asked.table.paginator.count, render_to_string("analytics/table.html", context, request)
+        return asked.table.paginator.count, render_to_string("analytics/customer_list/table.html", context, request)
 
     # All that the table's HTML is made of; its links have the address.
     about = (portfolio.date, asked.address.urlencode(), request.GET.urlencode(), asked.owns, asked.table.may_tick)

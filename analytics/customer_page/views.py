@@ -106,7 +106,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         **_scored(request, found, shown),
     }
     context |= todo(request, found, context.get("snapshot"))
-    return TemplateResponse(request, "analytics/customer.html", context, status=status)
+    return TemplateResponse(request, "analytics/customer_page/page.html", context, status=status)
 
 
 def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any]:

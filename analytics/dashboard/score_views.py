@@ -35,8 +35,8 @@ def score_now(request: HttpRequest) -> HttpResponse:
     """
     context = {**admin.site.each_context(request), "title": "Score now"}
     if request.method != "POST":
-        return TemplateResponse(request, "analytics/score.html", {**context, "unscored": unscored()})
-    page = render_to_string("analytics/score.html", {**context, "running": True, "here": _HERE}, request)
+        return TemplateResponse(request, "analytics/dashboard/score.html", {**context, "unscored": unscored()})
+    page = render_to_string("analytics/dashboard/score.html", {**context, "running": True, "here": _HERE}, request)
     before, _, after = page.partition(_HERE)
     actor = trail.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
     answer = StreamingHttpResponse(_scored(before, after, actor))

@@ -78,7 +78,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     }
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
-        return tagged(TemplateResponse(request, "analytics/empty.html", context), tag)
+        return tagged(TemplateResponse(request, "analytics/dashboard/empty.html", context), tag)
     context |= {
         "unassigned": unassigned(shown.portfolio, program),
         "opened": report,
@@ -86,7 +86,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context |= _overview(request, shown)
     me = report.me if report else None
     context |= customer_list(request, shown.portfolio, program, me, is_report=report is not None)
-    return tagged(TemplateResponse(request, "analytics/dashboard.html", context), tag)
+    return tagged(TemplateResponse(request, "analytics/dashboard/page.html", context), tag)
 
 
 def _in_full(request: HttpRequest, report: Opened | None) -> str:
@@ -127,7 +127,7 @@ def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
             "engagement": engagement(days.scored, daily.days),
             "engagement_span": daily,
         }
-        html = render_to_string("analytics/partials/overview.html", context)
+        html = render_to_string("analytics/dashboard/overview.html", context)
         return {"overview": html, "previous": days.previous, "next": days.next}
 
     return who.program.kept(about, make)
@@ -152,7 +152,7 @@ def needs(request: HttpRequest) -> HttpResponse:
         "whose": owner_choices(request, owner, owns=visitor(request).owns),
         "needs": needs_of(shown.portfolio, before, list(page)),
     }
-    return TemplateResponse(request, "analytics/needs.html", context)
+    return TemplateResponse(request, "analytics/dashboard/needs_page.html", context)
 
 
 @admin_page("customers.view_customer", "customers.export_customer")

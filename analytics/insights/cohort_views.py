@@ -38,4 +38,4 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "cohorts": found,
         "any_customer": found is not None or Customer.objects.exists(),
     }
-    return TemplateResponse(request, "analytics/cohorts.html", context)
+    return TemplateResponse(request, "analytics/insights/cohorts.html", context)

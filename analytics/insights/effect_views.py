@@ -30,7 +30,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         "look_back": read.LOOK_BACK,
         "most_compared": read.MOST_COMPARED,
     }
-    return TemplateResponse(request, "analytics/effects.html", context)
+    return TemplateResponse(request, "analytics/insights/effects.html", context)
 
 
 def _effects(portfolio: PortfolioDay) -> list[tuple[ActionKind, list[read.Effect]]]:

@@ -75,4 +75,4 @@ class NightAdmin(ReadOnlyAdmin):
             "duration": duration(night),
             "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,
         }
-        return TemplateResponse(request, "analytics/night.html", context)
+        return TemplateResponse(request, "analytics/nights/night.html", context)

@@ -32,7 +32,7 @@ class MailTemplateAdmin(ModelAdmin):
     list_filter = ["situation", "active"]
     search_fields = ["name", "subject", "body"]
     formfield_overrides = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 14})}}
-    change_form_outer_after_template = "analytics/contact/template_tools.html"
+    change_form_outer_after_template = "analytics/outreach/template_tools.html"
 
     def changeform_view(
         self,

@@ -184,7 +184,7 @@ class _Composing:
             "from_line": from_line(self.user),
             **more,
         }
-        return TemplateResponse(self.request, f"analytics/contact/{name}.html", context, status=status)
+        return TemplateResponse(self.request, f"analytics/outreach/{name}.html", context, status=status)
 
 
 @admin_page("customers.view_customer", MAY_CONTACT)
@@ -261,7 +261,7 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         "today": timezone.localdate(),
         **_open_task(request, found),
     }
-    return TemplateResponse(request, "analytics/contact/message.html", context)
+    return TemplateResponse(request, "analytics/outreach/message.html", context)
 
 
 def _open_task(request: HttpRequest, found: Message) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         "rows": [_row(report, request, exporting) for report in rows],
         "export_formats": EXPORT_FORMATS,
     }
-    return TemplateResponse(request, "analytics/reports.html", context)
+    return TemplateResponse(request, "analytics/reports/list.html", context)
 
 
 def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def save(request: HttpRequest) -> HttpResponse:
         "columns": [choice.label for choice in shown.column_choices if choice.shown],
         "back": f"{reverse('admin:index')}?{address.urlencode()}#customers",
     }
-    return TemplateResponse(request, "analytics/report_form.html", context)
+    return TemplateResponse(request, "analytics/reports/form.html", context)
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
@@ -133,7 +133,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         "back": reverse("analytics:reports"),
     }
     status = CONFLICT if form.is_bound and form.is_refused else 200
-    return TemplateResponse(request, "analytics/report_form.html", context, status=status)
+    return TemplateResponse(request, "analytics/reports/form.html", context, status=status)
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
@@ -191,7 +191,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.success(request, f"Deleted “{report.name}”.")
                 return redirect("analytics:reports")
     context = {**admin.site.each_context(request), "title": "Delete report", "report": report}
-    return TemplateResponse(request, "analytics/report_delete.html", context)
+    return TemplateResponse(request, "analytics/reports/delete.html", context)
 
 
 @admin_page("analytics.view_report", "customers.view_customer")

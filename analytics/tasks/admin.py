@@ -40,7 +40,7 @@ class RecommendationRuleAdmin(ModelAdmin):
     search_fields = ["text"]
     list_fullwidth = True
     fields = ["text", "kind", "condition", "threshold", "urgency", "rest_days", "active"]
-    change_form_after_template = "analytics/rule_preview.html"
+    change_form_after_template = "analytics/tasks/rule_preview.html"
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """The list, each rule with the number of customers that it speaks of; one query for all."""

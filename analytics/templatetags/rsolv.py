@@ -85,7 +85,7 @@ def signed_points(value: float | None) -> str:
     return "0.0" if round(value, 1) == 0 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-@register.inclusion_tag("analytics/partials/night.html", takes_context=True)
+@register.inclusion_tag("analytics/pages/night_banner.html", takes_context=True)
 def night_banner(context: Context) -> dict[str, Trouble | None]:
     """What is wrong with the last night; nothing for those who may not see imports."""
     # The admin's page about a lookup that it cannot make has no request.

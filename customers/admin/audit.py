@@ -63,7 +63,7 @@ class AuditEntryAdmin(NeverEdited, ModelAdmin):
     list_fullwidth = True
     list_per_page = 50
     show_full_result_count = False
-    list_before_template = "customers/audit_tools.html"
+    list_before_template = "customers/audit/tools.html"
     fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "said", "source", "address"]
     fields += ["same_request"]
     readonly_fields = ["when_exactly", "done", "kind", "customer_link", "said", "same_request"]
@@ -155,4 +155,4 @@ class AuditEntryAdmin(NeverEdited, ModelAdmin):
                 changes.append((name, "" if before is None else before, "" if after is None else after))
         # The words of the changes come last in the text.
         detail = one.text.removesuffix("\n".join(in_words(one.changes, one.action))).rstrip("\n")
-        return render_to_string("customers/audit_said.html", {"detail": detail, "changes": changes})
+        return render_to_string("customers/audit/details.html", {"detail": detail, "changes": changes})

@@ -69,7 +69,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "missing",
     ]
     list_filter = ["feed", "status"]
-    list_before_template = "customers/run_tools.html"
+    list_before_template = "customers/runs/tools.html"
     search_fields = ["file", "=sha256", "reason"]
 
     @admin.display(description="started", ordering="started_at")
@@ -148,7 +148,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "page": page,
             "changes": changed_rows(page.object_list),
         }
-        return TemplateResponse(request, "customers/run.html", context, status=status)
+        return TemplateResponse(request, "customers/runs/page.html", context, status=status)
 
 
 def _unpacked(place: Path) -> Iterator[bytes]:
@@ -168,7 +168,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 
     list_display = ["feed", "run", "line", "reasons_in_words", "status", "fix_link"]
     list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
-    list_before_template = "customers/quarantine_tools.html"
+    list_before_template = "customers/quarantine/tools.html"
     actions = ["replay_chosen"]
     list_select_related = ["run"]
     search_fields = ["raw", "=key", "=customer_key"]

@@ -135,7 +135,7 @@ class EditConflictMixin:
     """For a form of a stored row, as the first base: nothing that somebody else changed is overwritten in silence.
 
     Read the row under a lock, in the transaction of the save (``locked``); put ``version_input`` into the form, and
-    ``customers/edit_conflict.html`` above its fields. A form without the input (a script, a page of before) is
+    ``customers/editing/conflict.html`` above its fields. A form without the input (a script, a page of before) is
     compared with what the audit says that others changed while a session may last.
     """
 

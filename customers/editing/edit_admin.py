@@ -179,4 +179,4 @@ def gone_page(
         "texts": texts,
         "back": back,
     }
-    return TemplateResponse(request, "customers/row_gone.html", context, status=GONE)
+    return TemplateResponse(request, "customers/editing/row_gone.html", context, status=GONE)

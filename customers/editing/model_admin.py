@@ -138,7 +138,7 @@ class ReadOnlyAdmin(NeverEdited, ModelAdmin):
 
     list_fullwidth = True
     show_full_result_count = False
-    list_before_template = "customers/scope.html"
+    list_before_template = "customers/core/scope.html"
     scope_labels: dict[str, str] = {}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -62,5 +62,5 @@ def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
             "form": form,
         }
         status = UNPROCESSABLE if form.is_bound else 200
-        return TemplateResponse(request, "customers/erase.html", context, status=status)
+        return TemplateResponse(request, "customers/erasure/page.html", context, status=status)
     return redirect(request.path.removesuffix("erase/") + "change/")

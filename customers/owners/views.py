@@ -83,7 +83,9 @@ def assign_page(
         "seen": f"{owners_mark(customers)}@{int(timezone.now().timestamp())}",
         "back": back,
     }
-    return TemplateResponse(request, "customers/assign.html", context, status=UNPROCESSABLE if form.errors else status)
+    return TemplateResponse(
+        request, "customers/owners/assign.html", context, status=UNPROCESSABLE if form.errors else status
+    )
 
 
 def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: str) -> None:

@@ -180,7 +180,7 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "left_over": [cut(cell) for cell in cells_left_over(row)[:SHOWN_CELLS]],
         "compared": form[COMPARED] if COMPARED in form.fields else None,
     }
-    return TemplateResponse(request, "customers/fix.html", context, status=status)
+    return TemplateResponse(request, "customers/quarantine/fix.html", context, status=status)
 
 
 def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpResponse:
@@ -193,7 +193,7 @@ def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpR
         "change": next(iter(changes_of(row).values()), None),
         "both": [(name, theirs, mine, theirs != mine) for name, theirs, mine in both],
     }
-    return TemplateResponse(request, "customers/fixed_already.html", context, status=CONFLICT)
+    return TemplateResponse(request, "customers/quarantine/fixed_already.html", context, status=CONFLICT)
 
 
 def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:

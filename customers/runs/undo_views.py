@@ -38,5 +38,5 @@ def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
             "run": run,
             "expected": expected,
         }
-        return TemplateResponse(request, "customers/undo.html", context)
+        return TemplateResponse(request, "customers/runs/undo.html", context)
     return redirect("admin:customers_importrun_change", run.pk)

@@ -52,7 +52,7 @@ def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
             "carried": listed(carried),
             "stays": carried.get("stays", []),
         }
-        return TemplateResponse(request, "customers/same.html", context)
+        return TemplateResponse(request, "customers/same_customer/page.html", context)
     return redirect("admin:customers_keychange_changelist")
 
 

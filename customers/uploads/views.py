@@ -68,7 +68,7 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         "limit": settings.UPLOAD_MAX_MB,
         "waiting": Upload.objects.filter(run=None),
     }
-    return TemplateResponse(request, "customers/upload_form.html", context)
+    return TemplateResponse(request, "customers/uploads/form.html", context)
 
 
 def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
@@ -103,7 +103,7 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
         "label": _LABELS[kind],
         "page": Paginator(rows[kind], ROWS_PER_PAGE).get_page(request.GET.get("page")),
     }
-    return TemplateResponse(request, "customers/upload.html", context)
+    return TemplateResponse(request, "customers/uploads/page.html", context)
 
 
 @admin_page(*_MAY_UPLOAD)

@@ -437,12 +437,12 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     assert len(timeline(customer, date(2025, 5, 11)).entries) == 2
     assert timeline(customer, date(2025, 5, 12), told=Told.STAFF).entries == []
     html = render_to_string(
-        "analytics/partials/customer_alerts.html",
+        "analytics/customer_page/alerts.html",
         {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},
     )
     assert words(html).startswith("Alerts Blocked for 3 days: sso since 11 May 2025")
     assert "<form" not in html, "without the permission"
-    assert words(render_to_string("analytics/partials/customer_alerts.html", {"alerts": []})) == ""
+    assert words(render_to_string("analytics/customer_page/alerts.html", {"alerts": []})) == ""
 
 
 def test_a_rule_is_tuned_by_a_manager_and_neither_made_nor_deleted(client: Client) -> None:

@@ -37,7 +37,7 @@ def test_the_table_says_the_same_newest_first() -> None:
 
 
 def test_hostile_labels_stay_text() -> None:
-    html = render_to_string("analytics/partials/chart.html", {"chart": CHART})
+    html = render_to_string("analytics/display/chart.html", {"chart": CHART})
     assert html.count("</script>") == 1
     assert "<Acme>" not in html
     assert words(html).endswith("3 May 1,045 3 2 May – 2 Policy A; Policy B 1 May 40 1")
