@@ -3,8 +3,11 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
+from analytics.alerts import admin as alerts_admin  # noqa: F401 - it registers, as the next three do
 from analytics.models import PortfolioDay, ScoringPolicy
-from analytics.nights import admin as night_admin  # noqa: F401 - they register
+from analytics.nights import admin as nights_admin  # noqa: F401
+from analytics.outreach import admin as outreach_admin  # noqa: F401
+from analytics.tasks import admin as tasks_admin  # noqa: F401
 from customers.editing.model_admin import ModelAdmin
 
 

@@ -1,7 +1,7 @@
 """Feed the CSV reader and the feeds' rules what nobody thought of: ``python -m benchmarks.fuzz --minutes 10``.
 
 Hypothesis makes the input; what must hold is that of tests/customers/feeds (test_read.py and test_gate.py), on bytes
-as well as on text: the reader ends with records or with one refusal, agrees with ``csv.reader`` and with a naive reader,
+as well as on text: the reader ends with records or with one refusal, agrees with ``csv.reader`` and a naive reader,
 and gives the same whatever the blocks, the gate and the compression are. Exit 0 nothing found, 1 the first finding,
 in its shortest form and with a line that repeats it.
 """

@@ -17,8 +17,8 @@ from analytics.display.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 from customers.core.people import by_name, name_of
-from customers.feeds.cell_types import shown
 from customers.models import CustomerCare
+from customers.text.shown import shown
 
 ROWS_PER_PAGE = 50
 NOBODY = "none"

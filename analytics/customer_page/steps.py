@@ -5,8 +5,8 @@ from datetime import date
 
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import table_of
-from customers.imports.onboarding import COUNTER_OF_STEP
 from customers.models import Customer, Engagement, Event, Step, StepSighting
+from customers.models.onboarding import COUNTER_OF_STEP
 
 EVENT, ENGAGEMENT, SIGHTING = "event", "first engagement", "first seen on"
 UNKNOWN = "before the first import"

@@ -1,15 +1,12 @@
 """The visual atoms of our pages: the few elements that each page has many of, without the cost of a template."""
 
-from collections.abc import Collection
 from datetime import date
 from functools import lru_cache
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from analytics.customer_page.timeline import Entry
 from analytics.display.sparkline import Sparkline
 from analytics.models import HealthStatus, Snapshot, Trend
 from analytics.wording import days_ago, signed
@@ -26,7 +23,6 @@ _BOX = (
     '<label class="tick"><input type="checkbox" name="customer" form="assign" value="{}" '
     'aria-label="Choose {}"></label>'
 )
-_ENTRY = '<li class="of-{}{}"><time datetime="{}">{}</time><div><p class="said" dir="auto">{}</p>{}</div></li>'
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
 _NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'
 _SCORE = (
@@ -82,25 +78,6 @@ def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeSt
     blocked = format_html(_BLOCKED, code_in_words(snapshot.blocker_type)) if snapshot.blocked else ""
     missing = _MISSING if snapshot.customer.missing_since_id else ""
     return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked, missing)
-
-
-def timeline_entry(entry: Entry, year: int, may_open: Collection[str]) -> SafeString:
-    """An item of a timeline; its date has a year where that is not ``year``, its link is for who ``may_open`` it."""
-    by = ""
-    if entry.kind == "import":
-        run = f"run {entry.run}"
-        run = format_html('<a href="{}">{}</a>', entry.address, run) if "import" in may_open else run
-        by = format_html("<small>{}, {}, {}</small>", entry.who, run, _time(entry))
-    elif entry.who:
-        link = format_html(', <a href="{}">{}</a>', entry.address, entry.kind) if entry.kind in may_open else ""
-        by = format_html('<small><span dir="auto">{}</span>, {}{}</small>', entry.who, _time(entry), link)
-    day = f"{entry.day:%-d %b}" if entry.day.year == year else f"{entry.day:%-d %b %Y}"
-    staff = " by-staff" if entry.who and entry.kind != "import" else ""
-    return format_html(_ENTRY, entry.kind, staff, entry.day.isoformat(), day, entry.text, by)
-
-
-def _time(entry: Entry) -> str:
-    return f"{timezone.localtime(entry.moment):%H:%M}" if entry.moment else ""
 
 
 def score_change(points: int, then: int, day: date) -> SafeString:

@@ -13,8 +13,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 
 from analytics.wording import one_line
-from customers.feeds.cell_types import shown
 from customers.text.addresses import ascii_domain
+from customers.text.shown import shown
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
 LONGEST_SUBJECT = 150

@@ -1,7 +1,7 @@
 """A mail to a customer before it is sent: who it is from and to, and headers that no text can break.
 
-It goes another way than ``analytics.mail.message`` has for staff: what is sent is rebuilt from its record, word for word, as
-a person wrote it, with that person's name; and it is never repeated by itself.
+It goes another way than ``analytics.mail.message`` has for staff: what is sent is rebuilt from its record, word for
+word, as a person wrote it, with that person's name; and it is never repeated by itself.
 """
 
 import json

@@ -11,7 +11,7 @@ from analytics.models import PortfolioDay
 from analytics.pages.current_user import Visitor, visitor
 from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
-from customers.feeds.cell_types import shown
+from customers.text.shown import shown
 
 
 @dataclass(frozen=True)

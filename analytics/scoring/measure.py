@@ -15,8 +15,8 @@ from analytics.models import ScoringPolicy
 from analytics.scoring.score import STEPS, Measures
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import days_between, is_postgres, table_of
-from customers.imports.onboarding import COUNTER_OF_STEP
 from customers.models import Customer, Engagement, Event, Feedback, KeyChange, Onboarding, Step, StepSighting
+from customers.models.onboarding import COUNTER_OF_STEP
 
 FETCH = 2_000
 # A customer who goes on under another key is counted there.

@@ -20,7 +20,6 @@ from import_export.admin import ExportMixin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from customers.admin import audit, ledger  # noqa: F401 - these two register
 from customers.audit.export import record_export
 from customers.core.pages import narrowed
 from customers.core.people import by_name, name_of

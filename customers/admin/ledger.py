@@ -42,7 +42,7 @@ from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, 
 from customers.quarantine.views import corrections, fix_address, replay_and_tell
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
 from customers.same_customer.views import MAY_JOIN
-from customers.uploads.preview import cut
+from customers.text.shown import cut
 
 SHORT_TEXT = 120
 """So many characters of a text stand in a list."""

@@ -7,17 +7,13 @@ enough to try them all. So whoever has the database and an id can tell whether i
 
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from django.db import connection
-
-from customers.core.sql import CORRECTION, STAGE, execute, table_of
 from customers.feeds.cell_types import valid_key
-from customers.feeds.declarations import Feed, Header
-from customers.feeds.reader import split
-from customers.models import Customer, Erasure, ImportRun, QuarantinedRow
+from customers.feeds.declarations import Feed
+from customers.models import Erasure
 
 _REMEMBERED = 100_000
 _AT_ONCE = 500
@@ -95,62 +91,3 @@ class Place:
         near = [cells[place] for place in places if -len(cells) <= place < len(cells)]
         likely = [cell for cell in cells if self.column is None or not cell.isdecimal()]
         return any(valid_key(cell) and cell in ids for cell in (*near, *likely))
-
-
-def leave_out(feed: Feed, run: ImportRun, header: Header, erased: Erased) -> set[str]:
-    """Take the rows of erased customers off the stage and out of the run's quarantine; return whose they were.
-
-    ``run.left_out`` is then how many rows that were. Only ids that no customer has are looked at, since nobody who is
-    erased is among the customers.
-    """
-    column = customer_column(feed)
-    found: set[str] = set()
-    with connection.chunked_cursor() as cursor:
-        known = f"LEFT JOIN {table_of(Customer)} c ON c.id = s.{column}"
-        cursor.execute(f"SELECT DISTINCT s.{column} FROM {STAGE} s {known} WHERE c.id IS NULL")
-        while rows := cursor.fetchmany(_AT_ONCE):
-            found.update(key for (key,) in rows if key in erased)
-    run.left_out = 0
-    keys = sorted(found)
-    for first in range(0, len(keys), _AT_ONCE):
-        some = keys[first : first + _AT_ONCE]
-        theirs = f"{column} IN ({', '.join(['%s'] * len(some))})"
-        if run.scope == ImportRun.Scope.CORRECTIONS:
-            execute(f"DELETE FROM {CORRECTION} WHERE line IN (SELECT line FROM {STAGE} WHERE {theirs})", some)
-        run.left_out += execute(f"DELETE FROM {STAGE} WHERE {theirs}", some)
-    own = feed.column_names.index(column)
-    place = Place(header.order[own], header.width)
-    bad: list[int] = []
-    for row in run.quarantined_rows.order_by().only("raw", "cells").iterator(chunk_size=_AT_ONCE):
-        whose = _customers(row, own, place, erased)
-        if whose:
-            bad.append(row.pk)
-            found |= whose
-    run.left_out += len(bad)
-    forget_rows(bad)
-    return found
-
-
-def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str]:
-    """Which of these customers a quarantined row is of."""
-    if row.cells:
-        return {row.cells[own]} if row.cells[own] in ids else set()
-    cells = split(row.raw)
-    return {cell for cell in cells if cell in ids} if place.is_of(cells, ids) else set()
-
-
-def forget_rows(keys: Sequence[int]) -> None:
-    """Delete rows of the quarantine."""
-    for first in range(0, len(keys), _AT_ONCE):
-        QuarantinedRow.objects.filter(pk__in=keys[first : first + _AT_ONCE]).delete()
-
-
-def warning(number: int) -> str:
-    """What a run says of the rows that it left out."""
-    return f"{number} row{'s' if number > 1 else ''} of erased customers left out, counted as unchanged"
-
-
-def is_theirs(row: QuarantinedRow, feed: Feed, keys: Collection[str]) -> bool:
-    """Whether a row of the quarantine is of one of these customers; its file's header is unknown."""
-    own = feed.column_names.index(customer_column(feed))
-    return bool(_customers(row, own, Place(own, len(feed.columns)), keys))

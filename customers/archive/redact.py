@@ -5,16 +5,13 @@ over what was there as over blank lines.
 """
 
 import codecs
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from customers.archive.erased import Ids, Place
-from customers.core.files import open_file
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, Refused, Source
+from customers.feeds.unpacked import Unreadable, blocks
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
 _TOKEN = re.compile(rb"[A-Za-z0-9]" + _KEY_CHARACTER + rb"*")
@@ -22,39 +19,9 @@ _LONGEST_KEY = 64
 _OVERLAP = 4 * _LONGEST_KEY
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _BREAK = re.compile(rb"\r\n|\r|\n")
-_GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_MOST_LAYERS = 2
 
 Write = Callable[[bytes], object]
-
-
-class Unreadable(Exception):
-    """The file is no CSV that could be taken record by record."""
-
-
-def layers_of(path: Path) -> int:
-    """How often a file is gzipped: an archived one once, or twice where it came compressed."""
-    layers = 0
-    try:
-        while layers < _MOST_LAYERS and next(blocks(path, layers), b"")[:2] == _GZIP:
-            layers += 1
-    except Unreadable:
-        layers -= 1
-    return layers
-
-
-def blocks(path: Path, layers: int) -> Iterator[bytes]:
-    """A file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
-    with ExitStack() as opened:
-        file = opened.enter_context(open_file(path))
-        for _layer in range(layers):
-            file = opened.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
-        try:
-            while block := file.read(BLOCK):
-                yield block
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise Unreadable(f"{path.name} is damaged") from error
 
 
 def ids_in(path: Path, layers: int, ids: Ids) -> set[str]:

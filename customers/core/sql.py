@@ -8,14 +8,6 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
-from customers.feeds.declarations import Feed
-
-STAGE = "stage"
-"""The temporary table of a file's good rows: ``line`` and the feed's columns."""
-PROBLEM = "problem"
-"""The temporary table of reasons against rows: ``line``, ``kind``, ``message``."""
-CORRECTION = "correction"
-"""The temporary table of the rows that name one in quarantine: ``line``, ``original`` and ``cells`` as JSON."""
 INSERTED_AT_ONCE = 2_000
 """Rows that are handed over together; a multiple of what one statement takes."""
 ROWS_A_STATEMENT = 20
@@ -64,13 +56,6 @@ def create_temporary(name: str, select: str) -> None:
     drop_temporary(name)
     on_commit = "ON COMMIT DROP " if is_postgres() else ""
     execute(f"CREATE TEMPORARY TABLE {name} {on_commit}AS {select}")
-
-
-def create_stage(feed: Feed) -> None:
-    """Make the temporary tables of a feed's good rows and of the problems that will be found in them, both empty."""
-    columns = ", ".join(feed.column_names)
-    create_temporary(STAGE, f"SELECT CAST(0 AS bigint) AS line, {columns} FROM {table_of(feed.model)} WHERE 1 = 0")
-    create_temporary(PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0")
 
 
 def drop_temporary(name: str) -> None:

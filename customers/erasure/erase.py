@@ -19,7 +19,7 @@ from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
 from customers.archive import files
-from customers.archive.erased import Erased, Ids, customer_column, forget_rows, is_theirs, new_mark
+from customers.archive.erased import Erased, Ids, customer_column, new_mark
 from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
@@ -28,6 +28,7 @@ from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
+from customers.imports.erased_rows import forget_rows, is_theirs
 from customers.imports.journal import CHANGE, member, name_of
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload

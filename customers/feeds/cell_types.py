@@ -1,7 +1,6 @@
 """The kinds of cells that feeds have: how each is read from text, and written back."""
 
 import re
-import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import models
 
 from customers.models import Customer
+from customers.text.shown import shown
 
 MAX_FIELD = 1_000_000
 MAX_WHOLE_NUMBER = 2_147_483_647
@@ -26,15 +26,6 @@ _TRUE = frozenset({"true", "yes", "1", "t"})
 _FALSE = frozenset({"false", "no", "0", "f", ""})
 
 Value = str | int | bool | None
-
-
-def shown(text: str) -> str:
-    """``text`` in quotes, safe for a terminal, a log and a message: cut to 60 characters, controls escaped."""
-    cut = text if len(text) <= 60 else f"{text[:57]}..."
-    printable = "".join(
-        char if char.isprintable() or unicodedata.category(char) == "Zs" else ascii(char)[1:-1] for char in cut
-    )
-    return f"'{printable}'"
 
 
 @dataclass(frozen=True)

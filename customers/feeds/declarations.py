@@ -20,7 +20,6 @@ from customers.feeds.cell_types import (
     Value,
     WholeNumber,
     YesNo,
-    shown,
     too_long,
 )
 from customers.models import (
@@ -33,6 +32,7 @@ from customers.models import (
     Onboarding,
     Step,
 )
+from customers.text.shown import shown
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import IO
 
 from customers.feeds.cell_types import Value, stored
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
-from customers.imports.onboarding import learnt_dates
+from customers.feeds.learnt_dates import learnt_dates
 from customers.text.cells import safe_cell
 
 CHUNK = 5_000

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from customers.archive.redact import Unreadable, blocks
 from customers.feeds.declarations import Feed, Header, match_header
 from customers.feeds.reader import Record, Refused, Run, Source, record_at
+from customers.feeds.unpacked import Unreadable, blocks
 from customers.models import QuarantinedRow
 from customers.text.cells import plain_cell
 

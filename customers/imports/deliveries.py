@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from customers.feeds.cell_types import shown
 from customers.models import ImportRun
+from customers.text.shown import shown
 
 
 def old_delivery(run: ImportRun) -> str:

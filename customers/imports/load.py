@@ -17,24 +17,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers.archive import files as archive
-from customers.archive.erased import Erased, leave_out, warning
+from customers.archive.erased import Erased
 from customers.audit import trail
 from customers.core import log_context
 from customers.core.dry_run import taken_back
 from customers.core.signals import run_loaded
-from customers.core.sql import (
-    PROBLEM,
-    STAGE,
-    analyze,
-    copy_lines,
-    copy_rows,
-    create_stage,
-    drop_temporary,
-    execute,
-    fetch,
-    work_in_memory,
-)
-from customers.feeds.cell_types import Value, shown
+from customers.core.sql import analyze, copy_lines, copy_rows, drop_temporary, execute, fetch, work_in_memory
+from customers.feeds.cell_types import Value
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed, Header
 from customers.feeds.fast_path import build_gate
 from customers.feeds.manifest import MANIFEST, vouches_for
@@ -42,6 +31,7 @@ from customers.feeds.reader import Record, Refused, Source, files_like, find_fil
 from customers.feeds.rows import begins_as, in_batches, read_header, row_cells
 from customers.imports import corrections, key_changes, onboarding
 from customers.imports.deliveries import old_delivery
+from customers.imports.erased_rows import leave_out, warning
 from customers.imports.fixes import Fixes, concerned, fixes_of
 from customers.imports.journal import seal
 from customers.imports.merge import mark_found, mark_missing, merge
@@ -49,12 +39,13 @@ from customers.imports.misread import Misread, find_misread
 from customers.imports.problems import find_problems, keys_alike
 from customers.imports.quarantine import count_quarantined, examples, quarantine_problems, quarantined_row, supersede
 from customers.imports.retry import retry, try_again
+from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.imports.strategies import append
 from customers.imports.strategies.diff import Differences, Doubt, find_differences
 from customers.jobs.lock import Busy, job_lock
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
-from customers.uploads import store
+from customers.text.shown import shown
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +148,6 @@ def import_folder(
                 return _load_all(folder, names, options, hold, keep=False)
         outcomes = _load_all(folder, names, options, hold, keep=True)
         archive.expire()
-        store.expire()
         return outcomes
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from customers.core.rebuild import built_afterwards
-from customers.core.sql import STAGE, analyze, create_temporary, drop_temporary, execute, fetch, table_of
+from customers.core.sql import analyze, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.journal import keep, note_created
+from customers.imports.stage import STAGE
 from customers.models import ImportRun, QuarantinedRow
 
 _DELTA = "delta"

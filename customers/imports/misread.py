@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 
-from customers.core.sql import PROBLEM, STAGE, copy_rows, fetch, is_postgres, table_of
-from customers.feeds.cell_types import Text, shown
+from customers.core.sql import copy_rows, fetch, is_postgres, table_of
+from customers.feeds.cell_types import Text
 from customers.feeds.declarations import Feed
 from customers.imports.problems import MISREAD
+from customers.imports.stage import PROBLEM, STAGE
 from customers.models import ImportRun, QuarantinedRow
+from customers.text.shown import shown
 
 _PAGES = [
     # A byte that a page has no character for is a control, as browsers and Excel take it.

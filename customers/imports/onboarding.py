@@ -1,17 +1,13 @@
 """What only the onboarding feed needs: its checks against customers, and the dates its steps turned true."""
 
 from datetime import date
-from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from customers.core.sql import days_between, execute, fetch, table_of
 from customers.feeds.declarations import ONBOARDING
 from customers.models import (
     Customer,
-    Engagement,
-    Event,
     FeedName,
     ImportRun,
     Onboarding,
@@ -20,9 +16,6 @@ from customers.models import (
     StepSighting,
     data_date,
 )
-
-COUNTER_OF_STEP = {Step.FIRST_ISSUE: "issues_tagged", Step.FIRST_PR: "prs_generated"}
-"""The steps that engagement dates, where no event does."""
 
 
 def completed_before_signup(stage: str) -> str:
@@ -92,14 +85,3 @@ def date_sightings(today: date | None = None) -> None:
     open_ones = StepSighting.objects.filter(seen_on=None, at_first_import=False)
     if open_ones.exists():
         open_ones.update(seen_on=data_date(today or timezone.localdate()))
-
-
-def learnt_dates() -> QuerySet[StepSighting, dict[str, Any]]:
-    """The sightings that date a step, because neither an event nor engagement does."""
-    dated = StepSighting.objects.exclude(seen_on=None).exclude(
-        Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
-    )
-    for step, counter in COUNTER_OF_STEP.items():
-        rows = Engagement.objects.filter(customer=OuterRef("customer"), **{f"{counter}__gt": 0})
-        dated = dated.exclude(Exists(rows), step=step)
-    return dated.order_by("customer_id", "step")

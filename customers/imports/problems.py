@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
-from customers.core.sql import PROBLEM, STAGE, copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
+from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports import onboarding
+from customers.imports.stage import PROBLEM, STAGE
 from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from customers.core.sql import PROBLEM, STAGE, execute, fetch, table_of
+from customers.core.sql import execute, fetch, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.fast_path import build_gate
 from customers.feeds.reader import Record, Refused, Source
 from customers.feeds.rows import in_batches, read_header, row_cells
 from customers.imports.problems import PAGE, UNKNOWN_CUSTOMER
+from customers.imports.stage import PROBLEM, STAGE
 from customers.models import ImportRun, QuarantinedRow
 
 _KEYS_AT_ONCE = 500

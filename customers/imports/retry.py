@@ -7,23 +7,16 @@ from itertools import islice
 
 from django.db.models import QuerySet
 
-from customers.archive.erased import Erased, customer_column, forget_rows
-from customers.core.sql import (
-    PROBLEM,
-    STAGE,
-    copy_rows,
-    create_stage,
-    create_temporary,
-    drop_temporary,
-    execute,
-    table_of,
-)
+from customers.archive.erased import Erased, customer_column
+from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, table_of
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.imports import onboarding
+from customers.imports.erased_rows import forget_rows
 from customers.imports.merge import mark_found, merge
 from customers.imports.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
 from customers.imports.quarantine import Reasons, problems_of
+from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
 
 _QUARANTINE = table_of(QuarantinedRow)

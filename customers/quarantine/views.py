@@ -26,8 +26,8 @@ from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_o
 from customers.imports.load import Outcome, replay, replay_locked
 from customers.jobs.lock import Busy, job_lock_within
 from customers.models import QuarantinedRow
+from customers.text.shown import cut
 from customers.text.text_fields import TextAreaField, one_break
-from customers.uploads.preview import cut
 
 SHOWN_RAW = 10_000
 LONGEST_RAW = 32_000

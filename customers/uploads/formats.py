@@ -15,7 +15,7 @@ from typing import IO
 from import_export.formats.base_formats import CSV, XLSX
 
 from customers.core.files import open_file
-from customers.feeds.cell_types import shown
+from customers.text.shown import shown
 from customers.workbooks.sheet import SheetPart
 from customers.workbooks.workbook import Workbook
 from customers.workbooks.xml_part import NotTaken

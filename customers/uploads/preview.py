@@ -13,10 +13,9 @@ from customers.feeds.cell_types import stored
 from customers.feeds.declarations import Feed
 from customers.imports.journal import name_of
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
+from customers.text.shown import SHOWN, cut
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
-SHOWN = 300
-"""So many characters of a cell are kept."""
 _SHOWN_RAW = 1_000
 _CONTEXT = 40
 _AT_ONCE = 500
@@ -48,12 +47,6 @@ def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
             for row in gone.iterator(chunk_size=_AT_ONCE):
                 missing.add({"key": row.pk, "label": cut(str(row))})
         return {one.kind: one.count for one in (created, updated, quarantined, missing)}
-
-
-def cut(text: str, most: int = SHOWN) -> str:
-    """A text, or its beginning and how much is left out."""
-    left = len(text) - most
-    return f"{text[:most]}… ({left:,} more characters)" if left > 0 else text
 
 
 class Rows(Sequence[Row]):

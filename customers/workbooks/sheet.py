@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from customers.feeds.cell_types import shown
+from customers.text.shown import shown
 from customers.workbooks.number_format import NotShown, shown_number, shown_text
 from customers.workbooks.workbook import Damaged, RunsPart, Styles, Texts, unescaped
 from customers.workbooks.xml_part import NotTaken

@@ -10,8 +10,9 @@ from pathlib import Path
 from django.db.models import Q
 from django.utils import timezone
 
-from customers.core.sql import STAGE, analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
+from customers.core.sql import analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds.declarations import Feed
+from customers.imports.stage import STAGE
 from customers.models import Erasure, ImportRun, QuarantinedRow
 
 _GONE = "gone"

@@ -1,0 +1,41 @@
+"""A file's bytes, unpacked as often as it was gzipped."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from customers.core.files import open_file
+from customers.feeds.reader import BLOCK
+
+_GZIP = b"\x1f\x8b"
+_MOST_LAYERS = 2
+
+
+class Unreadable(Exception):
+    """The file is no CSV that could be taken record by record."""
+
+
+def layers_of(path: Path) -> int:
+    """How often a file is gzipped: an archived one once, or twice where it came compressed."""
+    layers = 0
+    try:
+        while layers < _MOST_LAYERS and next(blocks(path, layers), b"")[:2] == _GZIP:
+            layers += 1
+    except Unreadable:
+        layers -= 1
+    return layers
+
+
+def blocks(path: Path, layers: int) -> Iterator[bytes]:
+    """A file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
+    with ExitStack() as opened:
+        file = opened.enter_context(open_file(path))
+        for _layer in range(layers):
+            file = opened.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
+        try:
+            while block := file.read(BLOCK):
+                yield block
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise Unreadable(f"{path.name} is damaged") from error

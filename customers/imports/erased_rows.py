@@ -1,0 +1,71 @@
+"""Rows of erased customers: left out of what is loaded, and forgotten where they wait in quarantine."""
+
+from collections.abc import Collection, Sequence
+
+from django.db import connection
+
+from customers.archive.erased import _AT_ONCE, Erased, Ids, Place, customer_column
+from customers.core.sql import execute, table_of
+from customers.feeds.declarations import Feed, Header
+from customers.feeds.reader import split
+from customers.imports.stage import CORRECTION, STAGE
+from customers.models import Customer, ImportRun, QuarantinedRow
+
+
+def leave_out(feed: Feed, run: ImportRun, header: Header, erased: Erased) -> set[str]:
+    """Take the rows of erased customers off the stage and out of the run's quarantine; return whose they were.
+
+    ``run.left_out`` is then how many rows that were. Only ids that no customer has are looked at, since nobody who is
+    erased is among the customers.
+    """
+    column = customer_column(feed)
+    found: set[str] = set()
+    with connection.chunked_cursor() as cursor:
+        known = f"LEFT JOIN {table_of(Customer)} c ON c.id = s.{column}"
+        cursor.execute(f"SELECT DISTINCT s.{column} FROM {STAGE} s {known} WHERE c.id IS NULL")
+        while rows := cursor.fetchmany(_AT_ONCE):
+            found.update(key for (key,) in rows if key in erased)
+    run.left_out = 0
+    keys = sorted(found)
+    for first in range(0, len(keys), _AT_ONCE):
+        some = keys[first : first + _AT_ONCE]
+        theirs = f"{column} IN ({', '.join(['%s'] * len(some))})"
+        if run.scope == ImportRun.Scope.CORRECTIONS:
+            execute(f"DELETE FROM {CORRECTION} WHERE line IN (SELECT line FROM {STAGE} WHERE {theirs})", some)
+        run.left_out += execute(f"DELETE FROM {STAGE} WHERE {theirs}", some)
+    own = feed.column_names.index(column)
+    place = Place(header.order[own], header.width)
+    bad: list[int] = []
+    for row in run.quarantined_rows.order_by().only("raw", "cells").iterator(chunk_size=_AT_ONCE):
+        whose = _customers(row, own, place, erased)
+        if whose:
+            bad.append(row.pk)
+            found |= whose
+    run.left_out += len(bad)
+    forget_rows(bad)
+    return found
+
+
+def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str]:
+    """Which of these customers a quarantined row is of."""
+    if row.cells:
+        return {row.cells[own]} if row.cells[own] in ids else set()
+    cells = split(row.raw)
+    return {cell for cell in cells if cell in ids} if place.is_of(cells, ids) else set()
+
+
+def forget_rows(keys: Sequence[int]) -> None:
+    """Delete rows of the quarantine."""
+    for first in range(0, len(keys), _AT_ONCE):
+        QuarantinedRow.objects.filter(pk__in=keys[first : first + _AT_ONCE]).delete()
+
+
+def warning(number: int) -> str:
+    """What a run says of the rows that it left out."""
+    return f"{number} row{'s' if number > 1 else ''} of erased customers left out, counted as unchanged"
+
+
+def is_theirs(row: QuarantinedRow, feed: Feed, keys: Collection[str]) -> bool:
+    """Whether a row of the quarantine is of one of these customers; its file's header is unknown."""
+    own = feed.column_names.index(customer_column(feed))
+    return bool(_customers(row, own, Place(own, len(feed.columns)), keys))
