@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from analytics.alerts.forms import AlertNoteForm
 from analytics.customer_page.timeline import MAY_OPEN, Entry
+from analytics.customer_page.timeline_html import timeline_entry
 from analytics.display import atoms
 from analytics.models import Alert
 from analytics.nights.ledger import Trouble
@@ -31,7 +32,7 @@ def timeline_entries(context: Context, entries: Sequence[Entry], year: int) -> S
     """The entries of a timeline as items of a list; the pages that some lead to are linked for who may see them."""
     user = context["request"].user
     may_open = {kind for kind, permission in MAY_OPEN.items() if user.has_perm(permission)}
-    return mark_safe("\n".join(atoms.timeline_entry(entry, year, may_open) for entry in entries))  # noqa: S308
+    return mark_safe("\n".join(timeline_entry(entry, year, may_open) for entry in entries))  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)

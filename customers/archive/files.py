@@ -22,6 +22,7 @@ from django.utils import timezone
 from customers.archive import redact
 from customers.archive.erased import Erased, Ids
 from customers.core import files
+from customers.feeds import unpacked
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: s
         if _copy_without(path, place, run.sha256, erased) if erased else _copy(path, place, run.sha256, goes_on):
             return ""
         hindrance = "it has changed since it was read"
-    except redact.Unreadable:
+    except unpacked.Unreadable:
         hindrance = "it names customers who were erased, and cannot be read as CSV"
     except OSError as error:
         hindrance = error.strerror or str(error)
@@ -110,12 +111,12 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
 def _erased_in(path: Path) -> set[str]:
     """Which erased customers a file names that was not loaded; it may be anything."""
     erased = Erased()
-    return redact.ids_in(path, redact.layers_of(path), erased) if erased else set()
+    return redact.ids_in(path, unpacked.layers_of(path), erased) if erased else set()
 
 
 def _copy_without(path: Path, place: Path, sha256: str, ids: set[str]) -> bool:
     """Compress the file to its place without the records of these customers; false where it has changed meanwhile."""
-    layers, before = redact.layers_of(path), _state_of(path)
+    layers, before = unpacked.layers_of(path), _state_of(path)
 
     def is_the_same() -> bool:
         with files.open_file(path) as file:
@@ -137,10 +138,10 @@ def forget(place: Path, ids: Ids) -> bool:
     old file or the new one, whenever this is interrupted.
     """
     try:
-        layers = redact.layers_of(place)
+        layers = unpacked.layers_of(place)
         found = redact.ids_in(place, layers, ids)
         return bool(found) and _write_without(place, layers, layers - 1, place, found, bool) > 0
-    except redact.Unreadable:
+    except unpacked.Unreadable:
         files.remove(place)
         return True
 

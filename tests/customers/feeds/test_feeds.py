@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from customers.feeds.cell_types import Key, Text, shown
+from customers.feeds.cell_types import Key, Text
 from customers.feeds.declarations import FEEDS, Column, match_header
+from customers.text.shown import shown
 from tests.factories import csv_row
 
 TODAY = date(2025, 5, 10)
