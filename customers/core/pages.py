@@ -29,7 +29,7 @@ class StaffRequest(HttpRequest):
 
 
 def user_of(request: HttpRequest) -> User:
-    """The logged-in user of a request; raises ``PermissionDenied`` for a visitor, whom no page inside the admin gets."""
+    """The logged-in user of a request; raises ``PermissionDenied`` for a visitor, who gets no page of the admin."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
