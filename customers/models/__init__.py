@@ -180,6 +180,11 @@ class Customer(FullFeedRow):
         INACTIVE = "inactive", "Inactive"
         CHURNED = "churned", "Churned"
 
+        @classmethod
+        def over(cls) -> frozenset[str]:
+            """Return the statuses of a contract that is over, or rests: such a customer counts as inactive."""
+            return frozenset({cls.PAUSED.value, cls.INACTIVE.value, cls.CHURNED.value})
+
     id = KeyField(primary_key=True)
     email = models.CharField("e-mail", max_length=254)
     organization = models.CharField(max_length=200)
