@@ -10,13 +10,13 @@ from customers.uploads import views
 
 app_name = "customers"
 urlpatterns = [
-    path("customers/importrun/upload/", views.upload_file, name="upload_file"),
+    path("customers/importrun/upload/", views.upload_file, name="upload-file"),
     path("customers/importrun/upload/<int:pk>/", views.show_upload, name="upload"),
-    path("customers/importrun/upload/<int:pk>/preview/", views.preview_upload, name="preview_upload"),
-    path("customers/importrun/upload/<int:pk>/confirm/", views.confirm_upload, name="confirm_upload"),
-    path("customers/importrun/upload/<int:pk>/cancel/", views.cancel_upload, name="cancel_upload"),
-    path("customers/importrun/<int:pk>/undo/", undo_views.undo_run, name="undo_run"),
-    path("customers/customer/<str:pk>/erase/", erase_views.erase_customer, name="erase_customer"),
-    path("customers/quarantinedrow/<int:pk>/fix/", fix_views.fix_row, name="fix_row"),
-    path("customers/keychange/<int:pk>/decide/", same_views.same_customer, name="same_customer"),
+    path("customers/importrun/upload/<int:pk>/preview/", views.preview_upload, name="preview-upload"),
+    path("customers/importrun/upload/<int:pk>/confirm/", views.confirm_upload, name="confirm-upload"),
+    path("customers/importrun/upload/<int:pk>/cancel/", views.cancel_upload, name="cancel-upload"),
+    path("customers/importrun/<int:pk>/undo/", undo_views.undo_run, name="undo-run"),
+    path("customers/customer/<str:pk>/erase/", erase_views.erase_customer, name="erase-customer"),
+    path("customers/quarantinedrow/<int:pk>/fix/", fix_views.fix_row, name="fix-row"),
+    path("customers/keychange/<int:pk>/decide/", same_views.same_customer, name="same-customer"),
 ]

@@ -335,7 +335,7 @@ class KeyChangeAdmin(ReadOnlyAdmin):
         """The way to the page that decides."""
         return format_html(
             '<a class="underline whitespace-nowrap" href="{}">{}</a>',
-            reverse("customers:same_customer", args=[pair.pk]),
+            reverse("customers:same-customer", args=[pair.pk]),
             "Decide" if pair.state == KeyChange.State.OPEN else "Look again",
         )
 

@@ -45,7 +45,7 @@ _BREAK = re.compile(r"[\r\n]")
 
 def fix_address(row: QuarantinedRow) -> str:
     """Where a row is fixed."""
-    return reverse("customers:fix_row", args=[row.pk])
+    return reverse("customers:fix-row", args=[row.pk])
 
 
 class FixForm(EditConflictMixin, forms.Form):

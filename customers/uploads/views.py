@@ -140,7 +140,7 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             messages.error(request, f"{run.file} was not loaded; the upload is kept: {run.reason}")
         return redirect("admin:customers_importrun_change", run.pk)
     there = Upload.objects.filter(pk=pk).exists()
-    return redirect("customers:upload", pk) if there else redirect("customers:upload_file")
+    return redirect("customers:upload", pk) if there else redirect("customers:upload-file")
 
 
 @admin_page(*_MAY_UPLOAD)
@@ -157,7 +157,7 @@ def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
     messages.info(
         request, f"{upload.file} was removed; nothing of it was loaded." if upload else "It is gone already."
     )
-    return redirect("customers:upload_file")
+    return redirect("customers:upload-file")
 
 
 def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:

@@ -62,6 +62,12 @@ def test_the_table_names_every_address_and_no_other() -> None:
     assert is_stored_table_sorted()
 
 
+def test_addresses_of_ours_have_hyphens_in_their_names() -> None:
+    ours = [one.name for one in addresses() if not one.name.startswith(("/", "admin:"))]
+    assert "analytics:save-report" in ours and "customers:undo-run" in ours
+    assert [name for name in ours if "_" in name] == []
+
+
 @pytest.mark.django_db
 @pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
@@ -144,8 +150,8 @@ def delete_listed(key: str) -> dict[str, str]:
 
 ACTS: dict[str, dict[str, str]] = {
     # What to send, so that it is done; "?" is the query of the address.
-    "analytics:add_note": {"text": "x"},
-    "analytics:act_on_alerts": {"alert": "{alert}", "action": "acknowledge"},
+    "analytics:add-note": {"text": "x"},
+    "analytics:act-on-alerts": {"alert": "{alert}", "action": "acknowledge"},
     "analytics:message": {"action": "failed"},
     "analytics:save-report": REPORT,
     "analytics:edit-report": REPORT,
@@ -157,9 +163,9 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
     "analytics:new-task": {"?": "customer=c1003", "what": "y", "kind": "call", "due": "2025-05-11"},
     "analytics:task": {"do": "dropped"},
-    "customers:undo_run": {},
-    "customers:fix_row": {"id": "c9", "email": "a@b.example", "organization": "x", "signup_date": "2025-05-01"},
-    "customers:cancel_upload": {},
+    "customers:undo-run": {},
+    "customers:fix-row": {"id": "c9", "email": "a@b.example", "organization": "x", "signup_date": "2025-05-01"},
+    "customers:cancel-upload": {},
     "admin:login": {"username": "somebody", "password": "a guess"},
     "admin:logout": {},
     "admin:password_change": {
@@ -216,13 +222,13 @@ ACTS: dict[str, dict[str, str]] = {
 
 ELSEWHERE = {
     "analytics:contact": "its preview has to be sent back; tests/customers/audit/test_audit.py does so",
-    "customers:upload_file": "needs a file; tests/customers/audit/test_audit.py sends one",
-    "customers:confirm_upload": "needs a previewed file; tests/customers/audit/test_audit.py confirms one",
-    "customers:erase_customer": "asks for the id; tests/customers/erasure/test_erase.py gives it",
+    "customers:upload-file": "needs a file; tests/customers/audit/test_audit.py sends one",
+    "customers:confirm-upload": "needs a previewed file; tests/customers/audit/test_audit.py confirms one",
+    "customers:erase-customer": "asks for the id; tests/customers/erasure/test_erase.py gives it",
     "second-factor": "needs a code of the app; tests/rsolv_cs/login/test_second_factor.py has one",
     "verify-second-factor": "the same",
     "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",
-    "customers:preview_upload": "a dry run: what it would load is thrown away",
+    "customers:preview-upload": "a dry run: what it would load is thrown away",
 }
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 

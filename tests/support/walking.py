@@ -28,13 +28,13 @@ def addresses(customer: str) -> list[str]:
     rows = {
         "message": Message,
         "task": Task,
-        "undo_run": ImportRun,
-        "fix_row": QuarantinedRow,
-        "same_customer": KeyChange,
+        "undo-run": ImportRun,
+        "fix-row": QuarantinedRow,
+        "same-customer": KeyChange,
         "upload": Upload,
-        "preview_upload": Upload,
-        "confirm_upload": Upload,
-        "cancel_upload": Upload,
+        "preview-upload": Upload,
+        "confirm-upload": Upload,
+        "cancel-upload": Upload,
         **dict.fromkeys(("report", "edit-report", "change-report-view", "delete-report", "export-report"), Report),
     }
     found = []
