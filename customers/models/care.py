@@ -1,0 +1,52 @@
+"""What staff keep about customers by hand, which no feed touches."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from customers.core.people import name_of
+from customers.models.feeds import Customer
+from customers.text.text_fields import LongText
+
+
+class CustomerCare(models.Model):
+    """What staff keep about a customer by hand: who looks after it, and notes for each other."""
+
+    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="care")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="customers_in_care"
+    )
+    notes = LongText("internal notes", blank=True)
+    do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
+
+    class Meta:
+        verbose_name_plural = "customer care"
+
+    def __str__(self) -> str:
+        return f"care of {self.customer_id}"
+
+    @property
+    def owner_name(self) -> str:
+        """What the owner is called; '' without an owner."""
+        return name_of(self.owner, "")
+
+
+class Note(models.Model):
+    """What a member of staff noted about a customer, with the moment; it is added, never changed.
+
+    ``author`` is the name at that moment, so that it outlives the user.
+    """
+
+    MAX_LENGTH = 2_000
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="notes", db_index=False)
+    author = models.CharField(max_length=301)
+    created_at = models.DateTimeField(default=timezone.now)
+    text = LongText(max_length=MAX_LENGTH)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["customer", "created_at"], name="note_customer_created")]
+
+    def __str__(self) -> str:
+        return f"note {self.pk} on {self.customer_id}"

@@ -1,0 +1,208 @@
+"""The rows of the five feeds, in columns that bear the names of the CSV's."""
+
+from datetime import date
+
+from django.db import connection, models
+from django.utils import timezone
+
+from customers.fields import KeyField
+from customers.indexes import CoveringIndex
+from customers.text.fold import Fold
+
+
+class FeedName(models.TextChoices):
+    """The five feeds, in the order in which they depend on each other."""
+
+    CUSTOMERS = "customers", "Customers"
+    ONBOARDING = "onboarding", "Onboarding"
+    ENGAGEMENT = "engagement", "Engagement"
+    FEEDBACK = "feedback", "Feedback"
+    EVENTS = "events", "Events"
+
+
+class Step(models.TextChoices):
+    """The five onboarding steps, in the order in which a customer takes them."""
+
+    WELCOME_EMAIL = "welcome_email_sent", "Welcome Email"
+    ACCOUNT = "account_created", "Account Setup"
+    ACTION = "github_action_installed", "GitHub Action"
+    FIRST_ISSUE = "first_issue_tagged", "First Issue"
+    FIRST_PR = "first_pr_generated", "First PR"
+
+
+class LoadedRow(models.Model):
+    """A row that a feed owns: the run and the line of its file that last changed it.
+
+    ``run`` has neither constraint nor index: runs are never deleted, and both would be paid for on every row.
+    """
+
+    run = models.ForeignKey(
+        "customers.ImportRun", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False, editable=False
+    )
+    line = models.PositiveIntegerField(editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class FullFeedRow(LoadedRow):
+    """A row of a feed that lists everything each night; ``missing_since`` is the run whose file lacked it."""
+
+    missing_since = models.ForeignKey(
+        "customers.ImportRun", models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Customer(FullFeedRow):
+    """An organisation in the Early Access Program."""
+
+    class Status(models.TextChoices):
+        """Where the customer stands by contract, as the CSV says."""
+
+        ACTIVE = "active", "Active"
+        TRIAL = "trial", "Trial"
+        PAUSED = "paused", "Paused"
+        INACTIVE = "inactive", "Inactive"
+        CHURNED = "churned", "Churned"
+
+        @classmethod
+        def over(cls) -> frozenset[str]:
+            """Return the statuses of a contract that is over, or rests: such a customer counts as inactive."""
+            return frozenset({cls.PAUSED.value, cls.INACTIVE.value, cls.CHURNED.value})
+
+    id = KeyField(primary_key=True)
+    email = models.CharField("e-mail", max_length=254)
+    organization = models.CharField(max_length=200)
+    github_username = models.CharField("GitHub name", max_length=39, blank=True)
+    signup_date = models.DateField()
+    cohort = models.CharField(max_length=100, blank=True)
+    industry = models.CharField(max_length=100, blank=True)
+    team_size = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=20, choices=Status, default=Status.ACTIVE)
+
+    class Meta:
+        ordering = [Fold("organization"), "pk"]
+        indexes = [
+            models.Index(fields=["cohort", "id"], name="customer_cohort"),
+            models.Index(fields=["industry", "id"], name="customer_industry"),
+        ]
+        permissions = [
+            ("export_customer", "Can export customers' data"),
+            ("erase_customer", "Can erase a customer for good"),
+        ]
+
+    def __str__(self) -> str:
+        return self.organization
+
+
+class Onboarding(FullFeedRow):
+    """How far a customer's onboarding is; one row for a customer."""
+
+    id = KeyField(primary_key=True)
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="onboarding")
+    welcome_email_sent = models.BooleanField(default=False)
+    account_created = models.BooleanField(default=False)
+    github_action_installed = models.BooleanField(default=False)
+    first_issue_tagged = models.BooleanField(default=False)
+    first_pr_generated = models.BooleanField(default=False)
+    completed_date = models.DateField(null=True, blank=True)
+    days_to_complete = models.IntegerField(null=True, blank=True)
+    blocker_type = models.CharField(max_length=100, blank=True)
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "onboarding"
+
+    def __str__(self) -> str:
+        return f"onboarding {self.pk} of {self.customer_id}"
+
+
+class HistoryRow(LoadedRow):
+    """A row of an append-only history: something of a customer on a day."""
+
+    id = KeyField(primary_key=True)
+    customer = models.ForeignKey(Customer, models.CASCADE, db_index=False)
+    date = models.DateField()
+
+    class Meta:
+        abstract = True
+        ordering = ["-date", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk} of {self.customer_id}"
+
+
+class Engagement(HistoryRow):
+    """Counters of one call; several rows for one customer on one day are normal and are summed by every reader."""
+
+    issues_tagged = models.PositiveIntegerField(default=0)
+    prs_generated = models.PositiveIntegerField("PRs generated", default=0)
+    prs_merged = models.PositiveIntegerField("PRs merged", default=0)
+    prs_rejected = models.PositiveIntegerField("PRs rejected", default=0)
+    support_requests = models.PositiveIntegerField(default=0)
+
+    ACTIVITY = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected")
+    """The counters that the activity trend sums: who asks for help more often is not on the way up."""
+    COUNTERS = (*ACTIVITY, "support_requests")
+
+    class Meta(HistoryRow.Meta):
+        verbose_name_plural = "engagement"
+        indexes = [
+            CoveringIndex(
+                fields=["customer", "date"],
+                covered=("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests"),
+                name="engagement_customer_date",
+            )
+        ]
+
+
+class Feedback(HistoryRow):
+    """An NPS or CSAT answer."""
+
+    nps = models.PositiveSmallIntegerField("NPS", null=True, blank=True)
+    csat = models.PositiveSmallIntegerField("CSAT", null=True, blank=True)
+    comment = models.TextField(blank=True)
+
+    class Meta(HistoryRow.Meta):
+        verbose_name_plural = "feedback"
+        indexes = [models.Index(fields=["customer", "date"], name="feedback_customer_date")]
+
+
+class Event(HistoryRow):
+    """Something that the timeline shows with its own date and words."""
+
+    class Kind(models.TextChoices):
+        """The five steps, and what else happens to a customer."""
+
+        WELCOME_EMAIL = Step.WELCOME_EMAIL.value, "Welcome email sent"
+        ACCOUNT = Step.ACCOUNT.value, "Created account"
+        ACTION = Step.ACTION.value, "Installed GitHub Action"
+        FIRST_ISSUE = Step.FIRST_ISSUE.value, "Tagged first issue"
+        FIRST_PR = Step.FIRST_PR.value, "First PR generated"
+        SUPPORT_REQUEST = "support_request", "Support request"
+        NOTE = "note", "Note"
+
+    kind = models.CharField(max_length=30, choices=Kind)
+    detail = models.TextField(blank=True)
+
+    class Meta(HistoryRow.Meta):
+        indexes = [models.Index(fields=["customer", "date"], name="event_customer_date")]
+
+
+def data_date(today: date | None = None) -> date:
+    """The newest engagement date loaded, never after today; without any engagement today itself.
+
+    PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
+    """
+    today = today or timezone.localdate()
+    loaded = Engagement.objects.filter(date__lte=today).order_by()
+    if connection.vendor == "postgresql":
+        found = loaded.aggregate(newest=models.Max("date"))
+    else:
+        theirs = loaded.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
+        found = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
+    return found["newest"] or today

@@ -1,0 +1,232 @@
+"""The ledger of imports: runs, rows in quarantine with their fixes, what runs changed, and uploads."""
+
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from customers.fields import KeyField
+from customers.models.feeds import FeedName
+
+
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    """Runs by what became of them."""
+
+    def accepted(self) -> Self:
+        """Whole files whose rows are in the data: loaded, and not undone since. An undo or a replay is no file."""
+        whole = self.filter(scope=ImportRun.Scope.WHOLE, undoes=None, undone_by=None)
+        return whole.filter(status=ImportRun.Status.LOADED)
+
+
+class ImportRun(models.Model):
+    """One attempt to load one file: what was read, what became of each row, and why not if it was refused.
+
+    For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
+    files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
+    as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
+    ``left_out`` of the ``unchanged`` are of customers who were erased. ``missing`` rows of a full feed are gone from
+    its file since this run, ``returned`` ones were gone and are there again; both are outside ``rows``.
+    A replay's ``rows`` are quarantined rows that it tried: ``unchanged`` are also those that were superseded, and
+    ``quarantined`` those that stay.
+    """
+
+    class Scope(models.TextChoices):
+        """What was read: all that the feed says, some rows corrected in a spreadsheet, or rows in quarantine."""
+
+        WHOLE = "whole", "Whole file"
+        CORRECTIONS = "corrections", "Corrected rows"
+        REPLAY = "replay", "Replay"
+
+    class Status(models.TextChoices):
+        """How a run ended; ``refused`` is the file's fault, ``failed`` ours."""
+
+        RUNNING = "running", "Running"
+        LOADED = "loaded", "Loaded"
+        REFUSED = "refused", "Refused"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    scope = models.CharField(max_length=20, choices=Scope, default=Scope.WHOLE, editable=False)
+    file = models.CharField("file name", max_length=255)
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    rules = models.CharField("fingerprint of the rules", max_length=64, blank=True, editable=False)
+    size = models.BigIntegerField("bytes", default=0)
+    mixed_case = models.BooleanField("keys may have upper-case letters", default=True, editable=False)
+    repeats = models.BooleanField("a key may be in the file more than once", default=True, editable=False)
+    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
+    reason = models.TextField(blank=True)
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    quarantined = models.PositiveIntegerField(default=0)
+    retried = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
+    left_out = models.PositiveIntegerField("rows of erased customers", default=0, editable=False)
+    warnings = models.JSONField(default=list)
+    started_by = models.CharField(max_length=150)
+    forced_by = models.CharField(max_length=150, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    undoes = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
+    undone_by = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
+    missing = models.PositiveIntegerField("newly missing from the feed", default=0)
+    returned = models.PositiveIntegerField("back in the feed", default=0)
+    content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
+
+    over_limit = False
+    """Whether it was refused for more bad rows than an upload may have; known only to whoever had it loaded."""
+
+    objects = ImportRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["feed", "status"], name="run_feed_status")]
+        permissions = [("undo_importrun", "Can undo an import"), ("upload_importrun", "Can upload files")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}: {self.file}"
+
+    @property
+    def is_too_old_to_undo(self) -> bool:
+        """Whether its journal has gone, or will go tonight."""
+        days = settings.UNDO_DAYS
+        return bool(days) and self.started_at < timezone.now() - timedelta(days=days)
+
+    @property
+    def why_not_undoable(self) -> str:
+        """Why the run cannot be undone; '' where it can."""
+        if self.status != self.Status.LOADED:
+            return f"Run {self.pk} was not loaded ({self.get_status_display().lower()}): there is nothing to undo."
+        if self.is_too_old_to_undo:
+            return f"Run {self.pk} is older than {settings.UNDO_DAYS} days: what it changed is no longer kept."
+        if self.undone_by_id:
+            return f"Run {self.pk} is undone already, by run {self.undone_by_id}."
+        undone = self.undoes
+        if undone and (undone.undone_by_id != self.pk or (undone.undoes and undone.undoes.undone_by_id)):
+            return f"Run {self.pk} no longer counts: what it did was undone by another run since."
+        return ""
+
+
+class QuarantinedRow(models.Model):
+    """A data row that was not loaded: where it stands, what it says, and every reason against it.
+
+    ``cells`` are the values in the order of the feed's columns, or null where they cannot be told apart.
+    """
+
+    class Status(models.TextChoices):
+        """``superseded``: a later file says the same row again, or a newer one with its key."""
+
+        OPEN = "open", "Open"
+        LOADED = "loaded", "Loaded since"
+        SUPERSEDED = "superseded", "Superseded"
+
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows")
+    feed = models.CharField(max_length=20, choices=FeedName)
+    line = models.PositiveIntegerField()
+    raw = models.TextField("raw text")
+    cells = models.JSONField(null=True)
+    key = models.CharField(max_length=64, blank=True)
+    customer_key = models.CharField(max_length=64, blank=True)
+    reasons = models.JSONField()
+    waits_for_customer = models.BooleanField(default=False)
+    status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
+    resolved_by = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        ordering = ["-run", "line"]
+        indexes = [models.Index(fields=["feed", "status"], name="quarantine_feed_status")]
+        permissions = [("fix_quarantinedrow", "Can fix and replay quarantined rows")]
+
+    def __str__(self) -> str:
+        return f"{self.feed} line {self.line}"
+
+
+class Fix(models.Model):
+    """What to take in place of a bad row: the same raw text in a later file of the feed is read as ``cells``.
+
+    ``sha256`` is the text's own, because a text may be too long for an index.
+    """
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    raw = models.TextField("raw text")
+    sha256 = models.CharField("SHA-256", max_length=64, editable=False)
+    cells = models.JSONField()
+    made_by = models.CharField(max_length=150)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "fixes"
+        constraints = [models.UniqueConstraint(fields=["feed", "sha256"], name="fix_once")]
+
+    def __str__(self) -> str:
+        return f"fix {self.pk} of {self.feed}"
+
+
+class RowChangeQuerySet(models.QuerySet["RowChange"]):
+    """Changes by what was done."""
+
+    def done(self) -> Self:
+        """Those that were made."""
+        return self.filter(reason="")
+
+    def left(self) -> Self:
+        """Rows that an undo had to leave as they are, each with the reason."""
+        return self.exclude(reason="")
+
+
+class RowChange(models.Model):
+    """What a run did to one row: all its columns before and after, or null where there was no row.
+
+    ``model`` and ``key`` name the row. A run has no entry for a row that its own file created: that is one whose
+    ``run`` it is. ``reason`` is text only in an undo's list of rows that it left: ``before`` is then what stays,
+    and ``after`` what should have come back. Neither constraint nor index for ``run``, as in ``LoadedRow``.
+    """
+
+    run = models.ForeignKey(ImportRun, models.DO_NOTHING, related_name="changes", db_constraint=False, db_index=False)
+    model = models.CharField(max_length=20)
+    key = KeyField()
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+
+    objects = RowChangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["run", "model", "key"]
+        constraints = [models.UniqueConstraint(fields=["run", "model", "key"], name="change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.key}"
+
+
+class Upload(models.Model):
+    """A file that somebody uploaded: previewed, and waiting to be loaded (then ``run`` is its run) or cancelled.
+
+    ``folder`` and ``stored_name`` say where the CSV to load lies, ``sha256`` and ``size`` are that CSV's. ``seen``
+    is the state of the data that ``preview`` (the dry run's counts and words, see ``uploads``) was made from.
+    """
+
+    feed = models.CharField(max_length=20, choices=FeedName)
+    file = models.CharField("file name", max_length=255)
+    notes = models.JSONField(default=list)
+    folder = models.CharField(max_length=32, unique=True)
+    stored_name = models.CharField(max_length=40)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    size = models.BigIntegerField("bytes")
+    uploaded_by = models.CharField(max_length=150)
+    uploaded_at = models.DateTimeField(default=timezone.now)
+    preview = models.JSONField(default=dict)
+    seen = models.CharField(max_length=64, blank=True)
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}: {self.file}"
