@@ -1,4 +1,4 @@
-"""The feeds' rows and accounts in the admin: what a feed owns is read-only, what staff keep is theirs to edit."""
+"""The feeds' rows in the admin, read-only: a feed owns them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,46 +6,26 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
-from django.db import transaction
-from django.db.models import ForeignKey, Model, Q, QuerySet
-from django.forms import ModelChoiceField, ModelForm
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import smart_split, unescape_string_literal
 from django.utils.timezone import localtime
 from import_export.admin import ExportMixin
 from unfold.contrib.import_export.forms import ExportForm
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from customers.audit.export import record_export
 from customers.core.pages import narrowed
-from customers.core.people import by_name, name_of
-from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
+from customers.editing.model_admin import ReadOnlyAdmin
 from customers.feeds.export_formats import FORMATS
 from customers.feeds.resources import RESOURCES
-from customers.models import (
-    Customer,
-    CustomerCare,
-    Engagement,
-    Event,
-    Feedback,
-    ImportRun,
-    LoadedRow,
-    Note,
-    Onboarding,
-)
-from customers.owners.assign import CANNOT_ACT, able, able_and, marked_name
+from customers.models import Customer, Engagement, Event, Feedback, ImportRun, LoadedRow, Onboarding
 from customers.owners.views import MAY_ASSIGN, assign_page
 from customers.runs.page import run_address
 from customers.text.codes import code_in_words
 
 MOST_KEYS = 500
 """Of customers that a search finds: with more, the database looks at the rows of all."""
-
-admin.site.unregister([User, Group])
 
 
 class MissingFilter(admin.SimpleListFilter):
@@ -245,116 +225,3 @@ class EventAdmin(FeedAdmin):
     list_display = ["id", "customer", "date", "kind", "detail"]
     asked_by_links = HISTORY_LINKS
     list_filter = ["kind"]
-
-
-class OwnerField(ModelChoiceField):
-    """Somebody who can look after customers, by name."""
-
-    def label_from_instance(self, obj: User) -> str:
-        """The name, and that they may not act where they may not."""
-        return marked_name(obj)
-
-
-class CareForm(ModelForm):
-    """Who looks after a customer: one of those who can, or who does so already."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "owner" in self.fields:
-            self.fields["owner"].queryset = able_and(self.instance.owner_id)
-
-
-class OwnerFilter(admin.SimpleListFilter):
-    """Whose customers, by name."""
-
-    title = "owner"
-    parameter_name = "owner__id__exact"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Those who look after somebody."""
-        owners = User.objects.filter(customers_in_care__isnull=False).distinct()
-        return [(str(one.pk), name_of(one)) for one in owners.order_by(*by_name(""))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[CustomerCare]) -> QuerySet[CustomerCare]:
-        """The person's customers."""
-        key = self.value()
-        if not key:
-            return queryset
-        return (
-            queryset.filter(owner=int(key)) if key.isascii() and key.isdecimal() and len(key) < 10 else queryset.none()
-        )
-
-
-@admin.register(CustomerCare)
-class CustomerCareAdmin(ModelAdmin):
-    """Who looks after a customer, and staff's notes."""
-
-    form = CareForm
-    list_display = ["customer", "owner_named", "no_contact"]
-    list_filter = [OwnerFilter, "do_not_contact"]
-    list_select_related = ["customer", "owner"]
-    search_fields = ["customer__organization", "=customer__id"]
-    autocomplete_fields = ["customer"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody: an owner is taken away, and notes are emptied."""
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Care stays with its customer."""
-        return ["customer"] if obj else []
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerCare]:
-        """Each with whether its owner may act."""
-        return super().get_queryset(request).annotate(may_act=Q(owner__in=able().order_by().values("pk")))
-
-    @admin.display(description="owner", ordering=by_name("owner__")[0])
-    def owner_named(self, care: Any) -> str | None:
-        """The owner by name, and that they may not act where they may not."""
-        if care.owner is None:
-            return None
-        return care.owner_name if care.may_act else f"{care.owner_name} ({CANNOT_ACT})"
-
-    @admin.display(description="do not contact", ordering="do_not_contact")
-    def no_contact(self, care: Any) -> str:
-        """In words: a cross for "may be contacted" is read as the opposite."""
-        return "Do not contact" if care.do_not_contact else ""
-
-    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
-        """The owner from a plain list, because a search asks for leave to view users."""
-        if db_field.name == "owner":
-            options |= {"form_class": OwnerField, "queryset": able_and(None)}
-        return super().formfield_for_foreignkey(db_field, request, **options)
-
-
-@admin.register(Note)
-class NoteAdmin(ReadOnlyAdmin):
-    """Staff's notes, which a customer's page adds: nobody changes one, and few may delete one."""
-
-    list_display = ["customer", "created_at", "author", "text"]
-    list_select_related = ["customer"]
-    list_filter = ["author"]
-    search_fields = ["text", "=customer__id"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Those who have the permission may delete a note."""
-        return request.user.has_perm("customers.delete_note")
-
-
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    """Django's users in our theme."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """The password and its entry in the audit, or neither."""
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Django's groups in our theme."""

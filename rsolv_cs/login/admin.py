@@ -14,7 +14,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
-from customers.admin.feeds import UserAdmin
+from customers.admin.users import UserAdmin
 from customers.editing.model_admin import ModelAdmin
 from rsolv_cs.login import second_factor
 from rsolv_cs.login.second_factor_views import note

@@ -1,0 +1,22 @@
+"""Erasures in the admin."""
+
+from django.contrib import admin
+
+from customers.editing.model_admin import ReadOnlyAdmin
+from customers.erasure.erase import in_words
+from customers.models import Erasure
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    """Who erased a customer, when, and how much went; whom is known to nobody."""
+
+    list_display = ["id", "erased_at", "erased_by", "state", "what_went"]
+    list_filter = ["state"]
+    fields = ["erased_at", "erased_by", "state", "what_went"]
+    readonly_fields = ["what_went"]
+
+    @admin.display(description="what went")
+    def what_went(self, erasure: Erasure) -> str:
+        """The counts in one line."""
+        return in_words(erasure.counts)

@@ -1,0 +1,162 @@
+"""The quarantine in the admin: rows that were not loaded, and the fixes that are remembered."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.http import content_disposition_header
+
+from customers.audit.export import record_export
+from customers.core.pages import lead_to_form, narrowed
+from customers.editing.model_admin import ReadOnlyAdmin
+from customers.feeds.declarations import FEEDS
+from customers.models import FeedName, Fix, QuarantinedRow
+from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
+from customers.quarantine.views import corrections, fix_address, replay_and_tell
+from customers.text.shown import cut
+
+SHORT_TEXT = 120
+"""The length of a text in a list."""
+
+
+@admin.register(QuarantinedRow)
+class QuarantinedRowAdmin(ReadOnlyAdmin):
+    """Rows that were not loaded, with every reason; they can be fixed, replayed, and corrected in a spreadsheet."""
+
+    list_display = ["feed", "run", "line", "reasons_in_words", "status", "fix_link"]
+    list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
+    list_before_template = "customers/quarantine/tools.html"
+    actions = ["replay_chosen"]
+    list_select_related = ["run"]
+    search_fields = ["raw", "=key", "=customer_key"]
+    asked_by_links = ("resolved_by",)
+    fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waiting"]
+    readonly_fields = ["reasons_in_words", "waiting"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with what can be done to all rows that it shows."""
+        request.GET = open_by_default(request.GET)
+        context = {
+            "may_fix": self.has_fix_permission(request),
+            "feeds": self._feeds_to_correct() if self._may_download(request) else [],
+            "query": request.GET.urlencode(),
+            "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **context})
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; the way to the form only for those who may use it."""
+        return self.list_display if self.has_fix_permission(request) else self.list_display[:-1]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """What the row's page shows."""
+        return [*self.fields, "fix_link"] if self.has_fix_permission(request) else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """All that is made here."""
+        return [*self.readonly_fields, "fix_link"]
+
+    def has_fix_permission(self, request: HttpRequest) -> bool:
+        """Fixing and replaying change the data, so both are a permission of its own."""
+        return request.user.has_perms(["customers.view_quarantinedrow", "customers.fix_quarantinedrow"])
+
+    @staticmethod
+    def _feeds_to_correct() -> list[tuple[str, str]]:
+        """The feeds with open rows, each with its label."""
+        open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
+        there = set(open_rows.values_list("feed", flat=True).distinct())
+        return [(name, label) for name, label in FeedName.choices if name in there]
+
+    @staticmethod
+    def _may_download(request: HttpRequest) -> bool:
+        return request.user.has_perms(["customers.view_quarantinedrow", "customers.export_customer"])
+
+    @admin.display(description="waits for its customer")
+    def waiting(self, row: QuarantinedRow) -> str:
+        """Whether later imports try the row again, in words: the theme's red cross would read as a fault."""
+        return "Yes; later imports try it again" if row.waits_for_customer else "No"
+
+    @admin.display(description="fix")
+    def fix_link(self, row: QuarantinedRow) -> str | None:
+        """The way to the form that fixes an open row."""
+        if row.status != QuarantinedRow.Status.OPEN:
+            return None
+        return format_html('<a class="underline" href="{}">Fix line {}</a>', fix_address(row), row.line)
+
+    @admin.action(description="Replay the chosen rows", permissions=["fix"])
+    def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
+        """Try the chosen rows again."""
+        replay_and_tell(request, rows)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own, and what is done to all rows of a filtered list."""
+        guard = self.admin_site.admin_view
+        return [
+            path("replay/", guard(self.replay_shown), name="customers_quarantinedrow_replay"),
+            path("download/<str:feed>/", guard(self.download), name="customers_quarantinedrow_download"),
+            *super().get_urls(),
+        ]
+
+    def replay_shown(self, request: HttpRequest) -> HttpResponse:
+        """Try all rows again that the list of this address shows, on all of its pages."""
+        if not self.has_fix_permission(request):
+            raise PermissionDenied
+        address = reverse("admin:customers_quarantinedrow_changelist")
+        back = f"{address}?{request.GET.urlencode()}" if request.GET else address
+        if request.method != "POST":
+            return lead_to_form(request, back)
+        replay_and_tell(request, self._shown(request))
+        return redirect(back)
+
+    def download(self, request: HttpRequest, feed: str) -> HttpResponse:
+        """The open rows of a feed that the list of this address shows, to be corrected in a spreadsheet."""
+        if not self._may_download(request):
+            raise PermissionDenied
+        if feed not in FEEDS:
+            raise Http404("There is no such feed.")
+        rows = self._shown(request)
+        response = HttpResponse(corrections(FEEDS[feed], rows), content_type="text/csv; charset=utf-8")
+        count = rows.filter(feed=feed, status=QuarantinedRow.Status.OPEN).count()
+        record_export(request, f"quarantine of {feed}", count)
+        response["Content-Disposition"] = content_disposition_header(True, f"{feed}-quarantined.csv")
+        return response
+
+    def _shown(self, request: HttpRequest) -> QuerySet[QuarantinedRow]:
+        return narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
+
+    @admin.display(description="reasons")
+    def reasons_in_words(self, row: QuarantinedRow) -> str:
+        """All reasons in one line."""
+        return "; ".join(row.reasons)
+
+
+@admin.register(Fix)
+class FixAdmin(ReadOnlyAdmin):
+    """Fixes that are remembered; one that is deleted is forgotten, and what was loaded by it stays."""
+
+    list_display = ["feed", "raw_text", "read_as", "made_by", "made_at"]
+    list_filter = ["feed", "made_by"]
+    search_fields = ["raw"]
+    fields = ["feed", "raw", "read_as", "made_by", "made_at"]
+    readonly_fields = ["read_as"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whoever looks after imports may forget a fix."""
+        return request.user.has_perm("customers.delete_fix")
+
+    @admin.display(description="raw text")
+    def raw_text(self, fix: Fix) -> str:
+        """The beginning of the text."""
+        return cut(fix.raw, SHORT_TEXT)
+
+    @admin.display(description="read as")
+    def read_as(self, fix: Fix) -> str:
+        """The cells that are taken for it, by their columns; those of other columns than today's as they stand."""
+        names = FEEDS[fix.feed].column_names
+        named = zip(names, fix.cells, strict=True) if len(names) == len(fix.cells) else enumerate(fix.cells, start=1)
+        return "; ".join(f"{name}: {cut(cell, SHORT_TEXT)}" for name, cell in named if cell)

@@ -1,0 +1,141 @@
+"""The ledger of imports in the admin: a list of runs, a page for each, and its file."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.formats import date_format
+from django.utils.http import content_disposition_header
+from django.utils.timezone import localtime
+from unfold.decorators import display
+
+from customers.archive import files
+from customers.audit import trail
+from customers.core.files import open_file
+from customers.editing.model_admin import ReadOnlyAdmin
+from customers.models import ImportRun
+from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnlyAdmin):
+    """The ledger of imports: a list, and for each run a page of its own."""
+
+    list_display = [
+        "id",
+        "when",
+        "feed",
+        "state",
+        "created",
+        "updated",
+        "unchanged",
+        "quarantined",
+        "retried",
+        "took",
+        "file",
+        "short_hash",
+        "started_by",
+        "missing",
+    ]
+    list_filter = ["feed", "status"]
+    list_before_template = "customers/runs/tools.html"
+    search_fields = ["file", "=sha256", "reason"]
+
+    @admin.display(description="started", ordering="started_at")
+    def when(self, run: ImportRun) -> str:
+        """When it began, in one line."""
+        return date_format(localtime(run.started_at), "j M Y, H:i").replace(" ", "\u00a0")
+
+    @admin.display(description="SHA-256")
+    def short_hash(self, run: ImportRun) -> str:
+        """The beginning of the file's hash."""
+        return run.sha256[:SHORT_HASH]
+
+    @display(
+        description="status",
+        ordering="status",
+        label={"loaded": "success", "refused": "danger", "failed": "danger", "interrupted": "warning"},
+    )
+    def state(self, run: ImportRun) -> tuple[str, str]:
+        """How it ended, as a pill."""
+        return run.status, run.get_status_display()
+
+    @admin.display(description="duration")
+    def took(self, run: ImportRun) -> str | None:
+        """How long it took, in one line."""
+        return (duration(run) or "–").replace(" ", "\u00a0")
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own, and the file's."""
+        view = self.admin_site.admin_view(self.file_view)
+        return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A run's page; there is nothing to send to it."""
+        if request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        return self._page(request, self._run(request, object_id))
+
+    def file_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Download the file that a run read, as it was but for erased customers; it holds customers' data."""
+        run = self._run(request, object_id)
+        if not request.user.has_perm("customers.export_customer"):
+            raise PermissionDenied
+        place = files.find(run)
+        if place is None:
+            return self._page(request, run, status=404)
+        trail.record(trail.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
+        response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
+        redacted = files.is_redacted(place)
+        if not redacted:
+            response["Content-Length"] = run.size
+        name = f"run-{run.pk}-{'redacted-' if redacted else ''}{_safe_name(run.file)}"
+        response["Content-Disposition"] = content_disposition_header(True, name)
+        return response
+
+    def _run(self, request: HttpRequest, object_id: str) -> ImportRun:
+        run = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        if run is None:
+            raise Http404("There is no such run.")
+        return run
+
+    def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
+        place = files.find(run)
+        page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Run {run.pk}: {run.file}",
+            "run": run,
+            "counts": counts(run),
+            "duration": duration(run),
+            "kept": place is not None,
+            "redacted": place is not None and files.is_redacted(place),
+            "page": page,
+            "changes": changed_rows(page.object_list),
+        }
+        return TemplateResponse(request, "customers/runs/page.html", context, status=status)
+
+
+def _unpacked(place: Path) -> Iterator[bytes]:
+    with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
+        while chunk := file.read(files.CHUNK):
+            yield chunk
+
+
+def _safe_name(name: str) -> str:
+    """A file name without what a header, a shell or a file system may take for more than a name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)

@@ -1,0 +1,54 @@
+"""Keys that seem to have changed, in the admin."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from customers.editing.model_admin import ReadOnlyAdmin
+from customers.models import KeyChange
+from customers.same_customer.views import MAY_JOIN
+from customers.text.shown import cut
+
+SHORT_NAME = 120
+"""The length of a name in a list."""
+
+
+@admin.register(KeyChange)
+class KeyChangeAdmin(ReadOnlyAdmin):
+    """Keys that seem to have changed, and what was decided."""
+
+    list_display = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"]
+    list_filter = ["state"]
+    list_select_related = ["customer", "former", "run"]
+    search_fields = ["=customer__id", "=former__id", "customer__organization"]
+    fields = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decided_at"]
+    readonly_fields = ["former_key", "new_key", "why"]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; the way to the page that decides only for those who may."""
+        return self.list_display if request.user.has_perms(MAY_JOIN) else self.list_display[:-1]
+
+    @admin.display(description="gone", ordering="former")
+    def former_key(self, pair: KeyChange) -> str:
+        """The key that vanished, with the name."""
+        return f"{pair.former_id} ({cut(pair.former.organization, SHORT_NAME)})"
+
+    @admin.display(description="there", ordering="customer")
+    def new_key(self, pair: KeyChange) -> str:
+        """The key that is there, with the name."""
+        return f"{pair.customer_id} ({cut(pair.customer.organization, SHORT_NAME)})"
+
+    @admin.display(description="why")
+    def why(self, pair: KeyChange) -> str:
+        """What they have in common."""
+        return pair.because
+
+    @admin.display(description="decide")
+    def decide_link(self, pair: KeyChange) -> str:
+        """The way to the page that decides."""
+        return format_html(
+            '<a class="underline whitespace-nowrap" href="{}">{}</a>',
+            reverse("customers:same-customer", args=[pair.pk]),
+            "Decide" if pair.state == KeyChange.State.OPEN else "Look again",
+        )
