@@ -17,7 +17,7 @@ class AlertRuleAdmin(ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> list[str]:
         """Without the N where the rule has none."""
-        has_none = obj is not None and obj.kind not in AlertRule.NEED_THRESHOLD
+        has_none = obj is not None and not AlertRule.Kind(obj.kind).needs_threshold
         return [name for name in self.fields if not (has_none and name == "threshold")]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

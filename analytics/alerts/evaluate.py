@@ -3,20 +3,19 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from analytics.alerts import vanished
-from analytics.alerts.facts import facts_of
-from analytics.alerts.rules import FROM_ENGAGEMENT, Act, decide, is_worse
+from analytics.alerts.candidates import inputs_of
+from analytics.alerts.kinds import FEED_KINDS, KINDS, FeedKind, Vanished
+from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule
 from analytics.nights import feed_health
-from analytics.nights.feed_health import Trouble
 from analytics.portfolio.figures import newest_day
-from analytics.wording import counted, one_line
+from analytics.wording import one_line
 
 BATCH = 1_000
 
@@ -32,26 +31,22 @@ class Evaluation:
     closed: int = 0
 
 
-OF_FEEDS = (AlertRule.Kind.FEED, AlertRule.Kind.QUARANTINED)
-"""The rules on feeds, which are judged today whatever is scored."""
-
-
 @dataclass
 class _Changes:
     """What a rule has to store."""
 
-    new: list[Alert] = field(default_factory=list)
+    raised: list[Alert] = field(default_factory=list)
     worse: list[Alert] = field(default_factory=list)
-    over: list[Alert] = field(default_factory=list)
+    closed: list[Alert] = field(default_factory=list)
 
     def store(self, found: Evaluation) -> None:
         # Of a rule on the feed the one that is over makes way for a new one.
-        _update(self.over, ("closed_on", "closed_at", "ending", "ending_text"))
-        Alert.objects.bulk_create(self.new, batch_size=BATCH)
+        _update(self.closed, ("closed_on", "closed_at", "ending", "ending_text"))
+        Alert.objects.bulk_create(self.raised, batch_size=BATCH)
         _update(self.worse, ("text", "value", "worse_on", "worse_at"))
-        found.raised += len(self.new)
+        found.raised += len(self.raised)
         found.worse += len(self.worse)
-        found.closed += len(self.over)
+        found.closed += len(self.closed)
 
 
 def evaluate() -> Evaluation:
@@ -66,13 +61,14 @@ def evaluate() -> Evaluation:
     found = Evaluation(day, feed_health.held_back(day, today))
     with transaction.atomic():
         for rule in AlertRule.objects.all():
+            kind = KINDS[rule.kind]
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
-            elif rule.kind in OF_FEEDS:
-                _of_feeds(rule, _troubles(rule, today, day), today, now).store(found)
-            elif rule.kind == AlertRule.Kind.VANISHED:
+            elif isinstance(kind, FeedKind):
+                _of_feeds(rule, kind, today, day, now).store(found)
+            elif isinstance(kind, Vanished):
                 _of_vanished(rule, today, now).store(found)
-            elif day and not (found.held_back and rule.kind in FROM_ENGAGEMENT):
+            elif day and not (found.held_back and kind.needs_engagement):
                 _of_customers(rule, day, now).store(found)
     return found
 
@@ -84,78 +80,62 @@ def close_feed_alerts() -> int:
     """
     today, portfolio, found = timezone.localdate(), newest_day(), Evaluation(None, "")
     with transaction.atomic():
-        for rule in AlertRule.objects.filter(active=True, kind__in=OF_FEEDS):
+        for rule in AlertRule.objects.filter(active=True, kind__in=FEED_KINDS):
             if Alert.objects.open().filter(rule=rule).exists():
-                troubles = _troubles(rule, today, portfolio.date if portfolio else None)
-                _Changes(over=_of_feeds(rule, troubles, today, alert_moment()).over).store(found)
+                day = portfolio.date if portfolio else None
+                changes = _of_feeds(rule, FEED_KINDS[rule.kind], today, day, alert_moment())
+                _Changes(closed=changes.closed).store(found)
     return found.closed
 
 
 def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
     changes = _Changes()
-    for facts in facts_of(rule, day):
-        decision = decide(rule.kind, rule.threshold, rule.recovery, facts, day)
-        text = one_line(decision.text, 500)
-        if decision.act == Act.RAISE:
-            changes.new.append(
-                Alert(
-                    rule=rule,
-                    customer_id=facts.customer_id,
-                    opened_on=day,
-                    raised_at=now,
-                    text=text,
-                    value=decision.value,
-                )
+    for inputs in inputs_of(rule, day):
+        decision, alert = decide(rule, inputs), inputs.open
+        told = {"text": one_line(decision.text, 500), "value": decision.value}
+        if decision.transition == Transition.RAISE:
+            changes.raised.append(
+                Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **told)
             )
-        elif facts.open and decision.act == Act.WORSEN:
-            changes.worse.append(Alert(pk=facts.open.pk, text=text, value=decision.value, worse_on=day, worse_at=now))
-        elif facts.open and decision.act == Act.CLOSE:
-            changes.over.append(_over(facts.open.pk, day, now, decision.ending, text))
+        elif alert and decision.transition == Transition.WORSEN:
+            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **told))
+        elif alert and decision.transition == Transition.CLOSE:
+            changes.closed.append(_closed(alert.pk, day, now, decision.ending, decision.text))
     return changes
 
 
-def _troubles(rule: AlertRule, today: date, day: date | None) -> dict[str, Trouble]:
-    """What is wrong with each feed, by one of the rules ``OF_FEEDS``."""
-    if rule.kind == AlertRule.Kind.QUARANTINED:
-        return feed_health.quarantined(max(rule.threshold or 0, 1))
-    return feed_health.troubles(today, day)
-
-
-def _of_feeds(rule: AlertRule, troubles: dict[str, Trouble], today: date, now: datetime) -> _Changes:
-    """A feed's alert has the newest words; it is worse when it is twice as late as last told."""
-    changes = _Changes()
+def _of_feeds(rule: AlertRule, kind: FeedKind, today: date, day: date | None, now: datetime) -> _Changes:
+    """A feed's alert has the newest words, whether or not it is worse."""
+    changes, problems = _Changes(), kind.problems(rule, today, day)
     known = {alert.feed: alert for alert in Alert.objects.open().filter(rule=rule, customer=None)}
-    for feed, trouble in troubles.items():
-        text, alert = one_line(trouble.text, 500), known.get(feed)
+    for feed, problem in problems.items():
+        text, alert = one_line(problem.text, 500), known.get(feed)
         if alert is None:
-            changes.new.append(
-                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=trouble.days)
+            changes.raised.append(
+                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.days)
             )
-        elif is_worse(rule.kind, alert.value, trouble.days):
-            alert.text, alert.value, alert.worse_on, alert.worse_at = text, trouble.days, today, now
+        elif kind.is_worse(alert.value, problem.days):
+            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.days, today, now
             changes.worse.append(alert)
         elif alert.text != text:
             Alert.objects.filter(pk=alert.pk).update(text=text)
-    well = "{} is as it should be"
-    if rule.kind == AlertRule.Kind.QUARANTINED:
-        well = f"Fewer than {counted(max(rule.threshold or 0, 1), 'row')} of the feed in quarantine"
-    changes.over = [
-        _over(alert.pk, today, now, Alert.Ending.RECOVERED, well.format("The feed" if feed else "The night"))
+    changes.closed = [
+        _closed(alert.pk, today, now, Alert.Ending.RECOVERED, kind.recovery_text(rule, feed))
         for feed, alert in known.items()
-        if feed not in troubles
+        if feed not in problems
     ]
     return changes
 
 
 def _of_vanished(rule: AlertRule, today: date, now: datetime) -> _Changes:
     judged = vanished.judge(rule, today, now)
-    over = [_over(alert.pk, today, now, Alert.Ending.RECOVERED, text) for alert, text in judged.over]
-    return _Changes(judged.new, judged.worse, over)
+    closed = [_closed(alert.pk, today, now, Alert.Ending.RECOVERED, text) for alert, text in judged.closed]
+    return _Changes(judged.raised, judged.worse, closed)
 
 
 def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
     """Write these fields, all alerts with the same values at once: ``bulk_update`` takes minutes for thousands."""
-    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for alert in alerts:
         alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
     for values, keys in alike.items():
@@ -164,7 +144,7 @@ def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
             some.update(**dict(zip(names, values, strict=True)))
 
 
-def _over(pk: int, day: date, now: datetime, ending: str, text: str) -> Alert:
+def _closed(pk: int, day: date, now: datetime, ending: str, text: str) -> Alert:
     return Alert(pk=pk, closed_on=day, closed_at=now, ending=ending, ending_text=one_line(text, 200))
 
 

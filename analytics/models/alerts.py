@@ -14,11 +14,11 @@ from customers.text.text_fields import LongText
 
 
 class AlertRule(models.Model):
-    """One kind of alert: when it is raised, who hears of it, and how long all must be well until it closes by itself.
+    """The rule of one kind of alert: whether it is on, its N, who is told, and after how many days it recovers.
 
-    ``recovery`` is the number of scored dates in a row, the newest of them last, on which all is well; so a score
-    that flaps about a threshold raises one alert and not one each time. ``alert_facts`` says for each kind what
-    "all is well" means. A feed's alert closes with the first run or date that is as it should be.
+    ``recovery`` is the number of recovery days in a row, the newest scored date last, that close an alert; so a score
+    that flaps about a threshold raises one alert and not one each time. ``alerts.kinds`` says for each kind what a
+    recovery day is. A feed's alert closes with the first run or date that is as it should be.
     """
 
     class Kind(models.TextChoices):
@@ -33,14 +33,17 @@ class AlertRule(models.Model):
         VANISHED = "vanished", "N or more customers vanished from the feed"
         QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"
 
+        @property
+        def needs_threshold(self) -> bool:
+            """Whether the label names an N."""
+            return "N " in self.label
+
     class Audience(models.TextChoices):
         """Who is told."""
 
         OWNER = "owner", "The customer's owner"
         MANAGERS = "managers", "Program managers"
         BOTH = "both", "The owner and the program managers"
-
-    NEED_THRESHOLD = (Kind.FELL, Kind.BLOCKED, Kind.NO_FIRST_PR, Kind.VANISHED, Kind.QUARANTINED)
 
     kind = models.CharField(max_length=20, choices=Kind, unique=True)
     threshold = models.PositiveSmallIntegerField(
@@ -70,17 +73,22 @@ class AlertRule(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return (
-            self.get_kind_display().replace("N ", f"{self.threshold} ", 1)
-            if self.threshold
-            else (self.get_kind_display())
-        )
+        words = self.get_kind_display()
+        return words.replace("N ", f"{self.threshold} ", 1) if self.threshold else words
+
+    @property
+    def n(self) -> int:
+        """The threshold; 1 where the rule has none."""
+        return self.threshold or 1
 
     def clean(self) -> None:
-        """A rule with an N has one of at least 1, the others have none."""
-        if self.kind in self.NEED_THRESHOLD and not self.threshold:
+        """Refuse a missing N, and an N that the kind does not name."""
+        if not self.kind:
+            return
+        needed = self.Kind(self.kind).needs_threshold
+        if needed and not self.threshold:
             raise ValidationError({"threshold": "This rule needs its N."})
-        if self.kind and self.kind not in self.NEED_THRESHOLD and self.threshold is not None:
+        if not needed and self.threshold is not None:
             raise ValidationError({"threshold": "This rule has no N."})
 
 

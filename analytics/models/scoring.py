@@ -193,7 +193,7 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 
     def blocked(self) -> Self:
         """Those whose onboarding something holds up."""
-        return self.filter(onboarded=False).exclude(blocker_type="")
+        return self.filter(Snapshot.BLOCKED)
 
     def missing(self) -> Self:
         """Those whose customers.csv lacks them now, whichever date the snapshots are of."""
@@ -259,6 +259,10 @@ class Snapshot(models.Model):
     csat_count = models.PositiveIntegerField()
     trend_now = models.PositiveBigIntegerField()
     trend_before = models.PositiveBigIntegerField()
+
+    BLOCKED = models.Q(onboarded=False) & ~models.Q(blocker_type="")
+    NO_FIRST_PR = models.Q(first_pr_generated=False)
+    """The step First PR does not count on the date, whatever PRs were counted."""
 
     objects = SnapshotQuerySet.as_manager()
 

@@ -34,7 +34,7 @@ _HELD = "Alerts that are computed from engagement are held back until it is ther
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FeedProblem:
     """What is wrong with a feed, in words; ``days`` is how late it is (or the rows), where that is what is wrong."""
 
     feed: str
@@ -42,35 +42,35 @@ class Trouble:
     days: int | None = None
 
 
-def troubles(today: date, day: date | None) -> dict[str, Trouble]:
+def problems(today: date, day: date | None) -> dict[str, FeedProblem]:
     """What is wrong with each feed today, and (``NIGHT``) with the night that was to make something of them.
 
     ``day`` is the newest scored date. Nothing while there was no import.
     """
-    found: dict[str, Trouble] = {}
+    found: dict[str, FeedProblem] = {}
     if not ImportRun.objects.exists():
         return found
     for name, state in zip(FEEDS, feed_states(), strict=True):
         newest = newest_engagement(today) if name == FeedName.ENGAGEMENT else None
-        trouble = _refused(name, state) or _late(name, state, newest, today)
-        if trouble:
-            found[name] = trouble
+        problem = _refused(name, state) or _late(name, state, newest, today)
+        if problem:
+            found[name] = problem
     if failed := _failed_step():
         found[NIGHT] = failed
     reason = held_back(day, today)
     if reason:
         known = found.get(FeedName.ENGAGEMENT)
         text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
-        found[FeedName.ENGAGEMENT] = Trouble(FeedName.ENGAGEMENT, text, known.days if known else None)
+        found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.days if known else None)
     return found
 
 
-def quarantined(rows: int) -> dict[str, Trouble]:
+def quarantined(rows: int) -> dict[str, FeedProblem]:
     """The feeds that have so many rows in quarantine, or more; ``days`` of each is their number."""
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {
-        name: Trouble(name, f"{counted(counts[name], 'row')} of {feed.file_name} in quarantine.", counts[name])
+        name: FeedProblem(name, f"{counted(counts[name], 'row')} of {feed.file_name} in quarantine.", counts[name])
         for name, feed in FEEDS.items()
         if counts.get(name, 0) >= rows
     }
@@ -125,14 +125,14 @@ def newest_engagement(today: date) -> date | None:
     return found["newest"]
 
 
-def _refused(name: str, state: FeedState) -> Trouble | None:
+def _refused(name: str, state: FeedState) -> FeedProblem | None:
     run = state.trouble
     if run is None:
         return None
-    return Trouble(name, f"{run.file} {_ended(run)} on {_moment(run)}: {run.reason}.")
+    return FeedProblem(name, f"{run.file} {_ended(run)} on {_moment(run)}: {run.reason}.")
 
 
-def _failed_step() -> Trouble | None:
+def _failed_step() -> FeedProblem | None:
     """The first step that failed when it was last tried; of this night, or of one before it that nobody has mended."""
     tried: set[str] = set()
     nights = Night.objects.order_by("-pk").values_list("started_at", "put_right_at", "steps")[:NIGHTS_TO_LOOK_AT]
@@ -144,27 +144,31 @@ def _failed_step() -> Trouble | None:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
                     night = f"{timezone.localtime(started_at):%-d %b %Y, %H:%M}"
-                    return Trouble(
+                    return FeedProblem(
                         NIGHT, f"{step['name'].capitalize()} failed in the night of {night}: {step['message']}"
                     )
     return None
 
 
-def _late(name: str, state: FeedState, newest: date | None, today: date) -> Trouble | None:
+def _late(name: str, state: FeedState, newest: date | None, today: date) -> FeedProblem | None:
     if not state.required:
         return None
     if state.loaded is None:
-        return Trouble(name, f"{state.file} was never loaded.")
+        return FeedProblem(name, f"{state.file} was never loaded.")
     loaded = timezone.localtime(state.loaded.started_at).date()
     if newest is not None and (today - newest).days > FRESH_DAYS:
         days = (today - newest).days
         text = f"Engagement ends on {newest:%-d %b %Y}, {counted(days, 'day')} ago; customers are judged as of then."
-        return Trouble(name, text, days)
+        return FeedProblem(name, text, days)
     days = (today - loaded).days
     if days < -1:  # A day, for the time zone may have been changed.
-        return Trouble(name, f"{state.file} was last loaded, by its record, on {loaded:%-d %b %Y}: check the clock.")
+        return FeedProblem(
+            name, f"{state.file} was last loaded, by its record, on {loaded:%-d %b %Y}: check the clock."
+        )
     if days > FRESH_DAYS:
-        return Trouble(name, f"{state.file} was last loaded on {loaded:%-d %b %Y}, {counted(days, 'day')} ago.", days)
+        return FeedProblem(
+            name, f"{state.file} was last loaded on {loaded:%-d %b %Y}, {counted(days, 'day')} ago.", days
+        )
     return None
 
 

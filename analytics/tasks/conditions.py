@@ -94,12 +94,12 @@ def _no_first_pr(snapshot: Snapshot, n: int) -> str:
 MEANINGS = {
     Condition.BLOCKED_ON_PERMISSIONS: Meaning(
         holds=lambda snapshot, n: snapshot.blocked and bool(re.search(ABOUT_PERMISSIONS, snapshot.blocker_type)),
-        where=lambda day, n: Q(onboarded=False, blocker_type__regex=ABOUT_PERMISSIONS),
+        where=lambda day, n: Snapshot.BLOCKED & Q(blocker_type__regex=ABOUT_PERMISSIONS),
         reason=_blocker,
     ),
     Condition.BLOCKED: Meaning(
         holds=lambda snapshot, n: snapshot.blocked,
-        where=lambda day, n: Q(onboarded=False) & ~Q(blocker_type=""),
+        where=lambda day, n: Snapshot.BLOCKED,
         reason=_blocker,
     ),
     Condition.ISSUES_WITHOUT_PR: Meaning(
@@ -140,7 +140,7 @@ MEANINGS = {
             not snapshot.first_pr_generated
             and snapshot.date - snapshot.customer.signup_date >= timedelta(days=min(n, 10_000_000))
         ),
-        where=lambda day, n: Q(first_pr_generated=False, customer__signup_date__lte=_days_before(day, n)),
+        where=lambda day, n: Snapshot.NO_FIRST_PR & Q(customer__signup_date__lte=_days_before(day, n)),
         reason=_no_first_pr,
     ),
 }

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from analytics.alerts.rules import Act, Book, Facts, decide, holds, is_worse, well_after_fall
+from analytics.alerts.inputs import AlertInputs, OpenAlert
+from analytics.alerts.kinds import CUSTOMER_KINDS, FEED_KINDS, KINDS, recovered_from_fall
+from analytics.alerts.rules import Transition, decide
 from analytics.models import Alert, AlertRule
 
 DAY = date(2025, 5, 10)
@@ -16,26 +18,31 @@ def before(days: int) -> date:
     return DAY - timedelta(days=days)
 
 
-def facts(**overrides: Any) -> Facts:
+def facts(**overrides: Any) -> AlertInputs:
     """A customer of 40 days who is healthy, was active today and has a first PR."""
-    return Facts(
+    return AlertInputs(
         **{
+            "day": DAY,
             "customer_id": "c1",
             "signup_date": before(40),
             "score": 75,
             "status": "healthy",
             "last_active": DAY,
-            "has_pr": True,
+            "has_first_pr": True,
             **overrides,
         }
     )
 
 
+def rule(kind: str, threshold: int | None, recovery: int) -> AlertRule:
+    return AlertRule(kind=kind, threshold=threshold, recovery=recovery)
+
+
 OPENED = before(5)
 
 
-def book(opened_on: date = OPENED, value: int | None = None, acknowledged: bool = False) -> Book:
-    return Book(7, opened_on, value, acknowledged)
+def book(opened_on: date = OPENED, value: int | None = None, acknowledged: bool = False) -> OpenAlert:
+    return OpenAlert(7, opened_on, value, acknowledged)
 
 
 # --- What raises an alert -----------------------------------------------------------------------------------------
@@ -60,14 +67,14 @@ def book(opened_on: date = OPENED, value: int | None = None, acknowledged: bool 
         ("fell", 15, {"highest": 90}, "Score fell by 15 points in 7 days, from 90 to 75"),
         ("fell", 1, {"highest": 76}, "Score fell by 1 point in 7 days, from 76 to 75"),
         ("blocked", 3, {"blocked_since": before(3), "blocker": "sso"}, "Blocked for 3 days: SSO"),
-        ("no_first_pr", 14, {"has_pr": False, "signup_date": before(14)}, "No first PR 14 days after signup"),
+        ("no_first_pr", 14, {"has_first_pr": False, "signup_date": before(14)}, "No first PR 14 days after signup"),
     ],
 )
 def test_at_the_threshold_an_alert_is_raised(
     kind: str, threshold: int | None, overrides: dict[str, Any], text: str
 ) -> None:
-    decision = decide(kind, threshold, 3, facts(**overrides), DAY)
-    assert (decision.act, decision.text) == (Act.RAISE, text)
+    decision = decide(rule(kind, threshold, 3), facts(**overrides))
+    assert (decision.transition, decision.text) == (Transition.RAISE, text)
 
 
 @pytest.mark.parametrize(
@@ -81,35 +88,41 @@ def test_at_the_threshold_an_alert_is_raised(
         ("fell", 15, {"highest": 60}),
         ("blocked", 3, {"blocked_since": before(2)}),
         ("blocked", 3, {"blocked_since": None}),
-        ("no_first_pr", 14, {"has_pr": False, "signup_date": before(13)}),
-        ("no_first_pr", 14, {"has_pr": True, "signup_date": before(30)}),
+        ("no_first_pr", 14, {"has_first_pr": False, "signup_date": before(13)}),
+        ("no_first_pr", 14, {"has_first_pr": True, "signup_date": before(30)}),
     ],
 )
 def test_short_of_it_none_is(kind: str, threshold: int | None, overrides: dict[str, Any]) -> None:
-    assert decide(kind, threshold, 3, facts(**overrides), DAY).act == Act.NOTHING
+    assert decide(rule(kind, threshold, 3), facts(**overrides)).transition == Transition.NOTHING
 
 
 def test_where_history_begins_with_the_block_it_is_at_least_so_long() -> None:
     blocked = facts(signup_date=before(90), blocked_since=before(59), blocked_longer=True, blocker="sso")
-    assert decide("blocked", 3, 3, blocked, DAY).text == "Blocked for at least 59 days: SSO"
+    assert decide(rule("blocked", 3, 3), blocked).text == "Blocked for at least 59 days: SSO"
 
 
-@pytest.mark.parametrize(("days", "act"), [(0, Act.NOTHING), (6, Act.NOTHING), (7, Act.RAISE)])
-def test_a_new_customer_has_seven_quiet_days(days: int, act: Act) -> None:
+@pytest.mark.parametrize(
+    ("days", "transition"), [(0, Transition.NOTHING), (6, Transition.NOTHING), (7, Transition.RAISE)]
+)
+def test_a_new_customer_has_seven_quiet_days(days: int, transition: Transition) -> None:
     """The signup date is the first of them, so the eighth day is the first that counts."""
-    assert decide("at_risk", None, 3, facts(status="at_risk", signup_date=before(days)), DAY).act == act
+    assert decide(rule("at_risk", None, 3), facts(status="at_risk", signup_date=before(days))).transition == transition
     blocked = facts(signup_date=before(days), blocked_since=before(days))
-    assert decide("blocked", 0, 3, blocked, DAY).act == act
+    assert decide(rule("blocked", 0, 3), blocked).transition == transition
 
 
 def test_the_end_of_a_contract_is_news_for_a_fortnight_and_raises_nothing_else() -> None:
     gone = {"contract": "Churned", "status": "inactive"}
-    decision = decide("inactive", None, 1, facts(**gone, was_active=True), DAY)
-    assert (decision.act, decision.text, decision.value) == (Act.RAISE, "Inactive by contract: churned", None)
-    assert decide("inactive", None, 1, facts(**gone), DAY).act == Act.NOTHING
+    decision = decide(rule("inactive", None, 1), facts(**gone, was_active=True))
+    assert (decision.transition, decision.text, decision.value) == (
+        Transition.RAISE,
+        "Inactive by contract: churned",
+        None,
+    )
+    assert decide(rule("inactive", None, 1), facts(**gone)).transition == Transition.NOTHING
     for kind in ("fell", "blocked", "no_first_pr"):
-        silent = facts(**gone, was_active=True, highest=99, blocked_since=before(9), has_pr=False)
-        assert decide(kind, 3, 1, silent, DAY).act == Act.NOTHING
+        silent = facts(**gone, was_active=True, highest=99, blocked_since=before(9), has_first_pr=False)
+        assert decide(rule(kind, 3, 1), silent).transition == Transition.NOTHING
 
 
 # --- What closes it -----------------------------------------------------------------------------------------------
@@ -126,20 +139,25 @@ def test_a_score_that_flaps_raises_one_alert() -> None:
         recent = well[max(0, place - 2) : place + 1]
         known = book(opened, 45) if opened else None
         status = "needs_attention" if well[place] else "at_risk"
-        decision = decide("at_risk", None, 3, facts(score=score, status=status, well=sum(recent), open=known), day)
-        if decision.act != Act.NOTHING:
-            told.append((place, decision.act, decision.ending))
-        if decision.act == Act.RAISE:
+        decision = decide(
+            rule("at_risk", None, 3), facts(day=day, score=score, status=status, recovery_days=sum(recent), open=known)
+        )
+        if decision.transition != Transition.NOTHING:
+            told.append((place, decision.transition, decision.ending))
+        if decision.transition == Transition.RAISE:
             opened = day
-        elif decision.act == Act.CLOSE:
+        elif decision.transition == Transition.CLOSE:
             opened = None
-    assert told == [(0, Act.RAISE, ""), (9, Act.CLOSE, Alert.Ending.RECOVERED)]
+    assert told == [(0, Transition.RAISE, ""), (9, Transition.CLOSE, Alert.Ending.RECOVERED)]
 
 
-@pytest.mark.parametrize(("well", "act"), [(2, Act.NOTHING), (3, Act.CLOSE)])
-def test_it_closes_after_so_many_dates_that_are_well(well: int, act: Act) -> None:
-    decision = decide("at_risk", None, 3, facts(well=well, open=book()), DAY)
-    assert (decision.act, decision.text) == (act, "Healthy with a score of 75" if act == Act.CLOSE else "")
+@pytest.mark.parametrize(("well", "transition"), [(2, Transition.NOTHING), (3, Transition.CLOSE)])
+def test_it_closes_after_so_many_dates_that_are_well(well: int, transition: Transition) -> None:
+    decision = decide(rule("at_risk", None, 3), facts(recovery_days=well, open=book()))
+    assert (decision.transition, decision.text) == (
+        transition,
+        "Healthy with a score of 75" if transition == Transition.CLOSE else "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,28 +171,36 @@ def test_it_closes_after_so_many_dates_that_are_well(well: int, act: Act) -> Non
     ],
 )
 def test_it_says_how_it_ended(kind: str, overrides: dict[str, Any], text: str) -> None:
-    decision = decide(kind, 15, 1, facts(**overrides, well=1, open=book()), DAY)
-    assert (decision.act, decision.text, decision.ending) == (Act.CLOSE, text, Alert.Ending.RECOVERED)
+    decision = decide(rule(kind, 15, 1), facts(**overrides, recovery_days=1, open=book()))
+    assert (decision.transition, decision.text, decision.ending) == (Transition.CLOSE, text, Alert.Ending.RECOVERED)
 
 
 def test_what_was_raised_on_this_very_date_and_does_not_hold_any_more_is_taken_back() -> None:
-    decision = decide("at_risk", None, 3, facts(well=1, open=book(opened_on=DAY)), DAY)
-    assert (decision.act, decision.ending) == (Act.CLOSE, Alert.Ending.WITHDRAWN)
+    decision = decide(rule("at_risk", None, 3), facts(recovery_days=1, open=book(opened_on=DAY)))
+    assert (decision.transition, decision.ending) == (Transition.CLOSE, Alert.Ending.WITHDRAWN)
     assert decision.text == "The data of 10 May 2025 changed and no longer say so"
-    assert decide("at_risk", None, 3, facts(status="at_risk", open=book(opened_on=DAY)), DAY).act == Act.NOTHING
+    assert (
+        decide(rule("at_risk", None, 3), facts(status="at_risk", open=book(opened_on=DAY))).transition
+        == Transition.NOTHING
+    )
 
 
 def test_a_contract_that_ends_ends_the_alerts_but_its_own() -> None:
     gone = {"contract": "Paused", "status": "inactive", "highest": 99}
     for kind in ("at_risk", "fell", "blocked", "no_first_pr"):
-        decision = decide(kind, 3, 1, facts(**gone, open=book()), DAY)
-        assert (decision.act, decision.ending, decision.text) == (Act.CLOSE, "ended", "Contract: paused")
-    assert decide("inactive", None, 1, facts(**gone, open=book()), DAY).act == Act.NOTHING
-    assert decide("inactive", None, 1, facts(**gone, open=book(acknowledged=True)), DAY).act == Act.CLOSE
+        decision = decide(rule(kind, 3, 1), facts(**gone, open=book()))
+        assert (decision.transition, decision.ending, decision.text) == (Transition.CLOSE, "ended", "Contract: paused")
+    assert decide(rule("inactive", None, 1), facts(**gone, open=book())).transition == Transition.NOTHING
+    assert (
+        decide(rule("inactive", None, 1), facts(**gone, open=book(acknowledged=True))).transition == Transition.CLOSE
+    )
 
 
 def test_a_customer_at_risk_who_becomes_inactive_has_not_recovered() -> None:
-    assert decide("at_risk", None, 1, facts(status="inactive", well=0, open=book()), DAY).act == Act.NOTHING
+    assert (
+        decide(rule("at_risk", None, 1), facts(status="inactive", recovery_days=0, open=book())).transition
+        == Transition.NOTHING
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +217,7 @@ def test_a_customer_at_risk_who_becomes_inactive_has_not_recovered() -> None:
 )
 def test_what_is_well_after_a_fall(scores: dict[int, tuple[int, int]], well: bool) -> None:
     """By 15 points against the highest of the seven days before, scored by the same policy."""
-    assert well_after_fall({before(days): one for days, one in scores.items()}, DAY, 15) is well
+    assert recovered_from_fall({before(days): one for days, one in scores.items()}, DAY, 15) is well
 
 
 # --- What is worse ------------------------------------------------------------------------------------------------
@@ -216,13 +242,27 @@ def test_what_is_well_after_a_fall(scores: dict[int, tuple[int, int]], well: boo
     ],
 )
 def test_worse(kind: str, old: int | None, new: int | None, worse: bool) -> None:
-    assert is_worse(kind, old, new) is worse
+    assert KINDS[kind].is_worse(old, new) is worse
 
 
 def test_what_is_worse_has_new_words_and_a_new_value() -> None:
-    decision = decide("at_risk", None, 3, facts(status="at_risk", score=38, open=book(value=45)), DAY)
-    assert (decision.act, decision.text, decision.value) == (Act.WORSEN, "At risk with a score of 38", 38)
+    decision = decide(rule("at_risk", None, 3), facts(status="at_risk", score=38, open=book(value=45)))
+    assert (decision.transition, decision.text, decision.value) == (
+        Transition.WORSEN,
+        "At risk with a score of 38",
+        38,
+    )
+
+
+def test_each_kind_is_declared_once() -> None:
+    assert set(KINDS) == set(Kind.values)
+    assert not set(CUSTOMER_KINDS) & set(FEED_KINDS)
+
+
+def test_the_kinds_with_an_n_need_a_threshold() -> None:
+    needing = [kind.value for kind in Kind if kind.needs_threshold]
+    assert needing == ["fell", "blocked", "no_first_pr", "vanished", "quarantined"]
 
 
 def test_a_feed_is_no_customer() -> None:
-    assert holds("feed", None, facts(), DAY) is False
+    assert "feed" not in CUSTOMER_KINDS

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from analytics.alerts.candidates import inputs_of
 from analytics.alerts.evaluate import Evaluation, evaluate
-from analytics.alerts.facts import facts_of
-from analytics.alerts.rules import measured
+from analytics.alerts.kinds import Blocked
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.receivers.undone import forget_run
 from customers.models import Customer, RowChange
@@ -140,8 +140,8 @@ def test_a_block_from_the_first_scored_date_on_may_be_longer(signup: int, words:
     customer = make_customer(signup_date=on(signup))
     for days in (-3, 0):
         score(on(days), customer, blocker_type="sso", status="needs_attention")
-    facts = next(iter(facts_of(AlertRule.objects.get(kind="blocked"), DAY)))
-    assert measured("blocked", facts, DAY) == (3, f"Blocked for {words}: SSO")
+    inputs = next(iter(inputs_of(AlertRule.objects.get(kind="blocked"), DAY)))
+    assert (Blocked().severity(inputs), Blocked().text(inputs)) == (3, f"Blocked for {words}: SSO")
 
 
 def test_a_block_that_was_lifted_between_begins_anew() -> None:

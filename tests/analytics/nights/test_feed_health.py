@@ -8,7 +8,7 @@ import pytest
 
 from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, AlertRule, Night, Snapshot
-from analytics.nights.feed_health import held_back, implausible, troubles
+from analytics.nights.feed_health import held_back, implausible, problems
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
 pytestmark = pytest.mark.django_db
@@ -118,25 +118,25 @@ def test_each_required_feed_may_be_late_and_an_optional_one_may_not() -> None:
     run_of("customers", date(2025, 5, 7))
     run_of("engagement")
     run_of("feedback", date(2025, 1, 1))
-    assert {name: trouble.text for name, trouble in troubles(DAY, None).items()} == {
+    assert {name: problem.text for name, problem in problems(DAY, None).items()} == {
         "customers": "customers.csv was last loaded on 7 May 2025, 3 days ago.",
         "onboarding": "onboarding.csv was never loaded.",
     }
     run_of("events", status="refused", reason="the file is empty")
-    assert "events.csv was refused" in troubles(DAY, None)["events"].text
+    assert "events.csv was refused" in problems(DAY, None)["events"].text
 
 
 def test_a_feed_that_was_loaded_while_the_clock_was_ahead_is_said() -> None:
     make_engagement(make_customer(), DAY, issues_tagged=1)
     for name, day in (("customers", date(2025, 6, 9)), ("onboarding", date(2025, 5, 11)), ("engagement", DAY)):
         run_of(name, day)
-    assert {name: trouble.text for name, trouble in troubles(DAY, None).items()} == {
+    assert {name: problem.text for name, problem in problems(DAY, None).items()} == {
         "customers": "customers.csv was last loaded, by its record, on 9 Jun 2025: check the clock.",
     }
 
 
 def test_before_the_first_import_nothing_is_late() -> None:
-    assert troubles(DAY, None) == {}
+    assert problems(DAY, None) == {}
     assert evaluate().raised == 0
     assert held_back(None, DAY) == ""
 

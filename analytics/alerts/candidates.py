@@ -1,0 +1,69 @@
+"""What a rule is judged by, read in sets: of the customers whom it may concern, or who have its alert."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from django.db.models import FilteredRelation, Q
+
+from analytics.alerts.inputs import AlertInputs, OpenAlert
+from analytics.alerts.kinds import CUSTOMER_KINDS
+from analytics.models import AlertRule, PortfolioDay, Snapshot
+from customers.models import Customer
+
+CHUNK_SIZE = 2_000
+_COLUMNS = (
+    "customer_id",
+    "customer__signup_date",
+    "customer__status",
+    "score",
+    "status",
+    "last_active",
+    "blocker_type",
+    "onboarded",
+    "first_pr_generated",
+    "alert__pk",
+    "alert__opened_on",
+    "alert__value",
+    "alert__acknowledged_at",
+)
+
+
+def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
+    """Yield the inputs of each customer of ``day`` whom the rule may concern, by three queries in all."""
+    kind, over = CUSTOMER_KINDS[rule.kind], Customer.Status.over()
+    scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
+    recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]))
+    of_rule = Q(customer__alerts__rule=rule, customer__alerts__closed_on=None)
+    columns = kind.columns(day, rule.n)
+    candidates = (
+        Snapshot.objects.filter(date=day)
+        .annotate(alert=FilteredRelation("customer__alerts", condition=of_rule))
+        .annotate(**columns)
+        .filter(kind.concerns(day, rule.n) | Q(alert__pk__isnull=False))
+    )
+    for row in candidates.order_by("customer_id").values(*_COLUMNS, *columns).iterator(chunk_size=CHUNK_SIZE):
+        blocked = bool(row["blocker_type"]) and not row["onboarded"]
+        since = row.get("since") if blocked else None
+        alert = None
+        if row["alert__pk"] is not None:
+            acknowledged = row["alert__acknowledged_at"] is not None
+            alert = OpenAlert(row["alert__pk"], row["alert__opened_on"], row["alert__value"], acknowledged)
+        yield AlertInputs(
+            day=day,
+            customer_id=row["customer_id"],
+            signup_date=row["customer__signup_date"],
+            score=row["score"],
+            status=row["status"],
+            contract=str(Customer.Status(row["customer__status"]).label) if row["customer__status"] in over else "",
+            last_active=row["last_active"],
+            was_active=row.get("was_active", False),
+            highest=row.get("highest"),
+            blocked_since=since,
+            # No earlier date is scored on which the customer was not blocked.
+            blocked_longer=since is not None and row["free"] is None and row["customer__signup_date"] < since,
+            blocker=row["blocker_type"],
+            onboarded=row["onboarded"],
+            has_first_pr=row["first_pr_generated"],
+            recovery_days=recovery_days.get(row["customer_id"], 0),
+            open=alert,
+        )

@@ -1,0 +1,56 @@
+"""What a kind of alert is judged by: the facts of one customer on a scored date, and the open alert, if any."""
+
+from dataclasses import dataclass
+from datetime import date
+
+NEWS_DAYS = 14
+"""For so many days the end of a contract, or the lack of customers in a file, is news."""
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """The open alert of a rule and customer, as far as a decision needs it."""
+
+    pk: int
+    opened_on: date
+    value: int | None
+    acknowledged: bool
+
+
+@dataclass(frozen=True)
+class AlertInputs:
+    """What the scored date ``day`` says of a customer.
+
+    ``highest`` is the highest score of the seven days before (None: no such date, or another policy);
+    ``blocked_since`` the first scored date of the block, which may have begun before (``blocked_longer``);
+    ``contract`` the status of a contract that is over ('': it is not), and ``was_active`` whether the status was not
+    Inactive on a scored date of the 14 days before. ``recovery_days`` counts those of the rule's last ``recovery``
+    scored dates on which nothing of the kind was left.
+    """
+
+    day: date
+    customer_id: str
+    signup_date: date
+    score: int
+    status: str
+    contract: str = ""
+    last_active: date | None = None
+    was_active: bool = False
+    highest: int | None = None
+    blocked_since: date | None = None
+    blocked_longer: bool = False
+    blocker: str = ""
+    onboarded: bool = False
+    has_first_pr: bool = False
+    recovery_days: int = 0
+    open: OpenAlert | None = None
+
+    @property
+    def days_since_signup(self) -> int:
+        """How old the customer is on the date."""
+        return (self.day - self.signup_date).days
+
+    @property
+    def fall(self) -> int:
+        """How far the score is below its highest of the seven days before."""
+        return 0 if self.highest is None else self.highest - self.score

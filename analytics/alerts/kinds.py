@@ -1,0 +1,286 @@
+"""Each kind of alert, declared once: whom it may concern, when it is raised, how severe it is, and when it is over.
+
+A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``KINDS``, and a migration that adds its
+rule. ``rules`` decides what becomes of an alert by these declarations, ``candidates`` asks the database by them, and
+``evaluate`` stores what follows.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+
+from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
+from analytics.models import Alert, AlertRule, HealthStatus, Snapshot, SnapshotQuerySet
+from analytics.nights import feed_health
+from analytics.nights.feed_health import FeedProblem
+from analytics.wording import counted
+from customers.text.codes import code_in_words
+
+FALL_DAYS = 7
+WORSE_POINTS = 5
+WORSE_TIMES = 2
+
+
+class AlertKind:
+    """What all kinds say; ``needs_engagement`` where a lack of engagement data would raise or close it falsely."""
+
+    needs_engagement = False
+
+    def is_worse(self, before: int | None, now: int | None) -> bool:
+        """Whether a value is so much worse than the one last told that it is told again."""
+        return before is not None and now is not None and self._is_worse(before, now)
+
+    def _is_worse(self, before: int, now: int) -> bool:
+        return now >= max(before, 1) * WORSE_TIMES
+
+
+class CustomerKind(AlertKind):
+    """A kind of alert on customers, judged by the newest scored date; ``n`` is the rule's N, at least 1.
+
+    A date is a recovery day of a customer where its snapshot is ``recovered``.
+    """
+
+    needs_engagement = True
+    recovered = Q()
+    while_contract_over = False
+    """Whether it is raised, and stays, though the customer's contract is over."""
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        """What ``concerns`` and the inputs need beside the snapshot's own columns."""
+        return {}
+
+    def concerns(self, day: date, n: int) -> Q:
+        """Which snapshots of ``day`` may meet the condition."""
+        raise NotImplementedError
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        """Whether the condition holds."""
+        raise NotImplementedError
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        """The value that would grow worse."""
+        raise NotImplementedError
+
+    def text(self, inputs: AlertInputs) -> str:
+        """The alert in words."""
+        raise NotImplementedError
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        """How it ended, in words."""
+        return f"{HealthStatus(inputs.status).label} with a score of {inputs.score}"
+
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+        """Of each customer with an open alert of the rule: how many of the ``recent`` dates are recovery days."""
+        found = _of_open_alerts(rule).filter(self.recovered, date__in=recent)
+        return dict(found.order_by().values_list("customer").annotate(Count("pk")))
+
+
+class AtRisk(CustomerKind):
+    """The status is At risk; over with Needs attention or better, worse with 5 points less than last told."""
+
+    recovered = ~Q(status__in=[HealthStatus.AT_RISK, HealthStatus.INACTIVE])
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Q(status=HealthStatus.AT_RISK)
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.status == HealthStatus.AT_RISK
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        return inputs.score
+
+    def text(self, inputs: AlertInputs) -> str:
+        return f"At risk with a score of {inputs.score}"
+
+    def _is_worse(self, before: int, now: int) -> bool:
+        return now <= before - WORSE_POINTS
+
+
+class Inactive(CustomerKind):
+    """The status is Inactive; over with any other status, worse after twice the days.
+
+    That a contract is over is news in the 14 days after the last date on which the customer was not Inactive.
+    """
+
+    recovered = ~Q(status=HealthStatus.INACTIVE)
+    while_contract_over = True
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        lately = _same_customer().filter(date__gte=day - timedelta(days=NEWS_DAYS), date__lt=day)
+        return {"was_active": Exists(lately.exclude(status=HealthStatus.INACTIVE))}
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Q(status=HealthStatus.INACTIVE)
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.status == HealthStatus.INACTIVE
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        return None if inputs.contract else (inputs.day - (inputs.last_active or inputs.signup_date)).days
+
+    def text(self, inputs: AlertInputs) -> str:
+        if inputs.contract:
+            return f"Inactive by contract: {inputs.contract.lower()}"
+        if inputs.last_active is None:
+            return f"No activity in the {counted(inputs.days_since_signup, 'day')} since signup"
+        days = (inputs.day - inputs.last_active).days
+        return f"No activity for {counted(days, 'day')}, since {inputs.last_active:%-d %b %Y}"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        if inputs.last_active is None:
+            return super().recovery_text(inputs)
+        return f"Active on {inputs.last_active:%-d %b %Y}, {HealthStatus(inputs.status).label.lower()}"
+
+
+class Fell(CustomerKind):
+    """The score is N or more below its highest of the 7 days before; over with less, worse with 5 points more."""
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        since = day - timedelta(days=FALL_DAYS)
+        week = _same_customer().filter(policy=OuterRef("policy"), date__gte=since, date__lt=day)
+        return {"highest": Subquery(week.values("customer").annotate(highest=Max("score")).values("highest"))}
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Q(highest__gte=F("score") + n)
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.fall >= n
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        return inputs.fall
+
+    def text(self, inputs: AlertInputs) -> str:
+        points = counted(inputs.fall, "point")
+        return f"Score fell by {points} in 7 days, from {inputs.highest} to {inputs.score}"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        return f"No longer falling, with a score of {inputs.score}"
+
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+        histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
+        since = min(recent) - timedelta(days=FALL_DAYS)
+        rows = _of_open_alerts(rule).filter(date__gte=since, date__lte=max(recent)).order_by()
+        for customer, day, score, policy in rows.values_list("customer_id", "date", "score", "policy_id"):
+            histories[customer][day] = (score, policy)
+        return {
+            customer: sum(recovered_from_fall(scores, day, rule.n) for day in recent)
+            for customer, scores in histories.items()
+        }
+
+    def _is_worse(self, before: int, now: int) -> bool:
+        return now >= before + WORSE_POINTS
+
+
+class Blocked(CustomerKind):
+    """Blocked on all scored dates of N days or more; over when not blocked, or onboarded; worse after twice the days.
+
+    The block counts from the first scored date after the last one on which the customer was not blocked.
+    """
+
+    needs_engagement = False
+    recovered = Q(onboarded=True) | Q(blocker_type="")
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        free = _same_customer().filter(self.recovered, date__lt=day).order_by("-date").values("date")[:1]
+        since = _same_customer().filter(date__gt=Coalesce(OuterRef("free"), Value(date.min)), date__lte=day)
+        return {"free": Subquery(free), "since": Subquery(since.order_by("date").values("date")[:1])}
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Snapshot.BLOCKED
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.blocked_since is not None and self._days(inputs) >= n
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        return self._days(inputs)
+
+    def text(self, inputs: AlertInputs) -> str:
+        least = "at least " if inputs.blocked_longer else ""
+        days = counted(self._days(inputs), "day")
+        return f"Blocked for {least}{days}: {code_in_words(inputs.blocker)}"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        return "Onboarded" if inputs.onboarded else "No longer blocked"
+
+    def _days(self, inputs: AlertInputs) -> int:
+        return (inputs.day - inputs.blocked_since).days if inputs.blocked_since else 0
+
+
+class NoFirstPr(CustomerKind):
+    """The step First PR is not done N days after signup, or later; worse after twice the days."""
+
+    recovered = ~Snapshot.NO_FIRST_PR
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Snapshot.NO_FIRST_PR & Q(customer__signup_date__lte=day - timedelta(days=n))
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return not inputs.has_first_pr and inputs.days_since_signup >= n
+
+    def severity(self, inputs: AlertInputs) -> int | None:
+        return inputs.days_since_signup
+
+    def text(self, inputs: AlertInputs) -> str:
+        return f"No first PR {counted(inputs.days_since_signup, 'day')} after signup"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        return "The first PR is there"
+
+
+class FeedKind(AlertKind):
+    """A kind of alert on feeds and nights, judged today whatever is scored; it closes as soon as nothing is wrong."""
+
+    def problems(self, rule: AlertRule, today: date, day: date | None) -> dict[str, FeedProblem]:
+        """What is wrong with which feed; ``day`` is the newest scored date."""
+        return feed_health.problems(today, day)
+
+    def recovery_text(self, rule: AlertRule, feed: str) -> str:
+        """How it ended, in words."""
+        return f"{'The feed' if feed else 'The night'} is as it should be"
+
+
+class Quarantined(FeedKind):
+    """N or more rows of a feed are in quarantine; over with fewer, worse with twice the rows."""
+
+    def problems(self, rule: AlertRule, today: date, day: date | None) -> dict[str, FeedProblem]:
+        return feed_health.quarantined(rule.n)
+
+    def recovery_text(self, rule: AlertRule, feed: str) -> str:
+        return f"Fewer than {counted(rule.n, 'row')} of the feed in quarantine"
+
+
+class Vanished(AlertKind):
+    """N or more customers vanished from the feed: raised once by each file that lacks them, as ``vanished`` says."""
+
+
+CUSTOMER_KINDS: dict[str, CustomerKind] = {
+    AlertRule.Kind.AT_RISK: AtRisk(),
+    AlertRule.Kind.INACTIVE: Inactive(),
+    AlertRule.Kind.FELL: Fell(),
+    AlertRule.Kind.BLOCKED: Blocked(),
+    AlertRule.Kind.NO_FIRST_PR: NoFirstPr(),
+}
+FEED_KINDS: dict[str, FeedKind] = {AlertRule.Kind.FEED: FeedKind(), AlertRule.Kind.QUARANTINED: Quarantined()}
+KINDS: dict[str, AlertKind] = {**CUSTOMER_KINDS, **FEED_KINDS, AlertRule.Kind.VANISHED: Vanished()}
+
+
+def recovered_from_fall(scores: dict[date, tuple[int, int]], day: date, n: int) -> bool:
+    """Whether ``day`` is a recovery day of a fall by ``n``; ``scores`` are score and policy by scored date."""
+    if day not in scores:
+        return False
+    score, policy = scores[day]
+    before = (scores.get(day - timedelta(days=days)) for days in range(1, FALL_DAYS + 1))
+    highest = max((one[0] for one in before if one and one[1] == policy), default=score)
+    return highest - score < n
+
+
+def _same_customer() -> SnapshotQuerySet:
+    return Snapshot.objects.filter(customer=OuterRef("customer")).order_by()
+
+
+def _of_open_alerts(rule: AlertRule) -> SnapshotQuerySet:
+    return Snapshot.objects.filter(customer__in=Alert.objects.open().filter(rule=rule).values("customer"))
