@@ -3,14 +3,6 @@
 import unicodedata
 from datetime import date
 
-COMPONENT_LABELS = {
-    "activity": "Activity level",
-    "pr_success": "PR success rate",
-    "adoption": "Feature adoption",
-    "support": "Support satisfaction",
-    "nps": "NPS score",
-}
-"""What the pages call the components of the health score."""
 ACTIVITY_TREND = "Activity trend"
 """Never just "trend", which would be read as the score's."""
 

@@ -92,7 +92,8 @@ def score(days_before: str) -> dict[str, Any]:
 def score_as_the_seed() -> dict[str, Any]:
     """The same scores by the ORM, a handful of queries for each customer, as the seed had it: seconds."""
     from analytics.models import ScoringPolicy, Snapshot
-    from analytics.scoring.score import Measures, health
+    from analytics.scoring.components import Measures
+    from analytics.scoring.score import health
     from customers.models import Customer, Engagement, Step, data_date
 
     day, policy = data_date(), ScoringPolicy.objects.get()
@@ -136,7 +137,7 @@ def score_as_the_seed() -> dict[str, Any]:
             window_support_requests=total(in_days(30), "support_requests")[0],
             csat_sum=sum(csat.values_list("csat", flat=True)),
             csat_count=csat.count(),
-            nps=nps.nps if nps else None,
+            nps_answer=nps.nps if nps else None,
             trend_now=sum(total(in_days(7), *Engagement.ACTIVITY)),
             trend_before=sum(total(week_before, *Engagement.ACTIVITY)),
             trend_moment=0,

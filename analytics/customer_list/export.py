@@ -15,9 +15,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.customer_list.listing import CustomerList
-from analytics.models import HealthStatus, PortfolioDay, Stage, Trend, success_rate
+from analytics.models import HealthStatus, PortfolioDay, Stage, Trend
 from analytics.portfolio.days import SPANS
 from analytics.portfolio.score_change import COLUMN_OF
+from analytics.rounding import success_rate
 from analytics.wording import ACTIVITY_TREND
 from customers.audit import trail
 from customers.core.people import display_name

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from analytics.models import Snapshot
 from analytics.page_cache.program import Program
+from analytics.scoring.components import RowsBehind
 from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
 from customers.runs.page import rows_address
 
@@ -37,23 +38,19 @@ def origins(customer: Customer, onboarding: Onboarding | None, program: Program)
 
 
 def rows_behind(snapshot: Snapshot) -> dict[str, str]:
-    """By the name of a counter, an input or a feed: the address of the rows that it was computed from."""
-    policy = snapshot.policy
-    answers = (
-        _rows(snapshot, FeedName.FEEDBACK, policy.csat_days, csat__isnull=False)
-        if snapshot.csat_count
-        else _rows(snapshot, FeedName.ENGAGEMENT, policy.support_days, support_requests__gt=0)
-    )
+    """By the name of a counter, of a feed, or ``trend``: the address of the rows that it was computed from."""
     return {
         **{name: _rows(snapshot, FeedName.ENGAGEMENT, **{f"{name}__gt": 0}) for name in Engagement.COUNTERS},
         **{feed.value: _rows(snapshot, feed) for feed in (FeedName.ENGAGEMENT, FeedName.FEEDBACK, FeedName.EVENTS)},
-        "activity": _rows(snapshot, FeedName.ENGAGEMENT, policy.activity_days),
-        "pr_success": _rows(snapshot, FeedName.ENGAGEMENT, policy.pr_days),
-        "adoption": rows_address(FeedName.ONBOARDING, customer__id__exact=snapshot.customer_id),
-        "support": answers,
-        "nps": _rows(snapshot, FeedName.FEEDBACK, policy.nps_days, nps__isnull=False),
-        "trend": _rows(snapshot, FeedName.ENGAGEMENT, 2 * policy.trend_days),
+        "trend": _rows(snapshot, FeedName.ENGAGEMENT, 2 * snapshot.policy.trend_days),
     }
+
+
+def component_rows(snapshot: Snapshot, behind: RowsBehind) -> str:
+    """Return the address of the rows that a component of the score was computed from."""
+    if behind.days is None:
+        return rows_address(behind.feed, customer__id__exact=snapshot.customer_id, **behind.lookups)
+    return _rows(snapshot, behind.feed, behind.days, **behind.lookups)
 
 
 def _rows(snapshot: Snapshot, feed: FeedName, days: int | None = None, **lookups: object) -> str:

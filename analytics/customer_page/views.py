@@ -13,7 +13,7 @@ from analytics.alerts.of_customer import customer_alerts
 from analytics.customer_page.activity import WINDOWS, activity, window_of
 from analytics.customer_page.history import blocked_since, history, may_be_blocked_longer, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
-from analytics.customer_page.score_card import components
+from analytics.customer_page.score_card import score_lines
 from analytics.customer_page.steps import steps
 from analytics.customer_page.timeline import Told, page_number, timeline, told_of
 from analytics.customer_page.todo import todo
@@ -124,7 +124,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
     return {
         "snapshot": snapshot,
-        "components": components(snapshot, rows),
+        "components": score_lines(snapshot),
         "score_changes": score_changes(snapshots, since),
         "status_change": status_change(snapshots),
         "change": what_changed(found, then, snapshot) if then else None,

@@ -12,13 +12,13 @@ as the feeds say it today. From a snapshot of D0 by policy P0 to one of D1 by po
 So the three are whole points that add up to the stored difference exactly, for each component and in total.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from analytics.models import COMPONENTS, ScoringPolicy, Snapshot
+from analytics.models import Snapshot
+from analytics.scoring.components import COMPONENTS, Measures, ScoreComponent
 from analytics.scoring.measure import View, measure_one
-from analytics.scoring.score import Health, Measures, health
-from analytics.wording import ACTIVITY_TREND, COMPONENT_LABELS, counted, signed
+from analytics.scoring.score import Health, health
+from analytics.wording import ACTIVITY_TREND, signed
 from customers.models import Customer, Step
 from customers.text.codes import code_in_words
 
@@ -90,7 +90,7 @@ class Seen:
 
     def points(self, name: str) -> int:
         """A component's points."""
-        return getattr(self.health, name) or 0
+        return self.health.points[name] or 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Causes:
 def what_changed(customer: Customer, then: Snapshot, now: Snapshot) -> Change:
     """Compare two snapshots of a customer; one query."""
     causes = _causes(customer, then, now)
-    parts = [_part(name, then, now, causes) for name in COMPONENTS]
+    parts = [_part(component, then, now, causes) for component in COMPONENTS]
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("data", "time", "policy")}
     return Change(then, now, parts, Part("Score", then.score, now.score, **sums), _facts(then, now))
 
@@ -130,94 +130,24 @@ def _causes(customer: Customer, then: Snapshot, now: Snapshot) -> Causes:
     return Causes(*seen[:3], weighed=seen[-1])
 
 
-def _part(name: str, then: Snapshot, now: Snapshot, causes: Causes) -> Part:
-    before, after = getattr(then, name), getattr(now, name)
+def _part(component: ScoreComponent, then: Snapshot, now: Snapshot, causes: Causes) -> Part:
+    name, before, after = component.name, component.points(then), component.points(now)
     difference = (after or 0) - (before or 0)
     time = causes.aged.points(name) - causes.before.points(name)
     policy = causes.weighed.points(name) - causes.fresh.points(name)
     data = difference - time - policy
     corrections = data - (causes.fresh.points(name) - causes.aged.points(name))
-    passed, came = _WORDS[name](causes, then.policy)
+    old, aged, fresh = causes.before.measures, causes.aged.measures, causes.fresh.measures
     why = []
     if time:
-        why.append(f"{signed(time)}: {passed}")
+        why.append(f"{signed(time)}: {component.time_passed(old, aged, then.policy)}")
     if data and data != corrections:
-        why.append(f"{signed(data - corrections)}: {came}")
+        why.append(f"{signed(data - corrections)}: {component.data_came(aged, fresh)}")
     if data and corrections:
         why.append(f"{signed(corrections)}: rows of days already scored came or changed later")
     if policy:
         why.append(f"{signed(policy)}: policy {then.policy} became {now.policy}")
-    return Part(COMPONENT_LABELS[name], before, after, data, time, policy, why)
-
-
-# --- In words: what passing time did, and what the new rows say ---------------------------------------------------
-
-
-def _activity(causes: Causes, policy: ScoringPolicy) -> tuple[str, str]:
-    before, aged, fresh = _days(causes.before), _days(causes.aged), _days(causes.fresh)
-    return (
-        f"{counted(before - aged, 'active day')} passed out of the {policy.activity_days}-day window",
-        counted(fresh - aged, "new active day"),
-    )
-
-
-def _days(seen: Seen) -> int:
-    return seen.measures.active_days
-
-
-def _pr_success(causes: Causes, policy: ScoringPolicy) -> tuple[str, str]:
-    before, aged, fresh = _merged(causes.before), _merged(causes.aged), _merged(causes.fresh)
-    return (
-        f"merged PRs from {before} to {aged}, as days passed out of the {policy.pr_days}-day window",
-        f"merged PRs from {aged} to {fresh} with the new days",
-    )
-
-
-def _merged(seen: Seen) -> str:
-    measures = seen.measures
-    return f"{measures.window_prs_merged:,} of {measures.window_prs_generated:,}"
-
-
-def _adoption(causes: Causes, _policy: ScoringPolicy) -> tuple[str, str]:
-    aged, fresh = causes.aged.health.steps, causes.fresh.health.steps
-    done = [step.label for step in Step if fresh[step] and not aged[step]]
-    return "", f"{', '.join(done)} done"
-
-
-def _support(causes: Causes, policy: ScoringPolicy) -> tuple[str, str]:
-    before, aged, fresh = causes.before.measures, causes.aged.measures, causes.fresh.measures
-    old_answers = counted(before.csat_count - aged.csat_count, "CSAT answer")
-    new_answers = counted(fresh.csat_count - aged.csat_count, "new CSAT answer")
-    requests = counted(fresh.window_support_requests - aged.window_support_requests, "new support request")
-    if not before.csat_count:
-        old = before.window_support_requests - aged.window_support_requests
-        passed = f"{counted(old, 'support request')} passed out of the {policy.support_days}-day window"
-    elif aged.csat_count:
-        passed = f"{old_answers} passed out of the {policy.csat_days}-day window"
-    else:
-        passed = f"{old_answers} passed out of the {policy.csat_days}-day window, so support requests count"
-    if not fresh.csat_count:
-        came = requests
-    elif aged.csat_count:
-        came = new_answers
-    else:
-        came = f"{new_answers}, so support requests no longer count"
-    return passed, came
-
-
-def _nps(causes: Causes, policy: ScoringPolicy) -> tuple[str, str]:
-    before, aged, fresh = causes.before.measures.nps, causes.aged.measures.nps, causes.fresh.measures.nps
-    instead = "" if aged is None else f" in place of {aged}"
-    return f"the answer {before} passed out of the {policy.nps_days}-day window", f"a new answer, {fresh}{instead}"
-
-
-_WORDS: dict[str, Callable[[Causes, ScoringPolicy], tuple[str, str]]] = {
-    "activity": _activity,
-    "pr_success": _pr_success,
-    "adoption": _adoption,
-    "support": _support,
-    "nps": _nps,
-}
+    return Part(component.label, before, after, data, time, policy, why)
 
 
 def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
@@ -228,10 +158,6 @@ def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
     said.append(("Blocker", *((code_in_words(one.blocker_type) if one.blocked else "none") for one in (then, now))))
     said += [(step.label, _done(getattr(then, step.value)), _done(getattr(now, step.value))) for step in Step]
     return [Fact(*fact) for fact in said if fact[1] != fact[2]]
-
-
-def _blocker(snapshot: Snapshot) -> str:
-    return code_in_words(snapshot.blocker_type) if snapshot.blocked else "none"
 
 
 def _done(there: bool) -> str:

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 
 from analytics.customer_list.filters import NONE
-from analytics.models import CohortDay, HealthStatus, percent, success_rate
+from analytics.models import CohortDay, HealthStatus
 from analytics.portfolio.figures import Share, known_of, mean_days
+from analytics.rounding import half_up, percent, success_rate
 from analytics.scoring.measure import WEEKS
 
 ROWS_PER_PAGE = 50
@@ -62,7 +63,7 @@ class Cell:
     @property
     def shade(self) -> int:
         """How dark the cell is, from 0 (nobody) to 10 (everybody)."""
-        return (2 * SHADES * self.active + self.size) // (2 * self.size)
+        return half_up(SHADES * self.active, self.size)
 
     @property
     def query(self) -> str:
@@ -151,7 +152,7 @@ def _figures(row: CohortDay) -> Figures:
         median_days=None if row.middle_days is None else mean_days(row.middle_days, 2),
         mean_days=mean_days(row.days_to_value, row.days_known),
         days_known=known_of(row.days_known, row.onboarded),
-        mean_score=(2 * row.score_sum + row.size) // (2 * row.size),
+        mean_score=half_up(row.score_sum, row.size),
         health=[
             Share(
                 status.value, status.label, getattr(row, status.value), percent(getattr(row, status.value), row.size)

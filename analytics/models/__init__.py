@@ -5,7 +5,6 @@ from analytics.models.contact import MailTemplate, Message
 from analytics.models.nights import Night
 from analytics.models.reports import Report, ReportDelivery
 from analytics.models.scoring import (
-    COMPONENTS,
     CohortDay,
     HealthStatus,
     PortfolioDay,
@@ -14,13 +13,10 @@ from analytics.models.scoring import (
     SnapshotQuerySet,
     Stage,
     Trend,
-    percent,
-    success_rate,
 )
 from analytics.models.tasks import ActionKind, Condition, RecommendationRule, Task
 
 __all__ = [
-    "COMPONENTS",
     "ActionKind",
     "Alert",
     "AlertRule",
@@ -41,6 +37,4 @@ __all__ = [
     "Stage",
     "Task",
     "Trend",
-    "percent",
-    "success_rate",
 ]

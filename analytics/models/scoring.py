@@ -7,9 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from analytics.rounding import success_rate
 from customers.models import Customer
-
-COMPONENTS = ("activity", "pr_success", "adoption", "support", "nps")
 
 
 class HealthStatus(models.TextChoices):
@@ -110,9 +109,14 @@ class ScoringPolicy(models.Model):
 
     @property
     def maxima(self) -> dict[str, int]:
-        """The most points of each component."""
-        points = (self.activity_max, self.pr_max, self.adoption_max, self.support_max, self.nps_max)
-        return dict(zip(COMPONENTS, points, strict=True))
+        """The most points of each component of the score."""
+        return {
+            "activity": self.activity_max,
+            "pr_success": self.pr_max,
+            "adoption": self.adoption_max,
+            "support": self.support_max,
+            "nps": self.nps_max,
+        }
 
     def clean(self) -> None:
         """Refuse a policy that cannot score."""
@@ -338,14 +342,3 @@ class CohortDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} {self.name} on {self.date}"
-
-
-def percent(part: int, whole: int) -> int | None:
-    """``part`` of ``whole`` in whole percent, rounded half up; None where there is nothing to count."""
-    return (200 * part + whole) // (2 * whole) if whole else None
-
-
-def success_rate(merged: int, generated: int) -> int | None:
-    """Merged of generated PRs in percent, at most 100 (merges of PRs of earlier feeds may exceed)."""
-    rate = percent(merged, generated)
-    return None if rate is None else min(rate, 100)

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.models import PortfolioDay, Snapshot
 from analytics.portfolio.figures import summary
+from analytics.scoring.components import COMPONENTS
 from customers.audit import trail
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment
@@ -23,32 +24,29 @@ from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.jobs.lock import job_lock
 
 COMBINED = "combined_metrics.csv"
-COLUMNS = (
-    "customer_id",
-    "organization",
-    "cohort",
-    "signup_date",
-    "onboarding_complete",
-    "onboarding_percent",
-    "days_to_complete",
-    "blocker_type",
-    "total_issues_tagged",
-    "total_prs_generated",
-    "total_prs_merged",
-    "success_rate",
-    "days_active",
-    "health_score",
-    "health_status",
-    "activity",
-    "pr_success",
-    "adoption",
-    "support",
-    "nps",
-    "trend",
-    "stage",
-    "last_active",
-    "as_of",
-)
+_VALUES: dict[str, Callable[[Snapshot], object]] = {
+    "customer_id": lambda one: one.customer_id,
+    "organization": lambda one: one.customer.organization,
+    "cohort": lambda one: one.customer.cohort,
+    "signup_date": lambda one: one.customer.signup_date,
+    "onboarding_complete": lambda one: "yes" if one.onboarded else "no",
+    "onboarding_percent": lambda one: one.onboarding_percent,
+    "days_to_complete": lambda one: one.days_to_complete,
+    "blocker_type": lambda one: one.blocker_type,
+    "total_issues_tagged": lambda one: one.issues_tagged,
+    "total_prs_generated": lambda one: one.prs_generated,
+    "total_prs_merged": lambda one: one.prs_merged,
+    "success_rate": lambda one: one.success_rate,
+    "days_active": lambda one: one.days_active,
+    "health_score": lambda one: one.score,
+    "health_status": lambda one: one.status,
+    **{component.name: component.points for component in COMPONENTS},
+    "trend": lambda one: one.trend,
+    "stage": lambda one: one.stage,
+    "last_active": lambda one: one.last_active,
+    "as_of": lambda one: one.date,
+}
+COLUMNS = tuple(_VALUES)
 CHUNK = 5_000
 
 
@@ -108,34 +106,7 @@ def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
     snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
     for snapshot in snapshots.iterator(chunk_size=CHUNK):
-        customer = snapshot.customer
-        values = (
-            customer.pk,
-            customer.organization,
-            customer.cohort,
-            customer.signup_date,
-            "yes" if snapshot.onboarded else "no",
-            snapshot.onboarding_percent,
-            snapshot.days_to_complete,
-            snapshot.blocker_type,
-            snapshot.issues_tagged,
-            snapshot.prs_generated,
-            snapshot.prs_merged,
-            snapshot.success_rate,
-            snapshot.days_active,
-            snapshot.score,
-            snapshot.status,
-            snapshot.activity,
-            snapshot.pr_success,
-            snapshot.adoption,
-            snapshot.support,
-            snapshot.nps,
-            snapshot.trend,
-            snapshot.stage,
-            snapshot.last_active,
-            day,
-        )
-        yield [stored(value) for value in values]
+        yield [stored(value(snapshot)) for value in _VALUES.values()]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
-from analytics.models import PortfolioDay, percent, success_rate
-from analytics.portfolio.figures import known_of, mean_tenths
+from analytics.models import PortfolioDay
+from analytics.portfolio.figures import known_of
+from analytics.rounding import mean_tenths, percent, success_rate
 from analytics.wording import tenths
 
 DASH = "–"

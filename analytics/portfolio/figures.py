@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from analytics.models import HealthStatus, PortfolioDay, percent, success_rate
+from analytics.models import HealthStatus, PortfolioDay
+from analytics.rounding import mean_tenths, percent, success_rate
 from analytics.wording import tenths
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, Step
@@ -96,11 +97,6 @@ def mean_days(days: int, count: int) -> str | None:
     """A mean of days with one decimal, rounded half up, such as ``3.5d``; None of nothing."""
     mean = mean_tenths(days, count)
     return None if mean is None else f"{tenths(mean)}d"
-
-
-def mean_tenths(days: int, count: int) -> int | None:
-    """A mean of days in tenths, rounded half up; None of nothing."""
-    return (20 * days + count) // (2 * count) if count else None
 
 
 def onboarding_progress(portfolio: PortfolioDay) -> Progress:

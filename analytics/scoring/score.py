@@ -8,53 +8,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
+from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from customers.models import Customer, Step
 
-# Plain texts: a choice's hash and value are worked out anew each time, which is felt at 100,000 customers.
-_STATUS = Customer.Status
-AWAY = frozenset(status.value for status in (_STATUS.PAUSED, _STATUS.INACTIVE, _STATUS.CHURNED))
-STEPS = tuple(step.value for step in Step)
+# Plain texts, as those of STEPS.
+_OVER = Customer.Status.over()
 _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FIRST_ISSUE.value
-ADOPTED = (_ACCOUNT, _ACTION, _FIRST_ISSUE, Step.FIRST_PR.value)
 WEEKS_FOR_TREND = 2
-
-
-class Measures(NamedTuple):
-    """What the feeds say of one customer on date D.
-
-    ``step_dates`` has the date each step was done for the steps whose flag is true (D may be before it).
-    ``active_weeks`` has bit k set where week k after the signup (days 7 k to 7 k + 6) has an active day.
-    A step that nothing dates has the signup date there, and is why ``all_dated`` is not so.
-    ``trend_now``, ``trend_before`` and ``trend_moment`` are of the activity: every counter but support requests. The
-    moment is the sum over the trend's days of ``(2 x - (n - 1)) * activity`` for day x of n = 0 ... n - 1.
-    """
-
-    customer_id: str
-    csv_status: str
-    signup_date: date
-    completed_date: date | None
-    blocker_type: str
-    step_dates: dict[str, date]
-    issues_tagged: int
-    prs_generated: int
-    prs_merged: int
-    prs_rejected: int
-    support_requests: int
-    days_active: int
-    last_active: date | None
-    active_days: int
-    window_prs_generated: int
-    window_prs_merged: int
-    window_support_requests: int
-    csat_sum: int
-    csat_count: int
-    nps: int | None
-    trend_now: int
-    trend_before: int
-    trend_moment: int
-    cohort: str = ""
-    active_weeks: int = 0
-    all_dated: bool = True
 
 
 class Health(NamedTuple):
@@ -67,11 +27,7 @@ class Health(NamedTuple):
     status: HealthStatus
     trend: Trend
     stage: Stage
-    activity: int
-    pr_success: int
-    adoption: int
-    support: int
-    nps: int | None
+    points: dict[str, int | None]
     steps: dict[str, bool]
     onboarded: bool
     completed_on: date | None
@@ -83,23 +39,12 @@ def health(measures: Measures, policy: ScoringPolicy, day: date) -> Health:
     return Scoring(policy, day).health(measures)
 
 
-def half_up(points: int, parts: int) -> int:
-    """Round ``points / parts`` (``parts`` above 0) to whole points, halves up."""
-    return (2 * points + parts) // (2 * parts)
-
-
 class Scoring:
-    """A policy on a day, made ready for many customers: plain whole numbers, and exact fractions as pairs of them."""
+    """A policy on a day, made ready for many customers: in plain whole numbers."""
 
     def __init__(self, policy: ScoringPolicy, day: date) -> None:
         self._day = day
-        self._activity_max = policy.activity_max
-        self._activity_points = policy.activity_points_per_day
-        self._pr_max = policy.pr_max
-        self._adoption_points = policy.adoption_points_per_step
-        self._support_max = policy.support_max
-        self._request_points, self._request_parts = Fraction(policy.support_points_per_request).as_integer_ratio()
-        self._nps_max = policy.nps_max
+        self._scorers = [(component.name, component.scorer(policy)) for component in COMPONENTS]
         self._champion_from = policy.champion_from
         self._healthy_from = policy.healthy_from
         self._needs_attention_from = policy.needs_attention_from
@@ -121,42 +66,23 @@ class Scoring:
         onboarded = all(done) or (completed_on is not None and completed_on <= day)
         if completed_on is None or completed_on > day:
             completed_on = max(dates.values()) if onboarded and measures.all_dated else None
-        activity = min(self._activity_points * measures.active_days, self._activity_max)
-        pr_success = self._pr_success(measures.window_prs_merged, measures.window_prs_generated)
-        adoption = self._adoption_points * sum([steps[step] for step in ADOPTED])
-        support = self._support(measures)
-        nps = None if measures.nps is None else half_up(measures.nps * self._nps_max, 10)
-        score = activity + pr_success + adoption + support + (nps or 0)
+        points = {name: scored(measures, steps) for name, scored in self._scorers}
+        score = sum(filter(None, points.values()))
         return Health(
-            score,
-            self._status(measures, score),
-            self._trend(measures),
-            _stage(steps, onboarded=onboarded),
-            activity,
-            pr_success,
-            adoption,
-            support,
-            nps,
-            steps,
-            onboarded,
-            completed_on,
-            (completed_on - measures.signup_date).days if completed_on else None,
+            score=score,
+            status=self._status(measures, score),
+            trend=self._trend(measures),
+            stage=_stage(steps, onboarded=onboarded),
+            points=points,
+            steps=steps,
+            onboarded=onboarded,
+            completed_on=completed_on,
+            days_to_complete=(completed_on - measures.signup_date).days if completed_on else None,
         )
-
-    def _pr_success(self, merged: int, generated: int) -> int:
-        if not generated:
-            return 0
-        return half_up(self._pr_max * merged, generated) if merged < generated else self._pr_max
-
-    def _support(self, measures: Measures) -> int:
-        if answers := measures.csat_count:
-            return half_up(self._support_max * (measures.csat_sum - answers), 4 * answers)
-        left = self._support_max * self._request_parts - self._request_points * measures.window_support_requests
-        return half_up(left, self._request_parts) if left > 0 else 0
 
     def _status(self, measures: Measures, score: int) -> HealthStatus:
         silent = measures.last_active is None or measures.last_active < self._active_from
-        if measures.csv_status in AWAY or (silent and measures.signup_date < self._active_from):
+        if measures.csv_status in _OVER or (silent and measures.signup_date < self._active_from):
             return HealthStatus.INACTIVE
         if score >= self._champion_from:
             return HealthStatus.CHAMPION

@@ -13,46 +13,17 @@ from django.utils import timezone
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.cohort_days import Member, cohort_days
+from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from analytics.scoring.measure import WEEKS, day_totals, measure
-from analytics.scoring.score import STEPS, Health, Measures, Scoring
+from analytics.scoring.score import Health, Scoring
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
 
-_FROM_MEASURES = (
-    "customer_id",
-    "blocker_type",
-    "issues_tagged",
-    "prs_generated",
-    "prs_merged",
-    "prs_rejected",
-    "support_requests",
-    "days_active",
-    "last_active",
-    "active_weeks",
-    "active_days",
-    "window_prs_generated",
-    "window_prs_merged",
-    "window_support_requests",
-    "csat_sum",
-    "csat_count",
-    "trend_now",
-    "trend_before",
-)
-_FROM_HEALTH = (
-    "score",
-    "status",
-    "trend",
-    "stage",
-    "activity",
-    "pr_success",
-    "adoption",
-    "support",
-    "nps",
-    "onboarded",
-    "completed_on",
-    "days_to_complete",
-)
-_COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH)
+_STORED = {field.attname for field in Snapshot._meta.concrete_fields}
+_FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED)
+_FROM_HEALTH = tuple(name for name in Health._fields if name in _STORED)
+_POINTS = tuple(component.name for component in COMPONENTS)
+_COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH, *_POINTS)
 _measured = operator.attrgetter(*_FROM_MEASURES)
 _scored = operator.attrgetter(*_FROM_HEALTH)
 
@@ -121,7 +92,7 @@ def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[A
         health = health_of(measures)
         done = tuple(health.steps.values())
         add(measures, health, done)
-        yield (*same, sum(done), *done, *_measured(measures), *_scored(health))
+        yield (*same, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
 
 
 class _Tally:

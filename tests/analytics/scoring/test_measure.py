@@ -7,8 +7,9 @@ import pytest
 
 from analytics.models import ScoringPolicy
 from analytics.scoring import measure as measuring
+from analytics.scoring.components import Measures
 from analytics.scoring.measure import day_totals, measure
-from analytics.scoring.score import Measures, health
+from analytics.scoring.score import health
 from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import (
@@ -58,6 +59,7 @@ def test_a_customer_with_nothing_at_all() -> None:
     assert measured() == Measures(
         customer_id="c7",
         csv_status="trial",
+        cohort="",
         signup_date=date(2025, 5, 1),
         completed_date=None,
         blocker_type="",
@@ -75,7 +77,7 @@ def test_a_customer_with_nothing_at_all() -> None:
         window_support_requests=0,
         csat_sum=0,
         csat_count=0,
-        nps=None,
+        nps_answer=None,
         trend_now=0,
         trend_before=0,
         trend_moment=0,
@@ -100,9 +102,9 @@ def test_each_customer_has_its_own_rows() -> None:
     make_onboarding(one, account_created=True)
     make_event(other, D, "account_created")
     first, second = measure(D, ScoringPolicy())
-    assert (first.issues_tagged, first.nps, first.csat_count) == (1, None, 0)
+    assert (first.issues_tagged, first.nps_answer, first.csat_count) == (1, None, 0)
     assert first.step_dates == {"account_created": LONG_AGO}
-    assert (second.issues_tagged, second.nps, second.csat_sum, second.csat_count) == (20, 3, 2, 1)
+    assert (second.issues_tagged, second.nps_answer, second.csat_sum, second.csat_count) == (20, 3, 2, 1)
     assert second.step_dates == {}
 
 
@@ -115,7 +117,7 @@ def test_several_engagement_and_feedback_rows_and_events_do_not_multiply_each_ot
         make_event(customer, D, "account_created")
     found = measured()
     assert (found.prs_generated, found.prs_merged, found.support_requests) == (6, 3, 3)
-    assert (found.csat_sum, found.csat_count, found.nps) == (12, 3, 9)
+    assert (found.csat_sum, found.csat_count, found.nps_answer) == (12, 3, 9)
     assert (found.blocker_type, found.completed_date) == ("sso_login", date(2025, 5, 12))
 
 
@@ -151,7 +153,7 @@ def test_csat_is_of_the_90_days_to_the_date(days: int, inside: bool) -> None:
 @pytest.mark.parametrize(("days", "inside"), [(-1, False), (0, True), (179, True), (180, False)])
 def test_nps_is_of_the_180_days_to_the_date(days: int, inside: bool) -> None:
     make_feedback(old_customer(), days_before(days), nps=8)
-    assert measured().nps == (8 if inside else None)
+    assert measured().nps_answer == (8 if inside else None)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_engagement_before_signup_counts_0_in_the_slope_and_there_alone() -> Non
         ("support_days", 30, "window_support_requests", 0, 2),
         ("csat_days", 90, "csat_sum", 0, 4),
         ("csat_days", 90, "csat_count", 0, 1),
-        ("nps_days", 180, "nps", None, 8),
+        ("nps_days", 180, "nps_answer", None, 8),
         ("trend_days", 7, "trend_now", 0, 8),
         ("trend_days", 14, "trend_before", 0, 8),
     ],
@@ -333,7 +335,7 @@ def test_the_newest_nps_counts(answers: list[tuple[str, int, int]], nps: int) ->
     customer = old_customer()
     for key, days, answer in answers:
         make_feedback(customer, days_before(days), id=key, nps=answer)
-    assert measured().nps == nps
+    assert measured().nps_answer == nps
 
 
 def test_an_answer_without_nps_hides_no_older_one_and_adds_to_csat_alone() -> None:
@@ -343,7 +345,7 @@ def test_an_answer_without_nps_hides_no_older_one_and_adds_to_csat_alone() -> No
     make_feedback(customer, days_before(40), nps=7, csat=5)
     make_feedback(customer, days_before(30), csat=4)
     found = measured()
-    assert found.nps == 7
+    assert found.nps_answer == 7
     assert (found.csat_sum, found.csat_count) == (11, 3)
 
 
@@ -351,7 +353,7 @@ def test_an_nps_after_the_date_does_not_hide_the_one_before() -> None:
     customer = old_customer()
     make_feedback(customer, days_before(-1), nps=1)
     make_feedback(customer, D, nps=9)
-    assert measured().nps == 9
+    assert measured().nps_answer == 9
 
 
 # --- Step dates -------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
-from analytics.scoring.score import Health, Measures, half_up, health
+from analytics.rounding import half_up
+from analytics.scoring.components import Measures
+from analytics.scoring.score import Health, health
 
 D = date(2025, 5, 10)
 LONG_AGO = date(2025, 1, 1)
@@ -30,6 +32,7 @@ def measures(**overrides: Any) -> Measures:
     values: dict[str, Any] = {
         "customer_id": "c1",
         "csv_status": "active",
+        "cohort": "",
         "signup_date": LONG_AGO,
         "completed_date": None,
         "blocker_type": "",
@@ -47,7 +50,7 @@ def measures(**overrides: Any) -> Measures:
         "window_support_requests": 0,
         "csat_sum": 0,
         "csat_count": 0,
-        "nps": None,
+        "nps_answer": None,
         "trend_now": 0,
         "trend_before": 0,
         "trend_moment": 0,
@@ -90,7 +93,7 @@ def test_halves_go_up(points: Fraction, rounded: int) -> None:
     ("active_days", "points"), [(0, 0), (1, 5), (2, 10), (3, 15), (4, 20), (5, 25), (6, 30), (7, 30)]
 )
 def test_each_active_day_is_5_points_up_to_30(active_days: int, points: int) -> None:
-    assert scored(active_days=active_days).activity == points
+    assert scored(active_days=active_days).points["activity"] == points
 
 
 @pytest.mark.parametrize(
@@ -114,12 +117,12 @@ def test_each_active_day_is_5_points_up_to_30(active_days: int, points: int) -> 
     ],
 )
 def test_pr_success_is_25_times_merged_of_generated(generated: int, merged: int, points: int) -> None:
-    assert scored(window_prs_generated=generated, window_prs_merged=merged).pr_success == points
+    assert scored(window_prs_generated=generated, window_prs_merged=merged).points["pr_success"] == points
 
 
 def test_pr_success_counts_the_window_not_the_totals() -> None:
     health_ = scored(prs_generated=10, prs_merged=10, window_prs_generated=4, window_prs_merged=1)
-    assert health_.pr_success == 6  # 6.25
+    assert health_.points["pr_success"] == 6  # 6.25
 
 
 @pytest.mark.parametrize(
@@ -136,12 +139,12 @@ def test_pr_success_counts_the_window_not_the_totals() -> None:
     ],
 )
 def test_adoption_is_5_points_for_each_of_four_steps(steps: tuple[str, ...], points: int) -> None:
-    assert scored(step_dates=steps_on(D, *steps)).adoption == points
+    assert scored(step_dates=steps_on(D, *steps)).points["adoption"] == points
 
 
 def test_a_step_of_tomorrow_adopts_nothing_yet() -> None:
     step_dates = {"account_created": D, "github_action_installed": days_before(-1)}
-    assert scored(step_dates=step_dates).adoption == 5
+    assert scored(step_dates=step_dates).points["adoption"] == 5
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_a_step_of_tomorrow_adopts_nothing_yet() -> None:
     ],
 )
 def test_without_csat_each_support_request_takes_two_and_a_half_points(requests: int, points: int) -> None:
-    assert scored(window_support_requests=requests).support == points
+    assert scored(window_support_requests=requests).points["support"] == points
 
 
 @pytest.mark.parametrize(
@@ -178,21 +181,21 @@ def test_without_csat_each_support_request_takes_two_and_a_half_points(requests:
     ],
 )
 def test_with_csat_its_mean_decides(ratings: list[int], points: int) -> None:
-    assert scored(csat_sum=sum(ratings), csat_count=len(ratings)).support == points
+    assert scored(csat_sum=sum(ratings), csat_count=len(ratings)).points["support"] == points
 
 
 @pytest.mark.parametrize(("csat", "requests", "points"), [(1, 0, 0), (5, 6, 15), (3, 1, 8)])
 def test_csat_goes_before_support_requests(csat: int, requests: int, points: int) -> None:
-    assert scored(csat_sum=csat, csat_count=1, window_support_requests=requests).support == points
+    assert scored(csat_sum=csat, csat_count=1, window_support_requests=requests).points["support"] == points
 
 
 @pytest.mark.parametrize(("nps", "points"), [(None, None), (0, 0), (1, 1), (6, 6), (10, 10)])
 def test_nps_is_its_own_points_and_absent_without_an_answer(nps: int | None, points: int | None) -> None:
-    assert scored(nps=nps).nps == points
+    assert scored(nps_answer=nps).points["nps"] == points
 
 
 def test_an_absent_nps_counts_0() -> None:
-    assert scored(nps=None).score == scored(nps=0).score == 15
+    assert scored(nps_answer=None).score == scored(nps_answer=0).score == 15
 
 
 def test_the_score_is_the_sum_of_the_points_shown() -> None:
@@ -202,9 +205,9 @@ def test_the_score_is_the_sum_of_the_points_shown() -> None:
         window_prs_merged=1,
         window_support_requests=1,
         step_dates=steps_on(D, "account_created"),
-        nps=7,
+        nps_answer=7,
     )
-    shown = (health_.activity, health_.pr_success, health_.adoption, health_.support, health_.nps)
+    shown = tuple(health_.points.values())
     assert shown == (15, 13, 5, 13, 7)
     assert health_.score == 53  # the exact points add up to 52
 
@@ -217,7 +220,7 @@ def test_the_best_and_the_worst_score() -> None:
         csat_sum=10,
         csat_count=2,
         step_dates=steps_on(D, *STEPS),
-        nps=10,
+        nps_answer=10,
     )
     assert (best.score, best.status) == (100, HealthStatus.CHAMPION)
     worst = scored(window_support_requests=6)
@@ -246,7 +249,7 @@ ACTIVE = {"active_days": 6, "window_support_requests": 6}
 def test_the_score_decides_the_status(
     values: dict[str, int], steps: tuple[str, ...], nps: int, score: int, status: str
 ) -> None:
-    health_ = scored(**values, step_dates=steps_on(D, *steps), nps=nps)
+    health_ = scored(**values, step_dates=steps_on(D, *steps), nps_answer=nps)
     assert (health_.score, health_.status) == (score, status)
 
 
@@ -261,7 +264,7 @@ def test_the_score_decides_the_status(
     ],
 )
 def test_whoever_is_away_by_contract_is_inactive(csv_status: str, status: str) -> None:
-    health_ = scored(**FULL, step_dates=steps_on(D, *STEPS), nps=10, csv_status=csv_status)
+    health_ = scored(**FULL, step_dates=steps_on(D, *STEPS), nps_answer=10, csv_status=csv_status)
     assert (health_.score, health_.status) == (85, status)
 
 
@@ -288,7 +291,7 @@ def test_silence_goes_before_the_score() -> None:
         window_prs_generated=1,
         window_prs_merged=1,
         step_dates=steps_on(LONG_AGO, *STEPS),
-        nps=10,
+        nps_answer=10,
         last_active=date(2025, 4, 26),
     )
     assert (silent.score, silent.status) == (70, HealthStatus.INACTIVE)
@@ -484,11 +487,7 @@ def test_the_golden_case_acme() -> None:
         status=HealthStatus.AT_RISK,
         trend=Trend.DECLINING,
         stage=Stage.INITIAL_ADOPTION,
-        activity=20,
-        pr_success=0,
-        adoption=15,
-        support=10,
-        nps=None,
+        points={"activity": 20, "pr_success": 0, "adoption": 15, "support": 10, "nps": None},
         steps={
             "welcome_email_sent": True,
             "account_created": True,
@@ -516,7 +515,7 @@ def test_the_golden_case_acme() -> None:
         ({"support_max": 20}, {"window_support_requests": 1}, "support", 13, 18),
         ({"support_max": 20}, {"csat_sum": 3, "csat_count": 1}, "support", 8, 10),
         ({"support_points_per_request": "0.7"}, {"window_support_requests": 5}, "support", 3, 12),
-        ({"nps_max": 5}, {"nps": 7}, "nps", 7, 4),
+        ({"nps_max": 5}, {"nps_answer": 7}, "nps", 7, 4),
         ({"champion_from": 16}, {}, "status", "at_risk", "at_risk"),
         ({"champion_from": 15}, {}, "status", "at_risk", "champion"),
         ({"healthy_from": 15}, {}, "status", "at_risk", "healthy"),
@@ -539,5 +538,6 @@ def test_the_golden_case_acme() -> None:
 def test_the_policy_decides(
     policy: dict[str, Any], values: dict[str, Any], component: str, default: Any, changed: Any
 ) -> None:
-    assert getattr(scored(**values), component) == default
-    assert getattr(scored(ScoringPolicy(**policy), **values), component) == changed
+    before, after = scored(**values), scored(ScoringPolicy(**policy), **values)
+    assert (before.points | before._asdict())[component] == default
+    assert (after.points | after._asdict())[component] == changed

@@ -15,8 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot, percent, success_rate
+from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.portfolio.figures import health_distribution, mean_days, onboarding_progress, summary
+from analytics.rounding import percent, success_rate
 from analytics.scoring import snapshots
 from analytics.scoring.measure import measure
 from analytics.scoring.score import health
