@@ -9,7 +9,7 @@ from analytics.models import Night
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED
 from analytics.portfolio.figures import feed_states
 from analytics.scoring.unscored import unscored
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from customers.models import AuditEntry
 
 COMMANDS = {
@@ -35,7 +35,7 @@ def look_again(**_signal: Any) -> None:
     try:
         with job_lock("alerts"):
             close_feed_alerts()
-    except Busy:
+    except LockHeld:
         pass  # Alerts are being evaluated at this moment.
 
 

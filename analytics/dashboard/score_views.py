@@ -17,7 +17,7 @@ from analytics.wording import counted
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import admin_page
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def _scored(before: str, after: str, actor: trail.Actor) -> Iterator[str]:
                 yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
         look_again()
         yield _line("<strong>Done.</strong>")
-    except Busy:
+    except LockHeld:
         yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
     except NotScorable as error:
         yield _line("<strong>Nothing was scored:</strong> {}", str(error))

@@ -41,7 +41,7 @@ from analytics.portfolio.charts import (
 from analytics.portfolio.days import days_around, known_dates
 from analytics.reports.saved_views import Opened, opened
 from customers.core.pages import admin_page
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import Customer
 
 SPOOL = 8 * 1024 * 1024
@@ -165,7 +165,7 @@ def export(request: HttpRequest) -> HttpResponse:
     file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
     try:
         write_archive(file, portfolio)
-    except Busy:
+    except LockHeld:
         file.close()
         messages.error(request, "An import or a scoring is running; export again in a minute.")
         return redirect("admin:index")

@@ -32,6 +32,7 @@ from analytics.portfolio.figures import newest_day
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.people import name_of
+from customers.jobs.lock import JobLock
 
 Kind = Digest.Kind
 State = Digest.State
@@ -47,12 +48,12 @@ class Delivery:
     skipped: list[str] = field(default_factory=list)
 
 
-def deliver(hold: Callable[[], None]) -> Delivery:
-    """Send to everybody what they are to be told today; the caller holds the lock ``alerts``, and ``hold`` keeps it.
+def deliver(lock: JobLock) -> Delivery:
+    """Send to everybody what they are to be told today; the caller holds ``lock``, that of ``alerts``.
 
     People in the order of their logins, then the channels of ``ALERT_URLS``.
     """
-    night = _Night(hold)
+    night = _Night(lock)
     if message.is_on():
         try:
             night.people()
@@ -66,8 +67,8 @@ def deliver(hold: Callable[[], None]) -> Delivery:
 class _Night:
     """One run's deliveries."""
 
-    def __init__(self, hold: Callable[[], None]) -> None:
-        self.hold = hold
+    def __init__(self, lock: JobLock) -> None:
+        self.lock = lock
         self.today = timezone.localdate()
         self.monday = self.today - timedelta(days=self.today.weekday())
         self.portfolio: PortfolioDay | None = newest_day()
@@ -141,7 +142,7 @@ class _Night:
         composed = composing()
         if composed is None:
             return
-        self.hold()
+        self.lock.renew()
         digest = claim(known, composed, kind=kind, day=day, as_of=self.as_of, **target)
         if digest is None:
             return

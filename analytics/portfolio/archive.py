@@ -75,7 +75,7 @@ def record_archive(portfolio: PortfolioDay) -> None:
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
-    """Write the ZIP of a scored date: the same data give the same bytes. Raises ``Busy`` while others write."""
+    """Write the ZIP of a scored date: the same data give the same bytes. Raises ``LockHeld`` while others write."""
     with one_moment(), ExitStack() as stack:
         with job_lock("import", shared=True), job_lock("score", shared=True):
             portfolio = PortfolioDay.objects.select_related("policy").get(pk=portfolio.pk)

@@ -8,7 +8,6 @@ again, under the same Message-ID. What could not be sent or made is tried again 
 import io
 import logging
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -32,6 +31,7 @@ from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_
 from analytics.wording import counted, one_line
 from customers.audit import trail
 from customers.core.people import name_of
+from customers.jobs.lock import JobLock
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +75,9 @@ def due_day(report: Report, today: date) -> date | None:
     return None if done and day <= done else day
 
 
-def send_due(hold: Callable[[], None]) -> Sent:
-    """Mail what is due; the caller holds the lock ``reports``, and ``hold`` keeps it."""
-    run = _Run(hold)
+def send_due(lock: JobLock) -> Sent:
+    """Mail what is due; the caller holds ``lock``, that of ``reports``."""
+    run = _Run(lock)
     scheduled = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
     try:
         for report in scheduled.prefetch_related("recipients"):
@@ -92,8 +92,8 @@ def send_due(hold: Callable[[], None]) -> Sent:
 class _Run:
     """One run's mails."""
 
-    def __init__(self, hold: Callable[[], None]) -> None:
-        self.hold = hold
+    def __init__(self, lock: JobLock) -> None:
+        self.lock = lock
         self.today = timezone.localdate()
         self.exporting = set(exporters().values_list("pk", flat=True))
         self.post = Post()
@@ -156,7 +156,7 @@ class _Run:
         self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, made: TableExport
     ) -> str:
         """Claim, send, record; returns why it could not be sent."""
-        self.hold()
+        self.lock.renew()
         if not claim(delivery):
             return ""
         try:

@@ -45,8 +45,8 @@ def changing_runs() -> QuerySet[ImportRun]:
 def scoring(asked: Sequence[date] = ()) -> Iterator[tuple[list[date], date]]:
     """Hold the lock of scorings; gives the dates to score and the newest engagement date.
 
-    Without ``asked``, the dates are the newest engagement date and those that are stale. Raises ``Busy`` while another
-    scoring or an import runs, since an import between two queries would be scored half, and ``NotScorable``.
+    Without ``asked``, the dates are the newest engagement date and those that are stale. Raises ``LockHeld`` while
+    another scoring or an import runs, since an import between two queries would be scored half, and ``NotScorable``.
     """
     with job_lock("score"), job_lock("import", shared=True):
         newest = data_date()

@@ -53,8 +53,8 @@ class NotErasable(Exception):
 def erase(customer_id: str, actor: str) -> Erasure:
     """Erase a customer for good, and return what is left to tell of it.
 
-    Raises ``NotErasable`` where nothing is known of them, and ``Busy`` while an import or a scoring runs. Where a file
-    could not be redacted, the state says so, and the next ``expire`` tries again.
+    Raises ``NotErasable`` where nothing is known of them, and ``LockHeld`` while an import or a scoring runs. Where a
+    file could not be redacted, the state says so, and the next ``expire`` tries again.
     """
     with job_lock("import"):
         with transaction.atomic():

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
 from customers.erasure.erase import NotErasable, erase, in_words, preview
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import Customer, Erasure
 
 UNPROCESSABLE = 422
@@ -49,7 +49,7 @@ def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
         expected = preview(customer.pk)
     except NotErasable as error:
         messages.error(request, str(error))
-    except Busy:
+    except LockHeld:
         messages.error(request, "An import or a scoring is running; try again when it has ended.")
     except Error:
         tell_database_error(request)

@@ -42,7 +42,7 @@ from customers.imports.retry import retry, try_again
 from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.imports.strategies import append
 from customers.imports.strategies.diff import Differences, Doubt, find_differences
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import JobLock, LockHeld, job_lock
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
 from customers.text.shown import shown
@@ -139,29 +139,27 @@ def import_folder(
 ) -> list[Outcome]:
     """Load the feeds of ``folder`` in key order: those of ``names``, or the required and the optional ones there.
 
-    Raises ``Busy`` while another import runs. A refused or failed feed does not stop the others.
+    Raises ``LockHeld`` while another import runs. A refused or failed feed does not stop the others.
     With ``dry_run`` all feeds are loaded, one on the other, and that is taken back.
     """
-    with job_lock("import") as hold:
+    with job_lock("import") as lock:
         if dry_run:
             with taken_back():
-                return _load_all(folder, names, options, hold, keep=False)
-        outcomes = _load_all(folder, names, options, hold, keep=True)
+                return _load_all(folder, names, options, lock, keep=False)
+        outcomes = _load_all(folder, names, options, lock, keep=True)
         archive.expire()
         return outcomes
 
 
-def load_file(
-    feed: Feed, path: Path, name: str, options: Options, hold: Callable[[], None], *, keep: bool
-) -> ImportRun:
-    """Load one file, called ``name`` in the ledger, and return its run; the caller has the import's lock, ``hold``.
+def load_file(feed: Feed, path: Path, name: str, options: Options, lock: JobLock, *, keep: bool) -> ImportRun:
+    """Load one file, called ``name`` in the ledger, and return its run; the caller holds ``lock``, the import's.
 
     Where ``keep`` is false, the caller looks at what the run did, and rolls it back.
     """
     _date_sightings()
     run = ImportRun(feed=feed.name, file=name, started_by=options.started_by)
     others = [other for other in FEEDS if other != feed.name] if feed is CUSTOMERS else []
-    _Load(feed, run, options, hold, others).from_one_file(path, keep=keep)
+    _Load(feed, run, options, lock, others).from_one_file(path, keep=keep)
     _date_sightings()
     return run
 
@@ -170,13 +168,13 @@ def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
     """Try open rows of the quarantine again, a run for each feed among them; closed ones are passed over.
 
     Rows that pass are loaded, rows that do not have their new reasons; a row is superseded where a later file has
-    given its key a newer one. Raises ``Busy`` while an import runs.
+    given its key a newer one. Raises ``LockHeld`` while an import runs.
     """
-    with job_lock("import") as hold:
-        return replay_locked(rows, started_by, hold)
+    with job_lock("import") as lock:
+        return replay_locked(rows, started_by, lock)
 
 
-def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, hold: Callable[[], None]) -> list[Outcome]:
+def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, lock: JobLock) -> list[Outcome]:
     """The same, for who has the import's lock and gives what it yields."""
     chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
     feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
@@ -187,14 +185,14 @@ def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, hold: Callabl
                 feed=name, file=f"replay by {started_by}", started_by=started_by, scope=ImportRun.Scope.REPLAY
             )
             others = [other for other in FEEDS if other != name] if feed is CUSTOMERS else []
-            load = _Load(feed, run, Options(started_by), hold, others)
+            load = _Load(feed, run, Options(started_by), lock, others)
             outcomes.append(load.from_quarantine(chosen.filter(feed=name)))
     _date_sightings()
     return outcomes
 
 
 def _load_all(
-    folder: Path, names: Sequence[str] | None, options: Options, hold: Callable[[], None], *, keep: bool
+    folder: Path, names: Sequence[str] | None, options: Options, lock: JobLock, *, keep: bool
 ) -> list[Outcome]:
     wanted = [feed for name, feed in FEEDS.items() if names is None or name in names]
     files: list[tuple[Feed, Path | None, str]] = []
@@ -218,7 +216,7 @@ def _load_all(
         run.warnings, passed_over = passed_over, []
         # The customers' run also retries the rows of those feeds that do not come with this import.
         others = [name for name in FEEDS if name not in loading] if feed.name == FeedName.CUSTOMERS else []
-        loads.append(_Load(feed, run, options, hold, others))
+        loads.append(_Load(feed, run, options, lock, others))
         outcomes.append(loads[-1].from_file(path, reason, keep=keep))
     if outcomes and outcomes[0].loaded and outcomes[0].feed == FeedName.CUSTOMERS:
         refused = [outcome.feed for outcome in outcomes if not outcome.loaded and outcome.feed in loading]
@@ -260,13 +258,13 @@ class _Load:
         feed: Feed,
         run: ImportRun,
         options: Options,
-        hold: Callable[[], None],
+        lock: JobLock,
         also_retry: Sequence[str] = (),
     ) -> None:
         self.feed = feed
         self.run = run
         self.options = options
-        self.hold_lock = hold
+        self.lock = lock
         self.also_retry = also_retry
         self.today = timezone.localdate()
         self.fixes: Fixes = {}
@@ -323,7 +321,7 @@ class _Load:
             try:
                 run.save()
                 noted.enter_context(log_context.about(run=run.pk))
-                self.hold_lock()
+                self.lock.renew()
                 with transaction.atomic():
                     problems = load()
                     self._finish(ImportRun.Status.LOADED)
@@ -357,11 +355,11 @@ class _Load:
         """Try the waiting rows of feeds whose files were refused; return how many rows the run retried in all."""
         before = self.run.retried
         try:
-            self.hold_lock()
+            self.lock.renew()
             with transaction.atomic():
                 self.retry_others(names)
                 self.run.save()
-        except (Error, Busy):
+        except (Error, LockHeld):
             logger.exception("Rows of %s could not be retried; the next import tries again", ", ".join(names))
             self.run.retried = before
         return self.run.retried

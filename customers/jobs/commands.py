@@ -15,7 +15,7 @@ from customers.audit import trail
 from customers.audit.trail import Actor, user_name
 from customers.core.schema import lacking
 from customers.core.signals import command_done
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class AuditedCommand(BaseCommand):
                 return
             with job_lock("import", shared=True):
                 pass
-        except (Error, OSError, Busy):
+        except (Error, OSError, LockHeld):
             # That it cannot be reached, or is being filled, the command says itself.
             return
         raise CommandError(

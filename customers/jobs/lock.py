@@ -4,7 +4,8 @@ import fcntl
 import logging
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,35 +13,117 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from customers.core.files import open_to_lock
+from customers.core.sql import is_postgres
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_AFTER = 0.05
+_RETRY_SECONDS = 0.05
 
 
-class Busy(Exception):
+class LockHeld(Exception):
     """Another process holds the lock."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"another process has the lock of {job}")
+
+
+class JobLock(ABC):
+    """The lock of ``job``, alone or shared with others; the system releases it when the process dies."""
+
+    def __init__(self, job: str, *, shared: bool) -> None:
+        self.job, self.shared = job, shared
+
+    @abstractmethod
+    def renew(self) -> None:
+        """Take the lock, unless it is held; a long job does so now and then, because a connection may be lost.
+
+        Raises ``LockHeld`` where another process has it.
+        """
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the lock back."""
+
+
+class _FileLock(JobLock):
+    """A lock on a file beside the database of SQLite."""
+
+    def __init__(self, job: str, *, shared: bool) -> None:
+        super().__init__(job, shared=shared)
+        self._file = open_to_lock(_lock_file(job))
+
+    def renew(self) -> None:
+        try:
+            fcntl.flock(self._file, (fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockHeld(self.job) from None
+
+    def release(self) -> None:
+        self._file.close()
+
+
+class _SessionLock(JobLock):
+    """An advisory lock of PostgreSQL, which the session has that does the work: both end together."""
+
+    def __init__(self, job: str, *, shared: bool) -> None:
+        super().__init__(job, shared=shared)
+        self._session: object = None
+        self._number = zlib.crc32(f"rsolv_cs.{job}".encode())
+        self._suffix = "_shared" if shared else ""
+
+    def renew(self) -> None:
+        with connection.cursor() as cursor:
+            if self._session is connection.connection:
+                return
+            cursor.execute(f"SELECT pg_try_advisory_lock{self._suffix}(%s)", [self._number])
+            if not cursor.fetchone()[0]:
+                raise LockHeld(self.job)
+        self._session = connection.connection
+
+    def release(self) -> None:
+        if self._session and self._session is connection.connection and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_advisory_unlock{self._suffix}(%s)", [self._number])
 
 
 @contextmanager
-def job_lock(job: str, *, shared: bool = False) -> Iterator[Callable[[], None]]:
-    """Hold the lock of ``job``; raises ``Busy`` at once where another process has it.
+def job_lock(job: str, *, shared: bool = False) -> Iterator[JobLock]:
+    """Hold the lock of ``job``; raises ``LockHeld`` at once where another process has it.
 
-    Several may hold it ``shared``, as long as nobody holds it alone. A long job calls what this yields now and
-    then: it takes the lock again where the database was gone meanwhile, or raises ``Busy``.
+    Several may hold it ``shared``, as long as nobody holds it alone.
 
     Every run is made by whoever holds the lock of imports alone. So a run that seems to go on as somebody else gets
     it was killed, and is marked as interrupted.
     """
-    with _held(job, shared=shared) as hold:
+    lock = (_SessionLock if is_postgres() else _FileLock)(job, shared=shared)
+    try:
+        lock.renew()
         if job == "import" and not shared:
             try:
                 _mark_interrupted()
             except Error as error:
                 # Whoever takes the lock next does it.
                 logger.warning("Interrupted runs could not be marked: %s", error)
-        yield hold
+        yield lock
+    finally:
+        lock.release()
+
+
+@contextmanager
+def job_lock_within(seconds: float, job: str) -> Iterator[JobLock]:
+    """Hold the lock of ``job`` alone, after waiting for it for a while; raises ``LockHeld`` where that was in vain."""
+    last = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                lock = stack.enter_context(job_lock(job))
+                break
+            except LockHeld:
+                if time.monotonic() >= last:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+        yield lock
 
 
 def _mark_interrupted() -> None:
@@ -50,59 +133,6 @@ def _mark_interrupted() -> None:
         run.reason = f"the process ended before the run did; nothing of it was {what}"
         run.finished_at = timezone.now()
         run.save(update_fields=["status", "reason", "finished_at"])
-
-
-@contextmanager
-def _held(job: str, *, shared: bool) -> Iterator[Callable[[], None]]:
-    """Hold it: on PostgreSQL an advisory lock of the session, on SQLite a lock on a file beside the database.
-
-    Both are released by the system when the process dies.
-    """
-    if connection.vendor == "postgresql":
-        number = zlib.crc32(f"rsolv_cs.{job}".encode())
-        how = "_shared" if shared else ""
-        session = None
-
-        def hold() -> None:
-            nonlocal session
-            with connection.cursor() as cursor:
-                if session is connection.connection:
-                    return
-                cursor.execute(f"SELECT pg_try_advisory_lock{how}(%s)", [number])
-                if not cursor.fetchone()[0]:
-                    raise Busy(f"another process has the lock of {job}")
-            session = connection.connection
-
-        hold()
-        try:
-            yield hold
-        finally:
-            if session is connection.connection and connection.is_usable():
-                with connection.cursor() as cursor:
-                    cursor.execute(f"SELECT pg_advisory_unlock{how}(%s)", [number])
-        return
-    with open_to_lock(_lock_file(job)) as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"another process has the lock of {job}") from None
-        yield lambda: None
-
-
-@contextmanager
-def job_lock_within(seconds: float, job: str) -> Iterator[Callable[[], None]]:
-    """Hold the lock of ``job`` alone, after waiting for it for a while; raises ``Busy`` where that was in vain."""
-    last = time.monotonic() + seconds
-    with ExitStack() as stack:
-        while True:
-            try:
-                hold = stack.enter_context(job_lock(job))
-                break
-            except Busy:
-                if time.monotonic() >= last:
-                    raise
-                time.sleep(_AGAIN_AFTER)
-        yield hold
 
 
 def _lock_file(job: str) -> Path:

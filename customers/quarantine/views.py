@@ -24,7 +24,7 @@ from customers.feeds.exports import write_csv
 from customers.feeds.reader import BLANKS
 from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_of
 from customers.imports.load import Outcome, replay, replay_locked
-from customers.jobs.lock import Busy, job_lock_within
+from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.models import QuarantinedRow
 from customers.text.shown import cut
 from customers.text.text_fields import TextAreaField, one_break
@@ -133,9 +133,9 @@ def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
     row = _row(pk)
     if request.method == "POST":
         try:
-            with job_lock_within(SECONDS_TO_WAIT, "import") as hold:
-                return _fix(request, _row(pk), hold)
-        except Busy:
+            with job_lock_within(SECONDS_TO_WAIT, "import") as lock:
+                return _fix(request, _row(pk), lock)
+        except LockHeld:
             messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
             return _page(request, row, FixForm(row, request.POST), CONFLICT)
     if row.status != QuarantinedRow.Status.OPEN:
@@ -152,7 +152,7 @@ def _no_longer(row: QuarantinedRow) -> str:
     return f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}."
 
 
-def _fix(request: HttpRequest, row: QuarantinedRow, hold: Callable[[], None]) -> HttpResponse:
+def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpResponse:
     """Take what was sent, under the import's lock, so that the fix, the row and what is loaded are the same."""
     form = FixForm(row, request.POST)
     if row.status != QuarantinedRow.Status.OPEN:
@@ -164,7 +164,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, hold: Callable[[], None]) ->
         fix(row, cells, request.user.get_username())
     tell_kept(request, form)
     rows = QuarantinedRow.objects.filter(pk=row.pk)
-    tell_replayed(request, lambda: replay_locked(rows, request.user.get_username(), hold))
+    tell_replayed(request, lambda: replay_locked(rows, request.user.get_username(), lock))
     row.refresh_from_db(fields=["status"])
     return redirect(fix_address(row) if row.status == QuarantinedRow.Status.OPEN else _LISTED)
 
@@ -207,7 +207,7 @@ def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -
     """Say for each feed what became of its rows, or why nothing did."""
     try:
         outcomes = replayed()
-    except Busy:
+    except LockHeld:
         messages.error(request, "An import is running; try again when it has ended.")
         return
     except Error:

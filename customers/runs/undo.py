@@ -37,7 +37,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
     """Put the data back as they were before ``run``, and return the run that did it (loaded, or failed).
 
     Rows changed since and customers whom others need are left; ``changes.left()`` of the undo lists them. Raises
-    ``NotUndoable`` where there is nothing to undo, and ``Busy`` while an import runs.
+    ``NotUndoable`` where there is nothing to undo, and ``LockHeld`` while an import runs.
     """
     _undoable(run)
     with job_lock("import"):

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, in_words, preview, undo
 
@@ -27,7 +27,7 @@ def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
         expected = preview(run)
     except NotUndoable as error:
         messages.error(request, str(error))
-    except Busy:
+    except LockHeld:
         messages.error(request, "An import is running; try again when it has ended.")
     except Error:
         tell_database_error(request)

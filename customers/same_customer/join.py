@@ -62,7 +62,7 @@ def why_not_undone(pair: KeyChange) -> str:
 def join(pk: int, actor: str) -> KeyChange:
     """Carry everything over to the new key, once; a pair that is joined already stays as it is.
 
-    Raises ``NotJoinable``, and ``Busy`` while an import or a scoring runs.
+    Raises ``NotJoinable``, and ``LockHeld`` while an import or a scoring runs.
     """
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
@@ -83,7 +83,7 @@ def preview(pk: int) -> Carried:
 
 
 def set_apart(pk: int, actor: str) -> KeyChange:
-    """Note that these are two customers; nothing moves. Raises ``NotJoinable`` and ``Busy``."""
+    """Note that these are two customers; nothing moves. Raises ``NotJoinable`` and ``LockHeld``."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
         if pair.state == State.JOINED:
@@ -97,7 +97,7 @@ def set_apart(pk: int, actor: str) -> KeyChange:
 def part(pk: int, actor: str) -> Parted:
     """Take back what ``join`` carried over; what has changed since stays, and is named.
 
-    Raises ``NotJoinable``, and ``Busy`` while an import or a scoring runs.
+    Raises ``NotJoinable``, and ``LockHeld`` while an import or a scoring runs.
     """
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)

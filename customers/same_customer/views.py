@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
 from customers.core.pages import admin_page, tell_database_error
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models.key_change import KeyChange
 from customers.same_customer.join import (
     NotJoinable,
@@ -38,7 +38,7 @@ def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
         carried = pair.carried if joined else {} if reason else preview(pk)
     except NotJoinable as error:
         messages.error(request, str(error))
-    except Busy:
+    except LockHeld:
         messages.error(request, "An import or a scoring is running; try again when it has ended.")
     except Error:
         tell_database_error(request)

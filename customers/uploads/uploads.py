@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from customers.feeds.declarations import FEEDS, Feed
 from customers.imports.fixes import fixes_of
 from customers.imports.load import Options, load_file
 from customers.imports.misread import SIGN
-from customers.jobs.lock import job_lock
+from customers.jobs.lock import JobLock, job_lock
 from customers.models import ImportRun, Upload
 from customers.uploads import store
 from customers.uploads.formats import format_of
@@ -70,19 +70,19 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
 
 
 def preview(upload: Upload, asked_by: str) -> None:
-    """Load the upload, note what that did, and take it all back. Raises ``Busy`` while an import runs."""
-    with job_lock("import") as hold:
-        _preview(upload, asked_by, hold)
+    """Load the upload, note what that did, and take it all back. Raises ``LockHeld`` while an import runs."""
+    with job_lock("import") as lock:
+        _preview(upload, asked_by, lock)
 
 
 def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, insist: bool = False) -> ImportRun:
     """Load the very file with this hash, by data that are as they were in the preview ``seen``; return its run.
 
     ``force`` loads what the guardrails refused, ``insist`` text that is the old text misread. Raises
-    ``LoadedAlready``, ``NotLoaded``, and ``Busy`` while an import runs. Where the data have changed since, there is a
-    new preview.
+    ``LoadedAlready``, ``NotLoaded``, and ``LockHeld`` while an import runs. Where the data have changed since, there
+    is a new preview.
     """
-    with job_lock("import") as hold:
+    with job_lock("import") as lock:
         upload = Upload.objects.filter(pk=pk).first()
         if upload is None:
             raise NotLoaded(
@@ -100,13 +100,13 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
         if seen != upload.seen:
             raise NotLoaded("Somebody has made a new preview since. This is it: look at it again.")
         if upload.seen != _state(FEEDS[upload.feed]):
-            _preview(upload, confirmed_by, hold)
+            _preview(upload, confirmed_by, lock)
             raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")
         shown = upload.preview
         if shown["reason"] and not (shown["forceable"] and force):
             raise NotLoaded("The file is refused, so nothing was loaded.")
         options = _options(confirmed_by, force=bool(shown["reason"]), insist=insist)
-        run = load_file(FEEDS[upload.feed], path, upload.file, options, hold, keep=True)
+        run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
             with transaction.atomic():
@@ -117,7 +117,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
 
 
 def cancel(upload: Upload) -> None:
-    """Remove an upload and its file. Raises ``Busy`` while an import runs, which may be its own."""
+    """Remove an upload and its file. Raises ``LockHeld`` while an import runs, which may be its own."""
     with job_lock("import"):
         discard(upload, "cancelled; nothing of it was loaded")
 
@@ -135,15 +135,15 @@ def rows_of(upload: Upload, kind: str) -> Rows:
     return Rows(store.folder_of(upload) / _PREVIEW, kind)
 
 
-def _preview(upload: Upload, asked_by: str, hold: Callable[[], None]) -> None:
+def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
     """A refused file is tried once more with ``force``: where that helps, the preview shows what it would do."""
     feed = FEEDS[upload.feed]
     # What changes meanwhile makes another preview.
     seen = _state(feed)
-    with _dry_run(upload, feed, _options(asked_by), hold) as run:
+    with _dry_run(upload, feed, _options(asked_by), lock) as run:
         shown = _told(upload, feed, run)
     if run.status == ImportRun.Status.REFUSED and not run.over_limit:
-        with _dry_run(upload, feed, _options(asked_by, force=True), hold) as forced:
+        with _dry_run(upload, feed, _options(asked_by, force=True), lock) as forced:
             if forced.status == ImportRun.Status.LOADED:
                 forced.warnings = [text for text in forced.warnings if not text.startswith(f"forced by {asked_by}: ")]
                 shown = {**_told(upload, feed, forced), "reason": run.reason, "forceable": True}
@@ -157,9 +157,9 @@ def _options(started_by: str, *, force: bool = False, insist: bool = False) -> O
 
 
 @contextmanager
-def _dry_run(upload: Upload, feed: Feed, options: Options, hold: Callable[[], None]) -> Iterator[ImportRun]:
+def _dry_run(upload: Upload, feed: Feed, options: Options, lock: JobLock) -> Iterator[ImportRun]:
     with taken_back():
-        yield load_file(feed, store.path_of(upload), upload.file, options, hold, keep=False)
+        yield load_file(feed, store.path_of(upload), upload.file, options, lock, keep=False)
 
 
 def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:

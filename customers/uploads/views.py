@@ -13,7 +13,7 @@ from django.urls import reverse
 from customers.core.pages import admin_page, sent_by_form, tell_database_error
 from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import FeedName, ImportRun, Upload
 from customers.uploads import uploads
 from customers.uploads.formats import ENDINGS, NotTaken
@@ -127,7 +127,7 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             force="force" in request.POST,
             insist="insist" in request.POST,
         )
-    except Busy:
+    except LockHeld:
         messages.error(request, _BUSY)
     except Error:
         tell_database_error(request)
@@ -151,7 +151,7 @@ def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if upload:
             uploads.cancel(upload)
-    except Busy:
+    except LockHeld:
         messages.error(request, _BUSY)
         return redirect("customers:upload", pk)
     messages.info(
@@ -163,7 +163,7 @@ def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
 def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
     try:
         uploads.preview(upload, request.user.get_username())
-    except Busy:
+    except LockHeld:
         messages.error(request, _BUSY)
     except OSError as error:
         messages.error(request, f"The preview cannot be stored: {error.strerror}. Tell the operator.")

@@ -16,7 +16,7 @@ HOLD = """
 import sys
 import django
 django.setup()
-from customers.lock import job_lock
+from customers.jobs.lock import job_lock
 with job_lock(sys.argv[1], shared=sys.argv[2] == "shared"):
     print("held", flush=True)
     sys.stdin.read()

@@ -13,7 +13,7 @@ from customers.archive import files
 from customers.core.leftovers import remove_leftovers
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from customers.models import AuditEntry, Erasure
 from customers.runs import retention as ledger
 from customers.text.counts import counts_in_words
@@ -56,7 +56,7 @@ class Command(AuditedCommand):
             with job_lock("import"):
                 counts = _count() if options["dry_run"] else _remove()
                 pending = Erasure.objects.filter(state=Erasure.State.FILES).count()
-        except Busy:
+        except LockHeld:
             raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             what = str(error).strip().split("\n")[0]

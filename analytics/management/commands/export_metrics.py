@@ -12,7 +12,7 @@ from analytics.models import PortfolioDay
 from analytics.portfolio.archive import export_to_folder
 from analytics.portfolio.figures import newest_day
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -40,7 +40,7 @@ class Command(AuditedCommand):
         portfolio = _portfolio(options["as_of"])
         try:
             path = export_to_folder(options["out"], portfolio)
-        except Busy:
+        except LockHeld:
             raise CommandError(
                 "An import or a scoring is running; nothing was exported.", returncode=EXIT_BUSY
             ) from None

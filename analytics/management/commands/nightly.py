@@ -18,7 +18,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
 from customers.imports.load import Options, Outcome, import_folder
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Command(AuditedCommand):
             with job_lock("nightly"), record(user_name()) as night:
                 give_way()
                 results = self._run(options["dir"], night)
-        except Busy:
+        except LockHeld:
             raise CommandError("Another night is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
@@ -66,7 +66,7 @@ class Command(AuditedCommand):
         results = dict.fromkeys(AFTER_IMPORT, HELD_BACK)
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
-        except Busy:
+        except LockHeld:
             night.add("import", FAILED, "Another import was running.")
             self._hold_back(night, *AFTER_IMPORT)
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 
 EXIT_USAGE = 2
 EXIT_BUSY = 75
@@ -43,7 +43,7 @@ class Command(AuditedCommand):
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
         except NotScorable as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except Busy:
+        except LockHeld:
             raise CommandError(
                 "Another scoring or an import is running; nothing was done.", returncode=EXIT_BUSY
             ) from None

@@ -10,7 +10,7 @@ from analytics.digests.send import Delivery, deliver
 from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
@@ -30,11 +30,11 @@ class Command(AuditedCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what was found and sent; the last line sums up."""
         try:
-            with job_lock("alerts") as hold:
+            with job_lock("alerts") as lock:
                 with job_lock("score", shared=True), job_lock("import", shared=True):
                     found = evaluate()
-                delivery = deliver(hold)
-        except Busy:
+                delivery = deliver(lock)
+        except LockHeld:
             raise CommandError(
                 "Another run of send_alerts, an import or a scoring is going on; try again when it has ended.",
                 returncode=EXIT_BUSY,

@@ -9,7 +9,7 @@ from analytics.mail import message
 from analytics.reports.mails import send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
@@ -33,9 +33,9 @@ class Command(AuditedCommand):
             self.stdout.write("No report is sent, because EMAIL_URL is not set.")
             return
         try:
-            with job_lock("reports") as hold:
-                sent = send_due(hold)
-        except Busy:
+            with job_lock("reports") as lock:
+                sent = send_due(lock)
+        except LockHeld:
             raise CommandError(
                 "Another run of send_reports is going on; try again when it has ended.", returncode=EXIT_BUSY
             ) from None

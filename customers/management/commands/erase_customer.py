@@ -9,7 +9,7 @@ from django.db import Error
 from customers.audit.trail import user_name
 from customers.erasure.erase import NotErasable, erase, in_words, preview
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import Erasure
 
 EXIT_FAILED = 1
@@ -45,7 +45,7 @@ class Command(AuditedCommand):
             erasure = erase(key, user_name())
         except NotErasable as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except Busy:
+        except LockHeld:
             raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except Error as error:
             what = str(error).strip().split("\n")[0]

@@ -17,7 +17,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
 from customers.imports.load import Options, Outcome, Progress, import_folder
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2
@@ -74,10 +74,10 @@ class Command(AuditedCommand):
         out.ending = "\n"
         try:
             outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
-        except (Busy, Error, OSError) as error:
+        except (LockHeld, Error, OSError) as error:
             if options["json"]:
                 self._write_json([])
-            if isinstance(error, Busy):
+            if isinstance(error, LockHeld):
                 raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
             what = str(error).strip().split("\n")[0]
             raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_NOT_LOADED) from error

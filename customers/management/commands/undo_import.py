@@ -9,7 +9,7 @@ from django.db import Error
 
 from customers.audit.trail import user_name
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, in_words, undo
 
@@ -42,7 +42,7 @@ class Command(AuditedCommand):
             raise CommandError(f"There is no run {options['run']}.", returncode=EXIT_USAGE) from None
         except NotUndoable as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except Busy:
+        except LockHeld:
             raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except Error as error:
             what = str(error).strip().split("\n")[0]

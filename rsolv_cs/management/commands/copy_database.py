@@ -13,7 +13,7 @@ from django.db import Error
 
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from rsolv_cs.operations import backups
 
 EXIT_FAILED = 1
@@ -47,7 +47,7 @@ class Command(AuditedCommand):
                 file = folder / COPIED
                 backups.write(file)
                 code = _restore(file, options["url"])
-        except Busy:
+        except LockHeld:
             raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror or error}", returncode=EXIT_FAILED) from error

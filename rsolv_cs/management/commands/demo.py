@@ -16,7 +16,7 @@ from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy
+from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs import roles
 from rsolv_cs.operations.demo_work import add_work
@@ -72,7 +72,7 @@ class Command(AuditedCommand):
 def _load(folder: Path) -> int:
     try:
         outcomes = import_folder(folder, None, Options(started_by="demo"))
-    except Busy:
+    except LockHeld:
         raise CommandError("An import is running; the demo program was not loaded.") from None
     refused = [f"{outcome.file}: {outcome.reason}" for outcome in outcomes if not outcome.loaded]
     if refused:

@@ -9,7 +9,7 @@ from django.db import Error, IntegrityError, transaction
 
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from rsolv_cs.operations import backups
 
 EXIT_FAILED = 1
@@ -59,7 +59,7 @@ class Command(AuditedCommand):
                     manifest = backups.fill(options["file"])
                     again = erase.erase_again(erasures)
                 erase.complete()
-        except Busy:
+        except LockHeld:
             raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except backups.Unusable as error:
             raise CommandError(f"{error} Nothing was changed.", returncode=EXIT_FAILED) from error

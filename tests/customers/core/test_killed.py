@@ -199,8 +199,8 @@ def test_a_database_that_a_killed_copy_was_migrating_takes_the_next_one(
 
 UPLOADING = """
 from django.core.files.uploadedfile import SimpleUploadedFile
-from customers import uploads
-from customers.feeds import FEEDS
+from customers.uploads import uploads
+from customers.feeds.declarations import FEEDS
 upload = uploads.receive(FEEDS["customers"], SimpleUploadedFile("customers.csv", {content!r}), "mary")
 uploads.preview(upload, "mary")
 uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
@@ -211,13 +211,13 @@ uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
     ("function", "nth", "there", "running"),
     [
         ("customers.uploads.uploads:format_of", 1, 0, 0),
-        ("customers.uploads.uploads:audit.record", 1, 0, 0),
+        ("customers.uploads.uploads:trail.record", 1, 0, 0),
         ("customers.imports.load:merge", 1, 1, 0),
         ("customers.uploads.preview:_Writer.add", 1, 1, 0),
         ("customers.uploads.uploads:is_file", 1, 1, 0),
         ("customers.imports.load:merge", 2, 1, 1),
         ("customers.imports.load:supersede", 2, 1, 1),
-        ("customers.uploads.uploads:upload_store.remove", 1, 1, 0),
+        ("customers.uploads.uploads:store.remove", 1, 1, 0),
     ],
 )
 def test_a_killed_upload_leaves_a_whole_one_or_none_and_can_be_loaded(

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from customers.core.sql import is_postgres
 from customers.jobs import lock
-from customers.jobs.lock import Busy, job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from rsolv_cs.operations import backups
 from tests.factories import write_feeds
 from tests.support.processes import database_url, lock_held, manage
@@ -36,7 +37,7 @@ def test_an_import_beside_another_one_does_nothing_and_exits_75(url: str, tmp_pa
 
 def test_the_lock_of_a_process_that_was_killed_is_free(url: str) -> None:
     with lock_held(url, "import") as process:
-        with pytest.raises(Busy), job_lock("import"):
+        with pytest.raises(LockHeld), job_lock("import"):
             pass
         process.kill()
         process.wait()
@@ -45,7 +46,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(url: str) -> None:
             try:
                 with job_lock("import"):
                     return
-            except Busy:
+            except LockHeld:
                 time.sleep(0.01)
         pytest.fail("the lock is still held")
 
@@ -53,7 +54,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(url: str) -> None:
 def test_the_lock_is_free_after_its_job_even_if_that_failed(url: str) -> None:
     with pytest.raises(ZeroDivisionError), job_lock("import"):
         _ = 1 / 0
-    with lock_held(url, "import"), job_lock("score"), pytest.raises(Busy), job_lock("import"):
+    with lock_held(url, "import"), job_lock("score"), pytest.raises(LockHeld), job_lock("import"):
         pass
 
 
@@ -61,7 +62,7 @@ def busy(*, shared: bool) -> bool:
     try:
         with job_lock("import", shared=shared):
             return False
-    except Busy:
+    except LockHeld:
         return True
 
 
@@ -87,3 +88,19 @@ def test_json_is_one_object_when_the_database_cannot_be_used(tmp_path: Path) -> 
         f"CommandError: The database lacks {len(backups.migrated())} migrations of this version: "
         "run `manage.py migrate`, then `import_csvs` again."
     )
+
+
+def test_a_lock_is_taken_again_where_the_connection_was_lost(url: str, tmp_path: Path) -> None:
+    with job_lock("import") as lock:
+        connection.close()
+        lock.renew()
+        assert manage(url, "import_csvs", "--dir", write_feeds(tmp_path)).returncode == 75
+
+
+def test_a_lock_that_another_took_meanwhile_cannot_be_renewed(url: str) -> None:
+    if not is_postgres():
+        pytest.skip("SQLite's lock is on a file, and no connection has it")
+    with job_lock("import") as lock:
+        connection.close()
+        with lock_held(url, "import"), pytest.raises(LockHeld):
+            lock.renew()
