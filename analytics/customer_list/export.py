@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.customer_list.listing import CustomerList
-from analytics.models import HealthStatus, PortfolioDay, Stage, Trend
+from analytics.models import ExportFormat, HealthStatus, PortfolioDay, Stage, Trend
 from analytics.portfolio.days import SPANS
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.rounding import success_rate
@@ -122,6 +122,10 @@ class TableExport:
         for values in found.iterator(chunk_size=CHUNK):
             yield [value(*[values[place] for place in places]) for value, places in getters]
 
+    def write(self, format: ExportFormat, file: IO[bytes]) -> None:
+        """Write the file; raises ``TooLarge``."""
+        WRITERS[format](self, file)
+
     def write_csv(self, file: IO[bytes]) -> None:
         """Write a ZIP of the CSV and a manifest, so that the CSV holds nothing but its rows."""
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -184,8 +188,7 @@ class TableExport:
         }
 
 
-WRITERS: dict[str, tuple[str, Callable[[TableExport, IO[bytes]], None]]] = {
-    "csv": ("zip", TableExport.write_csv),
-    "xlsx": ("xlsx", TableExport.write_xlsx),
+WRITERS: dict[ExportFormat, Callable[[TableExport, IO[bytes]], None]] = {
+    ExportFormat.CSV: TableExport.write_csv,
+    ExportFormat.XLSX: TableExport.write_xlsx,
 }
-"""By format: the file's ending, and how it is written."""

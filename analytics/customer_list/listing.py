@@ -16,7 +16,7 @@ from analytics.customer_list.columns import STANDARD, CustomerTable
 from analytics.customer_list.filters import SnapshotFilter
 from analytics.customer_list.first_view import OWNER, first_view
 from analytics.display.sparkline import sparklines
-from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import Program
 from analytics.pages.current_user import visitor
 from analytics.portfolio.score_change import ScoreChanges
@@ -26,7 +26,6 @@ ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
 MOST_PAGES = 1_000_000
 ALWAYS = "customer"
-EXPORT_FORMATS = (("csv", "CSV"), ("xlsx", "Excel"))
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def customer_list(
         "column_choices": asked.column_choices,
         "columns_chosen": asked.chosen,
         "standard_query": asked.query(asked.address, leave_out=("columns",)),
-        "export_formats": EXPORT_FORMATS,
+        "export_formats": ExportFormat.choices,
         "list_query": asked.query(asked.address),
         "cleared_query": cleared,
         "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),

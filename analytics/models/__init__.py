@@ -3,7 +3,7 @@
 from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
 from analytics.models.nights import Night
-from analytics.models.reports import Report, ReportDelivery
+from analytics.models.reports import ExportFormat, Report, ReportDelivery
 from analytics.models.scoring import (
     CohortDay,
     HealthStatus,
@@ -23,6 +23,7 @@ __all__ = [
     "CohortDay",
     "Condition",
     "Digest",
+    "ExportFormat",
     "HealthStatus",
     "MailTemplate",
     "Message",

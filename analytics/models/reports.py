@@ -1,6 +1,7 @@
-"""Views of the customer table that somebody saved, and their deliveries."""
+"""Views of the customer table that somebody saved, the files they are exported as, and their deliveries."""
 
-from typing import Any
+from datetime import date, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -9,10 +10,36 @@ from django.db.models import Q
 from django.db.models.deletion import Collector
 
 
-def keep_shared(collector: Collector, field: models.ForeignKey, reports: Any, using: str) -> None:
+def keep_shared(
+    collector: Collector,
+    field: "models.ForeignKey[AbstractUser | None, AbstractUser | None]",
+    reports: "ReportQuerySet",
+    using: str,
+) -> None:
     """What a deleted owner leaves: the shared reports stay, in nobody's hands; private ones go too."""
     models.SET_NULL(collector, field, reports.filter(shared=True), using)
     models.CASCADE(collector, field, reports.filter(shared=False), using)
+
+
+class ExportFormat(models.TextChoices):
+    """A file of the customer table: its key in addresses, its name's extension, its content type and its label.
+
+    ``customer_list.export.WRITERS`` says how it is written.
+    """
+
+    CSV = "csv", "zip", "application/zip", "CSV"
+    XLSX = "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel"
+
+    extension: str
+    content_type: str
+
+    def __new__(cls, key: str, extension: str = "", content_type: str = "") -> Self:
+        """Make a member whose value is its key alone; a look-up by the key, ``ExportFormat("csv")``, names no more."""
+        member = str.__new__(cls, key)
+        member._value_ = key
+        member.extension = extension
+        member.content_type = content_type
+        return member
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
@@ -34,12 +61,6 @@ class Report(models.Model):
         WEEK_BEFORE = "week_before", "7 days before the newest date"
         MONTH_END = "month_end", "The end of last month"
 
-    class Format(models.TextChoices):
-        """How it is attached."""
-
-        CSV = "csv", "CSV"
-        XLSX = "xlsx", "Excel"
-
     class Schedule(models.TextChoices):
         """How often ``nightly`` mails it."""
 
@@ -48,12 +69,24 @@ class Report(models.Model):
         WEEKLY = "weekly", "Mondays"
         MONTHLY = "monthly", "The first of the month"
 
+        def due_day(self, today: date) -> date | None:
+            """Return the newest day up to today on which such a report is due."""
+            match self:
+                case Report.Schedule.NEVER:
+                    return None
+                case Report.Schedule.DAILY:
+                    return today
+                case Report.Schedule.WEEKLY:
+                    return today - timedelta(days=today.weekday())
+                case Report.Schedule.MONTHLY:
+                    return today.replace(day=1)
+
     name = models.CharField(max_length=100)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, keep_shared, related_name="reports", null=True, blank=True)
     shared = models.BooleanField("shared with everybody", default=False)
     query = models.TextField("filters, columns and order", blank=True)
     as_of = models.CharField("date", max_length=20, choices=AsOf, default=AsOf.NEWEST)
-    format = models.CharField(max_length=4, choices=Format, default=Format.XLSX)
+    format = models.CharField(max_length=4, choices=ExportFormat, default=ExportFormat.XLSX)
     schedule = models.CharField(max_length=10, choices=Schedule, blank=True, default=Schedule.NEVER)
     recipients = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
     scheduled_on = models.DateField("day on which the schedule was set", null=True, blank=True)
@@ -70,6 +103,13 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def due_day(self, today: date) -> date | None:
+        """Return the newest day on which the report was due; None before the first. A missed day is made good once."""
+        day = self.Schedule(self.schedule).due_day(today)
+        # A day that is still to come was noted while the clock was ahead.
+        since = self.scheduled_on if self.scheduled_on and self.scheduled_on <= today + timedelta(days=1) else None
+        return None if day and since and day <= since else day
 
 
 class ReportDelivery(models.Model):

@@ -10,7 +10,7 @@ import logging
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import IO
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from analytics.digests.digest import Composed, rendered
 from analytics.digests.send import Post
 from analytics.mail import message
 from analytics.mail.message import Attachment, address_of
-from analytics.models import Report, ReportDelivery
+from analytics.models import ExportFormat, Report, ReportDelivery
 from analytics.outreach.letter import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
@@ -39,7 +39,6 @@ State = ReportDelivery.State
 SPOOL = 8 * 2**20
 LONGEST_NAME = 60
 LONGEST_ERROR = 1_000
-KINDS = {"csv": "application/zip", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
 @dataclass
@@ -59,29 +58,13 @@ class ProgramError(NotMade):
     """There is no file because of us, not of what the report asks for."""
 
 
-def due_day(report: Report, today: date) -> date | None:
-    """The newest day on which a report was due; None before the first one. A missed day is made good, but once."""
-    match report.schedule:
-        case Report.Schedule.DAILY:
-            day = today
-        case Report.Schedule.WEEKLY:
-            day = today - timedelta(days=today.weekday())
-        case Report.Schedule.MONTHLY:
-            day = today.replace(day=1)
-        case _:
-            return None
-    # One that is still to come was noted while the clock was ahead.
-    done = report.scheduled_on if report.scheduled_on and report.scheduled_on <= today + timedelta(days=1) else None
-    return None if done and day <= done else day
-
-
 def send_due(lock: JobLock) -> Sent:
     """Mail what is due; the caller holds ``lock``, that of ``reports``."""
     run = _Run(lock)
     scheduled = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
     try:
         for report in scheduled.prefetch_related("recipients"):
-            day = due_day(report, run.today)
+            day = report.due_day(run.today)
             if day:
                 run.report(report, day)
     finally:
@@ -144,7 +127,7 @@ class _Run:
 
     def _made(self, report: Report, file: IO[bytes]) -> TableExport:
         try:
-            return write_report(report, report.format, file, report.owner, self.today)
+            return write_report(report, ExportFormat(report.format), file, report.owner, self.today)
         except NotMade:
             raise
         except Exception as error:
@@ -224,7 +207,7 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed,
         "filters": [(label, one_line(words, 200)) for label, words in made.filters],
         "sorted_by": made.list.order_words,
         "owner": _name(report.owner),
-        "file": file_name(report, day, report.format) if fits else "",
+        "file": file_name(report, day, ExportFormat(report.format)) if fits else "",
         "megabytes": f"{size / 2**20:.1f}",
         "limit": settings.REPORT_MAX_MB,
         "opens": address_of(reverse("analytics:report", args=[report.pk])),
@@ -234,7 +217,7 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed,
     if not fits:
         return composed, None
     file.seek(0)
-    return composed, Attachment(context["file"], file.read(), KINDS[report.format])
+    return composed, Attachment(context["file"], file.read(), ExportFormat(report.format).content_type)
 
 
 def _name(person: User) -> str:

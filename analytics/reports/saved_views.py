@@ -12,10 +12,10 @@ from django.utils.text import slugify
 
 from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.columns import CustomerTable
-from analytics.customer_list.export import WRITERS, TableExport
+from analytics.customer_list.export import TableExport
 from analytics.customer_list.filters import ME, SnapshotFilter
 from analytics.customer_list.first_view import with_owner_as_me
-from analytics.models import PortfolioDay, Report
+from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.days import week_before
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
@@ -97,7 +97,7 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
     return found
 
 
-def write_report(report: Report, format: str, file: IO[bytes], user: User, today: date) -> TableExport:
+def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: User, today: date) -> TableExport:
     """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``NotMade``."""
     with one_moment():
         portfolio = scored_day(report, today)
@@ -108,18 +108,17 @@ def write_report(report: Report, format: str, file: IO[bytes], user: User, today
         made = TableExport(request, portfolio, report=report.name, me=report.owner, is_report=True)
         if wrong := problems(request.GET, made.list.filters):
             raise NotMade(" ".join(wrong))
-        _ending, write = WRITERS[format]
         try:
-            write(made, file)
+            made.write(format, file)
         except TooLarge as fault:
             raise NotMade(f"{fault} Narrow the report, or choose CSV.") from fault
         return made
 
 
-def file_name(report: Report, day: date, format: str) -> str:
+def file_name(report: Report, day: date, format: ExportFormat) -> str:
     """Of letters, digits and hyphens, whatever the report is called."""
     name = slugify(report.name, allow_unicode=True)[:LONGEST_FILE_NAME].strip("-_")
-    return f"{name or 'report'}_{day}.{WRITERS[format][0]}"
+    return f"{name or 'report'}_{day}.{format.extension}"
 
 
 # --- Who ----------------------------------------------------------------------------------------------------------

@@ -14,11 +14,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.customer_list.export import WRITERS
-from analytics.customer_list.listing import EXPORT_FORMATS, CustomerList
-from analytics.models import PortfolioDay, Report
+from analytics.customer_list.listing import CustomerList
+from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.reports.forms import ReportForm
-from analytics.reports.mails import due_day
 from analytics.reports.saved_views import (
     LONGEST_QUERY,
     QUERY_FIELD,
@@ -56,7 +54,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         "title": "Reports",
         "page": page,
         "rows": [_row(report, request, exporting) for report in rows],
-        "export_formats": EXPORT_FORMATS,
+        "export_formats": ExportFormat.choices,
     }
     return TemplateResponse(request, "analytics/reports/list.html", context)
 
@@ -72,7 +70,6 @@ def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str,
         "refused": refused if report.schedule else [],
         "may_change": may_change(request.user, report),
         "may_delete": may_change(request.user, report, "delete"),
-        "due": due_day(report, timezone.localdate()),
     }
 
 
@@ -212,19 +209,22 @@ def open_report(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_page("analytics.view_report", "customers.view_customer", "customers.export_customer")
 def export(request: HttpRequest, pk: int, format: str) -> HttpResponse:
     """Download a report; where it cannot be made, say why."""
-    if format not in WRITERS:
+    if format not in ExportFormat.values:
         raise Http404
+    export_format = ExportFormat(format)
     report = _visible(request, pk)
     file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
     try:
-        made = write_report(report, format, file, request.user, timezone.localdate())
+        made = write_report(report, export_format, file, request.user, timezone.localdate())
     except NotMade as fault:
         file.close()
         messages.error(request, f"“{report.name}” was not exported. {fault}")
         return redirect("analytics:reports")
     made.record()
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=file_name(report, made.portfolio.date, format))
+    return FileResponse(
+        file, as_attachment=True, filename=file_name(report, made.portfolio.date, ExportFormat(format))
+    )
 
 
 def _visible(request: HttpRequest, pk: int) -> Report:

@@ -7,7 +7,17 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from analytics.mail.message import message_id
-from analytics.models import ActionKind, Alert, MailTemplate, Message, RecommendationRule, Report, Snapshot, Task
+from analytics.models import (
+    ActionKind,
+    Alert,
+    ExportFormat,
+    MailTemplate,
+    Message,
+    RecommendationRule,
+    Report,
+    Snapshot,
+    Task,
+)
 from analytics.outreach.letter import from_line
 from analytics.tasks.conditions import why
 from customers.models import Customer
@@ -169,7 +179,7 @@ def _add_reports(manager: User, success: User) -> None:
         owner=success,
         query="owner=me&sort=-score",
         as_of=Report.AsOf.MONTH_END,
-        format=Report.Format.CSV,
+        format=ExportFormat.CSV,
     )
 
 

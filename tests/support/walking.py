@@ -6,11 +6,9 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from analytics.models import Message, Report, Task
+from analytics.models import ExportFormat, Message, Report, Task
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
-
-FILE_FORMATS = ("csv", "xlsx")
 
 
 def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
@@ -54,7 +52,7 @@ def addresses(customer: str) -> list[str]:
             first = model.objects.order_by("pk").first() if model else None
             values["pk"] = first.pk if first else 1 if model else customer
         if "format" in takes:
-            choices = [{**values, "format": file_format} for file_format in FILE_FORMATS]
+            choices = [{**values, "format": file_format} for file_format in ExportFormat.values]
         if "feed" in takes:
             values["feed"] = "customers"
         if "app_label" in takes:

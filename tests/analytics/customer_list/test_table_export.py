@@ -23,7 +23,7 @@ from openpyxl import load_workbook
 from analytics.customer_list import export
 from analytics.customer_list.columns import CustomerTable
 from analytics.customer_list.export import COLUMNS
-from analytics.models import HealthStatus, Stage
+from analytics.models import ExportFormat, HealthStatus, Stage
 from customers.models import Customer, CustomerCare
 from customers.text.cells import safe_cell
 from customers.workbooks import writer
@@ -479,3 +479,11 @@ def test_a_large_list_comes_out_whole(manager: Client, monkeypatch: pytest.Monke
     expected = ["0", *(f"{number:04}" for number in range(2499))]
     assert [row[1] for row in read_csv(download(manager, "csv", sort="customer"))[0][1:]] == expected
     assert [row[1] for row in read_xlsx(download(manager, "xlsx", sort="customer"))[0][1:]] == expected
+
+
+def test_each_format_is_declared_with_its_file_and_has_a_writer() -> None:
+    assert [(one.value, one.label, one.extension, one.content_type) for one in ExportFormat] == [
+        ("csv", "CSV", "zip", "application/zip"),
+        ("xlsx", "Excel", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ]
+    assert set(export.WRITERS) == set(ExportFormat)

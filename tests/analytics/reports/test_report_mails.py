@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.models import Report, ReportDelivery
 from analytics.reports import mails as report_mails
-from analytics.reports.mails import claim, due_day
+from analytics.reports.mails import claim
 from customers.models import Customer, CustomerCare
 from customers.workbooks import writer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -199,14 +199,21 @@ def test_hostile_names_break_neither_headers_nor_file_names(post: MailServer, zo
     ],
 )
 def test_the_day_on_which_it_is_due(schedule: str, today: date, due: date | None) -> None:
-    assert due_day(Report(schedule=schedule), today) == due
+    assert Report(schedule=schedule).due_day(today) == due
+
+
+def test_each_schedule_but_never_has_a_due_day_that_is_not_to_come() -> None:
+    today = date(2025, 5, 14)
+    assert Report.Schedule.NEVER.due_day(today) is None
+    days = [one.due_day(today) for one in Report.Schedule if one != Report.Schedule.NEVER]
+    assert days and all(day is not None and day <= today for day in days)
 
 
 def test_nothing_is_due_before_the_day_after_it_was_scheduled() -> None:
     report = Report(schedule="weekly", scheduled_on=date(2025, 5, 14))
-    assert due_day(report, date(2025, 5, 18)) is None
-    assert due_day(report, date(2025, 5, 19)) == date(2025, 5, 19)
-    assert due_day(Report(schedule="daily", scheduled_on=date(2025, 5, 14)), date(2025, 5, 14)) is None
+    assert report.due_day(date(2025, 5, 18)) is None
+    assert report.due_day(date(2025, 5, 19)) == date(2025, 5, 19)
+    assert Report(schedule="daily", scheduled_on=date(2025, 5, 14)).due_day(date(2025, 5, 14)) is None
 
 
 @pytest.mark.parametrize(
