@@ -12,9 +12,8 @@ from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import FEED_KINDS, KINDS, FeedKind, Vanished
 from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
-from analytics.models import Alert, AlertRule
+from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights import feed_health
-from analytics.portfolio.figures import newest_day
 from analytics.wording import one_line
 
 BATCH = 1_000
@@ -56,7 +55,7 @@ def evaluate() -> Evaluation:
     cannot be believed, alerts that are computed from it stay as they are.
     """
     today, now = timezone.localdate(), alert_moment()
-    portfolio = newest_day()
+    portfolio = PortfolioDay.objects.newest()
     day = portfolio.date if portfolio else None
     found = Evaluation(day, feed_health.held_back(day, today))
     with transaction.atomic():
@@ -78,7 +77,7 @@ def close_feed_alerts() -> int:
 
     The caller holds the lock ``alerts``.
     """
-    today, portfolio, found = timezone.localdate(), newest_day(), Evaluation(None, "")
+    today, portfolio, found = timezone.localdate(), PortfolioDay.objects.newest(), Evaluation(None, "")
     with transaction.atomic():
         for rule in AlertRule.objects.filter(active=True, kind__in=FEED_KINDS):
             if Alert.objects.open().filter(rule=rule).exists():

@@ -7,8 +7,8 @@ from django.utils import timezone
 from analytics.alerts.evaluate import close_feed_alerts
 from analytics.models import Night
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED
-from analytics.portfolio.figures import feed_states
 from analytics.scoring.unscored import unscored
+from customers.imports.feed_states import feed_states
 from customers.jobs.lock import LockHeld, job_lock
 from customers.models import AuditEntry
 

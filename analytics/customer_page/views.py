@@ -22,11 +22,11 @@ from analytics.outreach.sending import closed_mailboxes, why_closed
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
 from analytics.portfolio.days import WEEK, known_dates
-from analytics.portfolio.figures import feed_states
 from analytics.portfolio.score_change import score_changes, status_change
 from customers.core.pages import admin_page, sent_by_form
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
+from customers.imports.feed_states import feed_states
 from customers.imports.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
 

@@ -41,6 +41,7 @@ from analytics.portfolio.charts import (
 from analytics.portfolio.days import days_around, known_dates
 from analytics.reports.saved_views import Opened, opened
 from customers.core.pages import admin_page
+from customers.imports.feed_states import feed_states, oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
 
@@ -61,7 +62,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         return redirect(f"{request.path}?{address}")
     shown = as_of(request)
     program = visitor(request).program
-    feeds = program.kept("feeds", read.feed_states, data_alone=True)
+    feeds = program.kept("feeds", feed_states, data_alone=True)
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",
@@ -73,7 +74,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             (name, value) for name, values in request.GET.lists() if name not in NOT_CARRIED for value in values
         ],
         "feeds": feeds,
-        "feeds_since": read.oldest_required(feeds),
+        "feeds_since": oldest_required(feeds),
         "quarantined": program.quarantined,
     }
     if shown.portfolio is None:

@@ -28,7 +28,6 @@ from analytics.mail import channels, message
 from analytics.mail.channels import NotDelivered
 from analytics.models import Digest, PortfolioDay
 from analytics.outreach.letter import sender_name
-from analytics.portfolio.figures import newest_day
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.people import name_of
@@ -71,7 +70,7 @@ class _Night:
         self.lock = lock
         self.today = timezone.localdate()
         self.monday = self.today - timedelta(days=self.today.weekday())
-        self.portfolio: PortfolioDay | None = newest_day()
+        self.portfolio: PortfolioDay | None = PortfolioDay.objects.newest()
         self.as_of = self.portfolio.date if self.portfolio else None
         self.delivery = Delivery()
         self.post = Post()

@@ -9,8 +9,8 @@ from analytics.insights.cohorts import cohorts as read
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.current_user import visitor
-from analytics.portfolio.figures import feed_states
 from customers.core.pages import admin_page
+from customers.imports.feed_states import feed_states
 from customers.models import Customer
 
 _BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}

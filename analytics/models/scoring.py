@@ -132,6 +132,15 @@ class ScoringPolicy(models.Model):
             raise ValidationError(empty)
 
 
+class PortfolioDayQuerySet(models.QuerySet["PortfolioDay"]):
+    """Scored dates."""
+
+    def newest(self, *, until: date | None = None) -> "PortfolioDay | None":
+        """Return the newest scored date with its policy, or the newest one on or before ``until``."""
+        days = self.filter(date__lte=until) if until else self
+        return days.select_related("policy").order_by("-date").first()
+
+
 class PortfolioDay(models.Model):
     """A scored date: the portfolio's own figures on it, and how it was scored."""
 
@@ -167,6 +176,8 @@ class PortfolioDay(models.Model):
     day_prs_generated = models.PositiveBigIntegerField()
     day_prs_merged = models.PositiveBigIntegerField()
     day_support_requests = models.PositiveBigIntegerField()
+
+    objects = PortfolioDayQuerySet.as_manager()
 
     class Meta:
         ordering = ["-date"]

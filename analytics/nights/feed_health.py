@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from analytics.models import Night, PortfolioDay
 from analytics.nights.ledger import FAILED, HELD_BACK
-from analytics.portfolio.figures import FRESH_DAYS, FeedState, feed_states
+from analytics.portfolio.figures import FRESH_DAYS
 from analytics.wording import counted
 from customers.feeds.declarations import FEEDS
+from customers.imports.feed_states import FeedState, feed_states
 from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
 
 NIGHT = ""

@@ -13,11 +13,10 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from analytics.models import MailTemplate, Message, Snapshot
+from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
 from analytics.outreach.letter import sender_name
 from analytics.outreach.situations import situation_of
-from analytics.portfolio.figures import newest_day
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 
 SAMPLES = 200
@@ -49,7 +48,7 @@ class MailTemplateAdmin(ModelAdmin):
 
 def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
     """The preview; a text that cannot be filled has none."""
-    day = newest_day()
+    day = PortfolioDay.objects.newest()
     if day is None or subject_faults(template.subject) or body_faults(template.body):
         return {}
     newest = Snapshot.objects.filter(date=day.date).select_related("customer").order_by("pk")

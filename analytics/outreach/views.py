@@ -14,12 +14,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from analytics.models import MailTemplate, Message, Snapshot, Task
+from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot, Task
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
 from analytics.outreach import sending
 from analytics.outreach.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
 from analytics.outreach.situations import Situation, situation_of
-from analytics.portfolio.figures import FRESH_DAYS, days_old, newest_day
+from analytics.portfolio.figures import FRESH_DAYS, days_old
 from customers.core.pages import admin_page
 from customers.models import Customer
 from customers.text.text_fields import TextAreaField
@@ -101,7 +101,7 @@ class _Composing:
 
     def __init__(self, request: HttpRequest, customer: Customer) -> None:
         self.request, self.customer, self.user = request, customer, request.user
-        day = newest_day()
+        day = PortfolioDay.objects.newest()
         self.snapshot = Snapshot.objects.filter(customer=customer, date=day.date).first() if day else None
         self.asked = request.POST if request.method == "POST" else request.GET
         self.task = _found(Task.objects.select_related("rule").filter(customer=customer), self.asked.get("task"))

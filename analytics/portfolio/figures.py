@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from django.db.models import Max, Q
 from django.utils import timezone
 
 from analytics.models import HealthStatus, PortfolioDay
 from analytics.rounding import mean_tenths, percent, success_rate
 from analytics.wording import tenths
-from customers.feeds.declarations import FEEDS
-from customers.models import ImportRun, Step
+from customers.models import Step
 
 FRESH_DAYS = 2
 """A feed is expected every night: data older than this are called out."""
@@ -56,22 +54,6 @@ class Progress:
     percent: int | None
     steps: Sequence[Share]
     total: int
-
-
-@dataclass(frozen=True)
-class FeedState:
-    """A feed's newest loaded run, and its newest ended attempt where that one did not load."""
-
-    label: str
-    file: str
-    required: bool
-    loaded: ImportRun | None
-    trouble: ImportRun | None
-
-
-def newest_day() -> PortfolioDay | None:
-    """The newest scored date."""
-    return PortfolioDay.objects.select_related("policy").first()
 
 
 def summary(portfolio: PortfolioDay) -> Summary:
@@ -120,33 +102,6 @@ def health_distribution(portfolio: PortfolioDay) -> list[Share]:
         )
         for status in HealthStatus
     ]
-
-
-def feed_states() -> list[FeedState]:
-    """How fresh each feed is, and what went wrong with it last; one query."""
-    runs = ImportRun.objects.order_by()
-    accepted = runs.accepted().values("feed").annotate(run=Max("pk")).values("run")
-    ended = runs.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
-    latest = ended.values("feed").annotate(run=Max("pk")).values("run")
-    wanted = runs.filter(Q(pk__in=accepted) | Q(pk__in=latest))
-    loaded, last = {}, {}
-    for run in wanted.annotate(is_loaded=Q(pk__in=accepted), is_latest=Q(pk__in=latest)).order_by("pk"):
-        if run.is_loaded:
-            loaded[run.feed] = run
-        if run.is_loaded or run.is_latest:
-            last[run.feed] = run
-    states = []
-    for name, feed in FEEDS.items():
-        run = last.get(name)
-        trouble = run if run and run.status != ImportRun.Status.LOADED else None
-        states.append(FeedState(feed.name.label, feed.file_name, feed.required, loaded.get(name), trouble))
-    return states
-
-
-def oldest_required(feeds: Sequence[FeedState]) -> datetime | None:
-    """When the stalest of the required feeds was loaded; None where one of them never was."""
-    loaded = [feed.loaded for feed in feeds if feed.required]
-    return min(run.started_at for run in loaded if run) if all(loaded) else None
 
 
 def days_old(day: date) -> int:

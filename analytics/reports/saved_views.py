@@ -80,8 +80,7 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
     A week before is what a page compares the newest date with. Last month is that of the calendar, not of the data;
     where its end is not scored, the newest date before it will do.
     """
-    days = PortfolioDay.objects.select_related("policy").order_by("-date")
-    newest = days.first()
+    newest = PortfolioDay.objects.newest()
     if newest is None:
         raise NotMade("Nothing is scored yet.")
     if report.as_of == Report.AsOf.WEEK_BEFORE:
@@ -91,7 +90,7 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
     if report.as_of != Report.AsOf.MONTH_END:
         return newest
     wanted = today.replace(day=1) - timedelta(days=1)
-    found = days.filter(date__lte=wanted).first()
+    found = PortfolioDay.objects.newest(until=wanted)
     if found is None:
         raise NotMade(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
     return found

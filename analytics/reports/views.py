@@ -80,7 +80,7 @@ def save(request: HttpRequest) -> HttpResponse:
     address = QueryDict(request.POST.get("query", "")) if request.method == "POST" else request.GET
     query = query_of(address, request.user.pk)
     report = Report(owner=request.user, query=query)
-    newest = PortfolioDay.objects.order_by("-date").first()
+    newest = PortfolioDay.objects.newest()
     if newest is None:
         messages.error(request, "Nothing is scored yet, so there is no view to save.")
         return redirect("admin:index")
@@ -144,7 +144,7 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
 def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     address = QueryDict(request.POST.get("query", ""))
     query = query_of(address, report.owner_id)
-    newest = PortfolioDay.objects.order_by("-date").first()
+    newest = PortfolioDay.objects.newest()
     asked = HttpRequest()
     asked.GET, asked.user = QueryDict(query), request.user
     if newest is None or len(query) > LONGEST_QUERY:

@@ -28,11 +28,10 @@ class Unscored:
 
 def unscored() -> Unscored | None:
     """What is loaded and in no score yet; None where every loaded row is. Four queries at most."""
-    newest = PortfolioDay.objects.values_list("date", "last_run").first()
-    scored, last_run = newest or (None, 0)
-    runs = changing_runs().filter(pk__gt=last_run).count()
+    newest = PortfolioDay.objects.newest()
+    runs = changing_runs().filter(pk__gt=newest.last_run if newest else 0).count()
     stale = PortfolioDay.objects.filter(stale=True).count()
-    return Unscored(data_date(), scored, runs, stale) if runs or stale else None
+    return Unscored(data_date(), newest.date if newest else None, runs, stale) if runs or stale else None
 
 
 def changing_runs() -> QuerySet[ImportRun]:

@@ -8,8 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
-from analytics.models import RecommendationRule
-from analytics.portfolio.figures import newest_day
+from analytics.models import PortfolioDay, RecommendationRule
 from analytics.tasks.conditions import count_matches
 from analytics.wording import counted
 from customers.editing.model_admin import ModelAdmin
@@ -46,7 +45,7 @@ class RecommendationRuleAdmin(ModelAdmin):
         """The list, each rule with the number of customers that it speaks of; one query for all."""
         changes = super().get_changelist_instance(request)
         rules = list(changes.result_list)
-        portfolio = newest_day()
+        portfolio = PortfolioDay.objects.newest()
         for rule, number in zip(rules, count_matches(rules, portfolio and portfolio.date), strict=True):
             rule.number = number
         changes.result_list = rules
@@ -75,7 +74,7 @@ class RecommendationRuleAdmin(ModelAdmin):
         sent = form.is_bound and not form.errors
         rule = form.instance if sent or (not form.is_bound and form.instance.pk) else None
         if rule:
-            portfolio = newest_day()
+            portfolio = PortfolioDay.objects.newest()
             [number] = count_matches([rule], portfolio and portfolio.date)
             context["preview"] = counted(number, "customer")
             context["previewed_condition"] = in_words(rule)

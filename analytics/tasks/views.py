@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import Truncator
 
-from analytics.models import ActionKind, RecommendationRule, Snapshot, Task
-from analytics.portfolio.figures import newest_day
+from analytics.models import ActionKind, PortfolioDay, RecommendationRule, Snapshot, Task
 from analytics.tasks import workflow
 from analytics.tasks.conditions import why
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
@@ -244,7 +243,7 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
     today = timezone.localdate()
     if rule is None:
         return Task(customer=customer, owner=owner, due=workflow.due_date(workflow.ORDINARY, today))
-    portfolio = newest_day()
+    portfolio = PortfolioDay.objects.newest()
     snapshots = Snapshot.objects.select_related("policy", "customer")
     snapshot = snapshots.filter(customer=customer, date=portfolio.date).first() if portfolio else None
     reason = (snapshot and why(snapshot, rule)) or ""

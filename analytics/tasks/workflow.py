@@ -61,7 +61,8 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
 
 def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
-    day = PortfolioDay.objects.values_list("date", flat=True).first() or timezone.localdate()
+    newest = PortfolioDay.objects.newest()
+    day = newest.date if newest else timezone.localdate()
     values = {"state": state, "outcome": outcome, "outcome_note": note, "closed_at": timezone.now(), "closed_on": day}
     with transaction.atomic():
         closed = update_rows(Task.objects.open().filter(pk=task.pk), **values, closed_by=by.get_username())

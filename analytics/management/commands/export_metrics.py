@@ -10,7 +10,6 @@ from django.core.management.base import CommandError
 
 from analytics.models import PortfolioDay
 from analytics.portfolio.archive import export_to_folder
-from analytics.portfolio.figures import newest_day
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 
@@ -51,7 +50,7 @@ class Command(AuditedCommand):
 
 def _portfolio(day: date | None) -> PortfolioDay:
     if day is None:
-        newest = newest_day()
+        newest = PortfolioDay.objects.newest()
         if newest is None:
             raise CommandError("No date is scored yet; run import_csvs and score first.", returncode=EXIT_FAILED)
         return newest

@@ -19,9 +19,9 @@ from pytest_django.fixtures import Settings
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
 from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
-from analytics.portfolio.figures import feed_states
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
+from customers.imports.feed_states import feed_states
 from customers.models import Customer, ImportRun, StepSighting
 from tests.factories import csv_row, make_staff, write_feed, write_feeds
 from tests.support.commands import Ran, held_elsewhere, python, run

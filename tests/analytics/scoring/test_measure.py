@@ -9,6 +9,7 @@ from analytics.models import ScoringPolicy
 from analytics.scoring import measure as measuring
 from analytics.scoring.components import Measures
 from analytics.scoring.measure import day_totals, measure
+from analytics.scoring.measure_sql import measure_sql
 from analytics.scoring.score import health
 from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
@@ -506,7 +507,7 @@ def test_a_table_that_seems_empty_is_not_joined_row_by_row() -> None:
         execute(f"ANALYZE {table_of(model)}")
     policy = ScoringPolicy.objects.get()
     group_in_memory()
-    plan = fetch(f"EXPLAIN {measuring._sql(policy)}", measuring._parameters(D, policy, D))
+    plan = fetch(f"EXPLAIN {measure_sql(policy)}", measuring._parameters(D, policy, D))
     joins = [line for (line,) in plan if "Join" in line or "Nested Loop" in line]
     assert joins
     assert not [line for line in joins if "Nested Loop" in line]

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.models import PortfolioDay, Snapshot, Task
-from analytics.portfolio.figures import feed_states
 from analytics.scoring.snapshots import score_day
 from customers.core.signals import run_undone
 from customers.feeds.declarations import FEEDS
+from customers.imports.feed_states import feed_states
 from customers.models import (
     Customer,
     CustomerCare,
