@@ -31,8 +31,8 @@ django.setup()
 
 from customers.feeds import reader  # noqa: E402 - Django comes first
 from customers.feeds.declarations import FEEDS, match_header  # noqa: E402
-from customers.feeds.fast_path import build_gate  # noqa: E402
-from customers.feeds.reader import BLANKS, Refused, Source  # noqa: E402
+from customers.feeds.fast_path import compile_line_pattern  # noqa: E402
+from customers.feeds.reader import BLANKS, CsvReader, Refused  # noqa: E402
 from customers.text.cells import plain_cell, safe_cell  # noqa: E402
 
 TODAY = date(2025, 5, 10)
@@ -78,9 +78,9 @@ def outcome(data: bytes, name: str = "fuzz.csv", block: int | None = None, gated
     """The records of a file with these bytes, or the words of its refusal."""
     path = Path(FOLDER.name) / name
     path.write_bytes(data)
-    with mock.patch.object(reader, "BLOCK", block or reader.BLOCK), Source(path) as source:
+    with mock.patch.object(reader, "BLOCK", block or reader.BLOCK), CsvReader(path) as source:
         if gated:
-            source.gate = build_gate(FEEDS["engagement"], GATED, TODAY)
+            source.line_pattern = compile_line_pattern(FEEDS["engagement"], GATED, TODAY)
         try:
             return [(record.line, record.raw, record.cells, record.fault) for record in source.records()]
         except Refused as refusal:

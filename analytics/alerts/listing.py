@@ -18,7 +18,7 @@ from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
 from customers.core.people import by_name, name_of
 from customers.models import CustomerCare
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 ROWS_PER_PAGE = 50
 NOBODY = "none"
@@ -130,10 +130,10 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
 
 def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
     """What the address asks for in vain, in words, beyond what the form itself refuses."""
-    yield from (f"There is no filter {shown(name)}." for name in asked if name not in {*filters.filters, "page"})
+    yield from (f"There is no filter {quoted(name)}." for name in asked if name not in {*filters.filters, "page"})
     mine = asked.get("mine", "")
     if mine.lower() not in YES_OR_NO:
-        yield f"Only mine: {shown(mine)} is neither true nor false."
+        yield f"Only mine: {quoted(mine)} is neither true nor false."
     page = asked.get("page", "1")
     if not page.isdecimal():
-        yield f"{shown(page)} is not the number of a page."
+        yield f"{quoted(page)} is not the number of a page."

@@ -22,7 +22,7 @@ from analytics.rounding import success_rate
 from analytics.wording import ACTIVITY_TREND
 from customers.audit import trail
 from customers.core.people import display_name
-from customers.feeds.cell_types import stored
+from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.text.codes import code_in_words
@@ -130,7 +130,7 @@ class TableExport:
         """Write a ZIP of the CSV and a manifest, so that the CSV holds nothing but its rows."""
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open(CSV_NAME, "w", force_zip64=True) as member:
-                written = write_csv(member, self.header, ([stored(cell) for cell in row] for row in self.rows()))
+                written = write_csv(member, self.header, ([to_cell(cell) for cell in row] for row in self.rows()))
             manifest = {
                 **self._facts(),
                 "filters": [{"filter": label, "value": words} for label, words in self.filters],

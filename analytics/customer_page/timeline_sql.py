@@ -19,7 +19,7 @@ from django.utils import timezone
 from analytics.models import Message, Snapshot, Task
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import is_postgres, table_of
-from customers.imports.journal import json_object, member, name_of
+from customers.imports.journal import json_field, json_object, name_of
 from customers.models import (
     Customer,
     CustomerCare,
@@ -261,7 +261,7 @@ def imports(question: Question) -> tuple[str, list[Any]]:
         WITH RECURSIVE walk(model, key, run_id) AS (
             SELECT CAST(model AS text), key, run_id FROM ({_seeds(Customer)} UNION ALL {_seeds(Onboarding)}) seeds
             UNION
-            SELECT walk.model, walk.key, CAST({member("c.before", "run_id")} AS bigint)
+            SELECT walk.model, walk.key, CAST({json_field("c.before", "run_id")} AS bigint)
             FROM walk JOIN {changes} c
                 ON c.run_id = walk.run_id AND c.model = walk.model AND c.key = walk.key
             WHERE c.reason = '' AND c.before IS NOT NULL

@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 
 from analytics.wording import one_line
 from customers.text.addresses import ascii_domain
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
 LONGEST_SUBJECT = 150
@@ -36,16 +36,18 @@ def mail_address(text: str) -> str:
     """The one address that a text is, its domain in ASCII; ``ValueError`` says why it is none that we write to."""
     local, at, domain = text.rpartition("@")
     if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
-        raise ValueError(f"{shown(text)} is not exactly one e-mail address")
+        raise ValueError(f"{quoted(text)} is not exactly one e-mail address")
     if not local.isascii():
-        raise ValueError(f"{shown(text)} has letters before the @ that are not ASCII, which mail servers may not take")
+        raise ValueError(
+            f"{quoted(text)} has letters before the @ that are not ASCII, which mail servers may not take"
+        )
     try:
         found = f"{local}@{ascii_domain(domain)}"
         validate_email(found)
     except (ValidationError, UnicodeError) as error:
-        raise ValueError(f"{shown(text)} is not an e-mail address") from error
+        raise ValueError(f"{quoted(text)} is not an e-mail address") from error
     if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
-        raise ValueError(f"{shown(text)} is not an e-mail address")
+        raise ValueError(f"{quoted(text)} is not an e-mail address")
     return found
 
 

@@ -11,7 +11,7 @@ from analytics.models import PortfolioDay
 from analytics.pages.current_user import Visitor, visitor
 from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def as_of(request: HttpRequest) -> AsOf:
     first, newest = found[0], found[-1]
     ends = {"first": first.date, "newest": newest.date, "unscored": _unscored(who, newest)}
     if day is None:
-        note = f"{shown(asked)} is not a date; this is the newest one that is scored." if asked else ""
+        note = f"{quoted(asked)} is not a date; this is the newest one that is scored." if asked else ""
         return AsOf(newest, note=note, **ends)
     portfolio = max((one for one in found if one.date <= day), key=lambda one: one.date, default=first)
     note = ""

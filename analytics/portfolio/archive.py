@@ -18,7 +18,7 @@ from analytics.scoring.components import COMPONENTS
 from customers.audit import trail
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment
-from customers.feeds.cell_types import stored
+from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv, write_feeds
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.jobs.lock import job_lock
@@ -106,7 +106,7 @@ def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
     snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
     for snapshot in snapshots.iterator(chunk_size=CHUNK):
-        yield [stored(value(snapshot)) for value in _VALUES.values()]
+        yield [to_cell(value(snapshot)) for value in _VALUES.values()]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

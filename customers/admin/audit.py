@@ -22,7 +22,7 @@ from customers.audit.trail import Action, in_words, record
 from customers.core.pages import narrowed
 from customers.editing.model_admin import ModelAdmin, NeverEdited
 from customers.models.audit import AuditEntry
-from customers.text.shown import cut
+from customers.text.quoted import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
 SPOOL = 8 * 2**20

@@ -21,13 +21,13 @@ _LONGEST_KEY = 64
 
 
 class Ids(Protocol):
-    """Some ids: a set of them, or ``Erased``."""
+    """Some ids: a set of them, or ``ErasedIds``."""
 
     def __contains__(self, key: object, /) -> bool:
         """Whether an id is one of them."""
 
 
-def new_mark(key: str) -> dict[str, str]:
+def new_tombstone(key: str) -> dict[str, str]:
     """The salt and the digest of an ``Erasure`` of this id."""
     salt = secrets.token_bytes(32)
     return {"salt": salt.hex(), "digest": _digest(salt, key).hex()}
@@ -37,7 +37,7 @@ def _digest(salt: bytes, key: str) -> bytes:
     return hmac.digest(salt, key.encode(), "sha256")
 
 
-class Erased:
+class ErasedIds:
     """The erased customers, as they stand when this is made; false where there are none."""
 
     def __init__(self) -> None:

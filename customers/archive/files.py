@@ -20,7 +20,7 @@ from django.db import Error
 from django.utils import timezone
 
 from customers.archive import redact
-from customers.archive.erased import Erased, Ids
+from customers.archive.erased import ErasedIds, Ids
 from customers.core import files
 from customers.feeds import unpacked
 from customers.models import ImportRun
@@ -34,7 +34,7 @@ _REDACTED = b"redacted:"
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(_ENDING)}({re.escape(_HALF_DONE)})?")
 
 
-def place_of(sha256: str) -> Path:
+def path_of(sha256: str) -> Path:
     """Where the file with this hash is kept, or would be."""
     return Path(settings.ARCHIVE_DIR) / sha256[:2] / f"{sha256}{_ENDING}"
 
@@ -43,11 +43,11 @@ def find(run: ImportRun) -> Path | None:
     """The archive of the file that a run read; None where it was not or is no longer kept."""
     if not run.sha256:
         return None
-    place = place_of(run.sha256)
+    place = path_of(run.sha256)
     return place if files.is_file(place) else None
 
 
-def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
+def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
     """Archive the very bytes that the run names by their SHA-256.
 
     What hinders that becomes a warning of the run, and is returned; '' where nothing does.
@@ -57,12 +57,12 @@ def keep(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: s
     blanked out; None is for whoever was erased, as far as the file names them.
     """
     try:
-        place = place_of(run.sha256)
+        place = path_of(run.sha256)
         if erased is None:
             erased = _erased_in(path)
         if files.is_file(place):
             if erased:
-                forget(place, erased)
+                redact_file(place, erased)
             return ""
         if _copy_without(path, place, run.sha256, erased) if erased else _copy(path, place, run.sha256, goes_on):
             return ""
@@ -87,8 +87,8 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
     digest = hashlib.sha256()
     try:
         with files.open_file(path) as source, files.create_file(partial) as file:
-            target = _Sealed(file)
-            if goes_on and target.begin_with(place_of(goes_on.sha256)):
+            target = _ChecksummedGzip(file)
+            if goes_on and target.begin_with(path_of(goes_on.sha256)):
                 left = goes_on.size
                 while left and (chunk := source.read(min(left, CHUNK))):
                     digest.update(chunk)
@@ -110,7 +110,7 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
 
 def _erased_in(path: Path) -> set[str]:
     """Which erased customers a file names that was not loaded; it may be anything."""
-    erased = Erased()
+    erased = ErasedIds()
     return redact.ids_in(path, unpacked.layers_of(path), erased) if erased else set()
 
 
@@ -131,7 +131,7 @@ def _state_of(path: Path) -> tuple[int, ...]:
     return now.st_size, now.st_mtime_ns, now.st_ino
 
 
-def forget(place: Path, ids: Ids) -> bool:
+def redact_file(place: Path, ids: Ids) -> bool:
     """Blank out the records of these customers in an archived file; whether there were any.
 
     A file that names them and cannot be read as CSV goes as a whole. Raises ``OSError``; what lies there is either the
@@ -157,7 +157,7 @@ def _write_without(
     partial = place.with_name(place.name + _HALF_DONE)
     try:
         with files.create_file(partial) as file:
-            target = _Sealed(file, _REDACTED)
+            target = _ChecksummedGzip(file, _REDACTED)
             with ExitStack() as opened:
                 packed: BinaryIO = target
                 for _layer in range(1 + layers_then):
@@ -182,7 +182,7 @@ def is_redacted(place: Path) -> bool:
         return file.read(_SEAL_SIZE).startswith(_SEAL_HEAD + _REDACTED)
 
 
-def every() -> Iterator[Path]:
+def all_archives() -> Iterator[Path]:
     """All files that are kept."""
     return (path for path in _ours() if path.name.endswith(_ENDING) and files.is_file(path))
 
@@ -194,7 +194,7 @@ def _ours() -> Iterator[Path]:
             yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-class _Sealed:
+class _ChecksummedGzip:
     """A gzip file of one or more members that ends in a seal, by which damage shows without decompressing it.
 
     The seal is one more member, which is empty: its comment is the SHA-256 of all that stands before it, behind a word
@@ -285,7 +285,7 @@ def _old() -> Iterator[Path]:
     """The archives that are kept no longer."""
     named = _named_recently()
     if named is not None:
-        yield from (path for path in every() if path.name.removesuffix(_ENDING) not in named)
+        yield from (path for path in all_archives() if path.name.removesuffix(_ENDING) not in named)
 
 
 def _named_recently() -> set[str] | None:

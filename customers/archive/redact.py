@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from customers.archive.erased import Ids, Place
-from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, Refused, Source
+from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, CsvReader, Refused
 from customers.feeds.unpacked import Unreadable, blocks
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
@@ -155,7 +155,7 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
 def _spans(path: Path, layers: int, ids: set[str]) -> Iterator[tuple[int, int | None]]:
     """The first and the last line of each record that goes; a blank line behind it counts as its own."""
     try:
-        with Source(path, packed=layers) as source:
+        with CsvReader(path, packed=layers) as source:
             records = source.records()
             header = next(records, None)
             place = Place.by_header(header.cells) if header else Place(None, 0)

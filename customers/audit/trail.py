@@ -33,7 +33,7 @@ from customers.models.audit import AuditEntry
 
 Action = AuditEntry.Action
 Changes = Mapping[str, tuple[Any, Any]]
-"""For each field, named as people see it, its value before and after, as ``shown`` gives them."""
+"""For each field, named as people see it, its value before and after, as ``quoted`` gives them."""
 
 HIDDEN = "hidden"
 ERASED = "erased"

@@ -19,7 +19,7 @@ from django.db.models import CharField, Model
 from django.db.models.functions import Cast
 
 from customers.archive import files
-from customers.archive.erased import Erased, Ids, customer_column, new_mark
+from customers.archive.erased import ErasedIds, Ids, customer_column, new_tombstone
 from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
@@ -29,7 +29,7 @@ from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.erased_rows import forget_rows, is_theirs
-from customers.imports.journal import CHANGE, member, name_of
+from customers.imports.journal import CHANGE, json_field, name_of
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words
@@ -78,7 +78,7 @@ def complete() -> int:
     """Redact the files where an erasure was cut short; return of how many. The caller has the import's lock."""
     pending = list(Erasure.objects.filter(state=Erasure.State.FILES).order_by("pk"))
     if pending:
-        erased = Erased()
+        erased = ErasedIds()
         for erasure in pending:
             _redact_files(erasure, erased)
     return sum(erasure.state == Erasure.State.DONE for erasure in pending)
@@ -99,7 +99,7 @@ def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
     for values in erasures:
         if values["digest"] not in known:
             Erasure.objects.create(**values, last_run=last_run)
-    erased = Erased()
+    erased = ErasedIds()
     back = {key for key in _every_id() if key in erased} if erased else set()
     with trail.muted():
         for key in sorted(back):
@@ -112,7 +112,7 @@ def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
 def _every_id() -> Iterator[str]:
     """All customers whom a row names, some more than once."""
     customer, quarantine = table_of(Customer), table_of(QuarantinedRow)
-    images = [member(f"c.{column}", "customer_id") for column in ("before", "after")]
+    images = [json_field(f"c.{column}", "customer_id") for column in ("before", "after")]
     for query in (
         f"SELECT id FROM {customer}",
         f"SELECT DISTINCT customer_key FROM {quarantine} WHERE customer_key <> ''",
@@ -135,10 +135,10 @@ def _erase(customer_id: str, actor: str) -> Erasure:
     if not counts:
         raise NotErasable(
             f"{customer_id} was erased before: nothing is known of them."
-            if customer_id in Erased()
+            if customer_id in ErasedIds()
             else f"Nothing is known of a customer {customer_id}."
         )
-    return Erasure.objects.create(**new_mark(customer_id), erased_by=actor, last_run=_last_run(), counts=counts)
+    return Erasure.objects.create(**new_tombstone(customer_id), erased_by=actor, last_run=_last_run(), counts=counts)
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def _is_fix_of(name: str, raw: str, cells: list[str], key: str) -> bool:
 
 
 def _remove_changes(key: str) -> int:
-    before, after = member("before", "customer_id"), member("after", "customer_id")
+    before, after = json_field("before", "customer_id"), json_field("after", "customer_id")
     models = [name_of(feed.model) for feed in FEEDS.values() if feed.of_customers] + [name_of(StepSighting)]
     return execute(
         f"""
@@ -292,7 +292,7 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
         store.remove_unnamed(erasure.erased_at)
         files.remove_half_done()
         remove_leftovers()
-        redacted = sum(files.forget(place, ids) for place in files.every())
+        redacted = sum(files.redact_file(place, ids) for place in files.all_archives())
     except OSError:
         logger.exception("Files still have what was erased; the next expire tries again")
         return

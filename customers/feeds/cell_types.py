@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 from django.db import models
 
 from customers.models import Customer
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 MAX_FIELD = 1_000_000
 MAX_WHOLE_NUMBER = 2_147_483_647
@@ -29,7 +29,7 @@ Value = str | int | bool | None
 
 
 @dataclass(frozen=True)
-class Kind(ABC):
+class CellType(ABC):
     """A type of cell: ``parse`` turns trimmed text into what the database stores.
 
     It raises ``ValueError`` with one argument for each reason against the text.
@@ -43,21 +43,21 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
-class Key(Kind):
+class Key(CellType):
     """An id: 1 to 64 ASCII letters, digits, ``.``, ``_``, ``:`` or ``-``, the first a letter or digit."""
 
     def parse(self, text: str, today: date) -> Value:
         """The id itself."""
         if not _KEY.fullmatch(text):
             raise ValueError(
-                f"{shown(text)} is not an id: 1 to 64 ASCII letters, digits, '.', '_', ':' or '-', "
+                f"{quoted(text)} is not an id: 1 to 64 ASCII letters, digits, '.', '_', ':' or '-', "
                 "the first a letter or digit"
             )
         return text
 
 
 @dataclass(frozen=True)
-class Text(Kind):
+class Text(CellType):
     """Free text of at most ``longest`` characters, without control characters other than tab, LF and CR."""
 
     longest: int = MAX_FIELD
@@ -91,12 +91,12 @@ class Email(Text):
         faults = super().faults(text)
         # What is remembered of checked texts must stay small.
         if len(text) <= self.longest and not _is_email(text):
-            faults.append(f"{shown(text)} is not an e-mail address")
+            faults.append(f"{quoted(text)} is not an e-mail address")
         return faults
 
 
 @dataclass(frozen=True)
-class Day(Kind):
+class Day(CellType):
     """A date ``YYYY-MM-DD`` from 2000-01-01 on, stored as that text."""
 
     blank: ClassVar[Value] = None
@@ -106,7 +106,7 @@ class Day(Kind):
         """The date as ISO text."""
         day = _day(text) if len(text) == len("YYYY-MM-DD") else None
         if day is None:
-            raise ValueError(f"{shown(text)} is not a date of the form YYYY-MM-DD")
+            raise ValueError(f"{quoted(text)} is not a date of the form YYYY-MM-DD")
         if day < FIRST_DATE:
             raise ValueError(f"{text} is before {FIRST_DATE}")
         if self.not_after_today and day > today:
@@ -115,7 +115,7 @@ class Day(Kind):
 
 
 @dataclass(frozen=True)
-class WholeNumber(Kind):
+class WholeNumber(CellType):
     """ASCII digits, from ``least`` to ``most``."""
 
     blank: ClassVar[Value] = None
@@ -125,11 +125,11 @@ class WholeNumber(Kind):
     def parse(self, text: str, today: date) -> Value:
         """The number."""
         if not _NUMBER.fullmatch(text):
-            raise ValueError(f"{shown(text)} is not a whole number (digits only)")
+            raise ValueError(f"{quoted(text)} is not a whole number (digits only)")
         # int() refuses some thousand digits, even zeros.
         digits = text.lstrip("0") or "0"
         if len(digits) > len(str(self.most)) or not self.least <= int(digits) <= self.most:
-            raise ValueError(f"{shown(text)} is not between {self.least} and {self.most}")
+            raise ValueError(f"{quoted(text)} is not between {self.least} and {self.most}")
         return int(digits)
 
 
@@ -141,7 +141,7 @@ class Counter(WholeNumber):
 
 
 @dataclass(frozen=True)
-class YesNo(Kind):
+class YesNo(CellType):
     """A boolean; blank is false."""
 
     blank: ClassVar[Value] = False
@@ -153,11 +153,11 @@ class YesNo(Kind):
             return True
         if word in _FALSE:
             return False
-        raise ValueError(f"{shown(text)} is neither true nor false (true/false, yes/no, 1/0, t/f)")
+        raise ValueError(f"{quoted(text)} is neither true nor false (true/false, yes/no, 1/0, t/f)")
 
 
 @dataclass(frozen=True)
-class Choice(Kind):
+class Choice(CellType):
     """One of a model's choices; ``any_case`` takes it in any case."""
 
     choices: type[models.TextChoices]
@@ -167,7 +167,7 @@ class Choice(Kind):
         """The choice's value."""
         word = text.lower() if self.any_case else text
         if word not in self.choices.values:
-            raise ValueError(f"{shown(text)} is none of {', '.join(self.choices.values)}")
+            raise ValueError(f"{quoted(text)} is none of {', '.join(self.choices.values)}")
         return word
 
 
@@ -207,7 +207,7 @@ def valid_key(cell: str) -> str:
     return cell if _KEY.fullmatch(cell) else ""
 
 
-def stored(value: Any) -> str:
+def to_cell(value: Any) -> str:
     """A stored value as a feed's cell, the way ``parse`` reads it back."""
     if value is None:
         return ""

@@ -9,12 +9,12 @@ from datetime import date
 
 from customers.feeds.cell_types import (
     MAX_FIELD,
+    CellType,
     Choice,
     Counter,
     Day,
     Email,
     Key,
-    Kind,
     StatusChoice,
     Text,
     Value,
@@ -32,7 +32,7 @@ from customers.models import (
     Onboarding,
     Step,
 )
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Column:
     """A CSV column, named like the model's field; ``attribute`` is the database's column."""
 
     name: str
-    kind: Kind
+    cell_type: CellType
     required: bool = False
 
     def parse(self, text: str, today: date) -> Value:
@@ -48,10 +48,10 @@ class Column:
         if len(text) > MAX_FIELD:
             raise ValueError(too_long(text, MAX_FIELD))
         if text:
-            return self.kind.parse(text, today)
+            return self.cell_type.parse(text, today)
         if self.required:
             raise ValueError("is required, but blank")
-        return self.kind.blank
+        return self.cell_type.blank
 
 
 RowRule = Callable[[dict[str, str]], str | None]
@@ -245,7 +245,7 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
         none = f"there is no header: the first line names none of the columns {', '.join(wanted)}"
         raise ValueError(f"{none}{_looks_like(feed, names)}")
     if missing:
-        strange = [shown(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
+        strange = [quoted(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
         looks_like = _looks_like(feed, names)
         more = f"; unknown in it: {', '.join(strange[:MOST_NAMED])}" if strange and not looks_like else ""
         raise ValueError(f"the header lacks {', '.join(missing)}{looks_like or more}")
@@ -254,6 +254,6 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
         raise ValueError(f"the header names {', '.join(twice)} more than once")
     corrections = corrections and REASONS in names
     known = {*wanted, REASONS, ORIGINAL, RAW} if corrections else {*wanted}
-    unknown = tuple(shown(cell) for cell, name in zip(cells, names, strict=True) if name not in known)
+    unknown = tuple(quoted(cell) for cell, name in zip(cells, names, strict=True) if name not in known)
     original, raw = (names.index(name) if corrections and name in names else None for name in (ORIGINAL, RAW))
     return Header(len(cells), tuple(names.index(name) for name in wanted), unknown, corrections, original, raw)

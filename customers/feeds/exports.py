@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
 
-from customers.feeds.cell_types import Value, stored
+from customers.feeds.cell_types import Value, to_cell
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
 from customers.feeds.learnt_dates import learnt_dates
 from customers.text.cells import safe_cell
@@ -51,7 +51,7 @@ def feed_rows(feed: Feed) -> Iterator[list[str]]:
     """A feed's stored rows as cells, in the order of the keys; steps that only a run dated come as events."""
     rows = feed.model.objects.order_by("pk").values_list(*feed.column_names)
     for values in rows.iterator(chunk_size=CHUNK):
-        yield [stored(value) for value in values]
+        yield [to_cell(value) for value in values]
     if feed is EVENTS:
         yield from _learnt_events()
 
@@ -74,7 +74,7 @@ def _learnt_events() -> Iterator[list[str]]:
             "kind": sighting.step,
             "detail": "",
         }
-        yield [stored(values[name]) for name in EVENTS.column_names]
+        yield [to_cell(values[name]) for name in EVENTS.column_names]
 
 
 def _learnt_id(customer_id: str, step: str) -> str:

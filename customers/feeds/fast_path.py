@@ -7,7 +7,7 @@ it leaves is judged by the slow path, which also explains. A feed with a column 
 import re
 from datetime import date
 
-from customers.feeds.cell_types import Counter, Day, Key, Kind
+from customers.feeds.cell_types import CellType, Counter, Day, Key
 from customers.feeds.declarations import Feed, Header
 
 _KEY = rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}+"
@@ -17,14 +17,14 @@ _SHORT_MONTH = rb"(?:0[1-9]|[12][0-9]|30)"
 _FEBRUARY = rb"(?:0[1-9]|1[0-9]|2[0-8])"
 
 
-def build_gate(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | None:
+def compile_line_pattern(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | None:
     """A pattern that matches the longest run of good lines of a file with that header; None where there is none.
 
     Each line it takes is one whole record: ``Feed.parse`` would accept it and give the very cells.
     """
     if header.width != len(feed.columns):
         return None
-    patterns = [_pattern(column.kind, today) for column in feed.columns]
+    patterns = [_pattern(column.cell_type, today) for column in feed.columns]
     if None in patterns:
         return None
     by_place = dict(zip(header.order, patterns, strict=True))
@@ -32,12 +32,12 @@ def build_gate(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | N
     return re.compile(rb"(?:" + line + rb"\r?\n)*+")
 
 
-def _pattern(kind: Kind, today: date) -> bytes | None:
-    if type(kind) is Key:
+def _pattern(cell_type: CellType, today: date) -> bytes | None:
+    if type(cell_type) is Key:
         return _KEY
-    if type(kind) is Counter:
+    if type(cell_type) is Counter:
         return _COUNTER
-    if type(kind) is Day and kind.not_after_today:
+    if type(cell_type) is Day and cell_type.not_after_today:
         return _day_until(today)
     return None
 

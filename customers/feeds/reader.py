@@ -57,7 +57,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LineBlock:
     """Consecutive lines that the gate let through: each is a record without quotes, with nothing to trim."""
 
     line: int
@@ -74,7 +74,7 @@ class Run:
             yield Record(line, text, tuple(text.split(",")))
 
 
-class Source:
+class CsvReader:
     """A CSV file, plain or gzipped, that is read once from beginning to end.
 
     After ``records`` is exhausted, or after ``read_out``, ``sha256``, ``size`` (both of the file as it lies there)
@@ -82,7 +82,7 @@ class Source:
     it was gzipped, for a file whose name does not.
     """
 
-    gate: re.Pattern[bytes] | None = None
+    line_pattern: re.Pattern[bytes] | None = None
     """Where it is set, a pattern that matches a run of good lines, which then come as one item."""
 
     def __init__(
@@ -149,10 +149,10 @@ class Source:
 
     def records(self) -> Iterator[Record]:
         """Every record but the blank lines, the header included. Raises ``Refused`` for what no record can mend."""
-        for item in self.items():
-            yield from item.records() if isinstance(item, Run) else (item,)
+        for item in self.blocks():
+            yield from item.records() if isinstance(item, LineBlock) else (item,)
 
-    def items(self) -> Iterator[Record | Run]:
+    def blocks(self) -> Iterator[Record | LineBlock]:
         """The same, with what passes the gate in runs."""
         line = 1 + self._breaks.count
         at_start = self._hashing.size == 0
@@ -161,8 +161,8 @@ class Source:
             buffer = buffer.removeprefix(codecs.BOM_UTF8)
         position, at_end = 0, False
         while True:
-            if self.gate and (end := self.gate.match(buffer, position).end()) > position:
-                run = Run(line, buffer[position:end])
+            if self.line_pattern and (end := self.line_pattern.match(buffer, position).end()) > position:
+                run = LineBlock(line, buffer[position:end])
                 yield run
                 position, line = end, line + run.rows
             match = _RECORD.match(buffer, position)
@@ -177,7 +177,7 @@ class Source:
                 line += _count_breaks(raw)
             elif at_end:
                 if position < len(buffer):
-                    walk = _Walk(line)
+                    walk = _QuoteScanner(line)
                     walk.feed(buffer[position:])
                     raise _never_ends(walk)
                 return
@@ -202,7 +202,7 @@ class Source:
             size -= len(piece)
         return "" if size or piece[-1:] != b"\n" else self.sha256
 
-    def blocks(self) -> Iterator[bytes]:
+    def raw_blocks(self) -> Iterator[bytes]:
         """The bytes of a plain file as they are, unchecked."""
         while block := self._read_bytes(BLOCK, self._hashing):
             yield block
@@ -215,7 +215,7 @@ class Source:
 
     def _skip(self, line: int, head: bytes) -> tuple[Record, int, bytes]:
         """Pass over a record longer than ``MAX_RECORD``; return it cut off, the line it ends on, and what follows."""
-        walk = _Walk(line)
+        walk = _QuoteScanner(line)
         block = head
         while (end := walk.feed(block)) is None:
             block = self._read(BLOCK)
@@ -304,7 +304,7 @@ class _BreakCounter:
             self._ended_in_cr = piece[-1:] == b"\r"
 
 
-class _Walk:
+class _QuoteScanner:
     """Finds the end of a record that arrives in pieces, byte by byte only where it must."""
 
     def __init__(self, line: int) -> None:
@@ -355,7 +355,7 @@ class _Walk:
         return end
 
 
-def _never_ends(walk: _Walk) -> Refused:
+def _never_ends(walk: _QuoteScanner) -> Refused:
     return Refused(f"line {walk.quote_line}: a quoted field opens here and never ends")
 
 

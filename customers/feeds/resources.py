@@ -6,7 +6,7 @@ from django.db.models import Model
 from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
 
-from customers.feeds.cell_types import stored
+from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import FEEDS
 from customers.text.cells import safe_cell
 
@@ -17,7 +17,7 @@ class FeedResource(ModelResource):
     def export_field(self, field: Any, instance: Model, **_options: Any) -> str | int:
         """One cell, as ``write_feeds`` would write it; a number stays one for spreadsheets to sum."""
         value = getattr(instance, field.column_name)
-        return value if type(value) is int else safe_cell(stored(value))
+        return value if type(value) is int else safe_cell(to_cell(value))
 
 
 RESOURCES: dict[type[Model], type[FeedResource]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from customers.feeds.declarations import Feed, Header, match_header
-from customers.feeds.reader import Record, Refused, Run, Source, record_at
+from customers.feeds.reader import CsvReader, LineBlock, Record, Refused, record_at
 from customers.feeds.unpacked import Unreadable, blocks
 from customers.models import QuarantinedRow
 from customers.text.cells import plain_cell
@@ -14,10 +14,12 @@ from customers.text.cells import plain_cell
 BATCH = 5_000
 BATCH_CHARACTERS = 1024 * 1024
 
-_Raw = TypeVar("_Raw", Record | Run, QuarantinedRow)
+_Raw = TypeVar("_Raw", Record | LineBlock, QuarantinedRow)
 
 
-def read_header(feed: Feed, source: Source, items: Iterator[Record | Run], *, corrections: bool = False) -> Header:
+def read_header(
+    feed: Feed, source: CsvReader, items: Iterator[Record | LineBlock], *, corrections: bool = False
+) -> Header:
     """The header, which is the first of ``items``; raises ``Refused`` where it does not fit the feed."""
     first = next(items, None)
     if first is None:

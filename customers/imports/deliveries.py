@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from customers.models import ImportRun
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 
 def old_delivery(run: ImportRun) -> str:
@@ -19,7 +19,7 @@ def old_delivery(run: ImportRun) -> str:
     if same is None:
         return ""
     return (
-        f"it is the file that {_named(same)} has loaded ({shown(same.file)}), and a newer one was loaded since, "
+        f"it is the file that {_named(same)} has loaded ({quoted(same.file)}), and a newer one was loaded since, "
         f"by {_named(newest)}"
     )
 

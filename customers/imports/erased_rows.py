@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection
 
-from customers.archive.erased import _AT_ONCE, Erased, Ids, Place, customer_column
+from customers.archive.erased import _AT_ONCE, ErasedIds, Ids, Place, customer_column
 from customers.core.sql import execute, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import split
@@ -12,7 +12,7 @@ from customers.imports.stage import CORRECTION, STAGE
 from customers.models import Customer, ImportRun, QuarantinedRow
 
 
-def leave_out(feed: Feed, run: ImportRun, header: Header, erased: Erased) -> set[str]:
+def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -> set[str]:
     """Take the rows of erased customers off the stage and out of the run's quarantine; return whose they were.
 
     ``run.left_out`` is then how many rows that were. Only ids that no customer has are looked at, since nobody who is

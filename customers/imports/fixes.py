@@ -10,7 +10,7 @@ from customers.archive import files
 from customers.audit import trail
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS, Feed, Header
-from customers.feeds.reader import Refused, Run, Source, record_at, split
+from customers.feeds.reader import CsvReader, LineBlock, Refused, record_at, split
 from customers.feeds.rows import read_header, row_cells
 from customers.models import Fix, ImportRun, QuarantinedRow
 
@@ -24,7 +24,7 @@ def fixes_of(feed: Feed) -> dict[str, list[str]]:
     return {raw: cells for raw, cells in fixes.items() if len(cells) == len(feed.columns)}
 
 
-def concerned(run: Run, fixes: Fixes) -> bool:
+def has_fixed_line(run: LineBlock, fixes: Fixes) -> bool:
     """Whether one of the lines that the gate let through has a fix, because others made it bad (its customer, say)."""
     if not fixes:
         return False
@@ -70,8 +70,8 @@ def header_of(feed: Feed, row: QuarantinedRow) -> Header:
     place = files.find(run)
     if place and not run.file.endswith(".gz"):
         try:
-            with Source(place) as source:
-                return read_header(feed, source, source.items())
+            with CsvReader(place) as source:
+                return read_header(feed, source, source.blocks())
         except (Refused, OSError):
             pass
     columns = len(feed.columns)

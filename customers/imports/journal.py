@@ -24,7 +24,7 @@ def json_object(**members: str) -> str:
     return f"{'jsonb_build_object' if is_postgres() else 'json_object'}({pairs})"
 
 
-def image(model: type[Model], alias: str = "t") -> str:
+def row_json(model: type[Model], alias: str = "t") -> str:
     """SQL for all columns of a row as JSON; NULL where an outer join found no row."""
     if is_postgres():
         whole = f"to_jsonb({alias})"
@@ -41,29 +41,29 @@ def image(model: type[Model], alias: str = "t") -> str:
     return f"CASE WHEN {alias}.id IS NOT NULL THEN {whole} END"
 
 
-def member(image: str, name: str) -> str:
+def json_field(json: str, name: str) -> str:
     """SQL for one value of an image (text on PostgreSQL)."""
-    return f"({image} ->> '{name}')" if is_postgres() else f"json_extract({image}, '$.{name}')"
+    return f"({json} ->> '{name}')" if is_postgres() else f"json_extract({json}, '$.{name}')"
 
 
-def insert_images(model: type[Model], where: str) -> None:
+def insert_row_json(model: type[Model], where: str) -> None:
     """Insert the rows that the entries ``c`` of the journal have as ``after``."""
     table, columns = table_of(model), columns_of(model)
     if is_postgres():
         values = ", ".join(f"r.{name}" for name in columns)
         source = f"{CHANGE} c CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, c.after) r"
     else:
-        values = ", ".join(member("c.after", name) for name in columns)
+        values = ", ".join(json_field("c.after", name) for name in columns)
         source = f"{CHANGE} c"
     execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {source} WHERE {where}")
 
 
-def keep(run: ImportRun, model: type[Model], where: str) -> None:
+def save_before(run: ImportRun, model: type[Model], where: str) -> None:
     """Keep the rows ``t`` of a model as they are, before ``run`` changes them; its first image of a row stays."""
     execute(
         f"""
         INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-        SELECT {int(run.pk)}, '{name_of(model)}', t.id, {image(model)}, '' FROM {table_of(model)} t WHERE {where}
+        SELECT {int(run.pk)}, '{name_of(model)}', t.id, {row_json(model)}, '' FROM {table_of(model)} t WHERE {where}
         ON CONFLICT DO NOTHING"""
     )
 
@@ -78,10 +78,10 @@ def note_created(run: ImportRun, model: type[Model], keys: str) -> None:
     )
 
 
-def seal(run: ImportRun, model: type[Model]) -> None:
+def save_after(run: ImportRun, model: type[Model]) -> None:
     """Complete the entries of ``run`` by what became of the rows, once it has changed the last one."""
     execute(
         f"""
-        UPDATE {CHANGE} AS c SET after = (SELECT {image(model)} FROM {table_of(model)} t WHERE t.id = c.key)
+        UPDATE {CHANGE} AS c SET after = (SELECT {row_json(model)} FROM {table_of(model)} t WHERE t.id = c.key)
         WHERE run_id = {int(run.pk)} AND model = '{name_of(model)}'"""
     )

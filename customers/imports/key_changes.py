@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 
 from customers.core.sql import fetch, table_of
 from customers.feeds.declarations import Feed
-from customers.imports.journal import CHANGE, member, name_of
+from customers.imports.journal import CHANGE, json_field, name_of
 from customers.models import Customer, ImportRun
 from customers.models.key_change import KeyChange
 from customers.text.addresses import mailbox
@@ -108,7 +108,7 @@ def _warn_of_returned(run: ImportRun) -> None:
 
 def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
     """Rows that the run moved from a customer who is missing to one who is there."""
-    before, after = member("c.before", "customer_id"), member("c.after", "customer_id")
+    before, after = json_field("c.before", "customer_id"), json_field("c.after", "customer_id")
     rows = fetch(
         f"""
         SELECT n.id, o.id, COUNT(*) FROM {CHANGE} c

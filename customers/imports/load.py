@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers.archive import files as archive
-from customers.archive.erased import Erased
+from customers.archive.erased import ErasedIds
 from customers.audit import trail
 from customers.core import log_context
 from customers.core.dry_run import taken_back
@@ -25,15 +25,15 @@ from customers.core.signals import run_loaded
 from customers.core.sql import analyze, copy_lines, copy_rows, drop_temporary, execute, fetch, work_in_memory
 from customers.feeds.cell_types import Value
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed, Header
-from customers.feeds.fast_path import build_gate
+from customers.feeds.fast_path import compile_line_pattern
 from customers.feeds.manifest import MANIFEST, vouches_for
-from customers.feeds.reader import Record, Refused, Source, files_like, find_file
+from customers.feeds.reader import CsvReader, Record, Refused, files_like, find_file
 from customers.feeds.rows import begins_as, in_batches, read_header, row_cells
 from customers.imports import corrections, key_changes, onboarding
 from customers.imports.deliveries import old_delivery
-from customers.imports.erased_rows import leave_out, warning
-from customers.imports.fixes import Fixes, concerned, fixes_of
-from customers.imports.journal import seal
+from customers.imports.erased_rows import drop_erased, warning
+from customers.imports.fixes import Fixes, fixes_of, has_fixed_line
+from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
 from customers.imports.misread import Misread, find_misread
 from customers.imports.problems import find_problems, keys_alike
@@ -41,11 +41,11 @@ from customers.imports.quarantine import count_quarantined, examples, quarantine
 from customers.imports.retry import retry, try_again
 from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.imports.strategies import append
-from customers.imports.strategies.diff import Differences, Doubt, find_differences
+from customers.imports.strategies.diff import CannotShortcut, FileDiff, find_differences
 from customers.jobs.lock import JobLock, LockHeld, job_lock
 from customers.models import FeedName, ImportRun, QuarantinedRow
 from customers.models.key_change import KeyChange
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _missing(folder: Path, feed: Feed) -> str:
     like = files_like(folder, feed.file_name)
     left = len(like) - NAMED_FILES
     more = f" and {left} more" if left > 0 else ""
-    found = ", ".join(shown(name)[1:-1] for name in like[:NAMED_FILES])
+    found = ", ".join(quoted(name)[1:-1] for name in like[:NAMED_FILES])
     return f"{feed.file_name} is missing" + (f"; found {found}{more}" if like else "")
 
 
@@ -312,7 +312,7 @@ class _Load:
     def _archive(self, path: Path) -> None:
         """Keep the file, unless it may be anything: a feed is what has a feed's columns."""
         if self.run.sha256 and (self.recognised or begins_as(self.feed, path)):
-            self.not_archived = archive.keep(path, self.run, self.extends, self.erased) or None
+            self.not_archived = archive.store(path, self.run, self.extends, self.erased) or None
 
     def _attempt(self, load: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """Do the run's work, which returns its problems, in a transaction; what ends it early is noted in the run."""
@@ -395,7 +395,7 @@ class _Load:
         ours = vouches_for(path)
         if ours is False:
             run.warnings.append(
-                f"{shown(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
+                f"{quoted(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
                 "its cells are taken as they stand, a ' before a formula included"
             )
         unquote = bool(ours)
@@ -407,7 +407,7 @@ class _Load:
         if run.scope == ImportRun.Scope.CORRECTIONS:
             corrections.remember(feed, run)
         supersede(feed, run, self.fixes)
-        seal(run, feed.model)
+        save_after(run, feed.model)
         self.key_changes = key_changes.notice(feed, run)
         if feed.name == FeedName.ONBOARDING:
             onboarding.record_sightings(run)
@@ -418,7 +418,7 @@ class _Load:
     def _replay(self, rows: QuerySet[QuarantinedRow]) -> None:
         run, feed = self.run, self.feed
         tried = try_again(feed, run, rows, self.today)
-        seal(run, feed.model)
+        save_after(run, feed.model)
         self.key_changes = key_changes.notice(feed, run)
         run.rows, run.quarantined = tried.rows, tried.refused
         run.created, run.updated, run.unchanged = tried.created, tried.updated, tried.unchanged
@@ -439,7 +439,7 @@ class _Load:
         """Try the waiting rows of other feeds, in the name of this run."""
         for name in names:
             self.run.retried += retry(FEEDS[name], self.run, self.today)
-            seal(self.run, FEEDS[name].model)
+            save_after(self.run, FEEDS[name].model)
         if FeedName.ONBOARDING in names:
             onboarding.record_sightings(self.run)
 
@@ -451,27 +451,27 @@ class _Load:
                 try:
                     self._load_from(path, unquote, way, last)
                     return
-                except Doubt as doubt:
+                except CannotShortcut as doubt:
                     logger.debug("Run %s is not loaded by its %s: %s", self.run.pk, way.value, doubt)
                 self.run.quarantined_rows.all().delete()
                 self.run.warnings = list(warnings)
         self._load_from(path, unquote, _Way.WHOLE, None)
 
     def _load_from(self, path: Path, unquote: bool, way: _Way, last: ImportRun | None) -> None:
-        """Load the file, or what is not in that of ``last``; raises ``Doubt`` where that cannot be told."""
+        """Load the file, or what is not in that of ``last``; raises ``CannotShortcut`` where that cannot be told."""
         run, feed = self.run, self.feed
         create_stage(feed)
         self.bad_rows = self.bad_text = 0
         self.misread.clear()
         progress = self.options.progress(path) if self.options.progress else None
         differences = None
-        with Source(path, progress) as source:
+        with CsvReader(path, progress) as source:
             known = last.rows if last else 0
             if last and way is _Way.TAIL and source.skip(last.size) != last.sha256:
-                raise Doubt("another beginning")
+                raise CannotShortcut("another beginning")
             if last and way is _Way.DIFFERENCES:
                 if last.repeats:
-                    raise Doubt("a key was there twice")
+                    raise CannotShortcut("a key was there twice")
                 differences = find_differences(source, last, self.fixes)
                 known -= len(differences.gone)
             run.rows = known
@@ -484,9 +484,9 @@ class _Load:
             if last:
                 gone = differences.keys_gone(feed, header, self.fixes, unquote=unquote) if differences else ()
                 if not differences and run.quarantined_rows.exists():
-                    raise Doubt("a bad row in the tail")
+                    raise CannotShortcut("a bad row in the tail")
                 if append.repeats_known_keys(feed, run, gone):
-                    raise Doubt("a known key")
+                    raise CannotShortcut("a known key")
             repeated = find_problems(feed, run, self._end_early)
             find_misread(feed, run, self.misread, insist=self.options.insists)
             run.quarantined = count_quarantined(run)
@@ -508,16 +508,16 @@ class _Load:
 
     def _leave_out(self, header: Header) -> None:
         """Let no row of an erased customer go further, to the data or to the quarantine."""
-        run, erased = self.run, Erased()
-        self.erased = leave_out(self.feed, run, header, erased) if erased else set()
+        run, erased = self.run, ErasedIds()
+        self.erased = drop_erased(self.feed, run, header, erased) if erased else set()
         if self.erased:
             run.warnings.append(warning(run.left_out))
 
-    def _stage_file(self, source: Source, path: Path, unquote: bool, differences: Differences | None) -> Header:
-        items = source.items()
+    def _stage_file(self, source: CsvReader, path: Path, unquote: bool, differences: FileDiff | None) -> Header:
+        items = source.blocks()
         if source.size:
-            with Source(path) as beginning:
-                header = read_header(self.feed, beginning, beginning.items())
+            with CsvReader(path) as beginning:
+                header = read_header(self.feed, beginning, beginning.blocks())
         else:
             header = read_header(self.feed, source, items, corrections=self.options.corrections)
         self.recognised = True
@@ -529,17 +529,17 @@ class _Load:
         self.run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
         if header.corrections:
             corrections.create()
-        source.gate = build_gate(self.feed, header, self.today)
+        source.line_pattern = compile_line_pattern(self.feed, header, self.today)
         fixed = 0
         if differences:
-            items = differences.items(source.gate)
+            items = differences.blocks(source.line_pattern)
             fixed = differences.fixed
         for batch in in_batches(items):
             runs, records = [], []
             for item in batch:
                 if isinstance(item, Record):
                     records.append(item)
-                elif concerned(item, self.fixes):
+                elif has_fixed_line(item, self.fixes):
                     records.extend(item.records())
                 else:
                     runs.append(item)
@@ -601,7 +601,7 @@ class _Load:
         self.run.over_limit = True
         raise Refused(f"more than {what} would be quarantined: {examples(self.run)}")
 
-    def _check_guardrails(self, source: Source) -> None:
+    def _check_guardrails(self, source: CsvReader) -> None:
         """Refuse a file that looks wrong as a whole; ``force`` notes it instead, with who forced it."""
         run, rows, bad = self.run, self.run.rows, self.run.quarantined
         if self.options.strict and bad:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from customers.core.rebuild import built_afterwards
 from customers.core.sql import analyze, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
-from customers.imports.journal import keep, note_created
+from customers.imports.journal import note_created, save_before
 from customers.imports.stage import STAGE
 from customers.models import ImportRun, QuarantinedRow
 
@@ -49,7 +49,7 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
     insert = f"INSERT INTO {table} ({target}) SELECT {source} FROM {_DELTA} d"
     if one_row:
         replaced = f"id IN (SELECT id FROM {_DELTA}) OR customer_id IN (SELECT customer_id FROM {_DELTA})"
-        keep(by, feed.model, replaced)
+        save_before(by, feed.model, replaced)
         if run:
             note_created(by, feed.model, f"SELECT id FROM {_DELTA}")
         execute(f"DELETE FROM {table} WHERE {replaced}")
@@ -57,7 +57,7 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
     else:
         assignments = ", ".join(f"{name} = d.{name}" for name in columns if name != "id")
         if updated:
-            keep(by, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
+            save_before(by, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
             execute(
                 f"""
                 UPDATE {table} SET {assignments}, run_id = {origin}, line = {line}
@@ -85,7 +85,7 @@ def _outnumbers(table: str) -> bool:
 def mark_found(feed: Feed, run: ImportRun) -> tuple[int, int]:
     """Staged rows of a full feed are not missing from it; return how many went missing (none) and came back."""
     there = f"missing_since_id IS NOT NULL AND id IN (SELECT id FROM {STAGE})"
-    keep(run, feed.model, there)
+    save_before(run, feed.model, there)
     return 0, execute(f"UPDATE {table_of(feed.model)} SET missing_since_id = NULL WHERE {there}")
 
 
@@ -98,6 +98,6 @@ def mark_missing(feed: Feed, run: ImportRun) -> tuple[int, int]:
     back = f"missing_since_id IS NOT NULL AND {in_file}"
     counts = []
     for where, mark in ((gone, f"{int(run.pk)}"), (back, "NULL")):
-        keep(run, feed.model, where)
+        save_before(run, feed.model, where)
         counts.append(execute(f"UPDATE {table_of(feed.model)} AS t SET missing_since_id = {mark} WHERE {where}"))
     return counts[0], counts[1]

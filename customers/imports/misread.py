@@ -9,7 +9,7 @@ from customers.feeds.declarations import Feed
 from customers.imports.problems import MISREAD
 from customers.imports.stage import PROBLEM, STAGE
 from customers.models import ImportRun, QuarantinedRow
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 
 _PAGES = [
     # A byte that a page has no character for is a control, as browsers and Excel take it.
@@ -51,7 +51,7 @@ def _comparable(text: str) -> str:
 def misread_cells(feed: Feed, new: list[str], old: list[str]) -> Iterator[Misread]:
     """The cells of a row that are the old row's, misread."""
     for column, after, before in zip(feed.columns, new, old, strict=True):
-        if isinstance(column.kind, Text) and is_misread(after, before):
+        if isinstance(column.cell_type, Text) and is_misread(after, before):
             yield column.name, after, before
 
 
@@ -61,7 +61,7 @@ def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, insis
     Whoever insists gets a warning alone, which is also of the rows that are ``held`` already.
     """
     found: dict[int, list[Misread]] = {}
-    names = [column.name for column in feed.columns if isinstance(column.kind, Text)]
+    names = [column.name for column in feed.columns if isinstance(column.cell_type, Text)]
     if not names:
         return
     for name in names:
@@ -85,7 +85,7 @@ def reasons(cells: list[Misread]) -> list[str]:
     """Why a row with such cells stays in quarantine."""
     return list(
         dict.fromkeys(
-            f"{name}: {shown(after)} is nothing but {shown(before)} misread; was the file opened or saved as "
+            f"{name}: {quoted(after)} is nothing but {quoted(before)} misread; was the file opened or saved as "
             "something else than UTF-8?"
             for name, after, before in cells
         )
@@ -99,7 +99,7 @@ def _tell(run: ImportRun, rows: list[list[Misread]], *, insist: bool) -> None:
         some = f"{len(rows)} rows have" if len(rows) > 1 else "1 row has"
         run.warnings.append(
             f"{some} text that is {SIGN} (UTF-8 taken for Windows-1252, say), such as "
-            f"{shown(after)} for {shown(before)}: {'loaded all the same' if insist else 'quarantined'}"
+            f"{quoted(after)} for {quoted(before)}: {'loaded all the same' if insist else 'quarantined'}"
         )
 
 

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from customers.core.sql import execute, fetch, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed, Header
-from customers.feeds.fast_path import build_gate
-from customers.feeds.reader import Record, Refused, Source
+from customers.feeds.fast_path import compile_line_pattern
+from customers.feeds.reader import CsvReader, Record, Refused
 from customers.feeds.rows import in_batches, read_header, row_cells
 from customers.imports.problems import PAGE, UNKNOWN_CUSTOMER
 from customers.imports.stage import PROBLEM, STAGE
@@ -152,10 +152,10 @@ def _read_again(
     unquote: bool,
 ) -> Iterator[QuarantinedRow]:
     """The staged rows with problems, as rows for the quarantine."""
-    with Source(path) as source:
+    with CsvReader(path) as source:
         records = source.records()
         header = read_header(feed, source, records, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
-        source.gate = build_gate(feed, header, today)
+        source.line_pattern = compile_line_pattern(feed, header, today)
         records = held or records
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.db.models import QuerySet
 
-from customers.archive.erased import Erased, customer_column
+from customers.archive.erased import ErasedIds, customer_column
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, table_of
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
@@ -25,7 +25,7 @@ _AT_ONCE = 500
 
 
 @dataclass
-class Tried:
+class RetryResult:
     """What became of the rows that were tried; ``superseded`` and ``left_out`` are among the ``unchanged``."""
 
     rows: int = 0
@@ -69,22 +69,22 @@ def retry(feed: Feed, run: ImportRun, today: date) -> int:
     return tried.created + tried.updated
 
 
-def try_again(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today: date) -> Tried:
+def try_again(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today: date) -> RetryResult:
     """Load open rows of the feed in the name of ``run``; each loaded one names the file and line that it is from.
 
     The files are taken one by one, the newest first, so that no row overwrites what a later file says of its key.
     """
-    tried, erased = Tried(), Erased()
+    tried, erased = RetryResult(), ErasedIds()
     files = rows.order_by("-run").values_list("run", flat=True).distinct()
     for file in list(files):
-        _OneFile(feed, run, file, tried, erased).load(rows.filter(run=file), today)
+        _FileRetry(feed, run, file, tried, erased).load(rows.filter(run=file), today)
     return tried
 
 
-class _OneFile:
+class _FileRetry:
     """The rows of one earlier file (the run ``file``), tried again by ``run``; ``line`` is that file's."""
 
-    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: Tried, erased: Erased) -> None:
+    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: RetryResult, erased: ErasedIds) -> None:
         self.erased = erased
         self.own = feed.column_names.index(customer_column(feed))
         self.feed = feed

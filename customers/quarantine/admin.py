@@ -18,7 +18,7 @@ from customers.feeds.declarations import FEEDS
 from customers.models import FeedName, Fix, QuarantinedRow
 from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
 from customers.quarantine.views import corrections, fix_address, replay_and_tell
-from customers.text.shown import cut
+from customers.text.quoted import cut
 
 SHORT_TEXT = 120
 """The length of a text in a list."""

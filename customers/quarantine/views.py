@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
-from customers.archive.erased import Erased, customer_column
+from customers.archive.erased import ErasedIds, customer_column
 from customers.core.pages import admin_page, tell_database_error
 from customers.editing.conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
 from customers.feeds.cell_types import Text
@@ -26,7 +26,7 @@ from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_o
 from customers.imports.load import Outcome, replay, replay_locked
 from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.models import QuarantinedRow
-from customers.text.shown import cut
+from customers.text.quoted import cut
 from customers.text.text_fields import TextAreaField, one_break
 
 SHOWN_RAW = 10_000
@@ -64,7 +64,7 @@ class FixForm(EditConflictMixin, forms.Form):
             self.by_column.get(column, self.of_the_row).append(message if column in self.by_column else reason)
         for column in feed.columns:
             name = column.name
-            free = (isinstance(column.kind, Text) and column.kind.longest > MAX_LINE) or _BREAK.search(
+            free = (isinstance(column.cell_type, Text) and column.cell_type.longest > MAX_LINE) or _BREAK.search(
                 self.before[name]
             )
             attributes = {"dir": "auto", "autocomplete": "off"}
@@ -109,7 +109,7 @@ class FixForm(EditConflictMixin, forms.Form):
                 COMPARED, "The text has too many or too few cells, and these are a guess: correct them, or tick this."
             )
         name = customer_column(self.feed)
-        if self.cleaned_data.get(name, "").strip(BLANKS) in Erased():
+        if self.cleaned_data.get(name, "").strip(BLANKS) in ErasedIds():
             self.add_error(name, "This customer was erased: their rows are left out.")
 
     def columns(self) -> Iterator[tuple[forms.BoundField, list[str], bool]]:

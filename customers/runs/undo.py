@@ -16,7 +16,7 @@ from customers.core.dry_run import taken_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
-from customers.imports.journal import CHANGE, image, insert_images, json_object, member, name_of
+from customers.imports.journal import CHANGE, insert_row_json, json_field, json_object, name_of, row_json
 from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange
@@ -130,7 +130,7 @@ class _Undo:
 
     def _plan_changed(self, model: type[Model]) -> None:
         """The rows in the run's journal become what they were; those that are so already need nothing."""
-        now, key = image(model), _key(model)
+        now, key = row_json(model), _key(model)
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, after, reason)
@@ -148,7 +148,7 @@ class _Undo:
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-            SELECT {mine}, '{name}', t.id, {image(model)}, CASE
+            SELECT {mine}, '{name}', t.id, {row_json(model)}, CASE
                 WHEN r.key IS NOT NULL THEN 'loaded from quarantine by run ' || r.loaded_by
                 {marked if _has_marks(model) else ""} ELSE '' END
             FROM {table_of(model)} t LEFT JOIN (
@@ -161,10 +161,10 @@ class _Undo:
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-            SELECT {mine}, '{name}', c.key, {image(model)}, {_changed_since(model, self.run)}
+            SELECT {mine}, '{name}', c.key, {row_json(model)}, {_changed_since(model, self.run)}
             FROM {CHANGE} c JOIN {table_of(model)} t ON t.id = c.key
             WHERE c.run_id > {run} AND c.run_id < {mine} AND c.model = '{name}' AND c.reason = ''
-                AND CAST({member("c.before", "run_id")} AS bigint) = {run} AND NOT EXISTS (
+                AND CAST({json_field("c.before", "run_id")} AS bigint) = {run} AND NOT EXISTS (
                     SELECT 1 FROM {CHANGE} x WHERE x.run_id = {run} AND x.model = '{name}' AND x.key = c.key)
             ON CONFLICT DO NOTHING"""
         )
@@ -174,7 +174,7 @@ class _Undo:
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-            SELECT {int(self.undoing.pk)}, '{name_of(StepSighting)}', CAST(t.id AS text), {image(StepSighting)}, ''
+            SELECT {int(self.undoing.pk)}, '{name_of(StepSighting)}', CAST(t.id AS text), {row_json(StepSighting)}, ''
             FROM {table_of(StepSighting)} t WHERE t.run_id = {run}
             ON CONFLICT DO NOTHING"""
         )
@@ -189,7 +189,7 @@ class _Undo:
 
     def _strike_orphans(self, model: type[Model]) -> None:
         """A row comes back only to a customer who is there."""
-        customer = member("c.after", "customer_id")
+        customer = json_field("c.after", "customer_id")
         self._strike(
             model,
             f"'there is no customer ' || {customer}",
@@ -201,7 +201,7 @@ class _Undo:
         """A row comes back only where its customer has no other; each one that stays may be in another's way."""
         others = f"""
             SELECT 1 FROM {table_of(model)} x
-            WHERE x.customer_id = {member("c.after", "customer_id")} AND x.id NOT IN (
+            WHERE x.customer_id = {json_field("c.after", "customer_id")} AND x.id NOT IN (
                 SELECT p.key FROM {CHANGE} p WHERE p.run_id = {int(self.undoing.pk)}
                     AND p.model = '{name_of(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
         while self._strike(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
@@ -210,9 +210,9 @@ class _Undo:
     def _choose_sightings(self) -> None:
         """A sighting goes with the row that it is about, and comes back where there is no other."""
         plan, run = self._plan, int(self.undoing.pk)
-        customer, step = member("c.before", "customer_id"), member("c.before", "step")
+        customer, step = json_field("c.before", "customer_id"), json_field("c.before", "step")
         seen = " ".join(f"WHEN '{name.value}' THEN o.{name.value}" for name in Step)
-        new_customer, new_step = member("c.after", "customer_id"), member("c.after", "step")
+        new_customer, new_step = json_field("c.after", "customer_id"), json_field("c.after", "step")
         left = f"""
             SELECT {{0}} FROM {CHANGE} l
             WHERE l.run_id = {run} AND l.model = '{name_of(Onboarding)}' AND l.reason <> ''"""
@@ -221,8 +221,8 @@ class _Undo:
             DELETE FROM {CHANGE} AS c WHERE {plan} AND c.model = '{name_of(StepSighting)}' AND (
                 c.reason <> ''
                 OR COALESCE({new_customer}, {customer}) IN (
-                    {left.format(member("l.before", "customer_id"))}
-                    UNION ALL {left.format(member("l.after", "customer_id"))})
+                    {left.format(json_field("l.before", "customer_id"))}
+                    UNION ALL {left.format(json_field("l.after", "customer_id"))})
                 OR (c.after IS NULL AND EXISTS (
                     SELECT 1 FROM {table_of(Onboarding)} o
                     WHERE o.customer_id = {customer} AND CASE {step} {seen} END))
@@ -259,7 +259,7 @@ class _Undo:
         chosen = f"{self._mine} AND c.model = '{name_of(model)}' AND {which}"
         gone = f"SELECT {_key(model)} FROM {CHANGE} c WHERE {chosen} AND c.before IS NOT NULL"
         execute(f"DELETE FROM {table_of(model)} WHERE id IN ({gone})")
-        insert_images(model, f"{chosen} AND c.after IS NOT NULL")
+        insert_row_json(model, f"{chosen} AND c.after IS NOT NULL")
 
     def _put_back_quarantine(self) -> None:
         """What the run resolved is open again, and what it quarantined is closed; of an undo, what it changed."""
@@ -288,8 +288,8 @@ class _Undo:
         )
         execute(
             f"""
-            UPDATE {quarantine} SET status = {member("c.after", "status")},
-                resolved_by_id = CAST({member("c.after", "resolved_by_id")} AS bigint)
+            UPDATE {quarantine} SET status = {json_field("c.after", "status")},
+                resolved_by_id = CAST({json_field("c.after", "resolved_by_id")} AS bigint)
             FROM {CHANGE} c
             WHERE {self._mine} AND c.model = '{name}' AND {quarantine}.id = {_key(QuarantinedRow)}"""
         )

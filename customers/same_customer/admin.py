@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import KeyChange
 from customers.same_customer.views import MAY_JOIN
-from customers.text.shown import cut
+from customers.text.quoted import cut
 
 SHORT_NAME = 120
 """The length of a name in a list."""

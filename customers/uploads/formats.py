@@ -15,7 +15,7 @@ from typing import IO
 from import_export.formats.base_formats import CSV, XLSX
 
 from customers.core.files import open_file
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 from customers.workbooks.sheet import SheetPart
 from customers.workbooks.workbook import Workbook
 from customers.workbooks.xml_part import NotTaken
@@ -149,9 +149,9 @@ def format_of(path: Path, name: str) -> FeedCsv | FeedXlsx:
     if said == found.ending():
         return found
     if said is None:
-        raise NotTaken(f"{shown(name)} is no file for this page: its name ends in none of {', '.join(ENDINGS)}.")
+        raise NotTaken(f"{quoted(name)} is no file for this page: its name ends in none of {', '.join(ENDINGS)}.")
     raise NotTaken(
-        f"The name of {shown(name)} ends in {said}, but by its content it is {found.word}: "
+        f"The name of {quoted(name)} ends in {said}, but by its content it is {found.word}: "
         f"if that is right, let its name end in {found.ending()}."
     )
 
@@ -183,9 +183,9 @@ def _check_kind(kinds: bytes) -> None:
 
 
 def _notes(title: str, others: list[str]) -> Iterator[str]:
-    yield f"The sheet {shown(title)} was converted to CSV: hash, size and line numbers are those of the CSV."
+    yield f"The sheet {quoted(title)} was converted to CSV: hash, size and line numbers are those of the CSV."
     if others:
-        yield f"Only that sheet is read, not {', '.join(map(shown, others))}."
+        yield f"Only that sheet is read, not {', '.join(map(quoted, others))}."
 
 
 class _Writer:

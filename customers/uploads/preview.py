@@ -9,11 +9,11 @@ from typing import Any, overload
 from django.db.models import Model
 
 from customers.core.files import create_file, is_file, open_file
-from customers.feeds.cell_types import stored
+from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
 from customers.imports.journal import name_of
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
-from customers.text.shown import SHOWN, cut
+from customers.text.quoted import SHOWN, cut
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
 _SHOWN_RAW = 1_000
@@ -34,7 +34,7 @@ def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
     ):
         for row, before in _written(feed, run):
             if before is None:
-                cells = [cut(stored(getattr(row, name))) for name in feed.column_names]
+                cells = [cut(to_cell(getattr(row, name))) for name in feed.column_names]
                 created.add({"line": row.line, "key": row.pk, "cells": cells})
             else:
                 updated.add({"line": row.line, "key": row.pk, "cells": list(_changed(feed, before, row))})
@@ -152,7 +152,7 @@ def _replaced(run: ImportRun, changes: Any, rows: Sequence[Any]) -> dict[str, di
 def _changed(feed: Feed, before: dict[str, Any], row: Model) -> Iterator[tuple[str, str, str]]:
     """Column, before and after of each changed cell."""
     for name in feed.column_names:
-        old, new = stored(before.get(name)), stored(getattr(row, name))
+        old, new = to_cell(before.get(name)), to_cell(getattr(row, name))
         if old != new:
             yield name, *_cut_both(old, new)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 from customers.workbooks.number_format import NotShown, shown_number, shown_text
 from customers.workbooks.workbook import Damaged, RunsPart, Styles, Texts, unescaped
 from customers.workbooks.xml_part import NotTaken
@@ -167,7 +167,7 @@ class SheetPart(RunsPart):
         if kind not in {"s", "str", "inlineStr"}:
             value = value.strip()
         if kind == "e":
-            error = value if _ERROR.fullmatch(value) else shown(value)
+            error = value if _ERROR.fullmatch(value) else quoted(value)
             raise NotTaken(f"Cell {self._place} is the error {error}: put it right, or clear it.")
         if kind == "inlineStr":
             return self._text(value, cell)

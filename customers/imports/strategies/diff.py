@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from customers.archive import files
 from customers.core.files import open_file
 from customers.feeds.declarations import Feed, Header
-from customers.feeds.reader import BLANKS, BLOCK, Record, Refused, Run, Source, record_at
+from customers.feeds.reader import BLANKS, BLOCK, CsvReader, LineBlock, Record, Refused, record_at
 from customers.feeds.rows import row_cells
 from customers.models import ImportRun
 
@@ -27,12 +27,12 @@ MOST_BYTES = 32 * 1024 * 1024
 """What the different lines may come to, and a fourth of it is a line that is too long."""
 
 
-class Doubt(Exception):
+class CannotShortcut(Exception):
     """It cannot be told whether the full path would come to the same result; the message says why."""
 
 
 @dataclass(frozen=True)
-class Differences:
+class FileDiff:
     """The rows that were in the old file alone, and those of the new one alone with the lines they stand on.
 
     The lines are without LF. ``fixed`` of the lines that are in both have a fix.
@@ -42,34 +42,34 @@ class Differences:
     added: dict[bytes, int]
     fixed: int
 
-    def items(self, gate: re.Pattern[bytes] | None) -> Iterator[Record | Run]:
-        """What was added, as ``Source.items`` would give it."""
+    def blocks(self, line_pattern: re.Pattern[bytes] | None) -> Iterator[Record | LineBlock]:
+        """What was added, as ``CsvReader.blocks`` would give it."""
         for line, number in self.added.items():
-            if gate and gate.fullmatch(line + b"\n"):
-                yield Run(number, line + b"\n")
+            if line_pattern and line_pattern.fullmatch(line + b"\n"):
+                yield LineBlock(number, line + b"\n")
             elif record := record_at(number, line.removesuffix(b"\r")):
                 yield record
 
     def records(self) -> Iterator[Record]:
         """The same as records."""
-        return (item for item in self.items(None) if isinstance(item, Record))
+        return (item for item in self.blocks(None) if isinstance(item, Record))
 
     def keys_gone(self, feed: Feed, header: Header, fixes: Mapping[str, list[str]], *, unquote: bool) -> Iterator[str]:
-        """The keys of the rows that are gone. Raises ``Doubt`` where one cannot be told."""
+        """The keys of the rows that are gone. Raises ``CannotShortcut`` where one cannot be told."""
         place = feed.column_names.index("id")
         for line in self.gone:
             record = record_at(0, line.removesuffix(b"\r"))
             cells = row_cells(record, header, fixes, unquote=unquote)[0] if record else None
             if not cells:
-                raise Doubt("a line of the last file is no row")
+                raise CannotShortcut("a line of the last file is no row")
             yield cells[place]
 
 
-def find_differences(source: Source, last: ImportRun, fixes: Mapping[str, list[str]]) -> Differences:
+def find_differences(source: CsvReader, last: ImportRun, fixes: Mapping[str, list[str]]) -> FileDiff:
     """Read the whole source beside the archived file of ``last``, no key of which was there twice.
 
-    Raises ``Doubt`` where that file is gone or damaged, where the header is another one, where a record may be
-    something else than a line, or where too much differs.
+    Raises ``CannotShortcut`` where that file is gone or damaged, where the header is another one, where a record may
+    be something else than a line, or where too much differs.
     """
     most = max(ALWAYS_FEW, last.rows // MOST_SHARE)
     texts = {raw.encode() + end for raw in fixes for end in (b"", b"\r")}
@@ -86,7 +86,7 @@ def find_differences(source: Source, last: ImportRun, fixes: Mapping[str, list[s
     new = chain.from_iterable(note_fixed(lists) if texts else lists)
     header = next(new, b"")
     if b"," not in header or next(old, b"") != header:
-        raise Doubt("another header")
+        raise CannotShortcut("another header")
     gone: dict[bytes, None] = {}
     added: dict[bytes, int] = {}
     held = 0
@@ -104,39 +104,39 @@ def find_differences(source: Source, last: ImportRun, fixes: Mapping[str, list[s
                 del gone[ours]
                 held -= len(ours)
             elif ours in added:
-                raise Doubt("a line is there twice")
+                raise CannotShortcut("a line is there twice")
             else:
                 added[ours] = number
                 held += len(ours)
         if len(gone) + len(added) > most or held > MOST_BYTES:
-            raise Doubt("too much differs")
+            raise CannotShortcut("too much differs")
     text = b"\n".join(added)
     if b"\0" in text:
-        raise Doubt("a NUL byte")
+        raise CannotShortcut("a NUL byte")
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        raise Doubt("not UTF-8") from error
-    return Differences(list(gone), added, fixed - sum(map(texts.__contains__, added)))
+        raise CannotShortcut("not UTF-8") from error
+    return FileDiff(list(gone), added, fixed - sum(map(texts.__contains__, added)))
 
 
 def _is_blank(line: bytes) -> bool:
     return b"," not in line and not line.decode(errors="replace").strip(BLANKS)
 
 
-def _of_source(source: Source) -> Iterator[bytes]:
+def _of_source(source: CsvReader) -> Iterator[bytes]:
     try:
-        yield from source.blocks()
+        yield from source.raw_blocks()
     except Refused as refusal:
         # The full path says so, with all that belongs to it.
-        raise Doubt("the file cannot be read") from refusal
+        raise CannotShortcut("the file cannot be read") from refusal
 
 
 def _archived(run: ImportRun) -> Iterator[bytes]:
     """The very file that the run read, in blocks; whether it was that is known behind the last one."""
     place = files.find(run)
     if not place:
-        raise Doubt("the last file is not archived")
+        raise CannotShortcut("the last file is not archived")
     digest = hashlib.sha256()
     try:
         with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
@@ -144,29 +144,32 @@ def _archived(run: ImportRun) -> Iterator[bytes]:
                 digest.update(block)
                 yield block
     except (OSError, EOFError, zlib.error) as error:
-        raise Doubt("the last file cannot be unpacked") from error
+        raise CannotShortcut("the last file cannot be unpacked") from error
     if digest.hexdigest() != run.sha256:
-        raise Doubt("the archive has another file")
+        raise CannotShortcut("the archive has another file")
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Whole lines without LF, the last one whether it is ended or not; raises ``Doubt`` where one may be no record."""
+    """Whole lines without LF, the last one whether it is ended or not.
+
+    Raises ``CannotShortcut`` where a line may be no record.
+    """
     rest = b""
     for block in blocks:
         whole, newline, tail = block.rpartition(b"\n")
         if b'"' in block:
-            raise Doubt("a quoted field")
+            raise CannotShortcut("a quoted field")
         if not newline:
             rest += block
             if len(rest) > MOST_BYTES // 4:
-                raise Doubt("a very long line")
+                raise CannotShortcut("a very long line")
             continue
         whole = rest + whole
         rest = tail
         if b"\r" in whole and whole.count(b"\r") != whole.count(b"\r\n") + whole.endswith(b"\r"):
-            raise Doubt("a line end of CR alone")
+            raise CannotShortcut("a line end of CR alone")
         yield whole.split(b"\n")
     if b"\r" in rest:
-        raise Doubt("a line end of CR alone")
+        raise CannotShortcut("a line end of CR alone")
     if rest:
         yield [rest]

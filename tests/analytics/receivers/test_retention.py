@@ -141,12 +141,12 @@ def test_many_rows_go_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_archives_that_no_recent_run_names_go() -> None:
     for number, days in (("1", 401), ("2", 399)):
-        place = files.place_of(number * 64)
+        place = files.path_of(number * 64)
         place.parent.mkdir(parents=True)
         place.write_bytes(gzip.compress(b"x"))
         make_run(sha256=number * 64, started_at=ago(days))
     assert expired() == expect(archived_files=1)
-    assert [place.name[0] for place in files.every()] == ["2"]
+    assert [place.name[0] for place in files.all_archives()] == ["2"]
 
 
 # --- Scored dates -----------------------------------------------------------------------------------------------

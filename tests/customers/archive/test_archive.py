@@ -113,7 +113,7 @@ def test_of_a_missing_file_nothing_is_kept(tmp_path: Path, folder: Path) -> None
 
 
 def test_a_dry_run_keeps_nothing_and_removes_nothing(tmp_path: Path, folder: Path) -> None:
-    old = files.place_of(OLD)
+    old = files.path_of(OLD)
     old.parent.mkdir(parents=True)
     old.write_bytes(gzip.compress(b"old"))
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
@@ -169,14 +169,14 @@ def test_an_archive_that_cannot_be_made_is_a_warning(tmp_path: Path, folder: Pat
 
 
 def test_a_file_that_changed_since_is_not_kept(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep = files.keep
+    keep = files.store
 
     def overwritten(path: Path, *of_run: ImportRun | None) -> None:
         path.write_bytes(GOOD + b"c2,c@d.example,Two,,2025-05-01,,,,\n")
         keep(path, *of_run)
         path.write_bytes(GOOD)
 
-    monkeypatch.setattr("customers.archive.files.keep", overwritten)
+    monkeypatch.setattr("customers.archive.files.store", overwritten)
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
     outcome = load(tmp_path / "in", "customers")["customers"]
     assert (outcome.status, outcome.created) == ("loaded", 1)
@@ -230,7 +230,7 @@ def test_of_a_file_that_goes_on_the_rest_alone_is_compressed(
 def test_an_archive_that_cannot_be_copied_is_made_anew(
     damage: str, tmp_path: Path, folder: Path, compressed: list[int]
 ) -> None:
-    before = files.place_of(night(tmp_path / "in", 1).sha256)
+    before = files.path_of(night(tmp_path / "in", 1).sha256)
     content = before.read_bytes()
     before.unlink()
     if damage == "a folder":
@@ -247,7 +247,7 @@ def test_an_archive_that_cannot_be_copied_is_made_anew(
             }[damage]
         )
     compressed.clear()
-    place = files.place_of(night(tmp_path / "in", 2).sha256)
+    place = files.path_of(night(tmp_path / "in", 2).sha256)
     assert sum(compressed) == len(NIGHTS[2])
     assert gzip.decompress(place.read_bytes()) == NIGHTS[2]
 
@@ -256,14 +256,14 @@ def test_a_rest_that_changed_since_it_was_read_is_not_kept(
     tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night(tmp_path / "in", 1)
-    keep = files.keep
+    keep = files.store
 
     def overwritten(path: Path, *of_run: ImportRun | None) -> None:
         path.write_bytes(NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
         keep(path, *of_run)
         path.write_bytes(NIGHTS[2])
 
-    monkeypatch.setattr("customers.archive.files.keep", overwritten)
+    monkeypatch.setattr("customers.archive.files.store", overwritten)
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
@@ -301,7 +301,7 @@ def archived(content: bytes, days_ago: float) -> str:
     """The name of a file that an import of so long ago kept."""
     sha256 = hashlib.sha256(content).hexdigest()
     make_run(sha256=sha256, started_at=timezone.now() - timedelta(days=days_ago))
-    place = files.place_of(sha256)
+    place = files.path_of(sha256)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(gzip.compress(content))
     return name_of(content)
@@ -331,7 +331,7 @@ def test_what_no_run_of_the_last_days_names_is_removed(tmp_path: Path, folder: P
 def test_zero_days_keep_for_ever(tmp_path: Path, folder: Path, settings: Settings) -> None:
     settings.ARCHIVE_DAYS = 0
     old = archived(b"old", 10_000)
-    half = files.place_of(OLD).with_name(f"{OLD}.csv.gz.partial")
+    half = files.path_of(OLD).with_name(f"{OLD}.csv.gz.partial")
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"of a killed import")
     write_bytes(tmp_path / "in", "customers.csv", GOOD)

@@ -187,7 +187,7 @@ def test_a_link_in_the_drop_folder_is_refused_and_not_archived(
         f"{name} is a symbolic link, which is not followed: put the file itself there"
     )
     assert not Customer.objects.exists()
-    assert list(files.every()) == []
+    assert list(files.all_archives()) == []
 
 
 def test_the_drop_folder_itself_may_be_a_link(settings: Settings, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_manifest_that_is_a_link_vouches_for_nothing(settings: Settings, tmp_p
 
 def test_a_link_where_the_archive_would_write_is_replaced(settings: Settings, secret: Path) -> None:
     path = write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
-    place = files.place_of(hashlib.sha256(path.read_bytes()).hexdigest())
+    place = files.path_of(hashlib.sha256(path.read_bytes()).hexdigest())
     place.parent.mkdir()
     place.symlink_to(secret)
     place.with_name(f"{place.name}.partial").symlink_to(secret)
@@ -246,7 +246,7 @@ def test_a_link_where_the_archive_would_write_is_replaced(settings: Settings, se
 
 def test_a_linked_folder_in_the_archive_is_not_written_to(settings: Settings, tmp_path: Path) -> None:
     path = write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
-    place = files.place_of(hashlib.sha256(path.read_bytes()).hexdigest())
+    place = files.path_of(hashlib.sha256(path.read_bytes()).hexdigest())
     (tmp_path / "theirs").mkdir()
     place.parent.symlink_to(tmp_path / "theirs")
     assert load(settings.CSV_DIR, "customers")["customers"].warnings == [
@@ -261,7 +261,7 @@ def test_a_link_in_the_archive_is_neither_downloaded_nor_expired_nor_redacted(
     write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
     load(settings.CSV_DIR, "customers")
     one = ImportRun.objects.get()
-    place = files.place_of(one.sha256)
+    place = files.path_of(one.sha256)
     there = tmp_path / "theirs"
     there.mkdir()
     (there / place.name).write_bytes(place.read_bytes())
@@ -271,7 +271,7 @@ def test_a_link_in_the_archive_is_neither_downloaded_nor_expired_nor_redacted(
     other.symlink_to(there)
     client.force_login(make_staff("Success manager"))
     assert client.get(f"/admin/customers/importrun/{one.pk}/file/").status_code == 404
-    assert list(files.every()) == []
+    assert list(files.all_archives()) == []
     settings.ARCHIVE_DAYS = 1
     ImportRun.objects.update(started_at="2020-01-01T00:00Z")
     files.expire()

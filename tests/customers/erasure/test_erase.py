@@ -22,7 +22,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, AlertRule, CohortDay, Digest, Night, PortfolioDay, Snapshot, Task
 from customers.archive import files, redact
-from customers.archive.erased import Erased
+from customers.archive.erased import ErasedIds
 from customers.audit import trail
 from customers.core.signals import customer_erased
 from customers.erasure.erase import erase, preview
@@ -530,7 +530,7 @@ def test_a_mark_knows_one_id_and_hangs_on_no_setting(settings: Settings) -> None
     make_customer(id=KEY)
     erase(KEY, "x")
     settings.SECRET_KEY = "another one " * 5
-    erased = Erased()
+    erased = ErasedIds()
     assert KEY in erased
     assert not any(key in erased for key in (KEY.upper(), "c1", "", "x" * 5000, None))
     assert KEY not in repr(Erasure.objects.values().get())
@@ -538,7 +538,7 @@ def test_a_mark_knows_one_id_and_hangs_on_no_setting(settings: Settings) -> None
 
 def test_without_erasures_a_load_asks_once_and_no_more(two: Path, django_assert_max_num_queries: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("customers.imports.load.leave_out", None)
+        patch.setattr("customers.imports.load.drop_erased", None)
         assert night(two, f"{HEADER}\n{ONE}").created == 2
 
 
@@ -678,6 +678,6 @@ def test_a_rewritten_archive_that_is_cut_short_is_the_old_one(drop: Path, monkey
         "customers.archive.files.os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(28, "full"))
     )
     with pytest.raises(OSError, match="full"):
-        files.forget(place, {KEY})
+        files.redact_file(place, {KEY})
     assert place.read_bytes() == before
     assert list(place.parent.iterdir()) == [place]

@@ -7,7 +7,7 @@ import pytest
 
 from customers.feeds.cell_types import Key, Text
 from customers.feeds.declarations import FEEDS, Column, match_header
-from customers.text.shown import shown
+from customers.text.quoted import quoted
 from tests.factories import csv_row
 
 TODAY = date(2025, 5, 10)
@@ -365,4 +365,4 @@ def test_header_that_is_none(cells: list[str], reason: str) -> None:
     ids=["plain", "letters", "escape", "lines", "bidi", "invisible", "space", "60", "61"],
 )
 def test_shown_text_is_short_and_has_no_controls(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert quoted(text) == expected

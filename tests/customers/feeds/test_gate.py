@@ -19,8 +19,8 @@ from customers.feeds.declarations import (
     Header,
     match_header,
 )
-from customers.feeds.fast_path import build_gate
-from customers.feeds.reader import Record, Run, Source
+from customers.feeds.fast_path import compile_line_pattern
+from customers.feeds.reader import CsvReader, LineBlock, Record
 from customers.models import Engagement
 from tests.factories import csv_row, make_customer
 from tests.support.loading import load, states
@@ -32,7 +32,7 @@ GOOD = b"e1,c1,2025-05-02,5,3,2,1,1\n"
 
 def taken(data: bytes, header: Header = HEADER, today: date = TODAY) -> bytes:
     """The part of ``data`` that passes the gate."""
-    gate = build_gate(ENGAGEMENT, header, today)
+    gate = compile_line_pattern(ENGAGEMENT, header, today)
     assert gate
     return data[: gate.match(data).end()]
 
@@ -100,12 +100,12 @@ def test_columns_in_another_order_pass_in_that_order() -> None:
 
 @pytest.mark.parametrize("feed", [CUSTOMERS, ONBOARDING, FEEDBACK, EVENTS], ids=lambda feed: feed.name)
 def test_feeds_with_other_columns_have_no_gate(feed: Feed) -> None:
-    assert build_gate(feed, match_header(feed, feed.column_names), TODAY) is None
+    assert compile_line_pattern(feed, match_header(feed, feed.column_names), TODAY) is None
 
 
 def test_unknown_columns_close_the_gate() -> None:
     header = match_header(ENGAGEMENT, [*ENGAGEMENT.column_names, "extra"])
-    assert build_gate(ENGAGEMENT, header, TODAY) is None
+    assert compile_line_pattern(ENGAGEMENT, header, TODAY) is None
 
 
 cells = st.one_of(
@@ -127,7 +127,7 @@ texts = st.lists(st.tuples(lines, st.sampled_from(["\n", "\n", "\r\n", "\r", "\n
 
 @given(texts)
 def test_what_passes_is_accepted_by_the_rules_with_the_very_cells(text: str) -> None:
-    run = Run(2, taken(text.encode()))
+    run = LineBlock(2, taken(text.encode()))
     for record in run.records():
         assert ENGAGEMENT.parse(record.cells, TODAY)[1] == []
         assert tuple(cell.strip() for cell in record.cells) == record.cells
@@ -145,9 +145,9 @@ def test_the_gate_changes_nothing_of_what_is_read(
 
 
 def _read(path: Path, *, gated: bool) -> list[Record] | str:
-    with Source(path) as source:
+    with CsvReader(path) as source:
         if gated:
-            source.gate = build_gate(ENGAGEMENT, HEADER, TODAY)
+            source.line_pattern = compile_line_pattern(ENGAGEMENT, HEADER, TODAY)
         try:
             return list(source.records())
         except reader.Refused as refusal:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customers.feeds import reader
-from customers.feeds.reader import MAX_RECORD, Record, Refused, Source, find_file
+from customers.feeds.reader import MAX_RECORD, CsvReader, Record, Refused, find_file
 
 BLANKS = " \t\r\n\u00a0"
 AWKWARD = st.text(alphabet='"",,\r\n\n a\u00a0é😀\u2028\ufeff', max_size=40)
@@ -27,7 +27,7 @@ def records(content: bytes, name: str = "feed.csv") -> list[Record]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        with Source(path) as source:
+        with CsvReader(path) as source:
             return list(source.records())
 
 
@@ -311,7 +311,7 @@ def test_hash_size_and_progress_are_of_the_file_as_it_lies_there(tmp_path: Path)
     path = tmp_path / "feed.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000))
     counts: list[int] = []
-    with Source(path, counts.append) as source:
+    with CsvReader(path, counts.append) as source:
         assert len(list(source.records())) == 100_001
         assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
         assert source.size == sum(counts) == path.stat().st_size
@@ -321,7 +321,7 @@ def test_hash_size_and_progress_are_of_the_file_as_it_lies_there(tmp_path: Path)
 def test_hash_of_a_file_that_is_given_up_is_the_whole_files(tmp_path: Path) -> None:
     path = tmp_path / "feed.csv"
     path.write_bytes(b"a,\0\n" + b"1,2\n" * 500_000)
-    with Source(path) as source:
+    with CsvReader(path) as source:
         with pytest.raises(Refused):
             list(source.records())
         source.read_out()
@@ -364,7 +364,7 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
         path.symlink_to(tmp_path / "nowhere")
     reason = "is a symbolic link" if kind == "dangling link" else "is not a regular file"
     with pytest.raises(Refused, match=f"feed.csv {reason}"):
-        Source(path)
+        CsvReader(path)
 
 
 def append(path: Path) -> None:
@@ -399,7 +399,7 @@ def test_a_change_while_reading_is_noticed(tmp_path: Path, change: Callable[[Pat
         if len(calls) == 1:
             change(path)
 
-    with Source(path, progress) as source:
+    with CsvReader(path, progress) as source:
         list(source.records())
         assert source.changed
 

@@ -113,9 +113,9 @@ def test_lines_that_were_there_are_passed_over(
     second: str, expected: tuple[int, int, int, int], judged: int, tmp_path: Path, ways: list[str]
 ) -> None:
     night(tmp_path, text(*BASE))
-    found: list[diff.Differences] = []
+    found: list[diff.FileDiff] = []
 
-    def find(*arguments: Any) -> diff.Differences:
+    def find(*arguments: Any) -> diff.FileDiff:
         found.append(diff.find_differences(*arguments))
         return found[-1]
 
@@ -155,7 +155,7 @@ def test_nights_follow_one_another_by_their_differences(tmp_path: Path, ways: li
     for content in contents:
         sha256 = hashlib.sha256(content.encode()).hexdigest()
         assert ImportRun.objects.filter(sha256=sha256, size=len(content)).count() == 1
-        assert gzip.decompress(files.place_of(sha256).read_bytes()) == content.encode()
+        assert gzip.decompress(files.path_of(sha256).read_bytes()) == content.encode()
 
 
 def test_files_of_many_blocks_are_compared_line_by_line(tmp_path: Path, ways: list[str]) -> None:
@@ -315,7 +315,7 @@ def exchange(place: Path) -> None:
 @pytest.mark.parametrize("spoil", [Path.unlink, cut, exchange])
 def test_the_last_file_must_be_in_the_archive(spoil: Callable[[Path], None], tmp_path: Path, ways: list[str]) -> None:
     night(tmp_path, text(*BASE))
-    spoil(files.place_of(ImportRun.objects.get().sha256))
+    spoil(files.path_of(ImportRun.objects.get().sha256))
     assert states(night(tmp_path, text(*replaced(e3=CHANGED)))) == (0, 1, 7, 0)
     assert ways == ["whole", "whole"]
 

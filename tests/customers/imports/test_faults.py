@@ -152,15 +152,15 @@ COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 POINTS: list[tuple[str, int, int, str | None]] = [
     # A function, which of its calls, how many feeds are committed by then, and whose run is interrupted.
     ("customers.imports.load:find_file", 3, 0, None),
-    ("customers.feeds.reader:Source._read_bytes", 1, 0, "customers"),
-    ("customers.feeds.reader:Source._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
-    ("customers.feeds.reader:Source.skip", 2, 4, "events"),
+    ("customers.feeds.reader:CsvReader._read_bytes", 1, 0, "customers"),
+    ("customers.feeds.reader:CsvReader._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
+    ("customers.feeds.reader:CsvReader.skip", 2, 4, "events"),
     ("customers.imports.load:copy_rows", 1, 0, "customers"),
     ("customers.imports.load:copy_lines", 1, 2, "engagement"),
     ("customers.imports.load:find_problems", 2, 1, "onboarding"),
     ("customers.imports.problems:copy_rows", 2, 2, "engagement"),
     ("customers.imports.quarantine:execute", 2, 1, "onboarding"),
-    ("customers.imports.merge:keep", 1, 0, "customers"),
+    ("customers.imports.merge:save_before", 1, 0, "customers"),
     ("customers.imports.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
     ("customers.imports.merge:execute", 4, 0, "customers"),
     ("customers.imports.merge:execute", 6, 1, "onboarding"),  # the replaced row is deleted

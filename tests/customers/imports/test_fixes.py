@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.feeds.reader import Source
+from customers.feeds.reader import CsvReader
 from customers.imports.fixes import cells_to_fix, fix
 from customers.imports.load import replay
 from customers.models import (
@@ -347,8 +347,8 @@ def test_a_fix_is_a_doubt_for_the_tail_until_a_file_was_read_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skipped: list[int] = []
-    whole = Source.skip
-    monkeypatch.setattr(Source, "skip", lambda self, size: skipped.append(size) or whole(self, size))
+    whole = CsvReader.skip
+    monkeypatch.setattr(CsvReader, "skip", lambda self, size: skipped.append(size) or whole(self, size))
     make_customer(id="c1")
     one, two, three = (f"e{number},c1,2025-05-01,1,0,0,0,0" for number in (1, 2, 3))
     engagement(tmp_path, one)

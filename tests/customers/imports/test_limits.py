@@ -13,7 +13,7 @@ from django.test import Client
 from customers.core.sql import copy_rows
 from customers.feeds import reader
 from customers.feeds.declarations import FEEDS
-from customers.feeds.reader import MAX_CELLS, Refused, Source
+from customers.feeds.reader import MAX_CELLS, CsvReader, Refused
 from customers.imports import load as loader
 from customers.imports import problems
 from customers.imports.load import Options, Outcome, import_folder
@@ -213,7 +213,7 @@ def test_a_line_of_very_many_cells_is_quarantined_whole(tmp_path: Path, quoted: 
     load(tmp_path, "events")
     row = QuarantinedRow.objects.get()
     assert (row.reasons, row.cells, row.raw) == (["row: has more than 16,384 cells"], None, line.decode())
-    with Source(write_bytes(tmp_path, "two.csv", cell * (MAX_CELLS - 1) + b"\n")) as source:
+    with CsvReader(write_bytes(tmp_path, "two.csv", cell * (MAX_CELLS - 1) + b"\n")) as source:
         assert [len(record.cells) for record in source.records()] == [MAX_CELLS]
 
 
@@ -223,7 +223,7 @@ def test_the_end_of_a_line_of_millions_of_cells_is_found_in_seconds(tmp_path: Pa
     times = 24 * 2**20 // len(cell)
     path = write_bytes(tmp_path, "events.csv", HEADERS["events"] + cell * times + b"\nlast\n")
     started = process_time()
-    with Source(path) as source:
+    with CsvReader(path) as source:
         records = list(source.records())
     assert process_time() - started < 10
     assert [record.cells for record in records[1:]] == [(), ("last",)]
@@ -244,7 +244,7 @@ def test_a_gzip_file_that_grows_two_hundredfold_is_refused(tmp_path: Path, monke
     assert import_one(tmp_path, "events").reason == (
         "events.csv.gz unpacks to more than 200 times its size, which no feed does"
     )
-    with Source(write_bytes(tmp_path, "events.csv", content)) as source, pytest.raises(Refused, match="never ends"):
+    with CsvReader(write_bytes(tmp_path, "events.csv", content)) as source, pytest.raises(Refused, match="never ends"):
         list(source.records())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from customers.feeds.reader import Source
+from customers.feeds.reader import CsvReader
 from customers.imports import load as loader
 from customers.models import Customer, Engagement, ImportRun, Onboarding, QuarantinedRow, StepSighting
 from tests.factories import csv_row, make_customer, make_onboarding, write_feed, write_feeds
@@ -624,7 +624,7 @@ def test_a_file_that_changes_before_its_bad_rows_are_read_again(
     path = write_feeds(tmp_path, customers=[customer_row(1)], engagement=[engagement_row("e1", "c9")])
     check = loader._Load._check_guardrails
 
-    def change_afterwards(self: Any, source: Source) -> None:
+    def change_afterwards(self: Any, source: CsvReader) -> None:
         check(self, source)
         if self.feed.name == "engagement":
             write_feed(path, "engagement", [engagement_row("e2"), engagement_row("e1", "c9")])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers.feeds.declarations import ENGAGEMENT, FEEDBACK
-from customers.feeds.reader import Source
+from customers.feeds.reader import CsvReader
 from customers.imports import load as load_module
 from customers.imports.strategies import append
 from customers.models import Engagement, ImportRun, QuarantinedRow
@@ -41,15 +41,15 @@ def customer() -> None:
 def skipped() -> Iterator[list[int]]:
     """How many bytes each read of a file passed over, as the very ones that were read before."""
     sizes: list[int] = []
-    whole = Source.skip
+    whole = CsvReader.skip
 
-    def skip(self: Source, size: int) -> str:
+    def skip(self: CsvReader, size: int) -> str:
         sha256 = whole(self, size)
         if ImportRun.objects.filter(sha256=sha256, size=size, status="loaded").exists():
             sizes.append(size)
         return sha256
 
-    with patch.object(Source, "skip", skip):
+    with patch.object(CsvReader, "skip", skip):
         yield sizes
 
 

@@ -657,7 +657,7 @@ def test_the_command_needs_a_run(number: int) -> None:
 
 
 def test_the_command_says_that_an_undo_failed(drop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(undo_module, "insert_images", lambda *_arguments: 1 / 0)
+    monkeypatch.setattr(undo_module, "insert_row_json", lambda *_arguments: 1 / 0)
     ran = run("undo_import", newest("events").pk)
     assert (ran.code, ran.lines[-1]) == (
         1,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers.feeds.reader import BLANKS, Source
+from customers.feeds.reader import BLANKS, CsvReader
 from customers.text.cells import safe_cell
 from customers.uploads.formats import FeedXlsx
 from customers.workbooks import sheet, workbook, xml_part
@@ -78,7 +78,7 @@ def converted(content: bytes, folder: Path) -> tuple[list[tuple[str, ...]], list
     source.write_bytes(content)
     target.unlink(missing_ok=True)
     notes = FeedXlsx().convert(source, target)
-    with Source(target) as file:
+    with CsvReader(target) as file:
         return [record.cells for record in file.records()], notes
 
 
@@ -282,7 +282,7 @@ def test_what_we_write_is_read_back(texts: list[str], tmp_path_factory: pytest.T
     source, target = folder / "a.xlsx", folder / "a.csv"
     source.write_bytes(file.getvalue())
     FeedXlsx().convert(source, target)
-    with Source(target) as back:
+    with CsvReader(target) as back:
         first, second = back.records()
     assert list(first.cells) == header
     assert list(second.cells) == [*(safe_cell(text).strip(BLANKS) for text in texts), "12", "2025-05-01", "", "end"]

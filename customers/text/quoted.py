@@ -3,7 +3,7 @@
 import unicodedata
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """``text`` in quotes, safe for a terminal, a log and a message: cut to 60 characters, controls escaped."""
     cut = text if len(text) <= 60 else f"{text[:57]}..."
     printable = "".join(
