@@ -11,7 +11,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from analytics.alerts.forms import ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full
@@ -20,8 +19,9 @@ from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
-from customers.core.pages import admin_page, sent_by_form
+from customers.core.pages import admin_page, next_page, sent_by_form
 from customers.editing.conflicts import status_of
+from customers.text.numbers import number_or_none
 
 
 @admin_page("analytics.view_alert")
@@ -58,17 +58,15 @@ def act(request: HttpRequest) -> HttpResponse:
     for errors in form.errors.values():
         for error in errors:
             messages.error(request, error)
-    return redirect(_back(request))
+    return redirect(next_page(request, reverse("analytics:alerts")))
 
 
 def _the_one(request: HttpRequest) -> Alert | None:
     """The alert whose panel was sent, locked; None where several, or none, or nothing but a button were sent."""
     keys = request.POST.getlist("alert")
-    if len(keys) != 1 or "note" not in request.POST or not (keys[0].isascii() and keys[0].isdecimal()):
+    if len(keys) != 1 or "note" not in request.POST:
         return None
-    if len(keys[0]) > 18:
-        return None
-    return Alert.objects.select_for_update(of=("self",)).filter(pk=int(keys[0])).first()
+    return Alert.objects.select_for_update(of=("self",)).filter(pk=number_or_none(keys[0])).first()
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,13 @@ class _Panel:
 def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResponse:
     """The alert alone, with its panel as it was sent, and what is wrong with it."""
     alerts = Alert.objects.select_related("rule", "customer__care__owner").filter(pk=note.instance.pk)
-    sent = _Panel(form, note, note["note"].value() or "", request.POST.get("until", ""), _back(request))
+    sent = _Panel(
+        form,
+        note,
+        note["note"].value() or "",
+        request.POST.get("until", ""),
+        next_page(request, reverse("analytics:alerts")),
+    )
     context = {
         **admin.site.each_context(request),
         "title": "Alert",
@@ -135,11 +139,3 @@ def _put_off(request: HttpRequest, chosen: QuerySet[Alert], until: date) -> tupl
 
 def _rows(chosen: QuerySet[Alert]) -> AlertQuerySet:
     return Alert.objects.filter(pk__in=[alert.pk for alert in chosen])
-
-
-def _back(request: HttpRequest) -> str:
-    asked = request.POST.get("next", "")
-    safe = asked.startswith("/") and url_has_allowed_host_and_scheme(
-        asked, {request.get_host()}, require_https=request.is_secure()
-    )
-    return asked if safe else reverse("analytics:alerts")

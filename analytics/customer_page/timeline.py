@@ -22,6 +22,7 @@ from analytics.wording import counted
 from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Onboarding, Step
 from customers.text.codes import code_in_words
+from customers.text.numbers import number_or_none
 
 PER_PAGE = 50
 MOST_PAGES = 100_000
@@ -115,8 +116,7 @@ def timeline(
 
 def page_number(text: str) -> int:
     """A page's number as an address gives it; 1 for what is none."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-    return min(max(number, 1), MOST_PAGES)
+    return min(max(number_or_none(text) or 1, 1), MOST_PAGES)
 
 
 def told_of(text: str) -> Told:

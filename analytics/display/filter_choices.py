@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from customers.core.people import display_name, name_of
 from customers.core.prepared import fetch_prepared
 from customers.text.fold import fold
+from customers.text.numbers import number_or_none
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
-MOST_DIGITS = 10
 DELETED = "Somebody whose account was deleted"
 
 # Each WITH jumps along an index from one value to the next, so that the cost is that of the values, not of the rows.
@@ -80,7 +80,7 @@ def with_asked(
 
 def is_key(text: str) -> bool:
     """Whether an address' value can be the key of an account."""
-    return text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS
+    return number_or_none(text) is not None
 
 
 def owner_in_words(key: str) -> str:

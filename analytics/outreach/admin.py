@@ -18,6 +18,7 @@ from analytics.models.placeholders import body_faults, fill, lacking, listed, su
 from analytics.outreach.letter import sender_name
 from analytics.outreach.situations import situation_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
+from customers.text.numbers import number_or_none
 
 SAMPLES = 200
 """As many customers are looked through for one whom a template fits."""
@@ -101,6 +102,5 @@ class MessageAdmin(ReadOnlyAdmin):
         """A message has a page of its own."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        pk = unquote(object_id)
-        known = pk.isascii() and pk.isdigit()
-        return redirect("analytics:message", pk) if known else redirect("admin:analytics_message_changelist")
+        pk = number_or_none(unquote(object_id))
+        return redirect("analytics:message", pk) if pk is not None else redirect("admin:analytics_message_changelist")

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from analytics.outreach.situations import Situation, situation_of
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from customers.core.pages import admin_page
 from customers.models import Customer
+from customers.text.numbers import number_or_none
 from customers.text.text_fields import TextAreaField
 
 MAY_CONTACT = "analytics.contact_customer"
@@ -109,7 +110,9 @@ class _Composing:
         self.values = values_for(customer, self.snapshot, sender_name(self.user))
         self.template: MailTemplate | None = None
         self.templates = list(
-            MailTemplate.objects.filter(Q(active=True) | Q(pk=_number(self.asked.get("template")))).order_by("pk")
+            MailTemplate.objects.filter(Q(active=True) | Q(pk=number_or_none(self.asked.get("template")))).order_by(
+                "pk"
+            )
         )
         aside = self._typed(ASIDE)
         self.aside = aside if request.method == "POST" and aside.is_there else None
@@ -295,8 +298,6 @@ def _tell(request: HttpRequest, sent: Message) -> None:
 
 
 def _customer(pk: str) -> Customer:
-    if "\0" in pk:  # PostgreSQL takes no such text, not even to look for it.
-        raise Http404
     return get_object_or_404(Customer.objects.select_related("care"), pk=pk)
 
 
@@ -304,11 +305,6 @@ def _is_old(day: Any) -> bool:
     return day is not None and days_old(day.date) > FRESH_DAYS
 
 
-def _number(text: str | None) -> int:
-    """A key from an address; 0, which no row has, where it is none."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
 def _found(rows: Any, text: str | None) -> Any:
     """The row that an address names; None where it names none, not found where there is no such row."""
-    return get_object_or_404(rows, pk=_number(text)) if text else None
+    return get_object_or_404(rows, pk=number_or_none(text)) if text else None

@@ -20,6 +20,7 @@ from analytics.portfolio.days import week_before
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
 from customers.editing.conflicts import mark_of
+from customers.text.numbers import number_or_none
 from customers.workbooks.writer import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")
@@ -176,10 +177,10 @@ class Opened:
 
 def opened(request: HttpRequest) -> Opened | None:
     """The report that an address of the table was opened from; None where the visitor may not see it."""
-    key = request.GET.get("report", "")
-    if not (key.isascii() and key.isdecimal() and len(key) < 10 and request.user.has_perm("analytics.view_report")):
+    key = number_or_none(request.GET.get("report"))
+    if key is None or not request.user.has_perm("analytics.view_report"):
         return None
-    report = Report.objects.visible_to(request.user).select_related("owner").filter(pk=int(key)).first()
+    report = Report.objects.visible_to(request.user).select_related("owner").filter(pk=key).first()
     if report is None:
         return None
     query = query_of(request.GET, report.owner_id)

@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import Truncator
 
 from analytics.models import ActionKind, PortfolioDay, RecommendationRule, Snapshot, Task
@@ -21,10 +20,11 @@ from analytics.tasks import workflow
 from analytics.tasks.conditions import why
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, next_page
 from customers.editing.conflicts import CONFLICT, status_of, tell_kept
 from customers.models import Customer
 from customers.owners.assign import able
+from customers.text.numbers import number_or_none
 from customers.text.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
@@ -78,7 +78,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
         "same": taken,
         "is_same": bool(taken),
         "may_write": request.user.has_perm("analytics.contact_customer"),
-        "back": _back(request, reverse("analytics:customer", args=[customer.pk])),
+        "back": next_page(request, reverse("analytics:customer", args=[customer.pk])),
     }
     status = CONFLICT if taken else status_of(form)
     return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
@@ -88,7 +88,7 @@ def _next(request: HttpRequest, task: Task) -> str:
     """Where a new task leads: to its letter, where that was asked for, or back."""
     if request.POST.get("then") == "write" and request.user.has_perm("analytics.contact_customer"):
         return f"{reverse('analytics:contact', args=[task.customer_id])}?task={task.pk}"
-    return _back(request, reverse("analytics:customer", args=[task.customer_id]))
+    return next_page(request, reverse("analytics:customer", args=[task.customer_id]))
 
 
 @admin_page(*MAY_SEE)
@@ -155,7 +155,7 @@ class _TaskPage:
             "closing": self.closing,
             "history": workflow.history(self.task),
             "today": timezone.localdate(),
-            "back": _back(self.request, reverse("analytics:tasks")),
+            "back": next_page(self.request, reverse("analytics:tasks")),
             "query": self.request.GET.urlencode(),
             **more,
         }
@@ -190,7 +190,7 @@ class _TaskPage:
         note = sent["outcome_note"] if note is None else note
         workflow.close(self.task, self.request.user, sent["state"], sent["outcome"], note)
         messages.success(self.request, f"{Task.State(sent['state']).label}: {self.task.what}.")
-        return redirect(_back(self.request, self.here))
+        return redirect(next_page(self.request, self.here))
 
     def _here_with(self, outcome: str) -> str:
         """This page again, with the outcome that was chosen but belongs to a closed task."""
@@ -276,9 +276,7 @@ def _rule(key: str) -> RecommendationRule | None:
     """The rule that the address names; an unknown one is no page."""
     if not key:
         return None
-    if not (key.isascii() and key.isdecimal() and len(key) < 19):
-        raise Http404
-    return get_object_or_404(RecommendationRule, pk=int(key))
+    return get_object_or_404(RecommendationRule, pk=number_or_none(key))
 
 
 def _clean(text: str) -> str:
@@ -286,10 +284,3 @@ def _clean(text: str) -> str:
     if "\0" in text:
         raise Http404
     return text
-
-
-def _back(request: HttpRequest, otherwise: str) -> str:
-    """Where the address says one came from, if that is a page of ours."""
-    asked = request.GET.get("next", "")
-    ours = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, {request.get_host()})
-    return asked if ours else otherwise

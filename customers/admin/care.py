@@ -12,6 +12,7 @@ from customers.core.people import by_name, name_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import CustomerCare, Note
 from customers.owners.assign import CANNOT_ACT, able, able_and, marked_name
+from customers.text.numbers import number_or_none
 
 
 class OwnerField(ModelChoiceField):
@@ -44,12 +45,7 @@ class OwnerFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CustomerCare]) -> QuerySet[CustomerCare]:
         """The person's customers."""
-        key = self.value()
-        if not key:
-            return queryset
-        return (
-            queryset.filter(owner=int(key)) if key.isascii() and key.isdecimal() and len(key) < 10 else queryset.none()
-        )
+        return queryset.filter(owner=number_or_none(self.value()) or 0) if self.value() else queryset
 
 
 @admin.register(CustomerCare)

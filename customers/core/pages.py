@@ -14,6 +14,7 @@ from django.db import DataError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from customers.core.database_errors import is_busy
 
@@ -93,6 +94,14 @@ def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     messages.info(request, "Nothing was saved by opening that address. Use the form or button here.")
     return redirect(address)
+
+
+def next_page(request: HttpRequest, otherwise: str) -> str:
+    """Return the page of ours that the form or the address calls ``next``; ``otherwise`` where that is none."""
+    asked = request.POST.get("next") or request.GET.get("next") or ""
+    # Without a host, so that a page of any other site is none of ours.
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None, require_https=request.is_secure())
+    return asked if is_ours and asked.startswith("/") else otherwise
 
 
 def tell_database_error(request: HttpRequest) -> None:

@@ -17,11 +17,10 @@ from django.utils.text import capfirst
 
 from customers.core.pages import CANNOT_BE_FILTERED
 from customers.editing.edit_admin import EditAdmin, asked_again, warn_if_changed
+from customers.text.numbers import MAX_DIGITS
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
-LONGEST_NUMBER = 18
-"""Digits of a number that both databases can look for."""
 
 
 class ModelAdmin(EditAdmin):
@@ -52,7 +51,7 @@ class ModelAdmin(EditAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Whether an address may ask for it: by the filters and our own links, so that no hidden column is asked."""
         digits = str(value).strip().removeprefix("-")
-        is_too_large = digits.isdecimal() and len(digits) > LONGEST_NUMBER
+        is_too_large = digits.isdecimal() and len(digits) > MAX_DIGITS
         return not is_too_large and lookup in {*self.asked_by_links, *self._asked_by_filters(request)}
 
     def _asked_by_filters(self, request: HttpRequest) -> Iterator[str]:

@@ -17,9 +17,9 @@ from customers.imports.problems import TAKEN
 from customers.imports.stage import CORRECTION
 from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.text.cells import plain_cell
+from customers.text.numbers import number_or_none
 
 _AT_ONCE = 500
-_MOST_DIGITS = 18
 _LONGEST_NUMBER = 40
 
 Corrected = tuple[int, int, str]
@@ -93,8 +93,7 @@ def _named(header: Header, record: Record) -> int:
     """The number of the row in quarantine that a record names; 0 for others."""
     if header.original is None or len(record.cells) != header.width:
         return 0
-    original = record.cells[header.original]
-    return int(original) if original.isascii() and original.isdigit() and len(original) <= _MOST_DIGITS else 0
+    return number_or_none(record.cells[header.original]) or 0
 
 
 def _may_not_come_back(header: Header, record: Record, row: QuarantinedRow) -> bool:

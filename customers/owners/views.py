@@ -17,13 +17,14 @@ from customers.core.people import name_of
 from customers.editing.conflicts import CONFLICT, ago, names_of
 from customers.models import Customer, CustomerCare
 from customers.owners.assign import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
+from customers.text.numbers import number_or_none
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"
 MOST_NAMES = 10
 MOST_TOLD = 5
 MOST_ENTRIES = 200
-MOST_DIGITS = 10
+MAX_TIMESTAMP = 9_999_999_999
 UNPROCESSABLE = 422
 
 
@@ -90,8 +91,8 @@ def assign_page(
 
 def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: str) -> None:
     """Say who has changed the owners of which customers since the page was shown."""
-    is_known = since.isascii() and since.isdecimal() and len(since) <= MOST_DIGITS
-    moment = datetime.fromtimestamp(int(since), UTC) if is_known else timezone.now()
+    seconds = number_or_none(since)
+    moment = timezone.now() if seconds is None else datetime.fromtimestamp(min(seconds, MAX_TIMESTAMP), UTC)
     keys = customers.order_by().values("pk")
     entries = trail.AuditEntry.objects.filter(
         model=CustomerCare._meta.label_lower, customer__in=keys, at__gte=moment

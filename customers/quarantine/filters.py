@@ -11,6 +11,7 @@ from django.http import HttpRequest, QueryDict
 
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, QuarantinedRow
+from customers.text.numbers import number_or_none
 
 RUNS_TO_CHOOSE = 50
 ALL = "all"
@@ -123,7 +124,4 @@ class RunFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
         """The run's rows."""
-        run = self.value()
-        if not run:
-            return queryset
-        return queryset.filter(run=run) if run.isdecimal() else queryset.none()
+        return queryset.filter(run=number_or_none(self.value())) if self.value() else queryset

@@ -11,12 +11,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import SafeString, mark_safe
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, next_page
 from rsolv_cs.login import second_factor
 
 UNPROCESSABLE = 422
@@ -45,7 +44,7 @@ def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
         "left": second_factor.codes_left(user) if is_on else 0,
         "secret": second_factor.secret(waiting) if waiting else "",
         "qr": _qr(waiting) if waiting else "",
-        "next": _next(request),
+        "next": next_page(request, reverse("admin:index")),
         **more,
     }
     return TemplateResponse(request, "second_factor/manage.html", context, status=status)
@@ -94,17 +93,17 @@ def _remove(request: HttpRequest) -> HttpResponse:
 def verify(request: HttpRequest) -> HttpResponse:
     """Ask for a code after the password."""
     if second_factor.needed(request) != "verify-second-factor":
-        return redirect(_next(request))
+        return redirect(next_page(request, reverse("admin:index")))
     error = ""
     if request.method == "POST":
         error = second_factor.verify(request, request.POST.get("code", ""))
         if not error:
-            return redirect(_next(request))
+            return redirect(next_page(request, reverse("admin:index")))
     context = {
         **admin.site.each_context(request),
         "title": "Second factor",
         "error": error,
-        "next": _next(request),
+        "next": next_page(request, reverse("admin:index")),
     }
     return TemplateResponse(request, "second_factor/verify.html", context, status=UNPROCESSABLE if error else 200)
 
@@ -117,13 +116,6 @@ def note(by: User, user: User, what: str) -> None:
 
 def _again(request: HttpRequest) -> HttpResponse:
     return redirect("second-factor")
-
-
-def _next(request: HttpRequest) -> str:
-    """Where the visitor wanted to go, if it is one of our pages."""
-    asked = request.POST.get("next") or request.GET.get("next") or ""
-    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None, require_https=request.is_secure())
-    return asked if is_ours and asked.startswith("/") else reverse("admin:index")
 
 
 def _qr(device: TOTPDevice) -> SafeString:
