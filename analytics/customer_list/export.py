@@ -20,7 +20,7 @@ from analytics.portfolio.days import SPANS
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.rounding import success_rate
 from analytics.wording import ACTIVITY_TREND
-from customers.audit import trail
+from customers.audit.export import Export
 from customers.core.people import display_name
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv
@@ -165,10 +165,10 @@ class TableExport:
         count = f"{self.count} customers as of {self.portfolio.date}"
         return f"{count}\nfilters: {filters}\ncolumns: {', '.join(self.header)}"
 
-    def record(self) -> None:
-        """Note in the audit that it leaves the house."""
+    def export(self, file_name: str) -> Export:
+        """Describe the written file for its download and the audit."""
         what = f"report “{self.report}”" if self.report else "customer table"
-        trail.record(trail.Action.EXPORT, what, detail=self.in_words)
+        return Export(file_name, what, self.in_words)
 
     def _facts(self) -> dict[str, Any]:
         return {

@@ -1,11 +1,11 @@
 """The front page and its export: from a request to what ``dashboard`` and its neighbours say, and back."""
 
-import tempfile
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -28,7 +28,7 @@ from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
 from analytics.pages.etag import not_modified, page_tag, tagged
 from analytics.portfolio import figures as read
-from analytics.portfolio.archive import archive_name, record_archive, write_archive
+from analytics.portfolio.archive import write_archive
 from analytics.portfolio.cards import cards
 from analytics.portfolio.charts import (
     ENGAGEMENT_CHOICES,
@@ -40,12 +40,12 @@ from analytics.portfolio.charts import (
 )
 from analytics.portfolio.days import days_around, known_dates
 from analytics.reports.saved_views import Opened, opened
+from customers.audit.export import export_response
 from customers.core.pages import admin_page
 from customers.imports.feed_states import feed_states, oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
 
-SPOOL = 8 * 1024 * 1024
 ROWS_PER_PAGE = 50
 NOT_CARRIED = {"as_of", "page"}
 """What another date does not take along from the address."""
@@ -157,19 +157,14 @@ def needs(request: HttpRequest) -> HttpResponse:
 
 
 @admin_page("customers.view_customer", "customers.export_customer")
-def export(request: HttpRequest) -> HttpResponse:
+def export(request: HttpRequest) -> HttpResponseBase:
     """Download the archive of the date that the page shows."""
     portfolio = as_of(request).portfolio
     if portfolio is None:
         messages.error(request, "Nothing is scored yet, so there is nothing to export.")
         return redirect("admin:index")
-    file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
     try:
-        write_archive(file, portfolio)
+        return export_response(lambda file: write_archive(file, portfolio))
     except LockHeld:
-        file.close()
         messages.error(request, "An import or a scoring is running; export again in a minute.")
         return redirect("admin:index")
-    record_archive(portfolio)
-    file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=archive_name(portfolio.date))

@@ -15,7 +15,7 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 from analytics.models import PortfolioDay, Snapshot
 from analytics.portfolio.figures import summary
 from analytics.scoring.components import COMPONENTS
-from customers.audit import trail
+from customers.audit.export import Export
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.sql import one_moment
 from customers.feeds.cell_types import to_cell
@@ -62,19 +62,13 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
     remove_leftovers(folder)
     temporary = folder / f"{EXPORT}{get_random_string(8, RANDOM_STRING_CHARS.lower())}"
     with half_done(temporary, target, 0o600) as file:
-        write_archive(file, portfolio)
+        export = write_archive(file, portfolio)
         os.fchmod(file.fileno(), 0o640)
-        record_archive(portfolio)
+        export.record()
     return target
 
 
-def record_archive(portfolio: PortfolioDay) -> None:
-    """Note in the audit that a date's archive leaves the house."""
-    detail = f"{portfolio.listed} customers as of {portfolio.date}, and all rows of the five feeds"
-    trail.record(trail.Action.EXPORT, archive_name(portfolio.date), detail=detail)
-
-
-def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
+def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
     """Write the ZIP of a scored date: the same data give the same bytes. Raises ``LockHeld`` while others write."""
     with one_moment(), ExitStack() as stack:
         with job_lock("import", shared=True), job_lock("score", shared=True):
@@ -100,6 +94,8 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> None:
         }
         with member(MANIFEST) as described:
             described.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
+    name = archive_name(portfolio.date)
+    return Export(name, name, f"{portfolio.listed} customers as of {portfolio.date}, and all rows of the five feeds")
 
 
 def combined_rows(day: date) -> Iterator[list[str]]:

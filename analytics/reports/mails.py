@@ -30,13 +30,13 @@ from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.wording import counted, one_line
 from customers.audit import trail
+from customers.audit.export import SPOOL_MAX_SIZE
 from customers.core.people import name_of
 from customers.jobs.lock import JobLock
 
 logger = logging.getLogger(__name__)
 
 State = ReportDelivery.State
-SPOOL = 8 * 2**20
 LONGEST_NAME = 60
 LONGEST_ERROR = 1_000
 
@@ -95,7 +95,7 @@ class _Run:
             if not report.deliveries.filter(day=day).exists():
                 self._end(report, day, title, ["None of its recipients can be sent a report."], self.sent.broken)
             return
-        with tempfile.SpooledTemporaryFile(max_size=SPOOL) as file:
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
             try:
                 made = self._made(report, file)
             except NotMade as fault:

@@ -1,14 +1,14 @@
 """The pages of the reports: the list, save and edit, open, export, delete; every form works without a script."""
 
-import tempfile
-from typing import Any
+from typing import IO, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Case, Value, When
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -32,12 +32,12 @@ from analytics.reports.saved_views import (
     write_report,
 )
 from customers.audit import trail
+from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, sent_by_form
 from customers.editing.conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
 from customers.editing.edit_admin import gone_page, typed, warn_if_changed
 from customers.editing.form_keys import create_once
 
-SPOOL = 8 * 2**20
 PER_PAGE = 50
 
 
@@ -207,24 +207,22 @@ def open_report(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page("analytics.view_report", "customers.view_customer", "customers.export_customer")
-def export(request: HttpRequest, pk: int, format: str) -> HttpResponse:
+def export(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
     """Download a report; where it cannot be made, say why."""
     if format not in ExportFormat.values:
         raise Http404
     export_format = ExportFormat(format)
     report = _visible(request, pk)
-    file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
-    try:
+
+    def write(file: IO[bytes]) -> Export:
         made = write_report(report, export_format, file, request.user, timezone.localdate())
+        return made.export(file_name(report, made.portfolio.date, export_format))
+
+    try:
+        return export_response(write)
     except NotMade as fault:
-        file.close()
         messages.error(request, f"“{report.name}” was not exported. {fault}")
         return redirect("analytics:reports")
-    made.record()
-    file.seek(0)
-    return FileResponse(
-        file, as_attachment=True, filename=file_name(report, made.portfolio.date, ExportFormat(format))
-    )
 
 
 def _visible(request: HttpRequest, pk: int) -> Report:

@@ -1,31 +1,28 @@
 """The audit in the admin: to be searched, narrowed, read and exported; nobody adds, changes or deletes an entry."""
 
-import tempfile
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.decorators import display
 
-from customers.audit.export import write_audit
-from customers.audit.trail import Action, in_words, record
+from customers.audit.export import export_audit, export_response
+from customers.audit.trail import Action, in_words
 from customers.core.pages import narrowed
 from customers.editing.model_admin import ModelAdmin, NeverEdited
 from customers.models.audit import AuditEntry
 from customers.text.quoted import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
-SPOOL = 8 * 2**20
 SHORT_TEXT = 100
 PEOPLE_TO_CHOOSE = 200
 MAY_EXPORT = ("customers.view_auditentry", "customers.export_auditentry")
@@ -83,11 +80,7 @@ class AuditEntryAdmin(NeverEdited, ModelAdmin):
         if not request.user.has_perms(MAY_EXPORT):
             raise PermissionDenied
         entries = narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
-        file = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - the response closes it
-        rows = write_audit(file, entries, request)
-        record(Action.EXPORT, "audit", detail=f"{rows} rows\nfilters: {request.GET.urlencode() or 'none'}")
-        file.seek(0)
-        return FileResponse(file, as_attachment=True, filename=f"audit_{timezone.localdate()}.zip")
+        return export_response(lambda file: export_audit(file, entries, request))
 
     @admin.display(description="when", ordering="pk")
     def when(self, one: AuditEntry) -> str:

@@ -1,12 +1,14 @@
 """The audit as a file, and how any export is told to the audit."""
 
 import json
+import tempfile
 import zipfile
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from django.utils import timezone
 from django.utils.timezone import localtime
 
@@ -29,12 +31,50 @@ COLUMNS = (
     "IP address",
     "request",
 )
-CHUNK = 2_000
+BATCH_SIZE = 2_000
+SPOOL_MAX_SIZE = 8 * 2**20
+"""The bytes of a file that is kept in memory; a larger one goes to the disk."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that is exported: its name, and what the audit says of it."""
+
+    file_name: str
+    subject: str
+    detail: str
+
+    def record(self) -> None:
+        """Write the entry in the audit."""
+        record(Action.EXPORT, self.subject, detail=self.detail)
+
+
+def export_response(write: Callable[[IO[bytes]], Export]) -> FileResponse:
+    """Answer with the file that ``write`` writes, and record it; where ``write`` raises, nothing is recorded."""
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE)  # noqa: SIM115 - the response closes it
+    try:
+        export = write(file)
+        export.record()
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=export.file_name)
 
 
 def record_export(request: HttpRequest, what: str, rows: int) -> None:
-    """Note in the audit that rows of a list leave the house, and how the list was narrowed."""
-    record(Action.EXPORT, what, detail=f"{rows} rows\nfilters: {request.GET.urlencode() or 'none'}")
+    """Record that rows of a list are exported, and how the list was narrowed."""
+    record(Action.EXPORT, what, detail=_detail(request, rows))
+
+
+def export_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> Export:
+    """Write the audit's ZIP, and describe it."""
+    rows = write_audit(file, entries, request)
+    return Export(f"audit_{timezone.localdate()}.zip", "audit", _detail(request, rows))
+
+
+def _detail(request: HttpRequest, rows: int) -> str:
+    return f"{rows} rows\nfilters: {request.GET.urlencode() or 'none'}"
 
 
 def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> int:
@@ -42,7 +82,7 @@ def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpReq
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open(CSV_NAME, "w", force_zip64=True) as member:
             written = write_csv(member, COLUMNS, _rows(entries))
-        manifest: dict[str, Any] = {
+        manifest: dict[str, object] = {
             "generator": GENERATOR,
             "exported_at": timezone.localtime().isoformat(timespec="seconds"),
             "exported_by": request.user.get_username(),
@@ -54,7 +94,7 @@ def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpReq
 
 
 def _rows(entries: QuerySet[AuditEntry]) -> Iterator[list[str]]:
-    for one in entries.iterator(chunk_size=CHUNK):
+    for one in entries.iterator(chunk_size=BATCH_SIZE):
         yield [
             localtime(one.at).isoformat(timespec="seconds"),
             one.actor,

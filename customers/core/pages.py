@@ -13,6 +13,7 @@ from django.core.exceptions import BadRequest, FieldError, PermissionDenied, Val
 from django.db import DataError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -20,13 +21,13 @@ from customers.core.database_errors import is_busy
 
 logger = logging.getLogger(__name__)
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class StaffRequest(HttpRequest):
     """A request of somebody who is logged in, as every page inside the admin gets it."""
 
-    user: User  # type: ignore[assignment] - narrower than Django's, which has visitors too
+    user: User
 
 
 def user_of(request: HttpRequest) -> User:
@@ -44,13 +45,13 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, **kwargs: object) -> HttpResponseBase:
             if not request.user.has_perms(permissions):
                 raise PermissionDenied
             return view(request, **kwargs)
 
         @wraps(view)
-        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def page(request: HttpRequest, **kwargs: object) -> HttpResponseBase:
             return admin.site.admin_view(guarded)(request, **kwargs)
 
         return page
@@ -78,7 +79,7 @@ def sent_by_form(page: Callable[..., str]) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, **kwargs: object) -> HttpResponseBase:
             if request.method == "POST":
                 return view(request, **kwargs)
             return lead_to_form(request, page(**kwargs))

@@ -97,7 +97,7 @@ def test_a_killed_undo_is_settled_by_whoever_has_the_lock_next(
     [
         ("analytics.portfolio.archive:write_archive", 1, "export_metrics"),
         ("customers.feeds.exports:write_csv", 3, "expire"),
-        ("analytics.portfolio.archive:record_archive", 1, "erase"),
+        ("customers.audit.export:record", 1, "erase"),
         ("customers.core.leftovers:move", 1, "export_metrics"),
     ],
 )
