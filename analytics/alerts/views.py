@@ -20,7 +20,7 @@ from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
 from customers.core.pages import admin_page, next_page, sent_by_form
-from customers.editing.conflicts import status_of
+from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
 
@@ -97,7 +97,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
         "sent": sent,
         "today": timezone.localdate(),
     }
-    return TemplateResponse(request, "analytics/alerts/alert_page.html", context, status=status_of(form, note))
+    return TemplateResponse(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
 
 
 def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:

@@ -19,7 +19,7 @@ from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.days import week_before
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
-from customers.editing.conflicts import mark_of
+from customers.editing.values import value_hash
 from customers.text.numbers import number_or_none
 from customers.workbooks.writer import TooLarge
 
@@ -167,7 +167,7 @@ class Opened:
     @property
     def version(self) -> str:
         """What was saved when the page was made, to be known again when the view is saved."""
-        return mark_of(QUERY_FIELD, self.report.query)
+        return value_hash(QUERY_FIELD, self.report.query)
 
     @property
     def me(self) -> User | None:

@@ -34,9 +34,11 @@ from analytics.reports.saved_views import (
 from customers.audit import trail
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, sent_by_form
-from customers.editing.conflicts import CONFLICT, VERSION, Decision, changes_of, decide, mark_of, tell_kept
+from customers.editing.conflicts import CONFLICT, VERSION, Decision, decide, tell_kept
 from customers.editing.edit_admin import gone_page, typed, warn_if_changed
 from customers.editing.form_keys import create_once
+from customers.editing.last_changes import last_changes
+from customers.editing.values import value_hash
 
 PER_PAGE = 50
 
@@ -163,8 +165,8 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
 
 def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
     """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
-    change = changes_of(report).get(trail.name_of(Report._meta.get_field("query")))
-    read, now, mine = request.POST.get(VERSION), *(mark_of(QUERY_FIELD, text) for text in (report.query, query))
+    change = last_changes(report).get(trail.name_of(Report._meta.get_field("query")))
+    read, now, mine = request.POST.get(VERSION), *(value_hash(QUERY_FIELD, text) for text in (report.query, query))
     if decide(read, now, mine, changed_since=change is not None and change.is_unknown_to_me) == Decision.MINE:
         return False
     who = change or "Somebody changed this"

@@ -21,7 +21,7 @@ from analytics.tasks.conditions import why
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
 from customers.core.pages import admin_page, next_page
-from customers.editing.conflicts import CONFLICT, status_of, tell_kept
+from customers.editing.conflicts import CONFLICT, form_status, tell_kept
 from customers.models import Customer
 from customers.owners.assign import able
 from customers.text.numbers import number_or_none
@@ -80,7 +80,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
         "may_write": request.user.has_perm("analytics.contact_customer"),
         "back": next_page(request, reverse("analytics:customer", args=[customer.pk])),
     }
-    status = CONFLICT if taken else status_of(form)
+    status = CONFLICT if taken else form_status(form)
     return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
 
 
@@ -173,7 +173,7 @@ class _TaskPage:
             return self._too_late()
         is_well = [form.is_valid() for form in (self.form, self.closing) if form.is_bound]
         if not all(is_well):
-            return self.show(status_of(self.form, self.closing))
+            return self.show(form_status(self.form, self.closing))
         closes = self.asked in CLOSING
         changed = [name for name in self.form.changed_data if not closes or name != "outcome_note"]
         if self.form.is_bound:

@@ -17,8 +17,9 @@ from analytics.models import Alert
 from analytics.nights.ledger import Trouble
 from analytics.pages.current_user import visitor
 from customers.core.people import name_of
-from customers.editing.conflicts import VERSION, rows_mark
+from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
+from customers.editing.values import rows_hash
 from customers.text.codes import code_in_words
 
 register = template.Library()
@@ -47,7 +48,7 @@ def rows_version(context: Context, *rows: Model) -> SafeString:
     """The hidden input that knows later whether rows to be deleted are as they are now: these, or the admin's."""
     if not rows:
         rows = (context["object"],) if context.get("object") else tuple(context.get("queryset") or ())
-    return format_html('<input type="hidden" name="{}" value="{}">', VERSION, rows_mark(rows))
+    return format_html('<input type="hidden" name="{}" value="{}">', VERSION, rows_hash(rows))
 
 
 @register.simple_tag

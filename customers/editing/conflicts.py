@@ -5,38 +5,27 @@ only somebody else has changed keeps theirs, one that only this form changes tak
 changed to different values is a conflict, which is shown with both texts and never stored until somebody chooses.
 """
 
-import difflib
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.models import User
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
 from django.forms import BoundField
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.audit import trail
-from customers.audit.signals import recorded_fields
-from customers.core.people import name_of
-from customers.text.text_fields import one_break
+from customers.editing.last_changes import YOU, LastChange, last_changes
+from customers.editing.values import merged_text, value_hash, value_text
 
 CONFLICT = 409
 UNPROCESSABLE = 422
 VERSION = "row_version"
-_MARK_LENGTH = 16
 
 
 class Decision(StrEnum):
@@ -60,28 +49,6 @@ def decide(read: str | None, theirs: str, mine: str, *, changed_since: bool = Tr
 
 
 @dataclass(frozen=True)
-class Change:
-    """Who changed a field of a row last, and when."""
-
-    by: str
-    at: datetime
-    by_form: bool
-
-    @property
-    def is_unknown_to_me(self) -> bool:
-        """Whether somebody else made it in the pages, so that a form of before may not show it."""
-        return self.by_form and self.by != YOU
-
-    def __str__(self) -> str:
-        return f"{self.by} changed this {self.ago}"
-
-    @property
-    def ago(self) -> str:
-        """How long ago that was."""
-        return ago(self.at)
-
-
-@dataclass(frozen=True)
 class Conflict:
     """A field that two people have changed to different values; ``merged`` proposes a text of both."""
 
@@ -89,7 +56,7 @@ class Conflict:
     label: str
     theirs: str
     mine: str
-    change: Change | None
+    change: LastChange | None
     input: str
     merged_input: str
     mark: str
@@ -154,9 +121,9 @@ class EditConflictMixin:
         """Whether there is a row that somebody else may change."""
         return not self.instance._state.adding
 
-    def changes(self) -> Mapping[str, Change]:
+    def changes(self) -> Mapping[str, LastChange]:
         """For each field, by its label in the audit, who changed it last."""
-        return changes_of(self.instance)
+        return last_changes(self.instance)
 
     def audit_label(self, name: str) -> str:
         """What the audit calls a field."""
@@ -201,7 +168,7 @@ class EditConflictMixin:
     def _current(self, name: str) -> str:
         if name not in self._now:
             field = self.fields[name]
-            self._now[name] = mark_of(field, self.get_initial_for_field(field, name))
+            self._now[name] = value_hash(field, self.get_initial_for_field(field, name))
         return self._now[name]
 
     def _merge(self) -> None:
@@ -223,17 +190,17 @@ class EditConflictMixin:
             elif decision == Decision.CONFLICT:
                 self._resolve(name, now, change)
 
-    def _resolve(self, name: str, now: str, change: Change | None) -> None:
+    def _resolve(self, name: str, now: str, change: LastChange | None) -> None:
         """Take what was chosen, if it was chosen with today's value in sight; otherwise it is a conflict."""
         field = self.fields[name]
         html_name = self.add_prefix(f"conflict-{name}")
         chosen, _colon, seen = self.data.get(html_name, "").partition(":")
         stored = self.get_initial_for_field(field, name)
-        theirs, mine = in_words(field, stored), in_words(field, self._sent_value(name))
+        theirs, mine = value_text(field, stored), value_text(field, self._sent_value(name))
         is_text = isinstance(field.widget, forms.Textarea)
         merged_name = self.add_prefix(f"merged-{name}")
         chosen = chosen if seen == now and chosen in {"theirs", "mine", "merged"} else ""
-        merged = (self.data.get(merged_name) if chosen == "merged" else None) or both_texts(theirs, mine)
+        merged = (self.data.get(merged_name) if chosen == "merged" else None) or merged_text(theirs, mine)
         if chosen == "theirs":
             self._use(name, _KeptField)
         elif chosen == "merged" and is_text:
@@ -263,7 +230,7 @@ class EditConflictMixin:
         """The mark of what was sent; what is no value of the field differs from every value."""
         field = self.fields[name]
         try:
-            return mark_of(field, field.clean(self[name].data))
+            return value_hash(field, field.clean(self[name].data))
         except ValidationError:
             return f"no value: {self[name].data!r}"
 
@@ -272,135 +239,12 @@ class EditConflictMixin:
         self._bound_fields_cache.pop(name, None)
 
 
-# --- Values -------------------------------------------------------------------------------------------------------
-
-
-def mark_of(field: forms.Field, value: Any) -> str:
-    """A short hash of a field's value, the same for a stored value and for the one that a form makes of it."""
-    if isinstance(field, forms.JSONField):
-        plain: Any = json.dumps(value, sort_keys=True, default=str)
-    else:
-        plain = _plain(value, strip=getattr(field, "strip", False))
-    return hashlib.sha256(repr(plain).encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_LENGTH]
-
-
-def _plain(value: Any, *, strip: bool) -> Any:
-    """A value as text, a list of texts, or None where there is none."""
-    if isinstance(value, str):
-        text = one_break(value)
-        return (text.strip() if strip else text) or None
-    if isinstance(value, datetime):
-        # A form's inputs have no fractions of a second.
-        aware = value if timezone.is_aware(value) else timezone.make_aware(value)
-        return aware.astimezone(UTC).replace(microsecond=0).isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Model):
-        return str(value.pk)
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    if isinstance(value, QuerySet | list | tuple | set):
-        return sorted(str(_plain(one, strip=strip)) for one in value) or None
-    return None if value is None else str(value)
-
-
-def in_words(field: forms.Field, value: Any) -> str:
-    """A field's value as people read it: what is stored, what a form made of what was sent, or that itself."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(field, forms.ModelChoiceField):
-        return "\n".join(sorted(_names(field, value)))
-    if choices := getattr(field, "choices", None):
-        return str(dict(choices).get(value, value or ""))
-    if isinstance(value, datetime):
-        return localize(timezone.localtime(value))
-    if isinstance(value, date | Decimal):
-        return localize(value)
-    if isinstance(value, list | tuple):
-        return " ".join(str(one) for one in value if one)
-    return "" if value is None else one_break(str(value))
-
-
-def _names(field: forms.ModelChoiceField, value: Any) -> list[str]:
-    chosen = value if isinstance(value, QuerySet | list | tuple) else [value] if value else []
-    keys = [one.pk if isinstance(one, Model) else one for one in chosen]
-    try:
-        known = {one.pk: field.label_from_instance(one) for one in field.queryset.filter(pk__in=keys)}
-        rows = field.queryset.model._base_manager.filter(pk__in=keys)
-        return [known.get(one.pk) or str(one) for one in rows]
-    except (TypeError, ValueError, OverflowError):
-        return [str(key) for key in keys]
-
-
-def both_texts(theirs: str, mine: str) -> str:
-    """The lines of both texts: what they share once, then theirs, then mine."""
-    first, second = theirs.splitlines(), mine.splitlines()
-    lines: list[str] = []
-    for _tag, a, b, c, d in difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        lines += first[a:b] if first[a:b] == second[c:d] else [*first[a:b], *second[c:d]]
-    return "\n".join(lines)
-
-
 def _label(field: forms.Field, name: str) -> str:
     label = str(field.label or name.replace("_", " "))
     return label[:1].upper() + label[1:]
 
 
-def rows_mark(rows: Iterable[Model]) -> str:
-    """A hash of rows of one model, as they are: their columns and lists, but for what nobody changes by hand."""
-    found = []
-    for row in sorted(rows, key=lambda one: str(one.pk)):
-        lists = [sorted(getattr(row, each.name).values_list("pk", flat=True)) for each in row._meta.many_to_many]
-        found.append([*(str(getattr(row, each.attname)) for each in recorded_fields(type(row))), lists])
-    return hashlib.sha256(json.dumps(found, default=str).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-# --- Who, and when ------------------------------------------------------------------------------------------------
-
-YOU = "You"
-MOST_ENTRIES = 200
-
-
-def ago(moment: datetime) -> str:
-    """How long ago a moment was, in words."""
-    words = naturaltime(moment)
-    return "just now" if words == "now" else words
-
-
-def changes_of(row: Model) -> dict[str, Change]:
-    """Who changed each field of a row last, by its name in the audit, while a session may last."""
-    return changes_among(trail.lately(row))
-
-
-def changes_among(entries: Iterable[trail.AuditEntry]) -> dict[str, Change]:
-    """The newest change of each field, of entries that come newest first."""
-    entries = list(entries)[:MOST_ENTRIES]
-    people = names_of(entries)
-    found: dict[str, Change] = {}
-    for each in entries:
-        for name in each.changes:
-            found.setdefault(name, Change(people[each.actor], each.at, is_by_form(each)))
-    return found
-
-
-def is_by_form(entry: trail.AuditEntry) -> bool:
-    """Whether an entry tells of a form that somebody sent, not of a command."""
-    return entry.source.startswith("POST ")
-
-
-def names_of(entries: Iterable[trail.AuditEntry]) -> dict[str, str]:
-    """The people who made entries of the audit, by login: oneself, a full name, or the login itself."""
-    logins = {each.actor for each in entries}
-    people = {one.username: name_of(one) for one in User.objects.filter(username__in=logins)}
-    names = {login: people.get(login, login) or "Somebody" for login in logins}
-    me = trail.current_actor()
-    return {**names, me: YOU} if me in names else names
-
-
-# --- For views ----------------------------------------------------------------------------------------------------
-
-
-def status_of(*sent: Any) -> int:
+def form_status(*sent: Any) -> int:
     """The status of an answer that shows forms again: a conflict, what cannot be processed, or all is well."""
     bound = [form for form in sent if form is not None and form.is_bound]
     if any(getattr(form, "is_refused", False) for form in bound):

@@ -18,19 +18,10 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 from customers.audit import trail
-from customers.editing.conflicts import (
-    CONFLICT,
-    VERSION,
-    EditConflictMixin,
-    ago,
-    in_words,
-    is_by_form,
-    names_of,
-    rows_mark,
-    status_of,
-    tell_kept,
-)
+from customers.editing.conflicts import CONFLICT, VERSION, EditConflictMixin, form_status, tell_kept
 from customers.editing.form_keys import answer_once
+from customers.editing.last_changes import actor_names, ago, is_by_form
+from customers.editing.values import rows_hash, value_text
 
 MOST_SAID = 5
 GONE = 410
@@ -81,7 +72,7 @@ class EditAdmin(ThemedAdmin):
                 return self._gone(request, key)
             answer = show()
         shown = answer.context_data if isinstance(answer, TemplateResponse) else None
-        if shown and "adminform" in shown and status_of(shown["adminform"].form) == CONFLICT:
+        if shown and "adminform" in shown and form_status(shown["adminform"].form) == CONFLICT:
             answer.status_code = CONFLICT
         return answer
 
@@ -122,13 +113,13 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     Where it is not known what the visitor saw, it counts whether somebody else has changed one lately.
     """
     seen = request.POST.get(VERSION)
-    if not rows or (seen is not None and seen == rows_mark(rows)):
+    if not rows or (seen is not None and seen == rows_hash(rows)):
         return False
     me = trail.current_actor()
     entries = [each for each in trail.lately(*rows) if seen is not None or (is_by_form(each) and each.actor != me)]
     if seen is None and not entries:
         return False
-    people = names_of(entries)
+    people = actor_names(entries)
     for each in entries[:MOST_SAID]:
         said = f": {each.text}" if each.text else "."
         messages.warning(request, f"{people[each.actor]} changed {each.subject} {ago(each.at)}{said}")
@@ -155,7 +146,7 @@ def typed(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tuple[str,
         value = field.widget.value_from_datadict(data, {}, name)
         with suppress(ValidationError):
             value = field.clean(value)
-        if text := in_words(field, value):
+        if text := value_text(field, value):
             found.append((str(field.label or name.replace("_", " ")), text))
     return found
 
@@ -174,7 +165,7 @@ def gone_page(
         "title": f"This {name} is no longer there",
         "name": name,
         "deleted": deleted,
-        "by": names_of([deleted])[deleted.actor] if deleted else "",
+        "by": actor_names([deleted])[deleted.actor] if deleted else "",
         "ago": ago(deleted.at) if deleted else "",
         "texts": texts,
         "back": back,

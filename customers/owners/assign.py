@@ -68,7 +68,7 @@ class OwnersChanged(Exception):
     """Somebody else has assigned some of the customers meanwhile."""
 
 
-def owners_mark(customers: QuerySet[Customer], *, lock: bool = False) -> str:
+def owners_hash(customers: QuerySet[Customer], *, lock: bool = False) -> str:
     """A hash of who looks after which of the customers, to be known again later."""
     cares = CustomerCare.objects.filter(customer__in=customers.order_by().values("pk"), owner__isnull=False)
     if lock:
@@ -84,7 +84,7 @@ def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: st
     """
     changed = same = 0
     with transaction.atomic():
-        if seen and owners_mark(customers, lock=True) != seen:
+        if seen and owners_hash(customers, lock=True) != seen:
             raise OwnersChanged
         for keys in _chunks(list(customers.order_by("pk").values_list("pk", flat=True))):
             told = _assign_some(keys, owner, by)

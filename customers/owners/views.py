@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.people import name_of
-from customers.editing.conflicts import CONFLICT, ago, names_of
+from customers.editing.conflicts import CONFLICT
+from customers.editing.last_changes import actor_names, ago
 from customers.models import Customer, CustomerCare
-from customers.owners.assign import OwnersChanged, able_and, assign, count_owned, marked_name, owners_mark
+from customers.owners.assign import OwnersChanged, able_and, assign, count_owned, marked_name, owners_hash
 from customers.text.numbers import number_or_none
 
 MAY_ASSIGN = "customers.change_customercare"
@@ -81,7 +82,7 @@ def assign_page(
         "names": customers[:MOST_NAMES],
         "others": owned.customers - MOST_NAMES,
         "sent": sent,
-        "seen": f"{owners_mark(customers)}@{int(timezone.now().timestamp())}",
+        "seen": f"{owners_hash(customers)}@{int(timezone.now().timestamp())}",
         "back": back,
     }
     return TemplateResponse(
@@ -98,7 +99,7 @@ def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: st
         model=CustomerCare._meta.label_lower, customer__in=keys, at__gte=moment
     ).order_by("-pk")
     found = [each for each in entries[:MOST_ENTRIES] if "owner" in each.changes]
-    people = names_of(found)
+    people = actor_names(found)
     names = dict(customers.filter(pk__in=[each.customer for each in found]).values_list("pk", "organization"))
     for each in found[:MOST_TOLD]:
         owner, of = each.changes["owner"][1] or "nobody", names.get(each.customer, each.customer)

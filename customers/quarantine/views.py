@@ -17,7 +17,8 @@ from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import ErasedIds, customer_column
 from customers.core.pages import admin_page, tell_database_error
-from customers.editing.conflicts import CONFLICT, Change, EditConflictMixin, changes_of, status_of, tell_kept
+from customers.editing.conflicts import CONFLICT, EditConflictMixin, form_status, tell_kept
+from customers.editing.last_changes import LastChange, last_changes
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
 from customers.feeds.exports import write_csv
@@ -93,9 +94,9 @@ class FixForm(EditConflictMixin, forms.Form):
         """Always."""
         return True
 
-    def changes(self) -> Mapping[str, Change]:
+    def changes(self) -> Mapping[str, LastChange]:
         """Who fixed which column last."""
-        return changes_of(self.row)
+        return last_changes(self.row)
 
     def audit_label(self, name: str) -> str:
         """A column's name is its label."""
@@ -158,7 +159,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpRespon
     if row.status != QuarantinedRow.Status.OPEN:
         return _too_late(request, row, form)
     if not form.is_valid():
-        return _page(request, row, form, status_of(form))
+        return _page(request, row, form, form_status(form))
     cells = form.cells()
     if cells != row.cells:
         fix(row, cells, request.user.get_username())
@@ -190,7 +191,7 @@ def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpR
         **admin.site.each_context(request),
         "title": _no_longer(row),
         "row": row,
-        "change": next(iter(changes_of(row).values()), None),
+        "change": next(iter(last_changes(row).values()), None),
         "both": [(name, theirs, mine, theirs != mine) for name, theirs, mine in both],
     }
     return TemplateResponse(request, "customers/quarantine/fixed_already.html", context, status=CONFLICT)

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.models import AlertRule, MailTemplate, RecommendationRule, ScoringPolicy
-from customers.editing.conflicts import Decision, EditConflictMixin, both_texts, decide, mark_of
+from customers.editing.conflicts import Decision, EditConflictMixin, decide
+from customers.editing.values import merged_text, value_hash
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_staff
 from tests.support.forms import as_, form_on
@@ -46,7 +47,7 @@ VALUES = st.text("ab \r\n", max_size=4)
 @given(read=VALUES, theirs=VALUES, mine=VALUES)
 def test_a_field_that_only_one_has_changed_has_that_ones_value(read: str, theirs: str, mine: str) -> None:
     field = forms.CharField()
-    marks = [mark_of(field, value) for value in (read, theirs, mine)]
+    marks = [value_hash(field, value) for value in (read, theirs, mine)]
     base, other, own = (value.replace("\r\n", "\n").replace("\r", "\n").strip() for value in (read, theirs, mine))
     decision = decide(*marks)
     if other not in (base, own):
@@ -62,9 +63,9 @@ def test_without_what_was_read_only_what_others_changed_lately_is_a_conflict() -
 
 
 def test_both_texts_have_what_they_share_once() -> None:
-    assert both_texts("First\nTheirs", "First\nMine") == "First\nTheirs\nMine"
-    assert both_texts("", "Mine") == "Mine"
-    assert both_texts("Same", "Same") == "Same"
+    assert merged_text("First\nTheirs", "First\nMine") == "First\nTheirs\nMine"
+    assert merged_text("", "Mine") == "Mine"
+    assert merged_text("Same", "Same") == "Same"
 
 
 FIELDS = {"owner": ["", "anna", "bea"], "notes": ["", "First line", "A\nB"], "do_not_contact": [False, True]}
