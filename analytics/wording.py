@@ -7,6 +7,11 @@ ACTIVITY_TREND = "Activity trend"
 """Never just "trend", which would be read as the score's."""
 
 
+DASH = "–"
+"""In place of what does not exist."""
+MINUS = "\N{MINUS SIGN}"
+
+
 def counted(number: int, noun: str) -> str:
     """``1 issue``, ``2 issues``, ``1,200 issues``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -14,7 +19,7 @@ def counted(number: int, noun: str) -> str:
 
 def signed(points: int) -> str:
     """``+5``, ``0``, or with a true minus sign ``−5``."""
-    return f"{points:+d}".replace("-", "\N{MINUS SIGN}") if points else "0"
+    return f"{points:+,}".replace("-", MINUS) if points else "0"
 
 
 def days_ago(day: date | None, today: date) -> str:
@@ -28,6 +33,11 @@ def days_ago(day: date | None, today: date) -> str:
 def tenths(number: int) -> str:
     """A number of tenths with its point: 35 is ``3.5``."""
     return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"
+
+
+def known_of(known: int, onboarded: int) -> str:
+    """Over how many a time to value is, where that is not all of the onboarded: ``of 6 of 9 onboarded``."""
+    return f"of {known:,} of {onboarded:,} onboarded" if known < onboarded else ""
 
 
 def one_line(text: str, most: int) -> str:

@@ -14,15 +14,14 @@ from django.utils.safestring import SafeString
 from analytics.display import atoms
 from analytics.display.ordering import as_read, by_place, in_order, none_last
 from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
-from analytics.portfolio.days import MONTH, WEEK
+from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
-from analytics.wording import ACTIVITY_TREND
+from analytics.wording import ACTIVITY_TREND, DASH
 from customers.core.people import by_name
 from customers.models import ImportRun
 from customers.text.codes import code_in_words
 from customers.text.fold import Fold
 
-DASH = "–"
 CUT = {"td": {"class": "cut"}}
 """Of a column with text of any length."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}

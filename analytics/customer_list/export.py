@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, HealthStatus, PortfolioDay, Stage, Trend
-from analytics.portfolio.days import SPANS
+from analytics.portfolio.comparison import SPANS
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.rounding import success_rate
 from analytics.wording import ACTIVITY_TREND

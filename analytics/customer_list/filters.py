@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from analytics.display.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
-from analytics.portfolio.days import MONTH, WEEK
+from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.measure import WEEKS
 from customers.core.people import name_of

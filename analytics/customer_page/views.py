@@ -21,7 +21,7 @@ from analytics.customer_page.what_changed import what_changed
 from analytics.outreach.sending import closed_mailboxes, why_closed
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.current_user import visitor
-from analytics.portfolio.days import WEEK, known_dates
+from analytics.portfolio.comparison import WEEK, kept_comparison_dates
 from analytics.portfolio.score_change import score_changes, status_change
 from customers.core.pages import admin_page, sent_by_form
 from customers.core.people import name_of
@@ -116,7 +116,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     if not snapshots or snapshots[-1].date != day:
         return {}
     snapshot = snapshots[-1]
-    since = known_dates(visitor(request).program, day)
+    since = kept_comparison_dates(visitor(request).program, day)
     then = next((one for one in snapshots if one.date == since[WEEK]), None)
     rows = rows_behind(snapshot)
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})

@@ -38,7 +38,8 @@ from analytics.portfolio.charts import (
     health_history,
     span,
 )
-from analytics.portfolio.days import days_around, known_dates
+from analytics.portfolio.comparison import kept_comparison_dates
+from analytics.portfolio.days import days_around
 from analytics.reports.saved_views import Opened, opened
 from customers.audit.export import export_response
 from customers.core.pages import admin_page
@@ -114,12 +115,12 @@ def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
         longest = max(history.days, daily.days)
         dates = f"{longest} days to {portfolio.date}"
         days = who.program.kept(dates, lambda: days_around(portfolio, longest))
-        known_dates(who.program, portfolio.date, days)
+        kept_comparison_dates(who.program, portfolio.date, days.comparison_dates)
         context = {
             "as_of": shown,
             "waiting": waiting,
-            "cards": cards(portfolio, days.before, is_newest=shown.is_newest),
-            "needs": needs_today(portfolio, days.before),
+            "cards": cards(portfolio, days.comparison_day, is_newest=shown.is_newest),
+            "needs": needs_today(portfolio, days.comparison_day),
             "progress": read.onboarding_progress(portfolio),
             "distribution": read.health_distribution(portfolio),
             "history": health_history(days.since(history.days)),
@@ -142,7 +143,7 @@ def needs(request: HttpRequest) -> HttpResponse:
         return redirect("admin:index")
     if owner == ME:
         return redirect(f"{request.path}?{with_owner_named(request.GET, request.user.pk).urlencode()}")
-    before = days_around(shown.portfolio, 1).before
+    before = days_around(shown.portfolio, 1).comparison_day
     found = of_owner(who_needs_us(shown.portfolio, before), owner)
     page = Paginator(found.values_list("pk", flat=True), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -12,23 +12,17 @@ from analytics.digests.digest import Composed, customer_address, customer_name, 
 from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard
-from analytics.portfolio.days import week_before
+from analytics.portfolio.comparison import comparison_day
+from analytics.portfolio.kpis import Kpi, kpis
+from analytics.wording import DASH, known_of, signed
 
 MOST_NAMES = 20
-_LABELS = {
-    "total_customers": "Total customers",
-    "active_today": "Active today",
-    "at_risk": "At risk",
-    "onboarding_rate": "Onboarding rate",
-    "success_rate": "Success rate",
-    "avg_time_to_value": "Avg time to value",
-}
-_RATES = {"onboarding_rate", "success_rate"}
+NO_CHANGE = "no change"
 _WELL = [HealthStatus.NEEDS_ATTENTION, HealthStatus.HEALTHY, HealthStatus.CHAMPION]
 
 
 @dataclass(frozen=True)
-class Figure:
+class WeeklyLine:
     """A figure with its change over the week, both in words; a dash for what does not exist."""
 
     label: str
@@ -52,7 +46,7 @@ class Movers:
 
 def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> Composed:
     """The summary of a scored date beside the one that it is compared with over a week."""
-    before = week_before(portfolio.date)
+    before = comparison_day(portfolio.date)
     age = dashboard.days_old(portfolio.date)
     context = {
         "greeting": greeting,
@@ -67,34 +61,36 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> Composed:
     return rendered("weekly", f"The week to {portfolio.date:%-d %b %Y}: {portfolio.at_risk} at risk", context)
 
 
-def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Figure]:
-    """The six figures, with their changes since ``before``."""
-    now = dashboard.summary(portfolio).as_dict()
-    then = dashboard.summary(before).as_dict() if before else {}
-    found = []
-    for name, title in _LABELS.items():
-        value, earlier = now[name], then.get(name)
-        if name == "avg_time_to_value":
-            known = dashboard.known_of(portfolio.days_known, portfolio.onboarded)
-            found.append(Figure(title, f"{value or '–'}{known and f' ({known})'}", _days(value, earlier)))
-        else:
-            unit = "%" if name in _RATES else ""
-            change = "–" if value is None or earlier is None else _signed(value - earlier, unit and " points")
-            found.append(Figure(title, "–" if value is None else f"{value:,}{unit}", change))
-    return found
+def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
+    """The key figures, with their changes since ``before``."""
+    now, then = kpis(portfolio), kpis(before) if before else []
+    changes = {kpi.key: _change(kpi, earlier) for kpi, earlier in zip(now, then, strict=False)}
+    known = known_of(portfolio.days_known, portfolio.onboarded)
+    notes = {"avg_time_to_value": f" ({known})" if known else ""}
+    return [WeeklyLine(kpi.label, f"{kpi.text}{notes.get(kpi.key, '')}", changes.get(kpi.key, DASH)) for kpi in now]
 
 
-def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Figure]:
+def _change(kpi: Kpi, earlier: Kpi) -> str:
+    difference = kpi.difference(earlier)
+    if difference is None:
+        return DASH
+    return kpi.change(difference, "point") if difference else NO_CHANGE
+
+
+def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
     """How many customers have which status, with the changes since ``before``."""
-    shares = dashboard.health_distribution(portfolio)
     return [
-        Figure(
+        WeeklyLine(
             share.label,
             f"{share.count:,}" + ("" if share.percent is None else f" ({share.percent}%)"),
-            _signed(share.count - getattr(before, share.key)) if before else "–",
+            _more(share.count - getattr(before, share.key)) if before else DASH,
         )
-        for share in shares
+        for share in dashboard.health_distribution(portfolio)
     ]
+
+
+def _more(customers: int) -> str:
+    return signed(customers) if customers else NO_CHANGE
 
 
 def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
@@ -114,14 +110,3 @@ def _movers(title: str, snapshots: QuerySet[Snapshot]) -> Movers:
     some = snapshots.select_related("customer").order_by("score", "customer_id")[:MOST_NAMES]
     names = [(customer_name(one.customer.organization), customer_address(one.customer_id)) for one in some]
     return Movers(title, snapshots.count(), names)
-
-
-def _signed(number: int, unit: str = "") -> str:
-    return f"{number:+,}{unit}" if number else "no change"
-
-
-def _days(value: str | None, earlier: str | None) -> str:
-    if value is None or earlier is None:
-        return "–"
-    tenths = round(10 * float(value[:-1])) - round(10 * float(earlier[:-1]))
-    return f"{tenths / 10:+.1f}d" if tenths else "no change"

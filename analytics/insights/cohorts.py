@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 
 from analytics.customer_list.filters import NONE
-from analytics.models import CohortDay, HealthStatus
-from analytics.portfolio.figures import Share, known_of, mean_days
+from analytics.models import CohortDay
+from analytics.portfolio.figures import Share, health_shares, mean_days
 from analytics.rounding import half_up, percent, success_rate
 from analytics.scoring.measure import WEEKS
+from analytics.wording import known_of
 
 ROWS_PER_PAGE = 50
 WEEKS_SHOWN = (12, 26, WEEKS)
@@ -153,12 +154,7 @@ def _figures(row: CohortDay) -> Figures:
         mean_days=mean_days(row.days_to_value, row.days_known),
         days_known=known_of(row.days_known, row.onboarded),
         mean_score=half_up(row.score_sum, row.size),
-        health=[
-            Share(
-                status.value, status.label, getattr(row, status.value), percent(getattr(row, status.value), row.size)
-            )
-            for status in HealthStatus
-        ],
+        health=health_shares(row, row.size),
         success_rate=success_rate(row.prs_merged, row.prs_generated),
     )
 

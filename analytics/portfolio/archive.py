@@ -13,7 +13,7 @@ from django.forms.models import model_to_dict
 from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.models import PortfolioDay, Snapshot
-from analytics.portfolio.figures import summary
+from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
 from customers.audit.export import Export
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
@@ -89,7 +89,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
                 "name": portfolio.policy.name,
                 **_plain(model_to_dict(portfolio.policy, exclude=["id", "name"])),
             },
-            "summary": summary(portfolio).as_dict(),
+            "summary": summary(portfolio),
             "files": {name: {"rows": part.rows, "sha256": part.sha256} for name, part in written.items()},
         }
         with member(MANIFEST) as described:

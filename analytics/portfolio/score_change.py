@@ -10,7 +10,7 @@ from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerFiel
 
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import Program
-from analytics.portfolio.days import MONTH, SLACK, SPANS, compared_dates, known_dates
+from analytics.portfolio.comparison import MONTH, SLACK, SPANS, comparison_dates, kept_comparison_dates
 from analytics.wording import signed
 
 COLUMN_OF = {days: f"change_{days}" for days in SPANS}
@@ -30,7 +30,7 @@ class ScoreChanges:
     @cached_property
     def since(self) -> dict[int, date | None]:
         """By span the date to compare with."""
-        return known_dates(self.program, self.day) if self.program else compared_dates(self.day)
+        return kept_comparison_dates(self.program, self.day) if self.program else comparison_dates(self.day)
 
     def beside(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
         """The snapshots of the date with their changes, None without an earlier score; annotated but once."""

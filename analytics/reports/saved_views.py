@@ -16,7 +16,7 @@ from analytics.customer_list.export import TableExport
 from analytics.customer_list.filters import ME, SnapshotFilter
 from analytics.customer_list.first_view import with_owner_as_me
 from analytics.models import ExportFormat, PortfolioDay, Report
-from analytics.portfolio.days import week_before
+from analytics.portfolio.comparison import comparison_day
 from customers.core.sql import one_moment
 from customers.core.staff import staff_who_may
 from customers.editing.values import value_hash
@@ -85,7 +85,7 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
     if newest is None:
         raise NotMade("Nothing is scored yet.")
     if report.as_of == Report.AsOf.WEEK_BEFORE:
-        if found := week_before(newest.date):
+        if found := comparison_day(newest.date):
             return found
         raise NotMade(f"Nothing is scored 7 to 14 days before {newest.date:%-d %b %Y}, which this report is about.")
     if report.as_of != Report.AsOf.MONTH_END:

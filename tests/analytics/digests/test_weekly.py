@@ -45,16 +45,16 @@ def test_the_six_figures_with_their_changes() -> None:
     assert [(one.label, one.value, one.change) for one in figures(now, before)] == [
         ("Total customers", "12", "+2"),
         ("Active today", "7", "+7"),
-        ("At risk", "2", "-1"),
+        ("At risk", "2", "−1"),
         ("Onboarding rate", "75%", "+35 points"),
         ("Success rate", "82%", "+22 points"),
-        ("Avg time to value", "3.5d (of 6 of 9 onboarded)", "-1.0d"),
+        ("Avg time to value", "3.5d (of 6 of 9 onboarded)", "−1.0d"),
     ]
     assert [(one.label, one.value, one.change) for one in statuses(now, before)] == [
         ("Champion", "0 (0%)", "no change"),
         ("Healthy", "10 (83%)", "+10"),
         ("Needs attention", "0 (0%)", "no change"),
-        ("At risk", "2 (17%)", "-1"),
+        ("At risk", "2 (17%)", "−1"),
         ("Inactive", "0 (0%)", "no change"),
     ]
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from analytics.models import PortfolioDay
-from analytics.portfolio.cards import Change, cards
+from analytics.portfolio.cards import KpiChange, cards
 from analytics.portfolio.days import days_around
 from tests.factories import make_day
 
@@ -24,7 +24,7 @@ NOW = {
 }
 
 
-def changes(now: PortfolioDay, before: PortfolioDay | None) -> list[Change | None]:
+def changes(now: PortfolioDay, before: PortfolioDay | None) -> list[KpiChange | None]:
     return [card.change for card in cards(now, before)]
 
 
@@ -44,21 +44,21 @@ def test_every_figure_has_its_change_in_its_own_unit() -> None:
     # 602 of 1,204 are 50 %, 1 of 4 are 25 %; 82 of 100 and 8 of 10 merged; 2107 / 602 = 3.5 days and 4.0 days.
     assert [card.value for card in cards(now, before)] == ["1,204", "8", "4", "50%", "82%", "3.5d"]
     assert changes(now, before) == [
-        Change("+1,200 in 7 days", "↑", ""),
-        Change("−2 in 7 days", "↓", "worse"),
-        Change("+2 in 7 days", "↑", "worse"),
-        Change("+25 pts in 7 days", "↑", "better"),
-        Change("+2 pts in 7 days", "↑", "better"),
-        Change("−0.5d in 7 days", "↓", "better"),
+        KpiChange("+1,200 in 7 days", "↑", ""),
+        KpiChange("−2 in 7 days", "↓", "worse"),
+        KpiChange("+2 in 7 days", "↑", "worse"),
+        KpiChange("+25 pts in 7 days", "↑", "better"),
+        KpiChange("+2 pts in 7 days", "↑", "better"),
+        KpiChange("−0.5d in 7 days", "↓", "better"),
     ]
 
 
 def test_one_point_is_no_points_and_the_same_is_neither_good_nor_bad() -> None:
     before = make_day(**{**NOW, "date": D - timedelta(days=7), "prs_merged": 81})
     assert changes(make_day(**NOW), before)[3:] == [
-        Change("same in 7 days", "→", ""),
-        Change("+1 pt in 7 days", "↑", ""),
-        Change("same in 7 days", "→", ""),
+        KpiChange("same in 7 days", "→", ""),
+        KpiChange("+1 pt in 7 days", "↑", ""),
+        KpiChange("same in 7 days", "→", ""),
     ]
 
 
@@ -103,7 +103,7 @@ def test_there_is_no_change_from_nothing() -> None:
     empty = make_day(date=D - timedelta(days=7))
     assert changes(now, empty)[3:] == [None] * 3
     nothing = make_day(date=D - timedelta(days=14))
-    assert changes(empty, nothing)[:3] == [Change("same in 7 days", "→", "")] * 3
+    assert changes(empty, nothing)[:3] == [KpiChange("same in 7 days", "→", "")] * 3
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_a_date_is_compared_with_that_of_a_week_before_or_the_newest_before_it(
     scored: list[int], compared: int | None
 ) -> None:
     days = [make_day(date=D - timedelta(days=back)) for back in scored]
-    before = days_around(days[0], 1).before
+    before = days_around(days[0], 1).comparison_day
     assert (before and (D - before.date).days) == compared
 
 
 def test_the_change_says_how_many_days_it_is_over() -> None:
     before = make_day(date=D - timedelta(days=9), total=10)
-    assert cards(make_day(total=12), before)[0].change == Change("+2 in 9 days", "↑", "")
+    assert cards(make_day(total=12), before)[0].change == KpiChange("+2 in 9 days", "↑", "")
 
 
 def test_the_neighbours_of_a_date_are_scored_ones_however_far() -> None:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_page.history import history
 from analytics.models import ScoringPolicy, Snapshot
-from analytics.portfolio.days import compared_date, compared_dates, week_before
+from analytics.portfolio.comparison import comparison_date, comparison_dates, comparison_day
 from analytics.portfolio.score_change import ScoreChanges, score_changes, status_change
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -63,12 +63,12 @@ def four() -> dict[str, Customer]:
 def test_the_newest_scored_date_so_many_days_before_or_at_most_7_older(
     scored: list[int], days: int, found: int | None
 ) -> None:
-    assert compared_date(map(before, scored), D, days) == (None if found is None else before(found))
+    assert comparison_date(map(before, scored), D, days) == (None if found is None else before(found))
     for one in scored:
         make_day(date=before(one))
-    assert compared_dates(D)[days] == (None if found is None else before(found))
+    assert comparison_dates(D)[days] == (None if found is None else before(found))
     if days == 7:
-        assert (week_before(D) and week_before(D).date) == (None if found is None else before(found))
+        assert (comparison_day(D) and comparison_day(D).date) == (None if found is None else before(found))
 
 
 def changes(day: date = D) -> dict[str, tuple[int | None, int | None]]:
@@ -184,7 +184,7 @@ def test_the_newest_change_of_the_status_in_a_month(
 
 
 def test_the_changes_of_one_customer(four: dict[str, Customer]) -> None:
-    found = score_changes(history(four[ANT], D), compared_dates(D))
+    found = score_changes(history(four[ANT], D), comparison_dates(D))
     assert [(one.words, one.then) for one in found] == [
         ("+5 in 7 days", before(7)),
         ("−20 in 30 days", before(31)),

@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
-from analytics.portfolio.figures import health_distribution, onboarding_progress, summary
+from analytics.portfolio.figures import health_distribution, onboarding_progress
+from analytics.portfolio.kpis import summary
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.snapshots import score_day
 from customers.imports.load import Options, import_folder
@@ -116,7 +117,7 @@ def assert_agreement(feeds: oracle.Feeds, day: date, sightings: oracle.Sightings
     assert {name: getattr(portfolio, name) for name in expected} == expected, day
 
     expected = oracle.summary(feeds, day, sightings)
-    assert summary(portfolio).as_dict() == {
+    assert summary(portfolio) == {
         "total_customers": expected["total"],
         **{name: expected[name] for name in SUMMARY if name != "total_customers"},
     }

@@ -16,7 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
-from analytics.portfolio.figures import health_distribution, mean_days, onboarding_progress, summary
+from analytics.portfolio.figures import health_distribution, mean_days, onboarding_progress
+from analytics.portfolio.kpis import summary
 from analytics.rounding import percent, success_rate
 from analytics.scoring import snapshots
 from analytics.scoring.measure import measure
@@ -351,7 +352,7 @@ def test_the_figures_of_the_portfolio() -> None:
         "day_support_requests": 2,
     }
     scored = PortfolioDay.objects.get()
-    assert summary(scored).as_dict() == {
+    assert summary(scored) == {
         "total_customers": 6,
         "active_today": 3,
         "at_risk": 2,
@@ -384,7 +385,7 @@ def test_a_date_before_every_signup_is_scored_with_nobody() -> None:
     portfolio = score_day(date(2025, 5, 2))
     assert (portfolio.total, portfolio.at_risk, portfolio.days_to_value) == (0, 0, 0)
     assert rows_of(date(2025, 5, 2)) == []
-    assert summary(portfolio).as_dict() == {
+    assert summary(portfolio) == {
         "total_customers": 0,
         "active_today": 0,
         "at_risk": 0,

@@ -1,0 +1,42 @@
+"""The comparison date of a scored date: the one rule of every page, mail and export."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from analytics.models import PortfolioDay
+from analytics.page_cache.program import Program
+
+WEEK, MONTH = 7, 30
+SPANS = (WEEK, MONTH)
+"""Over how many days a change is told."""
+SLACK = 7
+"""A comparison date is older than the span by at most so many days."""
+
+
+def comparison_date(scored: Iterable[date], day: date, days: int = WEEK) -> date | None:
+    """Return which of the ``scored`` dates ``day`` is compared with over so many days.
+
+    It is the newest one at least so many days before, and at most ``SLACK`` older than that.
+    """
+    return max((one for one in scored if days <= (day - one).days <= days + SLACK), default=None)
+
+
+def comparison_dates(day: date) -> dict[int, date | None]:
+    """Return the comparison date of each span, None where none is scored; one query."""
+    range_ = (day - timedelta(days=max(SPANS) + SLACK), day - timedelta(days=min(SPANS)))
+    scored = list(PortfolioDay.objects.filter(date__range=range_).values_list("date", flat=True))
+    return {days: comparison_date(scored, day, days) for days in SPANS}
+
+
+def kept_comparison_dates(
+    program: Program, day: date, known: dict[int, date | None] | None = None
+) -> dict[int, date | None]:
+    """Return the same, kept as long as nothing is scored; without a query where they are ``known``."""
+    make = (lambda: known) if known else (lambda: comparison_dates(day))
+    return program.kept(f"compared with {day}", make, data_alone=True)
+
+
+def comparison_day(day: date) -> PortfolioDay | None:
+    """Return the scored date that ``day`` is compared with over a week."""
+    found = comparison_dates(day)[WEEK]
+    return PortfolioDay.objects.select_related("policy").get(pk=found) if found else None

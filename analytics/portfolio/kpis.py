@@ -1,0 +1,69 @@
+"""The six key figures of a scored date: what each is called, how it is shown, and which way is good."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from analytics.models import PortfolioDay
+from analytics.rounding import mean_tenths, percent, success_rate
+from analytics.wording import DASH, MINUS, counted, tenths
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A key figure; ``number`` is in its smallest unit (of days: tenths), None where nothing was counted.
+
+    A change by less than ``least`` has no meaning, nor any where neither way is ``good``.
+    """
+
+    key: str
+    label: str
+    number: int | None
+    unit: Literal["", "%", "d"] = ""
+    good: Literal[1, 0, -1] = 1
+    least: int = 1
+
+    @property
+    def value(self) -> int | str | None:
+        """The figure in files: a whole number, or days such as ``3.5d``."""
+        return self.text if self.unit == "d" and self.number is not None else self.number
+
+    @property
+    def text(self) -> str:
+        """The figure in words; a dash where nothing was counted."""
+        if self.number is None:
+            return DASH
+        return f"{tenths(self.number)}d" if self.unit == "d" else f"{self.number:,}{self.unit}"
+
+    def difference(self, earlier: "Kpi") -> int | None:
+        """Return how much more it is than ``earlier``, as both are shown; None where one of them is a dash."""
+        return None if self.number is None or earlier.number is None else self.number - earlier.number
+
+    def change(self, difference: int, points: str) -> str:
+        """Say a difference other than 0 with its sign; that of percentages is in ``points``."""
+        size = abs(difference)
+        amount = {"": f"{size:,}", "%": counted(size, points), "d": f"{tenths(size)}d"}[self.unit]
+        return f"{'+' if difference > 0 else MINUS}{amount}"
+
+
+def kpis(portfolio: PortfolioDay) -> list[Kpi]:
+    """Return the key figures in the order of pages, mails and files."""
+    one = portfolio
+    days_to_value = mean_tenths(one.days_to_value, one.days_known)
+    return [
+        Kpi("total_customers", "Total customers", one.total, good=0),
+        # It goes up and down with the days of the week.
+        Kpi("active_today", "Active today", one.active_today, least=max(2, one.active_today // 10)),
+        Kpi("at_risk", "At risk", one.at_risk, good=-1),
+        Kpi("onboarding_rate", "Onboarding rate", percent(one.onboarded, one.total), "%"),
+        Kpi("success_rate", "Success rate", success_rate(one.prs_merged, one.prs_generated), "%", least=2),
+        Kpi("avg_time_to_value", "Avg time to value", days_to_value, "d", good=-1, least=5),
+    ]
+
+
+def summary(portfolio: PortfolioDay) -> dict[str, int | str | None]:
+    """Return the key figures for a file, and over how many the mean time to value is."""
+    return {
+        **{kpi.key: kpi.value for kpi in kpis(portfolio)},
+        "onboarded": portfolio.onboarded,
+        "onboarding_day_known": portfolio.days_known,
+    }
