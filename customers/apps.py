@@ -13,10 +13,9 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         """Hear what goes into the audit, and of each new connection."""
         from customers.audit import signals
-        from customers.core import people, prepared
+        from customers.core import people
         from customers.text import fold
 
         signals.register()
         people.listen()
-        connection_created.connect(prepared.plan_once, dispatch_uid="prepared.plan_once")
         connection_created.connect(fold.add_function, dispatch_uid="fold.add_function")

@@ -82,8 +82,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 else:
-    # Only for what customers.core.prepared asks; Django's own cursors prepare nothing.
-    _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {}), "prepare_threshold": 0}
+    _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {})}
+    # A pooler in transaction mode gives each transaction another session, so nothing may outlast one.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = environment.flag("DATABASE_POOLER")
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

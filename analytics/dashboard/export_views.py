@@ -15,7 +15,7 @@ from analytics.pages.as_of import as_of
 from analytics.reports.saved_views import file_name, opened
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page
-from customers.core.sql import one_moment
+from customers.core.sql import read_snapshot
 from customers.workbooks.writer import TooLarge
 
 
@@ -40,7 +40,7 @@ def export_customers(request: HttpRequest, format: str) -> HttpResponseBase:
 
 
 def _write(request: HttpRequest, format: ExportFormat, file: IO[bytes]) -> Export:
-    with one_moment():
+    with read_snapshot():
         portfolio = as_of(request).portfolio
         if portfolio is None:
             raise NotExported("Nothing is scored yet, so there is nothing to export.", narrowed_query(request.GET))

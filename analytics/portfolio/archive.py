@@ -17,7 +17,7 @@ from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
 from customers.audit.export import Export
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
-from customers.core.sql import one_moment
+from customers.core.sql import read_snapshot
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv, write_feeds
 from customers.feeds.manifest import GENERATOR, MANIFEST
@@ -70,7 +70,7 @@ def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
     """Write the ZIP of a scored date: the same data give the same bytes. Raises ``LockHeld`` while others write."""
-    with one_moment(), ExitStack() as stack:
+    with read_snapshot(), ExitStack() as stack:
         with job_lock("import", shared=True), job_lock("score", shared=True):
             portfolio = PortfolioDay.objects.select_related("policy").get(pk=portfolio.pk)
         # From here on others may write: what is read is that moment's.

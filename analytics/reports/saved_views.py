@@ -17,7 +17,7 @@ from analytics.customer_list.filters import ME, SnapshotFilter
 from analytics.customer_list.first_view import with_owner_as_me
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.comparison import comparison_day
-from customers.core.sql import one_moment
+from customers.core.sql import read_snapshot
 from customers.core.staff import staff_who_may
 from customers.editing.values import value_hash
 from customers.text.numbers import number_or_none
@@ -99,7 +99,7 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
 
 def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: User, today: date) -> TableExport:
     """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``NotMade``."""
-    with one_moment():
+    with read_snapshot():
         portfolio = scored_day(report, today)
         request = HttpRequest()
         request.GET, request.user = QueryDict(report.query), user

@@ -1,35 +1,29 @@
-"""Queries that pages ask again and again: written once by the ORM, planned once by PostgreSQL."""
+"""Queries that pages ask again and again: prepared once by PostgreSQL for each connection."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from customers.core.sql import is_postgres
+from customers.core.sql import Parameters, Row, fetch, is_pooled, is_postgres
 
 
-def fetch_prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """All rows of a query that takes longer to plan than to answer; PostgreSQL plans it once for each connection.
+def fetch_prepared(sql: str, parameters: Parameters) -> list[Row]:
+    """Fetch all rows of a query that takes longer to plan than to answer.
 
-    Where queries are logged it is asked as any other, because a prepared one has no text with its values.
+    It is asked as any other on SQLite, behind a pooler, whose sessions change, and where queries are logged: a
+    prepared statement has no text with its values.
     """
-    with connection.cursor() as cursor:
-        if is_postgres() and not connection.queries_logged:
-            from psycopg import Cursor
+    if not is_postgres() or is_pooled() or connection.queries_logged:
+        return fetch(sql, parameters)
+    from psycopg import Cursor
 
-            # Django's own one writes the values into the statement, which makes it a new one each time.
-            cursor.cursor = Cursor(connection.connection)
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()
-
-
-def plan_once(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
-    """Hear of a new connection: a plan that fits any values is what we prepare for, so it need not try five others."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET plan_cache_mode = force_generic_plan")
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    # Django's cursors prepare nothing, and its connections forbid it to others too.
+    connection.connection.prepare_threshold = 0
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
 
 
 class Written:

@@ -1,6 +1,6 @@
 """Bulk SQL in the dialects of PostgreSQL and SQLite: temporary tables, fast copying, dates."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any
@@ -10,6 +10,11 @@ from django.db.models import Model
 
 INSERTED_AT_ONCE = 2_000
 """Rows that are handed over together; a multiple of what one statement takes."""
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""Values that a driver takes."""
+Row = tuple[Any, ...]
+"""A row as a cursor gives it: what its values are, only the query knows."""
+
 ROWS_A_STATEMENT = 20
 """Rows of one ``INSERT`` on SQLite, where a statement for each row takes half as long again."""
 
@@ -19,15 +24,28 @@ def is_postgres() -> bool:
     return connection.vendor == "postgresql"
 
 
-def execute(sql: str, parameters: Sequence[Any] = ()) -> int:
+def is_pooled() -> bool:
+    """Whether PostgreSQL is behind a pooler in transaction mode: each transaction gets another session."""
+    return is_postgres() and bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+
+
+def execute(sql: str, parameters: Parameters = ()) -> int:
     """Run one statement; return the number of rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or None)
-        return cursor.rowcount
+        return int(cursor.rowcount)
+
+
+def fetch(sql: str, parameters: Parameters = ()) -> list[Row]:
+    """Fetch all rows of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or None)
+        rows: list[Row] = cursor.fetchall()
+        return rows
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
+def read_snapshot() -> Iterator[None]:
     """All reads inside see the data of the moment of the first one, and hold up no writer."""
     if connection.in_atomic_block:
         yield
@@ -42,13 +60,6 @@ def one_moment() -> Iterator[None]:
             yield
         finally:
             execute("COMMIT")
-
-
-def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or None)
-        return cursor.fetchall()
 
 
 def create_temporary(name: str, select: str) -> None:
@@ -97,9 +108,12 @@ def group_in_memory() -> None:
         )
 
 
-def give_way() -> None:
-    """Let PostgreSQL work for this connection on one core at a time: the pages have the others."""
-    if is_postgres():
+def limit_parallelism() -> None:
+    """Let PostgreSQL work for this session on one core at a time: the pages have the others.
+
+    A pooler would pass the session on to others, so there it is for the operator to say of the role.
+    """
+    if is_postgres() and not is_pooled():
         execute("SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from customers.core.rebuild import built_afterwards
+from customers.core.deferred_indexes import deferred_indexes
 from customers.core.sql import analyze, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.journal import note_created, save_before
@@ -32,7 +32,7 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
         fill = f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"
         # An upper table may name a customer, so that table keeps its key.
         if feed.of_customers and _outnumbers(table):
-            with built_afterwards(table):
+            with deferred_indexes(table):
                 return execute(fill), 0
         return execute(fill), 0
     differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in columns if name != key)

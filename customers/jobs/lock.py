@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.db import Error, connection
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from customers.core.files import open_to_lock
-from customers.core.sql import is_postgres
+from customers.core.sql import execute, is_pooled, is_postgres
 from customers.models import ImportRun
 
 logger = logging.getLogger(__name__)
@@ -63,28 +64,63 @@ class _FileLock(JobLock):
         self._file.close()
 
 
-class _SessionLock(JobLock):
-    """An advisory lock of PostgreSQL, which the session has that does the work: both end together."""
+class _AdvisoryLock(JobLock):
+    """An advisory lock of PostgreSQL."""
 
     def __init__(self, job: str, *, shared: bool) -> None:
         super().__init__(job, shared=shared)
-        self._session: object = None
         self._number = zlib.crc32(f"rsolv_cs.{job}".encode())
         self._suffix = "_shared" if shared else ""
 
+    def _take(self, cursor: CursorWrapper, function: str) -> None:
+        cursor.execute(f"SELECT {function}{self._suffix}(%s)", [self._number])
+        if cursor.fetchone() != (True,):
+            raise LockHeld(self.job)
+
+
+class _SessionLock(_AdvisoryLock):
+    """One that belongs to the session that does the work, so that both end together."""
+
+    _session: object = None
+
     def renew(self) -> None:
         with connection.cursor() as cursor:
-            if self._session is connection.connection:
-                return
-            cursor.execute(f"SELECT pg_try_advisory_lock{self._suffix}(%s)", [self._number])
-            if not cursor.fetchone()[0]:
-                raise LockHeld(self.job)
+            if self._session is not connection.connection:
+                self._take(cursor, "pg_try_advisory_lock")
         self._session = connection.connection
 
     def release(self) -> None:
         if self._session and self._session is connection.connection and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT pg_advisory_unlock{self._suffix}(%s)", [self._number])
+            execute(f"SELECT pg_advisory_unlock{self._suffix}(%s)", [self._number])
+
+
+class _TransactionLock(_AdvisoryLock):
+    """One that belongs to a transaction on a connection of its own, which a pooler leaves alone until its end."""
+
+    def __init__(self, job: str, *, shared: bool) -> None:
+        super().__init__(job, shared=shared)
+        self._own = connection.copy()
+        self._own.settings_dict["AUTOCOMMIT"] = False
+
+    def renew(self) -> None:
+        if self._own.connection and self._own.is_usable():
+            return
+        self._own.close()
+        try:
+            with self._own.cursor() as cursor:
+                self._take(cursor, "pg_try_advisory_xact_lock")
+        except LockHeld:
+            self._own.close()
+            raise
+
+    def release(self) -> None:
+        self._own.close()
+
+
+def _new_lock(job: str, *, shared: bool) -> JobLock:
+    if not is_postgres():
+        return _FileLock(job, shared=shared)
+    return (_TransactionLock if is_pooled() else _SessionLock)(job, shared=shared)
 
 
 @contextmanager
@@ -96,7 +132,7 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[JobLock]:
     Every run is made by whoever holds the lock of imports alone. So a run that seems to go on as somebody else gets
     it was killed, and is marked as interrupted.
     """
-    lock = (_SessionLock if is_postgres() else _FileLock)(job, shared=shared)
+    lock = _new_lock(job, shared=shared)
     try:
         lock.renew()
         if job == "import" and not shared:

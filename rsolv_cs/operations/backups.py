@@ -34,7 +34,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
-from customers.core.sql import copy_rows, execute, is_postgres, one_moment, table_of
+from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
 from customers.models import OpenSession
 
 FORMAT = 1
@@ -70,7 +70,7 @@ def write(path: Path) -> dict[str, Any]:
     with (
         half_done(path.with_name(path.name + PARTIAL), path, 0o600) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        one_moment(),
+        read_snapshot(),
     ):
         manifest = _begun_manifest()
         for model in models():

@@ -58,12 +58,12 @@ def manage(url: str, *arguments: Any, seconds: int = 240, **variables: str) -> s
 
 
 @contextmanager
-def lock_held(url: str, job: str, how: str = "alone") -> Iterator[subprocess.Popen[str]]:
+def lock_held(url: str, job: str, how: str = "alone", **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock of ``job``."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, job, how],
         cwd=settings.BASE_DIR,
-        env=environment(url),
+        env=environment(url, **variables),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

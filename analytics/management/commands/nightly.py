@@ -13,7 +13,7 @@ from django.db import Error
 
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, Record, record
 from customers.audit.trail import user_name
-from customers.core.sql import give_way
+from customers.core.sql import limit_parallelism
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import is_folder
 from customers.imports.load import Options, Outcome, import_folder
@@ -51,7 +51,7 @@ class Command(AuditedCommand):
             )
         try:
             with job_lock("nightly"), record(user_name()) as night:
-                give_way()
+                limit_parallelism()
                 results = self._run(options["dir"], night)
         except LockHeld:
             raise CommandError("Another night is running; nothing was done.", returncode=EXIT_BUSY) from None

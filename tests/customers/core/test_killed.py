@@ -42,7 +42,7 @@ def kill(url: str, function: str, nth: int, *command: Any, **variables: str) -> 
     """Run a command that is killed as the ``nth`` call of ``function`` begins."""
     with signalled(url, "SIGKILL", function, nth, *command, **variables) as process:
         _out, err = process.communicate(timeout=SECONDS)
-    assert (process.returncode, err) == (-signal.SIGKILL, "")
+    assert (process.returncode, err) == (-signal.SIGKILL, ""), err
     wait_until_alone()
 
 

@@ -1,9 +1,9 @@
-"""Queries that are written once by the ORM, and planned once by PostgreSQL."""
+"""Queries that are written once by the ORM, and prepared once by PostgreSQL."""
 
 from datetime import date, datetime
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.db.models import Count, Exists, Max
 
 from customers.core.prepared import Written, fetch_prepared
@@ -42,11 +42,24 @@ def test_moments_have_their_zone() -> None:
     assert found["started_at"].tzinfo is not None
 
 
-def test_postgres_plans_once_and_for_any_values() -> None:
+def test_postgres_prepares_once_and_soon_plans_no_more() -> None:
     if not is_postgres():
         pytest.skip("SQLite has no plans to keep")
     sql = "SELECT CAST(%s AS integer) + CAST(%s AS integer)"
-    assert [fetch_prepared(sql, [number, 1]) for number in range(3)] == [[(1,)], [(2,)], [(3,)]]
+    assert [fetch_prepared(sql, [number, 1]) for number in range(7)] == [[(number + 1,)] for number in range(7)]
     plans = fetch("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ["%$2%"])
-    assert plans == [(3, 0)]
-    assert connection.connection.prepare_threshold == 0
+    # PostgreSQL itself tries five plans for the values before it trusts one for any.
+    assert plans == [(2, 5)]
+
+
+def test_an_error_of_a_prepared_query_is_one_of_django() -> None:
+    with pytest.raises(OperationalError if not is_postgres() else ProgrammingError), transaction.atomic():
+        fetch_prepared("SELECT * FROM no_such_table WHERE id = %s", [1])
+
+
+def test_behind_a_pooler_nothing_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_postgres():
+        pytest.skip("SQLite has no pooler")
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    assert fetch_prepared("SELECT 11 + CAST(%s AS integer)", [4]) == [(15,)]
+    assert fetch("SELECT name FROM pg_prepared_statements WHERE statement LIKE %s", ["SELECT 11 + CAST($%"]) == []

@@ -164,9 +164,9 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.imports.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
     ("customers.imports.merge:execute", 4, 0, "customers"),
     ("customers.imports.merge:execute", 6, 1, "onboarding"),  # the replaced row is deleted
-    ("customers.core.rebuild:execute", 1, 2, "engagement"),
+    ("customers.core.deferred_indexes:execute", 1, 2, "engagement"),
     ("customers.imports.merge:execute", 9, 2, "engagement"),  # no index and, on PostgreSQL, no constraint
-    ("customers.core.rebuild:execute", 2, 2, "engagement"),
+    ("customers.core.deferred_indexes:execute", 2, 2, "engagement"),
     ("customers.imports.load:supersede", 3, 2, "engagement"),  # everything is built again
     ("customers.imports.retry:merge", 1, 3, "feedback"),
     ("customers.imports.load:onboarding.record_sightings", 1, 1, "onboarding"),

@@ -284,7 +284,7 @@ def test_each_variable_is_heard(tmp_path: Path) -> None:
         "NAME": "cs",
         "USER": "rsolv",
         "PASSWORD": f"{SECRET}/",
-        "OPTIONS": {"connect_timeout": 10, "sslmode": "require", "prepare_threshold": 0},
+        "OPTIONS": {"connect_timeout": 10, "sslmode": "require"},
         "CONN_HEALTH_CHECKS": True,
     }
     assert {name: database[name] for name in expected} == expected

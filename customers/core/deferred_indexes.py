@@ -11,13 +11,13 @@ from django.db import OperationalError, transaction
 
 from customers.core.sql import execute, fetch, is_postgres, sorting_fast
 
-PATIENCE = "2s"
+LOCK_TIMEOUT = "2s"
 """How long PostgreSQL waits for those who are reading the table; others wait behind it meanwhile."""
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
 @contextmanager
-def built_afterwards(table: str) -> Iterator[None]:
+def deferred_indexes(table: str) -> Iterator[None]:
     """Take off the table's indexes and constraints (on SQLite indexes alone), and put them on again.
 
     Where PostgreSQL's readers do not let go of the table, they stay on, and grow.
@@ -58,7 +58,7 @@ def _postgres(table: str) -> tuple[list[str], list[str]]:
           AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY 1""",
         [table],
     )
-    off = [f"SET LOCAL lock_timeout = '{PATIENCE}'"]
+    off = [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"]
     off += [f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, _definition in reversed(constraints)]
     off += [f"DROP INDEX {name}" for name, _definition in indexes]
     off += ["SET LOCAL lock_timeout TO DEFAULT"]

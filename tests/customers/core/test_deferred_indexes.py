@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from customers.core import rebuild
-from customers.core.rebuild import built_afterwards
+from customers.core.deferred_indexes import deferred_indexes
 from customers.core.sql import fetch, is_postgres
 from customers.imports import merge as merging
 from customers.models import Engagement
@@ -42,11 +41,11 @@ def make_others(count: int) -> None:
 
 
 def seen_inside(structures: list[list[tuple[Any, ...]]]) -> Callable[[str], AbstractContextManager[None]]:
-    """What ``built_afterwards`` does, and what the table has meanwhile."""
+    """What ``deferred_indexes`` does, and what the table has meanwhile."""
 
     @contextmanager
     def seen(table: str) -> Iterator[None]:
-        with built_afterwards(table):
+        with deferred_indexes(table):
             structures.append(structure())
             yield
 
@@ -64,7 +63,7 @@ def test_a_load_of_many_new_rows_rebuilds_everything(
     before = structure()
     assert len(before) >= 2
     during: list[list[tuple[Any, ...]]] = []
-    monkeypatch.setattr(merging, "built_afterwards", seen_inside(during))
+    monkeypatch.setattr(merging, "deferred_indexes", seen_inside(during))
     write_feed(tmp_path, "engagement", rows(3))
     assert states(load(tmp_path, "engagement")["engagement"]) == (3, 0, 0, 0)
     assert len(during) == 1
@@ -79,12 +78,12 @@ def test_a_reader_who_stays_is_not_waited_for(tmp_path: Path, monkeypatch: pytes
     if not is_postgres():
         pytest.skip("SQLite's readers are in nobody's way")
     monkeypatch.setattr(merging, "MANY_ROWS", 3)
-    monkeypatch.setattr(rebuild, "PATIENCE", "10ms")
+    monkeypatch.setattr("customers.core.deferred_indexes.LOCK_TIMEOUT", "10ms")
     make_customer(id="c1")
     before = structure()
     write_feed(tmp_path, "engagement", rows(3))
     during: list[list[tuple[Any, ...]]] = []
-    monkeypatch.setattr(merging, "built_afterwards", seen_inside(during))
+    monkeypatch.setattr(merging, "deferred_indexes", seen_inside(during))
     reader = connection.copy()
     try:
         with reader.cursor() as cursor:
@@ -100,7 +99,7 @@ def test_a_reader_who_stays_is_not_waited_for(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.django_db(transaction=True)
 def test_a_failure_in_between_leaves_everything() -> None:
     before = structure()
-    with pytest.raises(ZeroDivisionError), transaction.atomic(), built_afterwards(TABLE):
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), deferred_indexes(TABLE):
         assert structure() != before
         raise ZeroDivisionError
     assert structure() == before
@@ -112,7 +111,7 @@ def test_otherwise_nothing_is_taken_off(
     there: int, coming: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merging, "MANY_ROWS", 3)
-    monkeypatch.setattr(merging, "built_afterwards", lambda table: 1 / 0)
+    monkeypatch.setattr(merging, "deferred_indexes", lambda table: 1 / 0)
     make_customer(id="c1")
     make_others(there)
     write_feed(tmp_path, "engagement", rows(coming))
