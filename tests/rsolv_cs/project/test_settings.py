@@ -88,7 +88,7 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
             "../UTC",
             "TIME_ZONE='../UTC' is not a time zone; use a name such as UTC or Europe/Berlin.",
         ),
-        ("CSV_DIR", "manage.py", "CSV_DIR='{ROOT}/manage.py' is not a folder."),
+        ("CSV_DIR", "manage.py", "CSV_DIR='{root}/manage.py' is not a folder."),
         ("EXPORT_DIR", "/dev/null", "EXPORT_DIR='/dev/null' is not a folder."),
         ("ARCHIVE_DIR", "/dev/null", "ARCHIVE_DIR='/dev/null' is not a folder."),
         ("STATIC_DIR", "/dev/null", "STATIC_DIR='/dev/null' is not a folder."),
