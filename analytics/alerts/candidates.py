@@ -38,12 +38,13 @@ def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
     candidates = (
         Snapshot.objects.filter(date=day)
         .annotate(alert=FilteredRelation("customer__alerts", condition=of_rule))
-        .annotate(**columns)
+        .annotate(is_blocked=Snapshot.BLOCKED, **columns)
         .filter(kind.concerns(day, rule.n) | Q(alert__pk__isnull=False))
     )
-    for row in candidates.order_by("customer_id").values(*_COLUMNS, *columns).iterator(chunk_size=CHUNK_SIZE):
-        blocked = bool(row["blocker_type"]) and not row["onboarded"]
-        since = row.get("since") if blocked else None
+    for row in (
+        candidates.order_by("customer_id").values(*_COLUMNS, "is_blocked", *columns).iterator(chunk_size=CHUNK_SIZE)
+    ):
+        since = row.get("since") if row["is_blocked"] else None
         alert = None
         if row["alert__pk"] is not None:
             acknowledged = row["alert__acknowledged_at"] is not None

@@ -182,7 +182,7 @@ class Blocked(CustomerKind):
     """
 
     needs_engagement = False
-    recovered = Q(onboarded=True) | Q(blocker_type="")
+    recovered = ~Snapshot.BLOCKED
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         free = _same_customer().filter(self.recovered, date__lt=day).order_by("-date").values("date")[:1]

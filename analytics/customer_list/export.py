@@ -18,7 +18,7 @@ from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, HealthStatus, PortfolioDay, Stage, Trend
 from analytics.portfolio.comparison import SPANS
 from analytics.portfolio.score_change import COLUMN_OF
-from analytics.rounding import success_rate
+from analytics.rounding import onboarding_percent, success_rate
 from analytics.wording import ACTIVITY_TREND
 from customers.audit.export import Export
 from customers.core.people import display_name
@@ -53,7 +53,7 @@ COLUMNS = (
     ExportColumn("status", "Status", ("status",), lambda value: HealthStatus(value).label),
     ExportColumn("score", "Score", ("score",)),
     ExportColumn("trend", ACTIVITY_TREND, ("trend",), lambda value: Trend(value).label),
-    ExportColumn("steps_done", "Progress %", ("steps_done",), lambda done: done * 20),
+    ExportColumn("steps_done", "Progress %", ("steps_done",), onboarding_percent),
     ExportColumn("stage", "Stage", ("stage",), lambda value: Stage(value).label),
     ExportColumn("last_active", "Last active", ("last_active",)),
     ExportColumn("cohort", "Cohort", ("customer__cohort",)),

@@ -60,12 +60,11 @@ def who_needs_us(portfolio: PortfolioDay, before: PortfolioDay | None) -> Snapsh
         worse |= Q(status=status, then__status__in=better)
     dropped = worse | Q(score__lte=F("then__score") - DROP)
     at_risk = Q(status=HealthStatus.AT_RISK)
-    blocked = Q(onboarded=False) & ~Q(blocker_type="")
     settled = Q(customer__signup_date__lte=portfolio.date - timedelta(days=GRACE_DAYS))
-    places = (at_risk & dropped, at_risk, dropped, blocked)
+    places = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED)
     whens = [When(place, then=Value(number)) for number, place in enumerate(places)]
     # Filtered before anything else is asked of ``then``: so that there is one join, not two.
-    found = _beside(portfolio, before).filter(blocked | (settled & (at_risk | dropped)))
+    found = _beside(portfolio, before).filter(Snapshot.BLOCKED | (settled & (at_risk | dropped)))
     return (
         found.annotate(then_status=F("then__status"), then_score=F("then__score"))
         .annotate(place=Case(*whens, output_field=SmallIntegerField()))

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
-from analytics.rounding import success_rate
+from analytics.rounding import onboarding_percent, success_rate
 from customers.models import Customer
 
 
@@ -293,7 +293,7 @@ class Snapshot(models.Model):
     @property
     def onboarding_percent(self) -> int:
         """Done steps of the five, in percent."""
-        return self.steps_done * 20
+        return onboarding_percent(self.steps_done)
 
     @property
     def success_rate(self) -> int | None:

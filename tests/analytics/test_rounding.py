@@ -1,4 +1,4 @@
-"""Figures are rounded half up, whatever is divided: the same in Python and, where a database divides, in SQL."""
+"""Figures are rounded half up, whatever is divided."""
 
 from fractions import Fraction
 from math import floor
@@ -6,7 +6,7 @@ from math import floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.rounding import half_up, mean_tenths, percent, success_rate
+from analytics.rounding import half_up, mean_tenths, onboarding_percent, percent, success_rate
 
 WHOLE = st.integers(1, 10**12)
 
@@ -25,3 +25,7 @@ def test_every_figure_is_rounded_so(part: int, whole: int) -> None:
 
 def test_of_nothing_there_is_no_figure() -> None:
     assert (percent(0, 0), mean_tenths(0, 0), success_rate(3, 0)) == (None, None, None)
+
+
+def test_a_step_is_a_fifth_of_the_onboarding() -> None:
+    assert [onboarding_percent(done) for done in range(6)] == [0, 20, 40, 60, 80, 100]
