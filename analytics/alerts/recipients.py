@@ -36,26 +36,26 @@ def is_manager(user: User) -> bool:
     return user.groups.filter(name=MANAGERS).exists()
 
 
-def for_managers() -> Q:
+def manager_alerts() -> Q:
     """The alerts of the managers: theirs by the rule, of feeds, and of customers whose owner is nobody or untold."""
     unheard = Q(customer__care__owner__isnull=False) & ~Q(customer__care__owner__in=may_be_told().values("pk"))
     nobody_else = Q(customer=None) | Q(customer__care=None) | Q(customer__care__owner=None) | unheard
     return _TO_MANAGERS | nobody_else
 
 
-def addressed_to(user: User, *, manager: bool) -> Q:
+def alerts_for(user: User, *, manager: bool) -> Q:
     """The alerts that somebody is told of."""
     own = _TO_OWNER & Q(customer__care__owner=user.pk)
-    return own | for_managers() if manager else own
+    return own | manager_alerts() if manager else own
 
 
 def told_to(user: User) -> Q:
     """The alerts that somebody is told of."""
-    return addressed_to(user, manager=is_manager(user))
+    return alerts_for(user, manager=is_manager(user))
 
 
 def alerts_waiting_for(user: User, today: date) -> QuerySet[Alert]:
     """The open alerts that wait for somebody: neither acknowledged nor put off."""
     own = _TO_OWNER & Q(customer__care__owner=user.pk)
-    as_manager = Exists(managers().filter(pk=user.pk)) & for_managers()
+    as_manager = Exists(managers().filter(pk=user.pk)) & manager_alerts()
     return Alert.objects.waiting(today).filter(own | as_manager)

@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from analytics.alerts.vanished import LISTED
 from analytics.display.people import add_names
+from analytics.mail.compose import RenderedEmail, customer_address, customer_name, render_email
 from analytics.mail.message import address_of
 from analytics.models import Alert
 from analytics.wording import counted, one_line
 from customers.models import Customer
 
 MOST_LINES = 25
-LONGEST_NAME = 80
 REMIND_DAYS = 7
 _TOLD_WHEN_OVER = [Alert.Ending.RECOVERED, Alert.Ending.WITHDRAWN]
 
@@ -47,15 +45,6 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A message, ready to be sent."""
-
-    subject: str
-    text: str
-    html: str
-
-
-@dataclass(frozen=True)
 class LastTold:
     """The digest before: the moment with which alerts' moments are compared, and the day of the mail."""
 
@@ -71,22 +60,22 @@ class _Sorts:
     still_open: QuerySet[Alert]
 
 
-def compose(
-    addressed: Q,
+def compose_digest(
+    mine: Q,
     last: LastTold | None,
     as_of: date | None,
     today: date,
     *,
     greeting: str = "",
     person: int | None = None,
-) -> Composed | None:
-    """The digest of the alerts that are ``addressed``, since ``last``; None where there is nothing to tell.
+) -> RenderedEmail | None:
+    """Render the digest of the alerts that ``mine`` selects, since ``last``; None where there is nothing to tell.
 
     New, worse and recovered ones are something to tell; those that are still open only after a week without a
     digest. Put-off alerts are left out; acknowledged ones are still open or recovered, but neither new nor worse. The
     link leads to the alerts of the ``person``, if it is for one.
     """
-    sorts = _sorts(addressed, last, today)
+    sorts = _sorts(mine, last, today)
     news = [
         _section("New", sorts.new, today),
         _section("Worse", sorts.worse, today),
@@ -108,7 +97,7 @@ def compose(
         "vanished": vanished_since(last),
         "vanished_list": address_of(LISTED),
     }
-    return rendered("digest", _subject(sections), context)
+    return render_email("digest", _subject(sections), context)
 
 
 def vanished_since(last: LastTold | None) -> int:
@@ -116,28 +105,8 @@ def vanished_since(last: LastTold | None) -> int:
     return Customer.objects.filter(missing_since__started_at__gt=last.moment).count() if last else 0
 
 
-def rendered(template: str, subject: str, context: dict[str, Any]) -> Composed:
-    """A message from ``templates/emails/``: the text and the HTML of the same name."""
-    context = {**context, "subject": subject}
-    return Composed(
-        subject,
-        render_to_string(f"emails/{template}.txt", context).strip() + "\n",
-        render_to_string(f"emails/{template}.html", context).strip() + "\n",
-    )
-
-
-def customer_name(name: str) -> str:
-    """A customer's name in a mail."""
-    return one_line(name, LONGEST_NAME) or "(no name)"
-
-
-def customer_address(pk: str) -> str:
-    """Where a mail leads for a customer."""
-    return address_of(reverse("analytics:customer", args=[pk]))
-
-
-def _sorts(addressed: Q, last: LastTold | None, today: date) -> _Sorts:
-    alerts = Alert.objects.filter(addressed)
+def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
+    alerts = Alert.objects.filter(mine)
     awake = alerts.awake(today)
     unseen, acknowledged = awake.filter(acknowledged_at=None), awake.exclude(acknowledged_at=None)
     if last is None:

@@ -1,13 +1,10 @@
-"""Send the digests of a night and the summaries of a week: each is claimed first, then sent, then recorded.
+"""Send the digests of a night and the summaries of a week, each by the protocol of ``mail.outbox``.
 
-A message is claimed by a row that is unique for its kind, its recipient and its day, so that two runs never send the
-same one. Where a process is killed between sending and recording, nobody can know whether the mail has left: the next
-run sends it again, under the same Message-ID. So a kill repeats at most one mail. Where the mail server is down, the
-row says so, and the next run sends what has happened since the last digest that was recorded as sent.
+A message is claimed by a row that is unique for its kind, its recipient and its day. Where the mail server is down,
+the row says so, and the next run sends what has happened since the last digest that was recorded as sent.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -15,27 +12,23 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.mail import get_connection
-from django.core.mail.backends.base import BaseEmailBackend
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from analytics.alerts import recipients
 from analytics.clock import alert_moment
-from analytics.digests.digest import Composed, LastTold, compose
+from analytics.digests.digest import LastTold, compose_digest
 from analytics.digests.weekly import compose_weekly
-from analytics.mail import channels, message
-from analytics.mail.channels import NotDelivered
+from analytics.mail import channels, message, outbox
+from analytics.mail.compose import RenderedEmail, staff_name
+from analytics.mail.post import SmtpSession
 from analytics.models import Digest, PortfolioDay
-from analytics.outreach.letter import sender_name
+from analytics.outreach.draft import sender_name
 from analytics.wording import one_line
 from customers.audit import trail
-from customers.core.people import name_of
 from customers.jobs.lock import JobLock
 
 Kind = Digest.Kind
 State = Digest.State
-LONGEST_NAME = 60
 
 
 @dataclass
@@ -47,23 +40,23 @@ class Delivery:
     skipped: list[str] = field(default_factory=list)
 
 
-def deliver(lock: JobLock) -> Delivery:
+def send_digests(lock: JobLock) -> Delivery:
     """Send to everybody what they are to be told today; the caller holds ``lock``, that of ``alerts``.
 
     People in the order of their logins, then the channels of ``ALERT_URLS``.
     """
-    night = _Night(lock)
+    run = DigestRun(lock)
     if message.is_on():
         try:
-            night.people()
+            run.people()
         finally:
-            night.post.close()
+            run.session.close()
     for url in settings.ALERT_URLS:
-        night.channel(url)
-    return night.delivery
+        run.channel(url)
+    return run.delivery
 
 
-class _Night:
+class DigestRun:
     """One run's deliveries."""
 
     def __init__(self, lock: JobLock) -> None:
@@ -73,7 +66,7 @@ class _Night:
         self.portfolio: PortfolioDay | None = PortfolioDay.objects.newest()
         self.as_of = self.portfolio.date if self.portfolio else None
         self.delivery = Delivery()
-        self.post = Post()
+        self.session = SmtpSession()
 
     def people(self) -> None:
         manager_keys = set(recipients.managers().values_list("pk", flat=True))
@@ -89,9 +82,9 @@ class _Night:
             manager = person.pk in manager_keys
             if not self._reachable(person, may_be_told=person.pk in told):
                 continue
-            addressed = recipients.addressed_to(person, manager=manager)
+            mine = recipients.alerts_for(person, manager=manager)
             whose = {"greeting": sender_name(person), "person": person.pk}
-            digest = partial(compose, addressed, last.get(person.pk), self.as_of, self.today, **whose)
+            digest = partial(compose_digest, mine, last.get(person.pk), self.as_of, self.today, **whose)
             self._send_to(person, Kind.ALERTS, self.today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
                 weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))
@@ -100,10 +93,10 @@ class _Night:
     def channel(self, url: str) -> None:
         target = {"channel": channels.fingerprint(url)}
         last = _last_told("channel", self.today).get(target["channel"])
-        digest = partial(compose, recipients.for_managers(), last, self.as_of, self.today)
+        digest = partial(compose_digest, recipients.manager_alerts(), last, self.as_of, self.today)
 
-        def send(composed: Composed, _digest: Digest) -> None:
-            channels.notify(url, composed.subject, composed.text)
+        def send(email: RenderedEmail, _digest: Digest) -> None:
+            channels.notify(url, email.subject, email.text)
 
         self._deliver(target, Kind.ALERTS, self.today, digest, send, channels.label(url))
 
@@ -116,110 +109,59 @@ class _Night:
             why = "may not see alerts, managers are told instead"
         else:
             why = "no e-mail address"
-        self.delivery.skipped.append(f"{_name(person)}: {why}")
+        self.delivery.skipped.append(f"{staff_name(person)}: {why}")
         return False
 
-    def _send_to(self, person: User, kind: str, day: date, composing: Callable[[], Composed | None]) -> None:
-        def send(composed: Composed, digest: Digest) -> None:
-            self.post.send(person.email, composed, f"digest-{digest.pk}")
+    def _send_to(self, person: User, kind: str, day: date, rendering: Callable[[], RenderedEmail | None]) -> None:
+        def send(email: RenderedEmail, digest: Digest) -> None:
+            self.session.send(email.addressed(person.email, f"digest-{digest.pk}"))
 
-        self._deliver({"recipient": person}, kind, day, composing, send, _name(person))
+        self._deliver({"recipient": person}, kind, day, rendering, send, staff_name(person))
 
     def _deliver(
         self,
         target: dict[str, Any],
         kind: str,
         day: date,
-        composing: Callable[[], Composed | None],
-        send: Callable[[Composed, Digest], None],
+        rendering: Callable[[], RenderedEmail | None],
+        send: Callable[[RenderedEmail, Digest], None],
         name: str,
     ) -> None:
-        """Compose, claim, send, record; a failure is recorded too, for the next run to try again."""
+        """Render, claim, send, record; a failure is recorded too, for the next run to try again."""
         known = Digest.objects.filter(kind=kind, day=day, **target).first()
         if known and known.state == State.SENT and not _is_of_a_wrong_clock(known, kind, target):
             return
-        composed = composing()
-        if composed is None:
+        email = rendering()
+        if email is None:
             return
         self.lock.renew()
-        digest = claim(known, composed, kind=kind, day=day, as_of=self.as_of, **target)
+        digest = claim_digest(known, email, kind=kind, day=day, as_of=self.as_of, **target)
         if digest is None:
             return
-        try:
-            send(composed, digest)
-        except (NotDelivered, *message.FAILURES) as error:
-            reason = one_line(str(error), 300) or type(error).__name__
-            record(digest, State.FAILED, reason)
-            self.delivery.failed.append(f"{name}: {reason}")
-        else:
-            with transaction.atomic():
-                record(digest, State.SENT)
-                trail.record(trail.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}")
+        outcome = outbox.deliver(
+            digest,
+            lambda: send(email, digest),
+            audit=lambda: trail.record(trail.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}"),
+        )
+        if outcome.result == outbox.Result.SENT:
             self.delivery.sent += 1
+        else:
+            self.delivery.failed.append(f"{name}: {outcome.reason}")
 
 
-class Post:
-    """The mail server, asked when the first mail is ready; once it is down, it is not asked again."""
+def claim_digest(known: Digest | None, email: RenderedEmail, **values: Any) -> Digest | None:
+    """Return the row that makes a digest this run's own, before it is sent; None where another run was quicker.
 
-    def __init__(self) -> None:
-        self.connection: BaseEmailBackend | None = None
-        self.down: OSError | None = None
-
-    def send(self, to: str, composed: Composed, name: str, attachment: message.Attachment | None = None) -> None:
-        """Send one mail; raises one of ``mail.FAILURES``. ``name`` makes its ``mail.message_id``."""
-        if self.down:
-            raise self.down
-        if self.connection is None:
-            connection = get_connection()
-            try:
-                connection.open()
-            except OSError as error:  # SMTPException is one.
-                self.down = error
-                raise
-            self.connection = connection
-        try:
-            parts = (composed.subject, composed.text, composed.html)
-            message.send(self.connection, to, *parts, name=name, attachment=attachment)
-        except message.FAILURES:
-            # Whatever it was, the next mail begins anew.
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Hang up."""
-        if self.connection is not None:
-            with suppress(*message.FAILURES):
-                self.connection.close()
-            self.connection = None
-
-
-def claim(known: Digest | None, composed: Composed, **values: Any) -> Digest | None:
-    """The row that makes a message ours, before it is sent; None where another run was quicker.
-
-    One that was claimed and neither sent nor failed is of a process that has died: we hold its lock.
+    One that was claimed and neither sent nor failed is of a process that has died: this run holds its lock.
     """
-    content = {
-        "state": State.CLAIMED,
-        "claimed_at": alert_moment(),
-        "as_of": values.get("as_of"),
-        "subject": one_line(composed.subject, 200),
-        "text": composed.text,
-        "error": "",
-    }
-    if known:
-        unchanged = Digest.objects.filter(pk=known.pk, state=known.state, claimed_at=known.claimed_at)
-        return Digest.objects.get(pk=known.pk) if unchanged.update(**content) else None
-    try:
-        with transaction.atomic():
-            return Digest.objects.create(**{**values, **content})
-    except IntegrityError:
+    content = {"as_of": values.get("as_of"), "subject": one_line(email.subject, 200), "text": email.text}
+    if known is None:
+        digest = Digest(**{**values, **content}, claimed_at=alert_moment())
+        return digest if outbox.add(digest) else None
+    if not outbox.claim(known, alert_moment(), **content):
         return None
-
-
-def record(digest: Digest, state: str, error: str = "") -> None:
-    """Store what became of a claimed message."""
-    sent_at = timezone.now() if state == State.SENT else None
-    Digest.objects.filter(pk=digest.pk).update(state=state, sent_at=sent_at, error=error)
+    known.refresh_from_db()
+    return known
 
 
 def _is_of_a_wrong_clock(known: Digest, kind: str, target: dict[str, Any]) -> bool:
@@ -239,7 +181,3 @@ def _last_told(target: str, today: date) -> dict[Any, LastTold]:
         )
         for recipient, claimed_at, sent_at in sent.values_list(target, "claimed_at", "sent_at")
     }
-
-
-def _name(person: User) -> str:
-    return one_line(name_of(person), LONGEST_NAME)

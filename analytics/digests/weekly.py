@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.digests.digest import Composed, customer_address, customer_name, rendered
+from analytics.mail.compose import RenderedEmail, customer_address, customer_name, render_email
 from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard
@@ -44,7 +44,7 @@ class Movers:
         return self.count - len(self.names)
 
 
-def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> Composed:
+def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEmail:
     """The summary of a scored date beside the one that it is compared with over a week."""
     before = comparison_day(portfolio.date)
     age = dashboard.days_old(portfolio.date)
@@ -58,7 +58,7 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> Composed:
         "movers": movers(portfolio, before) if before else [],
         "dashboard": address_of(reverse("admin:index")),
     }
-    return rendered("weekly", f"The week to {portfolio.date:%-d %b %Y}: {portfolio.at_risk} at risk", context)
+    return render_email("weekly", f"The week to {portfolio.date:%-d %b %Y}: {portfolio.at_risk} at risk", context)
 
 
 def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:

@@ -1,35 +1,20 @@
-"""Mails to staff: plain text and HTML, with headers that no text can break."""
+"""What every mail needs: whether mail is on, addresses that are addresses, and its identity."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from email.utils import parseaddr
 from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMultiAlternatives
-from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 
-from analytics.wording import one_line
 from customers.text.addresses import ascii_domain
 from customers.text.quoted import quoted
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
-LONGEST_SUBJECT = 150
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 FAILURES = (SMTPException, OSError, ValueError)
 """What sending may raise: the server's answers, its absence, and addresses that are none."""
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file that goes with a mail."""
-
-    name: str
-    content: bytes
-    kind: str
 
 
 def mail_address(text: str) -> str:
@@ -69,31 +54,3 @@ def message_id(name: str) -> str:
 def own_address() -> str:
     """Where all our mails come from, without the name."""
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-
-
-def send(
-    connection: BaseEmailBackend,
-    to: str,
-    subject: str,
-    text: str,
-    html: str = "",
-    *,
-    name: str,
-    reply_to: Sequence[str] = (),
-    attachment: Attachment | None = None,
-) -> None:
-    """Send one mail over an open connection; raises one of ``FAILURES``. ``name`` makes its ``message_id``."""
-    mail = EmailMultiAlternatives(
-        subject=one_line(subject, LONGEST_SUBJECT),
-        body=text,
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[mail_address(to)],
-        reply_to=[mail_address(address) for address in reply_to],
-        connection=connection,
-        headers={"Message-ID": message_id(name), "Auto-Submitted": "auto-generated"},
-    )
-    if html:
-        mail.attach_alternative(html, "text/html")
-    if attachment:
-        mail.attach(attachment.name, attachment.content, attachment.kind)
-    mail.send()

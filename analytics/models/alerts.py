@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from analytics.models.outbox import OutboxEntry
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
 
@@ -187,7 +188,7 @@ class Alert(models.Model):
         return self.closed_on is None
 
 
-class Digest(models.Model):
+class Digest(OutboxEntry):
     """A digest for one person (or channel) and night; it is claimed before it is sent, and sent once.
 
     ``day`` is the night's, or the Monday of the week; ``as_of`` the scored date that it is about. ``channel`` is a

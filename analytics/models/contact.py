@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from analytics.models.outbox import OutboxEntry
 from analytics.models.placeholders import body_faults, subject_faults
 from analytics.models.tasks import Task
 from customers.core.people import name_of
@@ -48,7 +49,7 @@ class MailTemplate(models.Model):
             raise ValidationError({name: reasons for name, reasons in wrong.items() if reasons})
 
 
-class Message(models.Model):
+class Message(OutboxEntry):
     """An e-mail to a customer, kept as it was sent; ``sent_by`` is a login, which outlives its user.
 
     ``created_at`` is when it was written, ``attempted_at`` when the mail server was last asked to take it.
@@ -56,6 +57,8 @@ class Message(models.Model):
 
     KEPT_BY_HAND = True
     """A customer's import is not undone while there are such rows."""
+    CLAIMED, CLAIMED_AT = "sending", "attempted_at"
+    REPEATABLE, AUDITED = False, True
 
     class State(models.TextChoices):
         """Stored as sending before the mail server is asked, so that nothing is sent that is not on record."""
@@ -89,7 +92,7 @@ class Message(models.Model):
         return self.subject
 
     @property
-    def perhaps_sent(self) -> bool:
+    def delivery_unknown(self) -> bool:
         """Whether nobody can know: the server gave no answer, or the process ended before it was recorded."""
         now = timezone.now()  # An attempt that is still to come was made while the clock was ahead.
         late = not now - STUCK_AFTER <= self.attempted_at <= now + STUCK_AFTER
@@ -103,4 +106,4 @@ class Message(models.Model):
     @property
     def state_in_words(self) -> str:
         """What became of it."""
-        return "Perhaps sent" if self.perhaps_sent else str(self.get_state_display())
+        return "Perhaps sent" if self.delivery_unknown else str(self.get_state_display())

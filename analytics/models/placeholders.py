@@ -1,4 +1,4 @@
-"""The fixed list of placeholders that a mail's subject and text may have, and how they are filled.
+"""The fixed list of placeholders that a mail's subject and text may have: their syntax, and how they are filled.
 
 A placeholder is a name of the list in single braces. Nothing else is looked up or computed, and a value is filled in
 once: braces within it stay braces. Double braces, as in GitHub's workflows, are sent as they are.
@@ -8,16 +8,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analytics.wording import one_line
-from customers.models import Customer, Step
-from customers.text.codes import code_in_words
-
-if TYPE_CHECKING:
-    from analytics.models import Snapshot
-
-LONGEST_VALUE = 200
 
 PLACEHOLDERS = {
     "organization": "the customer's name",
@@ -93,37 +85,6 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _TOKEN.sub(lambda token: values[token[2]] if token[2] in PLACEHOLDERS else token[0], text)
 
 
-def values_for(customer: Customer, snapshot: "Snapshot | None", sender: str) -> dict[str, str]:
-    """What each placeholder stands for, on one line; '' where nothing is known."""
-    values = dict.fromkeys(PLACEHOLDERS, "")
-    values |= {
-        "organization": customer.organization,
-        "sender": sender,
-        "github_username": customer.github_username,
-        "signup_date": f"{customer.signup_date:%-d %B %Y}",
-    }
-    if snapshot:
-        open_steps = [step.label for step in Step if not getattr(snapshot, step.value)]
-        rate = snapshot.success_rate
-        values |= {
-            "blocker": _readable(snapshot.blocker_type) if snapshot.blocked else "",
-            "steps_done": str(snapshot.steps_done),
-            "next_step": open_steps[0] if open_steps else "",
-            "issues_tagged": f"{snapshot.issues_tagged:,}",
-            "prs_generated": f"{snapshot.prs_generated:,}",
-            "prs_merged": f"{snapshot.prs_merged:,}",
-            "success_rate": "" if rate is None else f"{rate}%",
-            "last_active": f"{snapshot.last_active:%-d %B %Y}" if snapshot.last_active else "",
-        }
-    return {name: one_line(value, LONGEST_VALUE) for name, value in values.items()}
-
-
 def listed(values: Mapping[str, str] | None = None) -> list[Value]:
     """The list for a page, in its order, with values where there are some."""
     return [Value(name, meaning, values[name] if values else "") for name, meaning in PLACEHOLDERS.items()]
-
-
-def _readable(blocker: str) -> str:
-    """A blocker within a sentence: ``github_permissions`` is GitHub permissions, ``budget_freeze`` budget freeze."""
-    words = code_in_words(blocker)
-    return words[:1].lower() + words[1:] if words[1:].islower() else words

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.deletion import Collector
 
+from analytics.models.outbox import OutboxEntry
+
 
 def keep_shared(
     collector: Collector,
@@ -112,7 +114,7 @@ class Report(models.Model):
         return None if day and since and day <= since else day
 
 
-class ReportDelivery(models.Model):
+class ReportDelivery(OutboxEntry):
     """A scheduled report to one person, of the day when it was due; it is claimed before it is sent, and sent once."""
 
     class State(models.TextChoices):

@@ -14,8 +14,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
-from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, values_for
-from analytics.outreach.letter import sender_name
+from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults
+from analytics.outreach.draft import sender_name
+from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import situation_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.text.numbers import number_or_none
@@ -60,7 +61,7 @@ def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
         found = next((one for one in some if situation_of(one) == template.situation), some[0] if some else None)
     if found is None:
         return {}
-    values = values_for(found.customer, found, sender_name(request.user))
+    values = merge_fields(found.customer, found, sender_name(request.user))
     return {
         "sample": found.customer,
         "sample_asked": asked,

@@ -1,29 +1,28 @@
 """Writing to customers: who may not be written to, and mails that are recorded before they are sent, and sent once.
 
-A mail is stored as ``sending`` first, under a one-time key that its preview was given; then the server is asked; then
-what came of it is recorded. Where the server gave no answer, or the process ended before it was recorded, nobody can
-know whether the mail has left: the message stays ``sending``, is shown as perhaps sent, and only a person sends it
-again, under the same Message-ID.
+A message is stored under a one-time key that its preview was given, and sent by the protocol of ``mail.outbox``. Where
+the server gave no answer, or the process ended before it was recorded, the message stays ``sending`` and is shown as
+perhaps sent; only a person sends it again, under the same Message-ID.
 """
 
 import uuid
-from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
 from django.contrib.auth.models import User
 from django.core import signing
-from django.core.mail import get_connection
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
+from analytics.mail import outbox
 from analytics.mail.message import is_on, mail_address, message_id
-from analytics.models import Message
+from analytics.mail.post import SmtpSession
+from analytics.models import MailTemplate, Message, Task
 from analytics.models.contact import STUCK_AFTER
-from analytics.outreach.letter import Letter, as_mail, from_line
+from analytics.outreach.draft import EmailDraft, as_mail, from_line
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.imports.key_changes import closed_former
@@ -35,8 +34,6 @@ QUIET = timedelta(days=3)
 PREVIEW_LASTS = timedelta(days=1)
 LOCK_MILLISECONDS = 5_000
 _SALT = "analytics.contact"
-_REFUSED = (SMTPResponseException, SMTPRecipientsRefused, ValueError)
-"""The server's own no, and headers that Django refuses: nothing has left."""
 State = Message.State
 
 
@@ -114,24 +111,32 @@ def why_closed(
     return f"The address {customer.email} also belongs to {name} ({key}){others}, marked “do not contact”."
 
 
-def compose(customer: Customer, author: User, subject: str, body: str, **about: object) -> Letter:
-    """The letter from a member of staff to a customer; ``ValueError`` where one of the addresses is none."""
+def draft_email(
+    customer: Customer,
+    author: User,
+    subject: str,
+    body: str,
+    *,
+    template: MailTemplate | None = None,
+    task: Task | None = None,
+) -> EmailDraft:
+    """Draft a mail from a member of staff to a customer; ``ValueError`` where one of the addresses is none."""
     recipient, reply_to = mail_address(customer.email), mail_address(author.email)
-    return Letter(customer, author, recipient, from_line(author), reply_to, subject, body, **about)
+    return EmailDraft(customer, author, recipient, from_line(author), reply_to, subject, body, template, task)
 
 
-def seal(letter: Letter) -> str:
-    """A token for exactly this letter, which sends it once."""
-    return signing.dumps({"key": uuid.uuid4().hex, "seal": letter.seal}, salt=_SALT)
+def sign_preview(draft: EmailDraft) -> str:
+    """Return a token for exactly this draft, which sends it once."""
+    return signing.dumps({"key": uuid.uuid4().hex, "seal": draft.fingerprint}, salt=_SALT)
 
 
-def unsealed(token: str, letter: Letter) -> str | None:
-    """The one-time key of a token; None where it is not of this letter, or older than a day."""
+def verify_preview(token: str, draft: EmailDraft) -> str | None:
+    """Return the one-time key of a token; None where it is not of this draft, or older than a day."""
     try:
         content = signing.loads(token, salt=_SALT, max_age=PREVIEW_LASTS)
     except signing.BadSignature:
         return None
-    return content["key"] if content["seal"] == letter.seal else None
+    return content["key"] if content["seal"] == draft.fingerprint else None
 
 
 def already_claimed(token: str) -> Message | None:
@@ -143,15 +148,15 @@ def already_claimed(token: str) -> Message | None:
     return Message.objects.filter(message_id=message_id(key)).first()
 
 
-def claim(letter: Letter, key: str, *, confirmed: bool) -> tuple[Message, bool]:
-    """Record a letter as being sent, and whether that is ours to do now; ``NotSent`` says why it may not be."""
+def claim_draft(draft: EmailDraft, key: str, *, confirmed: bool) -> tuple[Message, bool]:
+    """Record a draft as being sent, and whether that is ours to do now; ``NotSent`` says why it may not be."""
     with transaction.atomic():
-        _lock(letter.customer)
+        _lock(draft.customer)
         found = Message.objects.filter(message_id=message_id(key)).first()
         if found:
             return found, False
-        _check(letter.customer, confirmed=confirmed)
-        message = Message.objects.create(**letter.fields, message_id=message_id(key))
+        _check(draft.customer, confirmed=confirmed)
+        message = Message.objects.create(**draft.fields, message_id=message_id(key))
         trail.record(trail.Action.MAIL, message, detail=f"to {message.recipient}, template: {message.template or '–'}")
         return message, True
 
@@ -160,7 +165,7 @@ def may_send_again(message: Message, user: User) -> str:
     """Why this user cannot send a message again as it is; '' where nothing is against it."""
     if message.state == State.SENT:
         return "It is sent."
-    if message.state == State.SENDING and not message.perhaps_sent:
+    if message.state == State.SENDING and not message.delivery_unknown:
         return "It is being sent at this moment."
     if message.sender_id != user.pk:
         return "Only who wrote it can send it as it is."
@@ -180,49 +185,27 @@ def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
         if reason:
             raise NotSent(reason)
         _check(message.customer, confirmed=confirmed, besides=message)
-        unchanged = Message.objects.filter(pk=message.pk, state=message.state, attempted_at=message.attempted_at)
-        return _update(unchanged, state=State.SENDING, attempted_at=timezone.now(), error="") == 1
+        return outbox.claim(message, timezone.now())
 
 
-def deliver(message: Message) -> None:
+def send_message(message: Message) -> None:
     """Ask the mail server to take a claimed message, and record what came of it; no answer of its is raised."""
-    connection, asked = get_connection(), False
+    session = SmtpSession()
     try:
-        connection.open()
-        asked = True
-        as_mail(message, connection).send()
-    except _REFUSED as error:
-        record(message, State.FAILED, f"The mail server refused it: {_reason(error)}.")
-    except OSError as error:  # Every other error of SMTP is one, too.
-        if asked:
-            record(message, State.SENDING, f"The mail server gave no answer: {_reason(error)}.")
-        else:
-            record(message, State.FAILED, f"The mail server cannot be reached: {_reason(error)}.")
-    else:
-        record(message, State.SENT)
+        outbox.deliver(message, lambda: session.send(as_mail(message)), words=_in_words)
     finally:
-        with suppress(OSError):
-            connection.close()
+        session.close()
 
 
-def record(message: Message, state: str, error: str = "") -> None:
-    """Store what became of a claimed message."""
-    sent_at = timezone.now() if state == State.SENT else None
-    _update(Message.objects.filter(pk=message.pk), state=state, error=error, sent_at=sent_at)
-
-
-def settle(message: Message, *, sent: bool, by: str) -> bool:
-    """Record what a person has found out about a message that was perhaps sent."""
+def resolve(message: Message, *, sent: bool, by: str) -> bool:
+    """Record what a person has found out about a message whose delivery is unknown."""
     now = timezone.now()
     late = Q(attempted_at__lt=now - STUCK_AFTER) | Q(attempted_at__gt=now + STUCK_AFTER)
     unsure = Message.objects.filter(late | ~Q(error=""), pk=message.pk, state=State.SENDING)
+    said: dict[str, object] = {"state": State.FAILED, "error": f"Marked as not sent by {by}."}
     if sent:
-        return _update(unsure, state=State.SENT, sent_at=message.attempted_at, error=f"Marked as sent by {by}.") == 1
-    return _update(unsure, state=State.FAILED, error=f"Marked as not sent by {by}.") == 1
-
-
-def _update(messages: QuerySet[Message], **values: object) -> int:
-    return trail.update_rows(messages, trail.Action.MAIL, **values)
+        said = {"state": State.SENT, "error": f"Marked as sent by {by}.", "sent_at": message.attempted_at}
+    return trail.update_rows(unsure, trail.Action.MAIL, detail="", **said) == 1
 
 
 def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:
@@ -244,14 +227,25 @@ def _lock(customer: Customer) -> None:
     list(Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk"))
 
 
-def _reason(error: Exception) -> str:
+def _in_words(result: outbox.Result, error: BaseException) -> str:
+    said = {
+        outbox.Result.REFUSED: "The mail server refused it",
+        outbox.Result.UNREACHABLE: "The mail server cannot be reached",
+        outbox.Result.UNKNOWN: "The mail server gave no answer",
+    }[result]
+    return f"{said}: {_reason(error)}."
+
+
+def _reason(error: BaseException) -> str:
     """The server's words, in one line."""
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
     if isinstance(error, SMTPRecipientsRefused):
         code, answer = next(iter(error.recipients.values()))
-        return one_line(f"{code} {answer.decode(errors='replace')}", 300).rstrip(".")
-    if isinstance(error, SMTPResponseException):
-        answer = error.smtp_error
-        text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
-        return one_line(f"{error.smtp_code} {text}", 300).rstrip(".")
-    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    return one_line(text, 300).rstrip(".") or type(error).__name__
+        text = f"{code} {_decoded(answer)}"
+    elif isinstance(error, SMTPResponseException):
+        text = f"{error.smtp_code} {_decoded(error.smtp_error)}"
+    return one_line(text, outbox.LONGEST_REASON).rstrip(".") or type(error).__name__
+
+
+def _decoded(answer: bytes | str) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer

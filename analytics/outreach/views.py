@@ -15,9 +15,10 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot, Task
-from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, used, values_for
+from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults, used
 from analytics.outreach import sending
-from analytics.outreach.letter import LONGEST_BODY, LONGEST_SUBJECT, Letter, from_line, sender_name
+from analytics.outreach.draft import LONGEST_BODY, LONGEST_SUBJECT, EmailDraft, from_line, sender_name
+from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import Situation, situation_of
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from customers.core.pages import admin_page
@@ -107,7 +108,7 @@ class _Composing:
         self.asked = request.POST if request.method == "POST" else request.GET
         self.task = _found(Task.objects.select_related("rule").filter(customer=customer), self.asked.get("task"))
         self.situation = situation_of(self.snapshot, self.task)
-        self.values = values_for(customer, self.snapshot, sender_name(self.user))
+        self.values = merge_fields(customer, self.snapshot, sender_name(self.user))
         self.template: MailTemplate | None = None
         self.templates = list(
             MailTemplate.objects.filter(Q(active=True) | Q(pk=number_or_none(self.asked.get("template")))).order_by(
@@ -158,9 +159,9 @@ class _Composing:
         names = ("subject", "body", "template")
         return _Words(*(self.asked.get(f"{prefix}{name}", "").replace("\r\n", "\n") for name in names))
 
-    def letter(self, form: ComposeForm) -> Letter:
+    def draft(self, form: ComposeForm) -> EmailDraft:
         """What a valid form says."""
-        return sending.compose(self.customer, self.user, **form.filled, template=self.template, task=self.task)
+        return sending.draft_email(self.customer, self.user, **form.filled, template=self.template, task=self.task)
 
     def show(self, name: str, form: ComposeForm, status: int = 200, **more: Any) -> HttpResponse:
         """One of the two pages."""
@@ -208,22 +209,23 @@ def compose(request: HttpRequest, pk: str) -> HttpResponse:
         return redirect("analytics:message", sent.pk)
     if not form.is_valid() or composing.obstacles:
         return composing.show("compose", form, UNPROCESSABLE)
-    letter = composing.letter(form)
+    draft = composing.draft(form)
     if action == "send":
-        return _send(composing, form, letter)
-    return composing.show("preview", form, letter=letter, token=sending.seal(letter))
+        return _send(composing, form, draft)
+    return composing.show("preview", form, draft=draft, token=sending.sign_preview(draft))
 
 
-def _send(composing: _Composing, form: ComposeForm, letter: Letter) -> HttpResponse:
+def _send(composing: _Composing, form: ComposeForm, draft: EmailDraft) -> HttpResponse:
     """Send what was previewed, or show the preview again and say why not."""
     request = composing.request
-    key = sending.unsealed(request.POST.get("token", ""), letter)
+    key = sending.verify_preview(request.POST.get("token", ""), draft)
     token, refusal = request.POST.get("token", ""), ""
     if key is None:
-        token, refusal = sending.seal(letter), "It was not sent: something has changed since this preview. Look again."
+        token = sending.sign_preview(draft)
+        refusal = "It was not sent: something has changed since this preview. Look again."
     else:
         try:
-            message, ours = sending.claim(letter, key, confirmed="confirmed" in request.POST)
+            message, ours = sending.claim_draft(draft, key, confirmed="confirmed" in request.POST)
         except sending.NotSent as error:
             refusal, composing.recent = str(error), sending.last_message(composing.customer)
             composing.obstacles = sending.obstacles(composing.customer, composing.user)
@@ -231,10 +233,10 @@ def _send(composing: _Composing, form: ComposeForm, letter: Letter) -> HttpRespo
             refusal = BUSY
         else:
             if ours:
-                sending.deliver(message)
+                sending.send_message(message)
                 _tell(request, message)
             return redirect("analytics:message", message.pk)
-    return composing.show("preview", form, UNPROCESSABLE, letter=letter, token=token, refusal=refusal)
+    return composing.show("preview", form, UNPROCESSABLE, draft=draft, token=token, refusal=refusal)
 
 
 @admin_page("customers.view_customer", "analytics.view_message")
@@ -249,9 +251,9 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         if action == "again":
             _send_again(request, found)
         elif action in {"sent", "failed"}:
-            sending.settle(found, sent=action == "sent", by=request.user.get_username())
+            sending.resolve(found, sent=action == "sent", by=request.user.get_username())
         return redirect("analytics:message", pk)
-    unsent = found.state == Message.State.FAILED or found.perhaps_sent
+    unsent = found.state == Message.State.FAILED or found.delivery_unknown
     context = {
         **admin.site.each_context(request),
         "title": found.subject,
@@ -286,7 +288,7 @@ def _send_again(request: HttpRequest, found: Message) -> None:
         messages.error(request, BUSY)
     else:
         if ours:
-            sending.deliver(found)
+            sending.send_message(found)
             _tell(request, found)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from django.db.models import F
 
-from analytics.digests.digest import customer_name
+from analytics.mail.compose import customer_name
 from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
 
 NO_TEXT = "A customer who was erased was mentioned here."

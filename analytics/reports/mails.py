@@ -1,8 +1,7 @@
 """Mail the scheduled reports that are due: once to each recipient, whatever breaks, and failures to their owners.
 
-Who gets a report of a day is written down when it is first due, each as a row that is unique; each row is claimed,
-then sent, then recorded. Where a process is killed between sending and recording, the next run sends that one mail
-again, under the same Message-ID. What could not be sent or made is tried again by every run until the next due day.
+Who gets a report of a day is written down when it is first due, each as a row that is unique; each row is sent by the
+protocol of ``mail.outbox``. What could not be sent or made is tried again by every run until the next due day.
 """
 
 import io
@@ -14,24 +13,22 @@ from datetime import date
 from typing import IO
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from analytics.customer_list.export import TableExport
-from analytics.digests.digest import Composed, rendered
-from analytics.digests.send import Post
-from analytics.mail import message
-from analytics.mail.message import Attachment, address_of
+from analytics.mail import message, outbox
+from analytics.mail.compose import Attachment, RenderedEmail, render_email, staff_name
+from analytics.mail.message import address_of
+from analytics.mail.post import SmtpSession
 from analytics.models import ExportFormat, Report, ReportDelivery
-from analytics.outreach.letter import sender_name
+from analytics.outreach.draft import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
 from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
 from analytics.wording import counted, one_line
 from customers.audit import trail
 from customers.audit.export import SPOOL_MAX_SIZE
-from customers.core.people import name_of
 from customers.jobs.lock import JobLock
 
 logger = logging.getLogger(__name__)
@@ -68,7 +65,7 @@ def send_due(lock: JobLock) -> Sent:
             if day:
                 run.report(report, day)
     finally:
-        run.post.close()
+        run.session.close()
     return run.sent
 
 
@@ -79,7 +76,7 @@ class _Run:
         self.lock = lock
         self.today = timezone.localdate()
         self.exporting = set(exporters().values_list("pk", flat=True))
-        self.post = Post()
+        self.session = SmtpSession()
         self.sent = Sent()
 
     def report(self, report: Report, day: date) -> None:
@@ -102,8 +99,8 @@ class _Run:
                 kind = self.sent.failed if isinstance(fault, ProgramError) else self.sent.broken
                 self._end(report, day, title, [str(fault)], kind)
                 return
-            composed, attachment = _mail(report, made, file)
-        errors = [error for one in waiting if (error := self._send(one, composed, attachment, made))]
+            email, attachment = _mail(report, made, file)
+        errors = [error for one in waiting if (error := self._send(one, email, attachment, made))]
         self._end(report, day, title, errors, self.sent.failed)
 
     def _plan(self, report: Report, day: date, title: str) -> None:
@@ -119,7 +116,7 @@ class _Run:
         able = []
         for person in report.recipients.all():
             if why := why_no_mail(person, self.exporting):
-                self.sent.skipped.append(f"{title}: {_name(person)}: {why}")
+                self.sent.skipped.append(f"{title}: {staff_name(person)}: {why}")
             else:
                 able.append(ReportDelivery(report=report, recipient=person, day=day))
         with suppress(IntegrityError), transaction.atomic():
@@ -136,22 +133,22 @@ class _Run:
             raise ProgramError("An error of the program, which the log of the night has.") from error
 
     def _send(
-        self, delivery: ReportDelivery, composed: Composed, attachment: Attachment | None, made: TableExport
+        self, delivery: ReportDelivery, email: RenderedEmail, attachment: Attachment | None, made: TableExport
     ) -> str:
         """Claim, send, record; returns why it could not be sent."""
         self.lock.renew()
-        if not claim(delivery):
+        if not outbox.claim(delivery, timezone.now()):
             return ""
-        try:
-            self.post.send(delivery.recipient.email, composed, f"report-{delivery.pk}", attachment)
-        except message.FAILURES as error:
-            reason = one_line(str(error), 300) or type(error).__name__
-            record(delivery, state=State.FAILED, error=reason)
-            return f"{_name(delivery.recipient)}: {reason}"
-        with transaction.atomic():
-            record(delivery, state=State.SENT, sent_at=timezone.now(), rows=made.count, error="")
-            detail = f"to {delivery.recipient}, {'attached' if attachment else 'linked'}\n{made.in_words}"
-            trail.record(trail.Action.MAIL, f"report “{delivery.report}”", detail=detail)
+        to = delivery.recipient
+        detail = f"to {to}, {'attached' if attachment else 'linked'}\n{made.in_words}"
+        outcome = outbox.deliver(
+            delivery,
+            lambda: self.session.send(email.addressed(to.email, f"report-{delivery.pk}", attachment)),
+            audit=lambda: trail.record(trail.Action.MAIL, f"report “{delivery.report}”", detail=detail),
+            rows=made.count,
+        )
+        if outcome.result != outbox.Result.SENT:
+            return f"{staff_name(to)}: {outcome.reason}"
         self.sent.mails += 1
         return ""
 
@@ -162,7 +159,7 @@ class _Run:
         if not errors:
             return
         kind.append(f"{title}: {error}")
-        if self.post.down or report.failure_told == day or not report.owner.email:
+        if self.session.down or report.failure_told == day or not report.owner.email:
             return
         context = {
             "greeting": sender_name(report.owner),
@@ -170,30 +167,17 @@ class _Run:
             "errors": [one_line(text, 300) for text in errors],
             "address": address_of(reverse("analytics:reports")),
         }
-        composed = rendered("report_failed", f"The report “{title}” could not be sent", context)
+        email = render_email("report_failed", f"The report “{title}” could not be sent", context)
         try:
-            self.post.send(report.owner.email, composed, f"report-{report.pk}-failed-{day}")
+            self.session.send(email.addressed(report.owner.email, f"report-{report.pk}-failed-{day}"))
         except message.FAILURES as fault:
-            self.sent.failed.append(f"{title}: {_name(report.owner)}: {one_line(str(fault), 300)}")
+            self.sent.failed.append(f"{title}: {staff_name(report.owner)}: {one_line(str(fault), 300)}")
         else:
             Report.objects.filter(pk=report.pk).update(failure_told=day)
             trail.record(trail.Action.MAIL, f"failure of report “{report}”", detail=f"to {report.owner}")
 
 
-def claim(delivery: ReportDelivery) -> bool:
-    """Make a mail ours before it is sent; False where another run was quicker."""
-    unchanged = ReportDelivery.objects.filter(
-        pk=delivery.pk, state=delivery.state, claimed_at=delivery.claimed_at
-    ).exclude(state=State.SENT)
-    return bool(unchanged.update(state=State.CLAIMED, claimed_at=timezone.now()))
-
-
-def record(delivery: ReportDelivery, **values: object) -> None:
-    """Store what became of a claimed mail."""
-    ReportDelivery.objects.filter(pk=delivery.pk).update(**values)
-
-
-def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed, Attachment | None]:
+def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedEmail, Attachment | None]:
     """The mail of a report, and its file unless that is too large for a mail."""
     name, day = one_line(report.name, LONGEST_NAME), made.portfolio.date
     size = file.seek(0, io.SEEK_END)
@@ -206,19 +190,15 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[Composed,
         "total": made.portfolio.listed,
         "filters": [(label, one_line(words, 200)) for label, words in made.filters],
         "sorted_by": made.list.order_words,
-        "owner": _name(report.owner),
+        "owner": staff_name(report.owner),
         "file": file_name(report, day, ExportFormat(report.format)) if fits else "",
         "megabytes": f"{size / 2**20:.1f}",
         "limit": settings.REPORT_MAX_MB,
         "opens": address_of(reverse("analytics:report", args=[report.pk])),
         "downloads": address_of(reverse("analytics:export-report", args=[report.pk, report.format])),
     }
-    composed = rendered("report", f"{name}: {counted(made.count, 'customer')} as of {day:%-d %b %Y}", context)
+    email = render_email("report", f"{name}: {counted(made.count, 'customer')} as of {day:%-d %b %Y}", context)
     if not fits:
-        return composed, None
+        return email, None
     file.seek(0)
-    return composed, Attachment(context["file"], file.read(), ExportFormat(report.format).content_type)
-
-
-def _name(person: User) -> str:
-    return one_line(name_of(person), LONGEST_NAME)
+    return email, Attachment(context["file"], file.read(), ExportFormat(report.format).content_type)

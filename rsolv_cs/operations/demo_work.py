@@ -18,7 +18,7 @@ from analytics.models import (
     Snapshot,
     Task,
 )
-from analytics.outreach.letter import from_line
+from analytics.outreach.draft import from_line
 from analytics.tasks.conditions import why
 from customers.models import Customer
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.alerts.evaluate import Evaluation, evaluate
-from analytics.digests.send import Delivery, deliver
+from analytics.digests.send import Delivery, send_digests
 from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
@@ -33,7 +33,7 @@ class Command(AuditedCommand):
             with job_lock("alerts") as lock:
                 with job_lock("score", shared=True), job_lock("import", shared=True):
                     found = evaluate()
-                delivery = deliver(lock)
+                delivery = send_digests(lock)
         except LockHeld:
             raise CommandError(
                 "Another run of send_alerts, an import or a scoring is going on; try again when it has ended.",

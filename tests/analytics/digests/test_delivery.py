@@ -13,8 +13,8 @@ from pytest_django.fixtures import Settings
 
 from analytics.alerts.recipients import alerts_waiting_for
 from analytics.clock import alert_moment
-from analytics.digests.digest import Composed
-from analytics.digests.send import claim
+from analytics.digests.send import claim_digest
+from analytics.mail.compose import RenderedEmail
 from analytics.models import Alert, AlertRule, Digest
 from customers.models import Customer, CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_run, make_staff
@@ -336,15 +336,15 @@ def test_what_is_put_off_is_left_out_until_its_day(post: MailServer, olga: User,
 
 
 def test_a_claim_is_won_once(olga: User) -> None:
-    composed = Composed("s", "t", "h")
+    email = RenderedEmail("s", "t", "h")
     values = {"kind": "alerts", "day": date(2025, 5, 11), "recipient": olga}
-    first = claim(None, composed, **values)
+    first = claim_digest(None, email, **values)
     assert first is not None
-    assert claim(None, composed, **values) is None
-    again = claim(first, composed, **values)
+    assert claim_digest(None, email, **values) is None
+    again = claim_digest(first, email, **values)
     assert again is not None
     Digest.objects.filter(pk=first.pk).update(state="sent")
-    assert claim(again, composed, **values) is None
+    assert claim_digest(again, email, **values) is None
 
 
 @pytest.mark.parametrize("lock", ["alerts", "score", "import"])

@@ -21,7 +21,7 @@ def killed(url: str, nth: int, **variables: str) -> int:
         "-m",
         "tests.support.signalled",
         "SIGKILL",
-        "analytics.digests.send:record",
+        "analytics.mail.outbox:record",
         str(nth),
         "send_alerts",
     ]

@@ -73,7 +73,7 @@ def test_a_channel_that_fails_is_reported_without_its_secret_and_tried_again(
 
 
 def test_a_service_that_breaks_down_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import analytics.mail.message.channels as module
+    import analytics.mail.channels as module
 
     def fail(url: str) -> None:
         raise RuntimeError(url)
@@ -104,7 +104,7 @@ def test_our_mails_are_written_as_before() -> None:
     script = """
 import django; django.setup()
 from django.core.mail import EmailMessage
-from analytics.channels import NotDelivered, notify
+from analytics.mail.channels import NotDelivered, notify
 def subject():
     mail = EmailMessage("How is it going, 株式会社?", "", "a@x.example", ["b@x.example"])
     return mail.message().as_bytes().split(b"Subject:")[1][:40]

@@ -178,10 +178,10 @@ def test_do_not_contact_that_was_set_after_the_preview(client: Client, sofia: Us
 
 
 def test_do_not_contact_that_is_set_in_the_last_moment(client: Client, sofia: User) -> None:
-    letter = sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
+    draft = sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b")
     CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
     with pytest.raises(sending.NotSent, match="do not contact"):
-        sending.claim(letter, "key", confirmed=True)
+        sending.claim_draft(draft, "key", confirmed=True)
     assert Message.objects.count() == 0
 
 
@@ -257,9 +257,9 @@ def test_the_same_preview_is_sent_once(client: Client, sofia: User) -> None:
 
 
 def test_the_second_of_two_clicks_does_not_deliver(sofia: User) -> None:
-    letter = sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b")
-    first, ours = sending.claim(letter, "key", confirmed=False)
-    second, theirs = sending.claim(letter, "key", confirmed=False)
+    draft = sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b")
+    first, ours = sending.claim_draft(draft, "key", confirmed=False)
+    second, theirs = sending.claim_draft(draft, "key", confirmed=False)
     assert (first, ours, theirs) == (second, True, False)
 
 
@@ -324,7 +324,9 @@ def test_the_mailbox_of_a_customer_who_is_not_to_be_contacted(client: Client, so
     assert f"Do not contact. {reason}" in notices(page)
     assert (Message.objects.count(), mail.outbox) == (0, [])
     with pytest.raises(sending.NotSent, match="Acme Two"):
-        sending.claim(sending.compose(Customer.objects.get(pk="c1001"), sofia, "s", "b"), "key", confirmed=True)
+        sending.claim_draft(
+            sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b"), "key", confirmed=True
+        )
 
 
 def test_a_mail_that_failed_is_not_tried_again_once_its_mailbox_is_closed(
@@ -389,8 +391,8 @@ def typed_into(response: HttpResponse) -> tuple[str, str]:
     return form["subject"].value() or "", form["body"].value() or ""
 
 
-def letter(response: HttpResponse) -> dict[str, str]:
-    """What the letter's form would send."""
+def draft(response: HttpResponse) -> dict[str, str]:
+    """What the draft's form would send."""
     subject, body = typed_into(response)
     return {**hidden(response), "subject": subject, "body": body}
 
@@ -400,23 +402,23 @@ def test_a_template_does_not_take_the_place_of_own_words_for_good(client: Client
     page = client.get(ACME)
     own = {"subject": "My own", "body": "Two\r\nlines of my own"}
     chosen = {"action": "template", "choose": str(check_in.pk)}
-    page = client.post(ACME, {**letter(page), **own, **chosen})
+    page = client.post(ACME, {**draft(page), **own, **chosen})
     assert page.status_code == 200
     assert typed_into(page) == (check_in.subject, check_in.body)
     assert "Your own words are kept. My own: Two lines of my own" in words(main_part(page))
     # They stay through a preview and back, and through another template.
-    page = client.post(ACME, {**letter(page), "action": "preview"})
+    page = client.post(ACME, {**draft(page), "action": "preview"})
     page = client.post(ACME, {**hidden(page), "action": "edit"})
-    page = client.post(ACME, {**letter(page), "action": "template", "choose": "0"})
+    page = client.post(ACME, {**draft(page), "action": "template", "choose": "0"})
     assert typed_into(page) == ("", "")
-    page = client.post(ACME, {**letter(page), "action": "own"})
+    page = client.post(ACME, {**draft(page), "action": "own"})
     assert typed_into(page) == ("My own", "Two\nlines of my own")
     assert "Your own words are kept" not in page.text
 
 
 def test_words_of_a_template_are_nobodys_own(client: Client, sofia: User) -> None:
     page = client.get(ACME)
-    page = client.post(ACME, {**letter(page), "action": "template", "choose": "0"})
+    page = client.post(ACME, {**draft(page), "action": "template", "choose": "0"})
     assert typed_into(page) == ("", "")
     assert "Your own words are kept" not in page.text
 
@@ -425,8 +427,8 @@ def test_own_words_are_kept_where_nothing_can_be_sent(client: Client, sofia: Use
     page = client.get(ACME)
     CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
     own = {"subject": "My own", "body": "Words"}
-    page = client.post(ACME, {**letter(page), **own, "action": "template", "choose": "0"})
-    page = client.post(ACME, {**letter(page), "action": "own"})
+    page = client.post(ACME, {**draft(page), **own, "action": "template", "choose": "0"})
+    page = client.post(ACME, {**draft(page), "action": "own"})
     assert 'value="My own"' in page.text
 
 
@@ -441,6 +443,6 @@ def test_old_data_are_said_before_it_goes_out(
 ) -> None:
     today_is(today)
     page = client.get(ACME)
-    for response in (page, client.post(ACME, {**letter(page), **TEXTS, "action": "preview"})):
+    for response in (page, client.post(ACME, {**draft(page), **TEXTS, "action": "preview"})):
         said = f"Data through 10 May 2025, {days} days old: check before you write about activity."
         assert [one for one in notices(response) if "days old" in one] == ([said] if days else [])

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.customer_page.timeline import Told, timeline
+from analytics.mail import outbox
 from analytics.models import MailTemplate, Message
-from analytics.outreach import sending
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
 from tests.support.contacting import ACME, make_sofia, preview, send
@@ -69,7 +69,7 @@ def test_a_kill_between_sending_and_recording_leaves_it_open(
 ) -> None:
     previewed = preview(client)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sending, "record", interrupt)
+        patch.setattr(outbox, "record", interrupt)
         send(client, previewed)
     message = Message.objects.get()
     assert (message.state, len(mail.outbox)) == ("sending", 1)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.models import MailTemplate
-from analytics.models.placeholders import PLACEHOLDERS, faults, fill, lacking, subject_faults, values_for
+from analytics.models.placeholders import PLACEHOLDERS, faults, fill, lacking, subject_faults
+from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import situation_of
 from tests.factories import make_customer, make_snapshot, make_staff
 
@@ -122,7 +123,7 @@ def test_what_each_placeholder_stands_for() -> None:
         prs_merged=9,
         last_active=date(2025, 5, 7),
     )
-    assert values_for(customer, snapshot, "Sofia Marchetti") == {
+    assert merge_fields(customer, snapshot, "Sofia Marchetti") == {
         "organization": "Acme Inc.",
         "sender": "Sofia Marchetti",
         "github_username": "acme-dev",
@@ -140,7 +141,7 @@ def test_what_each_placeholder_stands_for() -> None:
 
 @pytest.mark.django_db
 def test_what_is_not_known_is_empty() -> None:
-    known = values_for(make_customer(organization="Acme", signup_date=date(2025, 5, 3)), None, "Sofia")
+    known = merge_fields(make_customer(organization="Acme", signup_date=date(2025, 5, 3)), None, "Sofia")
     assert {name: value for name, value in known.items() if value} == {
         "organization": "Acme",
         "sender": "Sofia",
@@ -160,7 +161,7 @@ def test_what_is_not_known_is_empty() -> None:
     ],
 )
 def test_a_value_is_one_line(organization: str, value: str) -> None:
-    assert values_for(make_customer(organization=organization), None, "Sofia")["organization"] == value
+    assert merge_fields(make_customer(organization=organization), None, "Sofia")["organization"] == value
 
 
 # --- Situations -------------------------------------------------------------------------------------------------
@@ -199,4 +200,4 @@ def test_the_situation_of_a_task(condition: str, situation: str) -> None:
 
 @pytest.mark.django_db
 def test_the_name_of_a_sender_without_a_name_is_the_login() -> None:
-    assert values_for(make_customer(), None, make_staff(username="sofia").username)["sender"] == "sofia"
+    assert merge_fields(make_customer(), None, make_staff(username="sofia").username)["sender"] == "sofia"

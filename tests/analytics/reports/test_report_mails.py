@@ -15,9 +15,9 @@ from django.utils import timezone
 from openpyxl import load_workbook
 from pytest_django.fixtures import Settings
 
+from analytics.mail import outbox
 from analytics.models import Report, ReportDelivery
 from analytics.reports import mails as report_mails
-from analytics.reports.mails import claim
 from customers.models import Customer, CustomerCare
 from customers.workbooks import writer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -378,7 +378,7 @@ def test_a_kill_between_sending_and_recording_repeats_one_mail(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(report_mails, "record", die)
+        patch.setattr(outbox, "record", die)
         run("send_reports")
     [first] = post.take()
     assert last_line(run("send_reports")) == "Reports: 2 mails sent, 0 failed."
@@ -389,8 +389,8 @@ def test_a_kill_between_sending_and_recording_repeats_one_mail(
 
 def test_a_claim_is_won_once(zoe: User) -> None:
     delivery = ReportDelivery.objects.create(report=make_report(zoe), recipient=zoe, day=D)
-    assert claim(delivery)
-    assert not claim(delivery)
+    assert outbox.claim(delivery, timezone.now())
+    assert not outbox.claim(delivery, timezone.now())
 
 
 def test_while_another_run_goes_on_it_ends_with_75(post: MailServer, zoe: User) -> None:

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from email.header import Header
 from email.utils import formataddr
 from hashlib import sha256
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
-from django.core.mail.backends.base import BaseEmailBackend
 
 from analytics.mail.message import own_address
 from analytics.models import MailTemplate, Message, Task
@@ -27,7 +25,7 @@ LONGEST_BODY = 20_000
 
 
 @dataclass(frozen=True)
-class Letter:
+class EmailDraft:
     """A mail as it will be sent, and for whom it is recorded."""
 
     customer: Customer
@@ -41,12 +39,12 @@ class Letter:
     task: Task | None = None
 
     @property
-    def seal(self) -> str:
+    def fingerprint(self) -> str:
         """A hash of all that a preview shows, and for whom."""
         return sha256(json.dumps({name: str(value) for name, value in self.fields.items()}).encode()).hexdigest()
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, object]:
         """What a ``Message`` stores of it."""
         return {
             "customer_id": self.customer.pk,
@@ -72,7 +70,7 @@ def from_line(user: User) -> str:
     return f"{sender_name(user)} {VIA} <{own_address()}>"
 
 
-def as_mail(message: Message, connection: BaseEmailBackend) -> EmailMessage:
+def as_mail(message: Message) -> EmailMessage:
     """The mail that a recorded message is, ready to be sent."""
     name, address = message.from_line.rpartition(" <")[0], message.from_line.rpartition(" <")[2].rstrip(">")
     return EmailMessage(
@@ -81,7 +79,6 @@ def as_mail(message: Message, connection: BaseEmailBackend) -> EmailMessage:
         from_email=address,
         to=[message.recipient],
         reply_to=[message.reply_to],
-        connection=connection,
         headers={"From": _named(name, address), "Message-ID": message.message_id},
     )
 

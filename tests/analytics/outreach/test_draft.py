@@ -12,7 +12,6 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.contrib.auth.models import User
-from django.core.mail import get_connection
 from django.db import connection
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
@@ -20,9 +19,10 @@ from hypothesis import strategies as st
 
 from analytics.mail.message import mail_address
 from analytics.models import Message
-from analytics.models.placeholders import fill, subject_faults, values_for
+from analytics.models.placeholders import fill, subject_faults
 from analytics.outreach import sending
-from analytics.outreach.letter import LONGEST_SUBJECT, as_mail
+from analytics.outreach.draft import LONGEST_SUBJECT, as_mail
+from analytics.outreach.merge_fields import merge_fields
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
 
@@ -94,13 +94,13 @@ def sofia(**overrides: str) -> User:
 
 def send(customer: Customer, author: User, subject: str = "Hello", body: str = "Hello") -> Message:
     """Compose, claim and deliver; what is recorded."""
-    letter = sending.compose(customer, author, subject, body)
-    key = sending.unsealed(sending.seal(letter), letter)
+    draft = sending.draft_email(customer, author, subject, body)
+    key = sending.verify_preview(sending.sign_preview(draft), draft)
     assert key
-    message, ours = sending.claim(letter, key, confirmed=False)
+    message, ours = sending.claim_draft(draft, key, confirmed=False)
     assert ours
     assert message.state == "sending"
-    sending.deliver(message)
+    sending.send_message(message)
     message.refresh_from_db()
     return message
 
@@ -239,22 +239,22 @@ def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> 
     customer = Customer(id="c1", organization=organization, email="ops@acme.example", signup_date="2025-05-01")
     customer.signup_date = Customer._meta.get_field("signup_date").to_python("2025-05-01")
     author = User(pk=1, username="sofia", first_name=name, email="sofia@rsolv.example")
-    values = {**values_for(customer, None, name), "blocker": ""}
+    values = {**merge_fields(customer, None, name), "blocker": ""}
     subject = fill("{organization}: {sender}", values)
     assert subject_faults(organization) or len(subject.splitlines()) <= 1
-    letter = sending.compose(customer, author, subject[:LONGEST_SUBJECT], f"Hello {organization}{blocker}")
-    sent = as_mail(Message(**letter.fields, message_id="<1@rsolv.example>"), get_connection()).message()
+    draft = sending.draft_email(customer, author, subject[:LONGEST_SUBJECT], f"Hello {organization}{blocker}")
+    sent = as_mail(Message(**draft.fields, message_id="<1@rsolv.example>")).message()
     head = sent.as_bytes().split(b"\n\n", 1)[0].split(b"\n")
     names = [line.partition(b":")[0].decode() for line in head if line[:1] not in b" \t"]
     assert sorted(names) == sorted(HEADERS)
-    assert parseaddr(str(sent["From"]))[1] == parseaddr(letter.from_line.rpartition(" ")[2])[1]
+    assert parseaddr(str(sent["From"]))[1] == parseaddr(draft.from_line.rpartition(" ")[2])[1]
     assert sent["To"] == "ops@acme.example"
 
 
 @pytest.mark.django_db
 def test_a_hostile_name_in_a_subject_stays_in_the_subject(server: Server) -> None:
     customer = make_customer(organization=EVIL)
-    subject = fill("For {organization}", values_for(customer, None, "Sofia"))
+    subject = fill("For {organization}", merge_fields(customer, None, "Sofia"))
     send(customer, sofia(), subject)
     [(recipients, _content)] = server.taken
     [mail] = server.mails()
@@ -270,13 +270,13 @@ def test_a_hostile_name_in_a_subject_stays_in_the_subject(server: Server) -> Non
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="the tests' SQLite has one connection")
 @pytest.mark.parametrize("keys", [("one", "one"), ("one", "other")])
 def test_two_clicks_at_once_send_one_mail(keys: tuple[str, str]) -> None:
-    letter = sending.compose(make_customer(), sofia(), "s", "b")
+    draft = sending.draft_email(make_customer(), sofia(), "s", "b")
     together = threading.Barrier(2)
 
     def click(key: str) -> bool:
         together.wait()
         try:
-            return sending.claim(letter, key, confirmed=False)[1]
+            return sending.claim_draft(draft, key, confirmed=False)[1]
         except sending.WrittenRecently:
             return False
         finally:
@@ -292,15 +292,15 @@ def test_two_clicks_at_once_send_one_mail(keys: tuple[str, str]) -> None:
 def test_two_customers_of_one_mailbox_get_one_mail_at_once() -> None:
     author = sofia()
     letters = [
-        sending.compose(make_customer(id=key, email=email), author, "s", "b")
+        sending.draft_email(make_customer(id=key, email=email), author, "s", "b")
         for key, email in (("a", "ops@shared.example"), ("b", "OPS@shared.example"))
     ]
     together = threading.Barrier(2)
 
-    def click(letter: sending.Letter) -> bool:
+    def click(draft: sending.Letter) -> bool:
         together.wait()
         try:
-            return sending.claim(letter, letter.customer.pk, confirmed=False)[1]
+            return sending.claim_draft(draft, draft.customer.pk, confirmed=False)[1]
         except sending.WrittenRecently:
             return False
         finally:
@@ -345,7 +345,7 @@ def test_a_server_that_hangs_up_leaves_it_open_whether_it_was_sent(server: Serve
     server.hang_up = True
     message = send(make_customer(), sofia())
     assert message.state == "sending"
-    assert message.perhaps_sent
+    assert message.delivery_unknown
     assert message.error.startswith("The mail server gave no answer: ")
     assert len(server.taken) == 1
 
@@ -357,7 +357,7 @@ def test_a_second_attempt_has_the_same_message_id(server: Server) -> None:
     message = send(customer, author)
     server.answer = "250 OK"
     assert sending.claim_again(message, author, confirmed=False)
-    sending.deliver(message)
+    sending.send_message(message)
     message.refresh_from_db()
     assert (message.state, message.error) == ("sent", "")
     first, second = server.mails()

@@ -1,0 +1,72 @@
+"""Mails to staff: rendered from ``templates/emails/`` as text and HTML, with headers that no text can break."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from analytics.mail.message import address_of, mail_address, message_id
+from analytics.wording import one_line
+from customers.core.people import name_of
+
+LONGEST_SUBJECT = 150
+LONGEST_CUSTOMER = 80
+LONGEST_PERSON = 60
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+    kind: str
+
+
+@dataclass(frozen=True)
+class RenderedEmail:
+    """A mail's subject and its two texts, before it is addressed to anybody."""
+
+    subject: str
+    text: str
+    html: str
+
+    def addressed(self, to: str, name: str, attachment: Attachment | None = None) -> EmailMultiAlternatives:
+        """Return the mail to an address, ``name`` making its ``message_id``; ``ValueError`` where that is none."""
+        mail = EmailMultiAlternatives(
+            subject=one_line(self.subject, LONGEST_SUBJECT),
+            body=self.text,
+            from_email=settings.DEFAULT_FROM_EMAIL,
+            to=[mail_address(to)],
+            headers={"Message-ID": message_id(name), "Auto-Submitted": "auto-generated"},
+        )
+        mail.attach_alternative(self.html, "text/html")
+        if attachment:
+            mail.attach(attachment.name, attachment.content, attachment.kind)
+        return mail
+
+
+def render_email(template: str, subject: str, context: Mapping[str, object]) -> RenderedEmail:
+    """Render the text and the HTML of a template's name."""
+    values = {**context, "subject": subject}
+    text, html = (render_to_string(f"emails/{template}.{kind}", values).strip() + "\n" for kind in ("txt", "html"))
+    return RenderedEmail(subject, text, html)
+
+
+def customer_name(name: str) -> str:
+    """Return a customer's name as a mail has it."""
+    return one_line(name, LONGEST_CUSTOMER) or "(no name)"
+
+
+def customer_address(pk: str) -> str:
+    """Return the address of a customer's page; '' without ``SITE_URL``."""
+    return address_of(reverse("analytics:customer", args=[pk]))
+
+
+def staff_name(person: User | None) -> str:
+    """Return what a member of staff is called, on one line."""
+    return one_line(name_of(person), LONGEST_PERSON)

@@ -1,0 +1,26 @@
+"""What the tables of things to be sent have in common; ``analytics.mail.outbox`` sends their rows."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.expressions import Combinable
+
+
+class OutboxEntry(models.Model):
+    """Something to be sent: claimed by one process before it is sent, and recorded as sent or failed afterwards."""
+
+    CLAIMED: ClassVar = "claimed"
+    """The state of a row that a process is sending."""
+    CLAIMED_AT: ClassVar = "claimed_at"
+    """The column with the moment when it was claimed."""
+    SENT: ClassVar = "sent"
+    FAILED: ClassVar = "failed"
+    REPEATABLE: ClassVar = True
+    """Whether the next run sends what was perhaps delivered again; else a person decides."""
+    AUDITED: ClassVar = False
+    """Whether each change of a row's state is audited; else only that it was sent."""
+
+    state: "models.CharField[str | int | Combinable, str]"
+
+    class Meta:
+        abstract = True
