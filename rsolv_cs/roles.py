@@ -7,11 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
 from customers.audit import trail
-
-VIEWER = "Viewer"
-SUCCESS_MANAGER = "Success manager"
-PROGRAM_MANAGER = "Program manager"
-ADMINISTRATOR = "Administrator"
+from customers.core.staff import Role
 
 _APPS = ("customers", "analytics")
 
@@ -29,10 +25,10 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate"])
     steer = act | rules | imports | Q(codename__in=["change_alertrule", "manage_every_report", "join_customer"])
     return {
-        VIEWER: every.filter(view),
-        SUCCESS_MANAGER: every.filter(act),
-        PROGRAM_MANAGER: every.filter(steer),
-        ADMINISTRATOR: Permission.objects.filter(
+        Role.VIEWER: every.filter(view),
+        Role.SUCCESS_MANAGER: every.filter(act),
+        Role.PROGRAM_MANAGER: every.filter(steer),
+        Role.ADMINISTRATOR: Permission.objects.filter(
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
             | Q(codename__in=["view_accessattempt", "delete_accessattempt"])
         )

@@ -11,7 +11,6 @@ from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from analytics.alerts.of_customer import with_names
 from analytics.alerts.recipients import may_be_told, told_to
 from analytics.display.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
@@ -122,7 +121,6 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
         request.GET.get("page")
     )
-    page.object_list = with_names(page.object_list)
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
     return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": today}

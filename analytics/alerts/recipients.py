@@ -6,10 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, Q, QuerySet
 
 from analytics.models import Alert, AlertRule
-from customers.core.staff import staff_who_may
-
-MANAGERS = "Program manager"
-"""The group whose members are told what is for managers; ``rsolv_cs.roles`` makes it."""
+from customers.core.staff import Role, staff_who_may
 
 _TO_OWNER = Q(rule__audience__in=[AlertRule.Audience.OWNER, AlertRule.Audience.BOTH])
 _TO_MANAGERS = Q(rule__audience__in=[AlertRule.Audience.MANAGERS, AlertRule.Audience.BOTH])
@@ -22,7 +19,7 @@ def may_be_told() -> QuerySet[User]:
 
 def managers() -> QuerySet[User]:
     """The program managers, those who have left among them."""
-    return User.objects.filter(groups__name=MANAGERS)
+    return User.objects.filter(groups__name=Role.PROGRAM_MANAGER)
 
 
 def owners() -> QuerySet[User]:
@@ -33,7 +30,7 @@ def owners() -> QuerySet[User]:
 
 def is_manager(user: User) -> bool:
     """Whether somebody is told what is for managers."""
-    return user.groups.filter(name=MANAGERS).exists()
+    return user.groups.filter(name=Role.PROGRAM_MANAGER).exists()
 
 
 def manager_alerts() -> Q:

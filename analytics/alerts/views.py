@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from analytics.alerts.forms import ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full
-from analytics.alerts.of_customer import with_names
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
@@ -93,7 +92,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
     context = {
         **admin.site.each_context(request),
         "title": "Alert",
-        "alert": with_names(alerts)[0],
+        "alert": alerts.get(),
         "sent": sent,
         "today": timezone.localdate(),
     }
@@ -131,7 +130,7 @@ def _apply(request: HttpRequest, action: str, chosen: QuerySet[Alert], data: dic
 def _put_off(request: HttpRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
     login, those = request.user.get_username(), _rows(chosen).open()
     asleep = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
-    for before in with_names(asleep):
+    for before in asleep:
         day = f"{before.snoozed_until:%-d %b %Y}"
         messages.info(request, f"Before, {before.put_off_by} had put it off until {day}: {before.text}.")
     return update_rows(those, snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"

@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from analytics.alerts.vanished import LISTED
-from analytics.display.people import add_names
 from analytics.mail.compose import RenderedEmail, customer_address, customer_name, render_email
 from analytics.mail.message import address_of
 from analytics.models import Alert
@@ -126,7 +125,6 @@ def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
 
 def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
     lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MOST_LINES]
-    add_names(lines, seen_by="acknowledged_by")
     return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
 
 

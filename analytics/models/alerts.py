@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from analytics.models.outbox import OutboxEntry
+from customers.core.people import name_of_login
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
 
@@ -181,6 +182,16 @@ class Alert(models.Model):
     def about(self) -> str:
         """What it is about where it is no customer: a feed, or the night that failed."""
         return f"Feed: {self.get_feed_display()}" if self.feed else "The night"
+
+    @property
+    def seen_by(self) -> str:
+        """What the user is called who acknowledged it; '' where nobody has."""
+        return name_of_login(self.acknowledged_by)
+
+    @property
+    def put_off_by(self) -> str:
+        """What the user is called who put it off; '' where nobody has."""
+        return name_of_login(self.snoozed_by)
 
     @property
     def is_open(self) -> bool:

@@ -105,9 +105,7 @@ def task(request: HttpRequest, pk: int) -> HttpResponse:
 def _task(pk: int, *, locked: bool = False) -> Task:
     """The task; locked where it is about to be changed, so that it is what a form is compared with."""
     rows = Task.objects.select_related("customer", "owner", "rule")
-    found = get_object_or_404(rows.select_for_update(of=("self",)) if locked else rows, pk=pk)
-    workflow.name_people([found])
-    return found
+    return get_object_or_404(rows.select_for_update(of=("self",)) if locked else rows, pk=pk)
 
 
 class _TaskPage:

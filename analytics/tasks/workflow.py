@@ -13,7 +13,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from analytics.display.people import add_names
 from analytics.models import PortfolioDay, RecommendationRule, Task
 from customers.audit.trail import update_rows
 from customers.models import Customer
@@ -90,23 +89,14 @@ def reopen(task: Task, by: User) -> bool:
 
 
 def tasks_of(customer: Customer) -> list[Task]:
-    """All tasks of a customer, open ones first by their day, then the newest closed ones; two queries at most.
-
-    Each with the names of those who took it (``taken_by``) and closed it (``done_by``).
-    """
+    """Return all tasks of a customer, open ones first by their day, then the newest closed ones; one query."""
     tasks = list(Task.objects.filter(customer=customer).select_related("owner"))
-    name_people(tasks)
     for task in tasks:
         task.customer = customer
     closed = sorted(
         (task for task in tasks if task.closed_at), key=lambda task: (task.closed_at, task.pk), reverse=True
     )
     return [*(task for task in tasks if not task.closed_at), *closed]
-
-
-def name_people(tasks: Iterable[Task]) -> None:
-    """Give tasks the names of those who took (``taken_by``) and closed them (``done_by``); a query at most."""
-    add_names(tasks, taken_by="created_by", done_by="closed_by")
 
 
 def history(task: Task) -> QuerySet[LogEntry]:

@@ -1,6 +1,7 @@
 """What staff are called wherever people read it: by name, and by name and login where several have one name."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from asgiref.local import Local
@@ -26,7 +27,16 @@ def display_name(first: str, last: str, login: str) -> str:
     name = f"{first} {last}".strip()
     if not name:
         return login
-    return f"{name} ({login})" if fold(name) in _names_of_several() else name
+    return f"{name} ({login})" if fold(name) in _people().names_of_several else name
+
+
+def name_of_login(login: str) -> str:
+    """Return what the user with a login is called, which is stored as text because it outlives its user.
+
+    The login itself where there is no such user (any more).
+    """
+    names = _people().names.get(login) if login else None
+    return display_name(*names, login) if names else login
 
 
 def by_name(user: str) -> list[Any]:
@@ -42,15 +52,25 @@ def listen() -> None:
         signal.connect(_forget, sender=get_user_model(), dispatch_uid="people.account")
 
 
-def _names_of_several() -> frozenset[str]:
-    """The folded names that more than one account has; one query for a request."""
-    found: frozenset[str] | None = getattr(_known, "names", None)
+@dataclass(frozen=True)
+class _People:
+    """The first and last names of all accounts by login, and the folded names that more than one of them has."""
+
+    names: dict[str, tuple[str, str]]
+    names_of_several: frozenset[str]
+
+
+def _people() -> _People:
+    """All accounts; one query for a request."""
+    found: _People | None = getattr(_known, "people", None)
     if found is None:
-        people = get_user_model().objects.order_by().values_list("first_name", "last_name", "username")
-        names = Counter(fold(f"{first} {last}".strip() or login) for first, last, login in people)
-        found = _known.names = frozenset(name for name, number in names.items() if number > 1)
+        accounts = get_user_model().objects.order_by().values_list("username", "first_name", "last_name")
+        names = {login: (first, last) for login, first, last in accounts}
+        counts = Counter(fold(f"{first} {last}".strip() or login) for login, (first, last) in names.items())
+        several = frozenset(name for name, number in counts.items() if number > 1)
+        found = _known.people = _People(names, several)
     return found
 
 
 def _forget(**_signal: Any) -> None:
-    _known.names = None
+    _known.people = None

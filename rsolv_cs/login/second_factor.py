@@ -25,7 +25,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
-from rsolv_cs.roles import ADMINISTRATOR, PROGRAM_MANAGER
+from customers.core.staff import Role
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(minutes=15)
@@ -78,7 +78,8 @@ def is_required(user: User) -> bool:
 
 def _guarded_roles() -> list[str]:
     """The roles whose members must have one, where it is not everybody."""
-    return [ADMINISTRATOR, PROGRAM_MANAGER] if settings.REQUIRE_SECOND_FACTOR == "managers" else [ADMINISTRATOR]
+    managers = [Role.PROGRAM_MANAGER] if settings.REQUIRE_SECOND_FACTOR == "managers" else []
+    return [Role.ADMINISTRATOR, *managers]
 
 
 # --- Turning it on and off --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from analytics.models import (
     Task,
 )
 from customers.audit import trail
+from customers.core.staff import Role
 from customers.models import (
     AuditEntry,
     Customer,
@@ -46,7 +47,6 @@ from customers.models import (
     QuarantinedRow,
     Upload,
 )
-from rsolv_cs import roles
 from rsolv_cs.login.confirm import FOR_SECONDS
 from rsolv_cs.login.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
@@ -59,10 +59,10 @@ VISITORS = {
     "not_staff": {"is_staff": False},
     "inactive": {"is_active": False},
     "no_role": {},
-    "viewer": roles.VIEWER,
-    "success": roles.SUCCESS_MANAGER,
-    "program": roles.PROGRAM_MANAGER,
-    "administrator": roles.ADMINISTRATOR,
+    "viewer": Role.VIEWER,
+    "success": Role.SUCCESS_MANAGER,
+    "program": Role.PROGRAM_MANAGER,
+    "administrator": Role.ADMINISTRATOR,
     "superuser": {"is_superuser": True},
 }
 """Who looks: by a role, or by what is different about the account; those without a role of their own have them all."""

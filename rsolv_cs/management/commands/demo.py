@@ -14,19 +14,19 @@ from django.db.models import Min
 
 from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
+from customers.core.staff import Role
 from customers.imports.load import Options, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
-from rsolv_cs import roles
 from rsolv_cs.operations.demo_work import add_work
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {
-    "admin": (roles.ADMINISTRATOR, "Ada", "Minkowski"),
-    "manager": (roles.PROGRAM_MANAGER, "Paula", "Mendes"),
-    "success": (roles.SUCCESS_MANAGER, "Sofia", "Marchetti"),
-    "viewer": (roles.VIEWER, "Victor", "Ewing"),
+    "admin": (Role.ADMINISTRATOR, "Ada", "Minkowski"),
+    "manager": (Role.PROGRAM_MANAGER, "Paula", "Mendes"),
+    "success": (Role.SUCCESS_MANAGER, "Sofia", "Marchetti"),
+    "viewer": (Role.VIEWER, "Victor", "Ewing"),
 }
 IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
@@ -95,7 +95,7 @@ def _add_logins() -> dict[str, str]:
             first_name=first,
             last_name=last,
             is_staff=True,
-            is_superuser=role == roles.ADMINISTRATOR,
+            is_superuser=role == Role.ADMINISTRATOR,
         )
         user.groups.add(Group.objects.get(name=role))
     owner = User.objects.get(username="success")

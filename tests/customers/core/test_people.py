@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from customers.core.people import by_name, name_of
+from customers.core.people import by_name, name_of, name_of_login
 from customers.models import CustomerCare, Note
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, names, words
@@ -44,6 +44,13 @@ def test_a_name_that_occurs_twice_has_its_login(muellers: tuple[User, User]) -> 
     second.save()
     assert [name_of(first), name_of(second)] == ["Thomas Müller", "Thora Müller"]
     assert [name_of(User(username="x")), name_of(None)] == ["x", "nobody"]
+
+
+def test_a_login_is_called_by_its_users_name(muellers: tuple[User, User]) -> None:
+    make_staff("Viewer", username="mira", first_name="Mira", last_name="Lind")
+    make_staff("Viewer", username="plain", first_name="", last_name="")
+    logins = ["mira", "t.mueller2", "plain", "left", ""]
+    assert list(map(name_of_login, logins)) == ["Mira Lind", "Thomas Müller (t.mueller2)", "plain", "left", ""]
 
 
 @pytest.mark.parametrize(
