@@ -1,5 +1,6 @@
 """The pages of the reports: the list, save and edit, open, export, delete; every form works without a script."""
 
+from http import HTTPStatus
 from typing import IO, Any
 
 from django.contrib import admin, messages
@@ -34,8 +35,8 @@ from analytics.reports.saved_views import (
 from customers.audit import trail
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, sent_by_form
-from customers.editing.conflicts import CONFLICT, VERSION, Decision, decide, tell_kept
-from customers.editing.edit_admin import gone_page, typed, warn_if_changed
+from customers.editing.conflicts import VERSION, Decision, decide, tell_kept
+from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
 from customers.editing.form_keys import create_once
 from customers.editing.last_changes import last_changes
 from customers.editing.values import value_hash
@@ -131,7 +132,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         "adopts": report.owner is None,
         "back": reverse("analytics:reports"),
     }
-    status = CONFLICT if form.is_bound and form.is_refused else 200
+    status = HTTPStatus.CONFLICT if form.is_bound and form.is_refused else 200
     return TemplateResponse(request, "analytics/reports/form.html", context, status=status)
 
 
@@ -237,7 +238,7 @@ def _gone(request: HttpRequest, pk: int) -> HttpResponse:
     entry = trail.lately(row).filter(action=trail.Action.DELETE).first()
     before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
     was_seen = before.get("shared with everybody") or before.get("owner") == request.user.get_username()
-    texts = typed(ReportForm(owner=request.user).fields, request.POST)
+    texts = typed_texts(ReportForm(owner=request.user).fields, request.POST)
     return gone_page(request, row if was_seen else None, "report", texts, reverse("analytics:reports"))
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from analytics.models import Task
 from customers.core.people import name_of
 from customers.editing.conflicts import EditConflictMixin
-from customers.owners.assign import able_and
+from customers.owners.assign import eligible_owners
 from customers.text.text_fields import TextAreaField
 
 LONGEST_NOTE = 5_000
@@ -38,7 +38,7 @@ class TaskForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         owner = self.fields["owner"]
-        owner.queryset = able_and(self.instance.owner_id)
+        owner.queryset = eligible_owners(including=self.instance.owner_id)
         owner.empty_label = "Nobody"
         self.fields["what"].label = "What"
         self.fields["due"].label = "Due"

@@ -1,5 +1,6 @@
 """The pages about tasks: the list, a new one, and one that is changed, closed or opened again."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -21,9 +22,9 @@ from analytics.tasks.conditions import why
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
 from customers.core.pages import admin_page, next_page
-from customers.editing.conflicts import CONFLICT, form_status, tell_kept
+from customers.editing.conflicts import form_status, tell_kept
 from customers.models import Customer
-from customers.owners.assign import able
+from customers.owners.assign import eligible_owners
 from customers.text.numbers import number_or_none
 from customers.text.text_fields import one_break
 
@@ -80,7 +81,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
         "may_write": request.user.has_perm("analytics.contact_customer"),
         "back": next_page(request, reverse("analytics:customer", args=[customer.pk])),
     }
-    status = CONFLICT if taken else form_status(form)
+    status = HTTPStatus.CONFLICT if taken else form_status(form)
     return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
 
 
@@ -208,7 +209,7 @@ class _TaskPage:
             (label, text) for label, text in sent.items() if text and one_break(text).strip() != stored[label].strip()
         ]
         if unsaved:
-            return self.show(CONFLICT, too_late=words, unsaved=unsaved)
+            return self.show(HTTPStatus.CONFLICT, too_late=words, unsaved=unsaved)
         messages.warning(self.request, words)
         return redirect(self.here)
 
@@ -216,7 +217,7 @@ class _TaskPage:
         """There is such a task already: lead to it, unless something was typed, which is shown again."""
         if self.asked == "reopen":
             return _taken(self.request, other)
-        return self.show(CONFLICT, same=other, is_same=True)
+        return self.show(HTTPStatus.CONFLICT, same=other, is_same=True)
 
 
 def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
@@ -236,7 +237,7 @@ def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
 def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -> Task:
     """A task as the rule recommends it, for the customer's owner (who must be able to do it) or for the user."""
     owner = getattr(getattr(customer, "care", None), "owner", None)
-    if owner != user and not (owner and able().filter(pk=owner.pk).exists()):
+    if owner != user and not (owner and eligible_owners().filter(pk=owner.pk).exists()):
         owner = user
     today = timezone.localdate()
     if rule is None:

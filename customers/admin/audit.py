@@ -1,4 +1,4 @@
-"""The audit in the admin: to be searched, narrowed, read and exported; nobody adds, changes or deletes an entry."""
+"""The audit in the admin: a list to search, filter and export, and a page for each entry; nobody changes one."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -18,39 +18,39 @@ from unfold.decorators import display
 from customers.audit.export import export_audit, export_response
 from customers.audit.trail import Action, in_words
 from customers.core.pages import narrowed
-from customers.editing.model_admin import ModelAdmin, NeverEdited
+from customers.editing.model_admin import NeverEdited
 from customers.models.audit import AuditEntry
 from customers.text.quoted import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
-SHORT_TEXT = 100
-PEOPLE_TO_CHOOSE = 200
+MAX_TEXT = 100
+MAX_PEOPLE = 200
 MAY_EXPORT = ("customers.view_auditentry", "customers.export_auditentry")
 
 
 class ActorFilter(admin.SimpleListFilter):
-    """What one person did; those with an account are offered, anybody else is found by the search."""
+    """Filter by person. People with an account are offered; the search finds anybody else."""
 
     title = "person"
     parameter_name = "actor"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The logins."""
-        names = User.objects.order_by("username").values_list("username", flat=True)[:PEOPLE_TO_CHOOSE]
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the logins."""
+        names = User.objects.order_by("username").values_list("username", flat=True)[:MAX_PEOPLE]
         return [(name, name) for name in names]
 
     def has_output(self) -> bool:
-        """Also where there is nobody to choose, a link may have narrowed the list."""
+        """Show the filter even without a choice, because a link may have narrowed the list."""
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        """The person's entries."""
+        """Return the person's entries."""
         return queryset.filter(actor=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(NeverEdited, ModelAdmin):
-    """Who did what, newest first."""
+class AuditEntryAdmin(NeverEdited):
+    """The audit's entries, newest first."""
 
     list_display = ["when", "actor", "did", "subject_cut", "details", "address"]
     list_filter = ["action", ActorFilter]
@@ -60,92 +60,91 @@ class AuditEntryAdmin(NeverEdited, ModelAdmin):
     list_fullwidth = True
     list_per_page = 50
     show_full_result_count = False
-    list_before_template = "customers/audit/tools.html"
+    list_before_template = "customers/audit/tools.html"  # type: ignore[assignment]  # the theme types it as None
     fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "said", "source", "address"]
     fields += ["same_request"]
     readonly_fields = ["when_exactly", "done", "kind", "customer_link", "said", "same_request"]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, and the way to its export."""
-        context = {"may_export": request.user.has_perms(MAY_EXPORT), "query": request.GET.urlencode()}
-        return super().changelist_view(request, {**(extra_context or {}), **context})
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return whether the visitor may export the list, and its address."""
+        return {"may_export": request.user.has_perms(MAY_EXPORT), "query": request.GET.urlencode()}
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and the export."""
+        """Return the admin's addresses, and that of the export."""
         view = self.admin_site.admin_view(self.export_view)
         return [path("export/", view, name="customers_auditentry_export"), *super().get_urls()]
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Download the entries that the list of this address shows, on all of its pages."""
+        """Download the entries of the list of this address, on all of its pages."""
         if not request.user.has_perms(MAY_EXPORT):
             raise PermissionDenied
         entries = narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
         return export_response(lambda file: export_audit(file, entries, request))
 
     @admin.display(description="when", ordering="pk")
-    def when(self, one: AuditEntry) -> str:
-        """When, in one line."""
-        return date_format(localtime(one.at), "j M Y, H:i:s").replace(" ", "\u00a0")
+    def when(self, entry: AuditEntry) -> str:
+        """Return the moment in one line."""
+        return date_format(localtime(entry.at), "j M Y, H:i:s").replace(" ", "\u00a0")
 
     @admin.display(description="when")
-    def when_exactly(self, one: AuditEntry) -> str:
-        """When, with the offset from UTC."""
-        return localtime(one.at).isoformat(sep=" ", timespec="milliseconds")
+    def when_exactly(self, entry: AuditEntry) -> str:
+        """Return the moment with its offset from UTC."""
+        return localtime(entry.at).isoformat(sep=" ", timespec="milliseconds")
 
     @display(
         description="action",
         ordering="action",
-        label={one.value: _COLOURS.get(one.value, "default") for one in Action},
+        label={action.value: _COLOURS.get(action.value, "default") for action in Action},
     )
-    def did(self, one: AuditEntry) -> tuple[str, str]:
-        """What was done, as a pill."""
-        return one.action, one.get_action_display()
+    def did(self, entry: AuditEntry) -> tuple[str, str]:
+        """Return the action as a pill."""
+        return entry.action, entry.get_action_display()
 
     @admin.display(description="action")
-    def done(self, one: AuditEntry) -> str:
-        """What was done, in words."""
-        return one.get_action_display()
+    def done(self, entry: AuditEntry) -> str:
+        """Return the action in words."""
+        return entry.get_action_display()
 
     @admin.display(description="what")
-    def subject_cut(self, one: AuditEntry) -> str:
-        """To what, isolated from the words around it."""
-        return format_html('<bdi class="audit-text">{}</bdi>', cut(one.subject, SHORT_TEXT))
+    def subject_cut(self, entry: AuditEntry) -> str:
+        """Return the beginning of the subject, isolated from the direction of the text around it."""
+        return format_html('<bdi class="audit-text">{}</bdi>', cut(entry.subject, MAX_TEXT))
 
     @admin.display(description="details")
-    def details(self, one: AuditEntry) -> str:
-        """The beginning of the details."""
-        text = cut(" · ".join(one.text.split("\n")), SHORT_TEXT)
+    def details(self, entry: AuditEntry) -> str:
+        """Return the beginning of the details."""
+        text = cut(" · ".join(entry.text.split("\n")), MAX_TEXT)
         return format_html('<bdi class="audit-text">{}</bdi>', text) if text else ""
 
     @admin.display(description="kind")
-    def kind(self, one: AuditEntry) -> str:
-        """The kind of row, and its key."""
-        return f"{one.model} {one.key}".strip()
+    def kind(self, entry: AuditEntry) -> str:
+        """Return the kind of row and its key."""
+        return f"{entry.model} {entry.key}".strip()
 
     @admin.display(description="customer")
-    def customer_link(self, one: AuditEntry) -> str | None:
-        """The customer whom it is about."""
-        if not one.customer:
+    def customer_link(self, entry: AuditEntry) -> str | None:
+        """Return a link to the customer whom the entry is about."""
+        if not entry.customer:
             return None
-        address = f"{reverse('admin:customers_customer_changelist')}?id={one.customer}"
-        return format_html('<a class="underline" href="{}">{}</a>', address, one.customer)
+        address = f"{reverse('admin:customers_customer_changelist')}?id={entry.customer}"
+        return format_html('<a class="underline" href="{}">{}</a>', address, entry.customer)
 
     @admin.display(description="same request")
-    def same_request(self, one: AuditEntry) -> str:
-        """The way to all that the same request or command did."""
-        address = f"{reverse('admin:customers_auditentry_changelist')}?q={one.request}"
+    def same_request(self, entry: AuditEntry) -> str:
+        """Return a link to all entries of the same request or command."""
+        address = f"{reverse('admin:customers_auditentry_changelist')}?q={entry.request}"
         return format_html('<a class="underline" href="{}">All entries of this request</a>', address)
 
     @admin.display(description="details")
-    def said(self, one: AuditEntry) -> str:
-        """The words that are no change, and the changes as a table; of a list only what came and went."""
+    def said(self, entry: AuditEntry) -> str:
+        """Return the details, and the changes as a table; of a list only what was added and removed."""
         changes = []
-        for name, (before, after) in sorted(one.changes.items()):
+        for name, (before, after) in sorted(entry.changes.items()):
             if isinstance(before, list) and isinstance(after, list):
-                went, came = sorted(set(before) - set(after)), sorted(set(after) - set(before))
-                changes.append((name, "\n".join(went), "\n".join(came)))
+                removed, added = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+                changes.append((name, "\n".join(removed), "\n".join(added)))
             else:
                 changes.append((name, "" if before is None else before, "" if after is None else after))
         # The words of the changes come last in the text.
-        detail = one.text.removesuffix("\n".join(in_words(one.changes, one.action))).rstrip("\n")
+        detail = entry.text.removesuffix("\n".join(in_words(entry.changes, entry.action))).rstrip("\n")
         return render_to_string("customers/audit/details.html", {"detail": detail, "changes": changes})

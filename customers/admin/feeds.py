@@ -1,7 +1,7 @@
 """The feeds' rows in the admin, read-only: a feed owns them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -19,44 +19,48 @@ from customers.core.pages import narrowed
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.feeds.export_formats import FORMATS
 from customers.feeds.resources import RESOURCES
-from customers.models import Customer, Engagement, Event, Feedback, ImportRun, LoadedRow, Onboarding
+from customers.models import Customer, Engagement, Event, Feedback, FullFeedRow, ImportRun, LoadedRow, Onboarding
 from customers.owners.views import MAY_ASSIGN, assign_page
 from customers.runs.page import run_address
 from customers.text.codes import code_in_words
 
-MOST_KEYS = 500
-"""Of customers that a search finds: with more, the database looks at the rows of all."""
+if TYPE_CHECKING:
+    from django.contrib.admin.filters import _ListFilterChoices
+    from django.contrib.admin.options import _FieldsetSpec
+
+MAX_KEYS = 500
+"""Up to this many customers a search asks for their rows by key; beyond it, by a sub-select."""
 
 
 class MissingFilter(admin.SimpleListFilter):
-    """Whether a full feed still has the row."""
+    """Filter by whether a full feed still has the row."""
 
     title = "feed"
     parameter_name = "missing"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Gone from it, or there."""
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the two choices."""
         return [("yes", "Missing from the feed"), ("no", "In the feed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Those rows."""
+        """Return the rows that are missing, or those that are not."""
         wanted = {"yes": False, "no": True}.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(missing_since__isnull=wanted)
 
 
 class BlockerFilter(admin.AllValuesFieldListFilter):
-    """What blocks, in words."""
+    """Filter by blocker, in words."""
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        """The blockers that there are."""
+    def choices(self, changelist: ChangeList) -> "Iterator[_ListFilterChoices]":
+        """Yield the blockers that there are."""
         for choice in super().choices(changelist):
             yield {**choice, "display": code_in_words(str(choice["display"]))}
 
 
-class FeedAdmin(ExportMixin, ReadOnlyAdmin):
+class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know the same model
     """A feed's rows, with django-import-export's export."""
 
-    export_form_class = ExportForm
+    export_form_class = ExportForm  # type: ignore[assignment]  # as the theme says
     export_formats = FORMATS
     ordering = ["-pk"]  # by the key's index: any other order would sort a million rows
     list_select_related = ["customer"]
@@ -64,12 +68,12 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
     readonly_fields = ["changed_by", "file", "sha256", "line"]
     ledger_fields = ["changed_by", "file", "sha256", "line"]
     scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
-    asked_by_links = ("run", "customer__id__exact")
+    asked_by_links: tuple[str, ...] = ("run", "customer__id__exact")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The rows of the customers that a search finds; they are found first, so that an index leads to the rows."""
+        """Return the rows of the customers that a search finds; their keys come first, for the index."""
         if self.model is Customer or not search_term.strip("\0 "):
             return super().get_search_results(request, queryset, search_term)
         term = search_term.replace("\0", " ").strip()
@@ -77,30 +81,23 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
         for word in smart_split(term):
             text = unescape_string_literal(word) if word[0] in "'\"" and word[0] == word[-1] else word
             customers = customers.filter(Q(organization__finds=text) | Q(pk__iexact=text))
-        few = list(customers[: MOST_KEYS + 1])
-        found = Q(customer__in=few if len(few) <= MOST_KEYS else customers)
-        found |= Q(pk__in={term, term.lower(), term.upper()})
-        return queryset.filter(found), False
+        keys = list(customers[: MAX_KEYS + 1])
+        matches = Q(customer__in=keys if len(keys) <= MAX_KEYS else customers)
+        matches |= Q(pk__in={term, term.lower(), term.upper()})
+        return queryset.filter(matches), False
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
-        """The columns, and where each row comes from."""
-        return [*self.list_display, "source"]
+    def get_list_display(self, request: HttpRequest) -> "tuple[str | Callable[[Any], str | bool], ...]":
+        """Return the columns, and where each row comes from."""
+        return (*self.list_display, "source")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[tuple[str | None, dict[str, Any]]]:
-        """What the feed says, and then which line of which file said it."""
-        own = [field.name for field in self.opts.fields if field.editable]
-        return [(None, {"fields": own}), ("Where this row comes from", {"fields": self.ledger_fields})]
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row, with the run that last changed it, where that one is known."""
-        row = super().get_object(request, object_id, from_field)
-        if row is not None:
-            row.last_run = ImportRun.objects.filter(pk=row.run_id).first()
-        return row
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> "_FieldsetSpec":
+        """Return what the feed says, then which line of which file says it."""
+        own = tuple(field.name for field in self.opts.fields if field.editable)
+        return [(None, {"fields": own}), ("Where this row comes from", {"fields": tuple(self.ledger_fields)})]
 
     @admin.display(description="source")
     def source(self, row: LoadedRow) -> str:
-        """The run and the line that last changed a row."""
+        """Return a link to the run that last changed a row, with the line."""
         return format_html(
             '<a class="underline whitespace-nowrap" href="{}">run {}, line {}</a>',
             run_address(row.run_id),
@@ -109,24 +106,26 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
         )
 
     @admin.display(description="last changed by")
-    def changed_by(self, row: Any) -> str | None:
-        """The run that last changed a row, as a link to its page."""
-        run = row.last_run
-        return run and format_html('<a class="underline" href="{}">run {}</a>', run_address(run.pk), run.pk)
+    def changed_by(self, row: LoadedRow) -> str | None:
+        """Return a link to the run that last changed a row; None where that run is unknown."""
+        run = _last_run(row)
+        return format_html('<a class="underline" href="{}">run {}</a>', run_address(run.pk), run.pk) if run else None
 
     @admin.display(description="file")
-    def file(self, row: Any) -> str | None:
-        """That run's file."""
-        return row.last_run and row.last_run.file
+    def file(self, row: LoadedRow) -> str | None:
+        """Return that run's file."""
+        run = _last_run(row)
+        return run.file if run else None
 
     @admin.display(description="SHA-256")
-    def sha256(self, row: Any) -> str | None:
-        """The hash of that file."""
-        return row.last_run and format_html('<code class="rsolv-hash">{}</code>', row.last_run.sha256)
+    def sha256(self, row: LoadedRow) -> str | None:
+        """Return the hash of that file."""
+        run = _last_run(row)
+        return format_html('<code class="rsolv-hash">{}</code>', run.sha256) if run else None
 
     @admin.display(description="missing from the feed", ordering="missing_since")
-    def missing(self, row: Any) -> str | None:
-        """Since which day, and which run's file lacked it; of a full feed alone."""
+    def missing(self, row: FullFeedRow) -> str | None:
+        """Return since which day a row is missing, with a link to the run; None for a row in the feed."""
         run = row.missing_since
         if run is None:
             return None
@@ -136,29 +135,37 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):
         )
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        """The feed's own columns."""
-        return [RESOURCES[self.model]]
+        """Return the feed's own columns."""
+        return [RESOURCES[self.opts.model]]
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows that the list of this address shows."""
-        return narrowed(lambda: super(FeedAdmin, self).get_export_queryset(request))
+        """Return the rows of the list of this address."""
+        return narrowed(lambda: super(FeedAdmin, self).get_export_queryset(request))  # type: ignore[no-untyped-call]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Exporting customers' data is a permission of its own."""
+        """Return whether the visitor may export customers' data."""
         return request.user.has_perm("customers.export_customer")
 
     def get_export_data(self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], **kwargs: Any) -> Any:
-        """The file, which the audit knows of."""
-        data = super().get_export_data(file_format, request, queryset, **kwargs)
+        """Return the file, and record the export in the audit."""
+        data = super().get_export_data(file_format, request, queryset, **kwargs)  # type: ignore[no-untyped-call]
         record_export(request, str(self.opts.verbose_name_plural), queryset.count())
         return data
+
+
+def _last_run(row: LoadedRow) -> ImportRun | None:
+    """Return the run that last changed a row; Django keeps it with the row once it was read."""
+    try:
+        return row.run
+    except ImportRun.DoesNotExist:
+        return None
 
 
 @admin.register(Customer)
 class CustomerAdmin(FeedAdmin):
     """Customers as their feed says."""
 
-    ordering = None
+    ordering = None  # type: ignore[assignment]  # by name, as the model says
     list_display = [
         *("organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date", "missing")
     ]
@@ -171,12 +178,12 @@ class CustomerAdmin(FeedAdmin):
     actions = ["assign_owner"]
 
     def has_assign_permission(self, request: HttpRequest) -> bool:
-        """Who looks after a customer is staff's to say, though the customer's own row is the feed's."""
+        """Return whether the visitor may assign owners, who are no part of the feed's row."""
         return request.user.has_perm(MAY_ASSIGN)
 
     @admin.action(description="Assign an owner", permissions=["assign"])
     def assign_owner(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse:
-        """Ask who shall look after the chosen customers; the answer comes back to the same action."""
+        """Ask for the owner of the chosen customers; the form is sent to this action again."""
         names = ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
         sent = [(name, value) for name in names for value in request.POST.getlist(name)]
         return assign_page(request, customers, sent, request.get_full_path())
@@ -195,7 +202,7 @@ class OnboardingAdmin(FeedAdmin):
 
     @admin.display(description="blocker", ordering="blocker_type")
     def blocker(self, row: Onboarding) -> str | None:
-        """In words."""
+        """Return the blocker in words."""
         return code_in_words(row.blocker_type) or None
 
 

@@ -14,7 +14,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # both know the same admin
     """Django's users in our theme."""
 
     form = UserChangeForm
@@ -22,11 +22,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """The password and its entry in the audit, or neither."""
+        """Change the password and write its entry in the audit in one transaction."""
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # both know the same admin
     """Django's groups in our theme."""

@@ -1,6 +1,6 @@
 """Optimistic concurrency control of forms: what two people change in one row at the same time is merged by field.
 
-A form keeps a mark of each value that it showed. When it is sent, the row is read again under a lock: a field that
+A form keeps a hash of each value that it showed. When it is sent, the row is read again under a lock: a field that
 only somebody else has changed keeps theirs, one that only this form changes takes its own, and one that both have
 changed to different values is a conflict, which is shown with both texts and never stored until somebody chooses.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -23,13 +24,11 @@ from customers.audit import trail
 from customers.editing.last_changes import YOU, LastChange, last_changes
 from customers.editing.values import merged_text, value_hash, value_text
 
-CONFLICT = 409
-UNPROCESSABLE = 422
 VERSION = "row_version"
 
 
 class Decision(StrEnum):
-    """Whose value a field gets."""
+    """The value that a field gets."""
 
     THEIRS = "theirs"
     MINE = "mine"
@@ -37,9 +36,9 @@ class Decision(StrEnum):
 
 
 def decide(read: str | None, theirs: str, mine: str, *, changed_since: bool = True) -> Decision:
-    """Merge one field three ways, by the marks of its values: as it was read, as it is now, and as it was sent.
+    """Merge one field three ways, by the hashes of its values: as it was read, as it is now, and as it was sent.
 
-    Where it is not known what was read, ``changed_since`` says whether somebody else has changed it lately.
+    Where the form does not say what it showed, ``changed_since`` says whether somebody else has changed the field.
     """
     if theirs in {read, mine}:
         return Decision.MINE
@@ -64,13 +63,13 @@ class Conflict:
     chosen: str
 
     @property
-    def said(self) -> str:
-        """Who changed it, and when, as far as it is known."""
+    def message(self) -> str:
+        """Return who changed the field and when, as far as that is known."""
         return f"{self.change or 'Somebody changed this'}, after you opened the form."
 
     @property
     def keep_label(self) -> str:
-        """What the choice is called that keeps the other's value."""
+        """Return the label of the choice that keeps the other's value."""
         by = self.change.by if self.change else "Somebody"
         return (
             "Keep what you stored before"
@@ -80,30 +79,30 @@ class Conflict:
 
 
 class _KeptField(BoundField):
-    """A field that keeps what is stored, whatever was sent."""
+    """A bound field that keeps the stored value, whatever was sent."""
 
     @property
-    def data(self) -> Any:
-        """The stored value, as the form's widget would send it."""
+    def data(self) -> object:
+        """Return the stored value as the widget would send it."""
         value, widget = self.field.prepare_value(self.initial), self.field.widget
         return widget.decompress(value) if isinstance(widget, forms.MultiWidget) else value
 
 
 class _MergedField(BoundField):
-    """A field that takes the text that was written of both."""
+    """A bound field that takes the merged text."""
 
     @property
-    def data(self) -> Any:
-        """The merged text."""
+    def data(self) -> object:
+        """Return the merged text."""
         return self.form.data.get(self.form.add_prefix(f"merged-{self.name}"), "")
 
 
-class EditConflictMixin:
-    """For a form of a stored row, as the first base: nothing that somebody else changed is overwritten in silence.
+class ConflictForm(forms.BaseForm):
+    """For a form of what is stored, as the first base: it overwrites nothing that somebody else has changed.
 
-    Read the row under a lock, in the transaction of the save (``locked``); put ``version_input`` into the form, and
-    ``customers/editing/conflict.html`` above its fields. A form without the input (a script, a page of before) is
-    compared with what the audit says that others changed while a session may last.
+    Read what is stored under a lock, in the transaction of the save. Put ``version_input`` into the form, and
+    ``customers/editing/conflict.html`` above its fields. A form that is sent without the input, such as by a script,
+    is compared with what the audit says that others have changed while a session may last.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -113,57 +112,56 @@ class EditConflictMixin:
         self._now: dict[str, str] = {}
 
     def row_fields(self) -> list[str]:
-        """The fields whose values are stored in the row."""
-        stored = {each.name for each in (*self._meta.model._meta.fields, *self._meta.model._meta.many_to_many)}
-        return [name for name, field in self.fields.items() if name in stored and not field.disabled]
+        """Return the names of the fields whose values are stored."""
+        return list(self.fields)
 
     def is_of_a_row(self) -> bool:
-        """Whether there is a row that somebody else may change."""
-        return not self.instance._state.adding
+        """Return whether there is a row that somebody else may change."""
+        return True
 
     def changes(self) -> Mapping[str, LastChange]:
-        """For each field, by its label in the audit, who changed it last."""
-        return last_changes(self.instance)
+        """Return who changed each field last, by the field's label in the audit."""
+        raise NotImplementedError
 
     def audit_label(self, name: str) -> str:
-        """What the audit calls a field."""
-        return trail.name_of(self._meta.model._meta.get_field(name))
+        """Return what the audit calls a field."""
+        return name
 
     @property
     def version_input(self) -> SafeString:
-        """The hidden input that keeps what the form shows of the row."""
+        """Return the hidden input with the hashes of what the form shows."""
         if not self.is_of_a_row():
             return SafeString("")
-        marks = {name: self._current(name) for name in self.row_fields()}
-        if not marks:
+        hashes = {name: self._current(name) for name in self.row_fields()}
+        if not hashes:
             return SafeString("")
         if self.is_bound:
             read = self._read()
-            marks |= {each.name: read.get(each.name) or "" for each in self.conflicts}
-        value = json.dumps(marks, separators=(",", ":"))
+            hashes |= {each.name: read.get(each.name) or "" for each in self.conflicts}
+        value = json.dumps(hashes, separators=(",", ":"))
         return format_html('<input type="hidden" name="{}" value="{}">', self.add_prefix(VERSION), value)
 
     @property
     def is_refused(self) -> bool:
-        """Whether there is a conflict that nobody has decided."""
+        """Return whether there is a conflict that nobody has decided."""
         return any(not each.chosen for each in self.conflicts)
 
     def full_clean(self) -> None:
-        """Merge first, so that what is checked and stored is the row as it will be."""
+        """Merge before the form is validated, so that it validates what will be stored."""
         if self.is_bound and self.is_of_a_row():
             self._merge()
         super().full_clean()
         for each in self.conflicts if self.is_bound else []:
             if not each.chosen:
-                self.add_error(each.name, f"{each.said} Choose above what is stored.")
+                self.add_error(each.name, f"{each.message} Choose above what is stored.")
 
     def _read(self) -> dict[str, str]:
-        """The marks of what the form showed; '' is a value that nobody knows."""
+        """Return the hashes of what the form showed; '' stands for an unknown value."""
         try:
-            found = json.loads(self.data.get(self.add_prefix(VERSION)) or "{}")
+            hashes = json.loads(self.data.get(self.add_prefix(VERSION)) or "{}")
         except (ValueError, RecursionError):
             return {}
-        return {name: str(mark) for name, mark in found.items()} if isinstance(found, dict) else {}
+        return {name: str(value) for name, value in hashes.items()} if isinstance(hashes, dict) else {}
 
     def _current(self, name: str) -> str:
         if name not in self._now:
@@ -191,7 +189,7 @@ class EditConflictMixin:
                 self._resolve(name, now, change)
 
     def _resolve(self, name: str, now: str, change: LastChange | None) -> None:
-        """Take what was chosen, if it was chosen with today's value in sight; otherwise it is a conflict."""
+        """Take what was chosen where the choice was made beside the present value; otherwise note a conflict."""
         field = self.fields[name]
         html_name = self.add_prefix(f"conflict-{name}")
         chosen, _colon, seen = self.data.get(html_name, "").partition(":")
@@ -220,14 +218,14 @@ class EditConflictMixin:
             )
         )
 
-    def _sent_value(self, name: str) -> Any:
+    def _sent_value(self, name: str) -> object:
         try:
             return self.fields[name].clean(self[name].data)
         except ValidationError:
             return self[name].data
 
     def _sent(self, name: str) -> str:
-        """The mark of what was sent; what is no value of the field differs from every value."""
+        """Return the hash of what was sent; an invalid value has a hash of its own."""
         field = self.fields[name]
         try:
             return value_hash(field, field.clean(self[name].data))
@@ -236,7 +234,29 @@ class EditConflictMixin:
 
     def _use(self, name: str, kind: type[BoundField]) -> None:
         self.fields[name].bound_field_class = kind
-        self._bound_fields_cache.pop(name, None)
+        self._bound_fields_cache.pop(name, None)  # type: ignore[attr-defined]  # Django's own, not in its types
+
+
+class EditConflictMixin(ConflictForm, forms.BaseModelForm):  # type: ignore[type-arg]  # no generic at runtime
+    """For a form of a model's row, as the first base: it overwrites nothing that somebody else has changed."""
+
+    def row_fields(self) -> list[str]:
+        """Return the names of the fields whose values are stored in the row."""
+        model = self._meta.model._meta
+        stored = {each.name for each in (*model.fields, *model.many_to_many)}
+        return [name for name, field in self.fields.items() if name in stored and not field.disabled]
+
+    def is_of_a_row(self) -> bool:
+        """Return whether the row is stored already."""
+        return not self.instance._state.adding
+
+    def changes(self) -> Mapping[str, LastChange]:
+        """Return who changed each field of the row last."""
+        return last_changes(self.instance)
+
+    def audit_label(self, name: str) -> str:
+        """Return what the audit calls a field of the model."""
+        return trail.name_of(self._meta.model._meta.get_field(name))
 
 
 def _label(field: forms.Field, name: str) -> str:
@@ -244,15 +264,15 @@ def _label(field: forms.Field, name: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def form_status(*sent: Any) -> int:
-    """The status of an answer that shows forms again: a conflict, what cannot be processed, or all is well."""
-    bound = [form for form in sent if form is not None and form.is_bound]
-    if any(getattr(form, "is_refused", False) for form in bound):
-        return CONFLICT
-    return UNPROCESSABLE if any(form.errors for form in bound) else 200
+def form_status(*shown: forms.BaseForm | None) -> HTTPStatus:
+    """Return the status of an answer that shows forms: a conflict, an error, or neither."""
+    bound = [form for form in shown if form is not None and form.is_bound]
+    if any(isinstance(form, ConflictForm) and form.is_refused for form in bound):
+        return HTTPStatus.CONFLICT
+    return HTTPStatus.UNPROCESSABLE_ENTITY if any(form.errors for form in bound) else HTTPStatus.OK
 
 
-def tell_kept(request: HttpRequest, form: Any) -> None:
-    """Say which fields somebody else has changed meanwhile, that stay as they are."""
-    if kept := getattr(form, "kept", None):
-        messages.info(request, f"Somebody else has changed meanwhile, and it stays: {', '.join(kept)}.")
+def tell_kept(request: HttpRequest, form: forms.BaseForm) -> None:
+    """Tell which fields keep what somebody else has stored since the form was opened."""
+    if isinstance(form, ConflictForm) and form.kept:
+        messages.info(request, f"Somebody else has changed meanwhile, and it stays: {', '.join(form.kept)}.")

@@ -1,9 +1,10 @@
-"""The admin's forms of a row: they merge what two people change at once, and say where a row was deleted meanwhile."""
+"""The admin's forms: they merge what two people change in one row, and say who deleted a row in the meantime."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -18,51 +19,55 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 from customers.audit import trail
-from customers.editing.conflicts import CONFLICT, VERSION, EditConflictMixin, form_status, tell_kept
+from customers.editing.conflicts import VERSION, EditConflictMixin, form_status, tell_kept
 from customers.editing.form_keys import answer_once
 from customers.editing.last_changes import actor_names, ago, is_by_form
 from customers.editing.values import rows_hash, value_text
 
-MOST_SAID = 5
-GONE = 410
+MAX_CHANGES_TOLD = 5
 
 
 class EditAdmin(ThemedAdmin):
-    """The theme's, whose change forms and deletions overwrite nothing that somebody else has changed meanwhile."""
+    """The theme's admin, whose forms and deletions overwrite nothing that somebody else has changed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not issubclass(self.form, EditConflictMixin):
-            self.form = type(self.form)(self.form.__name__, (EditConflictMixin, self.form), {})
+            bases = (EditConflictMixin, self.form)
+            self.form = type(self.form)(self.form.__name__, bases, {})  # type: ignore[misc]  # a class is made here
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row; where it is about to be changed, locked first, so that it is what the form is compared with."""
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        """Return the row; lock it first where it is about to be changed, so that the form is compared with it."""
         row = super().get_object(request, object_id, from_field)
         if row is not None and request.method == "POST" and connection.in_atomic_block:
             self.model._base_manager.select_for_update().filter(pk=row.pk).first()
             row = super().get_object(request, object_id, from_field)
         return row
 
-    def changeform_view(
+    def changeform_view(  # type: ignore[override]  # the theme's says less than Django's, which also redirects
         self,
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The form; its status says where it met a conflict, or that the row is no longer there."""
-        show = partial(super().changeform_view, request, object_id, form_url, extra_context)
+        """Show or take the form; the status tells a conflict, or a row that is gone."""
+        changeform_view = super().changeform_view
+
+        def show() -> HttpResponse:
+            return changeform_view(request, object_id, form_url, extra_context)
+
         if request.method != "POST":
             return show()
-        send = (
-            partial(answer_once, request, show)
-            if object_id is None
-            else partial(self._change, request, object_id, show)
-        )
+        send: Callable[[], HttpResponse]
+        if object_id is None:
+            send = partial(answer_once, request, show)
+        else:
+            send = partial(self._change, request, object_id, show)
         try:
             return send()
         except IntegrityError:
-            # Somebody has just stored what may be there once only: this time the form says so.
+            # Somebody has just stored what may exist once only: the second time the form says so.
             return send()
 
     def _change(self, request: HttpRequest, object_id: str, show: Callable[[], HttpResponse]) -> HttpResponse:
@@ -71,13 +76,13 @@ class EditAdmin(ThemedAdmin):
             if self.has_change_permission(request) and self.get_object(request, key) is None:
                 return self._gone(request, key)
             answer = show()
-        shown = answer.context_data if isinstance(answer, TemplateResponse) else None
-        if shown and "adminform" in shown and form_status(shown["adminform"].form) == CONFLICT:
-            answer.status_code = CONFLICT
+        context = answer.context_data if isinstance(answer, TemplateResponse) else None
+        if context and "adminform" in context and form_status(context["adminform"].form) == HTTPStatus.CONFLICT:
+            answer.status_code = HTTPStatus.CONFLICT
         return answer
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store it, and say what somebody else has changed meanwhile and stays."""
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: bool) -> None:
+        """Store the row, and tell which fields keep what somebody else has stored."""
         if change:
             super().save_model(request, obj, form, change)
             tell_kept(request, form)
@@ -86,15 +91,16 @@ class EditAdmin(ThemedAdmin):
             obj.save(force_insert=True)
 
     def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
-        """Somebody has deleted the row: who, and the texts that were typed, to be copied."""
+        """Answer that the row is gone: who deleted it, and the texts that were typed."""
         fields = self.get_form(request, None, change=True).base_fields
+        name = str(self.opts.verbose_name)
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        return gone_page(request, self.model(pk=key), self.opts.verbose_name, typed(fields, request.POST), back)
+        return gone_page(request, self.model(pk=key), name, typed_texts(fields, request.POST), back)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Delete a row, or ask once more where it has changed since the question was asked."""
+        """Delete a row, or ask again where it has changed since it was shown."""
         if request.method != "POST":
             return super().delete_view(request, object_id, extra_context)
         with transaction.atomic():
@@ -108,9 +114,9 @@ class EditAdmin(ThemedAdmin):
 
 
 def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
-    """Whether rows are otherwise than when their deletion was asked about; who changed them is said.
+    """Return whether rows have changed since their deletion was asked about, and tell who changed them.
 
-    Where it is not known what the visitor saw, it counts whether somebody else has changed one lately.
+    Where the form does not say what it showed, a recent change by somebody else counts.
     """
     seen = request.POST.get(VERSION)
     if not rows or (seen is not None and seen == rows_hash(rows)):
@@ -120,7 +126,7 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     if seen is None and not entries:
         return False
     people = actor_names(entries)
-    for each in entries[:MOST_SAID]:
+    for each in entries[:MAX_CHANGES_TOLD]:
         said = f": {each.text}" if each.text else "."
         messages.warning(request, f"{people[each.actor]} changed {each.subject} {ago(each.at)}{said}")
     messages.warning(request, "This has changed since you were asked: look again before you delete it.")
@@ -128,18 +134,19 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
 
 
 def asked_again(request: HttpRequest) -> HttpRequest:
-    """The request as if nothing had been confirmed yet."""
+    """Return a copy of the request that confirms nothing."""
     again = copy.copy(request)
-    again.POST = request.POST.copy()
-    again.POST.pop("post", None)
-    if "action" not in again.POST:
+    data = request.POST.copy()
+    data.pop("post", None)
+    again.POST = QueryDict(data.urlencode())
+    if "action" not in data:
         again.method, again.POST = "GET", QueryDict()
     return again
 
 
-def typed(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tuple[str, str]]:
-    """What was typed into a form, field by field, but for passwords."""
-    found = []
+def typed_texts(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tuple[str, str]]:
+    """Return what was typed into a form, by the fields' labels, but for passwords."""
+    texts = []
     for name, field in fields.items():
         if isinstance(field.widget, forms.PasswordInput) or field.disabled:
             continue
@@ -147,8 +154,8 @@ def typed(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tuple[str,
         with suppress(ValidationError):
             value = field.clean(value)
         if text := value_text(field, value):
-            found.append((str(field.label or name.replace("_", " ")), text))
-    return found
+            texts.append((str(field.label or name.replace("_", " ")), text))
+    return texts
 
 
 def gone_page(
@@ -158,7 +165,7 @@ def gone_page(
     texts: list[tuple[str, str]],
     back: str,
 ) -> HttpResponse:
-    """The answer to a form whose row somebody has deleted meanwhile: who, when, and what was typed, to be copied."""
+    """Answer a form whose row is gone: who deleted it and when, and what was typed, to be copied."""
     deleted = trail.lately(row).filter(action=trail.Action.DELETE).first() if row is not None else None
     context = {
         **admin.site.each_context(request),
@@ -170,4 +177,4 @@ def gone_page(
         "texts": texts,
         "back": back,
     }
-    return TemplateResponse(request, "customers/editing/row_gone.html", context, status=GONE)
+    return TemplateResponse(request, "customers/editing/row_gone.html", context, status=HTTPStatus.GONE)

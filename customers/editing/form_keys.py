@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import wraps
-from typing import Any
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,24 +22,24 @@ from django.utils.crypto import salted_hmac
 from customers.models.form_submission import FormSubmission
 
 KEY = "form_key"
-KEPT = timedelta(days=2)
-AT_ONCE = timedelta(seconds=10)
-"""A form without a key is the same one again only so soon."""
+KEPT_FOR = timedelta(days=2)
+RESEND_TIME = timedelta(seconds=10)
+"""Within this time a form without a key counts as sent twice."""
 ALREADY = "You sent this form twice: it was stored once."
 _NOT_SENT = {"csrfmiddlewaretoken", "draft", "typed"}
-"""What the browser adds, and may do otherwise the second time."""
+"""The browser adds these, and may change them when it sends the form again."""
 
 
 def new_key() -> str:
-    """A key for a form that is shown."""
+    """Return a key for a form that is about to be shown."""
     return secrets.token_urlsafe(16)
 
 
 def create_once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A view whose POST creates something in one transaction, and redirects once it has."""
+    """Decorate a view whose POST creates something and then redirects: a form that is sent twice creates it once."""
 
     @wraps(view)
-    def once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def once(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.method != "POST":
             return view(request, *args, **kwargs)
         return answer_once(request, lambda: view(request, *args, **kwargs))
@@ -48,7 +48,7 @@ def create_once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer, unless the very same form was stored before: then lead to where that one led, and say so."""
+    """Return the view's answer; where the same form was stored before, tell so and lead to where that one led."""
     digest = _digest(request)
     with transaction.atomic():
         submission, is_first = _claim(digest, is_keyed=KEY in request.POST)
@@ -65,36 +65,38 @@ def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> Htt
 
 
 def forget_submissions(words: str) -> None:
-    """Forget the forms that led to an address with these words."""
+    """Forget the forms that led to an address with these words in it."""
     FormSubmission.objects.filter(location__contains=words).delete()
 
 
 def _claim(digest: str, *, is_keyed: bool) -> tuple[FormSubmission, bool]:
-    """The form's row, and whether it is this request that makes it; waits for another one that is about to."""
+    """Return the form's row, and whether this request made it; wait for another request that is making it."""
     now = timezone.now()
-    FormSubmission.objects.filter(at__lt=now - KEPT).delete()
+    FormSubmission.objects.filter(at__lt=now - KEPT_FOR).delete()
     while True:
         try:
             with transaction.atomic():
                 return FormSubmission.objects.create(digest=digest, at=now), True
         except IntegrityError:
-            found = FormSubmission.objects.select_for_update().filter(digest=digest).first()
-        if found is not None:
-            is_another = not is_keyed and abs(now - found.at) > AT_ONCE
+            submission = FormSubmission.objects.select_for_update().filter(digest=digest).first()
+        if submission is not None:
+            is_another = not is_keyed and abs(now - submission.at) > RESEND_TIME
             if is_another:
-                found.at = now
-                found.save(update_fields=["at"])
-            return found, is_another
+                submission.at = now
+                submission.save(update_fields=["at"])
+            return submission, is_another
 
 
 def _digest(request: HttpRequest) -> str:
     sent = sorted((name, values) for name, values in request.POST.lists() if name not in _NOT_SENT)
-    files = sorted((name, file.name, list(_hashes(file))) for name, file in request.FILES.items())
-    told = json.dumps([request.user.pk, request.get_full_path(), sent, files])
-    return salted_hmac("customers.form_keys", told, algorithm="sha256").hexdigest()
+    files = sorted(
+        (name, file.name or "", list(_hashes(file))) for name in request.FILES for file in request.FILES.getlist(name)
+    )
+    content = json.dumps([request.user.pk, request.get_full_path(), sent, files])
+    return salted_hmac("customers.form_keys", content, algorithm="sha256").hexdigest()
 
 
-def _hashes(file: Any) -> Iterator[str]:
+def _hashes(file: "UploadedFile[bytes]") -> Iterator[str]:
     for chunk in file.chunks():
         yield salted_hmac("customers.form_keys.file", chunk, algorithm="sha256").hexdigest()
     file.seek(0)

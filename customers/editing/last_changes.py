@@ -10,14 +10,15 @@ from django.db.models import Model
 
 from customers.audit import trail
 from customers.core.people import name_of
+from customers.models import AuditEntry
 
 YOU = "You"
-MOST_ENTRIES = 200
+MAX_ENTRIES = 200
 
 
 @dataclass(frozen=True)
 class LastChange:
-    """Who changed a field of a row last, and when."""
+    """The last change of a field: by whom, when, and whether by a form."""
 
     by: str
     at: datetime
@@ -25,7 +26,7 @@ class LastChange:
 
     @property
     def is_unknown_to_me(self) -> bool:
-        """Whether somebody else made it in the pages, so that a form of before may not show it."""
+        """Return whether somebody else made it by a form, so that an older form does not show it."""
         return self.by_form and self.by != YOU
 
     def __str__(self) -> str:
@@ -33,39 +34,39 @@ class LastChange:
 
     @property
     def ago(self) -> str:
-        """How long ago that was."""
+        """Return in words how long ago that was."""
         return ago(self.at)
 
 
 def ago(moment: datetime) -> str:
-    """How long ago a moment was, in words."""
+    """Return in words how long ago a moment was."""
     words = naturaltime(moment)
     return "just now" if words == "now" else words
 
 
 def last_changes(row: Model) -> dict[str, LastChange]:
-    """Who changed each field of a row last, by its name in the audit, while a session may last."""
+    """Return the last change of each field of a row, by its name in the audit, while a session may last."""
     return last_changes_among(trail.lately(row))
 
 
-def last_changes_among(entries: Iterable[trail.AuditEntry]) -> dict[str, LastChange]:
-    """The newest change of each field, of entries that come newest first."""
-    entries = list(entries)[:MOST_ENTRIES]
+def last_changes_among(entries: Iterable[AuditEntry]) -> dict[str, LastChange]:
+    """Return the last change of each field, from entries that come newest first."""
+    entries = list(entries)[:MAX_ENTRIES]
     people = actor_names(entries)
-    found: dict[str, LastChange] = {}
+    changes: dict[str, LastChange] = {}
     for each in entries:
         for name in each.changes:
-            found.setdefault(name, LastChange(people[each.actor], each.at, is_by_form(each)))
-    return found
+            changes.setdefault(name, LastChange(people[each.actor], each.at, is_by_form(each)))
+    return changes
 
 
-def is_by_form(entry: trail.AuditEntry) -> bool:
-    """Whether an entry tells of a form that somebody sent, not of a command."""
+def is_by_form(entry: AuditEntry) -> bool:
+    """Return whether an entry was written for a form that somebody sent, not for a command."""
     return entry.source.startswith("POST ")
 
 
-def actor_names(entries: Iterable[trail.AuditEntry]) -> dict[str, str]:
-    """The people who made entries of the audit, by login: oneself, a full name, or the login itself."""
+def actor_names(entries: Iterable[AuditEntry]) -> dict[str, str]:
+    """Return what to call the actors of entries, by login: "You", a full name, or the login itself."""
     logins = {each.actor for each in entries}
     people = {one.username: name_of(one) for one in User.objects.filter(username__in=logins)}
     names = {login: people.get(login, login) or "Somebody" for login in logins}

@@ -1,4 +1,4 @@
-"""The admin's pages of a model: for whatever an address may say, and where they only show."""
+"""The base classes of our admin pages: for whatever an address may ask, and for rows that are only shown."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,23 +24,30 @@ _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt"
 
 
 class ModelAdmin(EditAdmin):
-    """The program's, whose list can be asked for what it shows, and finds nothing where an address names no row."""
+    """An admin whose list takes only the lookups that it offers, and that answers any address without an error."""
 
     asked_by_links: tuple[str, ...] = ()
-    """What our own links ask of the list beyond its filters; an address may ask for nothing else."""
+    """The lookups that our own links ask of the list, beyond its filters."""
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list."""
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return what the list's own templates show besides the rows."""
+        return {}
+
+    def changelist_view(  # type: ignore[override]  # the theme's says less than Django's, which also redirects
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list."""
         if any("\0" in value for values in request.POST.lists() for value in values[1]):
             raise BadRequest(CANNOT_BE_FILTERED)
         try:
-            return super().changelist_view(request, extra_context)
+            context: dict[str, Any] = {**(extra_context or {}), **self.list_context(request)}
+            return super().changelist_view(request, context)
         except (OverflowError, DataError):
-            # What only the database refuses; the admin's own answer to what it cannot look up.
+            # Only the database refuses such a value; answer as the admin does to a lookup that it does not know.
             return redirect(f"{request.path}?e=1")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """The list that an address asks for; where it may not ask so, the log does not say for what it asked."""
+        """Return the list that an address asks for; the log does not repeat what it must not ask."""
         if any("\0" in f"{name}{''.join(values)}" for name, values in request.GET.lists()):
             raise BadRequest(CANNOT_BE_FILTERED)
         try:
@@ -48,14 +55,14 @@ class ModelAdmin(EditAdmin):
         except DisallowedModelAdminLookup:
             raise BadRequest(CANNOT_BE_FILTERED) from None
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Whether an address may ask for it: by the filters and our own links, so that no hidden column is asked."""
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Return whether a filter or one of our links asks for it, so that nobody probes a hidden column."""
         digits = str(value).strip().removeprefix("-")
         is_too_large = digits.isdecimal() and len(digits) > MAX_DIGITS
         return not is_too_large and lookup in {*self.asked_by_links, *self._asked_by_filters(request)}
 
     def _asked_by_filters(self, request: HttpRequest) -> Iterator[str]:
-        """The lookups of the list's filters."""
+        """Yield the lookups of the list's filters."""
         if self.date_hierarchy:
             yield from (f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day", "gte", "lt"))
         for item in self.get_list_filter(request):
@@ -63,19 +70,21 @@ class ModelAdmin(EditAdmin):
             if isinstance(name, str):
                 yield from (f"{name}__{how}" for how in ("exact", "isnull", "id__exact"))
                 yield name
-            else:
-                yield name.parameter_name
+            elif isinstance(name, type) and issubclass(name, admin.SimpleListFilter):
+                yield str(name.parameter_name)
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """What a search finds; no text has a NUL, and PostgreSQL refuses to look for one."""
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search without a NUL, which no text has, and which PostgreSQL refuses."""
         return super().get_search_results(request, queryset, search_term.replace("\0", " "))
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
-        """What a search looks at; for texts as people compare them, where nothing else is said."""
+        """Return the searched fields; texts are compared as people do, unless a prefix says otherwise."""
         return [f"{name}__finds" if _is_text(self.opts, name) else name for name in super().get_search_fields(request)]
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row; None for a key that no row can have, as PostgreSQL would not even look for it."""
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        """Return the row; None for a key with a NUL, which PostgreSQL refuses."""
         # The admin reads "_00" of an address as a NUL.
         if "\0" in object_id:
             return None
@@ -83,14 +92,14 @@ class ModelAdmin(EditAdmin):
 
 
 def _titled(changes: ChangeList) -> ChangeList:
-    """The list, called by what it lists and not "Select night to view"; where one chooses from it, it says so."""
+    """Entitle the list by what it lists, unless a row is chosen from it; Django says "Select night to view"."""
     if not changes.is_popup:
-        changes.title = capfirst(changes.opts.verbose_name_plural)
+        changes.title = capfirst(str(changes.opts.verbose_name_plural))
     return changes
 
 
-def _is_text(model: Options, path: str) -> bool:
-    """Whether a path such as ``customer__organization`` leads to a text; one with ``=`` before it leads nowhere."""
+def _is_text(model: "Options[Any]", path: str) -> bool:
+    """Return whether a path such as ``customer__organization`` names a text; one with a prefix names nothing."""
     field = None
     for name in path.split("__"):
         try:
@@ -101,9 +110,11 @@ def _is_text(model: Options, path: str) -> bool:
     return isinstance(field, (CharField, TextField))
 
 
-@admin.action(permissions=["delete"], description=actions.delete_selected.short_description)
-def delete_selected(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet) -> HttpResponse | None:
-    """Django's own, which logs the deletions before it makes them; here nobody sees the one without the other."""
+@admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
+def delete_selected(
+    model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, rows: QuerySet[Any]
+) -> HttpResponse | None:
+    """Delete rows as Django's action does, but in one transaction with the log that it writes first."""
     with transaction.atomic():
         if request.POST.get("post"):
             keys = list(rows.order_by().values_list("pk", flat=True))
@@ -116,36 +127,36 @@ def delete_selected(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySe
 admin.site.add_action(delete_selected)
 
 
-class NeverEdited:
-    """For an admin whose rows only the program adds, changes and deletes."""
+class NeverEdited(ModelAdmin):
+    """An admin whose rows nobody adds, changes or deletes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
+        """Allow nobody to add a row."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Allow nobody to change a row."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """Allow nobody to delete a row."""
         return False
 
 
-class ReadOnlyAdmin(NeverEdited, ModelAdmin):
-    """Rows that are looked at, never edited here."""
+class ReadOnlyAdmin(NeverEdited):
+    """An admin whose rows are only shown, in a list that says how a link has narrowed it."""
 
     list_fullwidth = True
     show_full_result_count = False
-    list_before_template = "customers/core/scope.html"
+    list_before_template = "customers/core/scope.html"  # type: ignore[assignment]  # the theme types it as None
     scope_labels: dict[str, str] = {}
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, which says what a link has narrowed it to."""
-        return super().changelist_view(request, {**(extra_context or {}), "scope": list(self._scope(request))})
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return how a link has narrowed the list."""
+        return {"scope": list(self._scope(request))}
 
     def _scope(self, request: HttpRequest) -> Iterator[str]:
-        """What the address asks of the rows beyond the filters that the list itself shows."""
+        """Yield in words what the address asks for beyond the filters that the list shows."""
         filters = {getattr(item, "parameter_name", item) for item in self.list_filter}
         for lookup, value in request.GET.items():
             name, *parts = lookup.split("__")
@@ -153,7 +164,7 @@ class ReadOnlyAdmin(NeverEdited, ModelAdmin):
             if words is None or not filters.isdisjoint({name, lookup}):
                 continue
             try:
-                label = self.scope_labels.get(name) or self.opts.get_field(name).verbose_name
+                label = self.scope_labels.get(name) or getattr(self.opts.get_field(name), "verbose_name", name)
             except FieldDoesNotExist:
                 continue
             yield f"{label} {words.format(value)}"

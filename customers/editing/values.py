@@ -19,17 +19,17 @@ from customers.text.text_fields import one_break
 _HASH_LENGTH = 16
 
 
-def value_hash(field: forms.Field, value: Any) -> str:
-    """A short hash of a field's value, the same for a stored value and for the one that a form makes of it."""
+def value_hash(field: forms.Field, value: object) -> str:
+    """Hash a field's value; a stored value and the one that a form makes of it have the same hash."""
     if isinstance(field, forms.JSONField):
-        plain: Any = json.dumps(value, sort_keys=True, default=str)
+        plain: object = json.dumps(value, sort_keys=True, default=str)
     else:
         plain = _plain(value, strip=getattr(field, "strip", False))
     return hashlib.sha256(repr(plain).encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
 
 
-def _plain(value: Any, *, strip: bool) -> Any:
-    """A value as text, a list of texts, or None where there is none."""
+def _plain(value: object, *, strip: bool) -> str | list[str] | None:
+    """Return a value as a text or as a list of texts; None for no value."""
     if isinstance(value, str):
         text = one_break(value)
         return (text.strip() if strip else text) or None
@@ -48,8 +48,8 @@ def _plain(value: Any, *, strip: bool) -> Any:
     return None if value is None else str(value)
 
 
-def value_text(field: forms.Field, value: Any) -> str:
-    """A field's value as people read it: what is stored, what a form made of what was sent, or that itself."""
+def value_text(field: forms.Field, value: object) -> str:
+    """Return a field's value as people read it, whether stored, cleaned, or as it was sent."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(field, forms.ModelChoiceField):
@@ -65,19 +65,21 @@ def value_text(field: forms.Field, value: Any) -> str:
     return "" if value is None else one_break(str(value))
 
 
-def _names(field: forms.ModelChoiceField, value: Any) -> list[str]:
+def _names(field: "forms.ModelChoiceField[Any]", value: object) -> list[str]:
     chosen = value if isinstance(value, QuerySet | list | tuple) else [value] if value else []
     keys = [one.pk if isinstance(one, Model) else one for one in chosen]
+    if field.queryset is None:
+        return []
     try:
-        known = {one.pk: field.label_from_instance(one) for one in field.queryset.filter(pk__in=keys)}
+        labels = {one.pk: field.label_from_instance(one) for one in field.queryset.filter(pk__in=keys)}
         rows = field.queryset.model._base_manager.filter(pk__in=keys)
-        return [known.get(one.pk) or str(one) for one in rows]
+        return [labels.get(one.pk) or str(one) for one in rows]
     except (TypeError, ValueError, OverflowError):
         return [str(key) for key in keys]
 
 
 def merged_text(theirs: str, mine: str) -> str:
-    """The lines of both texts: what they share once, then theirs, then mine."""
+    """Merge two texts by line: shared lines stand once, of the others theirs come before mine."""
     first, second = theirs.splitlines(), mine.splitlines()
     lines: list[str] = []
     for _tag, a, b, c, d in difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
@@ -86,9 +88,9 @@ def merged_text(theirs: str, mine: str) -> str:
 
 
 def rows_hash(rows: Iterable[Model]) -> str:
-    """A hash of rows of one model, as they are: their columns and lists, but for what nobody changes by hand."""
-    found = []
+    """Hash rows of one model: their columns and lists, but for what nobody changes by hand."""
+    values = []
     for row in sorted(rows, key=lambda one: str(one.pk)):
         lists = [sorted(getattr(row, each.name).values_list("pk", flat=True)) for each in row._meta.many_to_many]
-        found.append([*(str(getattr(row, each.attname)) for each in recorded_fields(type(row))), lists])
-    return hashlib.sha256(json.dumps(found, default=str).encode("utf-8", "surrogatepass")).hexdigest()
+        values.append([*(str(getattr(row, each.attname)) for each in recorded_fields(type(row))), lists])
+    return hashlib.sha256(json.dumps(values, default=str).encode("utf-8", "surrogatepass")).hexdigest()

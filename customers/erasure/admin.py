@@ -9,7 +9,7 @@ from customers.models import Erasure
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnlyAdmin):
-    """Who erased a customer, when, and how much went; whom is known to nobody."""
+    """Erasures: who erased a customer, when, and how much; nobody can say which customer."""
 
     list_display = ["id", "erased_at", "erased_by", "state", "what_went"]
     list_filter = ["state"]
@@ -18,5 +18,5 @@ class ErasureAdmin(ReadOnlyAdmin):
 
     @admin.display(description="what went")
     def what_went(self, erasure: Erasure) -> str:
-        """The counts in one line."""
+        """Return the counts in one line."""
         return in_words(erasure.counts)

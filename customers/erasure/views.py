@@ -1,5 +1,6 @@
 """The page that erases a customer: first what will go, then, when the id is typed and sent, the erasure."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -13,8 +14,6 @@ from customers.core.pages import admin_page, tell_database_error
 from customers.erasure.erase import NotErasable, erase, in_words, preview
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, Erasure
-
-UNPROCESSABLE = 422
 
 
 class EraseForm(forms.Form):
@@ -60,6 +59,6 @@ def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
             "expected": expected,
             "form": form,
         }
-        status = UNPROCESSABLE if form.is_bound else 200
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else 200
         return TemplateResponse(request, "customers/erasure/page.html", context, status=status)
     return redirect(request.path.removesuffix("erase/") + "change/")

@@ -5,9 +5,9 @@ from django.utils import timezone
 
 
 class FormSubmission(models.Model):
-    """A form that was sent and stored: ``digest`` knows the very same one again, ``location`` is where it led.
+    """A form that was sent and stored: its ``digest``, and the ``location`` that it led to.
 
-    It is kept for as long as a page may lie open, and has neither texts of the form nor who sent it.
+    The row is kept for as long as a page may lie open. It has neither the form's texts nor its sender.
     """
 
     digest = models.CharField(max_length=64, unique=True)

@@ -1,31 +1,41 @@
-"""Who looks after which customer: assigned for one or many at once, each change in the admin's log."""
+"""Owners of customers: who can be one, and how one or many customers get one, with each change in the logs."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 
 from customers.audit import trail
 from customers.core.people import by_name, name_of
 from customers.core.staff import staff_who_may
 from customers.models import Customer, CustomerCare
 
-CHUNK = 500
+BATCH_SIZE = 500
 CANNOT_ACT = "may not act"
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class MayAct(TypedDict):
+        """The annotation of ``eligible_owners``."""
+
+        may_act: bool
+
+    EligibleOwner = WithAnnotations[User, MayAct]
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """How many customers got another owner, and how many had that one already."""
+    """The number of customers that got another owner, and of those that had that one already."""
 
     changed: int
     same: int
@@ -33,43 +43,44 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Owned:
-    """How many customers there are, and how many of them somebody looks after."""
+    """The number of customers, and of those that have an owner."""
 
     customers: int
     owned: int
 
 
-def able() -> QuerySet[User]:
-    """Who can look after customers: active staff who may do something about them, by name."""
-    return staff_who_may(settings.OWNERS_MAY).order_by(*by_name(""))
+def eligible_owners(*, including: int | None = None) -> "QuerySet[EligibleOwner]":
+    """Return the active staff who may act on customers, by name, and the present owner ``including``.
 
-
-def able_and(owner: int | None) -> QuerySet[User]:
-    """The same, and who is the owner already, whatever became of that person's rights; each with ``may_act``."""
-    keys = able().order_by().values("pk")
-    people = User.objects.filter(Q(pk__in=keys) | Q(pk=owner)) if owner else User.objects.filter(pk__in=keys)
+    ``may_act`` is false for a present owner who has lost that right.
+    """
+    staff = staff_who_may(settings.OWNERS_MAY)
+    if including is None:
+        return staff.annotate(may_act=Value(True)).order_by(*by_name(""))
+    keys = staff.values("pk")
+    people = User.objects.filter(Q(pk__in=keys) | Q(pk=including))
     return people.annotate(may_act=Q(pk__in=keys)).order_by(*by_name(""))
 
 
-def marked_name(user: User) -> str:
-    """The name of one of ``able_and``, and that they cannot act where they cannot."""
+def marked_name(user: "EligibleOwner") -> str:
+    """Return the name of an eligible owner, with a note where that person may not act any more."""
     return name_of(user) if user.may_act else f"{name_of(user)} ({CANNOT_ACT})"
 
 
 def count_owned(customers: QuerySet[Customer]) -> Owned:
-    """How many customers these are, and how many of them have an owner; one query."""
-    found: dict[str, Any] = Customer.objects.filter(pk__in=customers.order_by().values("pk")).aggregate(
+    """Count customers, and those of them that have an owner, in one query."""
+    counts = Customer.objects.filter(pk__in=customers.order_by().values("pk")).aggregate(
         all=Count("pk"), owned=Count("pk", filter=Q(care__owner__isnull=False))
     )
-    return Owned(found["all"], found["owned"])
+    return Owned(counts["all"], counts["owned"])
 
 
 class OwnersChanged(Exception):
-    """Somebody else has assigned some of the customers meanwhile."""
+    """Somebody else has assigned some of the customers since they were shown."""
 
 
 def owners_hash(customers: QuerySet[Customer], *, lock: bool = False) -> str:
-    """A hash of who looks after which of the customers, to be known again later."""
+    """Hash the owners of customers, to notice later whether they have changed."""
     cares = CustomerCare.objects.filter(customer__in=customers.order_by().values("pk"), owner__isnull=False)
     if lock:
         cares = cares.select_for_update(of=("self",))
@@ -78,18 +89,18 @@ def owners_hash(customers: QuerySet[Customer], *, lock: bool = False) -> str:
 
 
 def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: str = "") -> Assigned:
-    """Make ``owner`` (None: nobody) look after the customers; those who have that owner already stay untouched.
+    """Give customers an owner, or none; leave those alone that have that owner already.
 
-    Raises ``OwnersChanged``, with nothing changed, where the owners are others than those of the mark ``seen``.
+    Raises ``OwnersChanged``, with nothing changed, where ``owners_hash`` is no longer ``seen``.
     """
     changed = same = 0
     with transaction.atomic():
         if seen and owners_hash(customers, lock=True) != seen:
             raise OwnersChanged
-        for keys in _chunks(list(customers.order_by("pk").values_list("pk", flat=True))):
-            told = _assign_some(keys, owner, by)
-            changed += told
-            same += len(keys) - told
+        for keys in _batches(list(customers.order_by("pk").values_list("pk", flat=True))):
+            count = _assign_some(keys, owner, by)
+            changed += count
+            same += len(keys) - count
     return Assigned(changed, same)
 
 
@@ -128,7 +139,7 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
     return len(before)
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
+def _batches(keys: list[str]) -> Iterator[list[str]]:
     rest = iter(keys)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+    while batch := list(islice(rest, BATCH_SIZE)):
+        yield batch

@@ -26,51 +26,57 @@ SHORT_TEXT = 120
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdmin):
-    """Rows that were not loaded, with every reason; they can be fixed, replayed, and corrected in a spreadsheet."""
+    """Rows that were not loaded, with every reason: to be fixed, replayed, or corrected in a spreadsheet."""
 
-    list_display = ["feed", "run", "line", "reasons_in_words", "status", "fix_link"]
+    list_display: tuple[str, ...] = ("feed", "run", "line", "reasons_in_words", "status", "fix_link")
     list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
     list_before_template = "customers/quarantine/tools.html"
     actions = ["replay_chosen"]
     list_select_related = ["run"]
     search_fields = ["raw", "=key", "=customer_key"]
     asked_by_links = ("resolved_by",)
-    fields = ["feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waiting"]
+    fields = ("feed", "run", "line", "reasons_in_words", "raw", "status", "resolved_by", "waiting")
     readonly_fields = ["reasons_in_words", "waiting"]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, with what can be done to all rows that it shows."""
+    def changelist_view(  # type: ignore[override]  # as in the base class
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the open rows, unless the address asks for others."""
         request.GET = open_by_default(request.GET)
-        context = {
+        return super().changelist_view(request, extra_context)
+
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return what can be done to all rows that the list shows."""
+        return {
+            **super().list_context(request),
             "may_fix": self.has_fix_permission(request),
             "feeds": self._feeds_to_correct() if self._may_download(request) else [],
             "query": request.GET.urlencode(),
             "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
         }
-        return super().changelist_view(request, {**(extra_context or {}), **context})
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
-        """The columns; the way to the form only for those who may use it."""
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the columns; the link to the form only for those who may use it."""
         return self.list_display if self.has_fix_permission(request) else self.list_display[:-1]
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """What the row's page shows."""
-        return [*self.fields, "fix_link"] if self.has_fix_permission(request) else self.fields
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Return what the row's page shows."""
+        return (*self.fields, "fix_link") if self.has_fix_permission(request) else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """All that is made here."""
+        """Return the fields that are computed."""
         return [*self.readonly_fields, "fix_link"]
 
     def has_fix_permission(self, request: HttpRequest) -> bool:
-        """Fixing and replaying change the data, so both are a permission of its own."""
+        """Return whether the visitor may fix and replay rows, which changes the data."""
         return request.user.has_perms(["customers.view_quarantinedrow", "customers.fix_quarantinedrow"])
 
     @staticmethod
     def _feeds_to_correct() -> list[tuple[str, str]]:
-        """The feeds with open rows, each with its label."""
+        """Return the feeds with open rows, each with its label."""
         open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
-        there = set(open_rows.values_list("feed", flat=True).distinct())
-        return [(name, label) for name, label in FeedName.choices if name in there]
+        names = set(open_rows.values_list("feed", flat=True).distinct())
+        return [(name, label) for name, label in FeedName.choices if name in names]
 
     @staticmethod
     def _may_download(request: HttpRequest) -> bool:
@@ -78,23 +84,23 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 
     @admin.display(description="waits for its customer")
     def waiting(self, row: QuarantinedRow) -> str:
-        """Whether later imports try the row again, in words: the theme's red cross would read as a fault."""
+        """Return in words whether later imports try the row again; a red cross would read as a fault."""
         return "Yes; later imports try it again" if row.waits_for_customer else "No"
 
     @admin.display(description="fix")
     def fix_link(self, row: QuarantinedRow) -> str | None:
-        """The way to the form that fixes an open row."""
+        """Return the link to the form that fixes an open row."""
         if row.status != QuarantinedRow.Status.OPEN:
             return None
         return format_html('<a class="underline" href="{}">Fix line {}</a>', fix_address(row), row.line)
 
     @admin.action(description="Replay the chosen rows", permissions=["fix"])
     def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
-        """Try the chosen rows again."""
+        """Replay the chosen rows."""
         replay_and_tell(request, rows)
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and what is done to all rows of a filtered list."""
+        """Return the admin's addresses, and those for all rows of a filtered list."""
         guard = self.admin_site.admin_view
         return [
             path("replay/", guard(self.replay_shown), name="customers_quarantinedrow_replay"),
@@ -103,7 +109,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         ]
 
     def replay_shown(self, request: HttpRequest) -> HttpResponse:
-        """Try all rows again that the list of this address shows, on all of its pages."""
+        """Replay all rows that the list of this address shows, on all of its pages."""
         if not self.has_fix_permission(request):
             raise PermissionDenied
         address = reverse("admin:customers_quarantinedrow_changelist")
@@ -114,7 +120,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return redirect(back)
 
     def download(self, request: HttpRequest, feed: str) -> HttpResponse:
-        """The open rows of a feed that the list of this address shows, to be corrected in a spreadsheet."""
+        """Download a feed's open rows of the list of this address, to be corrected in a spreadsheet."""
         if not self._may_download(request):
             raise PermissionDenied
         if feed not in FEEDS:
@@ -131,13 +137,13 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 
     @admin.display(description="reasons")
     def reasons_in_words(self, row: QuarantinedRow) -> str:
-        """All reasons in one line."""
+        """Return all reasons in one line."""
         return "; ".join(row.reasons)
 
 
 @admin.register(Fix)
 class FixAdmin(ReadOnlyAdmin):
-    """Fixes that are remembered; one that is deleted is forgotten, and what was loaded by it stays."""
+    """Fixes that are remembered. Deleting one forgets it; what was loaded by it stays."""
 
     list_display = ["feed", "raw_text", "read_as", "made_by", "made_at"]
     list_filter = ["feed", "made_by"]
@@ -146,17 +152,17 @@ class FixAdmin(ReadOnlyAdmin):
     readonly_fields = ["read_as"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Whoever looks after imports may forget a fix."""
+        """Return whether the visitor may forget a fix."""
         return request.user.has_perm("customers.delete_fix")
 
     @admin.display(description="raw text")
     def raw_text(self, fix: Fix) -> str:
-        """The beginning of the text."""
+        """Return the beginning of the text."""
         return cut(fix.raw, SHORT_TEXT)
 
     @admin.display(description="read as")
     def read_as(self, fix: Fix) -> str:
-        """The cells that are taken for it, by their columns; those of other columns than today's as they stand."""
+        """Return the cells by their columns; by number where the feed has other columns today."""
         names = FEEDS[fix.feed].column_names
         named = zip(names, fix.cells, strict=True) if len(names) == len(fix.cells) else enumerate(fix.cells, start=1)
         return "; ".join(f"{name}: {cut(cell, SHORT_TEXT)}" for name, cell in named if cell)

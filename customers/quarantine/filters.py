@@ -1,7 +1,7 @@
-"""What narrows the list of the quarantine: by state, by reason, by run."""
+"""The filters of the quarantine's list: by state, by reason, by run."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -12,6 +12,10 @@ from django.http import HttpRequest, QueryDict
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.numbers import number_or_none
+
+if TYPE_CHECKING:
+    from django.contrib.admin.filters import _ListFilterChoices
+    from django.http.request import _ImmutableQueryDict
 
 RUNS_TO_CHOOSE = 50
 ALL = "all"
@@ -35,56 +39,56 @@ _REASONS = {
     "controls": ("A control character", ("has the control character",)),
     "misread": ("Misread text", (" misread; was the file opened",)),
 }
-"""Kinds of reasons: what each is called, and what such a reason says."""
+"""Kinds of reasons: the label of each, and the phrases that such reasons contain."""
 
 
-def open_by_default(asked: QueryDict) -> QueryDict:
-    """What an address asks for; one that narrows nothing asks for the open rows."""
-    if {*asked} - _NARROWS_NOTHING:
-        return asked
-    asked = asked.copy()
-    asked[StatusFilter.parameter_name] = _OPEN
-    return asked
+def open_by_default(query: "_ImmutableQueryDict") -> "_ImmutableQueryDict":
+    """Return an address' query; where it narrows nothing, one that asks for the open rows."""
+    if {*query} - _NARROWS_NOTHING:
+        return query
+    narrowed = query.copy()
+    narrowed[StatusFilter.parameter_name] = _OPEN
+    return QueryDict(narrowed.urlencode())
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """The rows of a state, with how many there are."""
+    """Filter by state, and say how many rows each state has."""
 
     title = "status"
     parameter_name = "status__exact"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The states, with their numbers, and all of them."""
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the states with their numbers, and all of them."""
         by_status = QuarantinedRow.objects.order_by().values_list("status").annotate(Count("pk"))
         counts = dict(by_status)
         states = [(value, f"{label} ({counts.get(value, 0):,})") for value, label in QuarantinedRow.Status.choices]
         return [*states, (ALL, f"All ({sum(counts.values()):,})")]
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        """Without a choice of none, which is that of all."""
+    def choices(self, changelist: ChangeList) -> "Iterator[_ListFilterChoices]":
+        """Yield the states, without Django's choice of none, which would be that of all."""
         chosen = self.value() or ALL
         for value, label in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": value == chosen, "query_string": query, "display": label}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """The rows of the state."""
+        """Return the rows of the state."""
         chosen = self.value() or ALL
         return queryset if chosen == ALL else queryset.filter(status=chosen)
 
 
 class ReasonFilter(admin.SimpleListFilter):
-    """Rows with a kind of reason, or with one about a column."""
+    """Filter by a kind of reason, or by a column that a reason is about."""
 
     title = "reason"
     parameter_name = "reason"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The kinds in words, then the columns of the feed that the list is narrowed to, or of all."""
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the kinds in words, then the columns of the chosen feed, or of all feeds."""
         chosen = request.GET.get("feed__exact")
         feeds = [FEEDS[chosen]] if chosen in FEEDS else FEEDS.values()
         names = dict.fromkeys(name for feed in feeds for name in feed.column_names)
-        kinds = [(key, words) for key, (words, _said) in _REASONS.items()]
+        kinds = [(key, words) for key, (words, _phrases) in _REASONS.items()]
         return [
             *kinds,
             ("row", "Anything about the row as a whole"),
@@ -92,36 +96,36 @@ class ReasonFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """Each reason begins with its column. Within a text of the JSON a quotation mark has a backslash before it."""
+        """Return the rows with such a reason: each begins with its column, and JSON escapes the quotes within one."""
         chosen = self.value()
         if not chosen:
             return queryset
         rows = queryset.annotate(reasons_text=Cast("reasons", TextField()))
         if chosen in _REASONS:
             condition = Q()
-            for said in _REASONS[chosen][1]:
-                condition |= Q(reasons_text__contains=said)
+            for phrase in _REASONS[chosen][1]:
+                condition |= Q(reasons_text__contains=phrase)
             return rows.filter(condition)
         first, later = Q(reasons_text__startswith=f'["{chosen}: '), Q(reasons_text__contains=f', "{chosen}: ')
         return rows.filter(first | later)
 
 
 class RunFilter(admin.SimpleListFilter):
-    """Rows of one run; the newest runs with such rows are offered."""
+    """Filter by run; the newest runs with rows in quarantine are offered."""
 
     title = "run"
     parameter_name = "run"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Runs with rows in quarantine."""
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the runs with rows in quarantine."""
         rows = QuarantinedRow.objects.filter(run=OuterRef("pk"))
         runs = ImportRun.objects.filter(Exists(rows)).annotate(name=Cast("pk", CharField()))
         return [(name, f"run {name}: {file}") for name, file in runs.values_list("name", "file")[:RUNS_TO_CHOOSE]]
 
     def has_output(self) -> bool:
-        """Also where there is nothing to choose, a link may have narrowed the list."""
+        """Show the filter even without a choice, because a link may have narrowed the list."""
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """The run's rows."""
+        """Return the run's rows."""
         return queryset.filter(run=number_or_none(self.value())) if self.value() else queryset

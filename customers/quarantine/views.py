@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -17,7 +18,7 @@ from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import ErasedIds, customer_column
 from customers.core.pages import admin_page, tell_database_error
-from customers.editing.conflicts import CONFLICT, EditConflictMixin, form_status, tell_kept
+from customers.editing.conflicts import ConflictForm, form_status, tell_kept
 from customers.editing.last_changes import LastChange, last_changes
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, Header
@@ -49,7 +50,7 @@ def fix_address(row: QuarantinedRow) -> str:
     return reverse("customers:fix-row", args=[row.pk])
 
 
-class FixForm(EditConflictMixin, forms.Form):
+class FixForm(ConflictForm, forms.Form):
     """A field for each of a feed's columns; reasons stand with the one they are about, the others above all."""
 
     def __init__(self, row: QuarantinedRow, *args: Any) -> None:
@@ -59,7 +60,7 @@ class FixForm(EditConflictMixin, forms.Form):
         self.is_guess = row.cells is None
         self.before = dict(zip(feed.column_names, cells_to_fix(row), strict=True))
         self.by_column: dict[str, list[str]] = {name: [] for name in feed.column_names}
-        self.of_the_row = []
+        self.of_the_row: list[str] = []
         for reason in row.reasons:
             column, _colon, message = reason.partition(": ")
             self.by_column.get(column, self.of_the_row).append(message if column in self.by_column else reason)
@@ -87,20 +88,12 @@ class FixForm(EditConflictMixin, forms.Form):
             )
 
     def row_fields(self) -> list[str]:
-        """All columns."""
+        """Return the feed's columns."""
         return self.feed.column_names
-
-    def is_of_a_row(self) -> bool:
-        """Always."""
-        return True
 
     def changes(self) -> Mapping[str, LastChange]:
         """Who fixed which column last."""
         return last_changes(self.row)
-
-    def audit_label(self, name: str) -> str:
-        """A column's name is its label."""
-        return name
 
     def clean(self) -> None:
         """Nobody who was erased comes back by a fix, and no guess of ours is one by itself."""
@@ -138,7 +131,7 @@ def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
                 return _fix(request, _row(pk), lock)
         except LockHeld:
             messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
-            return _page(request, row, FixForm(row, request.POST), CONFLICT)
+            return _page(request, row, FixForm(row, request.POST), HTTPStatus.CONFLICT)
     if row.status != QuarantinedRow.Status.OPEN:
         messages.error(request, _no_longer(row))
         return redirect(_LISTED)
@@ -194,7 +187,7 @@ def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpR
         "change": next(iter(last_changes(row).values()), None),
         "both": [(name, theirs, mine, theirs != mine) for name, theirs, mine in both],
     }
-    return TemplateResponse(request, "customers/quarantine/fixed_already.html", context, status=CONFLICT)
+    return TemplateResponse(request, "customers/quarantine/fixed_already.html", context, status=HTTPStatus.CONFLICT)
 
 
 def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:

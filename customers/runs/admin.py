@@ -29,7 +29,7 @@ from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, coun
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin):
-    """The ledger of imports: a list, and for each run a page of its own."""
+    """The ledger of imports: a list, and a page for each run."""
 
     list_display = [
         "id",
@@ -53,12 +53,12 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="started", ordering="started_at")
     def when(self, run: ImportRun) -> str:
-        """When it began, in one line."""
+        """Return when the run began, in one line."""
         return date_format(localtime(run.started_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @admin.display(description="SHA-256")
     def short_hash(self, run: ImportRun) -> str:
-        """The beginning of the file's hash."""
+        """Return the beginning of the file's hash."""
         return run.sha256[:SHORT_HASH]
 
     @display(
@@ -67,29 +67,29 @@ class ImportRunAdmin(ReadOnlyAdmin):
         label={"loaded": "success", "refused": "danger", "failed": "danger", "interrupted": "warning"},
     )
     def state(self, run: ImportRun) -> tuple[str, str]:
-        """How it ended, as a pill."""
+        """Return how the run ended, as a pill."""
         return run.status, run.get_status_display()
 
     @admin.display(description="duration")
     def took(self, run: ImportRun) -> str | None:
-        """How long it took, in one line."""
+        """Return how long the run took, in one line."""
         return (duration(run) or "–").replace(" ", "\u00a0")
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and the file's."""
+        """Return the admin's addresses, and that of the run's file."""
         view = self.admin_site.admin_view(self.file_view)
         return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A run's page; there is nothing to send to it."""
+        """Show a run's page, which takes no form."""
         if request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
         return self._page(request, self._run(request, object_id))
 
     def file_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Download the file that a run read, as it was but for erased customers; it holds customers' data."""
+        """Download the file that a run read, without the rows of erased customers."""
         run = self._run(request, object_id)
         if not request.user.has_perm("customers.export_customer"):
             raise PermissionDenied
@@ -109,7 +109,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         run = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, run):
             raise PermissionDenied
-        if run is None:
+        if not isinstance(run, ImportRun):
             raise Http404("There is no such run.")
         return run
 
@@ -137,5 +137,5 @@ def _unpacked(place: Path) -> Iterator[bytes]:
 
 
 def _safe_name(name: str) -> str:
-    """A file name without what a header, a shell or a file system may take for more than a name."""
+    """Return a file name that no header, shell or file system can misunderstand."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)

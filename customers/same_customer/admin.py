@@ -16,37 +16,39 @@ SHORT_NAME = 120
 
 @admin.register(KeyChange)
 class KeyChangeAdmin(ReadOnlyAdmin):
-    """Keys that seem to have changed, and what was decided."""
+    """Pairs of keys that may be one customer, and what somebody has decided."""
 
-    list_display = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"]
+    list_display: tuple[str, ...] = (
+        *("former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"),
+    )
     list_filter = ["state"]
     list_select_related = ["customer", "former", "run"]
     search_fields = ["=customer__id", "=former__id", "customer__organization"]
     fields = ["former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decided_at"]
     readonly_fields = ["former_key", "new_key", "why"]
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
-        """The columns; the way to the page that decides only for those who may."""
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the columns; the link to the decision only for those who may decide."""
         return self.list_display if request.user.has_perms(MAY_JOIN) else self.list_display[:-1]
 
     @admin.display(description="gone", ordering="former")
     def former_key(self, pair: KeyChange) -> str:
-        """The key that vanished, with the name."""
+        """Return the key that vanished, with its name."""
         return f"{pair.former_id} ({cut(pair.former.organization, SHORT_NAME)})"
 
     @admin.display(description="there", ordering="customer")
     def new_key(self, pair: KeyChange) -> str:
-        """The key that is there, with the name."""
+        """Return the key that is in the feed, with its name."""
         return f"{pair.customer_id} ({cut(pair.customer.organization, SHORT_NAME)})"
 
     @admin.display(description="why")
     def why(self, pair: KeyChange) -> str:
-        """What they have in common."""
+        """Return what the two have in common."""
         return pair.because
 
     @admin.display(description="decide")
     def decide_link(self, pair: KeyChange) -> str:
-        """The way to the page that decides."""
+        """Return the link to the page where somebody decides."""
         return format_html(
             '<a class="underline whitespace-nowrap" href="{}">{}</a>',
             reverse("customers:same-customer", args=[pair.pk]),
