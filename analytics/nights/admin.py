@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
@@ -26,7 +27,7 @@ class NightAdmin(ReadOnlyAdmin):
     list_display = ["id", "when", "status", "took", "troubles", "started_by"]
     list_filter = ["state"]
 
-    def has_view_permission(self, request: HttpRequest, obj: Night | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nights have no permission of their own."""
         return request.user.has_perm(MAY_SEE)
 
@@ -65,7 +66,7 @@ class NightAdmin(ReadOnlyAdmin):
         night = self.get_object(request, unquote(object_id))
         if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request, night):
             raise PermissionDenied
-        if night is None:
+        if not isinstance(night, Night):
             raise Http404("There is no such night.")
         runs = ImportRun.objects.filter(started_at__gte=night.started_at).order_by("pk")
         context = {

@@ -55,7 +55,8 @@ class EditAdmin(ThemedAdmin):
         changeform_view = super().changeform_view
 
         def show() -> HttpResponse:
-            return changeform_view(request, object_id, form_url, extra_context)
+            answer: HttpResponse = changeform_view(request, object_id, form_url, extra_context)
+            return answer
 
         if request.method != "POST":
             return show()

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from customers.editing.model_admin import ReadOnlyAdmin
-from customers.erasure.erase import in_words
+from customers.erasure.erase import erasure_summary
 from customers.models import Erasure
 
 
@@ -19,4 +19,4 @@ class ErasureAdmin(ReadOnlyAdmin):
     @admin.display(description="what went")
     def what_went(self, erasure: Erasure) -> str:
         """Return the counts in one line."""
-        return in_words(erasure.counts)
+        return erasure_summary(erasure.counts)

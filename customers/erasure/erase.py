@@ -1,14 +1,15 @@
-"""Erase a customer on request: every row and every text of theirs, then their lines in the files that are kept.
+"""Erase a customer on request: every row and every text about them, then their lines in the stored files.
 
-The rows go in one transaction, which leaves an ``Erasure``: from then on the loader leaves out what later files say of
-them. The files follow; where that is cut short, ``complete`` (``nightly`` and ``expire`` call it) does it by the mark.
+The rows go in one transaction, which leaves an ``Erasure``: from then on the loader drops this customer's rows from
+later files. The files follow. Where that is cut short, ``nightly`` and ``expire`` call ``complete``.
 """
 
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 from urllib.parse import quote
 
 from django.apps import apps
@@ -39,11 +40,21 @@ logger = logging.getLogger(__name__)
 
 ERASED = "(erased)"
 FILES = "archived files redacted"
-_AT_ONCE = 500
-_SHORTEST_NAME = 3
-"""A shorter name is found in too much that is not about it."""
+_BATCH_SIZE = 500
+_MIN_NAME = 3
+"""A shorter name occurs in too many texts that are not about it."""
 
 Counts = dict[str, int]
+
+
+class RememberedErasure(TypedDict):
+    """The columns of an ``Erasure`` that outlive its database."""
+
+    salt: str
+    digest: str
+    erased_by: str
+    erased_at: datetime
+    counts: Counts
 
 
 class NotErasable(Exception):
@@ -51,10 +62,10 @@ class NotErasable(Exception):
 
 
 def erase(customer_id: str, actor: str) -> Erasure:
-    """Erase a customer for good, and return what is left to tell of it.
+    """Erase a customer for good, and return the erasure.
 
-    Raises ``NotErasable`` where nothing is known of them, and ``LockHeld`` while an import or a scoring runs. Where a
-    file could not be redacted, the state says so, and the next ``expire`` tries again.
+    Raises ``NotErasable`` where nothing is known of the customer, and ``LockHeld`` while an import or a scoring
+    runs. Where a file could not be redacted, the state says so, and the next ``expire`` tries again.
     """
     with job_lock("import"):
         with transaction.atomic():
@@ -62,20 +73,20 @@ def erase(customer_id: str, actor: str) -> Erasure:
                 erasure = _erase(customer_id, actor)
             # From where would be an address with the customer's id.
             with trail.acting(trail.Actor(actor, "erasure")):
-                trail.record(trail.Action.ERASE, "a customer", detail=in_words(erasure.counts))
+                trail.record(trail.Action.ERASE, "a customer", detail=erasure_summary(erasure.counts))
         _redact_files(erasure, {customer_id})
     return erasure
 
 
-def preview(customer_id: str) -> Counts:
-    """How much ``erase`` would take, by kind: it is done and taken back. Files aside. Raises the same errors."""
+def preview_erasure(customer_id: str) -> Counts:
+    """Return how much ``erase`` would take, by kind: erase all but files, and roll back. Raises the same errors."""
     with job_lock("import"), taken_back(), trail.muted():
         counts: Counts = _erase(customer_id, "").counts
     return counts
 
 
 def complete() -> int:
-    """Redact the files where an erasure was cut short; return of how many. The caller has the import's lock."""
+    """Redact the files of erasures that were cut short; return how many. The caller has the import's lock."""
     pending = list(Erasure.objects.filter(state=Erasure.State.FILES).order_by("pk"))
     if pending:
         erased = ErasedIds()
@@ -84,15 +95,15 @@ def complete() -> int:
     return sum(erasure.state == Erasure.State.DONE for erasure in pending)
 
 
-def remembered() -> list[dict[str, Any]]:
-    """The erasures, to be done again in a database that is to take the place of this one."""
+def remembered_erasures() -> list["RememberedErasure"]:
+    """Return the erasures, to be repeated in a database that replaces this one."""
     return list(Erasure.objects.order_by("pk").values("salt", "digest", "erased_by", "erased_at", "counts"))
 
 
-def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
-    """Erase those customers once more from rows that came out of a backup; return how many were there again.
+def erase_again(erasures: Iterable["RememberedErasure"]) -> int:
+    """Erase customers again after rows came out of a backup; return how many were back.
 
-    The caller has the locks and a transaction, and calls ``complete`` behind it.
+    The caller has the locks and a transaction, and calls ``complete`` after it.
     """
     known = set(Erasure.objects.values_list("digest", flat=True))
     last_run = _last_run()
@@ -110,7 +121,7 @@ def erase_again(erasures: Iterable[dict[str, Any]]) -> int:
 
 
 def _every_id() -> Iterator[str]:
-    """All customers whom a row names, some more than once."""
+    """Yield the id of every customer whom a row names, some more than once."""
     customer, quarantine = table_of(Customer), table_of(QuarantinedRow)
     images = [json_field(f"c.{column}", "customer_id") for column in ("before", "after")]
     for query in (
@@ -122,7 +133,7 @@ def _every_id() -> Iterator[str]:
     ):
         with connection.chunked_cursor() as cursor:
             cursor.execute(query)
-            while rows := cursor.fetchmany(_AT_ONCE):
+            while rows := cursor.fetchmany(_BATCH_SIZE):
                 yield from (key for (key,) in rows)
 
 
@@ -145,14 +156,14 @@ def _erase(customer_id: str, actor: str) -> Erasure:
 
 
 def _remove(key: str) -> Counts:
-    """Remove all rows and texts of a customer; return how many, by kind; nothing where there was nothing."""
+    """Remove all rows and texts about a customer; return how many, by kind."""
     customer = Customer.objects.filter(pk=key).first()
     counts: Counter[str] = Counter()
     organization = customer.organization if customer else ""
     words = _names_of(key, customer)
     about = {"customer_id": key, "organization": organization, "words": words}
-    for _listener, said in customer_erased.send(sender=Customer, **about):
-        counts.update(said or {})
+    for _receiver, removed in customer_erased.send(sender=Customer, **about):
+        counts.update(removed or {})
     counts["rows in quarantine"] = _remove_quarantined(key)
     counts["fixes"] = _remove_fixes(key)
     counts["changes in the journal"] = _remove_changes(key)
@@ -163,31 +174,31 @@ def _remove(key: str) -> Counts:
         for label, number in customer.delete()[1].items():
             counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
     forget_submissions(quote(key))
-    found = {kind: number for kind, number in counts.items() if number}
-    if found:
-        # Anyone may have the customer's rows, and none waits for more than a day.
+    removed_counts = {kind: number for kind, number in counts.items() if number}
+    if removed_counts:
+        # Any upload may have the customer's rows, and none waits for more than a day.
         waiting = Upload.objects.all().delete()[0]
-        found |= {"waiting uploads of everybody": waiting} if waiting else {}
-    return found
+        removed_counts |= {"waiting uploads of everybody": waiting} if waiting else {}
+    return removed_counts
 
 
 def _remove_quarantined(key: str) -> int:
-    """Rows of theirs, by the key that was read or by the raw text; with the fixes of those texts."""
+    """Remove the customer's rows in quarantine, found by key or raw text, with the fixes of those texts."""
     likely = QuarantinedRow.objects.filter(raw__contains=key).order_by()
     gone = [
         (row.pk, row.feed, row.raw)
-        for row in likely.only("feed", "raw", "cells").iterator(chunk_size=_AT_ONCE)
+        for row in likely.only("feed", "raw", "cells").iterator(chunk_size=_BATCH_SIZE)
         if is_theirs(row, FEEDS[row.feed], {key})
     ]
-    # What a fix made theirs: its raw text may name nobody.
+    # A fix may have made a row theirs whose raw text names nobody.
     fixed = QuarantinedRow.objects.filter(customer_key=key) | QuarantinedRow.objects.filter(feed="customers", key=key)
     known = {pk for pk, _feed, _raw in gone}
     gone += [row for row in fixed.order_by().values_list("pk", "feed", "raw") if row[0] not in known]
     for _pk, feed, raw in gone:
         Fix.objects.filter(feed=feed, raw=raw).delete()
     keys = [pk for pk, _feed, _raw in gone]
-    for first in range(0, len(keys), _AT_ONCE):
-        some = [str(pk) for pk in keys[first : first + _AT_ONCE]]
+    for first in range(0, len(keys), _BATCH_SIZE):
+        some = [str(pk) for pk in keys[first : first + _BATCH_SIZE]]
         RowChange.objects.filter(model=name_of(QuarantinedRow), key__in=some).delete()
     forget_rows(keys)
     return len(keys)
@@ -197,13 +208,13 @@ def _remove_fixes(key: str) -> int:
     gone = []
     for name in FEEDS:
         fixes = Fix.objects.filter(feed=name).values_list("pk", "raw", "cells")
-        gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=_AT_ONCE) if _is_fix_of(name, raw, cells, key)]
+        gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=_BATCH_SIZE) if _is_fix_of(name, raw, cells, key)]
     Fix.objects.filter(pk__in=gone).delete()
-    # What an undo took away is in the journal.
+    # The journal has the fixes that an undo took away.
     journal = RowChange.objects.filter(model=name_of(Fix)).values_list("pk", "before", "after")
     undone = [
         pk
-        for pk, before, after in journal.iterator(chunk_size=_AT_ONCE)
+        for pk, before, after in journal.iterator(chunk_size=_BATCH_SIZE)
         if any(_is_fix_of(image["feed"], image["raw"], image["cells"], key) for image in (before, after) if image)
     ]
     RowChange.objects.filter(pk__in=undone).delete()
@@ -228,22 +239,22 @@ def _remove_changes(key: str) -> int:
 
 
 def _clear_log(key: str, organization: str) -> int:
-    """What the admin's log says of the customer and of rows about them: that something was done stays, not to whom."""
+    """Clear the admin's log: that something was done stays, but not to whom."""
     entries = LogEntry.objects.none()
     for model, rows in _rows_about(key):
         theirs = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
         entries |= theirs.filter(object_id__in=rows)
     cleared = entries.values_list("pk", flat=True)
     keys = set(cleared)
-    if len(organization) >= _SHORTEST_NAME:
+    if len(organization) >= _MIN_NAME:
         pattern = _words([organization])
         texts = LogEntry.objects.filter(object_repr__contains=organization).values_list("pk", "object_repr")
         keys |= {pk for pk, text in texts if pattern.search(text)}
     return LogEntry.objects.filter(pk__in=keys).update(object_id=None, object_repr=ERASED, change_message="")
 
 
-def _rows_about(key: str) -> Iterator[tuple[type[Model], Any]]:
-    """The models that name a customer, each with the keys of its rows as text."""
+def _rows_about(key: str) -> Iterator[tuple[type[Model], Iterable[str]]]:
+    """Yield the models that name a customer, each with the keys of its rows as text."""
     yield Customer, [key]
     for relation in Customer._meta.related_objects:
         rows = relation.related_model._base_manager.filter(**{relation.field.name: key})
@@ -251,30 +262,28 @@ def _rows_about(key: str) -> Iterator[tuple[type[Model], Any]]:
 
 
 def _words(names: Iterable[str]) -> re.Pattern[str]:
-    """These names as words of their own."""
+    """Return a pattern that finds these names as words of their own."""
     return re.compile(rf"(?<![\w.:-])(?:{'|'.join(map(re.escape, names))})(?!\w|[.:-]\w)")
 
 
 def _names_of(key: str, customer: Customer | None) -> re.Pattern[str]:
-    """The id, the organisation and the address, as words in a text."""
-    names = (
-        [name for name in (customer.organization, customer.email) if len(name) >= _SHORTEST_NAME] if customer else []
-    )
-    # As a plain number the id may be anything, but where it is said to be a customer.
+    """Return a pattern for the customer's id, organisation and address."""
+    names = [name for name in (customer.organization, customer.email) if len(name) >= _MIN_NAME] if customer else []
+    # A plain number may be anything; only beside the word "customer" it is the id.
     return _words([key, *names] if not key.isdecimal() else [f"customer {key}", f"customer_id: {key}", *names])
 
 
 def _clear_texts(key: str, word: re.Pattern[str]) -> int:
-    """Runs and other rows' reasons no longer say who it was."""
+    """Erase the customer's names from the texts of runs and from other rows' reasons."""
     cleared = 0
     runs = ImportRun.objects.order_by("pk").values_list("pk", "reason", "warnings")
-    for pk, reason, warnings in runs.iterator(chunk_size=_AT_ONCE):
+    for pk, reason, warnings in runs.iterator(chunk_size=_BATCH_SIZE):
         new = word.sub(ERASED, reason), [word.sub(ERASED, text) for text in warnings]
         if new != (reason, warnings):
             ImportRun.objects.filter(pk=pk).update(reason=new[0], warnings=new[1])
             cleared += 1
     rows = QuarantinedRow.objects.annotate(text=Cast("reasons", CharField())).filter(text__contains=key)
-    for pk, reasons in rows.order_by("pk").values_list("pk", "reasons").iterator(chunk_size=_AT_ONCE):
+    for pk, reasons in rows.order_by("pk").values_list("pk", "reasons").iterator(chunk_size=_BATCH_SIZE):
         new_reasons = [word.sub(ERASED, text) for text in reasons]
         if new_reasons != reasons:
             QuarantinedRow.objects.filter(pk=pk).update(reasons=new_reasons)
@@ -287,7 +296,7 @@ def _clear_texts(key: str, word: re.Pattern[str]) -> int:
 
 
 def _redact_files(erasure: Erasure, ids: Ids) -> None:
-    """Blank out the customer's records in every file that is kept, and note that it is done."""
+    """Redact the customer's records in every stored file, and note that this is done."""
     try:
         store.remove_unnamed(erasure.erased_at)
         files.remove_half_done()
@@ -302,6 +311,6 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
     erasure.save(update_fields=["counts", "state"])
 
 
-def in_words(counts: Counts) -> str:
-    """What went."""
+def erasure_summary(counts: Counts) -> str:
+    """Return in words what was erased."""
     return counts_in_words(counts) or "nothing"

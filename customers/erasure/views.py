@@ -1,32 +1,30 @@
-"""The page that erases a customer: first what will go, then, when the id is typed and sent, the erasure."""
+"""The page that erases a customer: it shows what will go, and erases once the customer's id is typed."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import Error
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page, tell_database_error
-from customers.erasure.erase import NotErasable, erase, in_words, preview
-from customers.jobs.lock import LockHeld
+from customers.core.pages import admin_page
+from customers.erasure.erase import NotErasable, erase, erasure_summary, preview_erasure
+from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 from customers.models import Customer, Erasure
 
 
 class EraseForm(forms.Form):
-    """Asks for the id, so that nobody erases by one click too many."""
+    """Asks for the customer's id, so that nobody erases by accident."""
 
     typed = forms.CharField(label="Type the customer's id", widget=forms.TextInput({"autocomplete": "off"}))
 
-    def __init__(self, pk: str, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, pk: str, data: QueryDict | None) -> None:
+        super().__init__(data)
         self.pk = pk
 
     def clean_typed(self) -> str:
-        """It must be that id, in its own case."""
+        """Return the id; refuse any other text."""
         if self.cleaned_data["typed"] != self.pk:
             raise forms.ValidationError(f"That is not the id of this customer, {self.pk}.")
         return self.pk
@@ -34,31 +32,23 @@ class EraseForm(forms.Form):
 
 @admin_page("customers.view_customer", "customers.erase_customer")
 def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
-    """Ask with the exact counts of a dry run; when sent with the id, erase, and show the dashboard."""
+    """Show the exact counts of a dry run; once the id is typed, erase, and show the dashboard."""
     customer = get_object_or_404(Customer, pk=pk)
-    form = EraseForm(customer.pk, *([request.POST] if request.method == "POST" else []))
-    try:
+    form = EraseForm(customer.pk, request.POST if request.method == "POST" else None)
+    with failures_told(request, NotErasable, busy=IMPORT_OR_SCORING_RUNS):
         if form.is_valid():
             erasure = erase(customer.pk, request.user.get_username())
-            messages.success(request, f"The customer is erased: {in_words(erasure.counts)}.")
+            messages.success(request, f"The customer is erased: {erasure_summary(erasure.counts)}.")
             if erasure.state != Erasure.State.DONE:
                 messages.warning(request, "Archived files could not be written; the next nightly redacts them.")
             return redirect("admin:index")
-        expected = preview(customer.pk)
-    except NotErasable as error:
-        messages.error(request, str(error))
-    except LockHeld:
-        messages.error(request, "An import or a scoring is running; try again when it has ended.")
-    except Error:
-        tell_database_error(request)
-    else:
         context = {
             **admin.site.each_context(request),
             "title": f"Erase {customer.organization}",
             "customer": customer,
-            "expected": expected,
+            "expected": preview_erasure(customer.pk),
             "form": form,
         }
-        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else 200
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
         return TemplateResponse(request, "customers/erasure/page.html", context, status=status)
     return redirect(request.path.removesuffix("erase/") + "change/")

@@ -5,14 +5,14 @@ from django.utils import timezone
 
 
 class Erasure(models.Model):
-    """A customer of whom everything was erased: what is left is who did it, when, how much, and a mark of the id.
+    """The erasure of a customer: who did it, when and how much, and a tombstone that recognises the id.
 
-    The mark knows the id again in a later file: ``digest`` is the HMAC-SHA256 of the id, keyed by ``salt``, which is
-    random and the row's own (see ``erased``). ``last_run`` is the newest run by then: files up to it had the customer.
+    In the tombstone ``digest`` is the HMAC-SHA256 of the id, keyed by ``salt``, which is random for each row.
+    ``last_run`` is the newest run at that time: files up to it may have the customer.
     """
 
     class State(models.TextChoices):
-        """Files are redacted once the rows are gone for good; a process that dies in between leaves that to others."""
+        """Files are redacted after the rows are gone; where a process dies in between, another one redacts them."""
 
         FILES = "files", "Files are still to be redacted"
         DONE = "done", "Done"

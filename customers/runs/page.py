@@ -1,14 +1,14 @@
-"""A run as its page tells it: how long it took, its counts, and where the rows behind each of them are."""
+"""What a run's page shows: its duration, its counts with links to their rows, and its changes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from django.apps import apps
 from django.contrib.admin.utils import quote
-from django.db.models import Model
 from django.urls import reverse
 
 from customers.feeds.declarations import FEEDS
@@ -18,12 +18,12 @@ SHORT_HASH = 12
 CHANGES_PER_PAGE = 50
 
 _PROVENANCE = {"id", "run_id", "line"}
-_FEED_MODELS: dict[str, type[Model]] = {str(feed.model._meta.model_name): feed.model for feed in FEEDS.values()}
+_FEED_MODELS: dict[str, type[LoadedRow]] = {str(feed.model._meta.model_name): feed.model for feed in FEEDS.values()}
 
 
 @dataclass(frozen=True)
 class Count:
-    """One of a run's counts, the address of its rows ('' where there are none to show), and what to know of it."""
+    """One of a run's counts, the address of its rows ('' where there are none), and a hint."""
 
     label: str
     number: int
@@ -32,7 +32,7 @@ class Count:
 
 
 def counts(run: ImportRun) -> list[Count]:
-    """What became of the rows of the file, and of those of earlier files."""
+    """Return what became of the rows of the file, and of those of earlier files."""
     if run.undoes_id:
         return [
             Count("There again", run.created),
@@ -69,7 +69,7 @@ def counts(run: ImportRun) -> list[Count]:
 
 
 def _missing(run: ImportRun) -> list[Count]:
-    """Of a full feed: how many rows its file lacks that were there before, and how many are there again."""
+    """Return for a full feed how many rows its file lacks that were there before, and how many are back."""
     if not FEEDS[run.feed].full:
         return []
     gone = "" if run.undone_by_id else rows_address(run.feed, missing_since=run.pk)
@@ -80,50 +80,54 @@ def _missing(run: ImportRun) -> list[Count]:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ChangedCell:
     """A cell that a run changed."""
 
     column: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
 
 @dataclass(frozen=True)
-class Changed:
-    """What a run did to a row: which one, the address of its page ('' where it is gone), what, and what came later."""
+class ChangedRow:
+    """A row that a run changed: its page ('' where it is gone), what was done, and what became of it since."""
 
     label: str
     link: str
     what: str
-    cells: Sequence[Cell]
+    cells: Sequence[ChangedCell]
     note: str
 
 
-def changed_rows(changes: Iterable[RowChange]) -> list[Changed]:
-    """A page of a run's changes, compared with the rows as they are now; one query for each feed among them."""
+def changed_rows(changes: Iterable[RowChange]) -> list[ChangedRow]:
+    """Compare a page of a run's changes with the rows as they are now; one query for each feed among them."""
     changes = list(changes)
     keys = defaultdict(list)
     for change in changes:
         if change.model in _FEED_MODELS:
             keys[change.model].append(change.key)
-    rows = {(name, pk): row for name in keys for pk, row in _FEED_MODELS[name].objects.in_bulk(keys[name]).items()}
+    rows = {
+        (name, pk): row for name in keys for pk, row in _FEED_MODELS[name]._default_manager.in_bulk(keys[name]).items()
+    }
     return [_changed(change, rows.get((change.model, change.key))) for change in changes]
 
 
-def _changed(change: RowChange, row: Any) -> Changed:
+def _changed(change: RowChange, row: LoadedRow | None) -> ChangedRow:
     link = reverse(f"admin:customers_{change.model}_change", args=[quote(change.key)]) if row else ""
     label = f"{apps.get_model('customers', change.model)._meta.verbose_name} {change.key}"
     if change.reason:
-        return Changed(label, link, "Left as it is", [], change.reason)
+        return ChangedRow(label, link, "Left as it is", [], change.reason)
     what = "Created" if change.before is None else "Deleted" if change.after is None else "Updated"
     before, after = change.before or {}, change.after or {}
     columns = [name for name in {**before, **after} if name not in _PROVENANCE]
-    cells = [Cell(name, before.get(name), after.get(name)) for name in columns if before.get(name) != after.get(name)]
-    return Changed(label, link, what, cells, _since(change, row) if change.model in _FEED_MODELS else "")
+    cells = [
+        ChangedCell(name, before.get(name), after.get(name)) for name in columns if before.get(name) != after.get(name)
+    ]
+    return ChangedRow(label, link, what, cells, _since(change, row) if change.model in _FEED_MODELS else "")
 
 
 def _since(change: RowChange, row: LoadedRow | None) -> str:
-    """What became of the row after this change, where it is no longer as the change left it."""
+    """Return what became of the row after this change, where it is no longer as the change left it."""
     if row is None:
         return "removed since" if change.after else ""
     if change.after is None:
@@ -135,8 +139,8 @@ def _since(change: RowChange, row: LoadedRow | None) -> str:
     return f"changed again by run {row.run_id}"
 
 
-def _source(image: dict[str, Any]) -> tuple[int, int]:
-    return image["run_id"], image["line"]
+def _source(row: dict[str, Any]) -> tuple[int, int]:
+    return row["run_id"], row["line"]
 
 
 def _when(number: int, link: str) -> str:
@@ -144,21 +148,28 @@ def _when(number: int, link: str) -> str:
 
 
 def run_address(pk: int) -> str:
-    """Where a run's page is."""
+    """Return the address of a run's page."""
     return reverse("admin:customers_importrun_change", args=[pk])
 
 
 def rows_address(feed: str, **lookups: object) -> str:
-    """Where the admin lists the rows of a feed, by the lookups only some of them."""
+    """Return the address of the admin's list of a feed's rows, narrowed by the lookups."""
     address = reverse(f"admin:customers_{FEEDS[feed].model._meta.model_name}_changelist")
     return f"{address}?{urlencode(lookups)}" if lookups else address
 
 
-def duration(run: ImportRun) -> str | None:
-    """How long a run took, in words; None while it has not ended."""
-    if run.finished_at is None:
+class Timed(Protocol):
+    """Anything with a start and, once it has ended, an end: a run of an import, or a night."""
+
+    started_at: datetime
+    finished_at: datetime | None
+
+
+def duration(timed: Timed) -> str | None:
+    """Return in words how long a run or a night took; None while it has not ended."""
+    if timed.finished_at is None:
         return None
-    seconds = max((run.finished_at - run.started_at).total_seconds(), 0)
+    seconds = max((timed.finished_at - timed.started_at).total_seconds(), 0)
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
     minutes, seconds = divmod(int(seconds), 60)

@@ -1,4 +1,4 @@
-"""For how long the ledger of imports is kept, and who was here.
+"""What expires of the ledger of imports and of the logins.
 
 The ledger: closed rows of the quarantine, and the journal that an undo needs.
 """
@@ -16,16 +16,16 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.models import AuditEntry, ImportRun, OpenSession, QuarantinedRow, RowChange
 
-_AT_ONCE = 5_000
+_BATCH_SIZE = 5_000
 
 
 def since(days: int) -> datetime | None:
-    """The moment so many days ago; None for ever, which 0 means."""
+    """Return the moment so many days ago; None for 0 days, which means for ever."""
     return timezone.now() - timedelta(days=days) if days else None
 
 
 def old_quarantine() -> QuerySet[QuarantinedRow]:
-    """Rows that left the quarantine ``QUARANTINE_DAYS`` ago; open ones stay, however old they are."""
+    """Return rows that left the quarantine ``QUARANTINE_DAYS`` ago; open ones stay, however old they are."""
     oldest = since(settings.QUARANTINE_DAYS)
     if oldest is None:
         return QuarantinedRow.objects.none()
@@ -34,36 +34,36 @@ def old_quarantine() -> QuerySet[QuarantinedRow]:
 
 
 def old_changes() -> QuerySet[RowChange]:
-    """What runs older than ``UNDO_DAYS`` changed: they can no longer be undone."""
+    """Return the journal of runs older than ``UNDO_DAYS``, which can no longer be undone."""
     oldest = since(settings.UNDO_DAYS)
     if oldest is None:
         return RowChange.objects.none()
     return RowChange.objects.filter(run__in=ImportRun.objects.filter(started_at__lt=oldest).order_by().values("pk"))
 
 
-def over_sessions() -> QuerySet[Session]:
-    """Sessions that nobody can come back to; those who log out leave none, all others one each."""
+def expired_sessions() -> QuerySet[Session]:
+    """Return sessions that have expired; who logs out leaves none, anybody else leaves one."""
     return Session.objects.filter(expire_date__lt=timezone.now())
 
 
 def delete_sessions() -> int:
-    """Delete those, and what was kept to list them; return how many there were."""
-    gone = delete(over_sessions())
+    """Delete the expired sessions with their rows of ``OpenSession``; return how many."""
+    deleted = delete(expired_sessions())
     delete(OpenSession.objects.exclude(key__in=Session.objects.values("session_key")))
-    return gone
+    return deleted
 
 
-def over_failures() -> QuerySet[AccessAttempt]:
-    """Names and addresses of failed logins that lock nothing any more; such a name may be a password.
+def expired_failures() -> QuerySet[AccessAttempt]:
+    """Return failed logins that lock nothing any more; their names may be passwords.
 
-    Among them are those of a clock that was ahead, which would lock until it is that time.
+    Among them are those of a clock that was ahead, which would lock until that time.
     """
     now, lasts = timezone.now(), settings.AXES_COOLOFF_TIME
     return AccessAttempt.objects.filter(Q(attempt_time__lt=now - lasts) | Q(attempt_time__gt=now + lasts))
 
 
 def old_login_entries() -> QuerySet[AuditEntry]:
-    """Entries of failed logins older than ``FAILED_LOGIN_DAYS``: the only ones that somebody without a login makes."""
+    """Return entries of failed logins older than ``FAILED_LOGIN_DAYS``: nobody else makes entries without a login."""
     oldest = since(settings.FAILED_LOGIN_DAYS)
     if oldest is None:
         return AuditEntry.objects.none()
@@ -71,17 +71,17 @@ def old_login_entries() -> QuerySet[AuditEntry]:
 
 
 def delete_login_entries() -> int:
-    """Delete those, past the seal of the audit; all others stay for ever."""
+    """Delete the expired entries of failed logins; all other entries stay for ever."""
     gone = 0
-    while keys := list(old_login_entries().order_by().values_list("pk", flat=True)[:_AT_ONCE]):
+    while keys := list(old_login_entries().order_by().values_list("pk", flat=True)[:_BATCH_SIZE]):
         with trail.unsealed():
             gone += AuditEntry.objects.filter(pk__in=keys, action=AuditEntry.Action.LOGIN_FAILED).delete()[0]
     return gone
 
 
 def delete(rows: QuerySet[Any]) -> int:
-    """Delete rows that nothing refers to, some at once, so that nobody waits for long; return how many."""
+    """Delete rows that nothing refers to, in batches, so that nobody waits for long; return how many."""
     gone = 0
-    while keys := list(rows.order_by().values_list("pk", flat=True)[:_AT_ONCE]):
+    while keys := list(rows.order_by().values_list("pk", flat=True)[:_BATCH_SIZE]):
         gone += rows.model._base_manager.filter(pk__in=keys)._raw_delete(rows.db)
     return gone

@@ -1,7 +1,7 @@
 """Undo a run: the rows that it changed become what they were, unless somebody has changed them since.
 
 The journal of the undo is also its plan. First every row that the run left behind gets an entry: as it is now, and as
-it is to be. Then what must stay is struck out, by giving it a reason. What is left of the plan is done.
+it is to be. Then the entries of rows that must stay are rejected, each with a reason. The other entries are applied.
 """
 
 import logging
@@ -24,9 +24,9 @@ from customers.runs.undo_fixes import take_fixes
 
 logger = logging.getLogger(__name__)
 
-NAMED_REASONS = 20
+MAX_REASONS = 20
 _OF_CUSTOMERS = [feed.model for feed in FEEDS.values() if feed.of_customers]
-_MODELS = [Customer, *_OF_CUSTOMERS]
+_MODELS: list[type[LoadedRow]] = [Customer, *_OF_CUSTOMERS]
 
 
 class NotUndoable(Exception):
@@ -47,7 +47,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
         with log_context.about(run=undoing.pk):
             try:
                 with transaction.atomic():
-                    _Undo(run, undoing).run_all()
+                    UndoPlan(run, undoing).carry_out()
             except Exception as error:
                 logger.exception("The undo of run %s failed", run.pk)
                 undoing = _start(run, started_by, pk=undoing.pk, started_at=undoing.started_at)
@@ -64,18 +64,19 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
     return undoing
 
 
-def preview(run: ImportRun) -> ImportRun:
-    """What ``undo`` would do, with the exact counts: it is done and taken back. Raises the same errors."""
+def preview_undo(run: ImportRun) -> ImportRun:
+    """Return what ``undo`` would do, with the exact counts: undo, and roll back. Raises the same errors."""
     _undoable(run)
     with job_lock("import"), taken_back():
-        undoing = _start(_undoable(run), "")
+        run = _undoable(run)
+        undoing = _start(run, "")
         undoing.save()
-        _Undo(undoing.undoes, undoing).run_all()
+        UndoPlan(run, undoing).carry_out()
     return undoing
 
 
-def in_words(undoing: ImportRun) -> str:
-    """An undo's counts."""
+def undo_summary(undoing: ImportRun) -> str:
+    """Return an undo's counts in words."""
     return (
         f"{undoing.deleted} deleted, {undoing.updated} put back, {undoing.created} created again, "
         f"{undoing.unchanged} left"
@@ -93,34 +94,37 @@ def _start(run: ImportRun, started_by: str, **values: object) -> ImportRun:
     return ImportRun(feed=run.feed, file=f"undo of run {run.pk}", started_by=started_by, undoes=run, **values)
 
 
-class _Undo:
-    """One undo, in its steps; ``_mine`` is SQL for the entries ``c`` of the plan that nothing speaks against."""
+class UndoPlan:
+    """The entries of one undo in the journal: made, some rejected, the others applied.
+
+    ``_all_entries`` and ``_entries`` are SQL conditions on entries ``c``: all of this plan, and those not rejected.
+    """
 
     def __init__(self, run: ImportRun, undoing: ImportRun) -> None:
         self.run = run
         self.undoing = undoing
-        self._plan = f"c.run_id = {int(undoing.pk)}"
-        self._mine = f"{self._plan} AND c.reason = ''"
+        self._all_entries = f"c.run_id = {int(undoing.pk)}"
+        self._entries = f"{self._all_entries} AND c.reason = ''"
 
-    def run_all(self) -> None:
-        """Plan, strike out, do, and tell; the customers come first and go last, because all others name them."""
+    def carry_out(self) -> None:
+        """Make the entries, reject, apply, and signal; customers come first and go last, as all others name them."""
         for model in _MODELS:
             self._plan_changed(model)
         self._plan_created(FEEDS[self.run.feed].model)
         self._plan_changed(StepSighting)
         self._plan_created_sightings()
         analyze(CHANGE)
-        self._do(Customer, "c.after IS NOT NULL")
+        self._apply(Customer, "c.after IS NOT NULL")
         for model in _OF_CUSTOMERS:
-            self._strike_orphans(model)
+            self._reject_orphans(model)
             if model is Onboarding:
-                self._strike_second_rows(model)
-            self._do(model)
+                self._reject_second_rows(model)
+            self._apply(model)
         self._choose_sightings()
-        self._do(StepSighting)
-        self._strike_needed_customers()
+        self._apply(StepSighting)
+        self._reject_needed_customers()
         self._forget_key_changes()
-        self._do(Customer, "c.after IS NULL")
+        self._apply(Customer, "c.after IS NULL")
         self._put_back_quarantine()
         take_fixes(self.run, self.undoing)
         self._finish()
@@ -129,7 +133,7 @@ class _Undo:
     # --- The plan ---------------------------------------------------------------------------------------------------
 
     def _plan_changed(self, model: type[Model]) -> None:
-        """The rows in the run's journal become what they were; those that are so already need nothing."""
+        """Plan for the rows in the run's journal that they become what they were, unless they are so already."""
         now, key = row_json(model), _key(model)
         execute(
             f"""
@@ -142,7 +146,7 @@ class _Undo:
         )
 
     def _plan_created(self, model: type[LoadedRow]) -> None:
-        """The rows that the run's file created go: those that name the run, and that its journal does not."""
+        """Plan that the rows go that the run's file created: they name the run, and its journal lacks them."""
         run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(model)
         marked = f"WHEN t.missing_since_id IS NOT NULL THEN {_changed_since(model, self.run)}"
         execute(
@@ -179,37 +183,37 @@ class _Undo:
             ON CONFLICT DO NOTHING"""
         )
 
-    # --- What must stay ---------------------------------------------------------------------------------------------
+    # --- What is rejected -------------------------------------------------------------------------------------------
 
-    def _strike(self, model: type[Model], reason: str, condition: str) -> int:
+    def _reject(self, model: type[Model], reason: str, condition: str) -> int:
         return execute(
             f"UPDATE {CHANGE} AS c SET reason = {reason} "
-            f"WHERE {self._mine} AND c.model = '{name_of(model)}' AND {condition}"
+            f"WHERE {self._entries} AND c.model = '{name_of(model)}' AND {condition}"
         )
 
-    def _strike_orphans(self, model: type[Model]) -> None:
-        """A row comes back only to a customer who is there."""
+    def _reject_orphans(self, model: type[Model]) -> None:
+        """Reject a row that would come back without its customer."""
         customer = json_field("c.after", "customer_id")
-        self._strike(
+        self._reject(
             model,
             f"'there is no customer ' || {customer}",
             f"""c.after IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM {table_of(Customer)} k WHERE k.id = {customer})""",
         )
 
-    def _strike_second_rows(self, model: type[Model]) -> None:
-        """A row comes back only where its customer has no other; each one that stays may be in another's way."""
+    def _reject_second_rows(self, model: type[Model]) -> None:
+        """Reject a row whose customer has another one; each row that stays may be in the way of the next."""
         others = f"""
             SELECT 1 FROM {table_of(model)} x
             WHERE x.customer_id = {json_field("c.after", "customer_id")} AND x.id NOT IN (
                 SELECT p.key FROM {CHANGE} p WHERE p.run_id = {int(self.undoing.pk)}
                     AND p.model = '{name_of(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
-        while self._strike(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
+        while self._reject(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
             pass
 
     def _choose_sightings(self) -> None:
-        """A sighting goes with the row that it is about, and comes back where there is no other."""
-        plan, run = self._plan, int(self.undoing.pk)
+        """Drop the entries of sightings whose onboarding row stays, or whose step has another sighting."""
+        plan, run = self._all_entries, int(self.undoing.pk)
         customer, step = json_field("c.before", "customer_id"), json_field("c.before", "step")
         seen = " ".join(f"WHEN '{name.value}' THEN o.{name.value}" for name in Step)
         new_customer, new_step = json_field("c.after", "customer_id"), json_field("c.after", "step")
@@ -232,37 +236,36 @@ class _Undo:
                     OR NOT EXISTS (SELECT 1 FROM {table_of(Customer)} k WHERE k.id = {new_customer}))))"""
         )
 
-    def _strike_needed_customers(self) -> None:
-        """A customer goes only where no row names it, of a feed or of what staff keep by hand."""
+    def _reject_needed_customers(self) -> None:
+        """Reject a customer whom a row still names, of a feed or of what staff keep by hand."""
         for relation in Customer._meta.related_objects:
             model = relation.related_model
             if model._meta.app_label == Customer._meta.app_label or getattr(model, "KEPT_BY_HAND", False):
                 names = f"SELECT 1 FROM {table_of(model)} x WHERE x.{relation.field.column} = c.key"
                 if model is KeyChange:
                     names += f" AND x.state = '{KeyChange.State.JOINED.value}'"
-                self._strike(
+                self._reject(
                     Customer,
                     f"'still has {model._meta.verbose_name_plural}'",
                     f"c.after IS NULL AND EXISTS ({names})",
                 )
 
     def _forget_key_changes(self) -> None:
-        """What was only noticed of a customer goes along; what a person has joined was in the way before."""
-        gone = (
-            f"SELECT c.key FROM {CHANGE} c WHERE {self._mine} AND c.model = '{name_of(Customer)}' AND c.after IS NULL"
-        )
+        """Delete undecided key changes of customers who go; joined ones have kept their customers."""
+        customers = f"{self._entries} AND c.model = '{name_of(Customer)}'"
+        gone = f"SELECT c.key FROM {CHANGE} c WHERE {customers} AND c.after IS NULL"
         execute(f"DELETE FROM {table_of(KeyChange)} WHERE customer_id IN ({gone}) OR former_id IN ({gone})")
 
-    # --- What is done -----------------------------------------------------------------------------------------------
+    # --- What is applied --------------------------------------------------------------------------------------------
 
-    def _do(self, model: type[Model], which: str = "1 = 1") -> None:
-        chosen = f"{self._mine} AND c.model = '{name_of(model)}' AND {which}"
+    def _apply(self, model: type[Model], which: str = "1 = 1") -> None:
+        chosen = f"{self._entries} AND c.model = '{name_of(model)}' AND {which}"
         gone = f"SELECT {_key(model)} FROM {CHANGE} c WHERE {chosen} AND c.before IS NOT NULL"
         execute(f"DELETE FROM {table_of(model)} WHERE id IN ({gone})")
         insert_row_json(model, f"{chosen} AND c.after IS NOT NULL")
 
     def _put_back_quarantine(self) -> None:
-        """What the run resolved is open again, and what it quarantined is closed; of an undo, what it changed."""
+        """Open what the run resolved and close what it quarantined; after an undo, take back what that changed."""
         run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(QuarantinedRow)
         quarantine = table_of(QuarantinedRow)
         now = json_object(status="q.status", resolved_by_id="q.resolved_by_id")
@@ -282,7 +285,7 @@ class _Undo:
             FROM {quarantine} q
             WHERE (q.resolved_by_id = {run} OR (q.run_id = {run} AND q.status = 'open')) AND NOT EXISTS (
                 SELECT 1 FROM {CHANGE} c
-                WHERE {self._plan} AND q.status = 'loaded' AND c.reason <> '' AND c.key = q.key
+                WHERE {self._all_entries} AND q.status = 'loaded' AND c.reason <> '' AND c.key = q.key
                     AND c.model = CASE q.feed {models} END)
             ON CONFLICT DO NOTHING"""
         )
@@ -291,7 +294,7 @@ class _Undo:
             UPDATE {quarantine} SET status = {json_field("c.after", "status")},
                 resolved_by_id = CAST({json_field("c.after", "resolved_by_id")} AS bigint)
             FROM {CHANGE} c
-            WHERE {self._mine} AND c.model = '{name}' AND {quarantine}.id = {_key(QuarantinedRow)}"""
+            WHERE {self._entries} AND c.model = '{name}' AND {quarantine}.id = {_key(QuarantinedRow)}"""
         )
 
     # --- The ledger -------------------------------------------------------------------------------------------------
@@ -313,18 +316,18 @@ class _Undo:
         undoing.status = ImportRun.Status.LOADED
         undoing.finished_at = timezone.now()
         undoing.save()
-        _remember(undoing)
+        _set_undone(undoing)
         _record(undoing)
 
 
 def _record(undoing: ImportRun) -> None:
-    what = undoing.reason or in_words(undoing)
+    what = undoing.reason or undo_summary(undoing)
     detail = "\n".join([f"{undoing.get_feed_display()}: {undoing.get_status_display()}", what, *undoing.warnings])
     trail.record(trail.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
 
 
-def _remember(undoing: ImportRun) -> None:
-    """Note in each run of the chain whether it counts: an undone undo brings back what it had undone."""
+def _set_undone(undoing: ImportRun) -> None:
+    """Set ``undone_by`` along the chain: an undone undo brings back the run that it had undone."""
     by, counts = undoing, True
     while run := by.undoes:
         if counts or run.undone_by_id == by.pk:
@@ -334,16 +337,16 @@ def _remember(undoing: ImportRun) -> None:
 
 
 def _what_was_left(undoing: ImportRun) -> list[str]:
-    """A warning for each model and reason, with an example; the rows themselves are in the journal."""
+    """Return a warning for each model and reason with an example; the journal has the rows."""
     reasons = undoing.changes.left().order_by("model", "reason").values_list("model", "reason")
     return [
         f"{count} {model} {'rows' if count > 1 else 'row'} left: {reason} ({'such as ' if count > 1 else ''}{key})"
-        for model, reason, count, key in reasons.annotate(Count("pk"), Min("key"))[:NAMED_REASONS]
+        for model, reason, count, key in reasons.annotate(Count("pk"), Min("key"))[:MAX_REASONS]
     ]
 
 
 def _key(model: type[Model]) -> str:
-    """SQL for the key of an entry ``c`` as the model's table has it."""
+    """Return SQL for the key of an entry ``c``, in the type of the model's key."""
     return "CAST(c.key AS bigint)" if model in (StepSighting, QuarantinedRow) else "c.key"
 
 
@@ -352,7 +355,7 @@ def _has_marks(model: type[Model]) -> bool:
 
 
 def _changed_since(model: type[Model], run: ImportRun) -> str:
-    """SQL for why a row ``t`` is not as the run left it."""
+    """Return SQL for why a row ``t`` is not as the run left it."""
     marked = "WHEN t.missing_since_id > {0} THEN 'missing from the feed since run ' || t.missing_since_id"
     return f"""CASE
         WHEN t.id IS NULL THEN 'no longer there'

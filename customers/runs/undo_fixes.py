@@ -1,4 +1,4 @@
-"""The fixes of a run that is undone: they go with its rows, or the next file would bring the rows back."""
+"""The fixes of a run that is undone go with its rows; otherwise the next file would bring the rows back."""
 
 from itertools import islice
 from typing import Any
@@ -11,13 +11,13 @@ from customers.imports.fixes import cells_as_read
 from customers.imports.journal import name_of
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
-    """Take back what ``run`` did to fixes, and note it in the journal and the warnings of ``undoing``.
+    """Take back what ``run`` did to fixes, and note that in the journal and the warnings of ``undoing``.
 
-    Of corrected rows and of a replay the fixes go whose rows are open again; an undo of that brings them back.
+    For corrected rows and replays the fixes go whose rows are open again. An undo of that undo brings them back.
     """
     if run.undoes_id:
         moved = _put_back(run, undoing)
@@ -38,7 +38,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
     opened = undoing.changes.done().filter(model=name_of(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN)
     keys = iter([int(key) for key in opened.values_list("key", flat=True)])
     taken = 0
-    while some := list(islice(keys, _AT_ONCE)):
+    while some := list(islice(keys, _BATCH_SIZE)):
         rows = {row.raw: row for row in QuarantinedRow.objects.filter(pk__in=some).select_related("run")}
         fixes = Fix.objects.filter(feed=run.feed, raw__in=rows)
         if run.scope == ImportRun.Scope.CORRECTIONS:
@@ -46,7 +46,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
             fixes = fixes.filter(made_by=run.started_by, made_at__gte=run.started_at)
         found = list(fixes)
         RowChange.objects.bulk_create(
-            RowChange(run=undoing, model=name_of(Fix), key=fix.sha256, before=_image(fix)) for fix in found
+            RowChange(run=undoing, model=name_of(Fix), key=fix.sha256, before=_fix_json(fix)) for fix in found
         )
         fixes.delete()
         _forget_cells([rows[fix.raw] for fix in found])
@@ -55,14 +55,14 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
 
 
 def _put_back(run: ImportRun, undoing: ImportRun) -> int:
-    """Reverse what an undo did, but for texts that have another fix by now; return how many went less those back."""
+    """Reverse what an undo did, except for texts with another fix by now; return fixes removed less fixes put back."""
     moved = 0
-    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=_AT_ONCE):
+    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=_BATCH_SIZE):
         there = Fix.objects.filter(feed=run.feed, sha256=change.key).first()
         if change.before and there is None:
             Fix.objects.create(**{**change.before, "made_at": parse_datetime(change.before["made_at"])})
             moved -= 1
-        elif change.after and there is not None and _image(there) == change.after:
+        elif change.after and there is not None and _fix_json(there) == change.after:
             there.delete()
             moved += 1
         else:
@@ -73,17 +73,17 @@ def _put_back(run: ImportRun, undoing: ImportRun) -> int:
     return moved
 
 
-def _image(fix: Fix) -> dict[str, Any]:
+def _fix_json(fix: Fix) -> dict[str, Any]:
     names = ("feed", "raw", "sha256", "cells", "made_by")
     return {**{name: getattr(fix, name) for name in names}, "made_at": fix.made_at.isoformat()}
 
 
 def _forget_cells(rows: list[QuarantinedRow]) -> None:
-    """The rows say again what their file says, so that no replay loads what nobody remembers."""
+    """Give rows the cells of their file again, so that no replay loads a fix that is gone."""
     for row in rows:
         feed = FEEDS[row.feed]
         row.cells = cells_as_read(row)
         named = dict(zip(feed.column_names, row.cells or (), strict=False))
         row.key = valid_key(named.get("id", "")) or row.key
         row.customer_key = valid_key(named.get("customer_id", ""))
-    QuarantinedRow.objects.bulk_update(rows, ["cells", "key", "customer_key"], batch_size=_AT_ONCE)
+    QuarantinedRow.objects.bulk_update(rows, ["cells", "key", "customer_key"], batch_size=_BATCH_SIZE)

@@ -1,42 +1,33 @@
-"""The page that undoes a run: first what would happen, then, when it is sent, the undo."""
+"""The page that undoes a run: it shows what would happen, and undoes the run once that is confirmed."""
 
 from django.contrib import admin, messages
-from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page, tell_database_error
-from customers.jobs.lock import LockHeld
+from customers.core.pages import admin_page
+from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import ImportRun
-from customers.runs.undo import NotUndoable, in_words, preview, undo
+from customers.runs.undo import NotUndoable, preview_undo, undo, undo_summary
 
 
 @admin_page("customers.view_importrun", "customers.undo_importrun")
 def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask with the exact counts of a dry run; when sent, undo and show the undo's run."""
+    """Show the exact counts of a dry run; once confirmed, undo, and show the run of the undo."""
     run = get_object_or_404(ImportRun, pk=pk)
-    try:
+    with failures_told(request, NotUndoable, busy=IMPORT_RUNS):
         if request.method == "POST":
             undoing = undo(run, request.user.get_username())
             if undoing.status == ImportRun.Status.LOADED:
-                messages.success(request, f"Run {run.pk} is undone: {in_words(undoing)}.")
+                messages.success(request, f"Run {run.pk} is undone: {undo_summary(undoing)}.")
             else:
                 messages.error(request, f"Run {run.pk} was not undone: {undoing.reason}")
             return redirect("admin:customers_importrun_change", undoing.pk)
-        expected = preview(run)
-    except NotUndoable as error:
-        messages.error(request, str(error))
-    except LockHeld:
-        messages.error(request, "An import is running; try again when it has ended.")
-    except Error:
-        tell_database_error(request)
-    else:
         context = {
             **admin.site.each_context(request),
             "title": f"Undo run {run.pk}",
             "run": run,
-            "expected": expected,
+            "expected": preview_undo(run),
         }
         return TemplateResponse(request, "customers/runs/undo.html", context)
     return redirect("admin:customers_importrun_change", run.pk)

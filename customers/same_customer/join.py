@@ -1,11 +1,11 @@
-"""Says that two customers are the same, of whom one vanished: what staff keep goes over to the new key, and back.
+"""Join two customers of whom one vanished from the feed: what staff keep moves to the new key. Part them again.
 
-The feeds' own rows stay where their files put them. Whoever keeps rows of customers elsewhere hears
-``customers_joined`` and ``customers_parted``, and does the like.
+The feeds' own rows stay where their files put them. Other apps move their rows by the signals ``customers_joined``
+and ``customers_parted``.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,12 +17,20 @@ from customers.models import Customer, CustomerCare, Note, StepSighting
 from customers.models.key_change import KeyChange
 
 State = KeyChange.State
-NOTES, SIGHTINGS, REPLACED = "notes", "dated steps", "replaced"
+NOTES, SIGHTINGS = "notes", "dated steps"
 _CARE = ("owner_id", "notes", "do_not_contact")
 _WORDS = {"owner_id": "Owner", "notes": "Internal notes", "do_not_contact": "“Do not contact”"}
 _SIGHTING = ("step", "seen_on", "at_first_import", "run_id")
 
-Carried = dict[str, Any]
+
+class Carried(TypedDict, total=False):
+    """What was moved to the new key, as the pair keeps it to move it back."""
+
+    rows: dict[str, list[int]]
+    stays: list[str]
+    care: dict[str, list[dict[str, object] | None]]
+    care_said: dict[str, str]
+    replaced: list[dict[str, object]]
 
 
 class NotJoinable(Exception):
@@ -31,14 +39,14 @@ class NotJoinable(Exception):
 
 @dataclass(frozen=True)
 class Parted:
-    """What became of an undo: the pair, and what could not be put back, in words."""
+    """A pair that was parted, and in words what could not be moved back."""
 
     pair: KeyChange
     left: list[str]
 
 
-def why_not(pair: KeyChange) -> str:
-    """Why the pair cannot be joined; '' where it can."""
+def why_not_joined(pair: KeyChange) -> str:
+    """Return why the pair cannot be joined; '' where it can."""
     if pair.state == State.JOINED:
         return f"{pair.former_id} is joined to {pair.customer_id} already."
     if pair.former.missing_since_id is None:
@@ -50,8 +58,8 @@ def why_not(pair: KeyChange) -> str:
     return ""
 
 
-def why_not_undone(pair: KeyChange) -> str:
-    """Why what was joined cannot be parted; '' where it can."""
+def why_not_parted(pair: KeyChange) -> str:
+    """Return why the pair cannot be parted; '' where it can."""
     if pair.state != State.JOINED:
         return "They are not joined."
     if later := KeyChange.objects.filter(former=pair.customer, state=State.JOINED).first():
@@ -60,7 +68,7 @@ def why_not_undone(pair: KeyChange) -> str:
 
 
 def join(pk: int, actor: str) -> KeyChange:
-    """Carry everything over to the new key, once; a pair that is joined already stays as it is.
+    """Move everything to the new key, once; leave a pair alone that is joined already.
 
     Raises ``NotJoinable``, and ``LockHeld`` while an import or a scoring runs.
     """
@@ -68,22 +76,23 @@ def join(pk: int, actor: str) -> KeyChange:
         pair = _find(pk)
         if pair.state != State.JOINED:
             _join(pair, actor)
-            _record(pair, actor, f"The same customer: {in_words(pair.carried)}")
+            _record(pair, actor, f"The same customer: {carried_summary(pair.carried)}")
     return pair
 
 
-def preview(pk: int) -> Carried:
-    """What ``join`` would carry over: it is done and taken back. Raises the same errors."""
+def preview_join(pk: int) -> Carried:
+    """Return what ``join`` would move: join, and roll back. Raises the same errors."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
         with trail.muted():
             _join(pair, "")
         transaction.set_rollback(True)
-    return pair.carried
+    carried: Carried = pair.carried
+    return carried
 
 
 def set_apart(pk: int, actor: str) -> KeyChange:
-    """Note that these are two customers; nothing moves. Raises ``NotJoinable`` and ``LockHeld``."""
+    """Record that these are two customers; nothing moves. Raises ``NotJoinable`` and ``LockHeld``."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
         if pair.state == State.JOINED:
@@ -95,31 +104,31 @@ def set_apart(pk: int, actor: str) -> KeyChange:
 
 
 def part(pk: int, actor: str) -> Parted:
-    """Take back what ``join`` carried over; what has changed since stays, and is named.
+    """Move back what ``join`` moved; what has changed since stays, and is named.
 
     Raises ``NotJoinable``, and ``LockHeld`` while an import or a scoring runs.
     """
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
-        if reason := why_not_undone(pair):
+        if reason := why_not_parted(pair):
             raise NotJoinable(reason)
         left = [*_part_care(pair), *_part_rows(pair)]
-        for _listener, said in customers_parted.send(sender=Customer, pair=pair):
-            left += said or []
+        for _receiver, stayed in customers_parted.send(sender=Customer, pair=pair):
+            left += stayed or []
         pair.carried = {}
         _decide(pair, State.OPEN, actor)
         _record(pair, actor, "\n".join(["No longer the same customer", *left]))
     return Parted(pair, left)
 
 
-def in_words(carried: Carried) -> str:
-    """What went over."""
-    return ", ".join(f"{words}: {number}" for words, number in listed(carried).items()) or "nothing"
+def carried_summary(carried: Carried) -> str:
+    """Return in words what was moved."""
+    return ", ".join(f"{words}: {number}" for words, number in carried_counts(carried).items()) or "nothing"
 
 
-def listed(carried: Carried) -> dict[str, str]:
-    """What went over, or would: by kind, how much."""
-    care = {_WORDS[name]: said for name, said in carried.get("care_said", {}).items()}
+def carried_counts(carried: Carried) -> dict[str, str]:
+    """Return how much was moved, or would be, by kind."""
+    care = {_WORDS[name]: value for name, value in carried.get("care_said", {}).items()}
     rows = {kind.capitalize(): f"{len(keys):,}" for kind, keys in carried.get("rows", {}).items() if keys}
     return {**care, **rows}
 
@@ -134,18 +143,18 @@ def _decide(pair: KeyChange, state: str, actor: str) -> None:
 
 
 def _record(pair: KeyChange, actor: str, detail: str) -> None:
-    """An entry in the audit of either customer."""
+    """Write an entry for either customer into the audit."""
     trail.record_all(
         trail.entry(trail.Action.CHANGE, pair, actor=actor, customer=key, detail=detail)
         for key in (pair.former_id, pair.customer_id)
     )
 
 
-# --- There --------------------------------------------------------------------------------------------------------
+# --- Join --------------------------------------------------------------------------------------------------------
 
 
 def _join(pair: KeyChange, actor: str) -> None:
-    if reason := why_not(pair):
+    if reason := why_not_joined(pair):
         raise NotJoinable(reason)
     carried: Carried = {"rows": {}, "stays": []}
     _join_care(pair, carried)
@@ -153,25 +162,25 @@ def _join(pair: KeyChange, actor: str) -> None:
     carried["rows"][NOTES] = sorted(notes.values_list("pk", flat=True))
     notes.update(customer=pair.customer)
     _join_sightings(pair, carried)
-    for _listener, said in customers_joined.send(sender=Customer, pair=pair):
-        carried["rows"] |= said["rows"]
-        carried["stays"] += said["stays"]
+    moved: Any  # The stubs know only texts as what a receiver returns.
+    for _receiver, moved in customers_joined.send(sender=Customer, pair=pair):
+        carried["rows"] |= moved["rows"]
+        carried["stays"] += moved["stays"]
     pair.carried = carried
     _decide(pair, State.JOINED, actor)
 
 
-def _image(care: CustomerCare | None) -> dict[str, Any] | None:
+def _values(care: CustomerCare | None) -> dict[str, object] | None:
     return {name: getattr(care, name) for name in _CARE} if care else None
 
 
 def _join_care(pair: KeyChange, carried: Carried) -> None:
-    """The owner goes over where there is none, the notes behind those that are there, “do not contact” in any case."""
+    """Move the owner where there is none, the notes behind those that are there, and “do not contact” always."""
     theirs = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.former).first()
     ours = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.customer).first()
     if theirs is None or not (theirs.owner_id or theirs.notes or theirs.do_not_contact):
         return
-    carried["care"] = {"before": [_image(theirs), _image(ours)]}
-    said = carried["care_said"] = {}
+    before, said = [_values(theirs), _values(ours)], carried.setdefault("care_said", {})
     ours = ours or CustomerCare(customer=pair.customer)
     if theirs.owner_id and not ours.owner_id:
         ours.owner_id, said["owner_id"] = theirs.owner_id, theirs.owner_name
@@ -188,14 +197,14 @@ def _join_care(pair: KeyChange, carried: Carried) -> None:
     theirs.owner_id, theirs.notes = None, ""
     for care in (ours, theirs):
         care.save()
-    carried["care"]["after"] = [_image(theirs), _image(ours)]
+    carried["care"] = {"before": before, "after": [_values(theirs), _values(ours)]}
 
 
 def _join_sightings(pair: KeyChange, carried: Carried) -> None:
-    """Steps keep the date on which they were first seen; the new key's own sightings of them were of the change."""
+    """Move the sightings; they replace those of the new key, which only saw the change of keys."""
     theirs = StepSighting.objects.filter(customer=pair.former)
     again = StepSighting.objects.filter(customer=pair.customer, step__in=theirs.values("step"))
-    carried[REPLACED] = [
+    carried["replaced"] = [
         {**row, "seen_on": row["seen_on"] and row["seen_on"].isoformat()} for row in again.values(*_SIGHTING)
     ]
     again.delete()
@@ -207,11 +216,13 @@ def _join_sightings(pair: KeyChange, carried: Carried) -> None:
 
 
 def _part_care(pair: KeyChange) -> list[str]:
-    images = pair.carried.get("care")
-    if not images:
+    care_values = pair.carried.get("care")
+    if not care_values:
         return []
     left = []
-    for customer, before, after in zip((pair.former, pair.customer), images["before"], images["after"], strict=True):
+    for customer, before, after in zip(
+        (pair.former, pair.customer), care_values["before"], care_values["after"], strict=True
+    ):
         care = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=customer).first()
         if care is None:
             care = CustomerCare(customer=customer)
@@ -221,7 +232,7 @@ def _part_care(pair: KeyChange) -> list[str]:
                 setattr(care, name, wanted[name])
             elif getattr(care, name) != wanted[name]:
                 left.append(f"{_WORDS[name]} of customer {customer.pk}: changed since, and stays")
-        if before is None and _image(care) == wanted:
+        if before is None and _values(care) == wanted:
             if not care._state.adding:
                 care.delete()
         else:
@@ -239,7 +250,7 @@ def _part_rows(pair: KeyChange) -> list[str]:
     steps = set(StepSighting.objects.filter(customer=pair.customer).values_list("step", flat=True))
     StepSighting.objects.bulk_create(
         StepSighting(customer=pair.customer, **row)
-        for row in pair.carried.get(REPLACED, [])
+        for row in pair.carried.get("replaced", [])
         if row["step"] not in steps
     )
     return left

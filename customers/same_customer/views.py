@@ -1,24 +1,24 @@
-"""The page that decides whether two customers are the same: what would move, then yes or no, and the way back."""
+"""The page on which somebody decides whether two customers are the same, or takes the decision back."""
 
 from django.contrib import admin, messages
-from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page, tell_database_error
-from customers.jobs.lock import LockHeld
+from customers.core.pages import admin_page
+from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 from customers.models.key_change import KeyChange
 from customers.same_customer.join import (
+    Carried,
     NotJoinable,
-    in_words,
+    carried_counts,
+    carried_summary,
     join,
-    listed,
     part,
-    preview,
+    preview_join,
     set_apart,
-    why_not,
-    why_not_undone,
+    why_not_joined,
+    why_not_parted,
 )
 
 MAY_JOIN = ("customers.view_customer", "customers.join_customer")
@@ -27,29 +27,22 @@ JOIN, APART, UNDO = "join", "apart", "undo"
 
 @admin_page(*MAY_JOIN)
 def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show both customers and what would move; when sent, do what was chosen, and come back."""
+    """Show both customers and what would move; once sent, carry out the decision, and show the page again."""
     pair = get_object_or_404(KeyChange.objects.select_related("customer", "former__missing_since", "run"), pk=pk)
-    try:
+    with failures_told(request, NotJoinable, busy=IMPORT_OR_SCORING_RUNS):
         if request.method == "POST":
             _decide(request, pair)
             return redirect(request.path)
         joined = pair.state == KeyChange.State.JOINED
-        reason = why_not_undone(pair) if joined else why_not(pair)
-        carried = pair.carried if joined else {} if reason else preview(pk)
-    except NotJoinable as error:
-        messages.error(request, str(error))
-    except LockHeld:
-        messages.error(request, "An import or a scoring is running; try again when it has ended.")
-    except Error:
-        tell_database_error(request)
-    else:
+        reason = why_not_parted(pair) if joined else why_not_joined(pair)
+        carried: Carried = pair.carried if joined else {} if reason else preview_join(pk)
         context = {
             **admin.site.each_context(request),
             "title": f"Is {pair.former_id} now {pair.customer_id}?",
             "pair": pair,
             "joined": joined,
             "reason": reason,
-            "carried": listed(carried),
+            "carried": carried_counts(carried),
             "stays": carried.get("stays", []),
         }
         return TemplateResponse(request, "customers/same_customer/page.html", context)
@@ -61,7 +54,7 @@ def _decide(request: HttpRequest, pair: KeyChange) -> None:
     if wanted == JOIN:
         done = join(pair.pk, actor)
         messages.success(
-            request, f"{done.former_id} is the same customer as {done.customer_id}. {in_words(done.carried)}."
+            request, f"{done.former_id} is the same customer as {done.customer_id}. {carried_summary(done.carried)}."
         )
     elif wanted == APART:
         set_apart(pair.pk, actor)

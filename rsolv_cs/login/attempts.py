@@ -22,7 +22,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
-from customers.runs.retention import over_failures
+from customers.runs.retention import expired_failures
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
@@ -60,7 +60,7 @@ class Attempts(AxesDatabaseHandler):
         self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
     ) -> int:
         """Forget what does not count any more."""
-        return over_failures().delete()[0]
+        return expired_failures().delete()[0]
 
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any

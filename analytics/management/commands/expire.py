@@ -92,8 +92,8 @@ def _count() -> dict[str, int]:
         _CHANGES: ledger.old_changes().count(),
         _DATES: len(scored.old_dates()),
         _TEXTS: sum(rows.count() for rows, _field in scored.old_texts()),
-        _SESSIONS: ledger.over_sessions().count(),
-        _FAILURES: ledger.over_failures().count(),
+        _SESSIONS: ledger.expired_sessions().count(),
+        _FAILURES: ledger.expired_failures().count(),
         _ERASURES: Erasure.objects.filter(state=Erasure.State.FILES).count(),
         _LOGINS: ledger.old_login_entries().count(),
     }
@@ -109,7 +109,7 @@ def _remove() -> dict[str, int]:
         _DATES: scored.delete_dates(scored.old_dates()),
         _TEXTS: scored.clear_texts(),
         _SESSIONS: ledger.delete_sessions(),
-        _FAILURES: ledger.delete(ledger.over_failures()),
+        _FAILURES: ledger.delete(ledger.expired_failures()),
         _ERASURES: erase.complete(),
         _LOGINS: ledger.delete_login_entries(),
     }

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from customers.audit.trail import user_name
-from customers.erasure.erase import NotErasable, erase, in_words, preview
+from customers.erasure.erase import NotErasable, erase, erasure_summary, preview_erasure
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Erasure
@@ -39,7 +39,9 @@ class Command(AuditedCommand):
         key = options["id"]
         try:
             if not options["yes"]:
-                self.stdout.write(f"This goes for good: {in_words(preview(key))}, and the lines in archived files.")
+                self.stdout.write(
+                    f"This goes for good: {erasure_summary(preview_erasure(key))}, and the lines in archived files."
+                )
                 if _answer() != key:
                     raise CommandError("That is not the id; nothing was erased.", returncode=EXIT_USAGE)
             erasure = erase(key, user_name())
@@ -52,12 +54,12 @@ class Command(AuditedCommand):
             raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
         if erasure.state != Erasure.State.DONE:
             raise CommandError(
-                f"Erased from the database: {in_words(erasure.counts)}. Archived files could not be written; the next "
-                "nightly or expire redacts them.",
+                f"Erased from the database: {erasure_summary(erasure.counts)}. Archived files could not be written; "
+                "the next nightly or expire redacts them.",
                 returncode=EXIT_FAILED,
             )
         self.stdout.write(
-            f"Erased: {in_words(erasure.counts)}. Backups and exports written before still have the customer."
+            f"Erased: {erasure_summary(erasure.counts)}. Backups and exports written before still have the customer."
         )
 
 

@@ -11,7 +11,7 @@ from customers.audit.trail import user_name
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import ImportRun
-from customers.runs.undo import NotUndoable, in_words, undo
+from customers.runs.undo import NotUndoable, undo, undo_summary
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -55,4 +55,4 @@ class Command(AuditedCommand):
             self.stdout.write(f"  left: {change.model} {change.key}: {change.reason}")
         if undoing.unchanged > SHOWN_ROWS:
             self.stdout.write(f"  and {undoing.unchanged - SHOWN_ROWS} more")
-        self.stdout.write(f"Run {run.pk} ({run.file}) is undone by run {undoing.pk}: {in_words(undoing)}.")
+        self.stdout.write(f"Run {run.pk} ({run.file}) is undone by run {undoing.pk}: {undo_summary(undoing)}.")

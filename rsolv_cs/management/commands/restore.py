@@ -55,7 +55,7 @@ class Command(AuditedCommand):
                         returncode=EXIT_USAGE,
                     )
                 with transaction.atomic():
-                    erasures = erase.remembered()
+                    erasures = erase.remembered_erasures()
                     manifest = backups.fill(options["file"])
                     again = erase.erase_again(erasures)
                 erase.complete()

@@ -74,7 +74,7 @@ def test_an_error_inside_leaves_the_database_as_it_was(url: str) -> None:
     [
         ("upload", "customers.imports.load.merge"),
         ("import", "customers.imports.load.merge"),
-        ("undo", "customers.runs.undo._Undo._finish"),
+        ("undo", "customers.runs.undo.UndoPlan._finish"),
         ("erase", "customers.erasure.erase._remove_fixes"),
     ],
 )
@@ -86,7 +86,7 @@ def test_others_write_while_it_is_tried(
     one = ImportRun.objects.get()
     write, done = writing_elsewhere(), []
     module, _dot, name = function.rpartition(".")
-    owner = undo._Undo if what == "undo" else __import__(module, fromlist=[name])
+    owner = undo.UndoPlan if what == "undo" else __import__(module, fromlist=[name])
     original = getattr(owner, name)
 
     def writes_meanwhile(*arguments: Any, **named: Any) -> Any:
@@ -103,9 +103,9 @@ def test_others_write_while_it_is_tried(
         write_feed(tmp_path, "customers", [csv_row("customers", id="c1", organization="Changed")])
         assert load(tmp_path, "customers", dry_run=True)["customers"].updated == 1
     elif what == "undo":
-        assert undo.preview(one).deleted == 1
+        assert undo.preview_undo(one).deleted == 1
     else:
-        assert erase.preview("c1")["customers"] == 1
+        assert erase.preview_erasure("c1")["customers"] == 1
     assert done == [None]
     assert Group.objects.filter(name="meanwhile").exists()
     assert Customer.objects.get().organization == csv_row("customers")["organization"]

@@ -56,10 +56,10 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("function", "nth", "next_one"),
     [
-        ("customers.runs.undo:_Undo._plan_changed", 1, "expire"),
+        ("customers.runs.undo:UndoPlan._plan_changed", 1, "expire"),
         ("customers.runs.undo:execute", 5, "undo"),
-        ("customers.runs.undo:_Undo._put_back_quarantine", 1, "import"),
-        ("customers.runs.undo:_Undo._finish", 1, "lock"),
+        ("customers.runs.undo:UndoPlan._put_back_quarantine", 1, "import"),
+        ("customers.runs.undo:UndoPlan._finish", 1, "lock"),
         (COMMIT, 1, "expire"),
     ],
 )

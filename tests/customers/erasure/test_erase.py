@@ -25,7 +25,7 @@ from customers.archive import files, redact
 from customers.archive.erased import ErasedIds
 from customers.audit import trail
 from customers.core.signals import customer_erased
-from customers.erasure.erase import erase, preview
+from customers.erasure.erase import erase, preview_erasure
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import fix
 from customers.imports.load import replay
@@ -206,7 +206,7 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
         feed.model: list(feed.model.objects.exclude(**_theirs(feed)).order_by("pk").values())
         for feed in FEEDS.values()
     }
-    expected = preview(KEY)
+    expected = preview_erasure(KEY)
     assert "Vanishing" in repr(list(texts()))
 
     erasure = erase(KEY, "ada")

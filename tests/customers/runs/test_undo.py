@@ -29,7 +29,7 @@ from customers.models import (
     StepSighting,
 )
 from customers.runs import undo as undo_module
-from customers.runs.undo import NotUndoable, preview, undo
+from customers.runs.undo import NotUndoable, preview_undo, undo
 from tests.factories import csv_row, make_engagement, make_run, make_staff, write_feed, write_feeds
 from tests.support.commands import held_elsewhere, run
 from tests.support.loading import load, states
@@ -745,7 +745,7 @@ def test_a_run_that_is_not_there(client: Client) -> None:
 def test_preview_is_what_undo_does(drop: Path) -> None:
     write_feed(drop, "onboarding", CHANGED["onboarding"])
     load(drop, "onboarding")
-    expected = preview(newest("onboarding"))
+    expected = preview_undo(newest("onboarding"))
     assert counts(expected) == counts(undo_newest("onboarding")) == UNDONE["onboarding"]
 
 
@@ -759,7 +759,7 @@ def test_a_page_does_not_repeat_what_the_database_says(
     def fail(*_given: Any) -> None:
         raise OperationalError('connection to "10.1.2.3" failed\nDETAIL: Key (email)=(someone@firm.example) is there')
 
-    monkeypatch.setattr("customers.runs.undo_views.preview", fail)
+    monkeypatch.setattr("customers.runs.undo_views.preview_undo", fail)
     client.force_login(make_staff("Program manager"))
     response = client.get(f"/admin/customers/importrun/{make_run().pk}/undo/", follow=True)
     text = response.text

@@ -1,0 +1,27 @@
+"""How a page tells what kept it from doing its work: a rule, a job that runs, or the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib import messages
+from django.db import Error
+from django.http import HttpRequest
+
+from customers.core.pages import tell_database_error
+from customers.jobs.lock import LockHeld
+
+IMPORT_RUNS = "An import is running; try again when it has ended."
+IMPORT_OR_SCORING_RUNS = "An import or a scoring is running; try again when it has ended."
+
+
+@contextmanager
+def failures_told(request: HttpRequest, *refusals: type[Exception], busy: str) -> Iterator[None]:
+    """Tell the visitor why the block failed: a refusal in its own words, a held lock by ``busy``, or the database."""
+    try:
+        yield
+    except refusals as refusal:
+        messages.error(request, str(refusal))
+    except LockHeld:
+        messages.error(request, busy)
+    except Error:
+        tell_database_error(request)
