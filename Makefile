@@ -7,20 +7,22 @@ ARGS ?=
 
 BIN = $(VENV)/bin
 MANAGE = $(BIN)/python manage.py
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
+# On somebody's own machine four processes leave room for its other work.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) $(if $(CI),,--maxprocesses 4) --dist worksteal --durations 25 $(ARGS)
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --quiet $(ARGS)
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint format bench bench-pages bench-load screenshots lock audit licences clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load screenshots lock audit licences clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PORT=8000 for run and serve, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
-run setup setup-alerts setup-dev test test-sqlite test-postgres lint: export DEBUG = 1
+run setup setup-alerts setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
+lint lint-style lint-layers lint-types lint-templates lint-django: export DEBUG = 1
 
 run: setup ## start with demo data and say where to log in; your data stays from run to run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
@@ -84,14 +86,29 @@ test-sqlite: setup-dev ## every test, on SQLite
 test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
 	$(BIN)/python -m tests.support.postgres -- $(PYTEST)
 
-lint: setup-dev ## style, layers, templates, settings and missing migrations
+lint: lint-style lint-layers lint-templates lint-django ## style, layers, templates, settings and missing migrations
+
+# Each part of lint by itself, so that `make --jobs` runs them side by side.
+lint-style: setup-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-layers: setup-dev
 	$(BIN)/lint-imports --no-logo
+
+lint-types: setup-dev
+	$(BIN)/mypy analytics customers rsolv_cs
+
+lint-templates: setup-dev
 	$(BIN)/djlint --lint --quiet templates analytics customers
 	$(BIN)/python -m pytest --quiet tests/house/test_templates.py
+
+lint-django: setup-dev
 	$(MANAGE) check --fail-level WARNING
 	$(MANAGE) makemigrations --check --dry-run
+
+compiled: setup-dev
+	@$(BIN)/python -m pytest --quiet --collect-only > /dev/null
 
 format: setup-dev ## put the code into its form and repair what can be repaired
 	$(BIN)/ruff check --fix-only

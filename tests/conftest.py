@@ -38,15 +38,52 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+SLOW_FILES = {
+    "test_access.py",
+    "test_compare.py",
+    "test_copy_database.py",
+    "test_deploy.py",
+    "test_faults.py",
+    "test_hostile.py",
+    "test_killed.py",
+    "test_killed_delivery.py",
+    "test_oracle_agreement.py",
+    "test_parameters.py",
+    "test_round_trip.py",
+    "test_slow_clients.py",
+    "test_supply_chain.py",
+    "test_tail.py",
+    "test_workbooks.py",
+}
+"""The files whose tests take most of the time, the browser's aside: they get the mark ``slow``."""
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What cannot differ by the database need not be tested on the second one.
+CASES_OF_A_PUSH = 3
+"""How many cases of a parametrized test a push asks on PostgreSQL."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what a push asks of the second database; without the option everything is asked."""
+    parser.addoption(
+        "--push",
+        action="store_true",
+        help=f"on PostgreSQL, ask each parametrized test for its first {CASES_OF_A_PUSH - 1} cases and its last one",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip on PostgreSQL what cannot differ by the database, and with ``--push`` most cases of one test.
 
     pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
     up, so that such a test cannot tell one database from the other. Another test says so itself by the mark
     ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them. Who else may is
     decided by permissions, and what a page does in a browser by its scripts, not by the pages' queries.
+
+    The cases of a parametrized test send the same queries with other values. A push asks some of them, the full run
+    (``make test``) all.
     """
+    for item in items:
+        if item.get_closest_marker("browser") or item.path.name in SLOW_FILES:
+            item.add_marker("slow")
     if connection.vendor == "sqlite":
         return
     unused = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
@@ -56,6 +93,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(unused)
         elif item.get_closest_marker("sqlite_is_enough"):
             item.add_marker(alike)
+    if config.getoption("push"):
+        asked = _asked_by_a_push([item for item in items if not item.get_closest_marker("skip")])
+        left = [item for item in items if item not in asked]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item in asked]
+
+
+def _asked_by_a_push(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Choose the first cases of each test and its last one."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return {item for each in cases.values() for item in (*each[: CASES_OF_A_PUSH - 1], each[-1])}
 
 
 def pytest_collection_finish() -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 BACKUP = DATA / "backups" / "demo-166d612.zip"
 
-FIGURES = {
+FIGURES: dict[str, list[str]] = {
     "/admin/": [
         "As of Saturday, 10 May 2025",
         "Total customers 12 ↑ +1 in 7 days",
@@ -102,7 +102,8 @@ FIGURES = {
     "/admin/cohorts/": [
         "Early Access 5 40% 4.0d 4.0d 78% 52 20% 40% 0% 20% 20%",
         "All customers 12 50% 3.5d 3.5d 82% 59 25% 33% 8% 17% 17%",
-        "100% of 11 : 11 of 11 active in week 0 100% of 9 : 9 of 9 active in week 1 89% of 9 : 8 of 9 active in week 2",
+        "100% of 11 : 11 of 11 active in week 0 100% of 9 : 9 of 9 active in week 1",
+        "89% of 9 : 8 of 9 active in week 2 86% of 7 : 6 of 7 active in week 3",
     ],
     "/admin/effects/": [
         "Call 14 days 1 +5.0 −1.0 1 compared +6.0 too few to tell: 1 of 10 2 without anybody similar",
