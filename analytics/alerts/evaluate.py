@@ -13,7 +13,7 @@ from analytics.alerts.kinds import FEED_KINDS, KINDS, FeedKind, Vanished
 from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule, PortfolioDay
-from analytics.nights import feed_health
+from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 
 BATCH = 1_000
@@ -57,14 +57,15 @@ def evaluate() -> Evaluation:
     today, now = timezone.localdate(), alert_moment()
     portfolio = PortfolioDay.objects.newest()
     day = portfolio.date if portfolio else None
-    found = Evaluation(day, feed_health.held_back(day, today))
+    health = FeedHealth(today, day)
+    found = Evaluation(day, health.held_back)
     with transaction.atomic():
         for rule in AlertRule.objects.all():
             kind = KINDS[rule.kind]
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
             elif isinstance(kind, FeedKind):
-                _of_feeds(rule, kind, today, day, now).store(found)
+                _of_feeds(rule, kind, health, now).store(found)
             elif isinstance(kind, Vanished):
                 _of_vanished(rule, today, now).store(found)
             elif day and not (found.held_back and kind.needs_engagement):
@@ -77,12 +78,12 @@ def close_feed_alerts() -> int:
 
     The caller holds the lock ``alerts``.
     """
-    today, portfolio, found = timezone.localdate(), PortfolioDay.objects.newest(), Evaluation(None, "")
+    portfolio, found = PortfolioDay.objects.newest(), Evaluation(None, "")
+    health = FeedHealth(timezone.localdate(), portfolio.date if portfolio else None)
     with transaction.atomic():
         for rule in AlertRule.objects.filter(active=True, kind__in=FEED_KINDS):
             if Alert.objects.open().filter(rule=rule).exists():
-                day = portfolio.date if portfolio else None
-                changes = _of_feeds(rule, FEED_KINDS[rule.kind], today, day, alert_moment())
+                changes = _of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment())
                 _Changes(closed=changes.closed).store(found)
     return found.closed
 
@@ -103,9 +104,9 @@ def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
     return changes
 
 
-def _of_feeds(rule: AlertRule, kind: FeedKind, today: date, day: date | None, now: datetime) -> _Changes:
+def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> _Changes:
     """A feed's alert has the newest words, whether or not it is worse."""
-    changes, problems = _Changes(), kind.problems(rule, today, day)
+    changes, problems, today = _Changes(), kind.problems(rule, health), health.today
     known = {alert.feed: alert for alert in Alert.objects.open().filter(rule=rule, customer=None)}
     for feed, problem in problems.items():
         text, alert = one_line(problem.text, 500), known.get(feed)

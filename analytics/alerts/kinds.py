@@ -15,8 +15,7 @@ from django.db.models.functions import Coalesce
 
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
 from analytics.models import Alert, AlertRule, HealthStatus, Snapshot, SnapshotQuerySet
-from analytics.nights import feed_health
-from analytics.nights.feed_health import FeedProblem
+from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.wording import counted
 from customers.text.codes import code_in_words
 
@@ -234,9 +233,9 @@ class NoFirstPr(CustomerKind):
 class FeedKind(AlertKind):
     """A kind of alert on feeds and nights, judged today whatever is scored; it closes as soon as nothing is wrong."""
 
-    def problems(self, rule: AlertRule, today: date, day: date | None) -> dict[str, FeedProblem]:
-        """What is wrong with which feed; ``day`` is the newest scored date."""
-        return feed_health.problems(today, day)
+    def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
+        """Return what is wrong with which feed."""
+        return health.problems
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
         """How it ended, in words."""
@@ -246,8 +245,8 @@ class FeedKind(AlertKind):
 class Quarantined(FeedKind):
     """N or more rows of a feed are in quarantine; over with fewer, worse with twice the rows."""
 
-    def problems(self, rule: AlertRule, today: date, day: date | None) -> dict[str, FeedProblem]:
-        return feed_health.quarantined(rule.n)
+    def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
+        return quarantined(rule.n)
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
         return f"Fewer than {counted(rule.n, 'row')} of the feed in quarantine"

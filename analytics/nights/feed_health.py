@@ -8,6 +8,7 @@ little; then what is computed from engagement raises and closes no alert.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from django.db.models import Count, Max
 from django.utils import timezone
@@ -43,27 +44,66 @@ class FeedProblem:
     days: int | None = None
 
 
-def problems(today: date, day: date | None) -> dict[str, FeedProblem]:
-    """What is wrong with each feed today, and (``NIGHT``) with the night that was to make something of them.
+@dataclass(frozen=True)
+class FeedHealth:
+    """The feeds and the nights as they are ``today``, each asked for once; ``day`` is the newest scored date."""
 
-    ``day`` is the newest scored date. Nothing while there was no import.
-    """
-    found: dict[str, FeedProblem] = {}
-    if not ImportRun.objects.exists():
+    today: date
+    day: date | None
+
+    @cached_property
+    def problems(self) -> dict[str, FeedProblem]:
+        """What is wrong with each feed, and (``NIGHT``) with the night that was to make something of them.
+
+        Nothing while there was no import.
+        """
+        found: dict[str, FeedProblem] = {}
+        if not ImportRun.objects.exists():
+            return found
+        for name, state in self._states.items():
+            newest = self._newest_engagement if name == FeedName.ENGAGEMENT else None
+            problem = _refused(name, state) or _late(name, state, newest, self.today)
+            if problem:
+                found[name] = problem
+        if failed := _failed_step():
+            found[NIGHT] = failed
+        if reason := self.held_back:
+            known = found.get(FeedName.ENGAGEMENT)
+            text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
+            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.days if known else None)
         return found
-    for name, state in zip(FEEDS, feed_states(), strict=True):
-        newest = newest_engagement(today) if name == FeedName.ENGAGEMENT else None
-        problem = _refused(name, state) or _late(name, state, newest, today)
-        if problem:
-            found[name] = problem
-    if failed := _failed_step():
-        found[NIGHT] = failed
-    reason = held_back(day, today)
-    if reason:
-        known = found.get(FeedName.ENGAGEMENT)
-        text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
-        found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.days if known else None)
-    return found
+
+    @cached_property
+    def held_back(self) -> str:
+        """Why nothing may be concluded from the engagement behind the scored date; '' where it can be believed."""
+        day = self.day
+        if day is None:
+            return ""
+        if trouble := self._states[FeedName.ENGAGEMENT].trouble:
+            return f"{trouble.file} {_ended(trouble)} on {_moment(trouble)}"
+        newest = self._newest_engagement
+        if newest is None or newest < day:
+            ends = f"ends on {newest:%-d %b %Y}" if newest else "is not there"
+            return f"engagement {ends}, but {day:%-d %b %Y} is scored"
+        range_ = (day - timedelta(days=2 * LOOK_BACK_DAYS), day)
+        scored = PortfolioDay.objects.filter(date__range=range_).order_by("date")
+        days = list(scored.values_list("date", "active_today"))
+        usual = implausible(days, day)
+        if usual is None:
+            return ""
+        active = dict(days)[day]
+        return (
+            f"engagement of {day:%-d %b %Y} is implausibly little: {counted(active, 'customer')} active, where at "
+            f"least {usual} are usual"
+        )
+
+    @cached_property
+    def _states(self) -> dict[str, FeedState]:
+        return {state.name: state for state in feed_states()}
+
+    @cached_property
+    def _newest_engagement(self) -> date | None:
+        return newest_engagement(self.today)
 
 
 def quarantined(rows: int) -> dict[str, FeedProblem]:
@@ -75,29 +115,6 @@ def quarantined(rows: int) -> dict[str, FeedProblem]:
         for name, feed in FEEDS.items()
         if counts.get(name, 0) >= rows
     }
-
-
-def held_back(day: date | None, today: date) -> str:
-    """Why nothing may be concluded from the engagement behind the newest scored date; '' where it can be believed."""
-    if day is None:
-        return ""
-    state = dict(zip(FEEDS, feed_states(), strict=True))[FeedName.ENGAGEMENT]
-    if state.trouble:
-        return f"{state.trouble.file} {_ended(state.trouble)} on {_moment(state.trouble)}"
-    newest = newest_engagement(today)
-    if newest is None or newest < day:
-        ends = f"ends on {newest:%-d %b %Y}" if newest else "is not there"
-        return f"engagement {ends}, but {day:%-d %b %Y} is scored"
-    since = day - timedelta(days=2 * LOOK_BACK_DAYS)
-    days = PortfolioDay.objects.filter(date__range=(since, day)).order_by("date").values_list("date", "active_today")
-    usual = implausible(list(days), day)
-    if usual is None:
-        return ""
-    active = dict(days)[day]
-    return (
-        f"engagement of {day:%-d %b %Y} is implausibly little: {counted(active, 'customer')} active, where at least "
-        f"{usual} are usual"
-    )
 
 
 def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:

@@ -8,7 +8,9 @@ import pytest
 
 from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, AlertRule, Night, Snapshot
-from analytics.nights.feed_health import held_back, implausible, problems
+from analytics.nights import feed_health
+from analytics.nights.feed_health import FeedHealth, implausible
+from customers.imports.feed_states import feed_states
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,15 @@ def test_what_is_not_computed_from_engagement_is_not_held_back() -> None:
     assert [kind for kind, _text in kinds()] == ["blocked", "feed"]
 
 
+def test_an_evaluation_reads_the_state_of_the_feeds_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    good_night()
+    make_day(date=DAY)
+    reads: list[int] = []
+    monkeypatch.setattr(feed_health, "feed_states", lambda: reads.append(1) or feed_states())
+    evaluate()
+    assert reads == [1]
+
+
 def test_a_date_beyond_the_engagement_judges_nobody() -> None:
     good_night()
     make_engagement(make_customer(), date(2025, 5, 9), issues_tagged=1)
@@ -118,27 +129,27 @@ def test_each_required_feed_may_be_late_and_an_optional_one_may_not() -> None:
     run_of("customers", date(2025, 5, 7))
     run_of("engagement")
     run_of("feedback", date(2025, 1, 1))
-    assert {name: problem.text for name, problem in problems(DAY, None).items()} == {
+    assert {name: problem.text for name, problem in FeedHealth(DAY, None).problems.items()} == {
         "customers": "customers.csv was last loaded on 7 May 2025, 3 days ago.",
         "onboarding": "onboarding.csv was never loaded.",
     }
     run_of("events", status="refused", reason="the file is empty")
-    assert "events.csv was refused" in problems(DAY, None)["events"].text
+    assert "events.csv was refused" in FeedHealth(DAY, None).problems["events"].text
 
 
 def test_a_feed_that_was_loaded_while_the_clock_was_ahead_is_said() -> None:
     make_engagement(make_customer(), DAY, issues_tagged=1)
     for name, day in (("customers", date(2025, 6, 9)), ("onboarding", date(2025, 5, 11)), ("engagement", DAY)):
         run_of(name, day)
-    assert {name: problem.text for name, problem in problems(DAY, None).items()} == {
+    assert {name: problem.text for name, problem in FeedHealth(DAY, None).problems.items()} == {
         "customers": "customers.csv was last loaded, by its record, on 9 Jun 2025: check the clock.",
     }
 
 
 def test_before_the_first_import_nothing_is_late() -> None:
-    assert problems(DAY, None) == {}
+    assert FeedHealth(DAY, None).problems == {}
     assert evaluate().raised == 0
-    assert held_back(None, DAY) == ""
+    assert FeedHealth(DAY, None).held_back == ""
 
 
 # --- Implausibly little -------------------------------------------------------------------------------------------
