@@ -18,6 +18,7 @@ from customers.feeds.reader import is_folder
 from customers.imports.load import Options, Outcome, Progress, import_folder
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
+from customers.uploads import store
 
 EXIT_NOT_LOADED = 1
 EXIT_USAGE = 2
@@ -74,6 +75,8 @@ class Command(AuditedCommand):
         out.ending = "\n"
         try:
             outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
+            if not options["dry_run"]:
+                store.expire()
         except (LockHeld, Error, OSError) as error:
             if options["json"]:
                 self._write_json([])

@@ -20,7 +20,7 @@ from customers.uploads import store
 from customers.uploads.preview import KINDS
 from customers.uploads.uploads import rows_of
 from tests.factories import make_customer, make_onboarding, make_staff, write_feed
-from tests.support.commands import held_elsewhere
+from tests.support.commands import held_elsewhere, run
 from tests.support.loading import customer_row, engagement_on, feed_tables, load, onboarding_row
 from tests.support.pages import links, main_part, notices, section, words
 from tests.support.uploading import (
@@ -253,7 +253,7 @@ def test_what_nobody_decides_on_is_removed_after_a_day(tmp_path: Path, manager: 
     assert (folder.exists(), ours.exists(), store.path_of(new).exists()) == (False, True, True)
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=2))
     os.utime(store.folder_of(new), (0, 0))
-    load(tmp_path, "customers")
+    assert run("import_csvs", "--dir", write_feed(tmp_path, "customers").parent, "--feed", "customers").code == 0
     assert (Upload.objects.count(), store.folder_of(new).exists()) == (0, False)
 
 

@@ -18,7 +18,7 @@ import django
 django.setup()
 from django.db import connection
 from django.test import Client
-from rsolv_cs import busy
+from rsolv_cs.web import busy
 from tests.factories import make_alert, make_customer, make_staff
 from customers.models import CustomerCare, Note
 from analytics.models import Task

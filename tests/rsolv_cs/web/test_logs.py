@@ -181,7 +181,8 @@ def test_a_request_is_logged_with_what_was_asked_and_by_whom(line: Heard, as_jso
     }
     assert isinstance(said["ms"], int)
     assert re.search(
-        rf"INFO rsolv_cs\.requests request=abc-123: method=GET path=/admin/tasks/ status=200 user={user.pk} ms=\d+$",
+        rf"INFO rsolv_cs\.web\.requests request=abc-123:"
+        rf" method=GET path=/admin/tasks/ status=200 user={user.pk} ms=\d+$",
         line.lines[0],
     )
 
