@@ -31,13 +31,12 @@ def _set(filters: SnapshotFilter) -> Iterator[tuple[str, str | None, str, str]]:
     form.is_valid()
     for name, field in form.fields.items():
         value = form.cleaned_data.get(name)
+        words = dict(getattr(field, "choices", ()))
         if isinstance(field, MultipleChoiceField):
-            words = dict(field.choices)
             for one in dict.fromkeys(value or []):
                 yield name, one, str(field.label), str(words.get(one, one))
         elif value not in (None, ""):
-            choices = dict(getattr(field, "choices", ()))
-            yield name, None, str(field.label), str(choices.get(value, value))
+            yield name, None, str(field.label), str(words.get(value, value))
 
 
 def _without(address: QueryDict, name: str, value: str | None) -> QueryDict:

@@ -1,267 +1,318 @@
-"""The customer table: declarations, and a visual atom for each cell that is more than text."""
+"""The columns of the customer list, each declared once for the table and for the exported file; and the table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import Any
 
-import django_tables2 as tables
+from django.core.paginator import Page
 from django.db.models import Case, F, FloatField, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, NullIf, Replace
 from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django_tables2 import A
 
 from analytics.display import atoms
 from analytics.display.ordering import as_read, by_place, in_order, none_last
-from analytics.models import Snapshot, SnapshotQuerySet, Stage, Trend
-from analytics.portfolio.comparison import MONTH, WEEK
+from analytics.display.sparkline import Sparkline, sparklines
+from analytics.display.tables import CUT, NUMBER, DrawnColumn, Table
+from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.portfolio.comparison import SPANS, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
+from analytics.rounding import onboarding_percent, success_rate
 from analytics.wording import ACTIVITY_TREND, DASH
-from customers.core.people import by_name
+from customers.core.people import by_name, display_name
 from customers.models import ImportRun
 from customers.text.codes import code_in_words
 from customers.text.fold import Fold
+from customers.workbooks.writer import Cell
 
-CUT = {"td": {"class": "cut"}}
-"""Of a column with text of any length."""
-NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
-STANDARD = ("status", "score", "trend", "steps_done", "stage", "last_active", "cohort", "owner")
-"""The columns that are shown unless the address chooses others; the name always is."""
+Draw = Callable[[Snapshot, "CustomerTable"], str]
+Order = Callable[[SnapshotQuerySet, bool, ScoreChanges], SnapshotQuerySet]
+"""From rows, whether descending, and the score changes of the date."""
 
 
-class Column(tables.Column):
-    """A column that makes a cell of a record, or of its value.
+class Shown(Enum):
+    """When the table shows a column."""
 
-    django-tables2 does so by looking up the model's field and inspecting a signature for each cell, which took longer
-    than what the cells say; so ``CustomerTable.lines`` asks the column itself.
+    ALWAYS = "always"
+    AT_FIRST = "unless the address chooses others"
+    IF_CHOSEN = "if the address chooses it"
+    NEVER = "it is in the file alone"
+
+
+@dataclass(frozen=True)
+class ListColumn:
+    """A column of the customer list: its cells and order in the table, and its values in the exported file.
+
+    ``fields`` are read for the file; by default the field of the column's name is. Without ``draw`` the first of them
+    is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"default": DASH, **options})
+    name: str
+    heading: str
+    draw: Draw | None = None
+    order: Order | None = None
+    fields: tuple[str, ...] = ()
+    value: Callable[..., Cell] = lambda value: value
+    file_heading: str = ""
+    shown: Shown = Shown.IF_CHOSEN
+    attrs: Mapping[str, Mapping[str, str]] | None = None
+    related: str = ""
 
-    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
-        """The cell of a record."""
-        value = self.accessor.resolve(record, quiet=True)
-        return self.default if value in self.empty_values else self.text(value)
+    @property
+    def file_fields(self) -> tuple[str, ...]:
+        """The fields that the file's value is made of."""
+        return self.fields or (self.name,)
 
-    def text(self, value: Any) -> Any:
-        """What the cell says of a value."""
-        return value
+    @property
+    def is_always_exported(self) -> bool:
+        """Whether the file has the column whatever columns the address chooses."""
+        return self.shown in {Shown.ALWAYS, Shown.NEVER}
 
-
-class DrawnColumn(Column):
-    """A cell that a function makes of the record."""
-
-    def __init__(self, draw: Callable[[Any], Any], **options: Any) -> None:
-        super().__init__(**options)
-        self.draw = draw
-
-    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
-        """What the function makes."""
-        return self.draw(record)
-
-
-class NameColumn(Column):
-    """The name; its link takes the address along, so that the way back leads to the same filters."""
-
-    def cell(self, record: Snapshot, table: "CustomerTable") -> SafeString:
-        """The name with its marks."""
-        return atoms.customer_name(record, table.address, may_tick=table.may_tick)
-
-
-class DayColumn(Column):
-    """A date as the pages write it."""
-
-    def text(self, value: date) -> str:
-        """``3 May 2025``."""
-        return f"{value:%-d %b %Y}"
+    def bind(self, changes: ScoreChanges) -> DrawnColumn:
+        """Return the column for a table of one scored date."""
+        field, order = self.file_fields[0], self.order
+        return DrawnColumn(
+            self.draw or _text(field),
+            (lambda rows, is_descending: order(rows, is_descending, changes)) if order else None,
+            verbose_name=self.heading,
+            order_by=(field, "pk"),
+            attrs=self.attrs,
+        )
 
 
-class RunColumn(Column):
-    """An import run as the day on which it was, and its number."""
-
-    def text(self, value: ImportRun) -> str:
-        """``3 May 2025, run 7``."""
-        return f"{timezone.localtime(value.started_at):%-d %b %Y}, run {value.pk}"
+# --- Cells --------------------------------------------------------------------------------------------------------
 
 
-class CountColumn(Column):
-    """A whole number with its thousands apart."""
+def _text(field: str, written: Callable[..., str] = str) -> Draw:
+    """Return what draws a field as text; a dash where there is nothing."""
+    accessor = A(field)
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"attrs": NUMBER, **options})
+    def draw(record: Snapshot, table: "CustomerTable") -> str:
+        value = accessor.resolve(record, quiet=True)
+        return DASH if value in (None, "") else written(value)
 
-    def text(self, value: int) -> str:
-        """``1,200``."""
-        return f"{value:,}"
-
-
-class ChangeColumn(CountColumn):
-    """What the score changed by in some days."""
-
-    def __init__(self, days: int) -> None:
-        super().__init__(verbose_name=f"Change, {days} days")
-        self.days = days
-
-    def cell(self, record: Snapshot, table: "CustomerTable") -> Any:
-        """The points with their sign, the score of then on hover."""
-        return table.change(record, self.days) or self.default
+    return draw
 
 
-class ScoreColumn(Column):
-    """The score with its way over a month and, unless it has a column of its own, its change over a week."""
-
-    def cell(self, record: Snapshot, table: "CustomerTable") -> SafeString:
-        """The score; no change is not worth a word here."""
-        beside = table.change(record, WEEK) if record.change_7 and not table.shows_change else ""
-        return atoms.score(record.score, record.sparkline, beside)
+def _day(day: date) -> str:
+    return f"{day:%-d %b %Y}"
 
 
-class PercentColumn(CountColumn):
-    """A whole percentage."""
-
-    def text(self, value: int) -> str:
-        """``85%``."""
-        return f"{value}%"
+def _run(run: ImportRun) -> str:
+    return f"{_day(timezone.localtime(run.started_at))}, run {run.pk}"
 
 
-class CustomerTable(tables.Table):
+def _name(record: Snapshot, table: "CustomerTable") -> SafeString:
+    """Draw the name with its marks; its link takes the address along, so that the way back keeps the filters."""
+    return atoms.customer_name(record, table.address, may_tick=table.may_tick)
+
+
+def _score(record: Snapshot, table: "CustomerTable") -> SafeString:
+    """Draw the score with its way over a month and, unless that is 0 or has its own column, its change over a week."""
+    column = COLUMN_OF[WEEK]
+    change = table.change(record, WEEK) if getattr(record, column) and not table.columns[column].visible else ""
+    return atoms.score(record.score, table.sparklines[record.customer_id], change)
+
+
+# --- Orders -------------------------------------------------------------------------------------------------------
+
+
+def _by_customer_name(rows: SnapshotQuerySet, is_descending: bool, changes: ScoreChanges) -> SnapshotQuerySet:
+    name = Fold("customer__organization")
+    return rows.order_by(name.desc() if is_descending else name.asc(), "pk")
+
+
+def _as_read(field: str) -> Order:
+    return lambda rows, is_descending, changes: as_read(rows, field, is_descending)
+
+
+def _by_place(field: str, places: Sequence[str]) -> Order:
+    return lambda rows, is_descending, changes: by_place(rows, field, places, is_descending)
+
+
+def _none_last(*values: Combinable) -> Order:
+    return lambda rows, is_descending, changes: in_order(rows, values, is_descending)
+
+
+BLOCKER = NullIf(Replace("blocker_type", Value("_"), Value(" ")), Value(""))
+SUCCESS_RATE = Case(
+    When(prs_generated=0, then=None),
+    When(prs_merged__gte=F("prs_generated"), then=1.0),
+    default=Cast("prs_merged", FloatField()) / F("prs_generated"),
+    output_field=FloatField(),
+)
+"""Merged of generated PRs, at most 1; null without any."""
+
+
+# --- The columns --------------------------------------------------------------------------------------------------
+
+
+def _customer_text(name: str, heading: str, shown: Shown = Shown.IF_CHOSEN) -> ListColumn:
+    """Return a column of a text of the customer."""
+    field = f"customer__{name}"
+    return ListColumn(name, heading, order=_as_read(field), fields=(field,), shown=shown, attrs=CUT)
+
+
+def _count(name: str, heading: str) -> ListColumn:
+    """Return a column of a whole number of the snapshot, its thousands apart."""
+    return ListColumn(name, heading, _text(name, "{:,}".format), attrs=NUMBER)
+
+
+def _change(days: int) -> ListColumn:
+    """Return a column of what the score changed by in some days; the greatest falls come first."""
+    name = COLUMN_OF[days]
+    return ListColumn(
+        name,
+        f"Change, {days} days",
+        lambda record, table: table.change(record, days),
+        lambda rows, is_descending, changes: none_last(changes.beside(rows), F(name), is_descending),
+        file_heading=f"Score change, {days} days",
+        attrs=NUMBER,
+    )
+
+
+COLUMNS = (
+    ListColumn("customer_id", "Customer id", shown=Shown.NEVER),
+    ListColumn("customer", "Name", _name, _by_customer_name, fields=("customer__organization",), shown=Shown.ALWAYS),
+    ListColumn(
+        "status",
+        "Status",
+        lambda record, table: atoms.health_status(record.status),
+        lambda rows, is_descending, changes: rows.by_urgency(descending=is_descending),
+        value=lambda status: HealthStatus(status).label,
+        shown=Shown.AT_FIRST,
+    ),
+    ListColumn("score", "Score", _score, shown=Shown.AT_FIRST, attrs=NUMBER),
+    ListColumn(
+        "trend",
+        ACTIVITY_TREND,
+        lambda record, table: atoms.trend(record.trend),
+        _by_place("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
+        value=lambda trend: Trend(trend).label,
+        shown=Shown.AT_FIRST,
+    ),
+    ListColumn(
+        "steps_done",
+        "Progress",
+        lambda record, table: atoms.progress(record.onboarding_percent),
+        value=onboarding_percent,
+        file_heading="Progress %",
+        shown=Shown.AT_FIRST,
+    ),
+    ListColumn(
+        "stage",
+        "Stage",
+        lambda record, table: Stage(record.stage).label,
+        _by_place("stage", tuple(Stage)),
+        value=lambda stage: Stage(stage).label,
+        shown=Shown.AT_FIRST,
+    ),
+    ListColumn(
+        "last_active",
+        "Last active",
+        lambda record, table: atoms.since(record.last_active, record.date),
+        _none_last(F("last_active")),
+        shown=Shown.AT_FIRST,
+    ),
+    _customer_text("cohort", "Cohort", Shown.AT_FIRST),
+    ListColumn(
+        "owner",
+        "Owner",
+        _text("customer__care__owner_name"),
+        lambda rows, is_descending, changes: in_order(rows, by_name("customer__care__owner__"), is_descending),
+        fields=tuple(f"customer__care__owner__{field}" for field in ("first_name", "last_name", "username")),
+        value=lambda first, last, login: display_name(first or "", last or "", login) if login else "",
+        shown=Shown.AT_FIRST,
+        attrs=CUT,
+    ),
+    _customer_text("industry", "Industry"),
+    ListColumn("signup_date", "Signed up", _text("customer__signup_date", _day), fields=("customer__signup_date",)),
+    ListColumn(
+        "team_size",
+        "Team",
+        _text("customer__team_size", "{:,}".format),
+        _none_last(F("customer__team_size")),
+        fields=("customer__team_size",),
+        attrs=NUMBER,
+    ),
+    _customer_text("email", "E-mail"),
+    ListColumn(
+        "blocker_type",
+        "Blocker",
+        lambda record, table: code_in_words(record.blocker_type) or DASH,
+        _none_last(Fold(BLOCKER)),
+        value=code_in_words,
+        attrs=CUT,
+    ),
+    _count("days_active", "Days active"),
+    _count("issues_tagged", "Issues tagged"),
+    _count("prs_generated", "PRs generated"),
+    _count("prs_merged", "PRs merged"),
+    ListColumn(
+        "success_rate",
+        "Success rate",
+        _text("success_rate", "{}%".format),
+        _none_last(SUCCESS_RATE),
+        fields=("prs_merged", "prs_generated"),
+        value=success_rate,
+        file_heading="Success rate %",
+        attrs=NUMBER,
+    ),
+    _count("support_requests", "Support requests"),
+    ListColumn("date", "As of", shown=Shown.NEVER),
+    *(_change(days) for days in SPANS),
+    ListColumn(
+        "missing",
+        "Missing from the feed",
+        _text("customer__missing_since", _run),
+        _none_last(F("customer__missing_since_id")),
+        fields=("customer__missing_since__started_at",),
+        value=lambda moment: moment and timezone.localtime(moment).date(),
+        file_heading="Missing from the feed since",
+        related="customer__missing_since",
+    ),
+)
+"""Every column, in the order of the exported file: a new one comes at the end. The table moves the changes forward."""
+TABLE_COLUMNS = {one.name: one for one in COLUMNS if one.shown != Shown.NEVER}
+
+
+class CustomerTable(Table):
     """The customers of a scored date; worst first, every order ends in the key."""
 
-    customer = NameColumn(verbose_name="Name")
-    status = DrawnColumn(lambda record: atoms.health_status(record.status))
-    score = ScoreColumn(order_by=("score", "pk"), attrs=NUMBER)
-    change_7 = ChangeColumn(WEEK)
-    change_30 = ChangeColumn(MONTH)
-    trend = DrawnColumn(lambda record: atoms.trend(record.trend), verbose_name=ACTIVITY_TREND)
-    steps_done = DrawnColumn(
-        lambda record: atoms.progress(record.onboarding_percent),
-        verbose_name="Progress",
-        order_by=("steps_done", "pk"),
-    )
-    stage = DrawnColumn(Snapshot.get_stage_display)
-    last_active = DrawnColumn(lambda record: atoms.since(record.last_active, record.date))
-    cohort = Column(accessor="customer__cohort", order_by=("customer__cohort", "pk"), attrs=CUT)
-    owner = Column(accessor="customer__care__owner_name", verbose_name="Owner", attrs=CUT)
-    industry = Column(accessor="customer__industry", order_by=("customer__industry", "pk"), attrs=CUT)
-    signup_date = DayColumn(
-        accessor="customer__signup_date", verbose_name="Signed up", order_by=("customer__signup_date", "pk")
-    )
-    team_size = CountColumn(accessor="customer__team_size", verbose_name="Team")
-    email = Column(accessor="customer__email", order_by=("customer__email", "pk"), attrs=CUT)
-    blocker_type = DrawnColumn(
-        lambda record: code_in_words(record.blocker_type) or DASH,
-        verbose_name="Blocker",
-        attrs=CUT,
-    )
-    days_active = CountColumn(order_by=("days_active", "pk"))
-    issues_tagged = CountColumn(order_by=("issues_tagged", "pk"))
-    prs_generated = CountColumn(verbose_name="PRs generated", order_by=("prs_generated", "pk"))
-    prs_merged = CountColumn(verbose_name="PRs merged", order_by=("prs_merged", "pk"))
-    success_rate = PercentColumn(verbose_name="Success rate")
-    support_requests = CountColumn(order_by=("support_requests", "pk"))
-    missing = RunColumn(accessor="customer__missing_since", verbose_name="Missing from the feed")
-
-    changes: ScoreChanges
-    shows_change = False
-    address = ""
-    may_tick = False
     label = "List of customers"
     nothing_text = "Nobody had signed up by this date."
 
     class Meta:
-        model = Snapshot
-        fields = ("customer",)
+        sequence = ("customer", "status", "score", *COLUMN_OF.values(), "...")
         attrs = {"class": "rsolv-table"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
 
-    def __init__(self, data: SnapshotQuerySet, *, changes: ScoreChanges, **options: Any) -> None:
+    def __init__(
+        self,
+        data: SnapshotQuerySet,
+        *,
+        changes: ScoreChanges,
+        order_by: Sequence[str] | None = None,
+        address: str = "",
+        may_tick: bool = False,
+    ) -> None:
         self.changes = changes
-        super().__init__(data, **options)
+        self.address, self.may_tick = address, may_tick
+        self.sparklines: Mapping[str, Sparkline] = {}
+        columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
+        super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
 
-    def change(self, record: Snapshot, days: int) -> SafeString | str:
-        """What the score of a record changed by; '' where there is nothing to compare with."""
+    def turn_to(self, page: Page[Any], records: Sequence[Any]) -> None:
+        """Show the ``records`` of a page, each with its sparkline; a query for these."""
+        super().turn_to(page, records)
+        self.sparklines = sparklines([record.customer_id for record in records], self.changes.day)
+
+    def change(self, record: Snapshot, days: int) -> str:
+        """Draw what the score of a record changed by; a dash where there is nothing to compare with."""
         points, then = getattr(record, COLUMN_OF[days]), self.changes.since[days]
-        return "" if points is None else atoms.score_change(points, record.score - points, then)
-
-    def lines(self) -> Iterator[tuple[str, SafeString]]:
-        """The page's rows: the key of each one's customer, and its cells, whose attributes are their columns'."""
-        self.shows_change = self.columns[COLUMN_OF[WEEK]].visible
-        columns = [(column.attrs["td"].as_html(), column.column) for column in self.columns]
-        for row in self.paginated_rows:
-            cells = ((attrs, column.cell(row.record, self)) for attrs, column in columns)
-            yield row.record.customer_id, format_html_join("", "<td {}>{}</td>", cells)
-
-    def order_customer(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By name, as one reads it."""
-        name = Fold("customer__organization")
-        return queryset.order_by(name.desc() if is_descending else name.asc(), "pk"), True
-
-    def order_status(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By urgency: at risk first."""
-        return queryset.by_urgency(descending=is_descending), True
-
-    def order_change_7(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By points, the greatest falls first; those without an earlier score come last in either order."""
-        return none_last(self.changes.beside(queryset), F(COLUMN_OF[WEEK]), is_descending), True
-
-    def order_change_30(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """The same over a month."""
-        return none_last(self.changes.beside(queryset), F(COLUMN_OF[MONTH]), is_descending), True
-
-    def order_trend(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """From declining to improving."""
-        places = (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)
-        return by_place(queryset, "trend", places, is_descending), True
-
-    def order_stage(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """From the first stage to the last."""
-        return by_place(queryset, "stage", tuple(Stage), is_descending), True
-
-    def order_last_active(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By date; those who never were come last in either order."""
-        return none_last(queryset, F("last_active"), is_descending), True
-
-    def order_cohort(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """As one reads it."""
-        return as_read(queryset, "customer__cohort", is_descending), True
-
-    def order_industry(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """As one reads it."""
-        return as_read(queryset, "customer__industry", is_descending), True
-
-    def order_email(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """As one reads it."""
-        return as_read(queryset, "customer__email", is_descending), True
-
-    def order_owner(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By the owner's name; those without one come last in either order."""
-        return in_order(queryset, by_name("customer__care__owner__"), is_descending), True
-
-    def order_blocker_type(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By its words; those that nothing blocks come last in either order."""
-        words = Fold(NullIf(Replace("blocker_type", Value("_"), Value(" ")), Value("")))
-        return none_last(queryset, words, is_descending), True
-
-    def order_team_size(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By size; those of unknown size come last in either order."""
-        return none_last(queryset, F("customer__team_size"), is_descending), True
-
-    def order_missing(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By the run whose file lacked them first; those who are in the feed come last in either order."""
-        return none_last(queryset, F("customer__missing_since_id"), is_descending), True
-
-    def order_success_rate(self, queryset: SnapshotQuerySet, is_descending: bool) -> tuple[SnapshotQuerySet, bool]:
-        """By the whole percentage; those without any PR come last in either order."""
-        return none_last(queryset, _success_rate(), is_descending), True
-
-
-def _success_rate() -> Any:
-    """Merged of generated PRs, at most 1; null without any."""
-    return Case(
-        When(prs_generated=0, then=None),
-        When(prs_merged__gte=F("prs_generated"), then=1.0),
-        default=Cast("prs_merged", FloatField()) / F("prs_generated"),
-        output_field=FloatField(),
-    )
+        return DASH if points is None or then is None else atoms.score_change(points, record.score - points, then)

@@ -3,27 +3,29 @@
 from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-import django_filters
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
+from django.http import QueryDict
+from django_filters import filters
+from django_filters.filterset import FilterSet
 
 from analytics.display.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.portfolio.comparison import MONTH, WEEK
-from analytics.portfolio.score_change import ScoreChanges
+from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
 from analytics.scoring.measure import WEEKS
 from customers.core.people import name_of
 from customers.models import Customer, Step
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"
-MOST_WORDS = 20
-LONGEST_GROUP = 100
+MAX_WORDS = 20
+MAX_GROUP_LENGTH = 100
 """Characters of a cohort or an industry."""
 MISSING = "missing"
 ONLY = [
@@ -43,34 +45,26 @@ LAST_ACTIVE = [
 """``within_7`` are the 7 days to D, D included; ``over_7`` is the day 7 days before D or earlier, but not never."""
 
 
-class ManyFilter(django_filters.MultipleChoiceFilter):
-    """A menu of checkboxes."""
+class WholeNumberFilter(filters.Filter):
+    """A field for a whole number."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"choices": [], "distinct": False, **options})
-
-
-class ScoreFilter(django_filters.NumberFilter):
-    """One end of a range of scores."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"min_value": 0, "max_value": 100, **options})
+    field_class = forms.IntegerField  # type: ignore[assignment]  # django-filter has no types; it takes any field
 
 
-class FallFilter(django_filters.NumberFilter):
-    """By how many points at least the score fell in some days; who has no earlier score did not fall."""
+def _number(label: str, *, least: int = 0, most: int = 100, **options: str) -> WholeNumberFilter:
+    """Return a field for a whole number within bounds."""
+    bounds = {"min_value": least, "max_value": most}
+    return WholeNumberFilter(label=label, **bounds, **options)  # type: ignore[no-untyped-call]  # nor do its filters
 
-    field_class = forms.IntegerField
 
-    def __init__(self, days: int) -> None:
-        super().__init__(label=f"Score fell in {days} days by at least", min_value=1, max_value=100)
-        self.days = days
+def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
+    """Return a menu of checkboxes."""
+    return filters.MultipleChoiceFilter(label=label, **{"choices": [], "distinct": False, **options})
 
-    def filter(self, queryset: SnapshotQuerySet, value: int | None) -> SnapshotQuerySet:
-        """Those whose score fell."""
-        return self.parent.changes.fell(queryset, self.days, value) if value else queryset
+
+def _fall(days: int) -> WholeNumberFilter:
+    """Return the filter for how many points the score fell by in some days; without an earlier score it did not."""
+    return _number(f"Score fell in {days} days by at least", least=1, method="fell")
 
 
 class FilterForm(forms.Form):
@@ -97,26 +91,28 @@ def _month(value: str) -> date:
         raise ValidationError("Write a month as 2025-05.") from None
 
 
-class SnapshotFilter(django_filters.FilterSet):
-    """Narrows the customers of ``day``; "me" is the one named, None is nobody. One query for the choices."""
+class SnapshotFilter(FilterSet):
+    """Narrow the customers of ``day`` for a ``user``; the owner "me" is ``me``, or nobody. One query for choices."""
 
-    q = django_filters.CharFilter(method="search", label="Search")
-    status = ManyFilter(choices=HealthStatus.choices, label="Status")
-    stage = ManyFilter(choices=Stage.choices, label="Stage")
-    cohort = ManyFilter(method="in_group", label="Cohort")
-    industry = ManyFilter(method="in_group", label="Industry")
-    owner = ManyFilter(method="owned", label="Owner")
-    lacks = ManyFilter(method="lacking", choices=Step.choices, label="Lacks")
-    only = ManyFilter(method="those", choices=ONLY, label="Only")
-    last_active = django_filters.ChoiceFilter(
+    base_filters: ClassVar[dict[str, filters.Filter]]
+
+    q = filters.CharFilter(method="search", label="Search")
+    status = _menu("Status", choices=HealthStatus.choices)
+    stage = _menu("Stage", choices=Stage.choices)
+    cohort = _menu("Cohort", method="in_group")
+    industry = _menu("Industry", method="in_group")
+    owner = _menu("Owner", method="owned")
+    lacks = _menu("Lacks", method="lacking", choices=Step.choices)
+    only = _menu("Only", method="those", choices=ONLY)
+    last_active = filters.ChoiceFilter(
         method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Last active"
     )
-    score_min = ScoreFilter(field_name="score", lookup_expr="gte", label="Score from")
-    score_max = ScoreFilter(field_name="score", lookup_expr="lte", label="Score to")
-    fell_7 = FallFilter(WEEK)
-    fell_30 = FallFilter(MONTH)
-    signup = django_filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
-    quiet_week = django_filters.NumberFilter(
+    score_min = _number("Score from", field_name="score", lookup_expr="gte")
+    score_max = _number("Score to", field_name="score", lookup_expr="lte")
+    fell_7 = _fall(WEEK)
+    fell_30 = _fall(MONTH)
+    signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
+    quiet_week = filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
     )
 
@@ -125,16 +121,17 @@ class SnapshotFilter(django_filters.FilterSet):
         form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, *args: Any, day: date, changes: ScoreChanges, me: User | None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, address: QueryDict, day: date, *, changes: ScoreChanges, user: User, me: User | None) -> None:
+        super().__init__(address, Snapshot.objects.on(day))  # type: ignore[no-untyped-call]  # django-filter has no types
         self.day = day
         self.changes = changes
+        self.user = user
         self.me = me
         there_are = filter_choices()
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
             choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
-            asked = (value[:LONGEST_GROUP] for value in self.data.getlist(name))
+            asked = (value[:MAX_GROUP_LENGTH] for value in self.data.getlist(name))
             self.filters[name].extra["choices"] = with_asked(choices, asked, {NONE: none}.get)
         self.filters["owner"].extra["choices"] = self._owners(there_are.owner)
         for name in ON_REQUEST:
@@ -148,9 +145,9 @@ class SnapshotFilter(django_filters.FilterSet):
 
     def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Whose report it is and who asks come first; only a report's own address says "me"."""
-        visitor, asked = self.request.user, self.data.getlist("owner")
+        asked = self.data.getlist("owner")
         me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else DELETED
-        first = {me: words, str(visitor.pk): f"Me ({name_of(visitor)})"}
+        first = {me: words, str(self.user.pk): f"Me ({name_of(self.user)})"}
         if ME in asked:
             first = {ME: first.pop(me), **first}
         elif not self.me:
@@ -160,7 +157,7 @@ class SnapshotFilter(django_filters.FilterSet):
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, e-mail, GitHub name or key contain each of the words."""
-        return searched(queryset, value.split()[:MOST_WORDS])
+        return searched(queryset, value.split()[:MAX_WORDS])
 
     def in_group(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
         """In one of the cohorts or industries; a blank stands for none.
@@ -202,6 +199,11 @@ class SnapshotFilter(django_filters.FilterSet):
         how, days = value.split("_")
         edge = self.day - timedelta(days=int(days))
         return queryset.filter(**{"last_active__gt" if how == "within" else "last_active__lte": edge})
+
+    def fell(self, queryset: SnapshotQuerySet, name: str, value: int) -> SnapshotQuerySet:
+        """Those whose score fell by at least so many points, in the days that the filter's name says."""
+        [days] = [days for days, fell in FILTER_OF.items() if fell == name]
+        return self.changes.fell(queryset, days, value)
 
     def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """In that month."""

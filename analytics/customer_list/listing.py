@@ -1,31 +1,27 @@
 """The list of customers on the front page: narrowed, ordered, paged and given its columns by the address."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.paginator import Paginator
-from django.db.models import Count, Window
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, QuerySet, Window
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
-from django_tables2.rows import BoundRows
 
 from analytics.customer_list.chips import Chip, chips, narrowed_query
-from analytics.customer_list.columns import STANDARD, CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
 from analytics.customer_list.filters import SnapshotFilter
 from analytics.customer_list.first_view import OWNER, first_view
-from analytics.display.sparkline import sparklines
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache.program import Program
-from analytics.pages.current_user import visitor
 from analytics.portfolio.score_change import ScoreChanges
 from customers.owners.views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
-MOST_PAGES = 1_000_000
-ALWAYS = "customer"
+MAX_PAGES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,30 +34,43 @@ class ColumnChoice:
 
 
 class CustomerList:
-    """What the address asks for of a scored date: ``filters``, and the ``table`` in its order and columns."""
+    """What an address asks for of a scored date: ``filters``, and the ``table`` in its order and columns.
 
-    def __init__(self, request: HttpRequest, day: date, me: User | None = None, *, is_report: bool = False) -> None:
-        # A report says all that it asks for; "me" is its owner, and nobody once the owner's account is deleted.
-        me = me if is_report else request.user
-        self.owns = not is_report and visitor(request).owns
-        self.address = first_view(request.GET, SnapshotFilter.base_filters, owns=self.owns).copy()
-        own = [name for name in SnapshotFilter.base_filters if request.GET.getlist(name) not in ([], [""])]
-        self.is_first_view = self.owns and own == [OWNER] and request.GET.getlist(OWNER) == [str(request.user.pk)]
+    "me" in the address means ``me``, or nobody. Whoever ``owns`` customers sees these first.
+    """
+
+    def __init__(
+        self,
+        address: QueryDict,
+        user: User,
+        day: date,
+        *,
+        me: User | None,
+        owns: bool = False,
+        program: Program | None = None,
+    ) -> None:
+        self.asked, self.user, self.day, self.owns = address, user, day, owns
+        self.address = first_view(address, SnapshotFilter.base_filters, owns=owns).copy()
+        own = [name for name in SnapshotFilter.base_filters if address.getlist(name) not in ([], [""])]
+        self.is_first_view = owns and own == [OWNER] and address.getlist(OWNER) == [str(user.pk)]
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
-        self.changes = ScoreChanges(day, None if is_report else visitor(request).program)
-        self.filters = SnapshotFilter(
-            self.address, Snapshot.objects.on(day), day=day, changes=self.changes, me=me, request=request
+        self.changes = ScoreChanges(day, program)
+        self.filters = SnapshotFilter(self.address, day, changes=self.changes, user=user, me=me)
+        self.table = CustomerTable(
+            self.filters.qs,
+            changes=self.changes,
+            order_by=[name for name in address.getlist("sort") if name.removeprefix("-") in TABLE_COLUMNS] or None,
+            address=address.urlencode(),
+            may_tick=user.has_perm(MAY_ASSIGN),
         )
-        columns = CustomerTable.base_columns
-        order = [name for name in request.GET.getlist("sort") if name.removeprefix("-") in columns]
-        self.table = CustomerTable(self.filters.qs, changes=self.changes, order_by=order or None)
-        self.table.address = request.GET.urlencode()
-        self.table.may_tick = request.user.has_perm(MAY_ASSIGN)
-        self.chosen = _chosen(request.GET)
-        for name in columns:
-            if name not in (ALWAYS, *(self.chosen or STANDARD)):
-                self.table.columns.hide(name)
+        self.chosen = _chosen(address)
+        for column in TABLE_COLUMNS.values():
+            if not (column.shown == Shown.ALWAYS or self._asks_for(column)):
+                self.table.columns.hide(column.name)
+
+    def _asks_for(self, column: ListColumn) -> bool:
+        return column.name in self.chosen if self.chosen else column.shown == Shown.AT_FIRST
 
     def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
         """An address' query, which says it where it asks for all customers and not for the visitor's own."""
@@ -81,10 +90,7 @@ class CustomerList:
         if not asked.get("q") or not any(asked.getlist(OWNER)):
             return 0, ""
         asked[OWNER] = ""
-        filters, day = self.filters, self.filters.day
-        found = SnapshotFilter(
-            asked, Snapshot.objects.on(day), day=day, changes=self.changes, me=filters.me, request=filters.request
-        )
+        found = SnapshotFilter(asked, self.day, changes=self.changes, user=self.user, me=self.filters.me)
         return found.qs.count(), asked.urlencode()
 
     def everybody(self) -> str:
@@ -101,7 +107,8 @@ class CustomerList:
     @property
     def customers(self) -> SnapshotQuerySet:
         """The customers that the filters leave, in the list's order."""
-        return self.table.data.data
+        customers: SnapshotQuerySet = self.table.data.data
+        return customers
 
     @property
     def column_choices(self) -> list[ColumnChoice]:
@@ -109,7 +116,7 @@ class CustomerList:
         return [
             ColumnChoice(column.name, column.verbose_name, column.visible)
             for column in self.table.columns.iterall()
-            if column.name != ALWAYS
+            if column.name in TABLE_COLUMNS and TABLE_COLUMNS[column.name].shown != Shown.ALWAYS
         ]
 
     @property
@@ -119,33 +126,19 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def customer_list(
-    request: HttpRequest, portfolio: PortfolioDay, program: Program, me: User | None = None, *, is_report: bool = False
-) -> dict[str, Any]:
-    """What the list's templates need: the filters and how they are set, a page's ``rows`` as HTML, and its choices."""
-    asked = CustomerList(request, portfolio.date, me, is_report=is_report)
+def list_context(
+    request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, program: Program
+) -> dict[str, object]:
+    """Return what the list's templates need: the filters and how they are set, a page's ``rows``, and its choices."""
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
     filter_names = tuple(asked.filters.filters)
-    cleared = asked.query(asked.address, leave_out=filter_names)
-
-    def make() -> tuple[int, str]:
-        _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio, program)
-        others, others_query = (0, "") if asked.table.paginator.count else asked.others()
-        context = {
-            "table": asked.table,
-            "others": others,
-            "others_query": others_query,
-            "per_page": per_page,
-            "page_sizes": ROWS_PER_PAGE,
-            "filtering": asked.filtering,
-            "everybody_query": asked.everybody(),
-        }
-        return asked.table.paginator.count, render_to_string("analytics/customer_list/table.html", context, request)
-
+    list_query = asked.query(asked.address)
     # All that the table's HTML is made of; its links have the address.
     about = (portfolio.date, asked.address.urlencode(), request.GET.urlencode(), asked.owns, asked.table.may_tick)
-    count, rows = program.kept(f"rows {about} {asked.filters.me_key}", make)
+    count, rows = program.kept(
+        f"rows {about} {asked.filters.me_key}", lambda: _draw_rows(request, asked, portfolio, per_page)
+    )
     return {
         "filters": asked.filters,
         "filtering": asked.filtering,
@@ -157,72 +150,81 @@ def customer_list(
         "columns_chosen": asked.chosen,
         "standard_query": asked.query(asked.address, leave_out=("columns",)),
         "export_formats": ExportFormat.choices,
-        "list_query": asked.query(asked.address),
-        "cleared_query": cleared,
+        "list_query": list_query,
+        "cleared_query": asked.query(asked.address, leave_out=filter_names),
         "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
-        "kept_filters": _pairs(
-            QueryDict(asked.query(asked.address)), (*filter_names, "as_of", "sort", "per_page", "report")
-        ),
+        "kept_filters": _pairs(QueryDict(list_query), (*filter_names, "as_of", "sort", "per_page", "report")),
     }
 
 
+def _draw_rows(request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, per_page: int) -> tuple[int, str]:
+    """Return how many customers the filters leave, and the HTML of one page of them."""
+    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio)
+    count = asked.table.paginator.count
+    others, others_query = (0, "") if count else asked.others()
+    context = {
+        "table": asked.table,
+        "others": others,
+        "others_query": others_query,
+        "per_page": per_page,
+        "page_sizes": ROWS_PER_PAGE,
+        "filtering": asked.filtering,
+        "everybody_query": asked.everybody(),
+    }
+    return count, render_to_string("analytics/customer_list/table.html", context, request)
+
+
 def _chosen(address: QueryDict) -> list[str]:
-    """The columns that the address names, joined by commas or one by one; those that do not exist are left out."""
+    """Return the columns that the address names, joined by commas or one by one, without those that do not exist."""
     names = {name for text in address.getlist("columns") for name in text.split(",")}
-    return [name for name in CustomerTable.base_columns if name in names and name != ALWAYS]
+    return [one.name for one in TABLE_COLUMNS.values() if one.name in names and one.shown != Shown.ALWAYS]
 
 
-def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay, program: Program) -> None:
-    """Give the table the rows of one page, each with its ``sparkline``; two queries, or three with a filter.
+def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay) -> None:
+    """Show one page in the table; the keys, the rows, the sparklines.
 
-    The database sorts the keys alone, not every column of each row that the filters leave; and how many there are
+    The database sorts the keys alone, not every column of each row that the filters leave. How many rows there are
     without a filter is known, unless an undone import took some away.
     """
-    day, paginator = portfolio.date, Paginator(asked.customers, per_page)
-    found: list[Any] = []
-
-    def count() -> int:
-        found.append(_counted_page(paginator, wanted))
-        return paginator.count
-
+    keys: Collection[int] | QuerySet[Snapshot, int]
     if asked.filtering:
-        narrowed = narrowed_query(asked.address, leave_out=("sort", "columns", "per_page", "report"))
-        paginator.count = program.kept(f"matches {day} {asked.filters.me_key} {narrowed}", count)
-    elif not portfolio.stale:
-        paginator.count = portfolio.listed
-    page, keys = paginator.get_page(wanted), found[0] if found else None
-    if keys is None:
-        keys = page.object_list.select_related(None).values_list("pk", flat=True)
-        # Without a filter the database may look for them along with their rows.
-        keys = list(keys) if asked.filtering else keys
-    found_rows = asked.changes.beside(Snapshot.objects.on(day)).filter(pk__in=keys)
-    if asked.table.columns["missing"].visible:
-        found_rows = found_rows.select_related("customer__missing_since")
-    rows = list(found_rows.order_by(*asked.customers.query.order_by))
-    drawings = sparklines([row.customer_id for row in rows], day)
-    for row in rows:
-        row.sparkline = drawings[row.customer_id]
-    page.object_list = BoundRows(rows, asked.table)
-    asked.table.paginator, asked.table.page = paginator, page
+        page, keys = _filtered_page(asked.customers, wanted, per_page)
+    else:
+        paginator = Paginator(asked.customers, per_page)
+        if not portfolio.stale:
+            paginator.count = portfolio.listed
+        page = paginator.get_page(wanted)
+        # The database may look for them along with their rows.
+        keys = _keys(asked.customers, page)
+    found = asked.changes.beside(Snapshot.objects.on(portfolio.date)).filter(pk__in=keys)
+    related = [one.related for one in TABLE_COLUMNS.values() if one.related and asked.table.columns[one.name].visible]
+    if related:
+        found = found.select_related(*related)
+    asked.table.turn_to(page, list(found.order_by(*asked.customers.query.order_by)))
 
 
-def _counted_page(paginator: Paginator, wanted: str) -> list[int] | None:
-    """The keys of a page, and the paginator's count on the way: what the filters leave is looked through but once.
-
-    None where there is no such page, so that the count must come first.
-    """
+def _filtered_page(customers: SnapshotQuerySet, wanted: str, per_page: int) -> tuple[Page[Snapshot], Collection[int]]:
+    """Return a page and its keys; the count comes along with them, so that the filters are applied but once."""
+    paginator = Paginator(customers, per_page)
     try:
         number = int(wanted or 1)
     except ValueError:
         number = 1
-    if not 1 <= number <= MOST_PAGES:
-        return None
-    keys = paginator.object_list.select_related(None).values_list("pk", Window(Count("pk")))
-    found = list(keys[(number - 1) * paginator.per_page : number * paginator.per_page])
-    if not found and number > 1:
-        return None
-    paginator.count = found[0][1] if found else 0
-    return [key for key, _count in found]
+    if 1 <= number <= MAX_PAGES:
+        numbered = customers.select_related(None).values_list("pk", Window(Count("pk")))
+        found = list(numbered[(number - 1) * per_page : number * per_page])
+        if found or number == 1:
+            paginator.count = found[0][1] if found else 0
+            return paginator.get_page(number), [key for key, _count in found]
+    # There is no such page, so the count must come first.
+    page = paginator.get_page(wanted)
+    return page, list(_keys(customers, page))
+
+
+def _keys(customers: SnapshotQuerySet, page: Page[Snapshot]) -> QuerySet[Snapshot, int]:
+    """Return the query for the keys of a page of customers."""
+    first = page.start_index() - 1 if page.paginator.count else 0
+    return customers.select_related(None).values_list("pk", flat=True)[first : page.end_index()]
 
 
 def _pairs(address: QueryDict, names: tuple[str, ...]) -> list[tuple[str, str]]:

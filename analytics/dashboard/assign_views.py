@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.customer_list.listing import CustomerList
 from analytics.pages.as_of import as_of
-from analytics.reports.saved_views import opened
+from analytics.reports.open_report import opened_report, requested_list
 from customers.core.pages import admin_page
 from customers.feeds.cell_types import valid_key
 from customers.models import Customer
@@ -24,9 +23,7 @@ def assign(request: HttpRequest) -> HttpResponse:
     back = _list_address(request)
     if request.POST.get("all"):
         day = as_of(request).portfolio
-        report = opened(request)
-        me, is_report = report.me if report else None, report is not None
-        filters = CustomerList(request, day.date, me, is_report=is_report).filters if day else None
+        filters = requested_list(request, day.date, opened_report(request)).filters if day else None
         if filters is None or not filters.form.is_valid():
             # What the filters do not understand, the list leaves out: that would be more customers than were meant.
             raise BadRequest("The list cannot be filtered like this.")

@@ -12,7 +12,8 @@ from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.export import TableExport
 from analytics.models import ExportFormat
 from analytics.pages.as_of import as_of
-from analytics.reports.saved_views import file_name, opened
+from analytics.reports.open_report import opened_report, requested_list
+from analytics.reports.saved_views import file_name
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page
 from customers.core.sql import read_snapshot
@@ -44,8 +45,8 @@ def _write(request: HttpRequest, format: ExportFormat, file: IO[bytes]) -> Expor
         portfolio = as_of(request).portfolio
         if portfolio is None:
             raise NotExported("Nothing is scored yet, so there is nothing to export.", narrowed_query(request.GET))
-        report = opened(request)
-        asked = TableExport(request, portfolio, me=report.me if report else None, is_report=report is not None)
+        report = opened_report(request)
+        asked = TableExport(requested_list(request, portfolio.date, report), portfolio)
         query = asked.list.query(asked.list.address)
         if asked.list.filters.errors or (report and report.wrong):
             raise NotExported("Nothing was exported, because a filter was not understood.", query)

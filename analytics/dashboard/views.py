@@ -21,7 +21,7 @@ from analytics.customer_list.first_view import (
     unassigned,
     with_owner_named,
 )
-from analytics.customer_list.listing import customer_list
+from analytics.customer_list.listing import list_context
 from analytics.dashboard.needs import needs as needs_of
 from analytics.dashboard.needs import needs_today, who_needs_us
 from analytics.pages.as_of import AsOf, as_of
@@ -40,7 +40,7 @@ from analytics.portfolio.charts import (
 )
 from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import days_around
-from analytics.reports.saved_views import Opened, opened
+from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from customers.audit.export import export_response
 from customers.core.pages import admin_page
 from customers.imports.feed_states import feed_states, oldest_required
@@ -58,7 +58,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     tag = page_tag(request)
     if unchanged := not_modified(request, tag):
         return unchanged
-    report = opened(request)
+    report = opened_report(request)
     if address := _in_full(request, report):
         return redirect(f"{request.path}?{address}")
     shown = as_of(request)
@@ -86,12 +86,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "opened": report,
     }
     context |= _overview(request, shown)
-    me = report.me if report else None
-    context |= customer_list(request, shown.portfolio, program, me, is_report=report is not None)
+    asked = requested_list(request, shown.portfolio.date, report)
+    context |= list_context(request, asked, shown.portfolio, program)
     return tagged(TemplateResponse(request, "analytics/dashboard/page.html", context), tag)
 
 
-def _in_full(request: HttpRequest, report: Opened | None) -> str:
+def _in_full(request: HttpRequest, report: OpenReport | None) -> str:
     """The address' query with what it leaves to who asks, as far as it does: whose customers the list shows."""
     address = request.GET
     if not report:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from analytics.models import Report
-from analytics.reports.saved_views import exporters, why_no_mail
+from analytics.reports.saved_views import users_who_may_export, why_no_mail
 from customers.core.people import by_name, name_of
 from customers.editing.conflicts import EditConflictMixin
 
@@ -26,7 +26,7 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        self.exporting = set(exporters().values_list("pk", flat=True))
+        self.exporting = set(users_who_may_export().values_list("pk", flat=True))
         self.was_scheduled = self.instance.schedule
         if not self.instance.pk and not why_no_mail(owner, self.exporting):
             self.initial["recipients"] = [owner.pk]

@@ -25,7 +25,14 @@ from analytics.mail.post import SmtpSession
 from analytics.models import ExportFormat, Report, ReportDelivery
 from analytics.outreach.draft import sender_name
 from analytics.portfolio.figures import FRESH_DAYS, days_old
-from analytics.reports.saved_views import NotMade, exporters, file_name, why_no_mail, why_stopped, write_report
+from analytics.reports.saved_views import (
+    ReportUnavailable,
+    file_name,
+    users_who_may_export,
+    why_no_mail,
+    why_stopped,
+    write_report,
+)
 from analytics.wording import counted, one_line
 from customers.audit import trail
 from customers.audit.export import SPOOL_MAX_SIZE
@@ -51,7 +58,7 @@ class Sent:
     skipped: list[str] = field(default_factory=list)
 
 
-class ProgramError(NotMade):
+class ReportCrashed(ReportUnavailable):
     """There is no file because of us, not of what the report asks for."""
 
 
@@ -75,7 +82,7 @@ class _Run:
     def __init__(self, lock: JobLock) -> None:
         self.lock = lock
         self.today = timezone.localdate()
-        self.exporting = set(exporters().values_list("pk", flat=True))
+        self.exporting = set(users_who_may_export().values_list("pk", flat=True))
         self.session = SmtpSession()
         self.sent = Sent()
 
@@ -95,8 +102,8 @@ class _Run:
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
             try:
                 made = self._made(report, file)
-            except NotMade as fault:
-                kind = self.sent.failed if isinstance(fault, ProgramError) else self.sent.broken
+            except ReportUnavailable as fault:
+                kind = self.sent.failed if isinstance(fault, ReportCrashed) else self.sent.broken
                 self._end(report, day, title, [str(fault)], kind)
                 return
             email, attachment = _mail(report, made, file)
@@ -125,12 +132,12 @@ class _Run:
     def _made(self, report: Report, file: IO[bytes]) -> TableExport:
         try:
             return write_report(report, ExportFormat(report.format), file, report.owner, self.today)
-        except NotMade:
+        except ReportUnavailable:
             raise
         except Exception as error:
             # Whatever it was, the other reports are made.
             logger.exception("The report %s failed", report.pk)
-            raise ProgramError("An error of the program, which the log of the night has.") from error
+            raise ReportCrashed("An error of the program, which the log of the night has.") from error
 
     def _send(
         self, delivery: ReportDelivery, email: RenderedEmail, attachment: Attachment | None, made: TableExport

@@ -1,38 +1,34 @@
 """Saved views of the customer table: what they ask for, who may see and change them, and their files."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import IO
 
-from django import forms
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.utils.text import slugify
 
 from analytics.customer_list.chips import narrowed_query
-from analytics.customer_list.columns import CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.export import TableExport
 from analytics.customer_list.filters import ME, SnapshotFilter
 from analytics.customer_list.first_view import with_owner_as_me
+from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.comparison import comparison_day
 from customers.core.sql import read_snapshot
 from customers.core.staff import staff_who_may
-from customers.editing.values import value_hash
-from customers.text.numbers import number_or_none
 from customers.workbooks.writer import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")
 NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
 """What else an address of the dashboard has; it is not saved."""
 LONGEST_QUERY = 4_000
-QUERY_FIELD = forms.CharField(strip=False)
 LONGEST_FILE_NAME = 60
 OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
 
 
-class NotMade(Exception):
+class ReportUnavailable(Exception):
     """Why there is no file; the message is for people."""
 
 
@@ -56,13 +52,12 @@ def is_same(query: str, address: QueryDict, owner: int | None = None) -> bool:
 def unknown(address: QueryDict) -> list[str]:
     """What an address names that the table does not have, in words; the table itself would pass over it."""
     known = {*SnapshotFilter.base_filters, *OF_THE_TABLE, *NOT_OF_THE_TABLE}
-    columns = CustomerTable.base_columns
     chosen = [name for text in address.getlist("columns") for name in text.split(",") if name]
     sorts = [text.removeprefix("-") for text in address.getlist("sort") if text]
     return [
         *(f"There is no filter “{name}”." for name in address if name not in known),
-        *(f"There is no column “{name}” to sort by." for name in sorts if name not in columns),
-        *(f"There is no column “{name}” to show." for name in chosen if name not in columns),
+        *(f"There is no column “{name}” to sort by." for name in sorts if name not in TABLE_COLUMNS),
+        *(f"There is no column “{name}” to show." for name in chosen if name not in TABLE_COLUMNS),
     ]
 
 
@@ -76,42 +71,44 @@ def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
 
 
 def scored_day(report: Report, today: date) -> PortfolioDay:
-    """The scored date that a report is about; raises ``NotMade`` where there is none.
+    """The scored date that a report is about; raises ``ReportUnavailable`` where there is none.
 
     A week before is what a page compares the newest date with. Last month is that of the calendar, not of the data;
     where its end is not scored, the newest date before it will do.
     """
     newest = PortfolioDay.objects.newest()
     if newest is None:
-        raise NotMade("Nothing is scored yet.")
+        raise ReportUnavailable("Nothing is scored yet.")
     if report.as_of == Report.AsOf.WEEK_BEFORE:
         if found := comparison_day(newest.date):
             return found
-        raise NotMade(f"Nothing is scored 7 to 14 days before {newest.date:%-d %b %Y}, which this report is about.")
+        raise ReportUnavailable(
+            f"Nothing is scored 7 to 14 days before {newest.date:%-d %b %Y}, which this report is about."
+        )
     if report.as_of != Report.AsOf.MONTH_END:
         return newest
     wanted = today.replace(day=1) - timedelta(days=1)
     found = PortfolioDay.objects.newest(until=wanted)
     if found is None:
-        raise NotMade(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
+        raise ReportUnavailable(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
     return found
 
 
 def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: User, today: date) -> TableExport:
-    """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``NotMade``."""
+    """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``ReportUnavailable``."""
     with read_snapshot():
         portfolio = scored_day(report, today)
-        request = HttpRequest()
-        request.GET, request.user = QueryDict(report.query), user
-        if report.owner is None and ME in request.GET.getlist("owner"):
-            raise NotMade(OWNERLESS)
-        made = TableExport(request, portfolio, report=report.name, me=report.owner, is_report=True)
-        if wrong := problems(request.GET, made.list.filters):
-            raise NotMade(" ".join(wrong))
+        address = QueryDict(report.query)
+        if report.owner is None and ME in address.getlist("owner"):
+            raise ReportUnavailable(OWNERLESS)
+        asked = CustomerList(address, user, portfolio.date, me=report.owner)
+        if wrong := problems(address, asked.filters):
+            raise ReportUnavailable(" ".join(wrong))
+        made = TableExport(asked, portfolio, report=report.name)
         try:
             made.write(format, file)
         except TooLarge as fault:
-            raise NotMade(f"{fault} Narrow the report, or choose CSV.") from fault
+            raise ReportUnavailable(f"{fault} Narrow the report, or choose CSV.") from fault
         return made
 
 
@@ -131,7 +128,7 @@ def may_change(user: User, report: Report, verb: str = "change") -> bool:
     return report.owner_id == user.pk or (report.shared and user.has_perm("analytics.manage_every_report"))
 
 
-def exporters() -> QuerySet[User]:
+def users_who_may_export() -> QuerySet[User]:
     """Active staff who may export customers."""
     return staff_who_may("customers.view_customer", "customers.export_customer")
 
@@ -152,40 +149,3 @@ def why_stopped(report: Report, exporting: set[int]) -> str:
     if not (report.owner.is_active and report.owner.is_staff):
         return "its owner’s account is not active"
     return "" if report.owner_id in exporting else "its owner may no longer export customers"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A report that the table was opened from: whether the view is still its own, and what it asks for in vain."""
-
-    report: Report
-    query: str
-    is_changed: bool
-    may_change: bool
-    wrong: list[str]
-
-    @property
-    def version(self) -> str:
-        """What was saved when the page was made, to be known again when the view is saved."""
-        return value_hash(QUERY_FIELD, self.report.query)
-
-    @property
-    def me(self) -> User | None:
-        """Who "me" is in the filters."""
-        return self.report.owner
-
-
-def opened(request: HttpRequest) -> Opened | None:
-    """The report that an address of the table was opened from; None where the visitor may not see it."""
-    key = number_or_none(request.GET.get("report"))
-    if key is None or not request.user.has_perm("analytics.view_report"):
-        return None
-    report = Report.objects.visible_to(request.user).select_related("owner").filter(pk=key).first()
-    if report is None:
-        return None
-    query = query_of(request.GET, report.owner_id)
-    wrong = unknown(request.GET)
-    if report.owner is None and ME in request.GET.getlist("owner"):
-        wrong.append(OWNERLESS)
-    changed = not is_same(report.query, request.GET, report.owner_id)
-    return Opened(report, query, changed, may_change(request.user, report), wrong)

@@ -18,16 +18,16 @@ from django.utils import timezone
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.reports.forms import ReportForm
+from analytics.reports.open_report import QUERY_FIELD
 from analytics.reports.saved_views import (
     LONGEST_QUERY,
-    QUERY_FIELD,
-    NotMade,
-    exporters,
+    ReportUnavailable,
     file_name,
     may_change,
     problems,
     query_of,
     scored_day,
+    users_who_may_export,
     why_no_mail,
     why_stopped,
     write_report,
@@ -50,7 +50,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
     visible = Report.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
     page = Paginator(visible.select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
-    exporting = set(exporters().values_list("pk", flat=True))
+    exporting = set(users_who_may_export().values_list("pk", flat=True))
     rows = page.object_list.prefetch_related("recipients")
     context = {
         **admin.site.each_context(request),
@@ -87,10 +87,8 @@ def save(request: HttpRequest) -> HttpResponse:
     if newest is None:
         messages.error(request, "Nothing is scored yet, so there is no view to save.")
         return redirect("admin:index")
-    asked = HttpRequest()
-    asked.GET, asked.user = QueryDict(query), request.user
-    shown = CustomerList(asked, newest.date, request.user, is_report=True)
-    wrong = problems(asked.GET, shown.filters)
+    shown = CustomerList(QueryDict(query), request.user, newest.date, me=request.user)
+    wrong = problems(QueryDict(query), shown.filters)
     if len(query) > LONGEST_QUERY:
         wrong.append("The view has too many filters to be saved.")
     form = ReportForm(request.POST or None, instance=report, owner=request.user)
@@ -148,12 +146,11 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     address = QueryDict(request.POST.get("query", ""))
     query = query_of(address, report.owner_id)
     newest = PortfolioDay.objects.newest()
-    asked = HttpRequest()
-    asked.GET, asked.user = QueryDict(query), request.user
     if newest is None or len(query) > LONGEST_QUERY:
         wrong = ["The view cannot be saved."]
     else:
-        wrong = problems(asked.GET, CustomerList(asked, newest.date, report.owner, is_report=True).filters)
+        asked = CustomerList(QueryDict(query), request.user, newest.date, me=report.owner)
+        wrong = problems(asked.asked, asked.filters)
     for text in wrong:
         messages.error(request, text)
     if not wrong and not _tell_other_view(request, report, query):
@@ -203,7 +200,7 @@ def open_report(request: HttpRequest, pk: int) -> HttpResponse:
     if report.as_of != Report.AsOf.NEWEST:
         try:
             address["as_of"] = scored_day(report, timezone.localdate()).date.isoformat()
-        except NotMade as fault:
+        except ReportUnavailable as fault:
             messages.error(request, f"“{report.name}” cannot be shown. {fault}")
             return redirect("analytics:reports")
     return redirect(f"{reverse('admin:index')}?{address.urlencode()}#customers")
@@ -223,7 +220,7 @@ def export(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
 
     try:
         return export_response(write)
-    except NotMade as fault:
+    except ReportUnavailable as fault:
         messages.error(request, f"“{report.name}” was not exported. {fault}")
         return redirect("analytics:reports")
 

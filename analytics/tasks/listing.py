@@ -4,25 +4,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
 
 import django_tables2 as tables
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.db.models import Case, Count, F, Q, SmallIntegerField, TextChoices, Value, When
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.utils import timezone
-from django_tables2.rows import BoundRow
+from django.utils.safestring import SafeString
 
 from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.display.ordering import as_read, by_place, in_order
+from analytics.display.tables import CUT, Table
 from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
+from customers.core.pages import StaffRequest
 from customers.core.people import by_name
 from customers.text.fold import fold
 
 ROWS_PER_PAGE = 50
 NEXT_DAYS = 7
-CUT = {"td": {"class": "cut"}}
 WHENS = ("Overdue", "Today", f"Next {NEXT_DAYS} days", "Later")
 EVERYBODY, UNASSIGNED = "everybody", "unassigned"
 NOTHING = "There are no such tasks."
@@ -45,19 +46,19 @@ class Group:
     """Rows under one heading ('' for none)."""
 
     label: str
-    rows: list[BoundRow]
+    rows: list[SafeString]
 
 
-def _address(table: tables.Table) -> dict[str, str]:
+def _address(table: "TaskTable") -> dict[str, object]:
     """The way back from a task."""
-    return {"address": table.request.get_full_path()}
+    return {"address": table.address}
 
 
-def _today(table: tables.Table) -> dict[str, Any]:
+def _today(table: "TaskTable") -> dict[str, object]:
     return {"today": timezone.localdate(), "plain": True}
 
 
-class TaskTable(tables.Table):
+class TaskTable(Table):
     """Tasks; every order ends in the key."""
 
     what = tables.TemplateColumn(template_name="analytics/tasks/what.html", extra_context=_address)
@@ -73,6 +74,10 @@ class TaskTable(tables.Table):
         model = Task
         fields = ("what", "customer", "due", "owner", "kind", "outcome")
         attrs = {"class": "rsolv-table tasks"}
+
+    def __init__(self, data: TaskQuerySet, *, address: str, **options: object) -> None:
+        self.address = address
+        super().__init__(data, **options)  # type: ignore[no-untyped-call]  # django-tables2 has no types
 
     def order_what(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
         """As one reads it."""
@@ -100,7 +105,7 @@ def _in_words(choices: type[TextChoices]) -> list[str]:
     return sorted(choices.values, key=lambda value: fold(choices(value).label))
 
 
-def whose_in_full(request: HttpRequest) -> str:
+def whose_in_full(request: StaffRequest) -> str:
     """The address' query with whose tasks are meant, where it leaves that to who asks; '' where it says so itself."""
     asked = request.GET.get("whose", "")
     if asked in {EVERYBODY, UNASSIGNED} or is_key(asked):
@@ -110,7 +115,7 @@ def whose_in_full(request: HttpRequest) -> str:
     return named.urlencode()
 
 
-def task_list(request: HttpRequest) -> dict[str, Any]:
+def task_list(request: StaffRequest) -> dict[str, object]:
     """What the page's template needs; the queries stay the same, however many tasks there are."""
     address, today = request.GET, timezone.localdate()
     whose, state = address["whose"], _state(address)
@@ -124,13 +129,13 @@ def task_list(request: HttpRequest) -> dict[str, Any]:
     choices = _choices(request.user, whose, state)
     table = TaskTable(
         tasks.select_related("customer", "owner"),
+        address=request.get_full_path(),
         order_by=order or None,
         empty_text=_empty(whose, state, request.user),
         exclude=(*hidden, *(("owner",) if whose != EVERYBODY else ())),
     )
-    table.request = request
-    table.paginate(per_page=ROWS_PER_PAGE)
-    table.page = table.paginator.get_page(address.get("page"))
+    page = Paginator(table.data.data, ROWS_PER_PAGE).get_page(address.get("page"))
+    table.turn_to(page, list(page.object_list))
     return {
         "title": _title(whose, request.user, choices),
         "table": table,
@@ -199,12 +204,12 @@ def _place(today: date) -> Case:
 
 
 def _groups(table: TaskTable, *, grouped: bool) -> Iterator[Group]:
-    rows = list(table.paginated_rows)
+    lines = list(table.lines())
     if not grouped:
-        yield Group("", rows)
+        yield Group("", [cells for _task, cells in lines])
         return
-    for place, found in groupby(rows, key=lambda row: row.record.place):
-        yield Group(WHENS[place], list(found))
+    for place, found in groupby(lines, key=lambda line: line[0].place):
+        yield Group(WHENS[place], [cells for _task, cells in found])
 
 
 def _query(*, whose: str, state: Task.State) -> str:

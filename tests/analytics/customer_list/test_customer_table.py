@@ -7,11 +7,15 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django_tables2 import Column
 
-from analytics.customer_list.columns import CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable
+from analytics.models import Snapshot
+from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, Engagement, Event, Onboarding
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
@@ -236,11 +240,31 @@ def test_customers_that_are_alike_keep_their_order_from_page_to_page(viewer: Cli
     random.Random(1).shuffle(customers)
     for customer in customers:
         make_snapshot(customer)
-    for field in CustomerTable.base_columns:
+    for field in TABLE_COLUMNS:
         if field == "customer":
             continue
         seen = [name for page in (1, 2, 3) for name in names(viewer.get(addressed(sort=f"-{field}", page=page)))]
         assert len(set(seen)) == 60, field
+
+
+def test_a_stock_column_of_django_tables2_is_drawn_beside_ours() -> None:
+    class WithPlan(CustomerTable):
+        plan = Column(accessor="customer__industry", verbose_name="Branch")
+
+    make_day(total=2)
+    for industry in ("Tools & Dies", ""):
+        make_snapshot(make_customer(industry=industry))
+    table = WithPlan(Snapshot.objects.on(D).order_by("pk"), changes=ScoreChanges(D))
+    for name in TABLE_COLUMNS:
+        if name != "stage":
+            table.columns.hide(name)
+    page = Paginator(table.data.data, 10).page(1)
+    table.turn_to(page, list(page.object_list))
+    drawn = [cells for _record, cells in table.lines()]
+    assert drawn == [
+        "<td >Tools &amp; Dies</td><td >Onboarding</td>",
+        "<td >—</td><td >Onboarding</td>",
+    ]
 
 
 def test_a_header_sorts_by_its_column_and_then_the_other_way(viewer: Client, five_to_sort: None) -> None:

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import PortfolioDay, Report
 from analytics.reports.forms import ReportForm
-from analytics.reports.saved_views import NotMade, is_same, query_of, scored_day
+from analytics.reports.saved_views import ReportUnavailable, is_same, query_of, scored_day
 from customers.models import CustomerCare
 from customers.workbooks import writer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -132,7 +132,7 @@ def test_a_report_of_a_week_before_takes_the_date_that_the_pages_compare_with(zo
     report = make_report(zoe, as_of="week_before")
     PortfolioDay.objects.filter(date=date(2025, 5, 3)).delete()
     make_day(date=date(2025, 4, 25))  # 15 days before
-    with pytest.raises(NotMade, match="Nothing is scored 7 to 14 days before 10 May 2025"):
+    with pytest.raises(ReportUnavailable, match="Nothing is scored 7 to 14 days before 10 May 2025"):
         scored_day(report, date(2025, 5, 12))
     make_day(date=date(2025, 4, 26))
     assert scored_day(report, date(2025, 5, 12)).date == date(2025, 4, 26)
