@@ -171,9 +171,7 @@ def test_tasks_are_sorted_by_what_is_shown(client: Client, sofia: User, two: lis
     client.force_login(sofia)
 
     def order(sort: str) -> list[str]:
-        return [
-            row.record.what for row in client.get(f"/admin/tasks/?whose=everybody&sort={sort}").context["table"].page
-        ]
+        return [task.what for task in client.get(f"/admin/tasks/?whose=everybody&sort={sort}").context["table"].page]
 
     assert order("what") == ["Ähre", "Alpha", "beta", "gamma"]
     assert order("-what") == ["gamma", "beta", "Alpha", "Ähre"]
