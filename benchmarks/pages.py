@@ -286,18 +286,24 @@ class Installation:
         how = ["--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
         how += ["--worker-class", "rsolv_cs.server.BufferedWorker"]
         command = [sys.executable, "-m", "gunicorn", "rsolv_cs.wsgi", "--bind", f"127.0.0.1:{port}", *how]
-        process = subprocess.Popen(command, env=self.environment)
-        try:
-            for _attempt in range(100):
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except ConnectionRefusedError:
-                    time.sleep(0.1)
-            yield port
-        finally:
-            process.terminate()
-            process.wait()
+        # A log record for each request is not what a benchmark is read for; it is shown where something fails.
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(command, env=self.environment, stderr=log)
+            try:
+                for _attempt in range(100):
+                    try:
+                        socket.create_connection(("127.0.0.1", port)).close()
+                        break
+                    except ConnectionRefusedError:
+                        time.sleep(0.1)
+                yield port
+            except BaseException:
+                log.seek(0)
+                sys.stderr.write(log.read().decode(errors="replace"))
+                raise
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def request_ms(port: int, address: str, cookies: str) -> float:

@@ -1,4 +1,4 @@
-"""All settings, from the environment alone; README lists every variable. A bad value stops the start."""
+"""All settings, from the environment alone; docs/operations.md lists every variable. A bad value stops the start."""
 
 import sys
 from datetime import timedelta

@@ -12,6 +12,10 @@ from django.core.management import get_commands, load_command_class
 
 ROOT: Path = settings.BASE_DIR
 README = ROOT / "README.md"
+COMMANDS = ROOT / "docs" / "commands.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+MAX_README_LINES = 150
+MAX_OWN_WORDS = 40
 OUR_APPS = ("rsolv_cs", "analytics", "customers")
 
 
@@ -49,7 +53,7 @@ def targets() -> list[str]:
 
 
 def documents() -> list[Path]:
-    return sorted([README, ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def links(text: str) -> Iterator[str]:
@@ -76,23 +80,35 @@ def test_there_is_something_to_name() -> None:
 
 
 @pytest.mark.parametrize("name", commands())
-def test_the_readme_has_the_command_with_each_of_its_options(name: str) -> None:
-    lines = [line for line in README.read_text().splitlines() if re.search(rf"\b{name}\b", line)]
-    assert lines, f"README.md does not name the command {name}"
+def test_the_documentation_has_the_command_with_each_of_its_options(name: str) -> None:
+    lines = [line for line in COMMANDS.read_text().splitlines() if line.startswith(f"| `manage.py {name}")]
+    assert lines, f"docs/commands.md has no line about the command {name}"
     for option in commands()[name]:
         assert any(re.search(rf"{option}(?![a-z-])", line) for line in lines), (
-            f"README.md names {option} on no line about {name}"
+            f"docs/commands.md names {option} on no line about {name}"
         )
 
 
 @pytest.mark.parametrize("name", sorted(variables()))
-def test_the_readme_names_the_environment_variable(name: str) -> None:
-    assert re.search(rf"`{name}[`=]", README.read_text())
+def test_the_documentation_names_the_environment_variable(name: str) -> None:
+    assert re.search(rf"`{name}[`=]", OPERATIONS.read_text())
 
 
 @pytest.mark.parametrize("target", targets())
-def test_the_readme_names_the_target(target: str) -> None:
-    assert re.search(rf"\bmake {target}(?![a-z-])", README.read_text())
+def test_the_documentation_names_the_target(target: str) -> None:
+    assert re.search(rf"\bmake {target}(?![a-z-])", COMMANDS.read_text())
+
+
+def test_the_readme_is_short_and_leads_to_every_document() -> None:
+    assert len(README.read_text().splitlines()) <= MAX_README_LINES
+    named = {link.partition("#")[0] for link in links(README.read_text())}
+    assert {str(document.relative_to(ROOT)) for document in documents()} - named == {"README.md"}
+
+
+def test_the_glossary_is_short_and_in_order() -> None:
+    words = re.findall(r"^\| (?!word \|)(\w[^|]*?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    assert 20 < len(words) <= MAX_OWN_WORDS
+    assert words == sorted(words)
 
 
 def test_the_changelog_has_versions_with_improvements_and_fixes() -> None:
