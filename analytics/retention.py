@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
+from customers.audit import trail
 from customers.runs.retention import since
 
 _AT_ONCE = 1_000
@@ -39,6 +40,7 @@ def delete_dates(days: list[date]) -> int:
             for model in (Snapshot, CohortDay, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
+            trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day}: no longer kept")
     return len(days)
 
 

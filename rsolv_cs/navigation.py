@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from analytics.pages.current_user import visitor
+from analytics.pages.user_summary import user_summary
 
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
@@ -109,7 +109,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
 def _badge(request: HttpRequest, name: str) -> dict[str, str]:
     """How many alerts wait for the visitor and how many tasks are due, beside the entries of their pages."""
     if name == "analytics:alerts":
-        waiting = visitor(request).waiting
+        waiting = user_summary(request).waiting
         return {"badge": f"{waiting:,}", "badge_variant": "danger"} if waiting else {}
-    due = visitor(request).due if name == "analytics:tasks" else 0
+    due = user_summary(request).due if name == "analytics:tasks" else 0
     return {"badge": f"{due:,}", "badge_variant": "danger"} if due else {}

@@ -1,7 +1,6 @@
 """The roles, as groups: each may do what the one before it may, and more. Kept in step after every migration."""
 
 from contextlib import nullcontext
-from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
@@ -36,7 +35,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     }
 
 
-def sync(**_options: Any) -> None:
+def sync(**_options: object) -> None:
     """Create the groups where they lack, and set their permissions; what that changes goes into the audit."""
     # A migration may lead to a time before the audit.
     with nullcontext() if trail.is_ready() else trail.muted():

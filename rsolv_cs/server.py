@@ -8,7 +8,9 @@ in time is closed.
 import os
 import resource
 import time
-from typing import Any
+from collections.abc import Iterable
+from types import FrameType
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
@@ -73,6 +75,11 @@ class Channel(HTTPChannel):
         self.began = None if self.request is None else self.began or time.monotonic()
         return bool(taken)
 
+    @property
+    def body_bytes(self) -> int:
+        """How much of the body of the request that has begun is there."""
+        return int(self.request.body_bytes_received) if self.request else 0
+
     def is_too_slow(self, now: float) -> bool:
         """Whether the request that has begun takes longer than it may."""
         request, began = self.request, self.began
@@ -90,7 +97,7 @@ class BufferedWorker(Worker):
     def run(self) -> None:
         """Serve until told to stop, or until there were ``max_requests``; then end what has begun."""
         _allow_files(self.cfg.worker_connections)
-        self._connections: dict[int, Any] = {}
+        self._connections: dict[int, object] = {}
         create_server(
             self._answer,
             map=self._connections,
@@ -114,11 +121,11 @@ class BufferedWorker(Worker):
             self._turn()
         self._finish()
 
-    def handle_exit(self, sig: int, frame: Any) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop in an orderly way."""
         self.alive = False
 
-    def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "HEAD":
             # waitress sends such a file past the task.
             environ.pop("wsgi.file_wrapper", None)
@@ -126,7 +133,8 @@ class BufferedWorker(Worker):
         if self.nr == self.max_requests:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
-        return self.wsgi(environ, start_response)
+        app: WSGIApplication = self.wsgi
+        return app(environ, start_response)
 
     def _turn(self) -> None:
         """Do what there is to do for any connection, for a second at most."""
@@ -144,11 +152,9 @@ class BufferedWorker(Worker):
 
     def _bound_bodies(self) -> None:
         """Close the largest of the requests that are half received, while they take too much room together."""
-        half = sorted(
-            (one for one in self._channels() if one.request), key=lambda one: one.request.body_bytes_received
-        )
+        half = sorted((one for one in self._channels() if one.request), key=lambda one: one.body_bytes)
         room = BODIES_AT_ONCE * self._most_of_a_body()
-        while half and sum(one.request.body_bytes_received for one in half) > room:
+        while half and sum(one.body_bytes for one in half) > room:
             half.pop().handle_close()
 
     def _finish(self) -> None:

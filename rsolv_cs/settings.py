@@ -88,11 +88,14 @@ else:
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# In the memory of each process. What pages keep of a state of the program is cleared when there is another one.
-_KEPT = "django.core.cache.backends.locmem.LocMemCache"
+# In the memory of each process: what never changes, and what pages keep of a version of the state.
 CACHES = {
-    name: {"BACKEND": _KEPT, "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": 200}}
-    for name in ("default", "program", "data")
+    name: {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": name,
+        "OPTIONS": {"MAX_ENTRIES": 200},
+    }
+    for name in ("default", "version")
 }
 
 # --- Parts ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.snapshots import score_day
+from customers.audit import trail
 from customers.feeds.declarations import FEEDS
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
@@ -93,9 +94,19 @@ def write_feeds(folder: Path, **feeds: Sequence[Mapping[str, str]]) -> Path:
 
 def make_run(**overrides: Any) -> ImportRun:
     """A loaded run."""
-    return ImportRun.objects.create(
+    run = ImportRun(
         **{"feed": "customers", "file": "customers.csv", "status": "loaded", "started_by": "test", **overrides}
     )
+    return end_run(run, run.status)
+
+
+def end_run(run: ImportRun, status: str) -> ImportRun:
+    """End a run as the loader does, which notes it in the audit."""
+    run.status = status
+    run.save()
+    if status != ImportRun.Status.RUNNING:
+        trail.record(trail.Action.IMPORT, run)
+    return run
 
 
 def make_customer(**overrides: Any) -> Customer:

@@ -15,6 +15,7 @@ from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
+from customers.audit import trail
 
 BATCH = 1_000
 
@@ -70,6 +71,7 @@ def evaluate() -> Evaluation:
                 _of_vanished(rule, today, now).store(found)
             elif day and not (found.held_back and kind.needs_engagement):
                 _of_customers(rule, day, now).store(found)
+        _record(found)
     return found
 
 
@@ -85,7 +87,15 @@ def close_feed_alerts() -> int:
             if Alert.objects.open().filter(rule=rule).exists():
                 changes = _of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment())
                 _Changes(closed=changes.closed).store(found)
+        _record(found)
     return found.closed
+
+
+def _record(found: Evaluation) -> None:
+    """Note in the audit that alerts have changed, where any have: pages count them until the next entry."""
+    if found.raised or found.worse or found.closed:
+        said = f"{found.raised} raised, {found.worse} worse, {found.closed} closed"
+        trail.record(trail.Action.COMMAND, "alerts", detail=said)
 
 
 def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:

@@ -3,7 +3,7 @@
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from analytics.models import Alert, AlertRule
 from customers.core.staff import Role, staff_who_may
@@ -29,8 +29,9 @@ def owners() -> QuerySet[User]:
 
 
 def is_manager(user: User) -> bool:
-    """Whether somebody is told what is for managers."""
-    return user.groups.filter(name=Role.PROGRAM_MANAGER).exists()
+    """Whether somebody is told what is for managers; no query for the user of a request."""
+    known: bool | None = getattr(user, "is_program_manager", None)
+    return user.groups.filter(name=Role.PROGRAM_MANAGER).exists() if known is None else known
 
 
 def manager_alerts() -> Q:
@@ -51,8 +52,6 @@ def told_to(user: User) -> Q:
     return alerts_for(user, manager=is_manager(user))
 
 
-def alerts_waiting_for(user: User, today: date) -> QuerySet[Alert]:
+def alerts_waiting_for(user: User, today: date, *, manager: bool) -> QuerySet[Alert]:
     """The open alerts that wait for somebody: neither acknowledged nor put off."""
-    own = _TO_OWNER & Q(customer__care__owner=user.pk)
-    as_manager = Exists(managers().filter(pk=user.pk)) & manager_alerts()
-    return Alert.objects.waiting(today).filter(own | as_manager)
+    return Alert.objects.waiting(today).filter(alerts_for(user, manager=manager))

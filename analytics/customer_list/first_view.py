@@ -1,13 +1,16 @@
 """Whose customers the list shows at first, and how many have no owner."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, QueryDict
 
 from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.page_cache.program import Program
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import StateVersion
 from customers.models import CustomerCare
 
 OWNER, ME = "owner", "me"
@@ -71,11 +74,18 @@ def owner_choices(request: HttpRequest, owner: str, *, owns: bool) -> list[tuple
     return choices
 
 
-def unassigned(portfolio: PortfolioDay, program: Program) -> int:
+@dataclass(frozen=True, kw_only=True)
+class UnassignedKey(page_cache.StateKey):
+    """Of how many customers of a scored date have no owner."""
+
+    day: date
+
+
+def unassigned(portfolio: PortfolioDay, version: StateVersion) -> int:
     """How many customers of a scored date nobody looks after now.
 
     One query, which looks at each of them; so the answer is kept.
     """
     owned = Exists(CustomerCare.objects.filter(customer=OuterRef("customer_id"), owner__isnull=False))
     nobodys = Snapshot.objects.filter(~owned, date=portfolio.date).order_by()
-    return program.kept(f"unassigned on {portfolio.date}", nobodys.count)
+    return page_cache.get_or_set(UnassignedKey(version=version, day=portfolio.date), nobodys.count)

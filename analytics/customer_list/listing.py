@@ -9,13 +9,15 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet, Window
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from analytics.customer_list.chips import Chip, chips, narrowed_query
 from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
 from analytics.customer_list.filters import SnapshotFilter
 from analytics.customer_list.first_view import OWNER, first_view
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.page_cache.program import Program
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.portfolio.score_change import ScoreChanges
 from customers.owners.views import MAY_ASSIGN
 
@@ -33,6 +35,19 @@ class ColumnChoice:
     shown: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowsKey(page_cache.StateKey):
+    """Of a page of the list as HTML: what it is narrowed to for whom, what its links have, and what they may."""
+
+    today: date
+    day: date
+    narrowed: str
+    address: str
+    me: str
+    owns: bool
+    may_tick: bool
+
+
 class CustomerList:
     """What an address asks for of a scored date: ``filters``, and the ``table`` in its order and columns.
 
@@ -47,7 +62,7 @@ class CustomerList:
         *,
         me: User | None,
         owns: bool = False,
-        program: Program | None = None,
+        version: DataVersion | None = None,
     ) -> None:
         self.asked, self.user, self.day, self.owns = address, user, day, owns
         self.address = first_view(address, SnapshotFilter.base_filters, owns=owns).copy()
@@ -55,7 +70,7 @@ class CustomerList:
         self.is_first_view = owns and own == [OWNER] and address.getlist(OWNER) == [str(user.pk)]
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
-        self.changes = ScoreChanges(day, program)
+        self.changes = ScoreChanges(day, version)
         self.filters = SnapshotFilter(self.address, day, changes=self.changes, user=user, me=me)
         self.table = CustomerTable(
             self.filters.qs,
@@ -127,18 +142,24 @@ class CustomerList:
 
 
 def list_context(
-    request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, program: Program
+    request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, version: StateVersion
 ) -> dict[str, object]:
     """Return what the list's templates need: the filters and how they are set, a page's ``rows``, and its choices."""
     wanted = request.GET.get("per_page", "")
     per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
     filter_names = tuple(asked.filters.filters)
     list_query = asked.query(asked.address)
-    # All that the table's HTML is made of; its links have the address.
-    about = (portfolio.date, asked.address.urlencode(), request.GET.urlencode(), asked.owns, asked.table.may_tick)
-    count, rows = program.kept(
-        f"rows {about} {asked.filters.me_key}", lambda: _draw_rows(request, asked, portfolio, per_page)
+    key = RowsKey(
+        version=version,
+        today=timezone.localdate(),
+        day=portfolio.date,
+        narrowed=asked.address.urlencode(),
+        address=request.GET.urlencode(),
+        me=asked.filters.me_key,
+        owns=asked.owns,
+        may_tick=asked.table.may_tick,
     )
+    count, rows = page_cache.get_or_set(key, lambda: _draw_rows(request, asked, portfolio, per_page))
     return {
         "filters": asked.filters,
         "filtering": asked.filtering,

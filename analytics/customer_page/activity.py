@@ -56,7 +56,8 @@ def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mappi
     until = snapshot.date
     shown = [until - timedelta(days=days - 1 - place) for place in range(days)]
     rows = customer.engagement_set.filter(date__range=(shown[0], until)).order_by().values("date")
-    by_day = {row["date"]: row for row in rows.annotate(**{name: Sum(name) for name in COUNTERS})}
+    sums = rows.annotate(**{name: Sum(name) for name in COUNTERS}).values_list("date", *COUNTERS)
+    by_day: dict[date, dict[str, int]] = {day: dict(zip(COUNTERS, counts, strict=True)) for day, *counts in sums}
     chart = Chart(
         "activity",
         f"Activity of the {days} days to {until:%-d %b %Y}",

@@ -7,7 +7,8 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from analytics.models import Snapshot
-from analytics.page_cache.program import Program
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
 from analytics.scoring.components import RowsBehind
 from customers.models import Customer, Engagement, FeedName, ImportRun, LoadedRow, Onboarding
 from customers.runs.page import rows_address
@@ -27,13 +28,20 @@ class Origin:
         return reverse(f"admin:customers_{self.row._meta.model_name}_change", args=[quote(self.row.pk)])
 
 
-def origins(customer: Customer, onboarding: Onboarding | None, program: Program) -> list[Origin]:
+@dataclass(frozen=True, kw_only=True)
+class RunsKey(page_cache.DataKey):
+    """Of some import runs."""
+
+    keys: tuple[int, ...]
+
+
+def origins(customer: Customer, onboarding: Onboarding | None, version: DataVersion) -> list[Origin]:
     """Where a customer's own fields, and those of the onboarding, come from; one query, whose answer is kept."""
     rows: list[tuple[str, LoadedRow]] = [("Details", customer)]
     if onboarding:
         rows.append(("Onboarding", onboarding))
-    keys = sorted({row.run_id for _label, row in rows if row.run_id})
-    known = program.kept(f"runs {keys}", lambda: ImportRun.objects.in_bulk(keys), data_alone=True)
+    keys = tuple(sorted({row.run_id for _label, row in rows if row.run_id}))
+    known = page_cache.get_or_set(RunsKey(version=version, keys=keys), lambda: ImportRun.objects.in_bulk(keys))
     return [Origin(label, row, known.get(row.run_id)) for label, row in rows]
 
 

@@ -10,13 +10,14 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.customer_page import timeline_alerts, timeline_sql
-from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Question, Row
+from analytics.customer_page import timeline_alerts, timeline_sql, timeline_staff
+from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row, Source, TimelineQuery
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.wording import counted
 from customers.core.people import display_name
@@ -28,7 +29,7 @@ PER_PAGE = 50
 MOST_PAGES = 100_000
 
 
-class Told(models.TextChoices):
+class TimelineFilter(models.TextChoices):
     """What the timeline can be narrowed to."""
 
     ALL = "", "Everything"
@@ -38,21 +39,27 @@ class Told(models.TextChoices):
     IMPORTS = "imports", "Imports"
 
 
-_SOURCES = {
-    Told.PRODUCT: (timeline_sql.events, timeline_sql.engagement, timeline_sql.feedback),
-    Told.HEALTH: (timeline_sql.snapshots, timeline_alerts.alerts_raised, timeline_alerts.alerts_over),
-    Told.STAFF: (
-        timeline_sql.notes,
-        timeline_sql.care,
-        timeline_sql.tasks_taken,
-        timeline_sql.tasks_closed,
-        timeline_sql.mails,
-        timeline_alerts.alerts_acknowledged,
-        timeline_alerts.alert_acts,
+_ORDER: tuple[tuple[tuple[Source, TimelineFilter], ...], ...] = (
+    ((timeline_sql.events, TimelineFilter.PRODUCT),),
+    ((timeline_sql.engagement, TimelineFilter.PRODUCT),),
+    ((timeline_sql.feedback, TimelineFilter.PRODUCT),),
+    (
+        (timeline_sql.snapshots, TimelineFilter.HEALTH),
+        (timeline_alerts.alerts_raised, TimelineFilter.HEALTH),
+        (timeline_alerts.alerts_over, TimelineFilter.HEALTH),
     ),
-    Told.IMPORTS: (timeline_sql.imports,),
-}
-_EVERYTHING = tuple(source for sources in _SOURCES.values() for source in sources)
+    (
+        (timeline_staff.notes, TimelineFilter.STAFF),
+        (timeline_staff.care, TimelineFilter.STAFF),
+        (timeline_staff.tasks_taken, TimelineFilter.STAFF),
+        (timeline_staff.tasks_closed, TimelineFilter.STAFF),
+        (timeline_staff.mails, TimelineFilter.STAFF),
+        (timeline_alerts.alerts_acknowledged, TimelineFilter.STAFF),
+        (timeline_alerts.alert_acts, TimelineFilter.STAFF),
+        (timeline_sql.imports, TimelineFilter.IMPORTS),
+    ),
+)
+"""All sources in the order of a day, the earliest first, each with the filter that shows it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,11 @@ class Entry:
     run: int | None = None
     address: str = ""
 
+    @property
+    def by_staff(self) -> bool:
+        """Whether a person did it."""
+        return bool(self.who) and self.run is None
+
 
 @dataclass(frozen=True)
 class TimelinePage:
@@ -79,7 +91,7 @@ class TimelinePage:
     entries: list[Entry]
     number: int
     pages: int
-    told: Told
+    chosen: TimelineFilter
 
     @property
     def newer(self) -> int | None:
@@ -97,7 +109,7 @@ def timeline(
     day: date,
     *,
     is_newest: bool = True,
-    told: Told = Told.ALL,
+    chosen: TimelineFilter = TimelineFilter.ALL,
     number: int = 1,
     dated_steps: frozenset[str] = frozenset(),
 ) -> TimelinePage:
@@ -106,12 +118,12 @@ def timeline(
     What an event tells is not told again by the counters of its day.
     """
     midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-    question = Question(customer, day, None if is_newest else midnight, dated_steps)
-    sources = _SOURCES.get(told, _EVERYTHING)
-    rows, total = timeline_sql.rows(question, sources, PER_PAGE, (number - 1) * PER_PAGE)
+    query = TimelineQuery(customer, day, None if is_newest else midnight, dated_steps)
+    places = [[source for source, kind in place if chosen in (kind, TimelineFilter.ALL)] for place in _ORDER]
+    rows, total = timeline_sql.rows(query, places, PER_PAGE, (number - 1) * PER_PAGE)
     entries = (_entry(row) for row in rows)
     pages = -(-total // PER_PAGE) if rows else 1
-    return TimelinePage([entry for entry in entries if entry], number, pages, told)
+    return TimelinePage([entry for entry in entries if entry], number, pages, chosen)
 
 
 def page_number(text: str) -> int:
@@ -119,9 +131,14 @@ def page_number(text: str) -> int:
     return min(max(number_or_none(text) or 1, 1), MOST_PAGES)
 
 
-def told_of(text: str) -> Told:
+def parse_filter(text: str) -> TimelineFilter:
     """What an address narrows the timeline to; everything for what is nothing."""
-    return Told(text) if text in Told.values else Told.ALL
+    return TimelineFilter(text) if text in TimelineFilter.values else TimelineFilter.ALL
+
+
+def may_open(user: User) -> set[str]:
+    """The kinds of entries whose pages the user may open."""
+    return {kind for kind, permission in _PERMISSIONS.items() if user.has_perm(permission)}
 
 
 # --- In words -----------------------------------------------------------------------------------------------------
@@ -148,7 +165,7 @@ def _who(said: str) -> str:
 def _event(row: Row) -> str:
     if row.kind == Event.Kind.SUPPORT_REQUEST and row.text:
         return f"Support request: “{row.text}”"
-    return row.text or Event.Kind(row.kind).label
+    return row.text or Event.Kind(row.kind or "").label
 
 
 def _engagement(row: Row) -> str:
@@ -208,11 +225,11 @@ def _import(row: Row) -> str:
     return f"{what} changed: {', '.join(parts)}" if parts else f"{what} loaded again"
 
 
-def _label(field: models.Field) -> str:
+def _label(field: "models.Field[object, object]") -> str:
     return Step(field.name).label if field.name in Step.values else str(field.verbose_name)
 
 
-def _shown(field: models.Field, value: object) -> str:
+def _shown(field: "models.Field[object, object]", value: object) -> str:
     if isinstance(field, models.BooleanField):
         return "done" if value else "not done"
     return "–" if value in (None, "") else str(value)
@@ -223,7 +240,7 @@ def _note(row: Row) -> str:
 
 
 def _care(row: Row) -> str:
-    message = LogEntry(action_flag=row.numbers[0], change_message=row.text or "").get_change_message()
+    message = LogEntry(action_flag=row.numbers[0] or CHANGE, change_message=row.text or "").get_change_message()
     return f"Owner and notes: {message}" if message else "Owner and notes changed"
 
 
@@ -232,11 +249,13 @@ def _task(row: Row) -> str:
         return f"Took on: {row.text}"
     outcome, _mark, note = (row.more or "").partition(SEPARATOR)
     came_of_it = f" ({Task.Outcome(outcome).label.lower()})" if outcome else ""
-    return f"{Task.State(row.kind).label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
+    return f"{Task.State(row.kind or '').label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
 
 
 def _mail(row: Row) -> str:
-    how = {Message.State.SENT: "", Message.State.FAILED: " (not sent)"}.get(row.kind, " (perhaps sent)")
+    how = {Message.State.SENT.value: "", Message.State.FAILED.value: " (not sent)"}.get(
+        row.kind or "", " (perhaps sent)"
+    )
     return f"E-mail “{row.text}”{how}"
 
 
@@ -246,11 +265,10 @@ def _alert(row: Row) -> str:
     if row.kind == "put_off":
         return f"Alert put off until {date.fromisoformat(row.more or ''):%-d %b %Y}: {row.text}"
     how = {"raised": "Alert", "acknowledged": "Alert acknowledged", "awake": "Alert no longer put off"}
-    return f"{how.get(row.kind, 'Alert over')}: {row.text}"
+    return f"{how.get(row.kind or '', 'Alert over')}: {row.text}"
 
 
-MAY_OPEN = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}
-"""Who may open the pages that entries of a kind lead to."""
+_PERMISSIONS = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}
 _PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task", "mail": "analytics:message"}
 _TEXTS = {
     "event": _event,

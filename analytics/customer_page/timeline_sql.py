@@ -1,7 +1,7 @@
 """Everything that happened to a customer as rows of one shape: one query sorts it and cuts out a page.
 
-Each source is a SELECT of the columns of ``Row`` in their order; what a source lacks is NULL. ``place`` orders the
-entries of a day, ``sort`` and ``ident`` those of a place.
+Each source is a SELECT of the columns of ``Row`` in their order; what a source lacks is NULL. The entries of a day are
+in the order of their sources, then by ``moment``, ``sort`` and ``ident``.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,25 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from analytics.models import Message, Snapshot, Task
+from analytics.models import Snapshot
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import is_postgres, table_of
 from customers.imports.journal import json_field, json_object, name_of
 from customers.models import (
     Customer,
-    CustomerCare,
     Engagement,
     Event,
     Feedback,
     ImportRun,
-    Note,
     Onboarding,
     RowChange,
     Step,
@@ -42,7 +37,6 @@ class Row:
     """One thing that happened; what the columns from ``who`` on hold depends on the ``source``."""
 
     day: date
-    place: int
     sort: int
     ident: str
     source: str
@@ -55,28 +49,35 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Question:
+class TimelineQuery:
     """Whose history up to which day; what people and imports did is cut at ``until``, where that is given.
 
-    ``told`` are the steps that events tell of, so that a change of the snapshots need not.
+    ``dated_steps`` are the steps that events tell of, so that a change of the snapshots need not.
     """
 
     customer: Customer
     day: date
     until: datetime | None = None
-    told: frozenset[str] = frozenset()
+    dated_steps: frozenset[str] = frozenset()
 
 
-Source = Callable[[Question], tuple[str, list[Any]]]
+Sql = tuple[str, list[object]]
+"""SQL with its parameters."""
+Source = Callable[[TimelineQuery], Sql]
 
 
-def rows(question: Question, sources: Sequence[Source], limit: int, offset: int) -> tuple[list[Row], int]:
-    """The rows from ``offset`` on, newest first, and how many there are in all (0 beyond the last); one query."""
-    selects, parameters = [], []
-    for source in sources:
-        sql, values = source(question)
-        selects.append(f"SELECT * FROM ({sql}) {source.__name__}")
-        parameters += values
+def rows(query: TimelineQuery, places: Sequence[Sequence[Source]], limit: int, offset: int) -> tuple[list[Row], int]:
+    """The rows from ``offset`` on, newest first, and how many there are in all (0 beyond the last); one query.
+
+    ``places`` are the sources in the order of a day, the earliest first; those of one place are ordered by moment.
+    """
+    selects: list[str] = []
+    parameters: list[object] = []
+    for place, sources in enumerate(places):
+        for source in sources:
+            sql, values = source(query)
+            selects.append(f"SELECT {place} AS place, {source.__name__}.* FROM ({sql}) {source.__name__}")
+            parameters += values
     collation = ' COLLATE "C"' if is_postgres() else ""
     sql = (
         f"SELECT COUNT(*) OVER (), entries.* FROM ({' UNION ALL '.join(selects)}) entries "
@@ -84,14 +85,13 @@ def rows(question: Question, sources: Sequence[Source], limit: int, offset: int)
         f"LIMIT {int(limit)} OFFSET {int(offset)}"
     )
     found = fetch_prepared(sql, parameters)
-    return [_row(values[1:]) for values in found], found[0][0] if found else 0
+    return [_row(values[2:]) for values in found], found[0][0] if found else 0
 
 
 # --- The shape ----------------------------------------------------------------------------------------------------
 
 _TYPES = {
     "day": "date",
-    "place": "integer",
     "sort": "bigint",
     "ident": "text",
     "source": "text",
@@ -123,15 +123,15 @@ def _row(values: tuple[Any, ...]) -> Row:
     return Row(**named, numbers=values[len(_TYPES) :])
 
 
-def local_day(column: str) -> tuple[str, list[Any]]:
+def local_day(column: str) -> Sql:
     """SQL for the day of a moment where we are."""
     sql, values = connection.ops.datetime_cast_date_sql(column, (), timezone.get_current_timezone_name())
     return sql, list(values)
 
 
-def up_to(column: str, question: Question) -> tuple[str, list[Any]]:
+def up_to(column: str, query: TimelineQuery) -> Sql:
     """SQL: whether a moment belongs to what is asked for."""
-    return (f"{column} < %s", [_stored(question.until)]) if question.until else ("1 = 1", [])
+    return (f"{column} < %s", [_stored(query.until)]) if query.until else ("1 = 1", [])
 
 
 def _stored(moment: datetime) -> datetime | str | None:
@@ -141,17 +141,17 @@ def _stored(moment: datetime) -> datetime | str | None:
 # --- The sources --------------------------------------------------------------------------------------------------
 
 
-def events(question: Question) -> tuple[str, list[Any]]:
+def events(query: TimelineQuery) -> Sql:
     """Events: ``kind``, and their own words as ``text``."""
-    places = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(Event.Kind.values))
+    order = " ".join(f"WHEN '{kind}' THEN {number}" for number, kind in enumerate(Event.Kind.values))
     columns = select(
-        day="date", place=f"CASE kind {places} END", sort="0", ident="id", source="'event'", kind="kind", text="detail"
+        day="date", sort=f"CASE kind {order} END", ident="id", source="'event'", kind="kind", text="detail"
     )
     sql = f"SELECT {columns} FROM {table_of(Event)} WHERE customer_id = %s AND date <= %s"
-    return sql, [question.customer.pk, question.day]
+    return sql, [query.customer.pk, query.day]
 
 
-def engagement(question: Question) -> tuple[str, list[Any]]:
+def engagement(query: TimelineQuery) -> Sql:
     """Days with engagement that events do not tell: the counters, and last the support requests beyond the events.
 
     ``more`` are the words of the day's events.
@@ -159,11 +159,10 @@ def engagement(question: Question) -> tuple[str, list[Any]]:
     sums = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
     *counters, requests = (f"d.{name}" for name in Engagement.COUNTERS)
     untold = f"{requests} - COALESCE(t.requests, 0)"
-    joined = "string_agg(detail, chr(31))" if is_postgres() else "group_concat(detail, char(31))"
+    joined = f"{'string_agg' if is_postgres() else 'group_concat'}(detail, {separator()})"
     columns = select(
         [*(f"CAST({name} AS bigint)" for name in counters), f"CAST({untold} AS bigint)"],
         day="d.date",
-        place="10",
         sort="0",
         ident="''",
         source="'engagement'",
@@ -177,16 +176,14 @@ def engagement(question: Question) -> tuple[str, list[Any]]:
             FROM {table_of(Event)} WHERE customer_id = %s AND date <= %s GROUP BY date
         ) t ON t.date = d.date
         WHERE {untold} > 0 OR {" OR ".join(_untold(*one) for one in zip(counters, COUNTED, strict=True))}"""
-    return sql, [question.customer.pk, question.day] * 2
+    return sql, [query.customer.pk, query.day] * 2
 
 
-def feedback(question: Question) -> tuple[str, list[Any]]:
+def feedback(query: TimelineQuery) -> Sql:
     """Answers: NPS and CSAT, and the comment as ``text``."""
-    columns = select(
-        ["nps", "csat"], day="date", place="11", sort="0", ident="id", source="'feedback'", text="comment"
-    )
+    columns = select(["nps", "csat"], day="date", sort="0", ident="id", source="'feedback'", text="comment")
     sql = f"SELECT {columns} FROM {table_of(Feedback)} WHERE customer_id = %s AND date <= %s"
-    return sql, [question.customer.pk, question.day]
+    return sql, [query.customer.pk, query.day]
 
 
 COUNTED = (("Tagged", "issue"), ("Generated", "PR"), ("Merged", "PR"), ("Rejected", "PR"))
@@ -200,7 +197,7 @@ def _untold(counter: str, words: tuple[str, str]) -> str:
     """
     verb, noun = words
     find = "strpos" if is_postgres() else "instr"
-    mark = "chr(31)" if is_postgres() else "char(31)"
+    mark = separator()
     said = f"'{verb} ' || {counter} || ' {noun}' || CASE WHEN {counter} = 1 THEN '' ELSE 's' END"
     return f"({counter} > 0 AND {find}({mark} || COALESCE(t.words, '') || {mark}, {mark} || {said} || {mark}) = 0)"
 
@@ -213,15 +210,14 @@ _COMPARED = {
 }
 
 
-def snapshots(question: Question) -> tuple[str, list[Any]]:
+def snapshots(query: TimelineQuery) -> Sql:
     """Scored dates on which something is not as on the one before: both, as the JSON objects ``text`` and ``more``."""
-    compared = {name: sql for name, sql in _COMPARED.items() if name not in question.told}
+    compared = {name: sql for name, sql in _COMPARED.items() if name not in query.dated_steps}
     before = ", ".join(f"LAG({sql}) OVER (ORDER BY date) AS was_{name}" for name, sql in compared.items())
     now = ", ".join(f"{sql} AS is_{name}" for name, sql in compared.items())
     differs = " OR ".join(f"is_{name} <> was_{name}" for name in compared)
     columns = select(
         day="date",
-        place="12",
         sort="0",
         ident="''",
         source="'snapshot'",
@@ -232,22 +228,21 @@ def snapshots(question: Question) -> tuple[str, list[Any]]:
         SELECT {columns} FROM (
             SELECT date, {now}, {before} FROM {table_of(Snapshot)} WHERE customer_id = %s AND date <= %s
         ) s WHERE was_status IS NOT NULL AND ({differs})"""
-    return sql, [question.customer.pk, question.day]
+    return sql, [query.customer.pk, query.day]
 
 
-def imports(question: Question) -> tuple[str, list[Any]]:
+def imports(query: TimelineQuery) -> Sql:
     """Runs that made the customer's two rows what they are: ``text`` before and ``more`` after, as JSON.
 
     They are found from the rows backwards: a row names its run, whose entry in the journal has the row before, which
     names the run before. So it costs as many look-ups by key as there were changes; what was undone is not told.
     """
     runs, changes = table_of(ImportRun), table_of(RowChange)
-    cut, moment = up_to("r.started_at", question)
+    cut, moment = up_to("r.started_at", query)
     day, zone = local_day("r.started_at")
     columns = select(
         ["r.id"],
         day=day,
-        place="13",
         sort="r.id",
         ident="w.model",
         source="'import'",
@@ -270,7 +265,7 @@ def imports(question: Question) -> tuple[str, list[Any]]:
         LEFT JOIN {changes} c
             ON c.run_id = w.run_id AND c.model = w.model AND c.key = w.key AND c.reason = ''
         WHERE {cut}"""
-    return sql, [question.customer.pk] * 4 + zone + moment
+    return sql, [query.customer.pk] * 4 + zone + moment
 
 
 def _seeds(model: type[Model]) -> str:
@@ -287,100 +282,9 @@ def _null_image(column: str) -> str:
     return f"NULLIF(CAST({column} AS text), 'null')"
 
 
-def notes(question: Question) -> tuple[str, list[Any]]:
-    """What staff noted."""
-    cut, moment = up_to("created_at", question)
-    day, zone = local_day("created_at")
-    columns = select(
-        day=day,
-        place="13",
-        sort="id",
-        ident="''",
-        source="'note'",
-        moment="created_at",
-        who="author",
-        text="text",
-    )
-    sql = f"SELECT {columns} FROM {table_of(Note)} WHERE customer_id = %s AND {cut}"
-    return sql, [*zone, question.customer.pk, *moment]
-
-
-def care(question: Question) -> tuple[str, list[Any]]:
-    """What staff changed of owner and notes: the log's own message as ``text``, its kind of action as a number."""
-    cut, moment = up_to("l.action_time", question)
-    day, zone = local_day("l.action_time")
-    columns = select(
-        ["l.action_flag"],
-        day=day,
-        place="13",
-        sort="l.id",
-        ident="''",
-        source="'care'",
-        moment="l.action_time",
-        who=named("u.username"),
-        text="l.change_message",
-    )
-    sql = f"""
-        SELECT {columns} FROM {table_of(LogEntry)} l JOIN {table_of(get_user_model())} u ON u.id = l.user_id
-        WHERE l.object_id = %s AND {cut} AND l.content_type_id = (
-            SELECT id FROM {table_of(ContentType)} WHERE app_label = %s AND model = %s)"""
-    kind = CustomerCare._meta
-    return sql, [*zone, question.customer.pk, *moment, kind.app_label, kind.model_name]
-
-
-def tasks_taken(question: Question) -> tuple[str, list[Any]]:
-    """Tasks that somebody took on: what they are as ``text``, the key as a number."""
-    return _tasks(question, "created_at", "created_by", "'taken'", "1 = 1")
-
-
-def tasks_closed(question: Question) -> tuple[str, list[Any]]:
-    """Tasks that somebody did or dropped, which ``kind`` says; ``more`` is the outcome, SEPARATOR, and the note."""
-    return _tasks(question, "closed_at", "closed_by", "t.state", "t.closed_at IS NOT NULL")
-
-
-def _tasks(question: Question, when: str, by: str, kind: str, which: str) -> tuple[str, list[Any]]:
-    cut, moment = up_to(f"t.{when}", question)
-    day, zone = local_day(f"t.{when}")
-    mark = "chr(31)" if is_postgres() else "char(31)"
-    columns = select(
-        ["t.id"],
-        day=day,
-        place="13",
-        sort="t.id",
-        ident="''",
-        source="'task'",
-        moment=f"t.{when}",
-        who=named(f"t.{by}"),
-        kind=kind,
-        text="t.what",
-        more=f"t.outcome || {mark} || t.outcome_note",
-    )
-    sql = f"""
-        SELECT {columns} FROM {table_of(Task)} t LEFT JOIN {table_of(get_user_model())} u ON u.username = t.{by}
-        WHERE t.customer_id = %s AND {which} AND {cut}"""
-    return sql, [*zone, question.customer.pk, *moment]
-
-
-def mails(question: Question) -> tuple[str, list[Any]]:
-    """Mails to the customer: the subject as ``text``, ``kind`` says what became of it, and the key as a number."""
-    cut, moment = up_to("m.attempted_at", question)
-    day, zone = local_day("m.attempted_at")
-    columns = select(
-        ["m.id"],
-        day=day,
-        place="13",
-        sort="m.id",
-        ident="''",
-        source="'mail'",
-        moment="m.attempted_at",
-        who=named("m.sent_by"),
-        kind="m.state",
-        text="m.subject",
-    )
-    sql = f"""
-        SELECT {columns} FROM {table_of(Message)} m LEFT JOIN {table_of(get_user_model())} u ON u.id = m.sender_id
-        WHERE m.customer_id = %s AND {cut}"""
-    return sql, [*zone, question.customer.pk, *moment]
+def separator() -> str:
+    """SQL: ``SEPARATOR``."""
+    return "chr(31)" if is_postgres() else "char(31)"
 
 
 def named(login: str) -> str:
@@ -388,6 +292,23 @@ def named(login: str) -> str:
 
     Where there is no such user (any more), the login alone.
     """
-    mark = "chr(31)" if is_postgres() else "char(31)"
+    mark = separator()
     names = f"u.first_name || {mark} || u.last_name || {mark} || u.username"
     return f"CASE WHEN u.id IS NULL THEN {login} ELSE {names} END"
+
+
+def by_people(
+    query: TimelineQuery,
+    source: str,
+    table: str,
+    moment: str,
+    where: Sql,
+    numbers: Sequence[str] = (),
+    **columns: str,
+) -> Sql:
+    """A source of what people did at a ``moment``, from the rows ``r`` of a table (and whatever it is joined to)."""
+    cut, until = up_to(moment, query)
+    day, zone = local_day(moment)
+    chosen = select(numbers, day=day, sort="r.id", ident="''", source=f"'{source}'", moment=moment, **columns)
+    condition, parameters = where
+    return f"SELECT {chosen} FROM {table} WHERE {condition} AND {cut}", [*zone, *parameters, *until]

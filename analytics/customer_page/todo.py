@@ -1,15 +1,22 @@
 """What a customer's page shows of recommendations and tasks."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from analytics.models import Snapshot
-from analytics.pages.current_user import visitor
+from analytics.page_cache import page_cache
+from analytics.pages.user_summary import user_summary
 from analytics.tasks.recommendations import active_rules, recommended_actions
 from analytics.tasks.workflow import tasks_of
 from customers.models import Customer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesKey(page_cache.StateKey):
+    """Of the rules that recommend."""
 
 
 def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, Any]:
@@ -21,5 +28,6 @@ def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) ->
     }
     if snapshot:
         snapshot.customer = customer  # some rules look at it
-        context["actions"] = recommended_actions(snapshot, visitor(request).program.kept("rules", active_rules), tasks)
+        rules = page_cache.get_or_set(RulesKey(version=user_summary(request).version), active_rules)
+        context["actions"] = recommended_actions(snapshot, rules, tasks)
     return context

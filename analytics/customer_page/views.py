@@ -1,5 +1,6 @@
 """The page of one customer, and the form on it that adds a note."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -15,18 +16,19 @@ from analytics.customer_page.history import blocked_since, history, may_be_block
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
 from analytics.customer_page.steps import steps
-from analytics.customer_page.timeline import Told, page_number, timeline, told_of
+from analytics.customer_page.timeline import TimelineFilter, may_open, page_number, parse_filter, timeline
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
 from analytics.outreach.sending import closed_mailboxes, why_closed
+from analytics.page_cache import page_cache
 from analytics.pages.as_of import AsOf, as_of
-from analytics.pages.current_user import visitor
+from analytics.pages.feeds import known_feed_states
+from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
 from analytics.portfolio.score_change import score_changes, status_change
-from customers.core.pages import admin_page, sent_by_form
+from customers.core.pages import admin_page, sent_by_form, user_of
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
-from customers.imports.feed_states import feed_states
 from customers.imports.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Note, Step
 
@@ -35,7 +37,7 @@ OWN_PARAMETERS = ("activity", "timeline", "told")
 UNPROCESSABLE = 422
 
 
-class NoteForm(forms.ModelForm):
+class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the parameter in its stubs alone
     """A note's text; who writes it about whom the page knows."""
 
     class Meta:
@@ -47,6 +49,16 @@ class NoteForm(forms.ModelForm):
                 attrs={"rows": 2, "dir": "auto", "placeholder": "What was said, agreed or found out"}
             )
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedKeysKey(page_cache.DataKey):
+    """Of the customers who have, or may have, another key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosedMailboxesKey(page_cache.StateKey):
+    """Of the mailboxes of customers who are not to be contacted."""
 
 
 @admin_page("customers.view_customer")
@@ -64,9 +76,8 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     form = NoteForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, UNPROCESSABLE)
-    user = request.user
     form.instance.customer = found
-    form.instance.author = name_of(user)
+    form.instance.author = name_of(user_of(request))
     form.save()
     messages.success(request, "The note is on the timeline.")
     # On the newest date, where it shows.
@@ -83,8 +94,8 @@ def _find(request: HttpRequest, pk: str) -> Customer:
 def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 200) -> HttpResponse:
     onboarding = getattr(found, "onboarding", None)
     shown = as_of(request)
-    program = visitor(request).program
-    concerned = program.kept("keys that changed", changed_keys, data_alone=True)
+    version = user_summary(request).version
+    concerned = page_cache.get_or_set(ChangedKeysKey(version=version.data), changed_keys)
     pairs = pairs_of(found) if found.pk in concerned else []
     context = {
         **admin.site.each_context(request),
@@ -92,13 +103,15 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "customer": found,
         "care": getattr(found, "care", None),
         "no_contact": why_closed(
-            found, program.kept("closed mailboxes", closed_mailboxes), has_former_key=bool(pairs)
+            found,
+            page_cache.get_or_set(ClosedMailboxesKey(version=version), closed_mailboxes),
+            has_former_key=bool(pairs),
         ),
         "key_changes": pairs,
         "onboarding": onboarding,
-        "origins": origins(found, onboarding, program),
+        "origins": origins(found, onboarding, version.data),
         "as_of": shown,
-        "feeds": program.kept("feeds", feed_states, data_alone=True),
+        "feeds": known_feed_states(version.data),
         "note_form": form,
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
@@ -116,7 +129,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
     if not snapshots or snapshots[-1].date != day:
         return {}
     snapshot = snapshots[-1]
-    since = kept_comparison_dates(visitor(request).program, day)
+    since = kept_comparison_dates(user_summary(request).version.data, day)
     then = next((one for one in snapshots if one.date == since[WEEK]), None)
     rows = rows_behind(snapshot)
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
@@ -138,11 +151,12 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any
             found,
             day,
             is_newest=shown.is_newest,
-            told=told_of(request.GET.get("told", "")),
+            chosen=parse_filter(request.GET.get("told", "")),
             number=page_number(request.GET.get("timeline", "")),
             dated_steps=dated,
         ),
-        "kinds": Told.choices,
+        "kinds": TimelineFilter.choices,
+        "may_open": may_open(user_of(request)),
         "alerts": customer_alerts(found, day) if request.user.has_perm("analytics.view_alert") else [],
     }
 

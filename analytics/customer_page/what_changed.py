@@ -99,11 +99,11 @@ class Causes:
 
     before: Seen
     """S(D0, D0, P0)"""
-    aged: Seen
+    time_shifted: Seen
     """S(D0, D1, P0)"""
-    fresh: Seen
+    data_updated: Seen
     """S(D1, D1, P0)"""
-    weighed: Seen
+    policy_updated: Seen
     """S(D1, D1, P1)"""
 
 
@@ -123,26 +123,26 @@ def _causes(customer: Customer, then: Snapshot, now: Snapshot) -> Causes:
     ]
     if now.policy_id != then.policy_id:
         views.append(View(now.date, now.policy, now.date))
-    seen = [
+    before, time_shifted, data_updated, *rest = (
         Seen(measures, health(measures, view.policy, view.day))
         for measures, view in zip(measure_one(customer, views), views, strict=True)
-    ]
-    return Causes(*seen[:3], weighed=seen[-1])
+    )
+    return Causes(before, time_shifted, data_updated, rest[0] if rest else data_updated)
 
 
 def _part(component: ScoreComponent, then: Snapshot, now: Snapshot, causes: Causes) -> Part:
     name, before, after = component.name, component.points(then), component.points(now)
     difference = (after or 0) - (before or 0)
-    time = causes.aged.points(name) - causes.before.points(name)
-    policy = causes.weighed.points(name) - causes.fresh.points(name)
+    time = causes.time_shifted.points(name) - causes.before.points(name)
+    policy = causes.policy_updated.points(name) - causes.data_updated.points(name)
     data = difference - time - policy
-    corrections = data - (causes.fresh.points(name) - causes.aged.points(name))
-    old, aged, fresh = causes.before.measures, causes.aged.measures, causes.fresh.measures
+    corrections = data - (causes.data_updated.points(name) - causes.time_shifted.points(name))
+    shifted, updated = causes.time_shifted.measures, causes.data_updated.measures
     why = []
     if time:
-        why.append(f"{signed(time)}: {component.time_passed(old, aged, then.policy)}")
+        why.append(f"{signed(time)}: {component.time_passed(causes.before.measures, shifted, then.policy)}")
     if data and data != corrections:
-        why.append(f"{signed(data - corrections)}: {component.data_came(aged, fresh)}")
+        why.append(f"{signed(data - corrections)}: {component.data_came(shifted, updated)}")
     if data and corrections:
         why.append(f"{signed(corrections)}: rows of days already scored came or changed later")
     if policy:
@@ -155,9 +155,13 @@ def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
         (label, getattr(then, f"get_{name}_display")(), getattr(now, f"get_{name}_display")())
         for name, label in (("status", "Status"), ("trend", ACTIVITY_TREND), ("stage", "Stage"))
     ]
-    said.append(("Blocker", *((code_in_words(one.blocker_type) if one.blocked else "none") for one in (then, now))))
+    said.append(("Blocker", _blocker(then), _blocker(now)))
     said += [(step.label, _done(getattr(then, step.value)), _done(getattr(now, step.value))) for step in Step]
     return [Fact(*fact) for fact in said if fact[1] != fact[2]]
+
+
+def _blocker(snapshot: Snapshot) -> str:
+    return code_in_words(snapshot.blocker_type) if snapshot.blocked else "none"
 
 
 def _done(there: bool) -> str:

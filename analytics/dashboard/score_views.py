@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from django.contrib import admin
 from django.db import Error
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -27,7 +28,7 @@ _HERE = "<!-- what is done -->"
 
 
 @admin_page("customers.view_customer", MAY_SCORE)
-def score_now(request: HttpRequest) -> HttpResponse:
+def score_now(request: HttpRequest) -> HttpResponseBase:
     """Say what would be scored, or score it.
 
     Each date is a transaction of its own. Where the visitor leaves, the date that is being scored is the last one; the
@@ -55,8 +56,7 @@ def _scored(before: str, after: str, actor: trail.Actor) -> Iterator[str]:
             for number, day in enumerate(days, start=1):
                 with trail.acting(actor):
                     portfolio = score_day(day, newest)
-                    said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
-                    trail.record(trail.Action.COMMAND, "score", detail=f"{day}: {said}")
+                said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
                 yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
         look_again()
         yield _line("<strong>Done.</strong>")

@@ -1,13 +1,10 @@
 """The front page and its export: from a request to what ``dashboard`` and its neighbours say, and back."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
@@ -22,28 +19,18 @@ from analytics.customer_list.first_view import (
     with_owner_named,
 )
 from analytics.customer_list.listing import list_context
-from analytics.dashboard.needs import needs as needs_of
-from analytics.dashboard.needs import needs_today, who_needs_us
-from analytics.pages.as_of import AsOf, as_of
-from analytics.pages.current_user import visitor
-from analytics.pages.etag import not_modified, page_tag, tagged
-from analytics.portfolio import figures as read
+from analytics.dashboard.blocks import BLOCKS, overview
+from analytics.dashboard.worklist import work_items, worklist
+from analytics.pages.as_of import as_of
+from analytics.pages.etag import answers_refresh, page_etag, with_etag
+from analytics.pages.feeds import known_feed_states
+from analytics.pages.user_summary import user_summary
 from analytics.portfolio.archive import write_archive
-from analytics.portfolio.cards import cards
-from analytics.portfolio.charts import (
-    ENGAGEMENT_CHOICES,
-    HISTORY_CHOICES,
-    active_customers,
-    engagement,
-    health_history,
-    span,
-)
-from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import days_around
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from customers.audit.export import export_response
 from customers.core.pages import admin_page
-from customers.imports.feed_states import feed_states, oldest_required
+from customers.imports.feed_states import oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
 
@@ -53,17 +40,16 @@ NOT_CARRIED = {"as_of", "page"}
 
 
 @admin_page("customers.view_customer")
+@answers_refresh
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The front page: how the program does, who needs somebody, and every customer."""
-    tag = page_tag(request)
-    if unchanged := not_modified(request, tag):
-        return unchanged
+    tag = page_etag(request)
     report = opened_report(request)
     if address := _in_full(request, report):
         return redirect(f"{request.path}?{address}")
     shown = as_of(request)
-    program = visitor(request).program
-    feeds = program.kept("feeds", feed_states, data_alone=True)
+    summary = user_summary(request)
+    feeds = known_feed_states(summary.version.data)
     context = {
         **admin.site.each_context(request),
         "title": "Customer Success",
@@ -76,63 +62,30 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "feeds": feeds,
         "feeds_since": oldest_required(feeds),
-        "quarantined": program.quarantined,
+        "quarantined": summary.quarantined,
     }
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
-        return tagged(TemplateResponse(request, "analytics/dashboard/empty.html", context), tag)
+        return with_etag(TemplateResponse(request, "analytics/dashboard/empty.html", context), tag)
     context |= {
-        "unassigned": unassigned(shown.portfolio, program),
+        "unassigned": unassigned(shown.portfolio, summary.version),
         "opened": report,
     }
-    context |= _overview(request, shown)
+    waiting = summary.waiting if request.user.has_perm("analytics.view_alert") else 0
+    above = overview(shown, shown.portfolio, request.GET, waiting, summary.version)
+    context |= {"overview": above.html, "previous": above.previous, "next": above.next, "blocks": BLOCKS}
     asked = requested_list(request, shown.portfolio.date, report)
-    context |= list_context(request, asked, shown.portfolio, program)
-    return tagged(TemplateResponse(request, "analytics/dashboard/page.html", context), tag)
+    context |= list_context(request, asked, shown.portfolio, summary.version)
+    return with_etag(TemplateResponse(request, "analytics/dashboard/page.html", context), tag)
 
 
 def _in_full(request: HttpRequest, report: OpenReport | None) -> str:
     """The address' query with what it leaves to who asks, as far as it does: whose customers the list shows."""
-    address = request.GET
+    address: QueryDict = request.GET
     if not report:
-        address = first_view(address, SnapshotFilter.base_filters, owns=visitor(request).owns)
+        address = first_view(address, SnapshotFilter.base_filters, owns=user_summary(request).owns)
     named = with_owner_named(address, report.report.owner_id if report else request.user.pk)
     return "" if named == request.GET else named.urlencode()
-
-
-def _overview(request: HttpRequest, shown: AsOf) -> dict[str, Any]:
-    """What the dashboard shows above the list as HTML, ``overview``, and the scored dates beside the shown one.
-
-    It is kept, so it must be made of what ``about`` names: its links have the address, one has the visitor's alerts.
-    """
-    who = visitor(request)
-    waiting = who.waiting if request.user.has_perm("analytics.view_alert") else 0
-    about = f"overview {shown.portfolio.date} {shown.query} {waiting} {request.GET.urlencode()}"
-
-    def make() -> dict[str, Any]:
-        portfolio, history = shown.portfolio, span(request.GET, "history", HISTORY_CHOICES, 90)
-        daily = span(request.GET, "days", ENGAGEMENT_CHOICES, 30)
-        longest = max(history.days, daily.days)
-        dates = f"{longest} days to {portfolio.date}"
-        days = who.program.kept(dates, lambda: days_around(portfolio, longest))
-        kept_comparison_dates(who.program, portfolio.date, days.comparison_dates)
-        context = {
-            "as_of": shown,
-            "waiting": waiting,
-            "cards": cards(portfolio, days.comparison_day, is_newest=shown.is_newest),
-            "needs": needs_today(portfolio, days.comparison_day),
-            "progress": read.onboarding_progress(portfolio),
-            "distribution": read.health_distribution(portfolio),
-            "history": health_history(days.since(history.days)),
-            "history_span": history,
-            "active": active_customers(days.scored, daily.days),
-            "engagement": engagement(days.scored, daily.days),
-            "engagement_span": daily,
-        }
-        html = render_to_string("analytics/dashboard/overview.html", context)
-        return {"overview": html, "previous": days.previous, "next": days.next}
-
-    return who.program.kept(about, make)
 
 
 @admin_page("customers.view_customer")
@@ -144,17 +97,17 @@ def needs(request: HttpRequest) -> HttpResponse:
     if owner == ME:
         return redirect(f"{request.path}?{with_owner_named(request.GET, request.user.pk).urlencode()}")
     before = days_around(shown.portfolio, 1).comparison_day
-    found = of_owner(who_needs_us(shown.portfolio, before), owner)
+    found = of_owner(worklist(shown.portfolio, before), owner)
     page = Paginator(found.values_list("pk", flat=True), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         **admin.site.each_context(request),
         "title": f"Needs you {'today' if shown.is_newest else f'on {shown.portfolio.date:%-d %b}'}",
         "as_of": shown,
         "page": page,
-        "whose": owner_choices(request, owner, owns=visitor(request).owns),
-        "needs": needs_of(shown.portfolio, before, list(page)),
+        "whose": owner_choices(request, owner, owns=user_summary(request).owns),
+        "items": work_items(shown.portfolio, before, list(page)),
     }
-    return TemplateResponse(request, "analytics/dashboard/needs_page.html", context)
+    return TemplateResponse(request, "analytics/dashboard/worklist_page.html", context)
 
 
 @admin_page("customers.view_customer", "customers.export_customer")

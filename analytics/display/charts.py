@@ -1,6 +1,5 @@
 """Charts as data: what ``charts.js`` draws, and the table that says the same in figures."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,11 +39,6 @@ class Chart:
     def data_id(self) -> str:
         """The id of the element that holds the data."""
         return f"{self.key}-data"
-
-    @property
-    def version(self) -> str:
-        """Names all that the chart says, so that its HTML can be kept: 90 days take longer than a query."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
 
     def data(self) -> dict[str, Any]:
         """What the script draws."""

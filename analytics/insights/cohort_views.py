@@ -8,9 +8,9 @@ from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
 from analytics.insights.cohorts import cohorts as read
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
-from analytics.pages.current_user import visitor
+from analytics.pages.feeds import known_feed_states
+from analytics.pages.user_summary import user_summary
 from customers.core.pages import admin_page
-from customers.imports.feed_states import feed_states
 from customers.models import Customer
 
 _BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}
@@ -30,7 +30,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Cohorts",
         "as_of": shown,
-        "feeds": visitor(request).program.kept("feeds", feed_states, data_alone=True),
+        "feeds": known_feed_states(user_summary(request).version.data),
         "by": by,
         "ways": list(_BY.values()),
         "weeks": weeks,

@@ -1,17 +1,25 @@
 """The page that asks of each kind of action whether it helped."""
 
+from dataclasses import dataclass
+from datetime import date
+
 from django.contrib import admin
-from django.core.cache import cache
-from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from analytics.insights import effects as read
-from analytics.models import ActionKind, PortfolioDay, Task
+from analytics.models import ActionKind
+from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of
+from analytics.pages.user_summary import user_summary
 from customers.core.pages import admin_page
 
-KEPT_SECONDS = 24 * 60 * 60
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsKey(page_cache.StateKey):
+    """Of the effects as of a scored date."""
+
+    day: date
 
 
 @admin_page("customers.view_customer", "analytics.view_task")
@@ -22,7 +30,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Did it help",
         "as_of": shown,
-        "kinds": _effects(shown.portfolio) if shown.portfolio else [],
+        "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
         "horizons": read.HORIZONS,
         "near": read.NEAR,
         "apart": read.APART_DAYS,
@@ -33,15 +41,6 @@ def effects(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "analytics/insights/effects.html", context)
 
 
-def _effects(portfolio: PortfolioDay) -> list[tuple[ActionKind, list[read.Effect]]]:
-    """The effects as of a date, kept under a key that no longer fits once a task is closed or a date is scored."""
-    done = Task.objects.filter(state=Task.State.DONE).aggregate(Count("pk"), Max("closed_at"))
-    days = PortfolioDay.objects.filter(date__lte=portfolio.date)
-    scored = days.aggregate(Count("pk"), Max("scored_at"), stale=Count("pk", filter=Q(stale=True)))
-    state = "|".join(str(value) for value in (*done.values(), *scored.values())).replace(" ", "T")
-    key = f"effects|{portfolio.date}|{state}"
-    found = cache.get(key)
-    if found is None:
-        found = read.effects(portfolio.date)
-        cache.set(key, found, KEPT_SECONDS)
-    return found
+def _effects(request: HttpRequest, day: date) -> list[tuple[ActionKind, list[read.Effect]]]:
+    """The effects as of a date, kept until anything changes."""
+    return page_cache.get_or_set(EffectsKey(version=user_summary(request).version, day=day), lambda: read.effects(day))

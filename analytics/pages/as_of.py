@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
 from analytics.models import PortfolioDay
-from analytics.pages.current_user import Visitor, visitor
+from analytics.page_cache import page_cache
+from analytics.pages.user_summary import UserSummary, user_summary
 from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
 from customers.text.quoted import quoted
@@ -39,33 +40,43 @@ class AsOf:
         return f"as_of={self.portfolio.date.isoformat()}" if self.portfolio and not self.is_newest else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoredDatesKey(page_cache.StateKey):
+    """Of the scored dates that a page about a day needs."""
+
+    day: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnscoredKey(page_cache.DataKey):
+    """Of what is loaded and in no score yet."""
+
+
 def as_of(request: HttpRequest) -> AsOf:
     """The date that ``?as_of=`` asks for, or the scored one nearest before it; by default the newest."""
     asked = request.GET.get("as_of", "")
     day = _parse(asked)
-    who = visitor(request)
-    found = who.program.kept(f"dates around {day}", lambda: _scored(day))
+    summary = user_summary(request)
+    found = page_cache.get_or_set(ScoredDatesKey(version=summary.version, day=day), lambda: _scored(day))
     if not found:
-        return AsOf(None, unscored=_unscored(who, None))
+        return AsOf(None, unscored=_unscored(summary, None))
     first, newest = found[0], found[-1]
-    ends = {"first": first.date, "newest": newest.date, "unscored": _unscored(who, newest)}
     if day is None:
+        portfolio = newest
         note = f"{quoted(asked)} is not a date; this is the newest one that is scored." if asked else ""
-        return AsOf(newest, note=note, **ends)
-    portfolio = max((one for one in found if one.date <= day), key=lambda one: one.date, default=first)
-    note = ""
-    if portfolio.date != day:
+    else:
+        portfolio = max((one for one in found if one.date <= day), key=lambda one: one.date, default=first)
         instead = "newest date before it" if portfolio.date < day else "first date"
-        note = f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
-    return AsOf(portfolio, portfolio.date == newest.date, note, **ends)
+        note = "" if portfolio.date == day else f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
+    is_newest = portfolio.date == newest.date
+    return AsOf(portfolio, is_newest, note, first.date, newest.date, _unscored(summary, newest))
 
 
-def _unscored(who: Visitor, newest: PortfolioDay | None) -> Unscored | None:
+def _unscored(summary: UserSummary, newest: PortfolioDay | None) -> Unscored | None:
     """What is loaded and in no score yet; no query where nothing was imported since the newest scoring."""
-    if newest and not newest.stale and (who.found["run"] or 0) <= newest.last_run:
+    if newest and not newest.stale and summary.newest_run <= newest.last_run:
         return None
-    found = who.program.kept("unscored", lambda: [unscored()], data_alone=True)
-    return found[0]
+    return page_cache.get_or_set(UnscoredKey(version=summary.version.data), unscored)
 
 
 def _scored(day: date | None) -> list[PortfolioDay]:

@@ -1,34 +1,33 @@
-"""Whether a page is still as it was: a tag of everything that it shows, for a refresh that costs next to nothing."""
+"""The ETag of a page: it names everything that the page shows, so that a refresh costs next to nothing."""
 
 from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.views.decorators.http import etag
+from django.views.decorators.vary import vary_on_headers
 
-from analytics.page_cache.program import digest
-from analytics.pages.current_user import visitor
+from analytics.page_cache.page_cache import digest
+from analytics.pages.user_summary import user_summary
+from customers.core.pages import View, user_of
 
 
-def page_tag(request: HttpRequest) -> str:
-    """An ETag of what a page shows to this visitor today at this address; one query.
+def page_etag(request: HttpRequest) -> str:
+    """An ETag of what a page shows at this address, to this user, today; no query beside the summary's.
 
-    What it shows changes with the state of the program; with the visitor's alerts and tasks, which are told by badges;
-    and with a night that begins, ends, or does not come.
+    What a page shows changes with the version of the state, with the user's badges, and with the last night.
     """
-    about = visitor(request)
-    what = (
+    user = user_of(request)
+    shown = (
         request.get_full_path(),
-        request.user.pk,
-        request.user.is_superuser or sorted(request.user.get_all_permissions()),
+        user.pk,
+        user.is_superuser or sorted(user.get_all_permissions()),
         timezone.localdate(),
         build(),
-        about.found,
-        # It comes with time alone where no night begins.
-        about.trouble,
+        user_summary(request),
     )
-    return f'"{digest(what)}"'
+    return f'"{digest(shown)}"'
 
 
 @cache
@@ -41,22 +40,20 @@ def build() -> str:
     return str(max(path.stat().st_mtime_ns for path in files))
 
 
-def is_refresh(request: HttpRequest) -> bool:
-    """Whether the page asks for itself again, rather than a visitor for it."""
-    return "HX-Request" in request.headers
+def answers_refresh(view: View) -> View:
+    """Let a view answer 304 to a refresh that would show nothing new.
 
-
-def not_modified(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """The answer to a refresh that would show nothing new; None where the page has to be made.
-
-    A visit always gets the whole page: it carries messages and a CSRF token.
+    A visit gets the whole page whatever it has: the page carries messages and a CSRF token.
     """
-    response = get_conditional_response(request, etag=tag) if is_refresh(request) else None
-    return tagged(response, tag) if response else None
+    return vary_on_headers("Cookie", "HX-Request")(etag(_etag_of_refresh)(view))
 
 
-def tagged(response: HttpResponse, tag: str) -> HttpResponse:
+def _etag_of_refresh(request: HttpRequest) -> str | None:
+    """The page's tag where the page asks for itself again, by htmx."""
+    return page_etag(request) if "HX-Request" in request.headers else None
+
+
+def with_etag(response: HttpResponse, tag: str) -> HttpResponse:
     """The response with its tag; only the page's own script keeps it, for the admin forbids every cache to."""
     response.headers["ETag"] = tag
-    patch_vary_headers(response, ["Cookie", "HX-Request"])
     return response

@@ -1,10 +1,12 @@
 """The comparison date of a scored date: the one rule of every page, mail and export."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from analytics.models import PortfolioDay
-from analytics.page_cache.program import Program
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
 
 WEEK, MONTH = 7, 30
 SPANS = (WEEK, MONTH)
@@ -28,12 +30,19 @@ def comparison_dates(day: date) -> dict[int, date | None]:
     return {days: comparison_date(scored, day, days) for days in SPANS}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonDatesKey(page_cache.DataKey):
+    """Of the comparison dates of a scored date."""
+
+    day: date
+
+
 def kept_comparison_dates(
-    program: Program, day: date, known: dict[int, date | None] | None = None
+    version: DataVersion, day: date, known: dict[int, date | None] | None = None
 ) -> dict[int, date | None]:
     """Return the same, kept as long as nothing is scored; without a query where they are ``known``."""
     make = (lambda: known) if known else (lambda: comparison_dates(day))
-    return program.kept(f"compared with {day}", make, data_alone=True)
+    return page_cache.get_or_set(ComparisonDatesKey(version=version, day=day), make)
 
 
 def comparison_day(day: date) -> PortfolioDay | None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerField, Q
 
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
-from analytics.page_cache.program import Program
+from analytics.page_cache.version import DataVersion
 from analytics.portfolio.comparison import MONTH, SLACK, SPANS, comparison_dates, kept_comparison_dates
 from analytics.wording import signed
 
@@ -23,14 +23,14 @@ class ScoreChanges:
     A change is score less score, whatever policies gave the two.
     """
 
-    def __init__(self, day: date, program: Program | None = None) -> None:
+    def __init__(self, day: date, version: DataVersion | None = None) -> None:
         self.day = day
-        self.program = program
+        self.version = version
 
     @cached_property
     def since(self) -> dict[int, date | None]:
         """By span the date to compare with."""
-        return kept_comparison_dates(self.program, self.day) if self.program else comparison_dates(self.day)
+        return kept_comparison_dates(self.version, self.day) if self.version else comparison_dates(self.day)
 
     def beside(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
         """The snapshots of the date with their changes, None without an earlier score; annotated but once."""

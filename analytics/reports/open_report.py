@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from analytics.customer_list.filters import ME
 from analytics.customer_list.listing import CustomerList
 from analytics.models import Report
-from analytics.pages.current_user import visitor
+from analytics.pages.user_summary import user_summary
 from analytics.reports.saved_views import OWNERLESS, is_same, may_change, query_of, unknown
 from customers.core.pages import user_of
 from customers.editing.values import value_hash
@@ -56,5 +56,5 @@ def requested_list(request: HttpRequest, day: date, report: OpenReport | None) -
     user = user_of(request)
     if report:
         return CustomerList(request.GET, user, day, me=report.report.owner)
-    known = visitor(request)
-    return CustomerList(request.GET, user, day, me=user, owns=known.owns, program=known.program)
+    known = user_summary(request)
+    return CustomerList(request.GET, user, day, me=user, owns=known.owns, version=known.version.data)

@@ -16,6 +16,8 @@ from analytics.scoring.cohort_days import Member, cohort_days
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from analytics.scoring.measure import WEEKS, day_totals, measure
 from analytics.scoring.score import Health, Scoring
+from analytics.wording import counted
+from customers.audit import trail
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
 
@@ -77,6 +79,8 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
             },
         )
         analyze(table_of(Snapshot), _LOOKED_FOR)
+        said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
+        trail.record(trail.Action.COMMAND, "score", detail=f"{day}: {said}")
     return portfolio
 
 

@@ -1,21 +1,22 @@
 """A tag for each visual atom of our pages, and small helpers of the templates."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django import template
 from django.db.models import Model
 from django.template import Context
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from analytics.alerts.forms import AlertNoteForm
-from analytics.customer_page.timeline import MAY_OPEN, Entry
-from analytics.customer_page.timeline_html import timeline_entry
 from analytics.display import atoms
+from analytics.display.charts import Chart
 from analytics.models import Alert
 from analytics.nights.ledger import Trouble
-from analytics.pages.current_user import visitor
+from analytics.page_cache import page_cache
+from analytics.pages.user_summary import user_summary
 from customers.core.people import name_of
 from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
@@ -28,12 +29,18 @@ for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
 
 
-@register.simple_tag(takes_context=True)
-def timeline_entries(context: Context, entries: Sequence[Entry], year: int) -> SafeString:
-    """The entries of a timeline as items of a list; the pages that some lead to are linked for who may see them."""
-    user = context["request"].user
-    may_open = {kind for kind, permission in MAY_OPEN.items() if user.has_perm(permission)}
-    return mark_safe("\n".join(timeline_entry(entry, year, may_open) for entry in entries))  # noqa: S308
+@dataclass(frozen=True, kw_only=True)
+class ChartKey(page_cache.ImmutableKey):
+    """Of a chart as HTML, by all that it says: the table of 90 days takes longer than a query."""
+
+    said: str
+
+
+@register.simple_tag
+def chart(chart: Chart) -> SafeString:
+    """A chart and the table that says the same."""
+    key = ChartKey(said=page_cache.digest(chart))
+    return page_cache.get_or_set(key, lambda: render_to_string("analytics/display/chart.html", {"chart": chart}))
 
 
 @register.simple_tag(takes_context=True)
@@ -92,4 +99,4 @@ def night_banner(context: Context) -> dict[str, Trouble | None]:
     """What is wrong with the last night; nothing for those who may not see imports."""
     # The admin's page about a lookup that it cannot make has no request.
     request = context.get("request")
-    return {"trouble": visitor(request).trouble if request else None}
+    return {"trouble": user_summary(request).trouble if request else None}

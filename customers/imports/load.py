@@ -359,6 +359,8 @@ class _Load:
             with transaction.atomic():
                 self.retry_others(names)
                 self.run.save()
+                if more := self.run.retried - before:
+                    trail.record(trail.Action.REPLAY, self.run, detail=f"{more} waiting rows of other feeds")
         except (Error, LockHeld):
             logger.exception("Rows of %s could not be retried; the next import tries again", ", ".join(names))
             self.run.retried = before

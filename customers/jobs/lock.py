@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from customers.audit import trail
 from customers.core.files import open_to_lock
 from customers.core.sql import execute, is_pooled, is_postgres
 from customers.models import ImportRun
@@ -168,7 +169,9 @@ def _mark_interrupted() -> None:
         run.status = ImportRun.Status.INTERRUPTED
         run.reason = f"the process ended before the run did; nothing of it was {what}"
         run.finished_at = timezone.now()
-        run.save(update_fields=["status", "reason", "finished_at"])
+        with transaction.atomic():
+            run.save(update_fields=["status", "reason", "finished_at"])
+            trail.record(trail.Action.IMPORT, run, detail=f"{run.get_status_display()}: {run.reason}")
 
 
 def _lock_file(job: str) -> Path:

@@ -1,11 +1,12 @@
 """What Administrators do about logins: unlock one, and reset a second factor."""
 
-from typing import Any
+from datetime import datetime
 
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,6 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
 from customers.admin.users import UserAdmin
+from customers.core.pages import StaffRequest
 from customers.editing.model_admin import ModelAdmin
 from rsolv_cs.login import second_factor
 from rsolv_cs.login.second_factor_views import note
@@ -27,9 +29,9 @@ admin.site.unregister([StaticDevice, TOTPDevice, User])
 class UserWithFactorAdmin(UserAdmin):
     """Users, and the reset of a second factor whose phone and codes are lost."""
 
-    actions_detail = ["reset_second_factor"]
+    actions_detail = ["reset_second_factor"]  # type: ignore[assignment]  # unfold declares the empty tuple
 
-    def has_reset_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+    def has_reset_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """For another's only: one's own is turned off on its page, with a code."""
         if not request.user.has_perm("auth.change_user"):
             return False
@@ -37,8 +39,8 @@ class UserWithFactorAdmin(UserAdmin):
         is_others = person is not None and person != request.user
         return is_others and TOTPDevice.objects.filter(user=person, confirmed=True).exists()
 
-    @action(description="Reset second factor", url_path="second-factor", permissions=["reset"])
-    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(description="Reset second factor", url_path="second-factor", permissions=["reset"])  # type: ignore[operator]  # it decorates
+    def reset_second_factor(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Ask first; when sent, remove it and record that."""
         person = self.get_object(request, object_id)
         if person is None:
@@ -59,13 +61,16 @@ class UserWithFactorAdmin(UserAdmin):
         return TemplateResponse(request, "second_factor/reset.html", context)
 
 
+SHOWN = ("username", "ip_address", "failures_since_start", "attempt_time", "locked_until")
+
+
 @admin.register(AccessAttempt)
 class FailedLoginAdmin(ModelAdmin):
     """Wrong passwords by name and address; deleting them unlocks."""
 
-    list_display = ["username", "ip_address", "failures_since_start", "attempt_time", "locked_until"]
+    list_display = SHOWN
     search_fields = ["username", "ip_address"]
-    fields = readonly_fields = [*list_display, "user_agent"]
+    fields = readonly_fields = (*SHOWN, "user_agent")
     actions = ["unlock"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -77,14 +82,14 @@ class FailedLoginAdmin(ModelAdmin):
         return False
 
     @admin.display(description="locked until")
-    def locked_until(self, attempt: AccessAttempt) -> Any:
+    def locked_until(self, attempt: AccessAttempt) -> datetime | None:
         """When it is forgotten, if there are too many."""
         until = attempt.attempt_time + settings.AXES_COOLOFF_TIME
         is_locked = attempt.failures_since_start >= settings.AXES_FAILURE_LIMIT and until > timezone.now()
         return until if is_locked else None
 
     @admin.action(description="Unlock these logins", permissions=["delete"])
-    def unlock(self, request: HttpRequest, rows: Any) -> None:
+    def unlock(self, request: HttpRequest, rows: QuerySet[AccessAttempt]) -> None:
         """Forget the failures of these names at these addresses, whatever browsers they came from."""
         pairs = set(rows.values_list("username", "ip_address"))
         for username, address in pairs:

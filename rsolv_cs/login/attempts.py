@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeGuard
 
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
@@ -31,6 +31,26 @@ _LONGEST_NAME = 255
 _IPV6_PREFIX = 64
 
 
+Credentials = dict[str, object]
+
+
+class AxesRequest(HttpRequest):
+    """A request as axes makes it where it looks at a login: whence it comes, and whether a lock stops it."""
+
+    axes_ip_address: str | None
+    axes_locked_out: bool
+
+
+def is_locked_out(request: HttpRequest) -> TypeGuard[AxesRequest]:
+    """Whether axes has looked at the request, and a lock stops it."""
+    return bool(getattr(request, "axes_locked_out", False))
+
+
+def view_name(request: HttpRequest) -> str:
+    """The name of the address that is asked for."""
+    return request.resolver_match.view_name if request.resolver_match else ""
+
+
 def counted_address(request: HttpRequest) -> str | None:
     """The address that failures are counted by; of an IPv6 address the network, since one client has all of it."""
     address = client_address(request)
@@ -39,31 +59,34 @@ def counted_address(request: HttpRequest) -> str | None:
     return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False).network_address)
 
 
-def tried_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+def tried_name(request: HttpRequest, credentials: Credentials | None) -> str:
     """The user name that was tried, no longer than its column."""
-    return ((credentials or {}).get("username") or request.POST.get("username", ""))[:_LONGEST_NAME]
+    return str((credentials or {}).get("username") or request.POST.get("username", ""))[:_LONGEST_NAME]
 
 
 class Attempts(AxesDatabaseHandler):
     """Counts the wrong passwords of a name from an address, and of an address for whatever names."""
 
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+    def get_failures(self, request: AxesRequest, credentials: Credentials | None = None) -> int:
         """How often it failed within the time of the lock, on the scale of LOGIN_ATTEMPTS."""
         everything = _from_address(request).aggregate(failures=Sum("failures_since_start"))["failures"] or 0
         return max(super().get_failures(request, credentials), everything // NAMES_OF_AN_ADDRESS)
 
-    def get_user_attempts(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> list[QuerySet]:
+    def get_user_attempts(
+        self, request: HttpRequest, credentials: Credentials | None = None
+    ) -> list[QuerySet[AccessAttempt]]:
         """The failures that count, without those of a clock that was ahead."""
         return [rows.filter(_not_ahead()) for rows in super().get_user_attempts(request, credentials)]
 
     def clean_expired_user_attempts(
-        self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
+        self, request: HttpRequest | None = None, credentials: Credentials | None = None
     ) -> int:
         """Forget what does not count any more."""
-        return expired_failures().delete()[0]
+        deleted, _by_model = expired_failures().delete()
+        return deleted
 
     def user_login_failed(
-        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any
+        self, sender: object, credentials: Credentials, request: AxesRequest | None = None, **more: object
     ) -> None:
         """Count it, and put into the audit that a lock began; what is tried while it lasts is counted, not listed."""
         was_locked = request is not None and request.axes_locked_out
@@ -74,7 +97,7 @@ class Attempts(AxesDatabaseHandler):
             minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
             record_failed_login("login locked", f"at this address, for {minutes} minutes")
 
-    def locked_until(self, request: HttpRequest, credentials: dict[str, Any] | None) -> datetime:
+    def locked_until(self, request: AxesRequest, credentials: Credentials | None) -> datetime:
         """When the lock that is in force now ends."""
         own = [rows.aggregate(at=Max("attempt_time"))["at"] for rows in self.get_user_attempts(request, credentials)]
         last = max([at for at in own if at] or [_from_address(request).aggregate(at=Max("attempt_time"))["at"]])
@@ -85,7 +108,7 @@ def _not_ahead() -> Q:
     return Q(attempt_time__lte=timezone.now() + settings.AXES_COOLOFF_TIME)
 
 
-def _from_address(request: HttpRequest) -> QuerySet[AccessAttempt]:
+def _from_address(request: AxesRequest) -> QuerySet[AccessAttempt]:
     """The failures of an address; none where it is unknown or this machine, for then everybody would share it."""
     address = request.axes_ip_address
     if address is None or ipaddress.ip_address(address).is_loopback:
@@ -95,7 +118,7 @@ def _from_address(request: HttpRequest) -> QuerySet[AccessAttempt]:
     )
 
 
-def _count_locked(request: HttpRequest) -> None:
+def _count_locked(request: AxesRequest) -> None:
     """Count an attempt that a lock stopped: the 1st, 10th, 100th … of an address make an entry, the others none.
 
     In the memory of each process and for as long as a lock lasts, because whoever has no login is not to write.
@@ -112,7 +135,7 @@ def _count_locked(request: HttpRequest) -> None:
         record_failed_login("login locked", f"{attempts} at this address while it was locked")
 
 
-def locked(request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
+def locked(request: AxesRequest, _response: HttpResponse | None, credentials: Credentials | None) -> HttpResponse:
     """The page that says for how long; the same one whether the name exists or not."""
     left = Attempts().locked_until(request, credentials) - timezone.now()
     minutes = max(1, -(-left // timedelta(minutes=1)))
@@ -132,19 +155,19 @@ class CurrentPassword:
         """Answer the request."""
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """Ask before the page does; where there were too many wrong ones, it is not asked."""
-        if request.method != "POST" or request.resolver_match.view_name != "admin:password_change":
+        if request.method != "POST" or view_name(request) != "admin:password_change":
             return None
         if not request.user.is_authenticated:
             return None
-        credentials = {"username": request.user.get_username()}
+        credentials: Credentials = {"username": request.user.get_username()}
         authenticate(request, **credentials, password=request.POST.get("old_password", ""))
-        return locked(request, None, credentials) if getattr(request, "axes_locked_out", False) else None
+        return locked(request, None, credentials) if is_locked_out(request) else None
 
 
 @receiver(post_delete, sender=AccessAttempt, dispatch_uid="rsolv_cs.count_anew")
-def count_anew(instance: AccessAttempt, **_kwargs: Any) -> None:
+def count_anew(instance: AccessAttempt, **_kwargs: object) -> None:
     """Put into the audit that failures were forgotten: by who unlocks a login, or who gets it right in the end.
 
     Not the name that was tried, which may be a password in the wrong field; and not what is over by itself, which

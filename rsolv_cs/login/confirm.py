@@ -3,7 +3,7 @@
 It holds for ten minutes in the session, as the login itself does. What a form has sent goes on once it is given.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from django.contrib import admin
 from django.contrib.auth import authenticate
@@ -12,8 +12,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers.audit import trail
+from customers.core.pages import user_of
 from rsolv_cs.login import second_factor, sessions
-from rsolv_cs.login.attempts import locked
+from rsolv_cs.login.attempts import Credentials, is_locked_out, locked, view_name
 from rsolv_cs.web.sent import sent
 
 FOR_SECONDS = 600
@@ -44,16 +45,16 @@ ASKS = {
 class PasswordAgain:
     """Asks for the password before a page of ``ASKS``, unless it was given a short while ago."""
 
-    def __init__(self, get_response: Any) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request."""
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """Let it pass, or ask."""
-        if request.method not in ASKS.get(request.resolver_match.view_name, ()):
+        if request.method not in ASKS.get(view_name(request), ()):
             return None
         if not request.user.is_authenticated or not request.user.is_staff or is_fresh(request):
             return None
@@ -69,9 +70,9 @@ def is_fresh(request: HttpRequest) -> bool:
 
 
 def _take(request: HttpRequest) -> HttpResponse | None:
-    credentials = {"username": request.user.get_username()}
+    credentials: Credentials = {"username": request.user.get_username()}
     user = authenticate(request, **credentials, password=request.POST[FIELD])
-    if getattr(request, "axes_locked_out", False):
+    if is_locked_out(request):
         return locked(request, None, credentials)
     if user is None or user.pk != request.user.pk:
         return _ask(request, "This is not your password.")
@@ -92,6 +93,6 @@ def _ask(request: HttpRequest, error: str = "") -> HttpResponse:
         "fields": [] if is_shown else fields,
         "field": FIELD,
         "then": THEN if is_shown else "",
-        "has_password": request.user.has_usable_password(),
+        "has_password": user_of(request).has_usable_password(),
     }
     return TemplateResponse(request, "login/confirm.html", context, status=FORBIDDEN)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
@@ -21,6 +20,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.client import client_address
+from customers.core.pages import user_of
 from customers.models import OpenSession
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
@@ -61,7 +61,7 @@ def seen(request: HttpRequest, started: int, at: int) -> None:
             rows = OpenSession.objects.filter(key=request.session.session_key)
             if not rows.update(seen=datetime.fromtimestamp(at, UTC)):
                 # It is older than this list.
-                opened(request, request.user, started, at)
+                opened(request, user_of(request), started, at)
     except DatabaseError:
         return
 
@@ -97,13 +97,13 @@ def device(agent: str) -> str:
 
 
 @receiver(user_logged_out, dispatch_uid="rsolv_cs.forget_session")
-def _closed(request: HttpRequest | None, **_more: Any) -> None:
+def _closed(request: HttpRequest | None, **_more: object) -> None:
     if request is not None:
         OpenSession.objects.filter(key=request.session.session_key).delete()
 
 
 @receiver(post_save, sender=User, dispatch_uid="rsolv_cs.end_sessions")
-def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: Any) -> None:
+def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: object) -> None:
     """Whoever may not log in any more is logged out for good, or would be in again with the account."""
     if raw or created or (instance.is_active and instance.is_staff):
         return

@@ -1,17 +1,17 @@
 """The page that says where one is logged in, with an end for each session."""
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers.audit import trail
-from customers.core.pages import admin_page
+from customers.core.pages import StaffRequest, admin_page
 from rsolv_cs.login import own_sessions
 
 
 @admin_page()
-def sessions(request: HttpRequest) -> HttpResponse:
+def sessions(request: StaffRequest) -> HttpResponse:
     """List one's own sessions; what is sent ends one of the others, or all of them."""
     own = own_sessions.of(request.user)
     current = request.session.session_key

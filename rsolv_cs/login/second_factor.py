@@ -20,11 +20,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django_otp import login, verify_token
+from django_otp.middleware import is_verified
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
+from customers.core.pages import StaffRequest
 from customers.core.staff import Role
 
 RECOVERY_CODES = 10
@@ -44,17 +46,18 @@ class Backend(AxesBackend):
     """
 
     def authenticate(
-        self, request: HttpRequest, username: str | None = None, password: str | None = None, **more: Any
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **more: Any
     ) -> User | None:
         """The user; raises where the name is locked."""
         super().authenticate(request, username, password, **more)
         return ModelBackend.authenticate(self, request, username, password, **more)
 
     def get_user(self, user_id: int) -> User | None:
-        """The user of a session, with ``has_factor`` and ``has_guarded_role``; one query, as without them."""
+        """The user of a session with ``has_factor``, ``has_guarded_role`` and ``is_program_manager``; one query."""
         users = User.objects.annotate(
             has_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)),
             has_guarded_role=Exists(Group.objects.filter(user=OuterRef("pk"), name__in=_guarded_roles())),
+            is_program_manager=Exists(Group.objects.filter(user=OuterRef("pk"), name=Role.PROGRAM_MANAGER)),
         )
         user = users.filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
@@ -105,7 +108,7 @@ def secret(device: TOTPDevice) -> str:
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
-def confirm(request: HttpRequest, device: TOTPDevice, code: str) -> list[str] | None:
+def confirm(request: StaffRequest, device: TOTPDevice, code: str) -> list[str] | None:
     """Turn it on if the code is right; the recovery codes, for this once, or None."""
     with transaction.atomic():
         if not _is_right(device, _plain(code)):
@@ -142,7 +145,7 @@ def remove(user: User) -> int:
 # --- Asking for a code ------------------------------------------------------------------------------------------
 
 
-def verify(request: HttpRequest, code: str) -> str:
+def verify(request: StaffRequest, code: str) -> str:
     """Take a code of the app or a recovery code; '' where it is right, else what to tell.
 
     A code counts once, and each wrong one makes the next wait longer, in all sessions of the user together.
@@ -215,7 +218,7 @@ class BehindSecondFactor:
 def needed(request: HttpRequest) -> str | None:
     """The page that stands between the visitor and all others; None where nothing does."""
     user = request.user
-    if not user.is_authenticated or user.is_verified():
+    if not user.is_authenticated or is_verified(user):
         return None
     if has_factor(user):
         return "verify-second-factor"

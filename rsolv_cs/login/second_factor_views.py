@@ -1,21 +1,19 @@
 """The pages of the second factor: where one turns it on and off, and where its code is asked for."""
 
-from typing import Any
-
 import segno
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import SafeString, mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
-from customers.core.pages import admin_page, next_page
+from customers.core.pages import StaffRequest, admin_page, next_page
 from rsolv_cs.login import second_factor
 
 UNPROCESSABLE = 422
@@ -23,14 +21,14 @@ UNPROCESSABLE = 422
 
 @sensitive_post_parameters("code")
 @admin_page()
-def manage(request: HttpRequest) -> HttpResponse:
+def manage(request: StaffRequest) -> HttpResponse:
     """Turn it on with a code, have new recovery codes, turn it off."""
-    doing = request.POST.get("do", "") if request.method == "POST" else ""
-    step = {"begin": _begin, "confirm": _confirm, "codes": _new_codes, "remove": _remove}.get(doing)
+    do = request.POST.get("do", "") if request.method == "POST" else ""
+    step = {"begin": _begin, "confirm": _confirm, "codes": _new_codes, "remove": _remove}.get(do)
     return step(request) if step else _page(request)
 
 
-def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpResponse:
     user = request.user
     is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
     waiting = None if is_on else second_factor.pending(user)
@@ -50,13 +48,13 @@ def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
     return TemplateResponse(request, "second_factor/manage.html", context, status=status)
 
 
-def _begin(request: HttpRequest) -> HttpResponse:
+def _begin(request: StaffRequest) -> HttpResponse:
     if not second_factor.has_factor(request.user):
         second_factor.begin(request.user)
     return _again(request)
 
 
-def _confirm(request: HttpRequest) -> HttpResponse:
+def _confirm(request: StaffRequest) -> HttpResponse:
     device = second_factor.pending(request.user)
     if device is None or second_factor.has_factor(request.user):
         messages.error(request, "This took longer than a quarter of an hour; please begin again.")
@@ -68,7 +66,7 @@ def _confirm(request: HttpRequest) -> HttpResponse:
     return _page(request, codes=codes)
 
 
-def _new_codes(request: HttpRequest) -> HttpResponse:
+def _new_codes(request: StaffRequest) -> HttpResponse:
     error = second_factor.verify(request, request.POST.get("code", ""))
     if error:
         return _page(request, UNPROCESSABLE, error=error, failed="codes")
@@ -76,7 +74,7 @@ def _new_codes(request: HttpRequest) -> HttpResponse:
     return _page(request, codes=second_factor.new_recovery_codes(request.user))
 
 
-def _remove(request: HttpRequest) -> HttpResponse:
+def _remove(request: StaffRequest) -> HttpResponse:
     if second_factor.is_required(request.user):
         return _page(request, UNPROCESSABLE, error="Your role needs a second factor.", failed="remove")
     error = second_factor.verify(request, request.POST.get("code", ""))
@@ -90,7 +88,7 @@ def _remove(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("code")
 @admin_page()
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: StaffRequest) -> HttpResponse:
     """Ask for a code after the password."""
     if second_factor.needed(request) != "verify-second-factor":
         return redirect(next_page(request, reverse("admin:index")))
@@ -114,13 +112,13 @@ def note(by: User, user: User, what: str) -> None:
     LogEntry.objects.log_actions(by.pk, [user], CHANGE, change_message=what, single_object=True)
 
 
-def _again(request: HttpRequest) -> HttpResponse:
+def _again(request: StaffRequest) -> HttpResponse:
     return redirect("second-factor")
 
 
 def _qr(device: TOTPDevice) -> SafeString:
     """The secret as a picture for an app's camera; dark on white in either theme, or cameras miss it."""
-    picture = segno.make(device.config_url, error="m", micro=False).svg_inline(
+    picture: str = segno.make(device.config_url, error="m", micro=False).svg_inline(
         border=2, light="#fff", dark="#000", omitsize=True
     )
     return mark_safe(picture)  # noqa: S308 - shapes alone, no text

@@ -6,7 +6,6 @@ database, which an import may hold for itself.
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -39,7 +38,7 @@ def now() -> int:
 
 
 @receiver(user_logged_in)
-def _begin(request: HttpRequest, user: User, **_more: Any) -> None:
+def _begin(request: HttpRequest, user: User, **_more: object) -> None:
     started = request.session[STARTED] = now()
     own_sessions.opened(request, user, started, started)
 
@@ -65,11 +64,12 @@ class SessionLimits:
         seen, noted = _end_or_seen(request) if SESSION_KEY in request.session else (None, 0)
         key = request.session.session_key
         response = self.get_response(request)
-        is_new = request.session.session_key != key
+        new = request.session.session_key
+        is_new = new != key
         if SESSION_KEY not in request.session:
             return response
-        if is_new and key:
-            own_sessions.renamed(key, request.session.session_key)
+        if is_new and key and new:
+            own_sessions.renamed(key, new)
         if AUTOMATIC in request.headers or not (seen is None or is_new or now() - seen > _RENEW_SECONDS):
             return response
         started = request.session.get(STARTED, 0)

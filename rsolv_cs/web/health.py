@@ -65,7 +65,7 @@ def any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
 def _answers() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def _migrated() -> bool:

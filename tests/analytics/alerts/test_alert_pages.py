@@ -15,12 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.alerts.of_customer import customer_alerts
-from analytics.alerts.recipients import alerts_waiting_for, managers, told_to
-from analytics.customer_page.timeline import Told, timeline
+from analytics.alerts.recipients import alerts_waiting_for, is_manager, managers, told_to
+from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import Alert, AlertRule
 from customers.models import Customer, CustomerCare
 from tests.factories import make_alert, make_customer, make_staff
-from tests.support.pages import Elements, links, main_part, words
+from tests.support.pages import Elements, forget, links, main_part, words
 
 pytestmark = pytest.mark.django_db
 
@@ -154,6 +154,7 @@ def test_hostile_text_is_only_text(client: Client, olga: User) -> None:
 
 def test_the_queries_do_not_grow_with_the_alerts(client: Client, olga: User) -> None:
     def queries() -> int:
+        forget()
         with CaptureQueriesContext(connection) as captured:
             assert client.get("/admin/alerts/").status_code == 200
         return len(captured)
@@ -379,6 +380,10 @@ def test_the_managers_are_the_members_of_the_role() -> None:
     assert list(managers()) == [manager]
 
 
+def waiting_for(user: User) -> int:
+    return alerts_waiting_for(user, timezone.localdate(), manager=is_manager(user)).count()
+
+
 def test_what_is_mine(olga: User) -> None:
     AlertRule.objects.filter(kind="at_risk").update(audience="owner")
     manager = make_staff("Program manager")
@@ -398,11 +403,11 @@ def test_what_is_mine(olga: User) -> None:
 
     assert found(olga) == {"olga's", "of both"}
     assert found(manager) == {"of both", "gone's", "nobody's", "feed"}
-    assert alerts_waiting_for(olga, timezone.localdate()).count() == 2
+    assert waiting_for(olga) == 2
     act_on = alerts["of both"]
     act_on.acknowledged_at = timezone.now()
     act_on.save()
-    assert [alerts_waiting_for(one, timezone.localdate()).count() for one in (olga, manager)] == [1, 3]
+    assert [waiting_for(one) for one in (olga, manager)] == [1, 3]
 
 
 def test_the_sidebar_counts_what_waits(client: Client, olga: User) -> None:
@@ -429,14 +434,14 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     assert shown(10) == ["At risk with a score of 45"]
     assert shown(11) == ["Blocked for 3 days: sso", "At risk with a score of 45"]
     assert shown(12) == ["Blocked for 3 days: sso"]
-    entries = timeline(customer, date(2025, 5, 12), told=Told.HEALTH).entries
+    entries = timeline(customer, date(2025, 5, 12), chosen=TimelineFilter.HEALTH).entries
     assert [(entry.day, entry.kind, entry.text) for entry in entries] == [
         (date(2025, 5, 12), "alert", "Alert over: Healthy with a score of 75"),
         (date(2025, 5, 11), "alert", "Alert: Blocked for 3 days: sso"),
         (date(2025, 5, 10), "alert", "Alert: At risk with a score of 45"),
     ]
     assert len(timeline(customer, date(2025, 5, 11)).entries) == 2
-    assert timeline(customer, date(2025, 5, 12), told=Told.STAFF).entries == []
+    assert timeline(customer, date(2025, 5, 12), chosen=TimelineFilter.STAFF).entries == []
     html = render_to_string(
         "analytics/customer_page/alerts.html",
         {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.customer_page.timeline import Told, page_number, timeline, told_of
+from analytics.customer_page.timeline import TimelineFilter, page_number, parse_filter, timeline
 from analytics.models import Snapshot
 from customers.imports.load import Options, import_folder
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
@@ -41,9 +41,9 @@ def customer() -> Customer:
 
 
 def told(
-    customer: Customer, kind: Told = Told.ALL, *, day: date = D, is_newest: bool = True
+    customer: Customer, kind: TimelineFilter = TimelineFilter.ALL, *, day: date = D, is_newest: bool = True
 ) -> list[tuple[date, str]]:
-    page = timeline(customer, day, is_newest=is_newest, told=kind)
+    page = timeline(customer, day, is_newest=is_newest, chosen=kind)
     return [(entry.day, entry.text) for entry in page.entries]
 
 
@@ -138,7 +138,10 @@ def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Cus
         client.post("/admin/alerts/act/", {"alert": alert.pk, **sent})
         Note.objects.create(customer=customer, author="Bo", text=f"After act {number}")
     until = f"{date.fromisoformat(later):%-d %b %Y}"
-    told = [(entry.text, entry.who) for entry in timeline(customer, timezone.localdate(), told=Told.STAFF).entries]
+    told = [
+        (entry.text, entry.who)
+        for entry in timeline(customer, timezone.localdate(), chosen=TimelineFilter.STAFF).entries
+    ]
     assert told == [
         ("After act 3", "Bo"),
         ("Note taken off the alert “At risk”", "Sofia Marchetti"),
@@ -149,7 +152,7 @@ def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Cus
         ("After act 0", "Bo"),
         ("Note on the alert “At risk”: Ann is on leave", "Sofia Marchetti"),
     ]
-    assert all(entry.moment for entry in timeline(customer, timezone.localdate(), told=Told.STAFF).entries)
+    assert all(entry.moment for entry in timeline(customer, timezone.localdate(), chosen=TimelineFilter.STAFF).entries)
 
 
 def test_what_people_did_after_an_earlier_date_is_not_told_there(customer: Customer) -> None:
@@ -174,7 +177,7 @@ def load(folder: Path, **changes: str) -> list[ImportRun]:
 
 
 def imports_of(key: str) -> list[tuple[int | None, str, str]]:
-    page = timeline(Customer.objects.get(pk=key), D, told=Told.IMPORTS)
+    page = timeline(Customer.objects.get(pk=key), D, chosen=TimelineFilter.IMPORTS)
     return [(entry.run, entry.who, entry.text) for entry in page.entries]
 
 
@@ -215,13 +218,13 @@ def test_each_kind_alone(customer: Customer) -> None:
     make_snapshot(customer, date=date(2025, 5, 1))
     make_snapshot(customer, date=D, status="champion")
     Note.objects.create(customer=customer, author="Bo", text="Note", created_at=datetime(2025, 5, 10, tzinfo=UTC))
-    by_kind = {kind: [text for _day, text in told(customer, kind)] for kind in Told}
+    by_kind = {kind: [text for _day, text in told(customer, kind)] for kind in TimelineFilter}
     assert by_kind == {
-        Told.ALL: ["Note", "Status: Healthy → Champion", "Tagged 1 issue", "Event"],
-        Told.PRODUCT: ["Tagged 1 issue", "Event"],
-        Told.HEALTH: ["Status: Healthy → Champion"],
-        Told.STAFF: ["Note"],
-        Told.IMPORTS: [],
+        TimelineFilter.ALL: ["Note", "Status: Healthy → Champion", "Tagged 1 issue", "Event"],
+        TimelineFilter.PRODUCT: ["Tagged 1 issue", "Event"],
+        TimelineFilter.HEALTH: ["Status: Healthy → Champion"],
+        TimelineFilter.STAFF: ["Note"],
+        TimelineFilter.IMPORTS: [],
     }
 
 
@@ -255,9 +258,11 @@ def test_page_numbers(text: str, expected: int) -> None:
     assert page_number(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("staff", Told.STAFF), ("", Told.ALL), ("'--", Told.ALL)])
-def test_kinds_in_the_address(text: str, expected: Told) -> None:
-    assert told_of(text) is expected
+@pytest.mark.parametrize(
+    ("text", "expected"), [("staff", TimelineFilter.STAFF), ("", TimelineFilter.ALL), ("'--", TimelineFilter.ALL)]
+)
+def test_kinds_in_the_address(text: str, expected: TimelineFilter) -> None:
+    assert parse_filter(text) is expected
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.test import Client
 
 from analytics.models import PortfolioDay
 from customers.models import Customer, ImportRun, QuarantinedRow
-from tests.factories import make_day, make_run, make_staff
+from tests.factories import end_run, make_day, make_run, make_staff
 from tests.support.pages import links, main_part, names, notices, rows, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
@@ -250,8 +250,7 @@ def test_a_refused_required_feed_is_told_until_it_loads(viewer: Client) -> None:
     # The next attempt has not ended yet, so that nothing is better.
     run = make_run(feed="engagement", file="engagement.csv", status="running")
     assert notices(viewer.get("/admin/")) == told
-    run.status = "loaded"
-    run.save()
+    end_run(run, "loaded")
     assert notices(viewer.get("/admin/")) == []
 
 

@@ -169,11 +169,11 @@ def test_the_page_without_a_task_says_what_to_do(viewer: Client) -> None:
 
 def test_the_same_queries_however_many_cases(viewer: Client, program: None) -> None:
     def count() -> int:
+        viewer.get("/admin/cohorts/")  # finds the scored date
         with CaptureQueriesContext(connection) as captured:
             assert viewer.get("/admin/effects/").status_code == 200
         return len(captured)
 
-    viewer.get("/admin/cohorts/")  # finds the scored date
     few = count()
     for number in range(12):
         done(scores(f"n{number}", "healthy", 70, 75, 80), kind=["email", "call", "check_in"][number % 3])
@@ -182,11 +182,11 @@ def test_the_same_queries_however_many_cases(viewer: Client, program: None) -> N
 
 def test_it_is_kept_until_something_changes(viewer: Client, program: None) -> None:
     def queries() -> int:
+        viewer.get("/admin/cohorts/")  # finds the scored date
         with CaptureQueriesContext(connection) as captured:
             viewer.get("/admin/effects/")
         return len(captured)
 
-    viewer.get("/admin/cohorts/")  # finds the scored date
     first = queries()
     assert queries() == first - 4
     done(scores("new", "healthy", 70, 75, 80), kind="testimonial")

@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.customer_page.timeline import Told, timeline
+from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.mail import outbox
 from analytics.models import MailTemplate, Message
 from customers.models import Customer
@@ -148,7 +148,7 @@ def test_the_entries_of_the_timeline() -> None:
     new = make_message(customer, attempted_at=now, subject="New", state="failed")
     make_message()
     day, before = timezone.localtime(now).date(), timezone.localtime(now - timedelta(days=2)).date()
-    entries = timeline(customer, day, told=Told.STAFF).entries
+    entries = timeline(customer, day, chosen=TimelineFilter.STAFF).entries
     assert [(one.day, one.who, one.text, one.address) for one in entries] == [
         (day, "sofia", "E-mail “New” (not sent)", f"/admin/messages/{new.pk}/"),
         (before, "sofia", "E-mail “Old”", f"/admin/messages/{old.pk}/"),

@@ -4,19 +4,18 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.scoring.snapshots import score_day
-from customers.models import Customer, CustomerCare, ImportRun
-from tests.factories import make_customer, make_day, make_engagement, make_run, make_staff
+from customers.jobs.lock import job_lock
+from customers.models import Customer, CustomerCare
+from customers.owners.assign import assign
+from tests.factories import end_run, make_customer, make_day, make_engagement, make_run, make_staff
 from tests.support.pages import Elements, main_part
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +82,7 @@ def begin_an_import() -> None:
 
 
 def end_an_import() -> None:
-    ImportRun.objects.update(finished_at=timezone.now())
+    end_run(make_run(status="running"), "loaded")
 
 
 def give_an_owner() -> None:
@@ -91,13 +90,9 @@ def give_an_owner() -> None:
 
 
 def edit_in_the_admin() -> None:
-    LogEntry.objects.create(
-        user=make_staff(),
-        content_type=ContentType.objects.get_for_model(ScoringPolicy),
-        object_id="1",
-        object_repr="policy",
-        action_flag=CHANGE,
-    )
+    policy = ScoringPolicy.objects.get()
+    policy.name = "another name"
+    policy.save()
 
 
 @pytest.mark.parametrize("happen", [score_again, begin_an_import, end_an_import, give_an_owner, edit_in_the_admin])
@@ -112,20 +107,21 @@ def test_what_is_new_is_shown(viewer: Client, happen: Callable[[], None]) -> Non
 
 
 def test_another_owner_is_new(viewer: Client) -> None:
-    care = CustomerCare.objects.create(customer=make_customer(), owner=make_staff())
+    one, by = make_customer(), make_staff()
+    care = CustomerCare.objects.create(customer=one, owner=make_staff())
     tags = [tag_of(viewer)]
     for owner in (make_staff(), None):
-        CustomerCare.objects.update(owner=owner)
+        assign(Customer.objects.filter(pk=one.pk), owner, by)
         tags.append(tag_of(viewer))
     care.delete()
     assert len(set(tags)) == 3
 
 
 def test_an_import_that_ends_as_interrupted_is_new(viewer: Client) -> None:
-    run = make_run(status="running")
+    make_run(status="running")
     tag = tag_of(viewer)
-    run.status = "interrupted"
-    run.save()
+    with job_lock("import"):
+        pass
     assert refresh(viewer, tag).status_code == 200
 
 

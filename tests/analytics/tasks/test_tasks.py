@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.customer_page.timeline import Told, timeline
+from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import RecommendationRule, Task
 from analytics.tasks import workflow
 from customers.models import Customer, CustomerCare
@@ -508,7 +508,7 @@ def test_tasks_on_the_timeline(sofia: User, acme: Customer) -> None:
     make_task(make_customer(), what="Another's", **at)
 
     def told(day: date, *, is_newest: bool) -> list[tuple[date, str, str, str]]:
-        page = timeline(acme, day, is_newest=is_newest, told=Told.STAFF)
+        page = timeline(acme, day, is_newest=is_newest, chosen=TimelineFilter.STAFF)
         return [(entry.day, entry.who, entry.text, entry.address) for entry in page.entries]
 
     taken = [
@@ -522,7 +522,7 @@ def test_tasks_on_the_timeline(sofia: User, acme: Customer) -> None:
         (date(2025, 5, 11), "gone", "Done: Write (no answer): Twice", f"/admin/tasks/{done.pk}/"),
         *taken,
     ]
-    assert timeline(acme, D, told=Told.HEALTH).entries == []
+    assert timeline(acme, D, chosen=TimelineFilter.HEALTH).entries == []
 
 
 def test_on_an_earlier_date_there_is_nothing_to_take(client: Client, sofia: User, acme: Customer) -> None:

@@ -9,12 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.dashboard.needs import MOST_SHOWN, needs, needs_today, who_needs_us
+from analytics.dashboard.worklist import MAX_SHOWN, most_urgent, work_items, worklist
 from analytics.models import PortfolioDay, Snapshot
+from analytics.page_cache.version import DataVersion
 from customers.models import CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, section, words
 
+DATA = DataVersion(1, 1)
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
@@ -46,7 +48,7 @@ def make_pair(name: str, then: tuple[str, int] | None, now: tuple[str, int], **o
 
 
 def listed(day: PortfolioDay, before: PortfolioDay | None) -> list[str]:
-    return [one.customer.organization for one in who_needs_us(day, before).select_related("customer")]
+    return [one.customer.organization for one in worklist(day, before).select_related("customer")]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
     make_pair("Dropped", ("champion", 90), ("healthy", 71))
     make_pair("At risk", ("champion", 90), ("at_risk", 40))
     assert listed(day, None) == ["At risk"]
-    [found] = needs_today(day, None).shown
+    [found] = most_urgent(day, None, DATA).items
     assert (found.reason, found.action and found.action.text) == ("At risk, score 40", "Schedule a technical call")
 
 
@@ -179,21 +181,20 @@ def test_the_reason_and_the_next_action(
     action: str,
 ) -> None:
     make_pair("One", then, now, **overrides)
-    [said] = needs(day, before, [found.pk for found in who_needs_us(day, before)])
+    [said] = work_items(day, before, [found.pk for found in worklist(day, before)])
     assert (said.reason, said.action and said.action.text) == (reason, action)
 
 
 def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: PortfolioDay) -> None:
     make_pair("One", None, ("at_risk", 40))
     with CaptureQueriesContext(connection) as first:
-        assert needs_today(day, before).total == 1
+        assert most_urgent(day, before, DATA).total == 1
     with CaptureQueriesContext(connection) as second:
-        assert [one.reason for one in needs_today(day, before).shown] == ["At risk, score 40"]
+        assert [one.reason for one in most_urgent(day, before, DATA).items] == ["At risk, score 40"]
     assert (len(first), len(second)) == (3, 2)
     make_pair("Two", None, ("at_risk", 30))
-    assert needs_today(day, before).total == 1
-    day.scored_at += timedelta(seconds=1)
-    assert [one.snapshot.score for one in needs_today(day, before).shown] == [30, 40]
+    assert most_urgent(day, before, DATA).total == 1
+    assert [one.snapshot.score for one in most_urgent(day, before, DataVersion(2, 1)).items] == [30, 40]
 
 
 # --- On the page ------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def test_alerts_of_now_are_not_told_of_an_earlier_date(client: Client, day: Port
 
 
 def test_the_rest_is_on_a_page_of_its_own(viewer: Client, before: PortfolioDay, day: PortfolioDay) -> None:
-    for number in range(MOST_SHOWN + 3):
+    for number in range(MAX_SHOWN + 3):
         make_pair(f"Customer with {number}", None, ("at_risk", number))
     said = section(viewer.get("/admin/"), "needs")
     assert said.startswith("Needs you today and 3 more Customer with 0 ⚠ At risk 0 At risk, score 0 → Schedule")

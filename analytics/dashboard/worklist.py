@@ -1,15 +1,15 @@
-"""Who needs somebody today: at risk, newly dropped or blocked, each with a reason and a next action."""
+"""The worklist: customers at risk, newly dropped or blocked, each with a reason and a next action."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import date, timedelta
+from operator import attrgetter
 
-from django.core.cache import cache
 from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerField, Value, When, Window
 
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.page_cache.program import KEPT_SECONDS
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
 from analytics.tasks.recommendations import Action, recommendations
 from customers.text.codes import code_in_words
 
@@ -17,7 +17,8 @@ DROP = 10
 """A score that fell by as many points has dropped, whatever the status."""
 GRACE_DAYS = 7
 """In its first days a customer needs somebody only when it is blocked: nothing else has had its time yet."""
-MOST_SHOWN = 8
+MAX_SHOWN = 8
+_then = attrgetter("then_score", "then_status")
 DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
 ASK = Action("Ask what has changed", "Dropped, though still doing well")
 """Instead of what the rules have for those who do well, such as asking for a testimonial."""
@@ -27,7 +28,7 @@ _WORSE_THAN = {status: list(HealthStatus)[:place] for place, status in enumerate
 
 
 @dataclass(frozen=True)
-class Need:
+class WorkItem:
     """A customer who needs somebody, why, and what to do next."""
 
     snapshot: Snapshot
@@ -36,24 +37,33 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Needs:
-    """The most urgent ones, and how many there are in all."""
+class MostUrgent:
+    """The first items of the worklist, and how many it has in all."""
 
-    shown: Sequence[Need]
+    items: Sequence[WorkItem]
     total: int
 
     @property
     def more(self) -> int:
         """How many are not shown."""
-        return self.total - len(self.shown)
+        return self.total - len(self.items)
 
 
-def who_needs_us(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
-    """Those who need somebody on a scored date, most urgent first.
+@dataclass(frozen=True)
+class Earlier:
+    """What a customer's score and status were on the date to compare with."""
+
+    day: date
+    score: int
+    status: str
+
+
+def worklist(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
+    """The snapshots of a scored date whose customers need somebody, the most urgent first.
 
     At risk; or *dropped*: against the date ``before`` the status is worse, or the score fell by ``DROP`` points; or
     blocked. First those who came to be at risk by a drop, then the others at risk, the other drops, the blocked; low
-    scores first. Each carries ``then_status`` and ``then_score``, None without such a date, and ``dropped``.
+    scores first.
     """
     worse = Q()
     for status, better in _WORSE_THAN.items():
@@ -65,11 +75,7 @@ def who_needs_us(portfolio: PortfolioDay, before: PortfolioDay | None) -> Snapsh
     whens = [When(place, then=Value(number)) for number, place in enumerate(places)]
     # Filtered before anything else is asked of ``then``: so that there is one join, not two.
     found = _beside(portfolio, before).filter(Snapshot.BLOCKED | (settled & (at_risk | dropped)))
-    return (
-        found.annotate(then_status=F("then__status"), then_score=F("then__score"))
-        .annotate(place=Case(*whens, output_field=SmallIntegerField()))
-        .order_by("place", "score", "pk")
-    )
+    return found.annotate(place=Case(*whens, output_field=SmallIntegerField())).order_by("place", "score", "pk")
 
 
 def _beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
@@ -79,23 +85,31 @@ def _beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQue
     return Snapshot.objects.filter(date=portfolio.date).annotate(then=then)
 
 
-def needs_today(portfolio: PortfolioDay, before: PortfolioDay | None) -> Needs:
-    """The most urgent ones; two queries, and another one where something has been scored since the last time.
+@dataclass(frozen=True, kw_only=True)
+class MostUrgentKey(page_cache.DataKey):
+    """Of the most urgent customers of a scored date beside those of an earlier one."""
 
-    Who they are changes only when something is scored, but takes a look at every customer: so the keys are kept.
+    day: date
+    before: date | None
+
+
+def most_urgent(portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion) -> MostUrgent:
+    """The first of the worklist; two queries, and another one where the data have changed since the last time.
+
+    Who they are changes only with the data, but takes a look at every customer: so the keys are kept.
     """
-    key = _cache_key(portfolio, before)
-    kept = cache.get(key)
-    if kept is None:
-        found = who_needs_us(portfolio, before).annotate(total=Window(Count("pk"))).values_list("pk", "total")
-        first = list(found[:MOST_SHOWN])
-        kept = [pk for pk, _total in first], first[0][1] if first else 0
-        cache.set(key, kept, KEPT_SECONDS)
-    keys, total = kept
-    return Needs(needs(portfolio, before, keys), total)
+
+    def make() -> tuple[list[int], int]:
+        found = worklist(portfolio, before).annotate(total=Window(Count("pk"))).values_list("pk", "total")
+        first = list(found[:MAX_SHOWN])
+        return [pk for pk, _total in first], first[0][1] if first else 0
+
+    key = MostUrgentKey(version=version, day=portfolio.date, before=before.date if before else None)
+    keys, total = page_cache.get_or_set(key, make)
+    return MostUrgent(work_items(portfolio, before, keys), total)
 
 
-def needs(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[Need]:
+def work_items(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[WorkItem]:
     """What to say of these snapshots, in their order; two queries, however many they are."""
     found = _beside(portfolio, before).filter(pk__in=keys).select_related("customer")
     found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
@@ -104,46 +118,45 @@ def needs(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[i
         if one.policy_id == portfolio.policy_id:
             one.policy = portfolio.policy  # spares a query
     actions = recommendations(snapshots) if snapshots else {}
-    return [need(one, before, actions[one.customer_id]) for one in snapshots]
+    items = []
+    for one in snapshots:
+        score, status = _then(one)
+        earlier = Earlier(before.date, score, status) if before and score is not None else None
+        items.append(_work_item(one, earlier, actions[one.customer_id]))
+    return items
 
 
-def need(snapshot: Any, before: PortfolioDay | None, actions: Sequence[Action]) -> Need:
-    """What to say of one of them: a drop first, as the news, then a blocker, then what the rules say."""
+def _work_item(snapshot: Snapshot, earlier: Earlier | None, actions: Sequence[Action]) -> WorkItem:
+    """A drop is told first, as the news, then a blocker, then what the rules say."""
     action = actions[0] if actions else None
-    if before and has_dropped(snapshot):
+    if earlier and has_dropped(snapshot, earlier):
         if snapshot.status in DOING_WELL:
             action = ASK
-        reason = _drop(snapshot, before)
+        reason = _drop(snapshot, earlier)
     elif snapshot.blocked:
         reason = f"Blocked: {code_in_words(snapshot.blocker_type)}"
     else:
         reason = action.reason if action else ""
-    return Need(snapshot, reason, action)
+    return WorkItem(snapshot, reason, action)
 
 
-def _drop(snapshot: Any, before: PortfolioDay) -> str:
+def has_dropped(snapshot: Snapshot, earlier: Earlier) -> bool:
+    """Whether the customer has dropped; the rule of ``worklist`` for one of its rows."""
+    status = HealthStatus(snapshot.status)
+    return earlier.status in _WORSE_THAN[status] or snapshot.score <= earlier.score - DROP
+
+
+def _drop(snapshot: Snapshot, earlier: Earlier) -> str:
     """What has become worse, in words."""
-    was, now, day = HealthStatus(snapshot.then_status), HealthStatus(snapshot.status), f"{before.date:%-d %b}"
+    was, now, day = HealthStatus(earlier.status), HealthStatus(snapshot.status), f"{earlier.day:%-d %b}"
     if was == now:
-        return f"Score fell from {snapshot.then_score} to {snapshot.score} since {day}"
+        return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
     if now == HealthStatus.INACTIVE:
         days = snapshot.days_since_active
         if days is not None and days < snapshot.policy.inactive_days:
             return f"Became inactive by contract since {day}"
         active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
         return f"Became inactive ({active})"
-    if snapshot.score == snapshot.then_score:
+    if snapshot.score == earlier.score:
         return f"Was {was.label} on {day}, now {now.label} with the same score, {snapshot.score}"
-    return f"Was {was.label} on {day}: score {snapshot.then_score}, now {snapshot.score}"
-
-
-def has_dropped(snapshot: Any) -> bool:
-    """The rule of ``who_needs_us`` for one of its rows."""
-    if snapshot.then_score is None:
-        return False
-    return snapshot.then_status in _WORSE_THAN[snapshot.status] or snapshot.score <= snapshot.then_score - DROP
-
-
-def _cache_key(portfolio: PortfolioDay, before: PortfolioDay | None) -> str:
-    scored = [portfolio, before] if before else [portfolio]
-    return "-".join(["needs-today", *(f"{one.date}-{one.scored_at.timestamp()}-{one.erased}" for one in scored)])
+    return f"Was {was.label} on {day}: score {earlier.score}, now {snapshot.score}"

@@ -1,12 +1,15 @@
-"""What is kept as long as the program is in the same state: right for everybody, and never too old."""
+"""What is kept for pages: right for everybody, and never too old."""
 
+import dataclasses
+import pickle
 import re
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import MISSING, dataclass
 from datetime import date
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db import connection
@@ -15,14 +18,17 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+import analytics.urls
 from analytics.models import Alert, AlertRule, RecommendationRule, Task
-from analytics.page_cache.program import Program
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.scoring.snapshots import score_day
 from analytics.tasks.admin import RecommendationRuleAdmin
+from analytics.templatetags import rsolv
 from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from customers.runs.undo import undo
-from tests.factories import make_run, make_staff
+from tests.factories import make_engagement, make_run, make_staff
 from tests.support.pages import forget, main_part, names
 
 pytestmark = pytest.mark.django_db
@@ -195,53 +201,121 @@ def test_a_deletion_is_not_logged_before_it_is_done(visitors: list[Client], monk
     assert within == [outside + 1]
 
 
-# --- The state's name ---------------------------------------------------------------------------------------------
+# --- The caches ---------------------------------------------------------------------------------------------------
 
 
-def entry(user: User, pk: int) -> LogEntry:
-    return LogEntry.objects.create(pk=pk, user=user, object_id="1", object_repr="one", action_flag=CHANGE)
+@dataclass(frozen=True, kw_only=True)
+class OfState(page_cache.StateKey):
+    what: str
 
 
-def test_an_edit_that_was_numbered_earlier_and_stored_later_is_seen(client: Client) -> None:
-    make_run()
-    user = make_staff("Viewer")
-    client.force_login(user)
-    entry(user, 1000)
-    tags = [client.get("/admin/").headers["ETag"] for _ in range(2)]
-    entry(user, 998)
-    assert len({*tags, client.get("/admin/").headers["ETag"]}) == 2
+@dataclass(frozen=True, kw_only=True)
+class OfData(page_cache.DataKey):
+    what: str
 
 
-def test_kept_until_the_name_is_another() -> None:
+@dataclass(frozen=True, kw_only=True)
+class Other(page_cache.StateKey):
+    what: str
+
+
+def version(newest: int, data: int = 0) -> StateVersion:
+    return StateVersion(newest, "", 0, DataVersion(data, 0))
+
+
+def test_kept_until_the_version_is_another() -> None:
     made: list[int] = []
 
     def make() -> int:
         made.append(1)
         return len(made)
 
-    one, other = Program("a", "d", 0), Program("b", "d", 0)
-    assert [one.kept("x", make), one.kept("x", make), one.kept("y", make), other.kept("x", make)] == [1, 1, 2, 3]
-    # What stands in an address cannot be taken for another one's name.
-    assert one.kept("x b", make) != Program("b a", "d", 0).kept("x", make)
+    keys = [OfState(version=version(1), what=what) for what in ("x", "x", "y")]
+    keys += [OfState(version=version(2), what="x"), Other(version=version(1), what="x")]
+    assert [page_cache.get_or_set(key, make) for key in keys] == [1, 1, 2, 3, 4]
     made.clear()
-    assert [each.kept("z", make, data_alone=True) for each in (one, other, Program("a", "e", 0))] == [1, 1, 2]
+    data = [version(1, 1), version(2, 1), version(2, 2)]
+    assert [page_cache.get_or_set(OfData(version=one.data, what="z"), make) for one in data] == [1, 1, 2]
 
 
-def test_what_was_kept_of_another_state_is_gone_and_long_addresses_are_not_kept() -> None:
-    for number in range(3):
-        Program(f"state {number}", "d", 0).kept("x", lambda: "somebody")
-    assert (len(caches["program"]._cache), len(caches["data"]._cache)) == (1, 0)
+def test_what_stands_in_an_address_cannot_be_taken_for_another_part() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Two(page_cache.ImmutableKey):
+        one: str
+        two: str
+
+    assert page_cache.get_or_set(Two(one="a', two='b", two="c"), lambda: 1) == 1
+    assert page_cache.get_or_set(Two(one="a", two="b', two='c"), lambda: 2) == 2
+
+
+def test_only_so_much_is_kept_and_long_addresses_are_not() -> None:
+    for number in range(500):
+        page_cache.get_or_set(OfState(version=version(number), what="x"), lambda: "somebody")
+    there = len(caches["version"]._cache)
+    assert there <= 200
     calls: list[None] = []
     for _ in range(2):
-        Program("state 2", "d", 0).kept("x" * 1_001, lambda: calls.append(None))
-    assert (len(caches["program"]._cache), len(calls)) == (1, 2)
+        page_cache.get_or_set(OfState(version=version(500), what="x" * 1_500), lambda: calls.append(None))
+    assert (len(caches["version"]._cache), len(calls)) == (there, 2)
 
 
 def test_that_there_is_nothing_is_kept_too() -> None:
     calls: list[None] = []
     for _ in range(2):
-        assert Program("a", "d", 0).kept("none", lambda: calls.append(None)) is None
+        assert page_cache.get_or_set(OfState(version=version(1), what="none"), lambda: calls.append(None)) is None
     assert len(calls) == 1
+
+
+def keys_of(kind: type[page_cache.Key]) -> set[type[page_cache.Key]]:
+    """The kinds of keys of our packages."""
+    found = {one for one in kind.__subclasses__() if one.__module__.startswith("analytics.")}
+    return found.union(*map(keys_of, found))
+
+
+assert analytics.urls and rsolv, "each page is there, with its keys"
+KINDS = keys_of(page_cache.Key) - {page_cache.StateKey, page_cache.DataKey, page_cache.ImmutableKey}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS, key=lambda kind: kind.__name__))
+def test_every_part_of_a_key_is_required_and_compared(kind: type[page_cache.Key]) -> None:
+    for part in dataclasses.fields(kind):
+        assert part.default is MISSING and part.default_factory is MISSING and part.compare and part.repr, part.name
+
+
+MORE = (
+    "customer/c1001/",
+    "customer/c1002/?as_of=2025-05-03",
+    "cohorts/",
+    "effects/",
+    "?owner=me",
+    "alerts/",
+    "tasks/",
+)
+
+
+@pytest.mark.sqlite_is_enough
+def test_no_key_stands_for_what_two_users_see_differently(
+    visitors: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each value is made for each user, whatever is kept: two that differ must differ in their keys."""
+    made: dict[page_cache.Key, set[str]] = defaultdict(set)
+
+    def get_or_set(key: page_cache.Key, make: Callable[[], Any]) -> Any:
+        value = make()
+        made[key].add(repr(pickle.dumps(value)) if isinstance(value, str | tuple | dict) else repr(value))
+        return value
+
+    monkeypatch.setattr(page_cache, "get_or_set", get_or_set)
+    make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)
+    make_run(created=1)
+    for address in (*ADDRESSES, *MORE):
+        for client in visitors:
+            assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)
+    assert {key for key, values in made.items() if len(values) > 1} == set()
+    assert {type(key) for key in made} == KINDS
+
+
+# --- A change by an import ----------------------------------------------------------------------------------------
 
 
 def test_the_name_of_a_customer_is_new_on_the_next_page(client: Client, demo_program: None) -> None:

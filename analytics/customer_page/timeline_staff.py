@@ -1,0 +1,57 @@
+"""What people did, among what the timeline tells: notes, care, tasks and mails."""
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+
+from analytics.customer_page.timeline_sql import Sql, TimelineQuery, by_people, named, separator
+from analytics.models import Message, Task
+from customers.core.sql import table_of
+from customers.models import CustomerCare, Note
+
+_USERS = table_of(User)
+
+
+def notes(query: TimelineQuery) -> Sql:
+    """What staff noted."""
+    where: Sql = ("r.customer_id = %s", [query.customer.pk])
+    return by_people(query, "note", f"{table_of(Note)} r", "r.created_at", where, who="r.author", text="r.text")
+
+
+def care(query: TimelineQuery) -> Sql:
+    """What staff changed of owner and notes: the log's own message as ``text``, its kind of action as a number."""
+    kind = CustomerCare._meta
+    where: Sql = (
+        f"""r.object_id = %s AND r.content_type_id = (
+            SELECT id FROM {table_of(ContentType)} WHERE app_label = %s AND model = %s)""",
+        [query.customer.pk, kind.app_label, kind.model_name],
+    )
+    table = f"{table_of(LogEntry)} r JOIN {_USERS} u ON u.id = r.user_id"
+    columns = {"who": named("u.username"), "text": "r.change_message"}
+    return by_people(query, "care", table, "r.action_time", where, ["r.action_flag"], **columns)
+
+
+def tasks_taken(query: TimelineQuery) -> Sql:
+    """Tasks that somebody took on: what they are as ``text``, the key as a number."""
+    return _tasks(query, "r.created_at", "r.created_by", "'taken'")
+
+
+def tasks_closed(query: TimelineQuery) -> Sql:
+    """Tasks that somebody did or dropped, which ``kind`` says; ``more`` is the outcome, SEPARATOR, and the note."""
+    return _tasks(query, "r.closed_at", "r.closed_by", "r.state")
+
+
+def _tasks(query: TimelineQuery, moment: str, login: str, kind: str) -> Sql:
+    table = f"{table_of(Task)} r LEFT JOIN {_USERS} u ON u.username = {login}"
+    where: Sql = (f"r.customer_id = %s AND {moment} IS NOT NULL", [query.customer.pk])
+    outcome = f"r.outcome || {separator()} || r.outcome_note"
+    columns = {"who": named(login), "kind": kind, "text": "r.what", "more": outcome}
+    return by_people(query, "task", table, moment, where, ["r.id"], **columns)
+
+
+def mails(query: TimelineQuery) -> Sql:
+    """Mails to the customer: the subject as ``text``, ``kind`` says what became of it, and the key as a number."""
+    table = f"{table_of(Message)} r LEFT JOIN {_USERS} u ON u.id = r.sender_id"
+    where: Sql = ("r.customer_id = %s", [query.customer.pk])
+    columns = {"who": named("r.sent_by"), "kind": "r.state", "text": "r.subject"}
+    return by_people(query, "mail", table, "r.attempted_at", where, ["r.id"], **columns)

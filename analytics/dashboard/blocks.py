@@ -1,0 +1,167 @@
+"""The blocks of the dashboard above its list, each declared once: its name, its template, and what that one needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from analytics.dashboard.worklist import most_urgent
+from analytics.models import PortfolioDay
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import StateVersion
+from analytics.pages.as_of import AsOf
+from analytics.portfolio import figures
+from analytics.portfolio.cards import cards
+from analytics.portfolio.charts import (
+    ENGAGEMENT_CHOICES,
+    HISTORY_CHOICES,
+    Span,
+    active_customers,
+    engagement,
+    health_history,
+    span,
+)
+from analytics.portfolio.comparison import kept_comparison_dates
+from analytics.portfolio.days import Days, days_around
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a block may show. ``OverviewKey`` has a part for each field: a new one belongs there, too."""
+
+    as_of: AsOf
+    portfolio: PortfolioDay
+    days: Days
+    engagement_span: Span
+    history_span: Span
+    waiting: int
+    """How many alerts wait for the user."""
+    version: StateVersion
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block; its section is called as it is, and its template lies under that name in ``blocks``.
+
+    A template gets ``as_of``, ``block`` and the ``context``, and neither the request nor the user.
+    """
+
+    name: str
+    context: Callable[[Shown], dict[str, object]]
+    is_wide: bool = False
+
+    @property
+    def region(self) -> str:
+        """The id of the section, which a refresh replaces."""
+        return f"{self.name}-part"
+
+    def render(self, shown: Shown) -> SafeString:
+        """The block as HTML."""
+        context = {"as_of": shown.as_of, "block": self, **self.context(shown)}
+        return render_to_string(f"analytics/dashboard/blocks/{self.name}.html", context)
+
+
+def _summary(shown: Shown) -> dict[str, object]:
+    return {"cards": cards(shown.portfolio, shown.days.comparison_day, is_newest=shown.as_of.is_newest)}
+
+
+def _needs(shown: Shown) -> dict[str, object]:
+    urgent = most_urgent(shown.portfolio, shown.days.comparison_day, shown.version.data)
+    return {"urgent": urgent, "waiting": shown.waiting}
+
+
+def _onboarding(shown: Shown) -> dict[str, object]:
+    return {"progress": figures.onboarding_progress(shown.portfolio)}
+
+
+def _health(shown: Shown) -> dict[str, object]:
+    return {"distribution": figures.health_distribution(shown.portfolio)}
+
+
+def _engagement(shown: Shown) -> dict[str, object]:
+    days, chosen = shown.days.scored, shown.engagement_span
+    return {
+        "active": active_customers(days, chosen.days),
+        "engagement": engagement(days, chosen.days),
+        "span": chosen,
+    }
+
+
+def _history(shown: Shown) -> dict[str, object]:
+    chosen = shown.history_span
+    return {"history": health_history(shown.days.since(chosen.days)), "span": chosen}
+
+
+BLOCKS = (
+    Block("summary", _summary, is_wide=True),
+    Block("needs", _needs, is_wide=True),
+    Block("onboarding", _onboarding),
+    Block("health", _health),
+    Block("engagement", _engagement),
+    Block("history", _history),
+)
+"""All blocks, in the order of the page: those that are not wide share the columns below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverviewKey(page_cache.StateKey):
+    """Of all blocks as HTML: the version and the day, what their links have, and the user's alerts."""
+
+    today: date
+    day: date
+    as_of: str
+    waiting: int
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaysKey(page_cache.StateKey):
+    """Of the scored dates up to a day."""
+
+    day: date
+    days: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The blocks as HTML, and the scored dates beside the shown one."""
+
+    html: SafeString
+    previous: date | None
+    next: date | None
+
+
+def overview(
+    as_of: AsOf, portfolio: PortfolioDay, address: QueryDict, waiting: int, version: StateVersion
+) -> Overview:
+    """The blocks for whoever asks: there is no user here whom they could show, beside the alerts that wait."""
+
+    def make() -> Overview:
+        history = span(address, "history", HISTORY_CHOICES, 90)
+        daily = span(address, "days", ENGAGEMENT_CHOICES, 30)
+        longest = max(history.days, daily.days)
+        dates = DaysKey(version=version, day=portfolio.date, days=longest)
+        days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest))
+        kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
+        shown = Shown(as_of, portfolio, days, daily, history, waiting, version)
+        blocks = [(block, block.render(shown)) for block in BLOCKS]
+        parts = {
+            "wide": [html for block, html in blocks if block.is_wide],
+            "columns": [html for block, html in blocks if not block.is_wide],
+        }
+        html = render_to_string("analytics/dashboard/overview.html", parts)
+        return Overview(html, days.previous, days.next)
+
+    key = OverviewKey(
+        version=version,
+        today=timezone.localdate(),
+        day=portfolio.date,
+        as_of=as_of.query,
+        waiting=waiting,
+        address=address.urlencode(),
+    )
+    return page_cache.get_or_set(key, make)

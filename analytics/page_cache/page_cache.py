@@ -1,0 +1,64 @@
+"""The two caches of what pages show: by the version of the state, and for good what never changes.
+
+Each thing that is kept declares a key: a frozen dataclass whose fields are all that the value is made of. Every field
+is required, so that no part can be forgotten where a key is made.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.core.cache import caches
+
+from analytics.page_cache.version import DataVersion, StateVersion
+
+CACHE_TTL = 1_800
+"""Seconds for which a value is kept; one that is made of another kept one may be twice as old."""
+MAX_KEY_LENGTH = 1_500
+"""A longer key has somebody's own address, whose value would be large and of use to nobody else."""
+Value = TypeVar("Value")
+_NOTHING = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """All that a kept value is made of; subclasses are one of the three below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateKey(Key):
+    """Of a value that is kept until anything is changed by anybody."""
+
+    version: StateVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataKey(Key):
+    """Of a value that comes of imports and scorings alone, and is kept through people's edits."""
+
+    version: DataVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImmutableKey(Key):
+    """Of a value that is always the same, such as that of a scored date and the moment when it was scored."""
+
+
+def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
+    """The value that is kept under the key; else the one that ``make`` gives, which is kept from now on."""
+    name = f"{type(key).__module__}.{key!r}"
+    if len(name) > MAX_KEY_LENGTH:
+        return make()
+    cache = caches["default" if isinstance(key, ImmutableKey) else "version"]
+    kept: Value = cache.get(digest(name), _NOTHING)
+    if kept is not _NOTHING:
+        return kept
+    made = make()
+    cache.set(digest(name), made, CACHE_TTL)
+    return made
+
+
+def digest(what: object) -> str:
+    """A short name for a value."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]

@@ -1,0 +1,79 @@
+"""The version of the state that pages show: every change of it writes an entry of the audit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models.expressions import RawSQL
+
+from customers.core.sql import fetch, table_of
+from customers.models.audit import AuditEntry
+from customers.models.key_change import KeyChange
+
+Action = AuditEntry.Action
+UNCHANGING = tuple(map(str, (Action.LOGIN, Action.LOGOUT, Action.LOGIN_FAILED, Action.EXPORT)))
+"""What is done without changing anything that a page shows."""
+OF_DATA = tuple(map(str, (Action.IMPORT, Action.REPLAY, Action.UNDO, Action.FIX, Action.COMMAND, Action.ERASE)))
+"""What changes customers, their rows, runs and scores; so does a decision about a changed key."""
+RECENT = 100
+"""Transactions may be committed in another order than their entries were numbered, but not as far apart as this."""
+MAX_EDITS = 1_000
+"""After more entries without a change of the data, the data have no version of their own, only that of the state."""
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """The version of what imports and scorings make: edits by people leave it as it is."""
+
+    newest: int
+    recent: int
+
+
+@dataclass(frozen=True)
+class StateVersion:
+    """The version of all that pages show: the newest entry of a change, when it was written, how many are recent.
+
+    A restored backup numbers its next entry as one that is gone was numbered; hence the time.
+    """
+
+    newest: int
+    at: str
+    recent: int
+    data: DataVersion = field(compare=False, repr=False)
+
+
+_AUDIT = table_of(AuditEntry)
+_CHANGES = f"FROM {_AUDIT} WHERE action NOT IN ({', '.join(['%s'] * len(UNCHANGING))})"
+_NEWEST = f"(SELECT MAX(id) {_CHANGES})"
+_OF_DATA = (
+    f"FROM {_AUDIT} WHERE id > (SELECT MAX(id) FROM {_AUDIT}) - {MAX_EDITS}"
+    f" AND (action IN ({', '.join(['%s'] * len(OF_DATA))}) OR model = '{KeyChange._meta.label_lower}')"
+)
+# As the ORM's own subqueries they take ten times as long to write as to answer.
+_COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "version": (_NEWEST, UNCHANGING),
+    "version_at": (f'(SELECT "at" FROM {_AUDIT} WHERE id = {_NEWEST})', UNCHANGING),
+    "version_recent": (f"(SELECT COUNT(*) {_CHANGES} AND id > {_NEWEST} - {RECENT})", (*UNCHANGING, *UNCHANGING)),
+    "version_data": (f"(SELECT MAX(id) {_OF_DATA})", OF_DATA),
+    "version_data_recent": (f"(SELECT COUNT(*) {_OF_DATA})", OF_DATA),
+}
+
+
+def version_columns() -> dict[str, RawSQL]:
+    """The version as columns of a query, whatever it is about; ``version_of`` reads them."""
+    return {name: RawSQL(f"SELECT {sql}", parameters) for name, (sql, parameters) in _COLUMNS.items()}  # noqa: S611
+
+
+def version_of(row: Mapping[str, Any]) -> StateVersion:
+    """The version that a row with the ``version_columns`` says."""
+    newest = row["version"] or 0
+    data = DataVersion(row["version_data"] or newest, row["version_data_recent"])
+    return StateVersion(newest, str(row["version_at"]), row["version_recent"], data)
+
+
+def state_version() -> StateVersion:
+    """The version now; one query."""
+    sql = ", ".join(sql for sql, _parameters in _COLUMNS.values())
+    parameters = [value for _sql, values in _COLUMNS.values() for value in values]
+    [row] = fetch(f"SELECT {sql}", parameters)
+    return version_of(dict(zip(_COLUMNS, row, strict=True)))

@@ -1,0 +1,78 @@
+"""What every page says to its user: the sidebar's badges, whether they own customers, the last night's trouble.
+
+The same query tells the version of the state, by which pages are kept.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from weakref import WeakKeyDictionary
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, F, Func, IntegerField, Model, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest
+from django.utils import timezone
+
+from analytics.alerts.recipients import alerts_waiting_for, is_manager
+from analytics.nights import ledger
+from analytics.page_cache.version import StateVersion, version_columns, version_of
+from analytics.tasks.listing import tasks_due
+from customers.core.pages import user_of
+from customers.core.sql import table_of
+from customers.models import CustomerCare, ImportRun, QuarantinedRow
+
+
+@dataclass(frozen=True)
+class UserSummary:
+    """How many alerts wait for a user, how many tasks are due, whether any customer is the user's; and for everybody.
+
+    ``trouble`` is what is wrong with the last night, told to those who may see imports.
+    """
+
+    waiting: int
+    due: int
+    owns: bool
+    trouble: ledger.Trouble | None
+    version: StateVersion
+    quarantined: int
+    newest_run: int
+
+
+_OPEN = (str(QuarantinedRow.Status.OPEN),)
+_summaries: "WeakKeyDictionary[HttpRequest, UserSummary]" = WeakKeyDictionary()
+
+
+def user_summary(request: HttpRequest) -> UserSummary:
+    """The summary for the user of a request; one query a request at most."""
+    known = _summaries.get(request)
+    if known is None:
+        known = _summaries[request] = _summary(user_of(request), timezone.localdate())
+    return known
+
+
+def _summary(user: User, today: date) -> UserSummary:
+    waiting = alerts_waiting_for(user, today, manager=is_manager(user))
+    # A query about the user's row, because a SELECT needs one.
+    row = User.objects.values(
+        **ledger.facts(),
+        **version_columns(),
+        waiting=total(waiting, "COUNT", "pk"),
+        due=total(tasks_due(user, today), "COUNT", "pk"),
+        owns=Exists(CustomerCare.objects.filter(owner=user.pk)),
+        quarantined=RawSQL(f"SELECT COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", _OPEN),  # noqa: S611
+        newest_run=RawSQL(f"SELECT MAX(id) FROM {table_of(ImportRun)}", ()),  # noqa: S611 - no value in it
+    ).get(pk=user.pk)
+    return UserSummary(
+        row["waiting"],
+        row["due"],
+        row["owns"],
+        trouble=ledger.trouble(dict(row)) if user.has_perm(ledger.MAY_SEE) else None,
+        version=version_of(row),
+        quarantined=row["quarantined"],
+        newest_run=row["newest_run"] or 0,
+    )
+
+
+def total(rows: QuerySet[Model], function: str, column: str) -> Subquery:
+    """COUNT, MAX or SUM over all rows; a plain function, because an aggregate would group them."""
+    return Subquery(rows.order_by().values(total=Func(F(column), function=function, output_field=IntegerField())))
