@@ -119,7 +119,8 @@ def measure(job: Callable[[], dict[str, Any]]) -> None:
 
 def load(folder: Path, feed: str) -> dict[str, Any]:
     """Import one feed as the command does."""
-    from customers.imports.load import Options, import_folder
+    from customers.imports.folder import import_folder
+    from customers.imports.interface import Options
 
     return import_folder(folder, [feed], Options(started_by="benchmark"))[0].as_dict()
 

@@ -67,7 +67,8 @@ PAGES = [
 
 def load(folder: str) -> dict[str, Any]:
     """Import the feeds of a folder."""
-    from customers.imports.load import Options, import_folder
+    from customers.imports.folder import import_folder
+    from customers.imports.interface import Options
 
     names = ["customers", "onboarding", "engagement"]
     outcomes = import_folder(Path(folder), names, Options(started_by="benchmark"))

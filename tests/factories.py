@@ -17,7 +17,8 @@ from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPol
 from analytics.scoring.snapshots import score_day
 from customers.audit import trail
 from customers.feeds.declarations import FEEDS
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
 
 _numbers = count(1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from customers.archive.erased import Ids, Place
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, CsvReader, Refused
 from customers.feeds.unpacked import Unreadable, blocks
+from customers.text.line_numbers import FIRST_LINE
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
 _TOKEN = re.compile(rb"[A-Za-z0-9]" + _KEY_CHARACTER + rb"*")
@@ -122,7 +123,7 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
     """Where a record may have several lines, the reader tells which; they are found a second time by their number."""
     spans = _spans(path, layers, ids)
     span = next(spans, None)
-    number, rest, gone = 0, b"", 0
+    number, rest, gone = FIRST_LINE - 1, b"", 0
     unpacked = blocks(path, layers)
     at_end = False
     while not at_end:

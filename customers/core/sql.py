@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
+from customers.text.line_numbers import numbered
+
 INSERTED_AT_ONCE = 2_000
 """Rows that are handed over together; a multiple of what one statement takes."""
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -152,14 +154,9 @@ def copy_lines(table: str, columns: Sequence[str], runs: Sequence[tuple[int, byt
         copied = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copied) as copy:
             for first, data in runs:
-                lines = data.replace(b"\r\n", b"\n").split(b"\n")[:-1]
-                copy.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, first)]))
+                copy.write("".join([f"{number},{line}\n" for number, line in numbered(data, first)]))
     else:
-        rows = (
-            (number, *line.split(","))
-            for first, data in runs
-            for number, line in enumerate(data.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
-        )
+        rows = ((number, *line.split(",")) for first, data in runs for number, line in numbered(data, first))
         copy_rows(table, ["line", *columns], rows)
 
 

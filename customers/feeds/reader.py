@@ -11,7 +11,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from customers.core.files import NotRegular, open_file
+from customers.text.line_numbers import LineCounter, count_line_ends, numbered
 
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
@@ -58,7 +59,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
-    """Consecutive lines that the gate let through: each is a record without quotes, with nothing to trim."""
+    """Consecutive lines that the fast path takes: each is a record without quotes, with nothing to trim."""
 
     line: int
     raw: bytes
@@ -70,7 +71,7 @@ class LineBlock:
 
     def records(self) -> Iterator[Record]:
         """The records one by one."""
-        for line, text in enumerate(self.raw.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], self.line):
+        for line, text in numbered(self.raw, self.line):
             yield Record(line, text, tuple(text.split(",")))
 
 
@@ -83,7 +84,7 @@ class CsvReader:
     """
 
     line_pattern: re.Pattern[bytes] | None = None
-    """Where it is set, a pattern that matches a run of good lines, which then come as one item."""
+    """Where it is set, a pattern of consecutive good lines, which then come as one block."""
 
     def __init__(
         self, path: Path, progress: Callable[[int], object] | None = None, *, packed: int | None = None
@@ -107,7 +108,7 @@ class CsvReader:
         self._content = hashlib.sha256() if packed else self._hashing.digest
         self._is_packed = bool(packed)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._breaks = _BreakCounter()
+        self._lines = LineCounter()
 
     def __enter__(self) -> Self:
         return self
@@ -149,12 +150,11 @@ class CsvReader:
 
     def records(self) -> Iterator[Record]:
         """Every record but the blank lines, the header included. Raises ``Refused`` for what no record can mend."""
-        for item in self.blocks():
-            yield from item.records() if isinstance(item, LineBlock) else (item,)
+        return records_of(self.blocks())
 
     def blocks(self) -> Iterator[Record | LineBlock]:
-        """The same, with what passes the gate in runs."""
-        line = 1 + self._breaks.count
+        """The records, those that ``line_pattern`` matches in blocks."""
+        line = self._lines.number
         at_start = self._hashing.size == 0
         buffer = self._read(BLOCK)
         if at_start:
@@ -174,12 +174,12 @@ class CsvReader:
                 record = record_at(line, content) if len(content) <= MAX_RECORD else _cut_off(line, content)
                 if record:
                     yield record
-                line += _count_breaks(raw)
+                line += count_line_ends(raw)
             elif at_end:
                 if position < len(buffer):
-                    walk = _QuoteScanner(line)
-                    walk.feed(buffer[position:])
-                    raise _never_ends(walk)
+                    scanner = _QuoteScanner(line)
+                    scanner.scan(buffer[position:])
+                    raise _never_ends(scanner)
                 return
             elif len(buffer) - position > MAX_RECORD + len(b"\r\n"):
                 record, line, buffer = self._skip(line, buffer[position:])
@@ -198,7 +198,7 @@ class CsvReader:
         piece = b""
         # Past the buffer, which would read on, and hash more than was asked for.
         while size and (piece := self._read_bytes(min(size, BLOCK), self._hashing)):
-            self._breaks.add(piece)
+            self._lines.add(piece)
             size -= len(piece)
         return "" if size or piece[-1:] != b"\n" else self.sha256
 
@@ -215,16 +215,16 @@ class CsvReader:
 
     def _skip(self, line: int, head: bytes) -> tuple[Record, int, bytes]:
         """Pass over a record longer than ``MAX_RECORD``; return it cut off, the line it ends on, and what follows."""
-        walk = _QuoteScanner(line)
+        scanner = _QuoteScanner(line)
         block = head
-        while (end := walk.feed(block)) is None:
+        while (end := scanner.scan(block)) is None:
             block = self._read(BLOCK)
             if not block:
-                if walk.in_quotes:
-                    raise _never_ends(walk)
+                if scanner.in_quotes:
+                    raise _never_ends(scanner)
                 end = 0
                 break
-        return _cut_off(line, head), walk.line, block[end:] or b"\n"
+        return _cut_off(line, head), scanner.line, block[end:] or b"\n"
 
     def _read(self, size: int) -> bytes:
         """The next block, checked to be UTF-8 without NUL."""
@@ -243,7 +243,7 @@ class CsvReader:
             raise Refused(
                 f"line {where}: byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8"
             ) from error
-        self._breaks.add(block)
+        self._lines.add(block)
         return block
 
     def _read_bytes(self, size: int, stream: io.RawIOBase | None = None) -> bytes:
@@ -263,7 +263,13 @@ class CsvReader:
             raise Refused(f"{self.path.name} cannot be read: {error.strerror or error}") from error
 
     def _line_at(self, block: bytes, position: int) -> int:
-        return 1 + self._breaks.after(block[:position])
+        return self._lines.after(block[:position])
+
+
+def records_of(blocks: Iterable[Record | LineBlock]) -> Iterator[Record]:
+    """The records one by one, those in blocks too."""
+    for block in blocks:
+        yield from block.records() if isinstance(block, LineBlock) else (block,)
 
 
 class _HashingReader(io.RawIOBase):
@@ -287,41 +293,24 @@ class _HashingReader(io.RawIOBase):
         return count
 
 
-class _BreakCounter:
-    """Counts the line breaks of a text that arrives in pieces; a CRLF may be cut in two."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._ended_in_cr = False
-
-    def after(self, piece: bytes) -> int:
-        """What the count would be with ``piece``."""
-        return self.count + _count_breaks(piece) - (self._ended_in_cr and piece[:1] == b"\n")
-
-    def add(self, piece: bytes) -> None:
-        if piece:
-            self.count = self.after(piece)
-            self._ended_in_cr = piece[-1:] == b"\r"
-
-
 class _QuoteScanner:
     """Finds the end of a record that arrives in pieces, byte by byte only where it must."""
 
     def __init__(self, line: int) -> None:
-        self._first_line = self.quote_line = line
-        self._breaks = _BreakCounter()
+        self.quote_line = line
+        self._lines = LineCounter(line)
         self._state = "start"
 
     @property
     def line(self) -> int:
         """The line on which the part that was fed ends."""
-        return self._first_line + self._breaks.count
+        return self._lines.number
 
     @property
     def in_quotes(self) -> bool:
         return self._state == "quoted"
 
-    def feed(self, block: bytes) -> int | None:
+    def scan(self, block: bytes) -> int | None:
         """Where in ``block`` the record's line end stands, or None where it is not in there."""
         position = counted = 0
         end = None
@@ -338,7 +327,7 @@ class _QuoteScanner:
             elif self._state == "closed" and block[position] == _QUOTE:
                 self._state, position = "quoted", position + 1
             elif self._state == "start" and block[position] == _QUOTE:
-                self._breaks.add(block[counted:position])
+                self._lines.add(block[counted:position])
                 counted = position
                 self.quote_line = self.line
                 self._state, position = "quoted", position + 1
@@ -351,17 +340,12 @@ class _QuoteScanner:
                     end = stop.start()
                     break
                 self._state, position = "start", stop.end()
-        self._breaks.add(block[counted : len(block) if end is None else end])
+        self._lines.add(block[counted : len(block) if end is None else end])
         return end
 
 
-def _never_ends(walk: _QuoteScanner) -> Refused:
-    return Refused(f"line {walk.quote_line}: a quoted field opens here and never ends")
-
-
-def _count_breaks(piece: bytes) -> int:
-    returns = piece.count(b"\r")
-    return piece.count(b"\n") + (returns and returns - piece.count(b"\r\n"))
+def _never_ends(scanner: _QuoteScanner) -> Refused:
+    return Refused(f"line {scanner.quote_line}: a quoted field opens here and never ends")
 
 
 def _cut_off(line: int, head: bytes) -> Record:
@@ -397,41 +381,7 @@ def record_at(line: int, raw: bytes) -> Record | None:
     return Record(line, text, tuple(cells), fault)
 
 
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder, as far as we may look."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
 def split(raw: str) -> tuple[str, ...]:
     """The cells of a record's raw text, trimmed, as far as they can be told apart."""
     record = record_at(0, raw.encode())
     return record.cells if record else ()
-
-
-def files_like(folder: Path, name: str) -> list[str]:
-    """Files in ``folder`` that may be meant as ``name``: theirs has the same word in it, in any case."""
-    word = re.compile(rf"(?<![a-z]){re.escape(name.partition('.')[0])}(?![a-z])", re.IGNORECASE)
-    try:
-        there = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return []
-    return [other for other in there if word.search(other) and other not in (name, f"{name}.gz")]
-
-
-def find_file(folder: Path, name: str) -> Path | None:
-    """``name`` or ``name.gz`` in ``folder``, or None. Raises ``Refused`` where both lie there or nobody may look."""
-    there = []
-    for path in (folder / name, folder / f"{name}.gz"):
-        try:
-            path.lstat()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise Refused(f"{path.name} cannot be looked for: {error.strerror}") from error
-        there.append(path)
-    if len(there) > 1:
-        raise Refused(f"both {name} and {name}.gz are there; remove the one that is not meant")
-    return there[0] if there else None

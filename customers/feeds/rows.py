@@ -10,6 +10,7 @@ from customers.feeds.reader import CsvReader, LineBlock, Record, Refused, record
 from customers.feeds.unpacked import Unreadable, blocks
 from customers.models import QuarantinedRow
 from customers.text.cells import plain_cell
+from customers.text.line_numbers import FIRST_LINE
 
 BATCH = 5_000
 BATCH_CHARACTERS = 1024 * 1024
@@ -40,7 +41,7 @@ def begins_as(feed: Feed, path: Path) -> bool:
     try:
         beginning = next(blocks(path, int(path.suffix == ".gz")), b"")
         line = beginning.removeprefix(BOM_UTF8).splitlines()[0]
-        record = record_at(1, line.decode("utf-8", "replace").encode())
+        record = record_at(FIRST_LINE, line.decode("utf-8", "replace").encode())
         return bool(record and match_header(feed, record.cells))
     except (OSError, Unreadable, IndexError, ValueError):
         return False

@@ -11,9 +11,9 @@ from django.utils import timezone
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import Record
+from customers.imports.checks.cross_row import TAKEN
+from customers.imports.checks.misread import Misread, misread_cells, reasons
 from customers.imports.fixes import cells_to_fix, header_of
-from customers.imports.misread import Misread, misread_cells, reasons
-from customers.imports.problems import TAKEN
 from customers.imports.stage import CORRECTION
 from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.text.cells import plain_cell

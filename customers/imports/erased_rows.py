@@ -60,7 +60,7 @@ def forget_rows(keys: Sequence[int]) -> None:
         QuarantinedRow.objects.filter(pk__in=keys[first : first + _AT_ONCE]).delete()
 
 
-def warning(number: int) -> str:
+def suppressed_warning(number: int) -> str:
     """What a run says of the rows that it left out."""
     return f"{number} row{'s' if number > 1 else ''} of erased customers left out, counted as unchanged"
 

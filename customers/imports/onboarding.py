@@ -1,7 +1,9 @@
 """What only the onboarding feed needs: its checks against customers, and the dates its steps turned true."""
 
+import logging
 from datetime import date
 
+from django.db import Error
 from django.utils import timezone
 
 from customers.core.sql import days_between, execute, fetch, table_of
@@ -16,6 +18,8 @@ from customers.models import (
     StepSighting,
     data_date,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def completed_before_signup(stage: str) -> str:
@@ -81,7 +85,13 @@ def record_sightings(run: ImportRun) -> None:
 
 
 def date_sightings(today: date | None = None) -> None:
-    """Give the sightings of this night their date: the data date, now that all feeds are loaded."""
-    open_ones = StepSighting.objects.filter(seen_on=None, at_first_import=False)
-    if open_ones.exists():
-        open_ones.update(seen_on=data_date(today or timezone.localdate()))
+    """Give the sightings of this night their date: the data date, now that all feeds are loaded.
+
+    A failure is left to the next import.
+    """
+    undated = StepSighting.objects.filter(seen_on=None, at_first_import=False)
+    try:
+        if undated.exists():
+            undated.update(seen_on=data_date(today or timezone.localdate()))
+    except Error:
+        logger.exception("The newly seen steps could not be dated; the next import tries again")

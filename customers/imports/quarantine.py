@@ -1,10 +1,8 @@
 """Rows that were not loaded: made, filled with every reason, and closed when a newer file makes them obsolete."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,10 +11,11 @@ from customers.core.sql import execute, fetch, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.fast_path import compile_line_pattern
-from customers.feeds.reader import CsvReader, Record, Refused
-from customers.feeds.rows import in_batches, read_header, row_cells
-from customers.imports.problems import PAGE, UNKNOWN_CUSTOMER
+from customers.feeds.reader import CsvReader, Record, Refused, records_of
+from customers.feeds.rows import in_batches, read_header
+from customers.imports.checks.cross_row import PAGE, UNKNOWN_CUSTOMER
 from customers.imports.stage import PROBLEM, STAGE
+from customers.imports.strategies.file_load import FileLoad
 from customers.models import ImportRun, QuarantinedRow
 
 _KEYS_AT_ONCE = 500
@@ -58,16 +57,7 @@ def examples(run: ImportRun) -> str:
     return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
 
 
-def quarantine_problems(
-    feed: Feed,
-    run: ImportRun,
-    path: Path,
-    today: date,
-    fixes: Mapping[str, list[str]],
-    *,
-    unquote: bool,
-    records: Iterator[Record] | None = None,
-) -> None:
+def quarantine_problems(load: FileLoad, records: Iterable[Record] | None = None) -> None:
     """Move the rows with problems out of the stage; their raw text is read from the file once more.
 
     ``records`` are all those that were staged, in their order, where they are held in memory.
@@ -75,12 +65,12 @@ def quarantine_problems(
     if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
         return
     execute(f"CREATE INDEX problem_line ON {PROBLEM} (line)")
-    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
+    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(load.run.pk)}"
     for _line, key, found in problems_of(there):
         row = QuarantinedRow.objects.get(pk=key)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
-    for batch in in_batches(_read_again(feed, run, path, today, fixes, records, unquote=unquote)):
+    for batch in in_batches(_read_again(load, records)):
         QuarantinedRow.objects.bulk_create(batch, batch_size=500)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
@@ -141,25 +131,17 @@ def _supersede_fixed(
         QuarantinedRow.objects.filter(pk__in=closed).update(status=QuarantinedRow.Status.SUPERSEDED, resolved_by=run)
 
 
-def _read_again(
-    feed: Feed,
-    run: ImportRun,
-    path: Path,
-    today: date,
-    fixes: Mapping[str, list[str]],
-    held: Iterator[Record] | None,
-    *,
-    unquote: bool,
-) -> Iterator[QuarantinedRow]:
+def _read_again(load: FileLoad, held: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
     """The staged rows with problems, as rows for the quarantine."""
-    with CsvReader(path) as source:
-        records = source.records()
-        header = read_header(feed, source, records, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
-        source.line_pattern = compile_line_pattern(feed, header, today)
-        records = held or records
+    feed, run = load.feed, load.run
+    with CsvReader(load.path) as source:
+        blocks = source.blocks()
+        header = read_header(feed, source, blocks, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
+        source.line_pattern = compile_line_pattern(feed, header, load.today)
+        records = iter(held) if held is not None else records_of(blocks)
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)
-            cells = row_cells(record, header, fixes, unquote=unquote)[0] if record and record.line == line else None
+            cells = load.row_cells(record, header)[0] if record and record.line == line else None
             if not record or not cells or cells[feed.column_names.index("id")] != key:
                 raise Refused("the file changed while it was read; import it again once it is complete")
             row = quarantined_row(feed, run, header, record, cells, [text for _kind, text in found])

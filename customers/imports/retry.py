@@ -12,9 +12,9 @@ from customers.core.sql import copy_rows, create_temporary, drop_temporary, exec
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.imports import onboarding
+from customers.imports.checks.cross_row import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
 from customers.imports.erased_rows import forget_rows
 from customers.imports.merge import mark_found, merge
-from customers.imports.problems import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
 from customers.imports.quarantine import Reasons, problems_of
 from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
@@ -26,14 +26,14 @@ _AT_ONCE = 500
 
 @dataclass
 class RetryResult:
-    """What became of the rows that were tried; ``superseded`` and ``left_out`` are among the ``unchanged``."""
+    """What became of the rows that were tried; ``superseded`` and ``suppressed`` are among the ``unchanged``."""
 
     rows: int = 0
     created: int = 0
     updated: int = 0
     refused: int = 0
     superseded: int = 0
-    left_out: int = 0
+    suppressed: int = 0
 
     @property
     def unchanged(self) -> int:
@@ -151,7 +151,7 @@ class _FileRetry:
         if rows:
             Fix.objects.filter(feed=self.feed.name, raw__in=[row.raw for row in rows]).delete()
             forget_rows([row.pk for row in rows])
-            self.tried.left_out += len(rows)
+            self.tried.suppressed += len(rows)
 
     @property
     def _same(self) -> str:

@@ -25,7 +25,8 @@ from customers.feeds.declarations import FEEDS, ORIGINAL, RAW, REASONS, Feed, He
 from customers.feeds.exports import write_csv
 from customers.feeds.reader import BLANKS
 from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_of
-from customers.imports.load import Outcome, replay, replay_locked
+from customers.imports.interface import Outcome
+from customers.imports.load import replay, replay_locked
 from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.models import QuarantinedRow
 from customers.text.quoted import cut

@@ -14,9 +14,10 @@ from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
+from customers.imports.checks.misread import SIGN
 from customers.imports.fixes import fixes_of
-from customers.imports.load import Options, load_file
-from customers.imports.misread import SIGN
+from customers.imports.interface import Options
+from customers.imports.load import load_file
 from customers.jobs.lock import JobLock, job_lock
 from customers.models import ImportRun, Upload
 from customers.uploads import store

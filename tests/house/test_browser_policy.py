@@ -12,7 +12,8 @@ from playwright.sync_api import BrowserContext, expect
 from pytest_django import Settings
 
 from analytics.scoring.snapshots import score_day
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from rsolv_cs.login import sessions
 from tests.factories import load_demo_program, make_staff, write_feeds
 from tests.house.test_hostile import MARK, TEXTS, D, hostile_rows

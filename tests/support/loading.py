@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import Model
 
 from customers.feeds.declarations import FEEDS
-from customers.imports.load import Options, Outcome, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options, Outcome
 from customers.models import ImportRun, QuarantinedRow
 from tests.factories import csv_row
 

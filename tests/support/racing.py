@@ -20,7 +20,8 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 
-from customers.imports.load import Options, import_folder  # noqa: E402
+from customers.imports.folder import import_folder  # noqa: E402
+from customers.imports.interface import Options  # noqa: E402
 from customers.models import Customer, CustomerCare, Fix, Note, QuarantinedRow  # noqa: E402
 from tests.factories import (  # noqa: E402
     csv_row,

@@ -15,8 +15,9 @@ from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, Record, rec
 from customers.audit.trail import user_name
 from customers.core.sql import limit_parallelism
 from customers.feeds.declarations import FEEDS
-from customers.feeds.reader import is_folder
-from customers.imports.load import Options, Outcome, import_folder
+from customers.feeds.drop_folder import is_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options, Outcome
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report

@@ -1,81 +1,31 @@
-"""Where a file of an append-only feed begins with the very bytes of the last accepted one, only its tail is read.
+"""The strategy for a file that begins with the very bytes of the base run's file: only what follows is judged."""
 
-Any doubt leads to the full path, whose result is the same: this is about speed alone.
-"""
-
-import hashlib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-
-from django.db.models import Q
-from django.utils import timezone
-
-from customers.core.sql import analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
-from customers.feeds.declarations import Feed
-from customers.imports.stage import STAGE
-from customers.models import Erasure, ImportRun, QuarantinedRow
-
-_GONE = "gone"
+from customers.feeds.reader import CsvReader
+from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged
+from customers.imports.strategies.base_run import known_are_lower, repeats_known_keys
+from customers.imports.strategies.stager import Stager
+from customers.models import ImportRun
 
 
-def rules(feed: Feed, fixes: Mapping[str, list[str]], *, unquote: bool) -> str:
-    """A fingerprint of how a file's cells are judged: another one, and an accepted file must be judged again.
+class AppendStrategy(LoadStrategy):
+    """Stages the rows behind those of the base run."""
 
-    A new or another fix is a doubt, because the row that it is for may be in the part that was judged without it.
-    """
-    return hashlib.sha256(repr((feed.columns, unquote, *sorted(fixes.items()))).encode()).hexdigest()
+    name = "append"
 
+    def __init__(self, base: ImportRun) -> None:
+        self.base = base
 
-def last_to_extend(feed: Feed, path: Path, judged_by: str) -> ImportRun | None:
-    """The last accepted run, if each line of its file is loaded as it is: it need not be judged in ``path`` again.
-
-    Whether it is there again is for the reader to see.
-    """
-    last = ImportRun.objects.accepted().filter(feed=feed.name).order_by("-pk").first()
-    if (
-        last is None
-        or feed.full
-        or path.suffix != ".csv"
-        or last.file != path.name
-        or last.rules != judged_by
-        or last.quarantined
-        or last.forced_by
-        or last.left_out
-        or not last.size
-        or timezone.localtime(last.started_at).date() > timezone.localdate()
-        or ImportRun.objects.filter(
-            Q(undone_by__gt=last.pk)
-            | Q(pk__gt=last.pk, undoes__isnull=False)
-            | Q(pk__gt=last.pk, feed=feed.name, status=ImportRun.Status.LOADED)
-        ).exists()
-        or QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).exists()
-        # What the file said of who was erased since is no longer loaded.
-        or Erasure.objects.filter(last_run__gte=last.pk).exists()
-    ):
-        return None
-    return last
-
-
-def known_are_lower(feed: Feed, last: ImportRun) -> bool:
-    """Whether no loaded row's key has an upper-case letter: none had one when ``last`` ended, and none came since.
-
-    What ``last_to_extend`` takes for a doubt has not come; rows out of quarantine may have.
-    """
-    loaded = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.LOADED)
-    return not last.mixed_case and not loaded.filter(resolved_by__gt=last.pk).exists()
-
-
-def repeats_known_keys(feed: Feed, run: ImportRun, gone: Iterable[str]) -> bool:
-    """Whether a row that was read has a key that is loaded already, perhaps from a line that was passed over.
-
-    ``gone`` are the keys of the lines of the last file that were not found again; none of them is on another line.
-    """
-    create_temporary(_GONE, f"SELECT id FROM {STAGE} WHERE 1 = 0")
-    copy_rows(_GONE, ["id"], ((key,) for key in gone))
-    analyze(_GONE)
-    quarantine = table_of(QuarantinedRow)
-    keys = f"SELECT id FROM {STAGE} UNION ALL SELECT key FROM {quarantine} WHERE run_id = {int(run.pk)}"
-    others = f"SELECT id FROM ({keys}) k EXCEPT SELECT id FROM {_GONE}"
-    found = fetch(f"SELECT 1 FROM ({others}) k JOIN {table_of(feed.model)} t ON t.id = k.id LIMIT 1")
-    drop_temporary(_GONE)
-    return bool(found)
+    def stage(self, source: CsvReader, stager: Stager) -> Staged:
+        """Stage the new rows; a bad one, or one with a known key, cannot be judged without the others."""
+        base, feed, run = self.base, stager.load.feed, stager.load.run
+        if source.skip(base.size) != base.sha256:
+            raise CannotShortcut("another beginning")
+        with stager.reading(source):
+            header = stager.read_header_again()
+            source.line_pattern = stager.begin(header)
+            stager.stage(header, source.blocks(), known=base.rows)
+        if run.quarantined_rows.exists():
+            raise CannotShortcut("a bad row behind the beginning")
+        if repeats_known_keys(feed, run):
+            raise CannotShortcut("a known key")
+        return Staged(base.rows, base.repeats, known_are_lower(feed, base), all_new=True, extends=base)

@@ -1,46 +1,103 @@
-"""Where a file of an append-only feed has most lines of the last accepted one, only those that differ are judged.
+"""The strategy for a file that has most lines of the base run's file: only the others are judged.
 
-Both files are read side by side. A line that is in both is a row that is loaded as it is, wherever it stands. Any
-doubt leads to the full path, whose result is the same: this is about speed alone.
+Both files are read side by side. A line that is in both is a row that is loaded as it is, wherever it stands.
 """
 
 import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 from customers.archive import files
 from customers.core.files import open_file
-from customers.feeds.declarations import Feed, Header
+from customers.feeds.declarations import Header
 from customers.feeds.reader import BLANKS, BLOCK, CsvReader, LineBlock, Record, Refused, record_at
-from customers.feeds.rows import row_cells
+from customers.imports.fixes import Fixes
+from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged
+from customers.imports.strategies.base_run import known_are_lower, repeats_known_keys
+from customers.imports.strategies.file_load import FileLoad
+from customers.imports.strategies.stager import Stager
 from customers.models import ImportRun
+from customers.text.line_numbers import FIRST_LINE
 
 ALWAYS_FEW = 1_000
 """So many different lines are few in any file."""
-MOST_SHARE = 5
-"""One line of so many may be different: with more of them the full path is as fast."""
-MOST_BYTES = 32 * 1024 * 1024
+MAX_SHARE = 5
+"""One line of so many may be different: with more of them it is as fast to judge them all."""
+MAX_BYTES = 32 * 1024 * 1024
 """What the different lines may come to, and a fourth of it is a line that is too long."""
 
 
-class CannotShortcut(Exception):
-    """It cannot be told whether the full path would come to the same result; the message says why."""
+class DiffStrategy(LoadStrategy):
+    """Stages the lines that the base run's file has not."""
+
+    name = "diff"
+
+    def __init__(self, base: ImportRun) -> None:
+        self.base = base
+
+    def stage(self, source: CsvReader, stager: Stager) -> Staged:
+        """Stage the different lines; their keys must be new, or those of lines that are gone."""
+        base, load = self.base, stager.load
+        if base.repeats:
+            raise CannotShortcut("a key was there twice")
+        diff = find_differences(source, base, load.fixes)
+        known = base.rows - len(diff.gone)
+        with stager.reading(source):
+            header = stager.read_header_again()
+            stager.stage(header, diff.blocks(stager.begin(header)), known=known, known_fixed=diff.fixed)
+        if repeats_known_keys(load.feed, load.run, diff.keys_gone(load, header)):
+            raise CannotShortcut("a known key")
+        return Staged(known, base.repeats, known_are_lower(load.feed, base), records=diff.records())
 
 
-@dataclass(frozen=True)
+@dataclass
 class FileDiff:
-    """The rows that were in the old file alone, and those of the new one alone with the lines they stand on.
+    """The lines of the old file that the new one has not, and those of the new one alone, with their numbers.
 
     The lines are without LF. ``fixed`` of the lines that are in both have a fix.
     """
 
-    gone: list[bytes]
-    added: dict[bytes, int]
-    fixed: int
+    gone: dict[bytes, None] = field(default_factory=dict)
+    added: dict[bytes, int] = field(default_factory=dict)
+    fixed: int = 0
+
+    def compare(self, old: Iterator[bytes], new: Iterator[bytes], max_lines: int) -> None:
+        """Read the lines behind both headers; raises ``CannotShortcut`` where too much differs."""
+        gone, added, held = self.gone, self.added, 0
+        for number, (theirs, ours) in enumerate(zip_longest(old, new), start=FIRST_LINE + 1):
+            if theirs == ours:
+                continue
+            if theirs is not None and not _is_blank(theirs):
+                if added.pop(theirs, None):
+                    held -= len(theirs)
+                else:
+                    gone[theirs] = None
+                    held += len(theirs)
+            if ours is not None and not _is_blank(ours):
+                if ours in gone:
+                    del gone[ours]
+                    held -= len(ours)
+                elif ours in added:
+                    raise CannotShortcut("a line is there twice")
+                else:
+                    added[ours] = number
+                    held += len(ours)
+            if len(gone) + len(added) > max_lines or held > MAX_BYTES:
+                raise CannotShortcut("too much differs")
+
+    def check_text(self) -> None:
+        """Raise ``CannotShortcut`` where the added lines are no text."""
+        text = b"\n".join(self.added)
+        if b"\0" in text:
+            raise CannotShortcut("a NUL byte")
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            raise CannotShortcut("not UTF-8") from error
 
     def blocks(self, line_pattern: re.Pattern[bytes] | None) -> Iterator[Record | LineBlock]:
         """What was added, as ``CsvReader.blocks`` would give it."""
@@ -52,72 +109,43 @@ class FileDiff:
 
     def records(self) -> Iterator[Record]:
         """The same as records."""
-        return (item for item in self.blocks(None) if isinstance(item, Record))
+        return (block for block in self.blocks(None) if isinstance(block, Record))
 
-    def keys_gone(self, feed: Feed, header: Header, fixes: Mapping[str, list[str]], *, unquote: bool) -> Iterator[str]:
-        """The keys of the rows that are gone. Raises ``CannotShortcut`` where one cannot be told."""
-        place = feed.column_names.index("id")
+    def keys_gone(self, load: FileLoad, header: Header) -> Iterator[str]:
+        """The keys of the rows that are gone; raises ``CannotShortcut`` where one cannot be told."""
+        index = load.feed.column_names.index("id")
         for line in self.gone:
             record = record_at(0, line.removesuffix(b"\r"))
-            cells = row_cells(record, header, fixes, unquote=unquote)[0] if record else None
+            cells = load.row_cells(record, header)[0] if record else None
             if not cells:
                 raise CannotShortcut("a line of the last file is no row")
-            yield cells[place]
+            yield cells[index]
 
 
-def find_differences(source: CsvReader, last: ImportRun, fixes: Mapping[str, list[str]]) -> FileDiff:
-    """Read the whole source beside the archived file of ``last``, no key of which was there twice.
+def find_differences(source: CsvReader, base: ImportRun, fixes: Fixes) -> FileDiff:
+    """Read the whole source beside the archived file of ``base``, no key of which was there twice.
 
     Raises ``CannotShortcut`` where that file is gone or damaged, where the header is another one, where a record may
     be something else than a line, or where too much differs.
     """
-    most = max(ALWAYS_FEW, last.rows // MOST_SHARE)
-    texts = {raw.encode() + end for raw in fixes for end in (b"", b"\r")}
-    fixed = 0
+    diff = FileDiff()
+    fixed_lines = {raw.encode() + end for raw in fixes for end in (b"", b"\r")}
 
-    def note_fixed(lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-        nonlocal fixed
+    def count_fixed(lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
         for lines in lists:
-            fixed += sum(map(texts.__contains__, lines))
+            diff.fixed += sum(map(fixed_lines.__contains__, lines))
             yield lines
 
-    old = chain.from_iterable(_lines(_archived(last)))
+    old = chain.from_iterable(_lines(_archived(base)))
     lists = _lines(_of_source(source))
-    new = chain.from_iterable(note_fixed(lists) if texts else lists)
+    new = chain.from_iterable(count_fixed(lists) if fixed_lines else lists)
     header = next(new, b"")
     if b"," not in header or next(old, b"") != header:
         raise CannotShortcut("another header")
-    gone: dict[bytes, None] = {}
-    added: dict[bytes, int] = {}
-    held = 0
-    for number, (theirs, ours) in enumerate(zip_longest(old, new), start=2):
-        if theirs == ours:
-            continue
-        if theirs is not None and not _is_blank(theirs):
-            if added.pop(theirs, None):
-                held -= len(theirs)
-            else:
-                gone[theirs] = None
-                held += len(theirs)
-        if ours is not None and not _is_blank(ours):
-            if ours in gone:
-                del gone[ours]
-                held -= len(ours)
-            elif ours in added:
-                raise CannotShortcut("a line is there twice")
-            else:
-                added[ours] = number
-                held += len(ours)
-        if len(gone) + len(added) > most or held > MOST_BYTES:
-            raise CannotShortcut("too much differs")
-    text = b"\n".join(added)
-    if b"\0" in text:
-        raise CannotShortcut("a NUL byte")
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        raise CannotShortcut("not UTF-8") from error
-    return FileDiff(list(gone), added, fixed - sum(map(texts.__contains__, added)))
+    diff.compare(old, new, max(ALWAYS_FEW, base.rows // MAX_SHARE))
+    diff.check_text()
+    diff.fixed -= sum(map(fixed_lines.__contains__, diff.added))
+    return diff
 
 
 def _is_blank(line: bytes) -> bool:
@@ -161,7 +189,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
             raise CannotShortcut("a quoted field")
         if not newline:
             rest += block
-            if len(rest) > MOST_BYTES // 4:
+            if len(rest) > MAX_BYTES // 4:
                 raise CannotShortcut("a very long line")
             continue
         whole = rest + whole

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from customers.audit.trail import user_name
 from customers.feeds.declarations import FEEDS
-from customers.feeds.reader import is_folder
-from customers.imports.load import Options, Outcome, Progress, import_folder
+from customers.feeds.drop_folder import is_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options, Outcome, Progress
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.uploads import store

@@ -15,7 +15,8 @@ from django.db.models import Min
 from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
 from customers.core.staff import Role
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from analytics.customer_page.timeline import TimelineFilter, page_number, parse_filter, timeline
 from analytics.models import Snapshot
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
 from customers.runs.undo import undo
 from tests.factories import (

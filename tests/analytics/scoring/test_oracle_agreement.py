@@ -16,7 +16,8 @@ from analytics.portfolio.figures import health_distribution, onboarding_progress
 from analytics.portfolio.kpis import summary
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.scoring.snapshots import score_day
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import make_run, make_sighting
 from tests.support import oracle

@@ -21,7 +21,8 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import (
     AuditEntry,
     Customer,

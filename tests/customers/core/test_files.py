@@ -15,7 +15,8 @@ from pytest_django.fixtures import Settings
 from analytics.portfolio.archive import archive_name, export_to_folder
 from customers.archive import files
 from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, ImportRun, Upload
 from customers.uploads import store
 from rsolv_cs.operations import backups

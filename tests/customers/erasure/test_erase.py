@@ -538,7 +538,7 @@ def test_a_mark_knows_one_id_and_hangs_on_no_setting(settings: Settings) -> None
 
 def test_without_erasures_a_load_asks_once_and_no_more(two: Path, django_assert_max_num_queries: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("customers.imports.load.drop_erased", None)
+        patch.setattr("customers.imports.strategies.stager.drop_erased", None)
         assert night(two, f"{HEADER}\n{ONE}").created == 2
 
 

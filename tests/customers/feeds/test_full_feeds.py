@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db.models import Model
 
-from customers.imports import load as loader
+from customers.imports import onboarding
 from customers.models import (
     Customer,
     CustomerCare,
@@ -298,7 +298,7 @@ def test_sightings_of_a_night_that_was_cut_short_are_dated_before_the_next_one_l
     load(tmp_path)
     write_feed(tmp_path, "onboarding", [onboarding_row("o1", "c1", **{**NO_STEPS, "account_created": "1"})])
     with monkeypatch.context() as cut_short:
-        cut_short.setattr(loader, "_date_sightings", lambda: None)
+        cut_short.setattr(onboarding, "date_sightings", lambda: None)
         load(tmp_path, "onboarding")
     assert sightings() == {("c1", "account_created"): (None, False)}
     write_feed(tmp_path, "engagement", [engagement_on("2025-05-08")])

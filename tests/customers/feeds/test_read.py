@@ -15,7 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customers.feeds import reader
-from customers.feeds.reader import MAX_RECORD, CsvReader, Record, Refused, find_file
+from customers.feeds.drop_folder import find_file
+from customers.feeds.reader import MAX_RECORD, CsvReader, Record, Refused
 
 BLANKS = " \t\r\n\u00a0"
 AWKWARD = st.text(alphabet='"",,\r\n\n a\u00a0é😀\u2028\ufeff', max_size=40)

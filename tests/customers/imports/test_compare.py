@@ -18,7 +18,10 @@ from pytest_django.fixtures import Settings
 from customers.archive import files
 from customers.feeds.declarations import ENGAGEMENT
 from customers.imports import load as loader
-from customers.imports.strategies import append, diff
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
+from customers.imports.strategies import diff, order
+from customers.imports.strategies.base import LoadStrategy
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow, RowChange
 from customers.runs.undo import undo
 from tests.factories import make_customer
@@ -51,13 +54,13 @@ def ways() -> Iterator[list[str]]:
 def watched() -> Iterator[list[str]]:
     """A list of the ways that files were loaded by, in their order."""
     taken: list[str] = []
-    original = loader._Load._load_from
+    original = loader.FeedRun._load_by
 
-    def load_from(self: Any, path: Path, unquote: bool, way: Any, last: ImportRun | None) -> None:
-        original(self, path, unquote, way, last)
-        taken.append(way.value)
+    def load_by(self: Any, strategy: LoadStrategy, file: Any) -> None:
+        original(self, strategy, file)
+        taken.append(strategy.name)
 
-    with patch.object(loader._Load, "_load_from", load_from):
+    with patch.object(loader.FeedRun, "_load_by", load_by):
         yield taken
 
 
@@ -114,21 +117,22 @@ def test_lines_that_were_there_are_passed_over(
 ) -> None:
     night(tmp_path, text(*BASE))
     found: list[diff.FileDiff] = []
+    find_differences = diff.find_differences
 
     def find(*arguments: Any) -> diff.FileDiff:
-        found.append(diff.find_differences(*arguments))
+        found.append(find_differences(*arguments))
         return found[-1]
 
-    with patch.object(loader, "find_differences", find):
+    with patch.object(diff, "find_differences", find):
         outcome = night(tmp_path, second)
-    assert (states(outcome), ways) == (expected, ["whole", "differences"])
+    assert (states(outcome), ways) == (expected, ["whole", "diff"])
     assert [len(differences.added) for differences in found] == [judged]
 
 
 def test_a_changed_row_names_its_new_line_and_the_others_keep_theirs(tmp_path: Path, ways: list[str]) -> None:
     night(tmp_path, text(*BASE))
     outcome = night(tmp_path, text("", NEW, *replaced(e3=CHANGED, e5="e5,c1,,5,0,0,0,0")))
-    assert ways == ["whole", "differences"]
+    assert ways == ["whole", "diff"]
     assert outcome.problems == [{"line": 8, "reasons": ["date: is required, but blank"]}]
     assert origins() == {
         "e1": (0, 2),
@@ -151,7 +155,7 @@ def test_nights_follow_one_another_by_their_differences(tmp_path: Path, ways: li
         (1, 0, 8, 0),
         (0, 1, 8, 0),
     ]
-    assert ways == ["whole", "differences", "tail", "differences"]
+    assert ways == ["whole", "diff", "append", "diff"]
     for content in contents:
         sha256 = hashlib.sha256(content.encode()).hexdigest()
         assert ImportRun.objects.filter(sha256=sha256, size=len(content)).count() == 1
@@ -164,7 +168,7 @@ def test_files_of_many_blocks_are_compared_line_by_line(tmp_path: Path, ways: li
     lines[10_000] = "e10000,c1,2025-05-01,12345,0,0,0,0"
     lines[17_000] = "e17000,c1,soon,1,0,0,0,0"
     outcome = night(tmp_path, text(*lines[500:], NEW.replace("e9", "e20000")))
-    assert (ways, states(outcome)) == (["whole", "differences"], (1, 1, 19_498, 1))
+    assert (ways, states(outcome)) == (["whole", "diff"], (1, 1, 19_498, 1))
     assert [problem["line"] for problem in outcome.problems] == [16_502]
     assert [origins()[key] for key in ("e10000", "e17000", "e19999", "e20000")] == [
         (1, 9_502),
@@ -178,7 +182,7 @@ def test_the_rows_of_an_unknown_customer_are_not_read_from_the_file_again(tmp_pa
     night(tmp_path, text(*BASE))
     second = text(*replaced(e3=BASE[2].replace("c1", "c9"), e6="e6,c9,soon,1,0,0,0,0"))
     outcome = night(tmp_path, second)
-    assert ways == ["whole", "differences"]
+    assert ways == ["whole", "diff"]
     assert outcome.problems == [
         {"line": 4, "reasons": ["customer_id: there is no customer c9"]},
         {
@@ -198,7 +202,7 @@ def test_ids_that_differ_in_case_alone_are_told(tmp_path: Path, ways: list[str])
     alike = ["ids differ in case alone and are kept apart: E3 and e3"]
     assert night(tmp_path, text(*replaced(e3=BASE[2].replace("e3", "E3")))).warnings == alike
     assert night(tmp_path, text(*replaced(e3=BASE[2].replace("e3", "E3"), e4=BASE[3] + " "))).warnings == alike
-    assert ways == ["whole", "differences", "differences"]
+    assert ways == ["whole", "diff", "diff"]
 
 
 def test_a_fix_counts_in_lines_that_are_passed_over_too(tmp_path: Path, ways: list[str]) -> None:
@@ -208,7 +212,7 @@ def test_a_fix_counts_in_lines_that_are_passed_over_too(tmp_path: Path, ways: li
     told = [night(tmp_path, text(*lines)).warnings, night(tmp_path, text(NEW, *lines)).warnings]
     assert told == [["2 rows read as fixed in quarantine, not as written"]] * 2
     assert night(tmp_path, text(NEW, *lines[:4], *lines[5:], "e5,c1,2025-05-05,6,0,0,0,0")).updated == 1
-    assert ways == ["whole", "differences", "differences"]
+    assert ways == ["whole", "diff", "diff"]
 
 
 def test_strict_and_the_guardrails_count_all_rows(tmp_path: Path, ways: list[str]) -> None:
@@ -220,7 +224,7 @@ def test_strict_and_the_guardrails_count_all_rows(tmp_path: Path, ways: list[str
     refused = night(tmp_path, text(*spoilt[:1], *lines[1:]), strict=True)
     assert refused.reason.startswith("1 of 30 rows would be quarantined, and --strict allows none: line 2: date")
     assert states(night(tmp_path, text(*spoilt[:3], *lines[3:]))) == (0, 0, 27, 3)
-    assert ways == ["whole", "differences"]
+    assert ways == ["whole", "diff"]
 
 
 def test_a_file_that_grows_meanwhile_is_refused(tmp_path: Path, ways: list[str]) -> None:
@@ -235,8 +239,8 @@ def test_a_file_that_grows_meanwhile_is_refused(tmp_path: Path, ways: list[str])
         return advance
 
     write_bytes(tmp_path, "engagement.csv", text(*replaced(e3=CHANGED)).encode())
-    options = loader.Options(started_by="test", progress=progress)
-    outcome = loader.import_folder(tmp_path, ["engagement"], options)[0]
+    options = Options(started_by="test", progress=progress)
+    outcome = import_folder(tmp_path, ["engagement"], options)[0]
     assert outcome.reason == "the file changed while it was read; import it again once it is complete"
     assert Engagement.objects.get(pk="e3").issues_tagged == 3
 
@@ -270,7 +274,7 @@ def test_a_doubt_leads_to_the_full_path(
     outcome = night(tmp_path, second)
     assert states(outcome) == expected
     assert ways == ["whole", "whole"] if outcome.loaded else ["whole"]
-    with patch.object(append, "last_to_extend", return_value=None):
+    with patch.object(order, "find_base_run", return_value=None):
         assert night(tmp_path, second).reason == outcome.reason
 
 
@@ -295,13 +299,13 @@ def test_a_row_that_was_there_twice_and_differs_now_is_bad(tmp_path: Path, ways:
     night(tmp_path, first)
     assert states(night(tmp_path, first + NEW + "\n")) == (1, 0, 9, 0)
     assert states(night(tmp_path, text(*replaced(e3=CHANGED), BASE[2], NEW))) == (0, 0, 8, 2)
-    assert ways == ["whole", "tail", "whole"]
+    assert ways == ["whole", "append", "whole"]
 
 
 def test_a_key_that_an_older_file_loaded_leads_to_the_full_path(tmp_path: Path, ways: list[str]) -> None:
     contents = (text(*BASE), text(*BASE[1:]), text(*BASE[1:], BASE[0]))
     assert [night(tmp_path, content).created for content in contents] == [8, 0, 0]
-    assert ways == ["whole", "differences", "whole"]
+    assert ways == ["whole", "diff", "whole"]
 
 
 def cut(place: Path) -> None:
@@ -337,10 +341,10 @@ def test_an_undo_leads_to_the_full_path(tmp_path: Path, ways: list[str]) -> None
     night(tmp_path, text(*replaced(e3=CHANGED)))
     undo(ImportRun.objects.latest("pk"), "test")
     assert states(night(tmp_path, text(*replaced(e3=CHANGED)))) == (0, 1, 7, 0)
-    assert ways == ["whole", "differences", "whole"]
+    assert ways == ["whole", "diff", "whole"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("ALWAYS_FEW", 1), ("MOST_BYTES", 40)])
+@pytest.mark.parametrize(("name", "value"), [("ALWAYS_FEW", 1), ("MAX_BYTES", 40)])
 def test_where_too_much_differs_all_is_judged(
     name: str, value: int, tmp_path: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,7 +407,7 @@ nights = st.lists(st.lists(edits, max_size=3), min_size=1, max_size=3)
 @example([[("delete", 0, 0)], [("insert", 0, 1), ("swap", 2, 0)]], False)
 @example([[("copy", 2, 5)], [("change", 2, 7)]], False)
 def test_the_result_is_that_of_the_full_path(tmp_path: Path, nights: list[list[Edit]], ended: bool) -> None:
-    with patch.object(append, "last_to_extend", return_value=None):
+    with patch.object(order, "find_base_run", return_value=None):
         expected, _contents, ways = play(tmp_path, nights, ended)
     assert set(ways) <= {"whole"}
     found, contents, ways = play(tmp_path, nights, ended)

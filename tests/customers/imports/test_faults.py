@@ -27,7 +27,9 @@ from pytest_django.fixtures import Settings
 from customers.core.sql import execute, fetch, is_postgres
 from customers.feeds.declarations import FEEDS
 from customers.imports import load as loader
-from customers.imports.load import Options, Outcome, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options, Outcome
+from customers.imports.strategies.file_load import FileLoad
 from customers.models import Customer, ImportRun, QuarantinedRow, RowChange, StepSighting
 from tests.customers.archive.test_archive import on_a_full_disk
 from tests.factories import csv_row, load_demo_program, make_staff, write_feed, write_feeds
@@ -151,14 +153,14 @@ SAME_AGAIN = {
 COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 POINTS: list[tuple[str, int, int, str | None]] = [
     # A function, which of its calls, how many feeds are committed by then, and whose run is interrupted.
-    ("customers.imports.load:find_file", 3, 0, None),
+    ("customers.imports.folder:find_file", 3, 0, None),
     ("customers.feeds.reader:CsvReader._read_bytes", 1, 0, "customers"),
     ("customers.feeds.reader:CsvReader._read_bytes", 5, 1, "onboarding"),  # once more, for the bad rows
     ("customers.feeds.reader:CsvReader.skip", 2, 4, "events"),
-    ("customers.imports.load:copy_rows", 1, 0, "customers"),
-    ("customers.imports.load:copy_lines", 1, 2, "engagement"),
+    ("customers.imports.strategies.stager:copy_rows", 1, 0, "customers"),
+    ("customers.imports.strategies.stager:copy_lines", 1, 2, "engagement"),
     ("customers.imports.load:find_problems", 2, 1, "onboarding"),
-    ("customers.imports.problems:copy_rows", 2, 2, "engagement"),
+    ("customers.imports.checks.cross_row:copy_rows", 2, 2, "engagement"),
     ("customers.imports.quarantine:execute", 2, 1, "onboarding"),
     ("customers.imports.merge:save_before", 1, 0, "customers"),
     ("customers.imports.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
@@ -177,7 +179,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.imports.load:run_loaded.send", 1, 1, None),
     ("customers.archive.files:files.move", 2, 2, None),
     ("customers.imports.load:onboarding.date_sightings", 2, 5, None),
-    ("customers.imports.load:archive.expire", 1, 5, None),
+    ("customers.imports.folder:archive.expire", 1, 5, None),
 ]
 
 
@@ -471,14 +473,14 @@ def test_an_import_that_lost_its_lock_to_another_one_loads_nothing_more(
         pytest.skip("SQLite has no server that could go away")
     folder = small_feeds(tmp_path, engagement=10)
     other = connection.copy()
-    stop = loader._Load._stop
+    stop = loader.FeedRun._stop
 
     def take_lock(*arguments: Any) -> None:
         stop(*arguments)
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [zlib.crc32(b"rsolv_cs.import")])
 
-    monkeypatch.setattr(loader._Load, "_stop", take_lock)
+    monkeypatch.setattr(loader.FeedRun, "_stop", take_lock)
     try:
         outcomes = run_import(folder, progress=terminating("onboarding", lambda name: None))
     finally:
@@ -545,10 +547,10 @@ def test_a_file_that_changes_before_its_bad_rows_are_read_again_is_refused(
     whole = (folder / "engagement.csv").read_bytes()
     original = loader.quarantine_problems
 
-    def change_first(feed: Any, run: Any, path: Path, *rest: Any, **named: Any) -> None:
-        if path.name == "engagement.csv":
-            change(path)
-        original(feed, run, path, *rest, **named)
+    def change_first(file: FileLoad, *rest: Any) -> None:
+        if file.path.name == "engagement.csv":
+            change(file.path)
+        original(file, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(loader, "quarantine_problems", change_first)
@@ -630,7 +632,7 @@ def wait_until_stopped(process: subprocess.Popen[str]) -> None:
     assert ended and ended.si_status == signal.SIGSTOP, process.communicate()
 
 
-@pytest.mark.parametrize("function", ["customers.imports.load:merge", "customers.imports.load:archive.expire"])
+@pytest.mark.parametrize("function", ["customers.imports.load:merge", "customers.imports.folder:archive.expire"])
 def test_of_two_nights_at_the_same_time_one_does_nothing(function: str, url: str, tmp_path: Path) -> None:
     folder = small_feeds(tmp_path, engagement=10)
     exports = str(tmp_path / "exports")

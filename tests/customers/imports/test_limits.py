@@ -14,9 +14,11 @@ from customers.core.sql import copy_rows
 from customers.feeds import reader
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import MAX_CELLS, CsvReader, Refused
-from customers.imports import load as loader
-from customers.imports import problems
-from customers.imports.load import Options, Outcome, import_folder
+from customers.imports.checks import cross_row as problems
+from customers.imports.checks import guardrails
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options, Outcome
+from customers.imports.strategies import stager
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.uploads import formats
 from tests.factories import make_customer, make_staff
@@ -57,7 +59,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         copy_rows(table, columns, counting())
 
     monkeypatch.setattr(QuarantinedRow.objects, "bulk_create", counted_rows)
-    monkeypatch.setattr(loader, "copy_rows", counted)
+    monkeypatch.setattr(stager, "copy_rows", counted)
     monkeypatch.setattr(problems, "copy_rows", counted)
     return lambda: count
 
@@ -93,7 +95,7 @@ def test_as_many_bad_rows_of_many_are_quarantined_and_one_more_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Less than a tenth of the file, in both cases."""
-    monkeypatch.setattr(loader, "MOST_QUARANTINED", 10)
+    monkeypatch.setattr(guardrails, "MAX_QUARANTINED", 10)
     make_customer(id="c1")
     good = engagement(range(200))
     write_bytes(tmp_path, "engagement.csv", good + b"x\n" * 10)
@@ -165,7 +167,7 @@ def test_many_rows_of_an_unknown_customer_are_refused_by_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tenth of the file may be, but not more than so many rows."""
-    monkeypatch.setattr(loader, "MOST_QUARANTINED", 10)
+    monkeypatch.setattr(guardrails, "MAX_QUARANTINED", 10)
     make_customer(id="c1")
     unknown = engagement(range(200, 211), "c9").removeprefix(ENGAGEMENT)
     write_bytes(tmp_path, "engagement.csv", engagement(range(200)) + unknown)

@@ -20,7 +20,8 @@ from customers.core.sql import INSERTED_AT_ONCE, copy_rows, create_temporary, fe
 from customers.feeds import rows as rows_of_files
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import Record
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import (
     Customer,
     Engagement,

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from customers.core.signals import run_loaded
 from customers.feeds.declarations import Feed
 from customers.imports import load as loader
-from customers.imports import problems
+from customers.imports.checks import cross_row as problems
 from customers.models import (
     Engagement,
     ImportRun,

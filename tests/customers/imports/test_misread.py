@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.imports.misread import is_misread
+from customers.imports.checks.misread import is_misread
 from customers.models import Customer, Fix, QuarantinedRow
 from tests.customers.imports.test_corrections import as_csv, as_workbook, download, statuses
 from tests.factories import make_staff, write_feed

@@ -11,6 +11,7 @@ import pytest
 
 from customers.feeds.reader import CsvReader
 from customers.imports import load as loader
+from customers.imports.checks.guardrails import Guardrails
 from customers.models import Customer, Engagement, ImportRun, Onboarding, QuarantinedRow, StepSighting
 from tests.factories import csv_row, make_customer, make_onboarding, write_feed, write_feeds
 from tests.support import DATA
@@ -622,14 +623,14 @@ def test_a_file_that_changes_before_its_bad_rows_are_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_feeds(tmp_path, customers=[customer_row(1)], engagement=[engagement_row("e1", "c9")])
-    check = loader._Load._check_guardrails
+    check = Guardrails.check
 
     def change_afterwards(self: Any, source: CsvReader) -> None:
         check(self, source)
         if self.feed.name == "engagement":
             write_feed(path, "engagement", [engagement_row("e2"), engagement_row("e1", "c9")])
 
-    monkeypatch.setattr(loader._Load, "_check_guardrails", change_afterwards)
+    monkeypatch.setattr(Guardrails, "check", change_afterwards)
     outcome = load(tmp_path)["engagement"]
     assert outcome.reason == "the file changed while it was read; import it again once it is complete"
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from customers.feeds.declarations import ENGAGEMENT, FEEDBACK
 from customers.feeds.reader import CsvReader
-from customers.imports import load as load_module
-from customers.imports.strategies import append
+from customers.imports.strategies import order, stager
+from customers.imports.strategies.base_run import rules_fingerprint
 from customers.models import Engagement, ImportRun, QuarantinedRow
 from customers.runs.undo import undo
 from tests.factories import make_customer
@@ -71,7 +71,7 @@ def test_only_the_tail_is_judged_and_the_lines_are_those_of_the_file(tmp_path: P
 def test_a_tail_behind_many_blocks_is_read_alone(tmp_path: Path, skipped: list[int]) -> None:
     first = HEADER + "\n" + "".join(f"e{n},c1,2025-05-01,{n},0,0,0,0\n" for n in range(10, 20_000))
     night(tmp_path, first)
-    with patch("customers.imports.load.copy_lines", wraps=load_module.copy_lines) as copied:
+    with patch.object(stager, "copy_lines", wraps=stager.copy_lines) as copied:
         outcome = night(tmp_path, first + THREE)
     assert skipped == [len(first)]
     assert [list(call.args[2]) for call in copied.call_args_list] == [[(19_992, THREE.encode())]]
@@ -183,9 +183,10 @@ def test_a_compressed_file_takes_the_full_path(tmp_path: Path, skipped: list[int
 
 
 def test_other_rules_have_another_fingerprint() -> None:
-    assert len({append.rules(ENGAGEMENT, {}, unquote=False), append.rules(ENGAGEMENT, {}, unquote=True)}) == 2
-    assert append.rules(ENGAGEMENT, {}, unquote=False) != append.rules(FEEDBACK, {}, unquote=False)
-    assert append.rules(ENGAGEMENT, {}, unquote=False) == append.rules(ENGAGEMENT, {}, unquote=False)
+    engagement = rules_fingerprint(ENGAGEMENT, {}, unquote=False)
+    assert rules_fingerprint(ENGAGEMENT, {}, unquote=True) != engagement
+    assert rules_fingerprint(FEEDBACK, {}, unquote=False) != engagement
+    assert rules_fingerprint(ENGAGEMENT, {}, unquote=False) == engagement
 
 
 rows = st.one_of(
@@ -202,7 +203,7 @@ nights = st.lists(st.tuples(st.lists(rows, max_size=4), st.sampled_from(["\n", "
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights)
 def test_the_result_is_that_of_the_full_path(tmp_path: Path, nights: list[tuple[list[str], str]]) -> None:
-    with patch.object(append, "last_to_extend", return_value=None):
+    with patch.object(order, "find_base_run", return_value=None):
         expected = play(tmp_path, nights)
     assert play(tmp_path, nights) == expected
 

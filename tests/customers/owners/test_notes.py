@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, ImportRun, Note
 from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, make_day, make_snapshot, make_staff, write_feeds

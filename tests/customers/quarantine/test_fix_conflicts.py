@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from customers.imports.load import Options, import_folder
+from customers.imports.folder import import_folder
+from customers.imports.interface import Options
 from customers.models import Customer, Fix, QuarantinedRow
 from customers.quarantine import views
 from tests.factories import csv_row, make_staff, write_feeds

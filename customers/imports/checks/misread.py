@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from customers.core.sql import copy_rows, fetch, is_postgres, table_of
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import Feed
-from customers.imports.problems import MISREAD
+from customers.imports.checks.cross_row import MISREAD
 from customers.imports.stage import PROBLEM, STAGE
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import quoted

@@ -1,0 +1,44 @@
+"""The interface of the strategies by which a file is loaded; each comes to the result that the whole file gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from customers.feeds.reader import CsvReader, Record
+from customers.imports.strategies.stager import Stager
+from customers.models import ImportRun
+
+
+class CannotShortcut(Exception):
+    """A strategy cannot tell whether the whole file would give the same result; the message says why."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a strategy knows of a file whose rows are on the stage.
+
+    ``known`` rows of the file are not, because the base run has loaded them as they are. ``records`` are the staged
+    rows, where they are held in memory.
+    """
+
+    known: int = 0
+    repeats: bool = False
+    """Whether a key was twice in the file of the base run."""
+    known_are_lower: bool = False
+    """Whether no loaded row's key has an upper-case letter."""
+    all_new: bool = False
+    """Whether no staged key is loaded already."""
+    extends: ImportRun | None = None
+    """The run whose file is the beginning of this one."""
+    records: Iterable[Record] | None = None
+
+
+class LoadStrategy(ABC):
+    """A way to bring what a file says onto the stage."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def stage(self, source: CsvReader, stager: Stager) -> Staged:
+        """Stage the rows of the file; raises ``CannotShortcut``, and ``Refused`` for what no strategy can load."""

@@ -1,0 +1,131 @@
+"""The rows of a file: good ones come onto the stage, bad ones into quarantine, suppressed ones nowhere."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from customers.archive.erased import ErasedIds
+from customers.core.sql import analyze, copy_lines, copy_rows, execute
+from customers.feeds.cell_types import Value
+from customers.feeds.declarations import Header
+from customers.feeds.fast_path import compile_line_pattern
+from customers.feeds.reader import CsvReader, LineBlock, Record
+from customers.feeds.rows import in_batches, read_header
+from customers.imports import corrections
+from customers.imports.checks.guardrails import Guardrails
+from customers.imports.checks.misread import Misread
+from customers.imports.erased_rows import drop_erased, suppressed_warning
+from customers.imports.fixes import has_fixed_line
+from customers.imports.quarantine import quarantined_row
+from customers.imports.stage import STAGE, create_stage
+from customers.imports.strategies.file_load import FileLoad
+from customers.models import ImportRun, QuarantinedRow
+
+NAMED_COLUMNS = 20
+
+
+class Stager:
+    """Stages the rows of one file; ``misread`` and ``suppressed`` are then what was found of them."""
+
+    def __init__(self, load: FileLoad) -> None:
+        self.load = load
+        self.guardrails = Guardrails(load.feed, load.run, load.options)
+        self.misread: list[list[Misread]] = []
+        self.suppressed: set[str] = set()
+        create_stage(load.feed)
+
+    @contextmanager
+    def reading(self, source: CsvReader) -> Iterator[None]:
+        """Note in the run the hash of the whole file, whatever ends the reading of it."""
+        try:
+            yield
+        finally:
+            source.read_out()
+            run = self.load.run
+            run.sha256, run.size, run.content_sha256 = source.sha256, source.size, source.content_sha256
+
+    def read_header_again(self) -> Header:
+        """The header of a file whose reader is past it."""
+        with CsvReader(self.load.path) as beginning:
+            return read_header(self.load.feed, beginning, beginning.blocks())
+
+    def begin(self, header: Header) -> re.Pattern[bytes] | None:
+        """Take note of the header; return the pattern of its good lines."""
+        load, run = self.load, self.load.run
+        load.header = header
+        if header.unknown:
+            left = len(header.unknown) - NAMED_COLUMNS
+            more = f" and {left:,} more" if left > 0 else ""
+            named = ", ".join(header.unknown[:NAMED_COLUMNS])
+            run.warnings.append(f"unknown columns are ignored: {named}{more}")
+        run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
+        if header.corrections:
+            corrections.create()
+        return compile_line_pattern(load.feed, header, load.today)
+
+    def stage(
+        self, header: Header, blocks: Iterable[Record | LineBlock], *, known: int = 0, known_fixed: int = 0
+    ) -> None:
+        """Stage what is read behind the header, and count it with the rows that are ``known``.
+
+        ``known_fixed`` of the known rows have a fix.
+        """
+        load, run, fixed = self.load, self.load.run, known_fixed
+        run.rows = known
+        for batch in in_batches(blocks):
+            whole, records = self._sorted(batch)
+            if whole:
+                copy_lines(STAGE, header.columns(load.feed), [(block.line, block.raw) for block in whole])
+            fixed += sum(record.raw in load.fixes for record in records) if load.fixes else 0
+            run.rows += len(records) + sum(block.rows for block in whole)
+            self._stage_records(header, records)
+        if fixed:
+            run.warnings.append(f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written")
+        if load.feed.full:
+            execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
+        analyze(STAGE)
+        if erased := ErasedIds():
+            self.suppressed = drop_erased(load.feed, run, header, erased)
+        if self.suppressed:
+            run.warnings.append(suppressed_warning(run.left_out))
+
+    def _sorted(self, batch: Sequence[Record | LineBlock]) -> tuple[list[LineBlock], list[Record]]:
+        """The blocks of good lines, and the records that are to be judged one by one."""
+        whole: list[LineBlock] = []
+        records: list[Record] = []
+        for one in batch:
+            if isinstance(one, Record):
+                records.append(one)
+            elif has_fixed_line(one, self.load.fixes):
+                records.extend(one.records())
+            else:
+                whole.append(one)
+        return whole, records
+
+    def _stage_records(self, header: Header, records: Sequence[Record]) -> None:
+        """Stage the good ones of some records, and quarantine the others."""
+        load, feed = self.load, self.load.feed
+        good: list[tuple[Value, ...]] = []
+        bad: list[QuarantinedRow] = []
+        corrected: list[corrections.Corrected] = []
+        held = corrections.held(feed, header, records)
+        self.misread.extend(kept.misread for kept in held.values() if kept.misread)
+        for record in records:
+            kept = held.get(record.line)
+            if kept and not (kept.misread and load.options.insists):
+                bad.append(kept.again(load.run, record.line))
+                continue
+            cells, reasons = load.row_cells(record, header)
+            values: list[Value] = []
+            if cells:
+                values, reasons = feed.parse(cells, load.today)
+                # A misreading is never remembered, not even where somebody insists.
+                corrected.extend(() if kept else corrections.of_record(header, record, cells))
+            if reasons:
+                bad.append(quarantined_row(feed, load.run, header, record, cells, reasons))
+            else:
+                good.append((record.line, *values))
+        copy_rows(STAGE, ["line", *feed.column_names], good)
+        self.guardrails.count(bad)
+        QuarantinedRow.objects.bulk_create(bad, batch_size=500)
+        corrections.note(corrected)
