@@ -38,7 +38,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
 def sync(**_options: object) -> None:
     """Create the groups where they lack, and set their permissions; what that changes goes into the audit."""
     # A migration may lead to a time before the audit.
-    with nullcontext() if trail.is_ready() else trail.muted():
+    with nullcontext() if trail.is_ready() else trail.suspended():
         for name, permissions in _permissions().items():
             group, _created = Group.objects.get_or_create(name=name)
             group.permissions.set(permissions)

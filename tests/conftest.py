@@ -172,7 +172,7 @@ def audit_may_be_flushed() -> Iterator[None]:
     flush = kind.execute_sql_flush
 
     def flush_unsealed(self: Any, statements: Any) -> None:
-        with trail.unsealed():
+        with trail.writable():
             flush(self, statements)
 
     with pytest.MonkeyPatch.context() as patch:

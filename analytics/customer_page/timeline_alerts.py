@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 
 from analytics.customer_page.timeline_sql import Sql, TimelineQuery, by_people, named, select
 from analytics.models import Alert
-from customers.audit.trail import name_of
+from customers.audit.trail import field_label, field_of
 from customers.core.sql import is_postgres, table_of
 from customers.models.audit import AuditEntry
 
@@ -32,7 +32,7 @@ def alert_acts(query: TimelineQuery) -> Sql:
 
     ``kind`` says which; ``more`` is the note (NULL: taken away) or the day until which it is put off.
     """
-    until, note = (name_of(field) for field in Alert._meta.concrete_fields if field.name in {"snoozed_until", "note"})
+    until, note = (field_label(field_of(Alert, name)) for name in ("snoozed_until", "note"))
     has_until, has_note, off, text = _has(until), _has(note), _after(until), _after(note)
     table = f"{table_of(AuditEntry)} r LEFT JOIN {table_of(User)} u ON u.username = r.actor"
     where: Sql = (

@@ -163,7 +163,7 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
 
 def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
     """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
-    change = last_changes(report).get(trail.name_of(Report._meta.get_field("query")))
+    change = last_changes(report).get(trail.field_label(trail.field_of(Report, "query")))
     read, now, mine = request.POST.get(VERSION), *(value_hash(QUERY_FIELD, text) for text in (report.query, query))
     if decide(read, now, mine, changed_since=change is not None and change.is_unknown_to_me) == Decision.MINE:
         return False
@@ -232,7 +232,7 @@ def _visible(request: HttpRequest, pk: int) -> Report:
 def _gone(request: HttpRequest, pk: int) -> HttpResponse:
     """Somebody has deleted the report; by whom is only told of one that the visitor may have seen."""
     row = Report(pk=pk)
-    entry = trail.lately(row).filter(action=trail.Action.DELETE).first()
+    entry = trail.recent_changes(row).filter(action=trail.Action.DELETE).first()
     before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
     was_seen = before.get("shared with everybody") or before.get("owner") == request.user.get_username()
     texts = typed_texts(ReportForm(owner=request.user).fields, request.POST)

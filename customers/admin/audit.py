@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from customers.audit.export import export_audit, export_response
-from customers.audit.trail import Action, in_words
+from customers.audit.trail import Action, changes_in_words
 from customers.core.pages import narrowed
 from customers.editing.model_admin import NeverEdited
 from customers.models.audit import AuditEntry
@@ -61,9 +61,9 @@ class AuditEntryAdmin(NeverEdited):
     list_per_page = 50
     show_full_result_count = False
     list_before_template = "customers/audit/tools.html"  # type: ignore[assignment]  # the theme types it as None
-    fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "said", "source", "address"]
+    fields = ["when_exactly", "actor", "done", "subject", "kind", "customer_link", "all_details", "source", "address"]
     fields += ["same_request"]
-    readonly_fields = ["when_exactly", "done", "kind", "customer_link", "said", "same_request"]
+    readonly_fields = ["when_exactly", "done", "kind", "customer_link", "all_details", "same_request"]
 
     def list_context(self, request: HttpRequest) -> dict[str, object]:
         """Return whether the visitor may export the list, and its address."""
@@ -136,7 +136,7 @@ class AuditEntryAdmin(NeverEdited):
         return format_html('<a class="underline" href="{}">All entries of this request</a>', address)
 
     @admin.display(description="details")
-    def said(self, entry: AuditEntry) -> str:
+    def all_details(self, entry: AuditEntry) -> str:
         """Return the details, and the changes as a table; of a list only what was added and removed."""
         changes = []
         for name, (before, after) in sorted(entry.changes.items()):
@@ -146,5 +146,5 @@ class AuditEntryAdmin(NeverEdited):
             else:
                 changes.append((name, "" if before is None else before, "" if after is None else after))
         # The words of the changes come last in the text.
-        detail = entry.text.removesuffix("\n".join(in_words(entry.changes, entry.action))).rstrip("\n")
+        detail = entry.text.removesuffix("\n".join(changes_in_words(entry.changes, entry.action))).rstrip("\n")
         return render_to_string("customers/audit/details.html", {"detail": detail, "changes": changes})

@@ -1,28 +1,29 @@
-"""Hears saves, deletions, many-to-many changes and logins, and writes them to the audit.
+"""Receivers that write saves, deletions, many-to-many changes and logins to the audit.
 
 ``track`` declares for a model that its saves are to be recorded; each app does it for its own, when it is ready.
 Loaders, scorers and other machines write by bulk statements, which send no signal: their runs are recorded instead.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.exceptions import ValidationError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models import Field, ManyToManyField, Model
+from django.db.models import ManyToManyField, Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
 from django.utils import timezone
 
 from customers.audit import trail
-from customers.audit.trail import HIDDEN, Action
+from customers.audit.trail import HIDDEN, Action, AnyField, AuditValue
 from customers.models import CustomerCare, Fix, Note
 from customers.models.audit import AuditEntry
 
-MOST_FAILURES = 500
+MAX_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""
 _BEFORE = "_audit_before"
 _LISTS = "_audit_lists"
@@ -42,7 +43,7 @@ def track(model: type[Model], *, hidden: Collection[str] = (), skipped: Collecti
         m2m_changed.connect(_hears_list(each), sender=each.remote_field.through, weak=False, dispatch_uid=str(each))
 
 
-def recorded_fields(model: type[Model]) -> list["Field[Any, Any]"]:
+def recorded_fields(model: type[Model]) -> list[AnyField]:
     """The columns of a model whose changes are somebody's doing."""
     skipped = _skipped.get(model, frozenset())
     return [each for each in model._meta.concrete_fields if each.name not in skipped]
@@ -65,19 +66,23 @@ def register() -> None:
 # --- Rows ---------------------------------------------------------------------------------------------------------
 
 
-def _values(row: Model) -> dict[str, Any]:
+def _values(row: Model) -> dict[str, object]:
     """A row's values by column."""
     return {each.attname: getattr(row, each.attname) for each in recorded_fields(type(row))}
 
 
-def _look_before(sender: type[Model], instance: Model, **_kwargs: Any) -> None:
+def _look_before(sender: type[Model], instance: Model, **_signal: object) -> None:
     """Keep what the database has, before it is written over."""
     found = None if instance.pk is None else sender._base_manager.filter(pk=instance.pk).first()
     setattr(instance, _BEFORE, _values(found) if found is not None else None)
 
 
 def _saved(
-    sender: type[Model], instance: Model, created: bool, update_fields: Collection[str] | None = None, **_kwargs: Any
+    sender: type[Model],
+    instance: Model,
+    created: bool,
+    update_fields: Collection[str] | None = None,
+    **_signal: object,
 ) -> None:
     before = instance.__dict__.pop(_BEFORE, None) or {}
     written = [
@@ -90,15 +95,15 @@ def _saved(
         trail.record(_action(sender, created, changes), instance, changes=changes)
 
 
-def _deleted(sender: type[Model], instance: Model, **_kwargs: Any) -> None:
+def _deleted(sender: type[Model], instance: Model, **_signal: object) -> None:
     trail.record(Action.DELETE, instance, changes=_changes(sender, recorded_fields(sender), _values(instance), {}))
 
 
 def _changes(
-    model: type[Model], fields: Collection["Field[Any, Any]"], before: Mapping[str, Any], after: Mapping[str, Any]
-) -> dict[str, tuple[Any, Any]]:
+    model: type[Model], fields: Collection[AnyField], before: Mapping[str, object], after: Mapping[str, object]
+) -> dict[str, tuple[AuditValue, AuditValue]]:
     """The fields that differ, with both values; a value that is not to be seen only says that it is another one."""
-    found = {}
+    found: dict[str, tuple[AuditValue, AuditValue]] = {}
     for each in fields:
         was, now = before.get(each.attname), after.get(each.attname)
         if each.primary_key and not each.is_relation:
@@ -106,38 +111,43 @@ def _changes(
         if _same(each, was, now):
             continue
         if each.name in _hidden[model]:
-            found[trail.name_of(each)] = (was and HIDDEN, now and (f"another, {HIDDEN}" if was else HIDDEN))
+            new = f"another, {HIDDEN}" if was and now else _hidden_value(now)
+            found[trail.field_label(each)] = (_hidden_value(was), new)
             continue
-        both = trail.shown(each, was), trail.shown(each, now)
+        both = trail.audit_value(each, was), trail.audit_value(each, now)
         if both[0] != both[1]:
-            found[trail.name_of(each)] = both
+            found[trail.field_label(each)] = both
     return found
 
 
-def _same(field: "Field[Any, Any]", was: Any, now: Any) -> bool:
+def _hidden_value(value: object) -> str | None:
+    return HIDDEN if value else None
+
+
+def _same(field: AnyField, was: object, now: object) -> bool:
     """Whether two values are stored alike: a caller may give a date's text where the database gives the date."""
     if was == now or None in (was, now):
-        return was == now
+        return bool(was == now)
     try:
         return bool(field.to_python(was) == field.to_python(now))
     except ValidationError:
         return False
 
 
-def _action(model: type[Model], created: bool, changes: Mapping[str, Any]) -> Action:
+def _action(model: type[Model], created: bool, changes: Mapping[str, object]) -> Action:
     if created:
         return Action.ADD
-    rights = {trail.name_of(model._meta.get_field(name)) for name in _RIGHTS} if model is User else set()
+    rights = {trail.field_label(trail.field_of(User, name)) for name in _RIGHTS} if model is User else set()
     return Action.RIGHTS if rights & changes.keys() else Action.CHANGE
 
 
 # --- Many to many -------------------------------------------------------------------------------------------------
 
 
-def _hears_list(field: "ManyToManyField[Any, Any]") -> Any:
+def _hears_list(field: "ManyToManyField[Any, Any]") -> Callable[..., None]:
     """Hears a relation from either of its sides, and tells it of the side that declares it."""
 
-    def hear(instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, **_kwargs: Any) -> None:
+    def hear(instance: Model, action: str, reverse: bool, pk_set: set[int] | None, **_signal: object) -> None:
         if action.startswith("pre_"):
             owners = [instance]
             if reverse:
@@ -150,28 +160,28 @@ def _hears_list(field: "ManyToManyField[Any, Any]") -> Any:
             after = _names(owner, field)
             if before != after:
                 what = Action.RIGHTS if field.model in (User, Group) else Action.CHANGE
-                trail.record(what, owner, changes={trail.name_of(field): (before, after)})
+                trail.record(what, owner, changes={trail.field_label(field): (before, after)})
 
     return hear
 
 
 def _names(owner: Model, field: "ManyToManyField[Any, Any]") -> list[str]:
-    return trail.names_in(getattr(owner, field.name).all())
+    return trail.related_names(getattr(owner, field.name).all())
 
 
 # --- Logins -------------------------------------------------------------------------------------------------------
 
 
-def _logged_in(user: Any, **_kwargs: Any) -> None:
+def _logged_in(user: User, **_signal: object) -> None:
     trail.record(Action.LOGIN, user, actor=user.get_username())
 
 
-def _logged_out(user: Any, **_kwargs: Any) -> None:
+def _logged_out(user: User | None, **_signal: object) -> None:
     if user is not None:
         trail.record(Action.LOGOUT, user, actor=user.get_username())
 
 
-def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = None, **_kwargs: Any) -> None:
+def _login_failed(credentials: Mapping[str, object], request: HttpRequest | None = None, **_signal: object) -> None:
     """Keep a name only where it is somebody's: people type passwords into the wrong field.
 
     What a lock stopped is for who locks to count: anybody can send any number of those.
@@ -188,13 +198,13 @@ def record_failed_login(about: Model | str, detail: str = "") -> None:
     now = timezone.now()
     # Those of a clock that was ahead are of no hour.
     of_the_hour = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__range=(now - timedelta(hours=1), now))
-    lately = of_the_hour[:MOST_FAILURES].count()
-    if lately < MOST_FAILURES:
-        last = "No more of this hour are listed." if lately == MOST_FAILURES - 1 else ""
+    lately = of_the_hour[:MAX_FAILURES].count()
+    if lately < MAX_FAILURES:
+        last = "No more of this hour are listed." if lately == MAX_FAILURES - 1 else ""
         trail.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))
 
 
-def _tell_sqlite(connection: Any, **_kwargs: Any) -> None:
+def _tell_sqlite(connection: BaseDatabaseWrapper, **_signal: object) -> None:
     """The triggers of SQLite ask this process, and refuse where there is nobody to ask."""
     if connection.vendor == "sqlite":
-        connection.connection.create_function(trail.OPEN, 0, trail.is_open)
+        connection.connection.create_function(trail.WRITABLE, 0, trail.is_writable)

@@ -1,8 +1,8 @@
 """Writes the audit: who acts is known from the request or the command, what changed from the rows themselves.
 
 ``record`` is for all that is no plain save: exports, mails, runs, logins. ``update_rows`` takes the place of
-``QuerySet.update`` where people do it. Saves and deletions are heard by ``audit_signals``. Each entry is written in
-the transaction of what it tells, so that neither is there without the other.
+``QuerySet.update`` where people do it. ``customers.audit.signals`` records saves and deletions. Each entry is written
+in the transaction of what it tells, so that neither is there without the other.
 """
 
 import getpass
@@ -16,14 +16,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
 from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
+from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, transaction
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -32,13 +33,17 @@ from customers.models import Customer
 from customers.models.audit import AuditEntry
 
 Action = AuditEntry.Action
-Changes = Mapping[str, tuple[Any, Any]]
-"""For each field, named as people see it, its value before and after, as ``quoted`` gives them."""
+AuditValue = str | int | list[str] | None
+"""A field's value as an entry keeps it: text, a number, a truth value, names of related rows, or nothing."""
+Changes = Mapping[str, tuple[AuditValue, AuditValue]]
+"""For each field, named as people see it, its value before and after."""
+AnyField: TypeAlias = "Field[Any, Any]"
+"""A field of whatever Python type."""
 
 HIDDEN = "hidden"
 ERASED = "erased"
-LONGEST_VALUE = 10_000
-OPEN = "audit_open"
+MAX_VALUE_LENGTH = 10_000
+WRITABLE = "audit_open"
 """The function (SQLite) and the setting (PostgreSQL, after ``rsolv.``) by which the triggers let a change pass."""
 
 
@@ -63,8 +68,8 @@ class Actor:
 
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
-_is_open: ContextVar[bool] = ContextVar("is_open", default=False)
-_is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
+_is_writable: ContextVar[bool] = ContextVar("is_writable", default=False)
+_is_suspended: ContextVar[bool] = ContextVar("is_suspended", default=False)
 
 
 class AuditMiddleware:
@@ -110,8 +115,8 @@ def current_actor() -> str:
     return (_actor.get() or _at_the_command_line()).name
 
 
-def lately(*rows: Model) -> QuerySet[AuditEntry]:
-    """Who changed or deleted rows of one model while a session may last, newest first: no open form is older."""
+def recent_changes(*rows: Model) -> QuerySet[AuditEntry]:
+    """Return who changed or deleted rows while a session may last, newest first: no open form is older."""
     since = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     models = {row._meta.label_lower for row in rows}
     keys = [str(row.pk)[:64] for row in rows]
@@ -122,14 +127,22 @@ def lately(*rows: Model) -> QuerySet[AuditEntry]:
 # --- Write --------------------------------------------------------------------------------------------------------
 
 
-def record(action: Action, about: Model | str, *, actor: str | None = None, **said: Any) -> None:
-    """Write an entry; ``said`` is what ``entry`` takes."""
-    record_all([entry(action, about, actor=actor, **said)])
+def record(
+    action: Action,
+    about: Model | str,
+    *,
+    actor: str | None = None,
+    customer: str | None = None,
+    changes: Changes | None = None,
+    detail: str = "",
+) -> None:
+    """Write an entry, as ``entry`` makes it."""
+    record_all([entry(action, about, actor=actor, customer=customer, changes=changes, detail=detail)])
 
 
 def record_all(entries: Iterable[AuditEntry]) -> None:
     """Write many entries at once."""
-    if not _is_muted.get():
+    if not _is_suspended.get():
         AuditEntry.objects.bulk_create(entries)
 
 
@@ -151,39 +164,42 @@ def entry(
     if customer is None:
         customer = customer_of(row) if row is not None else ""
     # In the order of the names, because PostgreSQL keeps no other.
-    changes = {_clean(name): [_clean(value) for value in both] for name, both in sorted((changes or {}).items())}
+    cleaned = {
+        _clean(name): (_clean_value(before), _clean_value(after))
+        for name, (before, after) in sorted((changes or {}).items())
+    }
     return AuditEntry(
         actor=_clean(who.name if actor is None else actor)[:150],
         action=action,
         model=row._meta.label_lower if row is not None else "",
         key=_clean(str(row.pk))[:64] if row is not None else "",
-        subject=_clean(str(about))[: AuditEntry.LONGEST_SUBJECT],
+        subject=_clean(str(about))[: AuditEntry.MAX_SUBJECT_LENGTH],
         customer=customer,
-        changes=changes,
-        text="\n".join(filter(None, [_clean(detail), *in_words(changes, action)])),
+        changes=cleaned,
+        text="\n".join(filter(None, [_clean(detail), *changes_in_words(cleaned, action)])),
         source=_clean(who.source)[:200],
         address=who.address,
         request=who.key,
     )
 
 
-def update_rows(rows: QuerySet[Any], action: Action = Action.CHANGE, *, detail: str = "", **values: Any) -> int:
+def update_rows(rows: QuerySet[Model], action: Action = Action.CHANGE, *, detail: str = "", **values: object) -> int:
     """``rows.update(**values)``, with an entry for each row, and no row that somebody else has changed meanwhile."""
     with transaction.atomic():
         before = list(rows.order_by("pk").select_for_update(of=("self",)))
         found = rows.model._base_manager.filter(pk__in=[row.pk for row in before])
         count = found.update(**values) if before else 0
-        fields = [rows.model._meta.get_field(name) for name in values]
-        after = {each.name: shown(each, value) for each, value in zip(fields, values.values(), strict=True)}
+        fields = [field_of(rows.model, name) for name in values]
+        after = {each.name: audit_value(each, value) for each, value in zip(fields, values.values(), strict=True)}
         record_all(
             entry(
                 action,
                 row,
                 detail=detail,
                 changes={
-                    name_of(each): (was, after[each.name])
+                    field_label(each): (was, after[each.name])
                     for each in fields
-                    if (was := shown(each, getattr(row, each.attname))) != after[each.name]
+                    if (was := audit_value(each, getattr(row, each.attname))) != after[each.name]
                 },
             )
             for row in before
@@ -200,34 +216,42 @@ def customer_of(row: Model) -> str:
 # --- Values -------------------------------------------------------------------------------------------------------
 
 
-def name_of(field: "Field[Any, Any]") -> str:
+def field_of(model: type[Model], name: str) -> AnyField:
+    """Return a model's column by the name of its field."""
+    field = model._meta.get_field(name)
+    if not isinstance(field, Field):
+        raise FieldDoesNotExist(f"{name} is no column of {model._meta.label}")
+    return field
+
+
+def field_label(field: AnyField) -> str:
     """What people call a field."""
     return str(field.verbose_name)
 
 
-def shown(field: "Field[Any, Any]", value: Any) -> Any:
-    """A field's value as an entry keeps it: text, a number, a truth value, or None. A key becomes what it names."""
+def audit_value(field: AnyField, value: object) -> AuditValue:
+    """A field's value as an entry keeps it; a key becomes the name of its row."""
     if isinstance(value, Model):
         return str(value)
     if value is None or value == "":
         return None
-    if field.is_relation:
-        named = field.remote_field.model._base_manager.filter(pk=value).first()
+    if isinstance(field, ForeignKey):
+        named = field.related_model._base_manager.filter(pk=value).first()
         return str(named) if named is not None else str(value)
     if field.flatchoices:
         return str(dict(field.flatchoices).get(value, value))
     return _plain(value)
 
 
-def names_in(rows: QuerySet[Any]) -> list[str]:
-    """What the rows of a many-to-many relation are called, in order."""
+def related_names(rows: QuerySet[Model]) -> list[str]:
+    """Name the rows of a many-to-many relation, in order."""
     if rows.model is Permission:
         return sorted(".".join(pair) for pair in rows.values_list("content_type__app_label", "codename"))
     return sorted(map(str, rows))
 
 
-def in_words(changes: Mapping[str, Any], action: str) -> list[str]:
-    """A line for each change; of a list only what came and went, of a new or deleted row its values alone."""
+def changes_in_words(changes: Changes, action: str) -> list[str]:
+    """Return a line for each change; of a list only what came and went, of a new or deleted row its values alone."""
     lines = []
     for name, (before, after) in sorted(changes.items()):
         if isinstance(before, list) and isinstance(after, list):
@@ -241,7 +265,7 @@ def in_words(changes: Mapping[str, Any], action: str) -> list[str]:
     return lines
 
 
-def _word(value: Any) -> str:
+def _word(value: AuditValue) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -249,59 +273,61 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> str | int:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, date | datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}… ({len(text):,} characters)"
 
 
-def _clean(value: Any) -> Any:
+def _clean(text: str) -> str:
     """Text that both databases take: neither NUL nor half of a pair of surrogates."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _clean_value(value: AuditValue) -> AuditValue:
     if isinstance(value, list):
-        return [_clean(one) for one in value]
-    if not isinstance(value, str):
-        return value
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+        return [_clean(name) for name in value]
+    return _clean(value) if isinstance(value, str) else value
 
 
-# --- The seal -----------------------------------------------------------------------------------------------------
+# --- Write protection ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def unsealed() -> Iterator[None]:
+def writable() -> Iterator[None]:
     """Let entries be changed and deleted, in a transaction: for a restored backup, retention, and erasure alone."""
     with transaction.atomic():
-        token = _is_open.set(True)
+        token = _is_writable.set(True)
         try:
-            _open_postgres("on")
+            _set_writable("on")
             yield
-            _open_postgres("off")
+            _set_writable("off")
         finally:
-            _is_open.reset(token)
+            _is_writable.reset(token)
 
 
-def _open_postgres(value: str) -> None:
+def _set_writable(value: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config(%s, %s, true)", [f"rsolv.{OPEN}", value])
+            cursor.execute("SELECT set_config(%s, %s, true)", [f"rsolv.{WRITABLE}", value])
 
 
-def is_open() -> bool:
+def is_writable() -> bool:
     """What the triggers of SQLite ask."""
-    return _is_open.get()
+    return _is_writable.get()
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def suspended() -> Iterator[None]:
     """Record nothing: where the table is not there yet, or no more."""
-    token = _is_muted.set(True)
+    token = _is_suspended.set(True)
     try:
         yield
     finally:
-        _is_muted.reset(token)
+        _is_suspended.reset(token)
 
 
 def is_ready() -> bool:
@@ -316,7 +342,7 @@ def anonymise(customer_id: str, words: re.Pattern[str] | None = None) -> int:
     """
     # An address of the admin has the key in its own spelling.
     spellings = {customer_id, quote(customer_id)}
-    with unsealed():
+    with writable():
         every = AuditEntry.objects.order_by("pk").iterator(chunk_size=500)
         found = [one for one in every if _is_about(one, customer_id, words)]
         for one in found:
@@ -339,7 +365,7 @@ def _is_about(one: AuditEntry, customer_id: str, words: re.Pattern[str] | None) 
     return bool(words and any(map(words.search, (one.subject, one.text, unquote_plus(one.text), one.source))))
 
 
-def _erased(value: Any) -> Any:
+def _erased(value: AuditValue) -> AuditValue:
     if isinstance(value, list):
-        return [_erased(one) for one in value]
+        return [ERASED] * len(value)
     return ERASED if isinstance(value, str) else value

@@ -12,6 +12,11 @@ def is_unavailable(error: BaseException | None) -> bool:
     return any(_is_of_the_database(each) for each in _chain(error))
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, without the lines in which a database repeats the statement."""
+    return str(error).strip().partition("\n")[0]
+
+
 def is_busy(error: BaseException | None) -> bool:
     """Whether the database answers, but somebody else has locked what was wanted."""
     return any(_sqlite_code(each) in _SQLITE_BUSY or _state(each) in _POSTGRESQL_BUSY for each in _chain(error))

@@ -256,7 +256,7 @@ class EditConflictMixin(ConflictForm, forms.BaseModelForm):  # type: ignore[type
 
     def audit_label(self, name: str) -> str:
         """Return what the audit calls a field of the model."""
-        return trail.name_of(self._meta.model._meta.get_field(name))
+        return trail.field_label(trail.field_of(self._meta.model, name))
 
 
 def _label(field: forms.Field, name: str) -> str:

@@ -123,7 +123,9 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
     if not rows or (seen is not None and seen == rows_hash(rows)):
         return False
     me = trail.current_actor()
-    entries = [each for each in trail.lately(*rows) if seen is not None or (is_by_form(each) and each.actor != me)]
+    entries = [
+        each for each in trail.recent_changes(*rows) if seen is not None or (is_by_form(each) and each.actor != me)
+    ]
     if seen is None and not entries:
         return False
     people = actor_names(entries)
@@ -167,7 +169,7 @@ def gone_page(
     back: str,
 ) -> HttpResponse:
     """Answer a form whose row is gone: who deleted it and when, and what was typed, to be copied."""
-    deleted = trail.lately(row).filter(action=trail.Action.DELETE).first() if row is not None else None
+    deleted = trail.recent_changes(row).filter(action=trail.Action.DELETE).first() if row is not None else None
     context = {
         **admin.site.each_context(request),
         "title": f"This {name} is no longer there",

@@ -46,7 +46,7 @@ def ago(moment: datetime) -> str:
 
 def last_changes(row: Model) -> dict[str, LastChange]:
     """Return the last change of each field of a row, by its name in the audit, while a session may last."""
-    return last_changes_among(trail.lately(row))
+    return last_changes_among(trail.recent_changes(row))
 
 
 def last_changes_among(entries: Iterable[AuditEntry]) -> dict[str, LastChange]:

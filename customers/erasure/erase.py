@@ -69,7 +69,7 @@ def erase(customer_id: str, actor: str) -> Erasure:
     """
     with job_lock("import"):
         with transaction.atomic():
-            with trail.muted():
+            with trail.suspended():
                 erasure = _erase(customer_id, actor)
             # From where would be an address with the customer's id.
             with trail.acting(trail.Actor(actor, "erasure")):
@@ -80,7 +80,7 @@ def erase(customer_id: str, actor: str) -> Erasure:
 
 def preview_erasure(customer_id: str) -> Counts:
     """Return how much ``erase`` would take, by kind: erase all but files, and roll back. Raises the same errors."""
-    with job_lock("import"), taken_back(), trail.muted():
+    with job_lock("import"), taken_back(), trail.suspended():
         counts: Counts = _erase(customer_id, "").counts
     return counts
 
@@ -112,7 +112,7 @@ def erase_again(erasures: Iterable["RememberedErasure"]) -> int:
             Erasure.objects.create(**values, last_run=last_run)
     erased = ErasedIds()
     back = {key for key in _every_id() if key in erased} if erased else set()
-    with trail.muted():
+    with trail.suspended():
         for key in sorted(back):
             _remove(key)
     # Files may have come back with the rows, and runs that read them.

@@ -6,28 +6,46 @@ import sys
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection, transaction
 
 from customers.audit import trail
 from customers.audit.trail import Actor, user_name
+from customers.core.database_errors import first_line, is_unavailable
 from customers.core.schema import lacking
 from customers.core.signals import command_done
 from customers.jobs.lock import LockHeld, job_lock
 
 logger = logging.getLogger(__name__)
 
-NOTHING_DONE = {2, 75}
-"""Exit codes of commands that have done nothing: wrong usage, and another one at work."""
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BUSY = 75
+_NOTHING_DONE = {EXIT_USAGE, EXIT_BUSY}
 _OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
+
+
+class UsageError(CommandError):
+    """The command cannot do what it is asked for, and has done nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=EXIT_USAGE)
+
+
+class DatabaseUnusable(CommandError):
+    """The database failed while the command was at work, by ``error``."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(f"The database cannot be used: {first_line(error)}")
+        self.error = error
 
 
 class Unbreakable:
     """Output to a pipe or a file that may break: the command goes on, and its exit code is true."""
 
-    def __init__(self, out: Any) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def write(self, text: str) -> None:
@@ -40,41 +58,56 @@ class Unbreakable:
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._out, name)
 
 
 class AuditedCommand(BaseCommand):
     """A command whose runs are in the audit, unless it has done nothing; so is who did what it does.
 
-    ``secret`` names arguments whose values are not to be seen.
+    It ends with ``EXIT_BUSY`` where another process has the lock that it needs, and with ``EXIT_FAILED`` where the
+    database cannot be used.
     """
 
+    busy: ClassVar[str] = "An import or a scoring is running; nothing was done."
+    """What is said where another process has the lock."""
     secret: ClassVar[frozenset[str]] = frozenset()
+    """Arguments whose values are not to be seen."""
     requires_migrations_checks = True
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
+    def execute(
+        self, *args: object, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: object
+    ) -> str | None:
         """Run the command, and record how it ended."""
-        name, code = self.name, 1
-        for stream in ("stdout", "stderr"):
-            options[stream] = Unbreakable(options.get(stream) or getattr(sys, stream))
+        name, code = self.name, EXIT_FAILED
         actor = Actor(user_name(), f"manage.py {name}")
+        options["stdout"], options["stderr"] = Unbreakable(stdout or sys.stdout), Unbreakable(stderr or sys.stderr)
         with trail.acting(actor):
             try:
-                said = super().execute(*args, **options)
+                said = self._execute(*args, **options)
                 code = 0
                 return said
             except CommandError as error:
                 code = error.returncode
                 raise
             except SystemExit as stopped:
-                code = stopped.code if isinstance(stopped.code, int) else 1
+                code = stopped.code if isinstance(stopped.code, int) else EXIT_FAILED
                 raise
             finally:
-                if code not in NOTHING_DONE and not options.get("dry_run"):
+                if code not in _NOTHING_DONE and not options.get("dry_run"):
                     self._record(name, code, options)
                 if code == 0 and not options.get("dry_run"):
                     self._tell(name)
+
+    def _execute(self, *args: object, **options: object) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except LockHeld:
+            raise CommandError(self.busy, returncode=EXIT_BUSY) from None
+        except Error as error:
+            if not is_unavailable(error):
+                logger.exception("%s failed", self.name)
+            raise DatabaseUnusable(error) from error
 
     def check_migrations(self) -> None:
         """Refuse to work without the tables, where each query would fail in words of the database."""
@@ -96,7 +129,7 @@ class AuditedCommand(BaseCommand):
         """What the command is called."""
         return type(self).__module__.rpartition(".")[2]
 
-    def _record(self, name: str, code: int, options: dict[str, Any]) -> None:
+    def _record(self, name: str, code: int, options: dict[str, object]) -> None:
         """A database that cannot be written, as the command itself has told by then, does not change how it ended."""
         given = [f"{key}: {self._word(key, options[key])}" for key in sorted(options) if _is_said(key, options[key])]
         try:
@@ -112,11 +145,11 @@ class AuditedCommand(BaseCommand):
             if isinstance(answer, Error):
                 connection.close_if_unusable_or_obsolete()
 
-    def _word(self, key: str, value: Any) -> str:
+    def _word(self, key: str, value: object) -> str:
         if key in self.secret:
             return trail.HIDDEN
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _is_said(key: str, value: Any) -> bool:
+def _is_said(key: str, value: object) -> bool:
     return key not in _OF_DJANGO and value is not False and isinstance(value, int | str | date | Path | list)

@@ -36,7 +36,7 @@ UNSEAL = {
 
 
 def seal(apps: Any, editor: Any) -> None:
-    """Let the database refuse to change or delete an entry; ``customers.audit.trail.unsealed`` is the way past it."""
+    """Let the database refuse to change or delete an entry; ``customers.audit.trail.writable`` is the way past it."""
     for statement in SEAL[editor.connection.vendor]:
         editor.execute(statement)
 

@@ -5,7 +5,7 @@ alerts, tasks and mails are changed by conditional updates of many rows, and log
 no rows at all. It would have to be written to by hand for all of these, and would bring foreign keys, a middleware and
 an admin that allow what must not be possible here. The admin's own log stays what it was: the history of one object.
 
-A migration lets the database itself refuse to change or delete an entry; ``audit.unsealed`` is the way past it. On
+A migration lets the database itself refuse to change or delete an entry; ``trail.writable`` is the way past it. On
 SQLite, a migration that alters this table makes it anew, and has to make its triggers again.
 """
 
@@ -40,14 +40,14 @@ class AuditEntry(models.Model):
         COMMAND = "command", "Command"
         ERASE = "erase", "Erased"
 
-    LONGEST_SUBJECT = 300
+    MAX_SUBJECT_LENGTH = 300
 
     at = models.DateTimeField("when", default=timezone.now, db_index=True)
     actor = models.CharField("who", max_length=150, blank=True)
     action = models.CharField(max_length=20, choices=Action)
     model = models.CharField("kind", max_length=100, blank=True)
     key = models.CharField(max_length=64, blank=True)
-    subject = models.CharField("what", max_length=LONGEST_SUBJECT, blank=True)
+    subject = models.CharField("what", max_length=MAX_SUBJECT_LENGTH, blank=True)
     customer = models.CharField(max_length=64, blank=True, db_index=True)
     changes = models.JSONField(default=dict, blank=True)
     text = models.TextField("details", blank=True)

@@ -74,7 +74,7 @@ def delete_login_entries() -> int:
     """Delete the expired entries of failed logins; all other entries stay for ever."""
     gone = 0
     while keys := list(old_login_entries().order_by().values_list("pk", flat=True)[:_BATCH_SIZE]):
-        with trail.unsealed():
+        with trail.writable():
             gone += AuditEntry.objects.filter(pk__in=keys, action=AuditEntry.Action.LOGIN_FAILED).delete()[0]
     return gone
 

@@ -84,7 +84,7 @@ def preview_join(pk: int) -> Carried:
     """Return what ``join`` would move: join, and roll back. Raises the same errors."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
-        with trail.muted():
+        with trail.suspended():
             _join(pair, "")
         transaction.set_rollback(True)
     carried: Carried = pair.carried

@@ -117,7 +117,7 @@ def fill(path: Path) -> dict[str, Any]:
     """
     manifest = read_manifest(path)
     _check_migrations(manifest)
-    with open_file(path) as file, zipfile.ZipFile(file) as archive, trail.unsealed():
+    with open_file(path) as file, zipfile.ZipFile(file) as archive, trail.writable():
         for model in models():
             execute(f"DELETE FROM {table_of(model)}")
         for model in models():

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from datetime import timedelta
-from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import Error
@@ -10,17 +9,16 @@ from django.utils import timezone
 
 from analytics import retention as scored
 from customers.archive import files
+from customers.core.database_errors import first_line
 from customers.core.leftovers import remove_leftovers
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Erasure
 from customers.runs import retention as ledger
 from customers.text.counts import counts_in_words
 from customers.uploads import store
 
-EXIT_FAILED = 1
-EXIT_BUSY = 75
 TRUSTED_FOR = timedelta(days=7)
 """For so long after its last run the command believes the clock; what it removes does not come back."""
 
@@ -44,9 +42,9 @@ class Command(AuditedCommand):
         parser.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
         parser.add_argument("--force", action="store_true", help="believe the clock, whenever the last run was")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, dry_run: bool, force: bool, **options: object) -> None:
         """Remove it, or count it; the last line is a summary."""
-        if not options["force"] and not options["dry_run"] and (last := _doubtful_run()):
+        if not force and not dry_run and (last := _doubtful_run()):
             self.stdout.write(
                 f"Expired: nothing. The last run was on {last}, more than a week from now: if the clock is right, the "
                 "next run removes what is old, or --force does."
@@ -54,19 +52,15 @@ class Command(AuditedCommand):
             return
         try:
             with job_lock("import"):
-                counts = _count() if options["dry_run"] else _remove()
+                counts = _count() if dry_run else _remove()
                 pending = Erasure.objects.filter(state=Erasure.State.FILES).count()
-        except LockHeld:
-            raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"What is old could not be removed: {what}", returncode=EXIT_FAILED) from error
-        self.stdout.write(f"{'Would go' if options['dry_run'] else 'Expired'}: {counts_in_words(counts)}.")
-        if pending and not options["dry_run"]:
+            raise CommandError(f"What is old could not be removed: {first_line(error)}") from error
+        self.stdout.write(f"{'Would go' if dry_run else 'Expired'}: {counts_in_words(counts)}.")
+        if pending and not dry_run:
             raise CommandError(
                 f"{pending} erased customer{'s are' if pending > 1 else ' is'} still in archived files, which cannot "
-                "be written; the next run tries again.",
-                returncode=EXIT_FAILED,
+                "be written; the next run tries again."
             )
 
 

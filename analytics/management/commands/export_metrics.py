@@ -3,24 +3,19 @@
 from argparse import ArgumentParser
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.models import PortfolioDay
 from analytics.portfolio.archive import export_to_folder
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_BUSY = 75
+from customers.jobs.commands import AuditedCommand, UsageError
 
 
 class Command(AuditedCommand):
     """Translates a folder and a date to ``export_to_folder``."""
 
+    busy = "An import or a scoring is running; nothing was exported."
     help = (
         "Write rsolv_metrics_<date>.zip: the feeds as CSV, combined_metrics.csv and manifest.json. "
         "Exit code: 0 written, 1 nothing is scored yet or the folder cannot be written, 2 usage, "
@@ -34,17 +29,13 @@ class Command(AuditedCommand):
             "--as-of", type=date.fromisoformat, metavar="DATE", help="a scored date (default: the newest)"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, out: Path, as_of: date | None, **options: object) -> None:
         """Write the archive."""
-        portfolio = _portfolio(options["as_of"])
+        portfolio = _portfolio(as_of)
         try:
-            path = export_to_folder(options["out"], portfolio)
-        except LockHeld:
-            raise CommandError(
-                "An import or a scoring is running; nothing was exported.", returncode=EXIT_BUSY
-            ) from None
+            path = export_to_folder(out, portfolio)
         except OSError as error:
-            raise CommandError(f"{options['out']}: {error.strerror or error}", returncode=EXIT_FAILED) from error
+            raise CommandError(f"{out}: {error.strerror or error}") from error
         self.stdout.write(f"Exported {portfolio.listed} customers as of {portfolio.date} to {path}.")
 
 
@@ -52,11 +43,9 @@ def _portfolio(day: date | None) -> PortfolioDay:
     if day is None:
         newest = PortfolioDay.objects.newest()
         if newest is None:
-            raise CommandError("No date is scored yet; run import_csvs and score first.", returncode=EXIT_FAILED)
+            raise CommandError("No date is scored yet; run import_csvs and score first.")
         return newest
     try:
         return PortfolioDay.objects.select_related("policy").get(date=day)
     except PortfolioDay.DoesNotExist:
-        raise CommandError(
-            f"{day} is not scored; run `manage.py score --as-of {day}` first.", returncode=EXIT_USAGE
-        ) from None
+        raise UsageError(f"{day} is not scored; run `manage.py score --as-of {day}` first.") from None

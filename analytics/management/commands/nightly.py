@@ -4,35 +4,33 @@ import logging
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, Record, record
 from customers.audit.trail import user_name
+from customers.core.database_errors import first_line
 from customers.core.sql import limit_parallelism
 from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome
-from customers.jobs.commands import AuditedCommand
+from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, DatabaseUnusable, UsageError
 from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_BUSY = 75
 AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
 
 
 class Command(AuditedCommand):
     """Runs the steps in turn, holds back what depends on a failed one, and notes each in the ledger of nights."""
 
+    busy = "Another night is running; nothing was done."
     help = (
         "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
         "was refused holds back scoring, export and reports: the pages stay as they are and say why, and the alert "
@@ -44,18 +42,14 @@ class Command(AuditedCommand):
         """Declare the options."""
         parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, dir: Path, **options: object) -> None:
         """Run the steps; the last line says how each ended."""
-        if not is_folder(options["dir"]):
-            raise CommandError(
-                f"{options['dir']} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE
-            )
+        if not is_folder(dir):
+            raise UsageError(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         try:
             with job_lock("nightly"), record(user_name()) as night:
                 limit_parallelism()
-                results = self._run(options["dir"], night)
-        except LockHeld:
-            raise CommandError("Another night is running; nothing was done.", returncode=EXIT_BUSY) from None
+                results = self._run(dir, night)
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
             results = {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, HELD_BACK)}
@@ -104,14 +98,15 @@ class Command(AuditedCommand):
         said = _LastLine(self.stdout)
         try:
             call_command(command, stdout=said, stderr=self.stderr)
-        except CommandError as error:
-            self.stderr.write(f"{command}: {error}")
-            night.add(name, FAILED, str(error))
-            return FAILED
         except Exception as error:
+            if isinstance(error, CommandError) and not isinstance(error, DatabaseUnusable):
+                self.stderr.write(f"{command}: {error}")
+                night.add(name, FAILED, str(error))
+                return FAILED
             # Whatever it was, the last line still says what the night did.
             logger.exception("%s failed", command)
-            night.add(name, FAILED, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+            cause = error.error if isinstance(error, DatabaseUnusable) else error
+            night.add(name, FAILED, f"{type(cause).__name__}: {first_line(cause)}")
             return FAILED
         night.add(name, DONE, said.line)
         return DONE
@@ -124,7 +119,7 @@ class Command(AuditedCommand):
 class _LastLine:
     """Passes on what a step says, and keeps the last line of it for the ledger."""
 
-    def __init__(self, out: Any) -> None:
+    def __init__(self, out: OutputWrapper) -> None:
         self._out = out
         self.line = ""
 
@@ -135,7 +130,7 @@ class _LastLine:
     def write_line(self, text: str) -> None:
         self.write(f"{text}\n")
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._out, name)
 
 

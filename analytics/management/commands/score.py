@@ -3,23 +3,18 @@
 import sys
 from argparse import ArgumentParser
 from datetime import date, timedelta
-from typing import Any
 
-from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld
-
-EXIT_USAGE = 2
-EXIT_BUSY = 75
+from customers.jobs.commands import AuditedCommand, UsageError
 
 
 class Command(AuditedCommand):
     """Translates dates on the command line to ``score_day``."""
 
+    busy = "Another scoring or an import is running; nothing was done."
     help = (
         "Score a date, or each date of a range, and store the snapshots; by default the newest engagement date, and "
         "those dates that are stale because an import was undone. "
@@ -33,20 +28,16 @@ class Command(AuditedCommand):
         parser.add_argument("--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range")
         parser.add_argument("--to", type=date.fromisoformat, metavar="DATE", dest="last", help="last of a range")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, as_of: date | None, first: date | None, last: date | None, **options: object) -> None:
         """Score the dates in order."""
-        days = _days(options["as_of"], options["first"], options["last"])
+        days = _days(as_of, first, last)
         try:
             with scoring(days) as (days, newest):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
                     portfolio = score_day(day, newest)
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
         except NotScorable as error:
-            raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except LockHeld:
-            raise CommandError(
-                "Another scoring or an import is running; nothing was done.", returncode=EXIT_BUSY
-            ) from None
+            raise UsageError(str(error)) from error
         through = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
         self.stdout.write(f"Scored {len(days)} {'date' if len(days) == 1 else 'dates'}: {through}.")
 
@@ -54,11 +45,11 @@ class Command(AuditedCommand):
 def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:
     """The dates that are asked for; none where none is."""
     if as_of and (first or last):
-        raise CommandError("Give --as-of, or --from and --to, not both.", returncode=EXIT_USAGE)
+        raise UsageError("Give --as-of, or --from and --to, not both.")
     if bool(first) != bool(last):
-        raise CommandError("--from and --to go together.", returncode=EXIT_USAGE)
+        raise UsageError("--from and --to go together.")
     if first and last:
         if first > last:
-            raise CommandError(f"--from {first} is after --to {last}.", returncode=EXIT_USAGE)
+            raise UsageError(f"--from {first} is after --to {last}.")
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return [as_of] if as_of else []

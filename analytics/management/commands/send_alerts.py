@@ -1,7 +1,5 @@
 """``manage.py send_alerts``: bring the alerts in step with the newest scored date, and tell those concerned."""
 
-from typing import Any
-
 from django.conf import settings
 from django.core.management.base import CommandError
 
@@ -10,15 +8,13 @@ from analytics.digests.send import Delivery, send_digests
 from analytics.mail import message
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
-
-EXIT_FAILED = 1
-EXIT_BUSY = 75
+from customers.jobs.lock import job_lock
 
 
 class Command(AuditedCommand):
     """Evaluates, then sends."""
 
+    busy = "Another run of send_alerts, an import or a scoring is going on; try again when it has ended."
     help = (
         "Raise, worsen and close alerts for the newest scored date and tonight's feeds, and send each person one "
         "digest a night, managers a summary a week, and ALERT_URLS the managers' view. A second run sends nothing "
@@ -27,24 +23,17 @@ class Command(AuditedCommand):
         "Exit code: 0 done, 1 something could not be sent, 75 another run, an import or a scoring is going on."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         """Say what was found and sent; the last line sums up."""
-        try:
-            with job_lock("alerts") as lock:
-                with job_lock("score", shared=True), job_lock("import", shared=True):
-                    found = evaluate()
-                delivery = send_digests(lock)
-        except LockHeld:
-            raise CommandError(
-                "Another run of send_alerts, an import or a scoring is going on; try again when it has ended.",
-                returncode=EXIT_BUSY,
-            ) from None
+        with job_lock("alerts") as lock:
+            with job_lock("score", shared=True), job_lock("import", shared=True):
+                found = evaluate()
+            delivery = send_digests(lock)
         self._report(found, delivery)
         self.stdout.write(_summary(found, delivery))
         if delivery.failed:
             raise CommandError(
-                f"{counted(len(delivery.failed), 'message')} could not be sent; the next run tries again.",
-                returncode=EXIT_FAILED,
+                f"{counted(len(delivery.failed), 'message')} could not be sent; the next run tries again."
             )
 
     def _report(self, found: Evaluation, delivery: Delivery) -> None:

@@ -1,7 +1,5 @@
 """``manage.py send_reports``: mail the scheduled reports that are due."""
 
-from typing import Any
-
 from django.conf import settings
 from django.core.management.base import CommandError
 
@@ -9,15 +7,13 @@ from analytics.mail import message
 from analytics.reports.mails import send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
-
-EXIT_FAILED = 1
-EXIT_BUSY = 75
+from customers.jobs.lock import job_lock
 
 
 class Command(AuditedCommand):
     """Sends what is due, once."""
 
+    busy = "Another run of send_reports is going on; try again when it has ended."
     help = (
         "Mail the reports that are due: daily ones, weekly ones on Mondays, monthly ones on the first. A second run "
         "sends nothing again; a missed day is made good once, until the next one is due. A run that is killed "
@@ -27,18 +23,13 @@ class Command(AuditedCommand):
         "75 another run is going on."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         """Say what was sent; the last line sums up."""
         if not message.is_on():
             self.stdout.write("No report is sent, because EMAIL_URL is not set.")
             return
-        try:
-            with job_lock("reports") as lock:
-                sent = send_due(lock)
-        except LockHeld:
-            raise CommandError(
-                "Another run of send_reports is going on; try again when it has ended.", returncode=EXIT_BUSY
-            ) from None
+        with job_lock("reports") as lock:
+            sent = send_due(lock)
         for skipped in sent.skipped:
             self.stdout.write(f"Not mailed: {skipped}.")
         if sent.mails and not settings.SITE_URL:
@@ -50,7 +41,4 @@ class Command(AuditedCommand):
         broken = f", {len(sent.broken)} broken" if sent.broken else ""
         self.stdout.write(f"Reports: {counted(sent.mails, 'mail')} sent, {len(sent.failed)} failed{broken}.")
         if sent.failed:
-            raise CommandError(
-                f"{counted(len(sent.failed), 'report')} could not be sent; the next run tries again.",
-                returncode=EXIT_FAILED,
-            )
+            raise CommandError(f"{counted(len(sent.failed), 'report')} could not be sent; the next run tries again.")

@@ -1,35 +1,32 @@
 """``manage.py import_csvs``: load the night's CSV files."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import Error
 from tqdm import tqdm
 
 from customers.audit.trail import user_name
+from customers.core.database_errors import first_line
 from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome, Progress
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld
+from customers.jobs.commands import EXIT_FAILED, AuditedCommand, UsageError
 from customers.uploads import store
 
-EXIT_NOT_LOADED = 1
-EXIT_USAGE = 2
-EXIT_BUSY = 75
 SHOWN_PROBLEMS = 10
 
 
 class Command(AuditedCommand):
     """Translates the command line to ``import_folder`` and its outcomes to text or JSON."""
 
+    busy = "Another import is running; nothing was done."
     help = (
         "Load the CSV feeds of a folder: the three required ones, and the optional ones that are there. "
         "Exit code: 0 loaded (quarantined rows are reported), 1 a feed was refused or failed, or its file could not "
@@ -47,52 +44,41 @@ class Command(AuditedCommand):
         parser.add_argument("--force", action="store_true", help="let the guardrails pass; the run records who did")
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command; one that cannot even begin leaves standard output with its one object, too."""
-        self.as_json = options["json"]
-        return super().execute(*args, **options)
-
-    def check_migrations(self) -> None:
-        """The same for a database without its tables."""
+    def execute(self, *args: object, **options: Any) -> str | None:
+        """Run the command; where an import cannot even begin, standard output has its one object, too."""
         try:
-            super().check_migrations()
+            return super().execute(*args, **options)
+        except UsageError:
+            raise
         except CommandError:
-            if self.as_json:
+            if options["json"]:
                 self._write_json([])
             raise
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(
+        self, *, dir: Path, feed: list[str] | None, dry_run: bool, json: bool, strict: bool, force: bool, **_: object
+    ) -> None:
         """Run the import; exit as the contract says."""
-        folder: Path = options["dir"]
-        if not is_folder(folder):
-            raise CommandError(f"{folder} is not a folder; name one with --dir or CSV_DIR.", returncode=EXIT_USAGE)
-        how = Options(
-            started_by=user_name(),
-            strict=options["strict"],
-            force=options["force"],
-            progress=_progress_bar if sys.stderr.isatty() else None,
-        )
-        out = self.stderr if options["json"] else self.stdout
+        if not is_folder(dir):
+            raise UsageError(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
+        progress = _progress_bar if sys.stderr.isatty() else None
+        how = Options(started_by=user_name(), strict=strict, force=force, progress=progress)
+        out = self.stderr if json else self.stdout
         out.ending = "\n"
         try:
-            outcomes = import_folder(folder, options["feed"], how, dry_run=options["dry_run"])
-            if not options["dry_run"]:
+            outcomes = import_folder(dir, feed, how, dry_run=dry_run)
+            if not dry_run:
                 store.expire()
-        except (LockHeld, Error, OSError) as error:
-            if options["json"]:
-                self._write_json([])
-            if isinstance(error, LockHeld):
-                raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_NOT_LOADED) from error
-        if options["json"]:
+        except OSError as error:
+            raise CommandError(f"The database cannot be used: {first_line(error)}") from error
+        if json:
             self._write_json(outcomes)
-        report(out.write, outcomes, dry_run=options["dry_run"])
+        report(out.write, outcomes, dry_run=dry_run)
         if not all(outcome.loaded and outcome.not_archived is None for outcome in outcomes):
-            sys.exit(EXIT_NOT_LOADED)
+            sys.exit(EXIT_FAILED)
 
     def _write_json(self, outcomes: list[Outcome]) -> None:
-        self.stdout.write(json.dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}))
+        self.stdout.write(dumps({"feeds": [outcome.as_dict() for outcome in outcomes]}))
 
 
 def _progress_bar(path: Path) -> Progress:

@@ -2,26 +2,19 @@
 
 import sys
 from argparse import ArgumentParser
-from typing import Any
-
-from django.core.management.base import CommandError
-from django.db import Error
 
 from customers.audit.trail import user_name
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld
+from customers.jobs.commands import EXIT_FAILED, AuditedCommand, UsageError
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, undo, undo_summary
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_BUSY = 75
 SHOWN_ROWS = 20
 
 
 class Command(AuditedCommand):
     """Translates a run's number to ``undo``, and the undo to text."""
 
+    busy = "An import is running; nothing was done."
     help = (
         "Undo an import: rows that it created go, rows that it changed become what they were. Rows changed since, and "
         "customers whom others need, are left and listed. An undo is a run too and can itself be undone. "
@@ -33,26 +26,21 @@ class Command(AuditedCommand):
         """Declare the argument."""
         parser.add_argument("run", type=int, help="the run's number, as the list of import runs has it")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, run: int, **options: object) -> None:
         """Undo the run; the last line is a summary."""
         try:
-            run = ImportRun.objects.get(pk=options["run"])
-            undoing = undo(run, user_name())
+            undone = ImportRun.objects.get(pk=run)
+            undoing = undo(undone, user_name())
         except (ImportRun.DoesNotExist, OverflowError):
-            raise CommandError(f"There is no run {options['run']}.", returncode=EXIT_USAGE) from None
+            raise UsageError(f"There is no run {run}.") from None
         except NotUndoable as error:
-            raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except LockHeld:
-            raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
-        except Error as error:
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+            raise UsageError(str(error)) from error
         if undoing.status != ImportRun.Status.LOADED:
-            self.stdout.write(f"Run {run.pk} was not undone: {undoing.reason}")
+            self.stdout.write(f"Run {run} was not undone: {undoing.reason}")
             sys.exit(EXIT_FAILED)
         left = undoing.changes.left()
         for change in left[:SHOWN_ROWS]:
             self.stdout.write(f"  left: {change.model} {change.key}: {change.reason}")
         if undoing.unchanged > SHOWN_ROWS:
             self.stdout.write(f"  and {undoing.unchanged - SHOWN_ROWS} more")
-        self.stdout.write(f"Run {run.pk} ({run.file}) is undone by run {undoing.pk}: {undo_summary(undoing)}.")
+        self.stdout.write(f"Run {run} ({undone.file}) is undone by run {undoing.pk}: {undo_summary(undoing)}.")

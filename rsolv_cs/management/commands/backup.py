@@ -2,20 +2,16 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import Error
 from django.utils import timezone
 
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
-from customers.jobs.commands import AuditedCommand
+from customers.jobs.commands import AuditedCommand, UsageError
 from rsolv_cs.operations import backups
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 NAME = BACKUP + "{}.zip"
 
 
@@ -38,23 +34,17 @@ class Command(AuditedCommand):
             help="afterwards remove all but the N newest backups there (default: none)",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, out: Path, keep: int | None, **options: object) -> None:
         """Write the backup; the last line is a summary."""
-        folder, keep = options["out"], options["keep"]
         if keep is not None and keep < 1:
-            raise CommandError("--keep must be 1 or more.", returncode=EXIT_USAGE)
-        path = folder / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
+            raise UsageError("--keep must be 1 or more.")
+        path = out / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
         try:
             manifest = backups.write(path)
-            remove_leftovers(folder)
-            removed = _remove_all_but(keep, folder) if keep else 0
+            remove_leftovers(out)
+            removed = _remove_all_but(keep, out) if keep else 0
         except OSError as error:
-            raise CommandError(
-                f"{error.filename or folder}: {error.strerror or error}", returncode=EXIT_FAILED
-            ) from error
-        except Error as error:
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+            raise CommandError(f"{error.filename or out}: {error.strerror or error}") from error
         if removed:
             self.stdout.write(f"Removed {removed} older backup{'s' if removed > 1 else ''}.")
         rows = sum(table["rows"] for table in manifest["tables"].values())

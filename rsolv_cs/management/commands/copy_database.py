@@ -5,24 +5,20 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import Error
 
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.lock import job_lock
 from rsolv_cs.operations import backups
-
-EXIT_FAILED = 1
-EXIT_BUSY = 75
 
 
 class Command(AuditedCommand):
     """A backup of this database, restored to another one by the ``restore`` command in a process of its own."""
 
+    busy = "An import is running; nothing was done."
     secret = frozenset({"url"})
     help = (
         "Copy all rows to an empty database, which gets its tables first, and compare the two by the hash of each "
@@ -38,22 +34,17 @@ class Command(AuditedCommand):
             help="the other database, as DATABASE_URL would name it; the password may stand in ~/.pgpass instead",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, url: str, **options: object) -> None:
         """Copy; the last line is a summary."""
-        if options["url"] == settings.DATABASE_URL:
-            raise CommandError("That is the database that you are on.", returncode=2)
+        if url == settings.DATABASE_URL:
+            raise UsageError("That is the database that you are on.")
         try:
             with job_lock("import"), private_folder(_folder()) as folder:
                 file = folder / COPIED
                 backups.write(file)
-                code = _restore(file, options["url"])
-        except LockHeld:
-            raise CommandError("An import is running; nothing was done.", returncode=EXIT_BUSY) from None
+                code = _restore(file, url)
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror or error}", returncode=EXIT_FAILED) from error
-        except Error as error:
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
+            raise CommandError(f"{error.filename}: {error.strerror or error}") from error
         if code:
             sys.exit(code)
         self.stdout.write(

@@ -4,7 +4,6 @@ import secrets
 from argparse import ArgumentParser
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -47,7 +46,7 @@ class Command(AuditedCommand):
             "--address", default="http://127.0.0.1:8000/", help="where the server will be (only printed)"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, address: str, **options: object) -> None:
         """Load where nothing is, and print the logins."""
         logins: dict[str, str] = {}
         with transaction.atomic():
@@ -60,7 +59,7 @@ class Command(AuditedCommand):
                     add_work(day)
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
-        self.stdout.write(f"RSOLV Customer Success: {options['address']}")
+        self.stdout.write(f"RSOLV Customer Success: {address}")
         logins = logins or _known_logins()
         if not logins:
             self.stdout.write(

@@ -2,19 +2,15 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import Error, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 
+from customers.core.database_errors import first_line
 from customers.erasure import erase
-from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.lock import job_lock
 from rsolv_cs.operations import backups
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_BUSY = 75
 
 
 class Command(AuditedCommand):
@@ -37,42 +33,31 @@ class Command(AuditedCommand):
             "--replace", action="store_true", help="also where the database has data, which is then gone"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, file: Path, replace: bool, **options: object) -> None:
         """Fill the database; the last line is a summary."""
         try:
-            backups.read_manifest(options["file"])
+            backups.read_manifest(file)
             backups.migrate_empty()
             if pending := backups.pending():
-                raise CommandError(
+                raise UsageError(
                     f"The database has not had {len(pending)} migrations of this version, {pending[0]} the first. "
-                    "Run `migrate`, or restore into an empty database.",
-                    returncode=EXIT_USAGE,
+                    "Run `migrate`, or restore into an empty database."
                 )
             with job_lock("import"), job_lock("score"):
-                if not options["replace"] and not backups.is_empty():
-                    raise CommandError(
-                        "The database has data. Back it up, then say --replace to have it replaced.",
-                        returncode=EXIT_USAGE,
-                    )
+                if not replace and not backups.is_empty():
+                    raise UsageError("The database has data. Back it up, then say --replace to have it replaced.")
                 with transaction.atomic():
                     erasures = erase.remembered_erasures()
-                    manifest = backups.fill(options["file"])
+                    manifest = backups.fill(file)
                     again = erase.erase_again(erasures)
                 erase.complete()
-        except LockHeld:
-            raise CommandError("An import or a scoring is running; nothing was done.", returncode=EXIT_BUSY) from None
         except backups.Unusable as error:
-            raise CommandError(f"{error} Nothing was changed.", returncode=EXIT_FAILED) from error
+            raise CommandError(f"{error} Nothing was changed.") from error
         except IntegrityError as error:
-            what = str(error).strip().split("\n")[0]
             raise CommandError(
-                f"{options['file']}: its tables contradict one another ({what}); take another backup. "
-                "Nothing was changed.",
-                returncode=EXIT_FAILED,
+                f"{file}: its tables contradict one another ({first_line(error)}); take another backup. "
+                "Nothing was changed."
             ) from error
-        except Error as error:
-            what = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database cannot be used: {what}", returncode=EXIT_FAILED) from error
         rows = sum(table["rows"] for table in manifest["tables"].values())
         self.stdout.write(
             f"Restored {rows} rows of {len(manifest['tables'])} tables, as they were at {manifest['made_at']}; "

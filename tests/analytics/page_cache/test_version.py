@@ -28,7 +28,7 @@ def entry(pk: int, action: str = Action.CHANGE) -> None:
 
 
 def test_without_an_entry_there_is_a_version_too() -> None:
-    with trail.unsealed():
+    with trail.writable():
         AuditEntry.objects.all().delete()
     assert (state_version().newest, state_version().data.newest) == (0, 0)
 
@@ -63,7 +63,7 @@ def test_an_entry_that_was_numbered_earlier_and_committed_later_is_seen() -> Non
 def test_an_entry_with_the_number_of_one_that_a_restored_backup_lacks_is_seen() -> None:
     entry(1_000)
     before = state_version()
-    with trail.unsealed():
+    with trail.writable():
         AuditEntry.objects.filter(pk=1_000).delete()
     entry(1_000)
     assert state_version() != before

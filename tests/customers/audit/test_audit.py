@@ -345,9 +345,9 @@ def test_the_database_refuses_to_change_or_delete_an_entry() -> None:
 
 
 def test_the_seal_is_closed_again() -> None:
-    with pytest.raises(ValueError, match="x"), trail.unsealed():
+    with pytest.raises(ValueError, match="x"), trail.writable():
         raise ValueError("x")
-    with trail.unsealed():
+    with trail.writable():
         AuditEntry.objects.all().delete()
     trail.record(Action.EXPORT, "x")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
@@ -399,7 +399,7 @@ def test_nobody_edits_it_in_the_admin(client: Client) -> None:
     ],
 )
 def test_it_can_be_searched_and_narrowed(client: Client, ada: User, query: str, found: list[str]) -> None:
-    with trail.unsealed():
+    with trail.writable():
         AuditEntry.objects.all().delete()
     one = trail.entry(Action.ADD, "one", actor="alice", customer="c77")
     one.at = one.at.replace(year=2024, month=2, day=29)

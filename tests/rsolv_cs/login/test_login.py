@@ -197,10 +197,10 @@ def test_a_clock_that_was_ahead_locks_no_address_until_it_is_that_time(client: C
 
 
 def test_failed_logins_are_listed_though_a_clock_was_ahead(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "MOST_FAILURES", 3)
+    monkeypatch.setattr(signals, "MAX_FAILURES", 3)
     for number in range(3):
         log_in(client, f"name{number}")
-    with trail.unsealed():
+    with trail.writable():
         AuditEntry.objects.filter(action="login_failed").update(at=timezone.now() + AHEAD)
     assert len(failures()) == 3
     log_in(client, "another")
@@ -209,7 +209,7 @@ def test_failed_logins_are_listed_though_a_clock_was_ahead(client: Client, monke
 
 
 def test_of_an_hours_failed_logins_only_so_many_are_listed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "MOST_FAILURES", 3)
+    monkeypatch.setattr(signals, "MAX_FAILURES", 3)
     for number in range(2):
         log_in(client, f"name{number}")
     statuses(client, 30)
