@@ -5,20 +5,20 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
 from customers.audit import trail
 from customers.runs.retention import since
 
-_AT_ONCE = 1_000
+BATCH_SIZE = 1_000
 
 
 def old_dates() -> list[date]:
-    """The scored dates that go: more than ``SNAPSHOT_DAYS`` before the newest, and not the last of their ISO week.
+    """Return the dates to delete: more than ``SNAPSHOT_DAYS`` before the newest, and not the last of their ISO week.
 
-    One that was scored (again) within that time stays until then, or a backfill would be gone the next night. Which of
-    a week is the last does not change once it is over, so a second look finds nothing more.
+    A date that was scored (again) within that time stays until then, or a backfill would be gone the next night. The
+    last date of a week does not change once the week is over, so a second look finds nothing more.
     """
     oldest_score = since(settings.SNAPSHOT_DAYS)
     days = list(PortfolioDay.objects.order_by("date").values_list("date", "scored_at"))
@@ -44,8 +44,8 @@ def delete_dates(days: list[date]) -> int:
     return len(days)
 
 
-def old_texts() -> Iterator[tuple[QuerySet, str]]:
-    """Mails and digests sent more than ``MESSAGE_DAYS`` ago that still have their text, and the field it is in."""
+def old_texts() -> Iterator[tuple[QuerySet[Model], str]]:
+    """Yield the mails and digests sent more than ``MESSAGE_DAYS`` ago that have their text, and its field."""
     oldest = since(settings.MESSAGE_DAYS)
     if oldest:
         yield Digest.objects.filter(state=Digest.State.SENT, sent_at__lt=oldest).exclude(text=""), "text"
@@ -53,9 +53,9 @@ def old_texts() -> Iterator[tuple[QuerySet, str]]:
 
 
 def clear_texts() -> int:
-    """Empty those texts; that something was sent, when, to whom and about what stays. Return how many there were."""
+    """Empty the old texts; their rows stay, with when, to whom and about what. Return how many there were."""
     cleared = 0
     for rows, field in old_texts():
-        while keys := list(rows.order_by().values_list("pk", flat=True)[:_AT_ONCE]):
-            cleared += rows.model.objects.filter(pk__in=keys).update(**{field: ""})
+        while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+            cleared += rows.model._default_manager.filter(pk__in=keys).update(**{field: ""})
     return cleared

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
-from analytics.insights.cohorts import cohorts as read
+from analytics.insights.cohorts import cohorts as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states
@@ -25,7 +25,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
     weeks = _WEEKS.get(request.GET.get("weeks", ""), WEEKS_SHOWN[0])
     found: Cohorts | None = None
     if shown.portfolio:
-        found = read(shown.portfolio.date, by, weeks, request.GET.get("page"))
+        found = read_cohorts(shown.portfolio.date, by, weeks, request.GET.get("page"))
     context = {
         **admin.site.each_context(request),
         "title": "Cohorts",

@@ -21,7 +21,7 @@ SHADES = 10
 
 
 @dataclass(frozen=True)
-class Figures:
+class CohortRow:
     """A row of the comparison; percentages and scores are whole, None where nothing was counted.
 
     ``days_known`` says over how many the days to value are, where that is not all of the onboarded.
@@ -49,7 +49,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Cell:
+class RetentionCell:
     """A week of a cohort: how many were active in it, of the ``size`` members for whom it has ended."""
 
     week: int
@@ -78,13 +78,13 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Retention:
+class RetentionRow:
     """A row of the triangle: a cell for each week shown, None where the week has not ended for any member."""
 
     label: str
     query: str
     size: int
-    cells: Sequence[Cell | None]
+    cells: Sequence[RetentionCell | None]
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Cohorts:
     ``weeks`` are the columns of the triangle; ``more_weeks`` is whether there is any choice of how many.
     """
 
-    page: Page
-    comparison: Sequence[Figures]
-    total: Figures
+    page: Page[CohortDay]
+    comparison: Sequence[CohortRow]
+    total: CohortRow
     weeks: Sequence[int]
     more_weeks: bool
-    retention: Sequence[Retention]
-    overall: Retention
+    retention: Sequence[RetentionRow]
+    overall: RetentionRow
 
 
 def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
@@ -109,22 +109,22 @@ def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohort
     total = next((one for one in known if one.by == CohortDay.By.ALL), None)
     if total is None:
         return None
-    rows = sorted((one for one in known if one.by == by), key=_place)
+    rows = sorted((one for one in known if one.by == by), key=_sort_key)
     ended = max(len(row.weeks) for row in rows)
     columns = min(weeks, ended)
     shown = Paginator(rows, ROWS_PER_PAGE).get_page(page)
     return Cohorts(
         page=shown,
-        comparison=[_figures(row) for row in shown],
-        total=_figures(total),
+        comparison=[_cohort_row(row) for row in shown],
+        total=_cohort_row(total),
         weeks=range(columns),
         more_weeks=ended > WEEKS_SHOWN[0],
-        retention=[_retention(row, columns) for row in shown],
-        overall=_retention(total, columns),
+        retention=[_retention_row(row, columns) for row in shown],
+        overall=_retention_row(total, columns),
     )
 
 
-def _place(row: CohortDay) -> tuple[bool, str, str]:
+def _sort_key(row: CohortDay) -> tuple[bool, str, str]:
     """By name, whatever its case, those without a cohort last; months in their order."""
     return not row.name, row.name.casefold(), row.name
 
@@ -143,8 +143,8 @@ def _query(row: CohortDay) -> str:
     return urlencode({"cohort": row.name or NONE})
 
 
-def _figures(row: CohortDay) -> Figures:
-    return Figures(
+def _cohort_row(row: CohortDay) -> CohortRow:
+    return CohortRow(
         label=_label(row),
         query=_query(row),
         size=row.size,
@@ -159,9 +159,9 @@ def _figures(row: CohortDay) -> Figures:
     )
 
 
-def _retention(row: CohortDay, columns: int) -> Retention:
+def _retention_row(row: CohortDay, columns: int) -> RetentionRow:
     # A date scored by an earlier version has the weeks that had ended for every member.
     sizes = row.old_enough or [row.size] * len(row.weeks)
     known = zip(row.weeks[:columns], sizes[:columns], strict=True)
-    cells = [Cell(week, active, size) for week, (active, size) in enumerate(known)]
-    return Retention(_label(row), _query(row), row.size, [*cells, *[None] * (columns - len(cells))])
+    cells = [RetentionCell(week, active, size) for week, (active, size) in enumerate(known)]
+    return RetentionRow(_label(row), _query(row), row.size, [*cells, *[None] * (columns - len(cells))])

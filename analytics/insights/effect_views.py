@@ -7,7 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from analytics.insights import effects as read
+from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE
+from analytics.insights.effects import MIN_CASES, NEAR, Effect
+from analytics.insights.effects import effects as read_effects
 from analytics.models import ActionKind
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of
@@ -31,16 +33,16 @@ def effects(request: HttpRequest) -> HttpResponse:
         "title": "Did it help",
         "as_of": shown,
         "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
-        "horizons": read.HORIZONS,
-        "near": read.NEAR,
-        "apart": read.APART_DAYS,
-        "least": read.LEAST_CASES,
-        "look_back": read.LOOK_BACK,
-        "most_compared": read.MOST_COMPARED,
+        "horizons": HORIZONS,
+        "near": NEAR,
+        "apart": APART_DAYS,
+        "least": MIN_CASES,
+        "look_back": LOOK_BACK,
+        "max_sample": MAX_SAMPLE,
     }
     return TemplateResponse(request, "analytics/insights/effects.html", context)
 
 
-def _effects(request: HttpRequest, day: date) -> list[tuple[ActionKind, list[read.Effect]]]:
+def _effects(request: HttpRequest, day: date) -> list[tuple[ActionKind, list[Effect]]]:
     """The effects as of a date, kept until anything changes."""
-    return page_cache.get_or_set(EffectsKey(version=user_summary(request).version, day=day), lambda: read.effects(day))
+    return page_cache.get_or_set(EffectsKey(version=user_summary(request).version, day=day), lambda: read_effects(day))

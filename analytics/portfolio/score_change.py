@@ -51,7 +51,7 @@ class ScoreChanges:
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """What a score changed by since ``then``; ``points`` is None where there is nothing to compare with."""
 
     days: int
@@ -80,12 +80,12 @@ class StatusChange:
     day: date
 
 
-def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[Change]:
+def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[ScoreChange]:
     """The changes of a customer's newest snapshot, of those given oldest first."""
     scores = {one.date: one.score for one in snapshots}
     now = snapshots[-1]
     return [
-        Change(days, now.score - scores[then], then) if then in scores else Change(days, None, then)
+        ScoreChange(days, now.score - scores[then], then) if then in scores else ScoreChange(days, None, then)
         for days, then in since.items()
     ]
 

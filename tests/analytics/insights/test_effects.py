@@ -8,8 +8,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.insights import effects as read
-from analytics.insights.effects import Case, Cell, Effect, effect, effects
+from analytics.insights import effect_cases
+from analytics.insights.effect_cases import Case, ScoreGroup, sample_keys
+from analytics.insights.effects import Effect, effect, effects
 from analytics.models import ActionKind, Task
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -59,25 +60,25 @@ def of(kind: str, day: date = D) -> list[Effect]:
 
 def test_worked_out_by_hand(program: None) -> None:
     after_14, after_28 = of("call")
-    assert (after_14.days, after_14.cases, after_14.similar) == (14, 1, 3)
-    assert after_14.moved == 20
+    assert (after_14.days, after_14.cases, after_14.controls) == (14, 1, 3)
+    assert after_14.delta == 20
     # (47 - 45), (31 - 35) and (44 - 40) of three.
-    assert after_14.similar_moved == pytest.approx(2 / 3)
+    assert after_14.control_delta == pytest.approx(2 / 3)
     assert after_14.difference == pytest.approx(20 - 2 / 3)
     # The three other calls were done on dates without a score.
-    assert (after_14.not_passed, after_14.no_score, after_14.nobody_similar) == (0, 3, 0)
+    assert (after_14.not_passed, after_14.no_score, after_14.no_controls) == (0, 3, 0)
     assert after_14.verdict == "too few to tell: 1 of 10"
     # (50 - 45) and (41 - 40); the one below has no score so late.
-    assert (after_28.days, after_28.cases, after_28.similar) == (28, 1, 2)
-    assert (after_28.moved, after_28.similar_moved, after_28.difference) == (30, 3, 27)
+    assert (after_28.days, after_28.cases, after_28.controls) == (28, 1, 2)
+    assert (after_28.delta, after_28.control_delta, after_28.difference) == (30, 3, 27)
 
 
 def test_as_of_an_earlier_date_later_things_are_not_known(program: None) -> None:
     after_14, after_28 = of("call", DONE + timedelta(days=14))
     # Who is called later is not known yet, so its 90 - 40 counts: (2 - 4 + 4 + 50) of four.
-    assert (after_14.cases, after_14.similar, after_14.similar_moved) == (1, 4, 13)
+    assert (after_14.cases, after_14.controls, after_14.control_delta) == (1, 4, 13)
     assert (after_28.cases, after_28.not_passed, after_28.no_score) == (0, 1, 2)
-    assert (after_28.moved, after_28.difference) == (None, None)
+    assert (after_28.delta, after_28.difference) == (None, None)
     assert of("call", DONE + timedelta(days=13))[0].not_passed == 1
     assert [found.no_score for found in of("call", DONE - timedelta(days=1))] == [2, 1]
     assert of("call", DONE - timedelta(days=30)) == []
@@ -86,7 +87,7 @@ def test_as_of_an_earlier_date_later_things_are_not_known(program: None) -> None
 def test_a_case_without_anybody_similar_is_counted_so(db: None) -> None:
     done(scores("case", "at_risk", 40, 60, 70))
     for found in of("call"):
-        assert (found.cases, found.nobody_similar, found.verdict) == (0, 1, "too few to tell: 0 of 10")
+        assert (found.cases, found.no_controls, found.verdict) == (0, 1, "too few to tell: 0 of 10")
 
 
 def test_the_same_kind_twice_on_a_day_is_one_case(program: None) -> None:
@@ -98,20 +99,20 @@ def test_another_kind_is_another_question(program: None) -> None:
     done(Customer.objects.get(pk="near-above"), kind="email")
     # Called or not: the case itself, those called 28 days before and after and 29 before, and the one at 46.
     found = of("email")[0]
-    assert (found.cases, found.moved, found.similar) == (1, 2, 5)
-    assert found.similar_moved == (20 + 50 + 50 + 4 + 44) / 5
+    assert (found.cases, found.delta, found.controls) == (1, 2, 5)
+    assert found.control_delta == (20 + 50 + 50 + 4 + 44) / 5
     assert of("call")[0].cases == 1
 
 
 def test_of_many_customers_a_fixed_part_is_compared(program: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MOST_COMPARED", 6)
-    chosen = read._compared()
+    monkeypatch.setattr(effect_cases, "MAX_SAMPLE", 6)
+    chosen = sample_keys()
     assert len(Customer.objects.all()) == 10
     assert set(chosen) == {pk for pk in Customer.objects.values_list("pk", flat=True) if crc32(pk.encode()) % 2 == 0}
     # The one that was called 29 days before is not of that part: (47 - 45) and (31 - 35) remain.
     assert "called-29-days-before" not in chosen
     after_14 = of("call")[0]
-    assert (after_14.cases, after_14.moved, after_14.similar, after_14.similar_moved) == (1, 20, 2, -1)
+    assert (after_14.cases, after_14.delta, after_14.controls, after_14.control_delta) == (1, 20, 2, -1)
 
 
 # --- The verdict ------------------------------------------------------------------------------------------------
@@ -120,9 +121,8 @@ def test_of_many_customers_a_fixed_part_is_compared(program: None, monkeypatch: 
 def told(moves: list[int]) -> Effect:
     """The effect where similar customers did not move."""
     cases = [Case("call", DONE, "at_risk", 40, (40 + move, None)) for move in moves]
-    return effect(
-        ActionKind.CALL, 0, cases, {(DONE, "at_risk"): [Cell(40, 1, 0), Cell(45, 3, 0), Cell(46, 9, 99)]}, {}, D
-    )
+    sample = {(DONE, "at_risk"): [ScoreGroup(40, 1, 0), ScoreGroup(45, 3, 0), ScoreGroup(46, 9, 99)]}
+    return effect(ActionKind.CALL, 0, cases, sample, {}, D)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def told(moves: list[int]) -> Effect:
 def test_the_verdict(moves: list[int], verdict: str) -> None:
     found = told(moves)
     assert found.verdict == verdict
-    assert (found.cases, found.similar) == (len(moves), 4 * len(moves))
+    assert (found.cases, found.controls) == (len(moves), 4 * len(moves))
     assert found.difference == sum(moves) / len(moves)
 
 

@@ -132,7 +132,7 @@ def test_the_journal_goes_and_its_run_can_no_longer_be_undone(settings: Settings
 
 
 def test_many_rows_go_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_AT_ONCE", 3)
+    monkeypatch.setattr(retention, "_BATCH_SIZE", 3)
     old = make_run(started_at=ago(401))
     RowChange.objects.bulk_create(RowChange(run=old, model="customer", key=f"c{n}") for n in range(10))
     assert retention.delete(retention.old_changes()) == 10
