@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from django.forms.models import model_to_dict
 from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
@@ -47,7 +47,7 @@ _VALUES: dict[str, Callable[[Snapshot], object]] = {
     "as_of": lambda one: one.date,
 }
 COLUMNS = tuple(_VALUES)
-CHUNK = 5_000
+CHUNK_SIZE = 5_000
 
 
 def archive_name(day: date) -> str:
@@ -101,7 +101,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
 def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
     snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
-    for snapshot in snapshots.iterator(chunk_size=CHUNK):
+    for snapshot in snapshots.iterator(chunk_size=CHUNK_SIZE):
         yield [to_cell(value(snapshot)) for value in _VALUES.values()]
 
 
@@ -113,5 +113,5 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _plain(values: dict[str, object]) -> dict[str, int | str]:
     return {name: value if isinstance(value, int) else str(value) for name, value in values.items()}

@@ -1,10 +1,9 @@
-"""What an erased customer leaves here: rows go by their foreign keys, texts that mention them lose those words.
+"""Erase a customer from the texts of analytics; the rows go by their foreign keys.
 
-A guardrail repeats the first bad rows, so that a night's step, and the alert of its feed, can name a customer.
+A guardrail repeats the first bad rows. So a night's step, and the alert of its feed, can name a customer.
 """
 
 import re
-from typing import Any
 from urllib.parse import quote
 
 from django.db.models import F
@@ -14,13 +13,13 @@ from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
 
 NO_TEXT = "A customer who was erased was mentioned here."
 ERASED = "(erased)"
-_AT_ONCE = 500
+BATCH_SIZE = 500
 
 
-def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: Any) -> dict[str, int]:
-    """Hear that a customer is erased.
+def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: object) -> dict[str, int]:
+    """Remove an erased customer's words from texts; return how many texts changed. Receives ``customer_erased``.
 
-    Totals of scored dates stay, and say so. A digest stays as a record that it was sent, and to whom.
+    Totals of scored dates stay, and count the erased. A digest stays as a record that it was sent, and to whom.
     """
     dates = Snapshot.objects.filter(customer=customer_id).order_by().values("date")
     PortfolioDay.objects.filter(date__in=dates).update(erased=F("erased") + 1)
@@ -28,16 +27,18 @@ def forget_customer(customer_id: str, organization: str, words: re.Pattern[str],
     name = rf"|(?<!\w){re.escape(customer_name(organization))}(?!\w)|{words.pattern}" if organization else ""
     mention = re.compile(f"{address}{name}")
     digests = Digest.objects.order_by("pk").values_list("pk", "subject", "text", "error")
-    gone = [pk for pk, *texts in digests.iterator(chunk_size=_AT_ONCE) if any(mention.search(text) for text in texts)]
-    for first in range(0, len(gone), _AT_ONCE):
-        some = Digest.objects.filter(pk__in=gone[first : first + _AT_ONCE])
+    gone = [
+        pk for pk, *texts in digests.iterator(chunk_size=BATCH_SIZE) if any(mention.search(text) for text in texts)
+    ]
+    for first in range(0, len(gone), BATCH_SIZE):
+        some = Digest.objects.filter(pk__in=gone[first : first + BATCH_SIZE])
         some.update(subject="", text=NO_TEXT, error="")
     return {"texts of digests": len(gone), "texts of nights": _clear_nights(words) + _clear_feeds(words)}
 
 
 def _clear_nights(words: re.Pattern[str]) -> int:
     cleared = 0
-    for night in Night.objects.order_by("pk").iterator(chunk_size=_AT_ONCE):
+    for night in Night.objects.order_by("pk").iterator(chunk_size=BATCH_SIZE):
         steps = [{**step, "message": words.sub(ERASED, step["message"])} for step in night.steps]
         if steps != night.steps:
             Night.objects.filter(pk=night.pk).update(steps=steps)
@@ -46,7 +47,7 @@ def _clear_nights(words: re.Pattern[str]) -> int:
 
 
 def _clear_feeds(words: re.Pattern[str]) -> int:
-    """Alerts of feeds; those of customers go with them."""
+    """Clear the alerts of feeds; the alerts of customers go by their foreign key."""
     cleared = 0
     for pk, text in Alert.objects.filter(customer=None).order_by("pk").values_list("pk", "text"):
         if words.search(text):

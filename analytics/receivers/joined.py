@@ -1,9 +1,8 @@
 """What moves here when two customers are the same: tasks, mails, alerts, and the scored dates before the change."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import Alert, Message, PortfolioDay, Snapshot, Task
@@ -11,10 +10,15 @@ from customers.models.key_change import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
 DATES, AGAIN = "scored dates", "dates to be scored again"
+_Moved = type[Task] | type[Message] | type[Alert]
+_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert}
 
 
-def carry_over(pair: KeyChange, **_signal: Any) -> dict[str, Any]:
-    """Hear that a customer goes on under another key; return the keys of what moved, and what stays, in words."""
+def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
+    """Move what a customer has to its new key; return the keys of what moved, and what stays, in words.
+
+    Receives ``customers_joined``.
+    """
     stays: list[str] = []
     rows = {
         TASKS: _move_tasks(pair, stays),
@@ -25,15 +29,15 @@ def carry_over(pair: KeyChange, **_signal: Any) -> dict[str, Any]:
     return {"rows": rows, "stays": stays}
 
 
-def put_back(pair: KeyChange, **_signal: Any) -> list[str]:
-    """Hear that it was not the same customer; return what could not be put back, in words."""
+def put_back(pair: KeyChange, **_signal: object) -> list[str]:
+    """Move it back to the former key; return what could not be put back, in words. Receives ``customers_parted``."""
     rows, left = pair.carried["rows"], []
-    for kind, model in ((TASKS, Task), (MAILS, Message), (ALERTS, Alert)):
-        left += _move_back(model, kind, rows.get(kind, []), pair)
+    in_the_way = {TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])), ALERTS: _alerts_in_the_way(pair, rows)}
+    for kind, model in _MODELS.items():
+        left += _move_back(model, kind, rows.get(kind, []), in_the_way.get(kind, set()), pair)
     # Where another one is open by now, the one that ended stays over.
     ended = Alert.objects.filter(pk__in=rows.get(ENDED, []), customer=pair.former)
-    others = Alert.objects.open().filter(rule=OuterRef("rule"), customer=pair.former_id)
-    for alert in ended.exclude(Exists(others)):
+    for alert in ended.exclude(Exists(_open_alerts(pair.former_id))):
         Alert.objects.filter(pk=alert.pk).update(closed_on=None, closed_at=None, ending="", ending_text="")
     dates = rows.get(DATES, [])
     theirs = Snapshot.objects.filter(customer=pair.former).values("date")
@@ -47,28 +51,37 @@ def put_back(pair: KeyChange, **_signal: Any) -> list[str]:
     return left
 
 
-def _move(model: type[Any], pair: KeyChange, which: Q | None = None) -> list[int]:
-    keys = sorted(model.objects.filter(which or Q(), customer=pair.former).values_list("pk", flat=True))
-    model.objects.filter(pk__in=keys).update(customer=pair.customer)
+def _move(model: _Moved, pair: KeyChange, which: Q | None = None) -> list[int]:
+    keys = sorted(model._default_manager.filter(which or Q(), customer=pair.former).values_list("pk", flat=True))
+    model._default_manager.filter(pk__in=keys).update(customer=pair.customer)
     return keys
 
 
-def _move_back(model: type[Any], kind: str, keys: Sequence[int], pair: KeyChange) -> list[str]:
-    there = model.objects.filter(pk__in=keys, customer=pair.customer)
-    back = set(there.values_list("pk", flat=True))
-    in_the_way: set[int] = set()
-    if model is Alert:
-        others = Alert.objects.open().filter(rule=OuterRef("rule"), customer=pair.former_id)
-        in_the_way = set(there.filter(Exists(others), closed_on=None).values_list("pk", flat=True))
-    if model is Task:
-        in_the_way = set(_taken(there, pair.former_id).values_list("pk", flat=True))
-    model.objects.filter(pk__in=back - in_the_way).update(customer=pair.former)
-    lost = len(keys) - len(back - in_the_way)
+def _move_back(model: _Moved, kind: str, keys: Sequence[int], in_the_way: set[int], pair: KeyChange) -> list[str]:
+    there = model._default_manager.filter(pk__in=keys, customer=pair.customer)
+    back = set(there.values_list("pk", flat=True)) - in_the_way
+    model._default_manager.filter(pk__in=back).update(customer=pair.former)
+    lost = len(keys) - len(back)
     return [f"{lost} of {len(keys)} {kind} stay, or are no longer there"] if lost else []
 
 
-def _taken(tasks: Any, customer: str) -> Any:
-    """Those open tasks that the customer has already: by the rule, or by what is to be done on the day."""
+def _alerts_in_the_way(pair: KeyChange, rows: dict[str, list[int]]) -> set[int]:
+    """Return the open alerts that the former key has an open one like."""
+    there = Alert.objects.filter(pk__in=rows.get(ALERTS, []), customer=pair.customer, closed_on=None)
+    return set(there.filter(Exists(_open_alerts(pair.former_id))).values_list("pk", flat=True))
+
+
+def _open_alerts(customer: str) -> QuerySet[Alert]:
+    return Alert.objects.open().filter(rule=OuterRef("rule"), customer=customer)
+
+
+def _tasks_in_the_way(pair: KeyChange, keys: Sequence[int]) -> set[int]:
+    there = Task.objects.filter(pk__in=keys, customer=pair.customer)
+    return set(_taken(there, pair.former_id).values_list("pk", flat=True))
+
+
+def _taken(tasks: QuerySet[Task], customer: str) -> QuerySet[Task]:
+    """Return those of the open tasks that the customer has already: by the rule, or by the words and the day."""
     same = Task.objects.open().filter(customer=customer)
     by_rule = same.filter(rule=OuterRef("rule"))
     by_words = same.filter(rule=None, what=OuterRef("what"), due=OuterRef("due"))
@@ -83,9 +96,8 @@ def _move_tasks(pair: KeyChange, stays: list[str]) -> list[int]:
 
 
 def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
-    """Open ones that the new key has, too, end here: nobody else would close them, for the former is not scored."""
-    others = Alert.objects.open().filter(rule=OuterRef("rule"), customer=pair.customer_id)
-    twice = Alert.objects.open().filter(Exists(others), customer=pair.former)
+    """Move the alerts. An open one that the new key has, too, ends: the former key is no longer scored to end it."""
+    twice = Alert.objects.open().filter(Exists(_open_alerts(pair.customer_id)), customer=pair.former)
     ended = sorted(twice.values_list("pk", flat=True))
     now = timezone.now()
     Alert.objects.filter(pk__in=ended).update(
@@ -98,7 +110,7 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
 
 
 def _move_dates(pair: KeyChange) -> dict[str, list[str]]:
-    """Dates of the former key alone go over; on those of both the former counts no more, so they are scored again."""
+    """Move the scored dates of the former key alone; dates of both keys become stale, without the former key."""
     ours = Snapshot.objects.filter(customer=pair.customer).values("date")
     theirs = Snapshot.objects.filter(customer=pair.former)
     alone = theirs.exclude(date__in=ours)

@@ -1,13 +1,11 @@
-"""What an undone import means for the snapshots: who is gone has none, nor alerts; later days are scored again."""
-
-from typing import Any
+"""Follow an undone import: delete what is known of customers who are gone, and mark later scored dates as stale."""
 
 from analytics.models import Alert, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
 
-def forget_run(run: ImportRun, undo: ImportRun, **_signal: Any) -> None:
-    """Hear that ``undo`` undid ``run``: dates scored since the run may show what it had loaded."""
+def forget_run(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
+    """Forget what ``run`` had loaded, after ``undo`` undid it. Receives ``run_undone``."""
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)

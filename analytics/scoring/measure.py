@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django.db import connection
 
@@ -15,7 +14,7 @@ from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, measure_sql, windows
 from customers.core.prepared import fetch_prepared
-from customers.core.sql import is_postgres, table_of
+from customers.core.sql import Row, is_postgres, table_of
 from customers.models import Customer, Engagement
 
 FETCH = 2_000
@@ -37,7 +36,7 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
 
     A step keeps its date and a completion its own: to a view that does not know them yet they are not there.
     """
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, str | date] = {}
     parts = []
     for number, view in enumerate(views):
         values = {"customer": customer.pk, **_parameters(view.day, view.policy, view.known_to)}
@@ -89,7 +88,7 @@ class _Reader:
         self._active = _from_bits if is_postgres() else _Dates(self._day).active
         self._activity_days = (1 << policy.activity_days) - 1
 
-    def measures(self, row: Sequence[Any]) -> Measures:
+    def measures(self, row: Row) -> Measures:
         """What the row says."""
         signup_date, completed_date, *dates, days = row[MEASURED:]
         signup_date = _date(signup_date)

@@ -4,7 +4,6 @@ import operator
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -88,7 +87,7 @@ _LOOKED_FOR = ("date", "customer_id", "score", "status")
 _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests")
 
 
-def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[Any, ...]]:
+def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[object, ...]]:
     health_of, add = Scoring(policy, day).health, tally.add
     # SQLite stores the text, and would be asked how to write the date for each row.
     same = (day.isoformat(), policy.pk)
