@@ -1,18 +1,17 @@
-"""django-import-export's formats that an upload may have: known by their content, and turned into the feed's CSV.
+"""The formats that an upload may have: recognised by their content, and converted into the feed's CSV.
 
-The library's own ``create_dataset`` holds a workbook in memory and passes its cells on as they are. Here the rows
-stream into a CSV file as Excel shows them, which the one loader then reads like any other.
+The formats of django-import-export hold a workbook in memory and pass its cells on as they are. Here the rows stream
+into a CSV file as Excel shows them, which the loader then reads like any other.
 """
 
 import csv
 import gzip
 import logging
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-
-from import_export.formats.base_formats import CSV, XLSX
 
 from customers.core.files import open_file
 from customers.text.quoted import quoted
@@ -23,9 +22,9 @@ from customers.workbooks.xml_part import NotTaken
 logger = logging.getLogger(__name__)
 
 MAX_UNPACKED_MB = 500
-"""What a compressed file may hold, for it could be made to fill the disk."""
-MOST_LINES = 2**20
-"""So many lines an upload of text may have, which is what a sheet of Excel may."""
+"""The megabytes that a compressed file may hold, so that none fills the disk."""
+MAX_LINES = 2**20
+"""The lines that an uploaded text may have: as many as a sheet of Excel."""
 _BLOCK = 256 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHER_ZIPS = {
@@ -36,54 +35,61 @@ _OTHER_ZIPS = {
 }
 
 
-class FeedCsv(CSV):
-    """CSV, which is stored as it is."""
+class UploadFormat(ABC):
+    """A format that an upload may have: its name in words, and the ending of its files' names."""
 
-    word = "text"
+    word: str
+    ending: str
 
+    @abstractmethod
     def recognises(self, beginning: bytes) -> bool:
-        """Whether a file that begins like this may have the format."""
-        return True
-
-    def ending(self) -> str:
-        """How the names of such files end."""
-        return f".{self.get_extension()}"
+        """Return whether a file that begins like this may have the format."""
 
     def stored_name(self, feed_file: str) -> str:
-        """What the loader is to find, for a feed's file name."""
+        """Return the name that the file is stored by for the loader."""
         return feed_file
 
     def file_name(self, name: str) -> str:
-        """What the ledger calls a file with that name."""
+        """Return the name of an uploaded file in the ledger."""
         return name
 
+    @abstractmethod
     def convert(self, source: Path, target: Path) -> list[str]:
-        """Put what the loader is to read at ``target``; return what to know of it. Raises ``NotTaken``."""
+        """Put the file that the loader reads at ``target``; return notes about it. Raises ``NotTaken``."""
+
+
+class FeedCsv(UploadFormat):
+    """CSV, which is stored as it is."""
+
+    word, ending = "text", ".csv"
+
+    def recognises(self, beginning: bytes) -> bool:
+        """Take any file for text."""
+        return True
+
+    def convert(self, source: Path, target: Path) -> list[str]:
+        """Move the file, unless it has too many lines."""
         with open_file(source) as file:
             _check_lines(file)
         source.replace(target)
         return []
 
 
-class PackedCsv(FeedCsv):
-    """CSV, gzipped."""
+class PackedCsv(UploadFormat):
+    """CSV, gzipped, which the loader unpacks."""
 
-    word = "a gzip file"
+    word, ending = "a gzip file", ".csv.gz"
 
     def recognises(self, beginning: bytes) -> bool:
-        """By gzip's first bytes."""
+        """Recognise gzip's first bytes."""
         return beginning.startswith(b"\x1f\x8b")
 
-    def ending(self) -> str:
-        """As the loader knows it."""
-        return f"{super().ending()}.gz"
-
     def stored_name(self, feed_file: str) -> str:
-        """The loader unpacks it."""
+        """Return a name by which the loader unpacks the file."""
         return f"{feed_file}.gz"
 
     def convert(self, source: Path, target: Path) -> list[str]:
-        """Leave it packed, once it is known how much it holds; of a broken one the loader says what is wrong."""
+        """Move the file as it is, unless it holds too much; the loader says what is wrong with a broken one."""
         try:
             with open_file(source) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
                 _check_lines(file)
@@ -93,25 +99,17 @@ class PackedCsv(FeedCsv):
         return []
 
 
-class FeedXlsx(XLSX):
+class FeedXlsx(UploadFormat):
     """An Excel workbook, of which one sheet becomes a CSV."""
 
-    word = "an Excel workbook"
+    word, ending = "an Excel workbook", ".xlsx"
 
     def recognises(self, beginning: bytes) -> bool:
-        """By ZIP's first bytes; ``convert`` looks into it."""
+        """Recognise ZIP's first bytes; ``convert`` looks into the file."""
         return beginning.startswith(b"PK\x03\x04")
 
-    def ending(self) -> str:
-        """How the names of such files end."""
-        return f".{self.get_extension()}"
-
-    def stored_name(self, feed_file: str) -> str:
-        """What is loaded is the CSV."""
-        return feed_file
-
     def file_name(self, name: str) -> str:
-        """What is loaded and archived is the CSV."""
+        """Return a name that says that the ledger has the CSV."""
         return f"{name}.csv"
 
     def convert(self, source: Path, target: Path) -> list[str]:
@@ -132,40 +130,40 @@ class FeedXlsx(XLSX):
 
 
 FORMATS = (PackedCsv(), FeedXlsx(), FeedCsv())
-"""Those that an upload may have; the first that recognises a file is the one."""
-ENDINGS = [one.ending() for one in reversed(FORMATS)]
+"""The formats of uploads; a file has the first one that recognises it."""
+ENDINGS = [one.ending for one in reversed(FORMATS)]
 
 
-def format_of(path: Path, name: str) -> FeedCsv | FeedXlsx:
-    """The format that a file has by its content. Raises ``NotTaken`` where its name says another one."""
+def format_of(path: Path, name: str) -> UploadFormat:
+    """Return the format that a file has by its content. Raises ``NotTaken`` where its name says another one."""
     with open_file(path) as file:
         beginning = file.read(len(_OLE))
     if beginning == _OLE:
         raise NotTaken(
             "This is an old Excel file (.xls), or one with a password: save it as .xlsx without a password, or as CSV."
         )
-    found = next(one for one in FORMATS if one.recognises(beginning))
-    said = next((ending for ending in ENDINGS if name.lower().endswith(ending)), None)
-    if said == found.ending():
-        return found
-    if said is None:
+    recognised = next(one for one in FORMATS if one.recognises(beginning))
+    named = next((ending for ending in ENDINGS if name.lower().endswith(ending)), None)
+    if named == recognised.ending:
+        return recognised
+    if named is None:
         raise NotTaken(f"{quoted(name)} is no file for this page: its name ends in none of {', '.join(ENDINGS)}.")
     raise NotTaken(
-        f"The name of {quoted(name)} ends in {said}, but by its content it is {found.word}: "
-        f"if that is right, let its name end in {found.ending()}."
+        f"The name of {quoted(name)} ends in {named}, but by its content it is {recognised.word}: "
+        f"if that is right, let its name end in {recognised.ending}."
     )
 
 
-def _check_lines(file: IO[bytes]) -> None:
-    """Refuse text that is too much to be shown before it is loaded."""
+def _check_lines(file: IO[bytes] | gzip.GzipFile) -> None:
+    """Refuse text that is too much for a preview."""
     size = feeds = returns = 0
     while block := file.read(_BLOCK):
         size += len(block)
         _check_unpacked(size)
         feeds += block.count(b"\n")
         returns += block.count(b"\r")
-        if max(feeds, returns) > MOST_LINES:
-            raise NotTaken(f"The file has more than {MOST_LINES:,} lines: import it by import_csvs, which takes any.")
+        if max(feeds, returns) > MAX_LINES:
+            raise NotTaken(f"The file has more than {MAX_LINES:,} lines: import it by import_csvs, which takes any.")
 
 
 def _check_unpacked(size: int) -> None:
@@ -189,7 +187,7 @@ def _notes(title: str, others: list[str]) -> Iterator[str]:
 
 
 class _Writer:
-    """Writes a sheet's rows as CSV. Blank rows between others stay, so that line numbers are the sheet's own."""
+    """Writes a sheet's rows as CSV; blank rows between others stay, so that line numbers are the sheet's own."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -206,7 +204,7 @@ class _Writer:
         self._file.close()
 
     def write(self, number: int, texts: list[str]) -> None:
-        """Write the row of this number; all are at least as wide as the first one."""
+        """Write the row of this number, at least as wide as the first one."""
         self._file.write("\n" * (number - self._number - 1))
         self._number = number
         self._width = self._width or len(texts)

@@ -1,4 +1,4 @@
-"""How much may be uploaded: what is more is passed over as it arrives, and kept nowhere."""
+"""The limit of an upload's size: what is larger is dropped as it arrives, and stored nowhere."""
 
 import tempfile
 from typing import Any
@@ -6,55 +6,58 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, TemporaryFileUploadHandler
+from django.http import HttpRequest
 
 _FORM_BYTES = 64 * 1024
-"""What a form has besides its file, at most."""
+"""The bytes that a form has besides its file, at most."""
 
 
 class NamelessFile(TemporaryFileUploadHandler):
-    """Keeps a large file on the disk without a name, so that nothing is left of it, however the process ends."""
+    """Stores a large file on the disk without a name, so that nothing is left of it, however the process ends."""
 
-    def new_file(self, *arguments: Any, **named: Any) -> None:
-        """Make the file."""
-        # Not the parent's own, which has a name.
-        FileUploadHandler.new_file(self, *arguments, **named)
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Make the file, unlike the parent class without a name."""
+        FileUploadHandler.new_file(self, *args, **kwargs)
         temporary = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115 - the request closes it
-        self.file = UploadedFile(temporary, self.file_name, self.content_type, 0, self.charset)
+        file = UploadedFile(temporary, self.file_name, self.content_type, 0, self.charset)
+        self.file = file  # type: ignore[assignment]  # Django's own has a name
 
 
 class UploadLimit(FileUploadHandler):
-    """Lets files pass up to ``UPLOAD_MAX_MB``; for a larger one it notes its size in the request instead."""
+    """Lets files pass up to ``UPLOAD_MAX_MB``; drops a larger one, and keeps its size as ``refused_bytes``."""
 
-    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *_rest: Any) -> None:
-        """Look at how much is announced."""
+    refused_bytes = 0
+
+    def handle_raw_input(self, input_data: object, META: object, content_length: int, *_rest: object) -> None:
+        """Note how much the request announces."""
         self.announced = content_length
         self.limit = settings.UPLOAD_MAX_MB * 2**20
 
-    def new_file(self, *arguments: Any, **named: Any) -> None:
-        """Pass over a file that will be too large anyway."""
-        super().new_file(*arguments, **named)
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Drop a file at once that is announced as too large."""
+        super().new_file(*args, **kwargs)
         self.received = 0
         if self.announced > self.limit + _FORM_BYTES:
             self._refuse()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Count, and pass the piece on."""
+        """Count the bytes, and pass them on."""
         self.received += len(raw_data)
         if self.received > self.limit:
             self._refuse()
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """The next handler makes the file."""
+        """Leave it to the next handler to make the file."""
 
     def _refuse(self) -> None:
-        self.request.refused_bytes = max(self.announced, self.received)
+        self.refused_bytes = max(self.announced, self.received)
         raise SkipFile
 
 
-def too_large(request: Any) -> str:
-    """What to tell about a file that was passed over; '' where there was none."""
-    size = getattr(request, "refused_bytes", 0)
+def too_large(request: HttpRequest) -> str:
+    """Return what to tell about a file that was dropped; '' where none was."""
+    size = max((one.refused_bytes for one in request.upload_handlers if isinstance(one, UploadLimit)), default=0)
     if not size:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""The rows of a preview: taken from a dry run before it is rolled back, kept in files, read a page at a time."""
+"""The rows of a preview: written into files by a dry run before it is rolled back, and read a page at a time."""
 
 import json
 from array import array
@@ -6,25 +6,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from customers.core.files import create_file, is_file, open_file
 from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
 from customers.imports.journal import name_of
-from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
+from customers.models import FullFeedRow, ImportRun, LoadedRow, QuarantinedRow, RowChange
 from customers.text.quoted import SHOWN, cut
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
-_SHOWN_RAW = 1_000
+_MAX_RAW = 1_000
 _CONTEXT = 40
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 Row = dict[str, Any]
+"""A row as the page shows it, as it was in JSON."""
 
 
 def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
-    """Write what the run did to its file's rows, kind by kind in the order of the lines; return how many of each."""
+    """Write what the run did to its file's rows, by kind and line; return how many there are of each kind."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with (
         _Writer(folder, CREATED) as created,
@@ -38,19 +39,19 @@ def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
                 created.add({"line": row.line, "key": row.pk, "cells": cells})
             else:
                 updated.add({"line": row.line, "key": row.pk, "cells": list(_changed(feed, before, row))})
-        for bad in run.quarantined_rows.order_by("line").defer("cells").iterator(chunk_size=_AT_ONCE):
+        for bad in run.quarantined_rows.order_by("line").defer("cells").iterator(chunk_size=_BATCH_SIZE):
             quarantined.add(
-                {"line": bad.line, "raw": cut(bad.raw, _SHOWN_RAW), "reasons": [cut(text) for text in bad.reasons]}
+                {"line": bad.line, "raw": cut(bad.raw, _MAX_RAW), "reasons": [cut(text) for text in bad.reasons]}
             )
-        if feed.full:
-            gone = feed.model.objects.filter(missing_since=run).order_by("pk")
-            for row in gone.iterator(chunk_size=_AT_ONCE):
+        if issubclass(feed.model, FullFeedRow):
+            gone = feed.model._default_manager.filter(missing_since=run).order_by("pk")
+            for row in gone.iterator(chunk_size=_BATCH_SIZE):
                 missing.add({"key": row.pk, "label": cut(str(row))})
         return {one.kind: one.count for one in (created, updated, quarantined, missing)}
 
 
 class Rows(Sequence[Row]):
-    """The rows of one kind of a preview; none where the files are gone."""
+    """The rows of one kind of a preview; none where its files are gone."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
@@ -62,15 +63,15 @@ class Rows(Sequence[Row]):
         return self._count
 
     @overload
-    def __getitem__(self, wanted: int) -> Row: ...
+    def __getitem__(self, index: int) -> Row: ...
 
     @overload
-    def __getitem__(self, wanted: slice) -> list[Row]: ...
+    def __getitem__(self, index: slice) -> list[Row]: ...
 
-    def __getitem__(self, wanted: int | slice) -> Row | list[Row]:
-        if isinstance(wanted, int):
-            return self[wanted : wanted + 1][0]
-        start, stop, _step = wanted.indices(self._count)
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, int):
+            return self[index : index + 1][0]
+        start, stop, _step = index.indices(self._count)
         if start >= stop:
             return []
         offset = _offsets()
@@ -83,7 +84,7 @@ class Rows(Sequence[Row]):
 
 
 class _Writer:
-    """Writes rows, a line of JSON each, and where each of them begins."""
+    """Writes rows as lines of JSON, and an index of where each begins."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.kind = kind
@@ -117,14 +118,14 @@ def _index(folder: Path, kind: str) -> Path:
 
 
 def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[Any, dict[str, Any] | None]]:
-    """The rows that the file wrote, each with its image before: None where it was created.
+    """Yield the rows that the file wrote, each with its columns before; None for a row that was created.
 
-    An empty image is that of a row that the same run had taken from the quarantine before its file changed it.
+    Where the same run had taken the row from the quarantine first, the columns before are empty.
     """
     batch: list[Any] = []
-    for row in feed.model.objects.filter(run=run.pk).order_by("line").iterator(chunk_size=_AT_ONCE):
+    for row in feed.model._default_manager.filter(run=run.pk).order_by("line").iterator(chunk_size=_BATCH_SIZE):
         batch.append(row)
-        if len(batch) >= _AT_ONCE:
+        if len(batch) >= _BATCH_SIZE:
             yield from _with_before(feed, run, batch)
             batch = []
     yield from _with_before(feed, run, batch)
@@ -133,24 +134,24 @@ def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[Any, dict[str, Any] |
 def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[Any, dict[str, Any] | None]]:
     changes = RowChange.objects.filter(run=run.pk, model=name_of(feed.model))
     before = dict(changes.filter(key__in=[row.pk for row in rows]).values_list("key", "before"))
-    before = {key: image or {} for key, image in before.items()}
+    before = {key: columns or {} for key, columns in before.items()}
     unknown = [row for row in rows if row.pk not in before]
     by_customer = _replaced(run, changes, unknown) if feed.one_row_per_customer and unknown else {}
     for row in rows:
-        yield row, before.get(row.pk, by_customer.get(getattr(row, "customer_id", None)))
+        yield row, before.get(row.pk, by_customer.get(getattr(row, "customer_id", "")))
 
 
-def _replaced(run: ImportRun, changes: Any, rows: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    """The images of rows that others replaced, by their one customer, who has another id's row now."""
-    customers = [row.customer_id for row in rows]
-    images = changes.filter(before__customer_id__in=customers).values_list("before", flat=True)
+def _replaced(run: ImportRun, changes: QuerySet[RowChange], rows: Sequence[LoadedRow]) -> dict[str, dict[str, Any]]:
+    """Return the columns of rows that others have replaced, by their customer, who now has a row with another id."""
+    customers = [getattr(row, "customer_id", "") for row in rows]
+    replaced = changes.filter(before__customer_id__in=customers).values_list("before", flat=True)
     retried = QuarantinedRow.objects.filter(resolved_by=run, feed=run.feed, status=QuarantinedRow.Status.LOADED)
     fresh = retried.filter(customer_key__in=customers).values_list("customer_key", flat=True)
-    return {**{key: {} for key in fresh}, **{image["customer_id"]: image for image in images}}
+    return {**{key: {} for key in fresh}, **{columns["customer_id"]: columns for columns in replaced if columns}}
 
 
 def _changed(feed: Feed, before: dict[str, Any], row: Model) -> Iterator[tuple[str, str, str]]:
-    """Column, before and after of each changed cell."""
+    """Yield column, before and after of each changed cell."""
     for name in feed.column_names:
         old, new = to_cell(before.get(name)), to_cell(getattr(row, name))
         if old != new:
@@ -158,10 +159,11 @@ def _changed(feed: Feed, before: dict[str, Any], row: Model) -> Iterator[tuple[s
 
 
 def _cut_both(old: str, new: str) -> tuple[str, str]:
-    """Two texts, cut so that where they begin to differ can be seen."""
+    """Cut two texts so that the place shows where they begin to differ."""
     if max(len(old), len(new)) <= SHOWN:
         return old, new
     pairs = enumerate(zip(old, new, strict=False))
-    same = next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
+    same = next((index for index, (one, other) in pairs if one != other), min(len(old), len(new)))
     start = max(same - _CONTEXT, 0)
-    return tuple(f"{'…' if start else ''}{cut(text[start:])}" for text in (old, new))
+    ellipsis = "…" if start else ""
+    return f"{ellipsis}{cut(old[start:])}", f"{ellipsis}{cut(new[start:])}"

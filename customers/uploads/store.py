@@ -1,4 +1,4 @@
-"""Where uploads wait for a decision: a folder for each, with the file and its preview, for a day at most."""
+"""The folders in which uploads wait for a decision: each has the file and its preview, for a day at most."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def new_folder() -> Path:
-    """An empty folder that nobody else can look into; its name is the upload's ``folder``."""
+    """Make an empty folder that only we can read; its name is the upload's ``folder``."""
     folder = Path(settings.UPLOAD_DIR) / uuid.uuid4().hex
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
@@ -31,12 +31,12 @@ def new_folder() -> Path:
 
 
 def folder_of(upload: Upload) -> Path:
-    """Where the upload's files are."""
+    """Return the folder of the upload's files."""
     return Path(settings.UPLOAD_DIR) / upload.folder
 
 
 def path_of(upload: Upload) -> Path:
-    """The file to load."""
+    """Return the path of the file to load."""
     return folder_of(upload) / upload.stored_name
 
 
@@ -48,18 +48,18 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """A file's hash."""
+    """Return a file's hash."""
     with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a buffered file is one
 
 
 def remove(folder: Path) -> None:
-    """Remove an upload's files, as far as they are there."""
+    """Remove an upload's folder, if it is there."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_unnamed(since: datetime) -> None:
-    """Remove the folders that no upload names and that nobody has touched since. Raises ``OSError``."""
+    """Remove folders that no upload names and that were last changed before ``since``. Raises ``OSError``."""
     folder = Path(settings.UPLOAD_DIR)
     named = set(Upload.objects.values_list("folder", flat=True))
     for path in folder.iterdir() if folder.is_dir() else ():
@@ -71,7 +71,7 @@ def remove_unnamed(since: datetime) -> None:
 
 
 def expire() -> None:
-    """Remove uploads that nobody decided on within a day, and folders that no upload names any more."""
+    """Remove uploads that nobody has decided on within a day, and folders that no upload names."""
     folder = Path(settings.UPLOAD_DIR)
     oldest = timezone.now() - KEPT_FOR
     try:

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -26,7 +25,7 @@ from customers.uploads.preview import KINDS, Rows, write_rows
 
 _RECEIVED = "received"
 _PREVIEW = "preview"
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
 
 
@@ -35,24 +34,24 @@ class NotLoaded(Exception):
 
 
 class LoadedAlready(NotLoaded):
-    """Somebody confirmed it before; the upload's ``run`` is the run."""
+    """The upload was loaded before, by its ``run``."""
 
 
-def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
-    """Store an upload as the CSV that the loader will read; it has no preview yet. Raises ``NotTaken``."""
+def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload:
+    """Store an upload as the CSV that the loader will read, without a preview. Raises ``NotTaken``."""
     store.expire()
     folder = store.new_folder()
     try:
         received = folder / _RECEIVED
         store.write(received, file.chunks())
         name = str(file.name)
-        found = format_of(received, name)
-        target = folder / found.stored_name(feed.file_name)
-        notes = found.convert(received, target)
+        upload_format = format_of(received, name)
+        target = folder / upload_format.stored_name(feed.file_name)
+        notes = upload_format.convert(received, target)
         remove(received)
         upload = Upload(
             feed=feed.name,
-            file=found.file_name(name[-_LONGEST_NAME:]),
+            file=upload_format.file_name(name[-_MAX_NAME:]),
             notes=notes,
             folder=folder.name,
             stored_name=target.name,
@@ -70,8 +69,8 @@ def receive(feed: Feed, file: UploadedFile, uploaded_by: str) -> Upload:
         raise
 
 
-def preview(upload: Upload, asked_by: str) -> None:
-    """Load the upload, note what that did, and take it all back. Raises ``LockHeld`` while an import runs."""
+def make_preview(upload: Upload, asked_by: str) -> None:
+    """Load the upload, store what that did, and roll back. Raises ``LockHeld`` while an import runs."""
     with job_lock("import") as lock:
         _preview(upload, asked_by, lock)
 
@@ -103,10 +102,10 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
         if upload.seen != _state(FEEDS[upload.feed]):
             _preview(upload, confirmed_by, lock)
             raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")
-        shown = upload.preview
-        if shown["reason"] and not (shown["forceable"] and force):
+        preview = upload.preview
+        if preview["reason"] and not (preview["forceable"] and force):
             raise NotLoaded("The file is refused, so nothing was loaded.")
-        options = _options(confirmed_by, force=bool(shown["reason"]), insist=insist)
+        options = _options(confirmed_by, force=bool(preview["reason"]), insist=insist)
         run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
@@ -118,7 +117,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
 
 
 def cancel(upload: Upload) -> None:
-    """Remove an upload and its file. Raises ``LockHeld`` while an import runs, which may be its own."""
+    """Remove an upload and its file. Raises ``LockHeld`` while an import runs, which may be loading it."""
     with job_lock("import"):
         discard(upload, "cancelled; nothing of it was loaded")
 
@@ -132,23 +131,23 @@ def discard(upload: Upload, why: str) -> None:
 
 
 def rows_of(upload: Upload, kind: str) -> Rows:
-    """The rows of one kind of the upload's preview."""
+    """Return the rows of one kind of the upload's preview."""
     return Rows(store.folder_of(upload) / _PREVIEW, kind)
 
 
 def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
-    """A refused file is tried once more with ``force``: where that helps, the preview shows what it would do."""
+    """Dry-run the upload; where it is refused, try once more with ``force``, and show what that would do."""
     feed = FEEDS[upload.feed]
-    # What changes meanwhile makes another preview.
+    # Before the dry run, so that a change during it leads to a new preview.
     seen = _state(feed)
     with _dry_run(upload, feed, _options(asked_by), lock) as run:
-        shown = _told(upload, feed, run)
+        preview = _preview_of(upload, feed, run)
     if run.status == ImportRun.Status.REFUSED and not run.over_limit:
         with _dry_run(upload, feed, _options(asked_by, force=True), lock) as forced:
             if forced.status == ImportRun.Status.LOADED:
                 forced.warnings = [text for text in forced.warnings if not text.startswith(f"forced by {asked_by}: ")]
-                shown = {**_told(upload, feed, forced), "reason": run.reason, "forceable": True}
-    upload.preview = shown
+                preview = {**_preview_of(upload, feed, forced), "reason": run.reason, "forceable": True}
+    upload.preview = preview
     upload.seen = seen
     upload.save(update_fields=["preview", "seen"])
 
@@ -163,8 +162,8 @@ def _dry_run(upload: Upload, feed: Feed, options: Options, lock: JobLock) -> Ite
         yield load_file(feed, store.path_of(upload), upload.file, options, lock, keep=False)
 
 
-def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:
-    """What a dry run came to; its rows go into the preview's files."""
+def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]:
+    """Return the result of a dry run, and write its rows into the preview's files."""
     folder = store.folder_of(upload) / _PREVIEW
     shutil.rmtree(folder, ignore_errors=True)
     listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
@@ -180,7 +179,7 @@ def _told(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, Any]:
 
 
 def _state(feed: Feed) -> str:
-    """What a preview depends on besides its file: the newest run that counts, the feed's fixes, and the day."""
+    """Hash what a preview depends on besides its file: the newest loaded run, the feed's fixes, and the day."""
     newest = ImportRun.objects.filter(status=ImportRun.Status.LOADED).order_by("-pk").values_list("pk", flat=True)
     parts = (newest.first(), sorted(fixes_of(feed).items()), timezone.localdate())
     return hashlib.sha256(repr(parts).encode()).hexdigest()

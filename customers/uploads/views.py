@@ -1,24 +1,24 @@
-"""The pages of an upload: choose a file, look at what would happen, then confirm exactly that, or cancel."""
+"""The pages of an upload: choose a file, look at the preview, then confirm exactly that, or cancel."""
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from customers.core.pages import admin_page, sent_by_form, tell_database_error
+from customers.core.pages import admin_page, sent_by_form
 from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
-from customers.jobs.lock import LockHeld
+from customers.jobs.pages import failures_told
 from customers.models import FeedName, ImportRun, Upload
 from customers.uploads import uploads
-from customers.uploads.formats import ENDINGS, NotTaken
+from customers.uploads.formats import ENDINGS
 from customers.uploads.limit import too_large
 from customers.uploads.preview import CREATED, KINDS, MISSING, QUARANTINED, UPDATED
+from customers.workbooks.xml_part import NotTaken
 
 ROWS_PER_PAGE = 50
 _BUSY = "An import is running; the upload is kept: try again when it has ended."
@@ -32,7 +32,7 @@ _LABELS = {
 
 
 class UploadForm(forms.Form):
-    """Which feed, and its file."""
+    """A feed and its file."""
 
     feed = forms.ChoiceField(choices=FeedName.choices)
     file = forms.FileField(
@@ -43,10 +43,11 @@ class UploadForm(forms.Form):
 
 @admin_page(*_MAY_UPLOAD)
 def upload_file(request: HttpRequest) -> HttpResponse:
-    """Choose a file; when sent, store it and show its preview. Below are the uploads that wait for a decision."""
+    """Ask for a file; once sent, store it and show its preview. List the uploads that wait for a decision."""
     asked = request.GET.get("feed", "")
     first = {"feed": asked} if asked in FEEDS else {}
-    form = UploadForm(*([request.POST, request.FILES] if request.method == "POST" else []), initial=first)
+    is_sent = request.method == "POST"
+    form = UploadForm(request.POST if is_sent else None, request.FILES if is_sent else None, initial=first)
     if refused := too_large(request):
         form.errors["file"] = form.error_class([refused])
     elif form.is_valid():
@@ -72,7 +73,7 @@ def upload_file(request: HttpRequest) -> HttpResponse:
 
 
 def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
-    """Preview an upload, unless the very same form was sent before: then lead to that one's."""
+    """Make the preview of an upload; where the same form was sent before, lead to the first upload."""
     own = redirect("customers:upload", upload.pk)
     answer = answer_once(request, lambda: own) if KEY in request.POST else own
     if answer is own:
@@ -84,7 +85,7 @@ def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
 
 @admin_page(*_MAY_UPLOAD)
 def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
-    """An upload's preview: its counts, and the rows of one kind, page by page."""
+    """Show an upload's preview: its counts, and the rows of one kind, page by page."""
     upload = get_object_or_404(Upload.objects.select_related("run"), pk=pk)
     if upload.run:
         messages.info(request, f"{upload.file} was loaded by this run.")
@@ -109,7 +110,7 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_page(*_MAY_UPLOAD)
 @sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
-    """Make the preview anew, or at last."""
+    """Make the preview again, or for the first time."""
     _preview_and_tell(request, get_object_or_404(Upload, pk=pk, run=None))
     return redirect("customers:upload", pk)
 
@@ -117,8 +118,8 @@ def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_page(*_MAY_UPLOAD)
 @sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
-    """Load what was previewed, and show the run."""
-    try:
+    """Load the file of the preview, and show the run."""
+    with failures_told(request, uploads.NotLoaded, busy=_BUSY):
         run = uploads.confirm(
             pk,
             request.POST.get("sha256", ""),
@@ -127,13 +128,6 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             force="force" in request.POST,
             insist="insist" in request.POST,
         )
-    except LockHeld:
-        messages.error(request, _BUSY)
-    except Error:
-        tell_database_error(request)
-    except uploads.NotLoaded as refusal:
-        messages.error(request, str(refusal))
-    else:
         if run.status == ImportRun.Status.LOADED:
             messages.success(request, f"{run.file} was loaded by run {run.pk}.")
         else:
@@ -148,24 +142,18 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
 def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove the upload; nothing of it was loaded."""
     upload = Upload.objects.filter(pk=pk, run=None).first()
-    try:
+    with failures_told(request, busy=_BUSY):
         if upload:
             uploads.cancel(upload)
-    except LockHeld:
-        messages.error(request, _BUSY)
-        return redirect("customers:upload", pk)
-    messages.info(
-        request, f"{upload.file} was removed; nothing of it was loaded." if upload else "It is gone already."
-    )
-    return redirect("customers:upload-file")
+        done = f"{upload.file} was removed; nothing of it was loaded." if upload else "It is gone already."
+        messages.info(request, done)
+        return redirect("customers:upload-file")
+    return redirect("customers:upload", pk)
 
 
 def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
     try:
-        uploads.preview(upload, request.user.get_username())
-    except LockHeld:
-        messages.error(request, _BUSY)
+        with failures_told(request, busy=_BUSY):
+            uploads.make_preview(upload, request.user.get_username())
     except OSError as error:
         messages.error(request, f"The preview cannot be stored: {error.strerror}. Tell the operator.")
-    except Error:
-        tell_database_error(request)

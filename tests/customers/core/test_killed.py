@@ -202,7 +202,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from customers.uploads import uploads
 from customers.feeds.declarations import FEEDS
 upload = uploads.receive(FEEDS["customers"], SimpleUploadedFile("customers.csv", {content!r}), "mary")
-uploads.preview(upload, "mary")
+uploads.make_preview(upload, "mary")
 uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
 """
 
