@@ -46,7 +46,7 @@ class OwnerFilter(admin.SimpleListFilter):
     title = "owner"
     parameter_name = "owner__id__exact"
 
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the owners by name."""
         owners = User.objects.filter(customers_in_care__isnull=False).distinct()
         return [(str(one.pk), name_of(one)) for one in owners.order_by(*by_name(""))]

@@ -1,7 +1,7 @@
 """The feeds' rows in the admin, read-only: a feed owns them."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -38,11 +38,11 @@ class MissingFilter(admin.SimpleListFilter):
     title = "feed"
     parameter_name = "missing"
 
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the two choices."""
         return [("yes", "Missing from the feed"), ("no", "In the feed")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         """Return the rows that are missing, or those that are not."""
         wanted = {"yes": False, "no": True}.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(missing_since__isnull=wanted)
@@ -69,10 +69,11 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
     ledger_fields = ["changed_by", "file", "sha256", "line"]
     scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
     asked_by_links: tuple[str, ...] = ("run", "customer__id__exact")
+    list_display: tuple[str, ...]
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
         """Return the rows of the customers that a search finds; their keys come first, for the index."""
         if self.model is Customer or not search_term.strip("\0 "):
             return super().get_search_results(request, queryset, search_term)
@@ -86,7 +87,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
         matches |= Q(pk__in={term, term.lower(), term.upper()})
         return queryset.filter(matches), False
 
-    def get_list_display(self, request: HttpRequest) -> "tuple[str | Callable[[Any], str | bool], ...]":
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the columns, and where each row comes from."""
         return (*self.list_display, "source")
 
@@ -138,7 +139,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
         """Return the feed's own columns."""
         return [RESOURCES[self.opts.model]]
 
-    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         """Return the rows of the list of this address."""
         return narrowed(lambda: super(FeedAdmin, self).get_export_queryset(request))  # type: ignore[no-untyped-call]
 
@@ -146,7 +147,9 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
         """Return whether the visitor may export customers' data."""
         return request.user.has_perm("customers.export_customer")
 
-    def get_export_data(self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], **kwargs: Any) -> Any:
+    def get_export_data(
+        self, file_format: object, request: HttpRequest, queryset: QuerySet[Model], **kwargs: object
+    ) -> object:
         """Return the file, and record the export in the audit."""
         data = super().get_export_data(file_format, request, queryset, **kwargs)  # type: ignore[no-untyped-call]
         record_export(request, str(self.opts.verbose_name_plural), queryset.count())
@@ -166,9 +169,9 @@ class CustomerAdmin(FeedAdmin):
     """Customers as their feed says."""
 
     ordering = None  # type: ignore[assignment]  # by name, as the model says
-    list_display = [
-        *("organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date", "missing")
-    ]
+    list_display = (
+        *("organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date", "missing"),
+    )
     list_filter = ["status", "cohort", "industry", MissingFilter]
     list_select_related = ["missing_since"]
     search_fields = ["organization", "email", "github_username", "=id"]
@@ -193,7 +196,7 @@ class CustomerAdmin(FeedAdmin):
 class OnboardingAdmin(FeedAdmin):
     """Onboarding as its feed says."""
 
-    list_display = ["id", "customer", "completed_date", "days_to_complete", "blocker", "missing"]
+    list_display = ("id", "customer", "completed_date", "days_to_complete", "blocker", "missing")
     list_filter = [("blocker_type", BlockerFilter), MissingFilter]
     asked_by_links = (*FeedAdmin.asked_by_links, "missing_since")
     list_select_related = ["customer", "missing_since"]
@@ -213,7 +216,7 @@ HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")
 class EngagementAdmin(FeedAdmin):
     """Engagement rows."""
 
-    list_display = ["id", "customer", "date", *Engagement.COUNTERS]
+    list_display = ("id", "customer", "date", *Engagement.COUNTERS)
     asked_by_links = (*HISTORY_LINKS, *(f"{name}__gt" for name in Engagement.COUNTERS))
 
 
@@ -221,7 +224,7 @@ class EngagementAdmin(FeedAdmin):
 class FeedbackAdmin(FeedAdmin):
     """NPS and CSAT answers."""
 
-    list_display = ["id", "customer", "date", "nps", "csat", "comment"]
+    list_display = ("id", "customer", "date", "nps", "csat", "comment")
     asked_by_links = (*HISTORY_LINKS, "nps__isnull", "csat__isnull")
 
 
@@ -229,6 +232,6 @@ class FeedbackAdmin(FeedAdmin):
 class EventAdmin(FeedAdmin):
     """Events."""
 
-    list_display = ["id", "customer", "date", "kind", "detail"]
+    list_display = ("id", "customer", "date", "kind", "detail")
     asked_by_links = HISTORY_LINKS
     list_filter = ["kind"]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,8 +29,8 @@ MAX_CHANGES_TOLD = 5
 class EditAdmin(ThemedAdmin):
     """The theme's admin, whose forms and deletions overwrite nothing that somebody else has changed."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
         if not issubclass(self.form, EditConflictMixin):
             bases = (EditConflictMixin, self.form)
             self.form = type(self.form)(self.form.__name__, bases, {})  # type: ignore[misc]  # a class is made here
@@ -49,7 +48,7 @@ class EditAdmin(ThemedAdmin):
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
         """Show or take the form; the status tells a conflict, or a row that is gone."""
         changeform_view = super().changeform_view
@@ -99,7 +98,7 @@ class EditAdmin(ThemedAdmin):
         return gone_page(request, self.model(pk=key), name, typed_texts(fields, request.POST), back)
 
     def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Delete a row, or ask again where it has changed since it was shown."""
         if request.method != "POST":

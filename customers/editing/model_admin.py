@@ -34,13 +34,16 @@ class ModelAdmin(EditAdmin):
         return {}
 
     def changelist_view(  # type: ignore[override]  # the theme's says less than Django's, which also redirects
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Show the list."""
         if any("\0" in value for values in request.POST.lists() for value in values[1]):
             raise BadRequest(CANNOT_BE_FILTERED)
         try:
-            context: dict[str, Any] = {**(extra_context or {}), **self.list_context(request)}
+            context: dict[str, Any] = {  # The theme expects texts alone.
+                **(extra_context or {}),
+                **self.list_context(request),
+            }
             return super().changelist_view(request, context)
         except (OverflowError, DataError):
             # Only the database refuses such a value; answer as the admin does to a lookup that it does not know.
@@ -74,8 +77,8 @@ class ModelAdmin(EditAdmin):
                 yield str(name.parameter_name)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
         """Search without a NUL, which no text has, and which PostgreSQL refuses."""
         return super().get_search_results(request, queryset, search_term.replace("\0", " "))
 
@@ -98,7 +101,7 @@ def _titled(changes: ChangeList) -> ChangeList:
     return changes
 
 
-def _is_text(model: "Options[Any]", path: str) -> bool:
+def _is_text(model: "Options[Model]", path: str) -> bool:
     """Return whether a path such as ``customer__organization`` names a text; one with a prefix names nothing."""
     field = None
     for name in path.split("__"):
@@ -112,7 +115,7 @@ def _is_text(model: "Options[Any]", path: str) -> bool:
 
 @admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
 def delete_selected(
-    model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, rows: QuerySet[Any]
+    model_admin: "admin.ModelAdmin[Model]", request: HttpRequest, rows: QuerySet[Model]
 ) -> HttpResponse | None:
     """Delete rows as Django's action does, but in one transaction with the log that it writes first."""
     with transaction.atomic():

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 from django.db.models import Model, QuerySet
@@ -65,7 +64,7 @@ def value_text(field: forms.Field, value: object) -> str:
     return "" if value is None else one_break(str(value))
 
 
-def _names(field: "forms.ModelChoiceField[Any]", value: object) -> list[str]:
+def _names(field: "forms.ModelChoiceField[Model]", value: object) -> list[str]:
     chosen = value if isinstance(value, QuerySet | list | tuple) else [value] if value else []
     keys = [one.pk if isinstance(one, Model) else one for one in chosen]
     if field.queryset is None:

@@ -1,7 +1,5 @@
 """The quarantine in the admin: rows that were not loaded, and the fixes that are remembered."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -39,7 +37,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     readonly_fields = ["reasons_in_words", "waiting"]
 
     def changelist_view(  # type: ignore[override]  # as in the base class
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Show the open rows, unless the address asks for others."""
         request.GET = open_by_default(request.GET)

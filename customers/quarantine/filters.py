@@ -1,7 +1,7 @@
 """The filters of the quarantine's list: by state, by reason, by run."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -57,7 +57,7 @@ class StatusFilter(admin.SimpleListFilter):
     title = "status"
     parameter_name = "status__exact"
 
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the states with their numbers, and all of them."""
         by_status = QuarantinedRow.objects.order_by().values_list("status").annotate(Count("pk"))
         counts = dict(by_status)
@@ -83,7 +83,7 @@ class ReasonFilter(admin.SimpleListFilter):
     title = "reason"
     parameter_name = "reason"
 
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the kinds in words, then the columns of the chosen feed, or of all feeds."""
         chosen = request.GET.get("feed__exact")
         feeds = [FEEDS[chosen]] if chosen in FEEDS else FEEDS.values()
@@ -116,7 +116,7 @@ class RunFilter(admin.SimpleListFilter):
     title = "run"
     parameter_name = "run"
 
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the runs with rows in quarantine."""
         rows = QuarantinedRow.objects.filter(run=OuterRef("pk"))
         runs = ImportRun.objects.filter(Exists(rows)).annotate(name=Cast("pk", CharField()))

@@ -4,14 +4,13 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import Error
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
@@ -54,8 +53,8 @@ def fix_address(row: QuarantinedRow) -> str:
 class FixForm(ConflictForm, forms.Form):
     """A field for each of a feed's columns; reasons stand with the one they are about, the others above all."""
 
-    def __init__(self, row: QuarantinedRow, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, row: QuarantinedRow, data: QueryDict | None = None) -> None:
+        super().__init__(data)
         self.row = row
         self.feed = feed = FEEDS[row.feed]
         self.is_guess = row.cells is None

@@ -4,7 +4,6 @@ import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -81,7 +80,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Show a run's page, which takes no form."""
         if request.method not in {"GET", "HEAD"}:

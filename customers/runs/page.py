@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from django.apps import apps
@@ -139,7 +139,7 @@ def _since(change: RowChange, row: LoadedRow | None) -> str:
     return f"changed again by run {row.run_id}"
 
 
-def _source(row: dict[str, Any]) -> tuple[int, int]:
+def _source(row: dict[str, object]) -> tuple[object, object]:
     return row["run_id"], row["line"]
 
 

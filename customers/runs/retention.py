@@ -4,12 +4,11 @@ The ledger: closed rows of the quarantine, and the journal that an undo needs.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -79,7 +78,7 @@ def delete_login_entries() -> int:
     return gone
 
 
-def delete(rows: QuerySet[Any]) -> int:
+def delete(rows: QuerySet[Model]) -> int:
     """Delete rows that nothing refers to, in batches, so that nobody waits for long; return how many."""
     gone = 0
     while keys := list(rows.order_by().values_list("pk", flat=True)[:_BATCH_SIZE]):

@@ -1,7 +1,6 @@
 """The fixes of a run that is undone go with its rows; otherwise the next file would bring the rows back."""
 
 from itertools import islice
-from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
@@ -73,7 +72,7 @@ def _put_back(run: ImportRun, undoing: ImportRun) -> int:
     return moved
 
 
-def _fix_json(fix: Fix) -> dict[str, Any]:
+def _fix_json(fix: Fix) -> dict[str, object]:
     names = ("feed", "raw", "sha256", "cells", "made_by")
     return {**{name: getattr(fix, name) for name in names}, "made_at": fix.made_at.isoformat()}
 

@@ -4,7 +4,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 from django.db.models import Model, QuerySet
 
@@ -20,8 +20,10 @@ _MAX_RAW = 1_000
 _CONTEXT = 40
 _BATCH_SIZE = 500
 
-Row = dict[str, Any]
+Row = dict[str, object]
 """A row as the page shows it, as it was in JSON."""
+Columns = dict[str, object]
+"""The columns of a row before the run, by name."""
 
 
 def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
@@ -117,12 +119,12 @@ def _index(folder: Path, kind: str) -> Path:
     return folder / f"{kind}.index"
 
 
-def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[LoadedRow, Columns | None]]:
     """Yield the rows that the file wrote, each with its columns before; None for a row that was created.
 
     Where the same run had taken the row from the quarantine first, the columns before are empty.
     """
-    batch: list[Any] = []
+    batch: list[LoadedRow] = []
     for row in feed.model._default_manager.filter(run=run.pk).order_by("line").iterator(chunk_size=_BATCH_SIZE):
         batch.append(row)
         if len(batch) >= _BATCH_SIZE:
@@ -131,7 +133,7 @@ def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[Any, dict[str, Any] |
     yield from _with_before(feed, run, batch)
 
 
-def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[LoadedRow, Columns | None]]:
     changes = RowChange.objects.filter(run=run.pk, model=name_of(feed.model))
     before = dict(changes.filter(key__in=[row.pk for row in rows]).values_list("key", "before"))
     before = {key: columns or {} for key, columns in before.items()}
@@ -141,7 +143,7 @@ def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Itera
         yield row, before.get(row.pk, by_customer.get(getattr(row, "customer_id", "")))
 
 
-def _replaced(run: ImportRun, changes: QuerySet[RowChange], rows: Sequence[LoadedRow]) -> dict[str, dict[str, Any]]:
+def _replaced(run: ImportRun, changes: QuerySet[RowChange], rows: Sequence[LoadedRow]) -> dict[str, Columns]:
     """Return the columns of rows that others have replaced, by their customer, who now has a row with another id."""
     customers = [getattr(row, "customer_id", "") for row in rows]
     replaced = changes.filter(before__customer_id__in=customers).values_list("before", flat=True)
@@ -150,7 +152,7 @@ def _replaced(run: ImportRun, changes: QuerySet[RowChange], rows: Sequence[Loade
     return {**{key: {} for key in fresh}, **{columns["customer_id"]: columns for columns in replaced if columns}}
 
 
-def _changed(feed: Feed, before: dict[str, Any], row: Model) -> Iterator[tuple[str, str, str]]:
+def _changed(feed: Feed, before: Columns, row: Model) -> Iterator[tuple[str, str, str]]:
     """Yield column, before and after of each changed cell."""
     for name in feed.column_names:
         old, new = to_cell(before.get(name)), to_cell(getattr(row, name))
