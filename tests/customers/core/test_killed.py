@@ -17,7 +17,7 @@ from customers.erasure import erase
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import store
-from customers.uploads.uploads import confirm, preview
+from customers.uploads.uploads import confirm, make_preview
 from rsolv_cs.operations import backups
 from tests.customers.imports.test_faults import COMMIT, SECONDS, own, signalled, unblocked, url, wait_until_alone
 from tests.factories import csv_row, make_customer, make_day, make_staff, write_feed
@@ -232,7 +232,7 @@ def test_a_killed_upload_leaves_a_whole_one_or_none_and_can_be_loaded(
     upload = Upload.objects.first()
     if upload and not upload.run:
         assert not Customer.objects.exists()
-        preview(upload, "mary")
+        make_preview(upload, "mary")
         assert confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False).created == 1
         assert names(settings.UPLOAD_DIR) == []
     interrupted = ImportRun.objects.exclude(status="loaded").values_list("status", "reason")
