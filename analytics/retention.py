@@ -11,6 +11,8 @@ from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
 from customers.audit import trail
 from customers.runs.retention import since
 
+NIGHT_DAYS = 400
+"""For so long nights stay in their ledger, which deletes older ones itself."""
 BATCH_SIZE = 1_000
 
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +18,12 @@ from django.db.models import Subquery
 from django.utils import timezone
 
 from analytics.models import Night
+from analytics.retention import NIGHT_DAYS
 from analytics.wording import one_line
 from customers.core import log_context
 
 logger = logging.getLogger(__name__)
 
-KEPT_DAYS = 400
 LONGEST_MESSAGE = 500
 DONE, WARNED, FAILED, HELD_BACK = "done", "done with a warning", "failed", "held back"
 MAY_SEE = "customers.view_importrun"
@@ -31,7 +31,7 @@ MAY_SEE = "customers.view_importrun"
 # --- Writing ------------------------------------------------------------------------------------------------------
 
 
-class Record:
+class NightLog:
     """A night that runs. What cannot be written of it is logged, and does not end the night."""
 
     def __init__(self, night: Night) -> None:
@@ -62,16 +62,16 @@ class Record:
 
 
 @contextmanager
-def record(started_by: str) -> Iterator[Record]:
+def night_log(started_by: str) -> Iterator[NightLog]:
     """Note a night from its beginning to its end, whatever ends it.
 
     The caller holds the lock of nights, so that one that still seems to run was killed; it is marked as interrupted.
-    Nights older than ``KEPT_DAYS`` are forgotten.
+    Nights older than ``NIGHT_DAYS`` are forgotten.
     """
     now = timezone.now()
     Night.objects.filter(state=Night.State.RUNNING).update(state=Night.State.INTERRUPTED, finished_at=now)
-    Night.objects.filter(started_at__lt=now - timedelta(days=KEPT_DAYS)).delete()
-    noted = Record(Night.objects.create(started_by=started_by, started_at=now))
+    Night.objects.filter(started_at__lt=now - timedelta(days=NIGHT_DAYS)).delete()
+    noted = NightLog(Night.objects.create(started_by=started_by, started_at=now))
     with log_context.about(night=noted.night.pk), _asked_to_stop():
         try:
             yield noted
@@ -111,18 +111,19 @@ def _asked_to_stop() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class NightProblem:
     """What is wrong with the last night, in words, and the night to look at."""
 
     text: str
     night: int | None
 
 
-FACTS = ("night", "night_state", "night_of", "night_put_right", "night_begun")
+Row = Mapping[str, Any]  # A row of ``values()``, of which Django knows no types.
+STATUS_COLUMNS = ("night", "night_state", "night_of", "night_put_right", "night_begun")
 
 
-def facts() -> dict[str, Subquery]:
-    """Columns for a query, whatever it is about: the last night that ended, and when the last one began."""
+def status_columns() -> dict[str, Subquery]:
+    """Return columns for any query: the last night that ended, and when the last one began."""
     nights = Night.objects.order_by("-pk")
     ended = nights.exclude(state=Night.State.RUNNING)
     return {
@@ -134,38 +135,37 @@ def facts() -> dict[str, Subquery]:
     }
 
 
-def read_facts() -> dict[str, Any]:
-    """The same by queries of their own, where there is no other one to join."""
+def read_status() -> Row:
+    """Read the ``status_columns`` by queries of their own, where there is no other query to join."""
     nights = Night.objects.order_by("-pk")
-    ended = nights.exclude(state=Night.State.RUNNING).values("pk", "state", "started_at", "put_right_at").first() or {}
+    ended = nights.exclude(state=Night.State.RUNNING).values_list("pk", "state", "started_at", "put_right_at").first()
     begun = nights.values_list("started_at", flat=True).first()
-    values = [ended.get(name) for name in ("pk", "state", "started_at", "put_right_at")]
-    return dict(zip(FACTS, (*values, begun), strict=True))
+    return dict(zip(STATUS_COLUMNS, (*(ended or (None,) * 4), begun), strict=True))
 
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """Two machines' clocks may differ by as much, and nothing is wrong."""
 
 
-def trouble(found: dict[str, Any]) -> Trouble | None:
-    """What is wrong with the last night, given the ``facts``; nothing before there was one.
+def night_problem(found: Row) -> NightProblem | None:
+    """Say what is wrong with the last night, given the ``status_columns``; nothing before there was one.
 
     A night that runs is not judged, so what the one before it did holds until it has ended.
     """
     begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
     if begun and begun - timezone.now() > _CLOCKS_DIFFER:
-        return Trouble(
+        return NightProblem(
             f"The last night began, by its record, on {_moment(begun)}, which is still to come: check the clock.",
             found["night"],
         )
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
-        return Trouble(f"No night has begun since {_moment(begun)}.", found["night"])
+        return NightProblem(f"No night has begun since {_moment(begun)}.", found["night"])
     if found["night_put_right"]:
         return None
     if found["night_state"] == Night.State.FAILED:
-        return Trouble(f"The night of {_moment(found['night_of'])} failed.", found["night"])
+        return NightProblem(f"The night of {_moment(found['night_of'])} failed.", found["night"])
     if found["night_state"] == Night.State.INTERRUPTED:
-        return Trouble(f"The night of {_moment(found['night_of'])} was interrupted.", found["night"])
+        return NightProblem(f"The night of {_moment(found['night_of'])} was interrupted.", found["night"])
     return None
 
 

@@ -32,7 +32,7 @@ class UserSummary:
     waiting: int
     due: int
     owns: bool
-    trouble: ledger.Trouble | None
+    trouble: ledger.NightProblem | None
     version: StateVersion
     quarantined: int
     newest_run: int
@@ -54,7 +54,7 @@ def _summary(user: User, today: date) -> UserSummary:
     waiting = alerts_waiting_for(user, today, manager=is_manager(user))
     # A query about the user's row, because a SELECT needs one.
     row = User.objects.values(
-        **ledger.facts(),
+        **ledger.status_columns(),
         **version_columns(),
         waiting=total(waiting, "COUNT", "pk"),
         due=total(tasks_due(user, today), "COUNT", "pk"),
@@ -66,7 +66,7 @@ def _summary(user: User, today: date) -> UserSummary:
         row["waiting"],
         row["due"],
         row["owns"],
-        trouble=ledger.trouble(dict(row)) if user.has_perm(ledger.MAY_SEE) else None,
+        trouble=ledger.night_problem(dict(row)) if user.has_perm(ledger.MAY_SEE) else None,
         version=version_of(row),
         quarantined=row["quarantined"],
         newest_run=row["newest_run"] or 0,

@@ -14,7 +14,7 @@ from analytics.alerts.forms import AlertNoteForm
 from analytics.display import atoms
 from analytics.display.charts import Chart
 from analytics.models import Alert
-from analytics.nights.ledger import Trouble
+from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
 from analytics.pages.user_summary import user_summary
 from customers.core.people import name_of
@@ -95,7 +95,7 @@ def signed_points(value: float | None) -> str:
 
 
 @register.inclusion_tag("analytics/pages/night_banner.html", takes_context=True)
-def night_banner(context: Context) -> dict[str, Trouble | None]:
+def night_banner(context: Context) -> dict[str, NightProblem | None]:
     """What is wrong with the last night; nothing for those who may not see imports."""
     # The admin's page about a lookup that it cannot make has no request.
     request = context.get("request")

@@ -73,4 +73,4 @@ def _migrated() -> bool:
 
 
 def _night_is_well() -> bool:
-    return ledger.trouble(ledger.read_facts()) is None
+    return ledger.night_problem(ledger.read_status()) is None

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
-from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, Record, record
+from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, NightLog, night_log
 from customers.audit.trail import user_name
 from customers.core.database_errors import first_line
 from customers.core.sql import limit_parallelism
@@ -47,7 +47,7 @@ class Command(AuditedCommand):
         if not is_folder(dir):
             raise UsageError(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         try:
-            with job_lock("nightly"), record(user_name()) as night:
+            with job_lock("nightly"), night_log(user_name()) as night:
                 limit_parallelism()
                 results = self._run(dir, night)
         except (Error, OSError) as error:
@@ -57,7 +57,7 @@ class Command(AuditedCommand):
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
 
-    def _run(self, folder: Path, night: Record) -> dict[str, str]:
+    def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
         results = dict.fromkeys(AFTER_IMPORT, HELD_BACK)
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
@@ -94,7 +94,7 @@ class Command(AuditedCommand):
         results["expire"] = self._step(night, "expire", "expire")
         return {"import": named, **results}
 
-    def _step(self, night: Record, name: str, command: str) -> str:
+    def _step(self, night: NightLog, name: str, command: str) -> str:
         said = _LastLine(self.stdout)
         try:
             call_command(command, stdout=said, stderr=self.stderr)
@@ -111,7 +111,7 @@ class Command(AuditedCommand):
         night.add(name, DONE, said.line)
         return DONE
 
-    def _hold_back(self, night: Record, *names: str) -> None:
+    def _hold_back(self, night: NightLog, *names: str) -> None:
         for name in names:
             night.add(name, HELD_BACK)
 

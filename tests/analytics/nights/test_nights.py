@@ -286,7 +286,7 @@ def test_the_page_counts_the_rows_of_each_import(drop: Path, viewer: Client) -> 
 
 
 def said() -> str:
-    found = ledger.trouble(ledger.read_facts())
+    found = ledger.night_problem(ledger.read_status())
     return found.text if found else ""
 
 
@@ -339,8 +339,8 @@ def test_both_ways_to_read_it_say_the_same(viewer: Client) -> None:
     make_night("failed", hours_ago=9)
     make_night("running")
     user = make_staff()
-    found = type(user).objects.filter(pk=user.pk).values(**ledger.facts()).get()
-    assert found == ledger.read_facts()
+    found = type(user).objects.filter(pk=user.pk).values(**ledger.status_columns()).get()
+    assert found == ledger.read_status()
 
 
 # --- The banner ---------------------------------------------------------------------------------------------------

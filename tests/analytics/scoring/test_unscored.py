@@ -183,7 +183,7 @@ def test_a_date_that_no_policy_is_for_is_said(drop: Path, manager: Client) -> No
 
 
 def trouble() -> str:
-    found = ledger.trouble(ledger.read_facts())
+    found = ledger.night_problem(ledger.read_status())
     return found.text if found else ""
 
 
