@@ -9,9 +9,9 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from analytics.alerts.views import ActForm
+from analytics.alerts.forms import ActForm
 from analytics.customer_page.views import NoteForm
-from analytics.outreach.views import ComposeForm
+from analytics.outreach.forms import ComposeForm
 from analytics.tasks.forms import ClosingForm, TaskForm
 from customers.models import CustomerCare, Note
 from customers.text.text_fields import TextAreaField

@@ -1,0 +1,83 @@
+"""What is typed to write to a customer: a subject and a text with placeholders."""
+
+from dataclasses import dataclass
+
+from django import forms
+from django.http import QueryDict
+
+from analytics.models import MailTemplate
+from analytics.models.placeholders import body_faults, fill, lacking, subject_faults
+from analytics.outreach.draft import LONGEST_BODY, LONGEST_SUBJECT
+from customers.text.text_fields import TextAreaField
+
+
+class ComposeForm(forms.Form):
+    """A subject and a text with placeholders; ``filled`` is what they become for this customer."""
+
+    subject = forms.CharField(
+        max_length=LONGEST_SUBJECT, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
+    )
+    body = TextAreaField(
+        label="Text", max_length=LONGEST_BODY, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        initial: dict[str, str] | None = None,
+        values: dict[str, str],
+        organization: str,
+    ) -> None:
+        super().__init__(data, initial=initial, label_suffix="")
+        self.values, self.organization = values, organization
+        self.filled: dict[str, str] = {}
+        for name in self.errors if self.is_bound else ():
+            self.fields[name].widget.attrs |= {"aria-invalid": "true", "aria-describedby": f"reasons-{name}"}
+
+    def clean_subject(self) -> str:
+        """On one line, with placeholders that have a value, and not too long when filled."""
+        subject = self._filled("subject", subject_faults(self.cleaned_data["subject"]))
+        length = len(self.filled["subject"])
+        if length > LONGEST_SUBJECT:
+            raise forms.ValidationError(
+                f"The subject has {length} characters when it is filled, at most {LONGEST_SUBJECT} are allowed."
+            )
+        return subject
+
+    def clean_body(self) -> str:
+        """With placeholders that have a value."""
+        self.cleaned_data["body"] = self.cleaned_data["body"].strip("\n")
+        if not self.cleaned_data["body"].strip():
+            raise forms.ValidationError("This field is required.")
+        return self._filled("body", body_faults(self.cleaned_data["body"]))
+
+    def _filled(self, name: str, faults: list[str]) -> str:
+        text: str = self.cleaned_data[name]
+        faults = faults or [
+            f"There is no {{{empty}}} for {self.organization}: write something else in its place."
+            for empty in lacking(text, self.values)
+        ]
+        if faults:
+            raise forms.ValidationError(faults)
+        self.filled[name] = fill(text, self.values)
+        return text
+
+
+@dataclass(frozen=True)
+class Words:
+    """A subject and a text that somebody has typed, and the key of the template that they began with."""
+
+    subject: str
+    body: str
+    template: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are any."""
+        return bool(self.subject.strip() or self.body.strip())
+
+    def is_like(self, template: MailTemplate | None) -> bool:
+        """Whether they are nobody's own: none, or the template's."""
+        same = template and (self.subject, self.body.strip("\n")) == (template.subject, template.body.strip("\n"))
+        return bool(same) or not self.is_there
