@@ -12,13 +12,12 @@ class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
     list_display = ["__str__", "active", "audience", "recovery"]
-    fields = ["kind", "active", "threshold", "audience", "recovery"]
     readonly_fields = ["kind"]
 
-    def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> list[str]:
-        """Without the N where the rule has none."""
+    def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
+        """Return the fields, without the N where the rule has none."""
         has_none = obj is not None and not AlertRule.Kind(obj.kind).needs_threshold
-        return [name for name in self.fields if not (has_none and name == "threshold")]
+        return ("kind", "active", *(() if has_none else ("threshold",)), "audience", "recovery")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: each kind has its rule."""

@@ -10,9 +10,9 @@ from analytics.models import Alert
 from customers.editing.conflicts import EditConflictMixin
 from customers.text.text_fields import TextAreaField
 
-MOST_AT_ONCE = 500
-LONGEST_SNOOZE_DAYS = 366
-LONGEST_NOTE = 5_000
+MAX_ALERTS = 500
+MAX_SNOOZE_DAYS = 366
+MAX_NOTE_LENGTH = 5_000
 
 
 class ActForm(forms.Form):
@@ -24,13 +24,13 @@ class ActForm(forms.Form):
     alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})
     action = forms.ChoiceField(choices=ACTIONS)
     until = forms.DateField(required=False)
-    note = TextAreaField(required=False, max_length=LONGEST_NOTE)
+    note = TextAreaField(required=False, max_length=MAX_NOTE_LENGTH)
 
     def clean_alert(self) -> QuerySet[Alert]:
         """Not more than a page or two of them."""
-        chosen = self.cleaned_data["alert"]
-        if len(chosen) > MOST_AT_ONCE:
-            raise forms.ValidationError(f"These are more than {MOST_AT_ONCE} alerts; choose fewer.")
+        chosen: QuerySet[Alert] = self.cleaned_data["alert"]
+        if len(chosen) > MAX_ALERTS:
+            raise forms.ValidationError(f"These are more than {MAX_ALERTS} alerts; choose fewer.")
         return chosen
 
     def clean(self) -> None:
@@ -39,11 +39,11 @@ class ActForm(forms.Form):
         until: date | None = self.cleaned_data.get("until")
         if self.cleaned_data.get("action") == "snooze" and until is None and "until" not in self.errors:
             self.add_error("until", "Put off until when?")
-        if until and not today < until <= today + timedelta(days=LONGEST_SNOOZE_DAYS):
+        if until and not today < until <= today + timedelta(days=MAX_SNOOZE_DAYS):
             self.add_error("until", "Choose a day to come, within a year.")
 
 
-class AlertNoteForm(EditConflictMixin, forms.ModelForm):
+class AlertNoteForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs.
     """The note on an alert, which somebody else may be writing too."""
 
     class Meta:

@@ -1,20 +1,20 @@
 """The list of alerts: narrowed and paged by the address, open ones first."""
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
-import django_filters
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import F, Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
+from django_filters.filters import BooleanFilter, ChoiceFilter
+from django_filters.filterset import FilterSet
 
 from analytics.alerts.recipients import may_be_told, told_to
 from analytics.display.filter_choices import is_key, owner_in_words, with_asked
 from analytics.models import Alert, AlertRule
 from analytics.models.alerts import AlertQuerySet
+from customers.core.pages import user_of
 from customers.core.people import by_name, name_of
 from customers.models import CustomerCare
 from customers.text.quoted import quoted
@@ -26,10 +26,10 @@ YES = {"1", "true"}
 YES_OR_NO = {"", "0", "false", *YES}
 
 
-class AlertFilter(django_filters.FilterSet):
+class AlertFilter(FilterSet):
     """Narrows the alerts; every filter is in the address."""
 
-    state = django_filters.ChoiceFilter(
+    state = ChoiceFilter(
         method="in_state",
         label="State",
         empty_label=None,
@@ -42,25 +42,23 @@ class AlertFilter(django_filters.FilterSet):
             ("all", "All"),
         ],
     )
-    rule = django_filters.ChoiceFilter(
-        field_name="rule__kind", label="Rule", choices=AlertRule.Kind.choices, empty_label="All rules"
-    )
-    owner = django_filters.ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
-    mine = django_filters.BooleanFilter(method="of_mine", label="Only mine")
-    told = django_filters.ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="Anybody")
+    rule = ChoiceFilter(field_name="rule__kind", label="Rule", choices=AlertRule.Kind.choices, empty_label="All rules")
+    owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
+    mine = BooleanFilter(method="of_mine", label="Only mine")
+    told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="Anybody")
 
     class Meta:
         model = Alert
         fields: list[str] = []
 
-    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.today = today
+    def __init__(self, data: QueryDict, alerts: AlertQuerySet, request: HttpRequest) -> None:
+        super().__init__(data, queryset=alerts, request=request)  # type: ignore[no-untyped-call]  # django-filter's
+        self.today, self.visitor = timezone.localdate(), user_of(request)
         owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
         choices = [(NOBODY, "Nobody"), *((str(user.pk), name_of(user)) for user in owners)]
         asked = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
-        visitor = self.request.user
+        visitor = self.visitor
         people = may_be_told().exclude(pk=visitor.pk).order_by(*by_name(""))
         choices = [(str(visitor.pk), f"Me ({name_of(visitor)})"), *((str(one.pk), name_of(one)) for one in people)]
         asked = [key for key in self.data.getlist("told") if is_key(key)]
@@ -85,11 +83,11 @@ class AlertFilter(django_filters.FilterSet):
         """Of the customers of an owner, or of those without one."""
         if value == NOBODY:
             return queryset.filter(Q(customer__care=None) | Q(customer__care__owner=None), customer__isnull=False)
-        return queryset.filter(customer__care__owner=value)
+        return queryset.filter(customer__care__owner=int(value))
 
     def of_mine(self, queryset: AlertQuerySet, name: str, value: bool) -> AlertQuerySet:
         """Those that the visitor is told of; ``in_full`` leads such an address to ``told``."""
-        return queryset.filter(told_to(self.request.user)) if value else queryset
+        return queryset.filter(told_to(self.visitor)) if value else queryset
 
     def of_told(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Those that somebody is told of."""
@@ -107,13 +105,12 @@ def in_full(request: HttpRequest) -> str:
     return named.urlencode()
 
 
-def alert_list(request: HttpRequest) -> dict[str, Any]:
+def alert_list(request: HttpRequest) -> dict[str, object]:
     """What the page needs: ``filters``, ``filtering``, ``ignored`` (words), ``page``, ``today``. Constant queries."""
-    today = timezone.localdate()
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
     alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
-    filters = AlertFilter(asked, queryset=alerts, request=request, today=today)
+    filters = AlertFilter(asked, alerts, request)
     # Open ones that nobody has acknowledged or put off come first, then the newest.
     none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
     if asked["state"] == "closed":
@@ -123,7 +120,7 @@ def alert_list(request: HttpRequest) -> dict[str, Any]:
     )
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
-    return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": today}
+    return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": filters.today}
 
 
 def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:

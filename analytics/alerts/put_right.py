@@ -1,7 +1,5 @@
 """What failed in a night and has been done since: its banner and its alerts close at once, not a night later."""
 
-from typing import Any
-
 from django.utils import timezone
 
 from analytics.alerts.evaluate import close_feed_alerts
@@ -21,7 +19,7 @@ COMMANDS = {
 """The commands of a night's steps beside the import and the scoring."""
 
 
-def look_again(**_signal: Any) -> None:
+def look_again(**_signal: object) -> None:
     """Mark the last night as put right where all that failed in it is done, and close the alerts that are over.
 
     It hears of loaded runs, and of commands that have done what they are for.

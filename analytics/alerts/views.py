@@ -18,7 +18,7 @@ from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
-from customers.core.pages import admin_page, next_page, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, next_page, sent_by_form
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
@@ -34,7 +34,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
 @sent_by_form(lambda: reverse("analytics:alerts"))
-def act(request: HttpRequest) -> HttpResponse:
+def act(request: StaffRequest) -> HttpResponse:
     """Acknowledge, put off, or note something on one or many alerts, and go back to where the visitor was.
 
     One alert's panel is saved whole: its note and date go along, whichever button was pressed.
@@ -51,21 +51,20 @@ def act(request: HttpRequest) -> HttpResponse:
             if note and data["until"] and data["action"] not in {"snooze", "wake"}:
                 _tell(request, chosen, *_put_off(request, chosen, data["until"]), noted=False)
             if data["action"] != "note" or not note:
-                _tell(request, chosen, *_apply(request, data["action"], chosen, data), noted=bool(noted))
+                _tell(request, chosen, *_apply(request, form), noted=bool(noted))
             elif noted or not data["until"]:
                 messages.success(request, "1 alert noted." if noted else "The note is as it was.")
     for errors in form.errors.values():
         for error in errors:
-            messages.error(request, error)
+            messages.error(request, str(error))
     return redirect(next_page(request, reverse("analytics:alerts")))
 
 
 def _the_one(request: HttpRequest) -> Alert | None:
     """The alert whose panel was sent, locked; None where several, or none, or nothing but a button were sent."""
     keys = request.POST.getlist("alert")
-    if len(keys) != 1 or "note" not in request.POST:
-        return None
-    return Alert.objects.select_for_update(of=("self",)).filter(pk=number_or_none(keys[0])).first()
+    key = number_or_none(keys[0]) if len(keys) == 1 and "note" in request.POST else None
+    return Alert.objects.select_for_update(of=("self",)).filter(pk=key).first() if key is not None else None
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,11 @@ def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, 
         messages.warning(request, f"{counted(left, 'alert')} left alone: over, or {words} already.")
 
 
-def _apply(request: HttpRequest, action: str, chosen: QuerySet[Alert], data: dict[str, object]) -> tuple[int, str]:
-    """Do it to those that still need it, whoever else is at them; returns to how many, and what in words."""
+def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
+    """Do it to the alerts that still need it, whoever else is at them; return to how many, and what in words."""
+    data, chosen = form.cleaned_data, form.cleaned_data["alert"]
     those, now, login = _rows(chosen), timezone.now(), request.user.get_username()
-    match action:
+    match data["action"]:
         case "acknowledge":
             fresh = those.open().filter(acknowledged_at=None)
             return update_rows(fresh, acknowledged_at=now, acknowledged_by=login), "acknowledged"
@@ -124,10 +124,10 @@ def _apply(request: HttpRequest, action: str, chosen: QuerySet[Alert], data: dic
         case "wake":
             asleep = those.open().exclude(snoozed_until=None)
             return update_rows(asleep, snoozed_until=None, snoozed_by=""), "no longer put off"
-    return update_rows(those, note=str(data["note"]).strip()), "noted"
+    return update_rows(those, note=data["note"].strip()), "noted"
 
 
-def _put_off(request: HttpRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
+def _put_off(request: StaffRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
     login, those = request.user.get_username(), _rows(chosen).open()
     asleep = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
     for before in asleep:

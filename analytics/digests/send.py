@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from analytics.alerts import recipients
@@ -56,6 +56,23 @@ def send_digests(lock: JobLock) -> Delivery:
     return run.delivery
 
 
+@dataclass(frozen=True)
+class _Recipient:
+    """Whom a digest is for: a person, or a channel by its fingerprint; and what it is called."""
+
+    name: str
+    user: User | None = None
+    channel: str = ""
+
+    def digests(self, kind: str) -> QuerySet[Digest]:
+        """Return all digests of a kind that were claimed for it."""
+        return Digest.objects.filter(kind=kind, recipient=self.user, channel=self.channel)
+
+    def was_told_since(self, kind: str, digest: Digest) -> bool:
+        """Whether others were claimed after a digest of today: it was sent earlier, while the clock was ahead."""
+        return self.digests(kind).filter(claimed_at__gt=digest.claimed_at).exists()
+
+
 class DigestRun:
     """One run's deliveries."""
 
@@ -83,22 +100,29 @@ class DigestRun:
             if not self._reachable(person, may_be_told=person.pk in told):
                 continue
             mine = recipients.alerts_for(person, manager=manager)
-            whose = {"greeting": sender_name(person), "person": person.pk}
-            digest = partial(compose_digest, mine, last.get(person.pk), self.as_of, self.today, **whose)
+            digest = partial(
+                compose_digest,
+                mine,
+                last.get(person.pk),
+                self.as_of,
+                self.today,
+                greeting=sender_name(person),
+                person=person.pk,
+            )
             self._send_to(person, Kind.ALERTS, self.today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
                 weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))
                 self._send_to(person, Kind.WEEKLY, self.monday, weekly)
 
     def channel(self, url: str) -> None:
-        target = {"channel": channels.fingerprint(url)}
-        last = _last_told("channel", self.today).get(target["channel"])
+        to = _Recipient(channels.label(url), channel=channels.fingerprint(url))
+        last = _last_told("channel", self.today).get(to.channel)
         digest = partial(compose_digest, recipients.manager_alerts(), last, self.as_of, self.today)
 
         def send(email: RenderedEmail, _digest: Digest) -> None:
             channels.notify(url, email.subject, email.text)
 
-        self._deliver(target, Kind.ALERTS, self.today, digest, send, channels.label(url))
+        self._deliver(to, Kind.ALERTS, self.today, digest, send)
 
     def _reachable(self, person: User, *, may_be_told: bool) -> bool:
         if may_be_told and person.email:
@@ -112,64 +136,59 @@ class DigestRun:
         self.delivery.skipped.append(f"{staff_name(person)}: {why}")
         return False
 
-    def _send_to(self, person: User, kind: str, day: date, rendering: Callable[[], RenderedEmail | None]) -> None:
+    def _send_to(self, person: User, kind: str, day: date, render: Callable[[], RenderedEmail | None]) -> None:
         def send(email: RenderedEmail, digest: Digest) -> None:
             self.session.send(email.addressed(person.email, f"digest-{digest.pk}"))
 
-        self._deliver({"recipient": person}, kind, day, rendering, send, staff_name(person))
+        self._deliver(_Recipient(staff_name(person), user=person), kind, day, render, send)
 
     def _deliver(
         self,
-        target: dict[str, Any],
+        to: _Recipient,
         kind: str,
         day: date,
-        rendering: Callable[[], RenderedEmail | None],
+        render: Callable[[], RenderedEmail | None],
         send: Callable[[RenderedEmail, Digest], None],
-        name: str,
     ) -> None:
         """Render, claim, send, record; a failure is recorded too, for the next run to try again."""
-        known = Digest.objects.filter(kind=kind, day=day, **target).first()
-        if known and known.state == State.SENT and not _is_of_a_wrong_clock(known, kind, target):
+        known = to.digests(kind).filter(day=day).first()
+        if known and known.state == State.SENT and not to.was_told_since(kind, known):
             return
-        email = rendering()
+        email = render()
         if email is None:
             return
         self.lock.renew()
-        digest = claim_digest(known, email, kind=kind, day=day, as_of=self.as_of, **target)
+        new = Digest(kind=kind, day=day, recipient=to.user, channel=to.channel)
+        digest = claim_digest(known or new, email, self.as_of)
         if digest is None:
             return
         outcome = outbox.deliver(
             digest,
             lambda: send(email, digest),
-            audit=lambda: trail.record(trail.Action.MAIL, digest, detail=f"to {target.get('recipient') or name}"),
+            audit=lambda: trail.record(trail.Action.MAIL, digest, detail=f"to {to.user or to.name}"),
         )
         if outcome.result == outbox.Result.SENT:
             self.delivery.sent += 1
         else:
-            self.delivery.failed.append(f"{name}: {outcome.reason}")
+            self.delivery.failed.append(f"{to.name}: {outcome.reason}")
 
 
-def claim_digest(known: Digest | None, email: RenderedEmail, **values: Any) -> Digest | None:
-    """Return the row that makes a digest this run's own, before it is sent; None where another run was quicker.
+def claim_digest(digest: Digest, email: RenderedEmail, as_of: date | None) -> Digest | None:
+    """Make a digest, new or known, this run's own before it is sent; None where another run was quicker.
 
     One that was claimed and neither sent nor failed is of a process that has died: this run holds its lock.
     """
-    content = {"as_of": values.get("as_of"), "subject": one_line(email.subject, 200), "text": email.text}
-    if known is None:
-        digest = Digest(**{**values, **content}, claimed_at=alert_moment())
+    moment, subject = alert_moment(), one_line(email.subject, 200)
+    if digest.pk is None:
+        digest.as_of, digest.subject, digest.text, digest.claimed_at = as_of, subject, email.text, moment
         return digest if outbox.add(digest) else None
-    if not outbox.claim(known, alert_moment(), **content):
+    if not outbox.claim(digest, moment, as_of=as_of, subject=subject, text=email.text):
         return None
-    known.refresh_from_db()
-    return known
+    digest.refresh_from_db()
+    return digest
 
 
-def _is_of_a_wrong_clock(known: Digest, kind: str, target: dict[str, Any]) -> bool:
-    """Whether a message of today was sent earlier, when the clock was ahead: others have been sent since."""
-    return Digest.objects.filter(kind=kind, claimed_at__gt=known.claimed_at, **target).exists()
-
-
-def _last_told(target: str, today: date) -> dict[Any, LastTold]:
+def _last_told(target: str, today: date) -> dict[int | str, LastTold]:
     """Each recipient's newest digest that was sent: what was raised after it was claimed is news.
 
     A mail that a wrong clock dates to today or later was sent on an earlier day, yesterday at the latest.

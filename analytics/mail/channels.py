@@ -3,9 +3,12 @@
 import warnings
 from email import charset
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.utils.crypto import salted_hmac
+
+if TYPE_CHECKING:
+    import apprise
 
 SHORT = 8
 MISSING = "ALERT_URLS needs Apprise, which is not installed: make setup-alerts, or install requirements-alerts.txt"
@@ -46,7 +49,7 @@ def notify(url: str, title: str, text: str) -> None:
         raise NotDelivered(f"{label(url)} did not take the message")
 
 
-def _service(url: str) -> Any:
+def _service(url: str) -> "apprise.Apprise | None":
     with warnings.catch_warnings():
         # It loads every kind of service, some by way of modules that Python is about to drop.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -18,6 +18,7 @@ from analytics.models.placeholders import body_faults, fill, lacking, listed, su
 from analytics.outreach.draft import sender_name
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import situation_of
+from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.text.numbers import number_or_none
 
@@ -32,23 +33,25 @@ class MailTemplateAdmin(ModelAdmin):
     list_display = ["name", "situation", "subject", "active"]
     list_filter = ["situation", "active"]
     search_fields = ["name", "subject", "body"]
-    formfield_overrides = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 14})}}
-    change_form_outer_after_template = "analytics/outreach/template_tools.html"
+    formfield_overrides = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 14})}}  # type: ignore[misc, assignment]  # unfold sets it on itself
+    change_form_outer_after_template = "analytics/outreach/template_tools.html"  # type: ignore[assignment]  # None there
 
-    def changeform_view(
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str | None = None,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: MailTemplate | None = None,
     ) -> HttpResponse:
-        """The form, the list of placeholders, and the template as stored, filled for a customer whom it fits."""
-        template = self.get_object(request, unquote(object_id)) if object_id else None
-        context = {"placeholders": listed(), **(_sample(template, request) if template else {})}
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
+        """Show the form, the list of placeholders, and the template as stored, filled for a customer whom it fits."""
+        stored = MailTemplate.objects.get(pk=obj.pk) if obj else None
+        context |= {"placeholders": listed(), **(_sample(stored, request) if stored else {})}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
-def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
+def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, object]:
     """The preview; a text that cannot be filled has none."""
     day = PortfolioDay.objects.newest()
     if day is None or subject_faults(template.subject) or body_faults(template.body):
@@ -61,7 +64,7 @@ def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, Any]:
         found = next((one for one in some if situation_of(one) == template.situation), some[0] if some else None)
     if found is None:
         return {}
-    values = merge_fields(found.customer, found, sender_name(request.user))
+    values = merge_fields(found.customer, found, sender_name(user_of(request)))
     return {
         "sample": found.customer,
         "sample_asked": asked,
@@ -99,7 +102,7 @@ class MessageAdmin(ReadOnlyAdmin):
         """Who wrote it."""
         return message.author
 
-    def change_view(self, request: HttpRequest, object_id: str, *_args: Any, **_kwargs: Any) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *_args: object, **_kwargs: object) -> HttpResponse:
         """A message has a page of its own."""
         if not self.has_view_permission(request):
             raise PermissionDenied

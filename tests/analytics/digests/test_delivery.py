@@ -339,14 +339,17 @@ def test_what_is_put_off_is_left_out_until_its_day(post: MailServer, olga: User,
 
 def test_a_claim_is_won_once(olga: User) -> None:
     email = RenderedEmail("s", "t", "h")
-    values = {"kind": "alerts", "day": date(2025, 5, 11), "recipient": olga}
-    first = claim_digest(None, email, **values)
+
+    def new() -> Digest:
+        return Digest(kind="alerts", day=date(2025, 5, 11), recipient=olga)
+
+    first = claim_digest(new(), email, None)
     assert first is not None
-    assert claim_digest(None, email, **values) is None
-    again = claim_digest(first, email, **values)
+    assert claim_digest(new(), email, None) is None
+    again = claim_digest(first, email, None)
     assert again is not None
     Digest.objects.filter(pk=first.pk).update(state="sent")
-    assert claim_digest(again, email, **values) is None
+    assert claim_digest(again, email, None) is None
 
 
 @pytest.mark.parametrize("lock", ["alerts", "score", "import"])
