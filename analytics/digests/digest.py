@@ -8,13 +8,13 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from analytics.alerts.vanished import LISTED
-from analytics.mail.compose import RenderedEmail, customer_address, customer_name, render_email
+from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
 from analytics.models import Alert
 from analytics.wording import counted, one_line
 from customers.models import Customer
 
-MOST_LINES = 25
+MAX_LINES = 25
 REMIND_DAYS = 7
 _TOLD_WHEN_OVER = [Alert.Ending.RECOVERED, Alert.Ending.WITHDRAWN]
 
@@ -124,12 +124,12 @@ def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
 
 
 def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
-    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MOST_LINES]
+    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MAX_LINES]
     return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
 
 
 def _line(alert: Alert, today: date) -> Line:
-    name = customer_name(alert.customer.organization) if alert.customer else alert.about
+    name = customer_label(alert.customer.organization) if alert.customer else alert.about
     link = customer_address(alert.customer_id) if alert.customer_id else address_of(LISTED) if alert.run_id else ""
     hints = [f"raised {alert.opened_on:%-d %b %Y}"]
     if alert.closed_on:

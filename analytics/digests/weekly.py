@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.mail.compose import RenderedEmail, customer_address, customer_name, render_email
+from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard
@@ -16,7 +16,7 @@ from analytics.portfolio.comparison import comparison_day
 from analytics.portfolio.kpis import Kpi, kpis
 from analytics.wording import DASH, known_of, signed
 
-MOST_NAMES = 20
+MAX_NAMES = 20
 NO_CHANGE = "no change"
 _WELL = [HealthStatus.NEEDS_ATTENTION, HealthStatus.HEALTHY, HealthStatus.CHAMPION]
 
@@ -107,6 +107,6 @@ def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
 
 
 def _movers(title: str, snapshots: QuerySet[Snapshot]) -> Movers:
-    some = snapshots.select_related("customer").order_by("score", "customer_id")[:MOST_NAMES]
-    names = [(customer_name(one.customer.organization), customer_address(one.customer_id)) for one in some]
+    some = snapshots.select_related("customer").order_by("score", "customer_id")[:MAX_NAMES]
+    names = [(customer_label(one.customer.organization), customer_address(one.customer_id)) for one in some]
     return Movers(title, snapshots.count(), names)

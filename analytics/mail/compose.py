@@ -13,9 +13,9 @@ from analytics.mail.message import address_of, mail_address, message_id
 from analytics.wording import one_line
 from customers.core.people import name_of
 
-LONGEST_SUBJECT = 150
-LONGEST_CUSTOMER = 80
-LONGEST_PERSON = 60
+MAX_SUBJECT_LENGTH = 150
+MAX_CUSTOMER_LENGTH = 80
+MAX_PERSON_LENGTH = 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RenderedEmail:
     def addressed(self, to: str, name: str, attachment: Attachment | None = None) -> EmailMultiAlternatives:
         """Return the mail to an address, ``name`` making its ``message_id``; ``ValueError`` where that is none."""
         mail = EmailMultiAlternatives(
-            subject=one_line(self.subject, LONGEST_SUBJECT),
+            subject=one_line(self.subject, MAX_SUBJECT_LENGTH),
             body=self.text,
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=[mail_address(to)],
@@ -57,9 +57,9 @@ def render_email(template: str, subject: str, context: Mapping[str, object]) -> 
     return RenderedEmail(subject, text, html)
 
 
-def customer_name(name: str) -> str:
+def customer_label(name: str) -> str:
     """Return a customer's name as a mail has it."""
-    return one_line(name, LONGEST_CUSTOMER) or "(no name)"
+    return one_line(name, MAX_CUSTOMER_LENGTH) or "(no name)"
 
 
 def customer_address(pk: str) -> str:
@@ -69,4 +69,4 @@ def customer_address(pk: str) -> str:
 
 def staff_name(person: User | None) -> str:
     """Return what a member of staff is called, on one line."""
-    return one_line(name_of(person), LONGEST_PERSON)
+    return one_line(name_of(person), MAX_PERSON_LENGTH)

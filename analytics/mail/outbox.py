@@ -21,7 +21,7 @@ from analytics.models.outbox import OutboxEntry
 from analytics.wording import one_line
 from customers.audit import trail
 
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 
 
 class Result(Enum):
@@ -60,7 +60,7 @@ def add(entry: OutboxEntry) -> bool:
 
 def reason_of(result: Result, error: BaseException) -> str:
     """Say why something was not sent, in the error's own words."""
-    return one_line(str(error), LONGEST_REASON) or type(error).__name__
+    return one_line(str(error), MAX_REASON_LENGTH) or type(error).__name__
 
 
 def deliver(

@@ -25,12 +25,12 @@ NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
 AFTER_FEEDS = frozenset({"score", "export", "reports", "expire"})
 NIGHTS_TO_LOOK_AT = 7
-FEWEST_USUAL = 10
+MIN_USUAL = 10
 """Below so many customers active on the quietest usual date, no date is called implausible."""
 PLAUSIBLE_SHARE = 2
 """Implausible is less than one in so many of the quietest usual date."""
 LOOK_BACK_DAYS = 28
-FEWEST_COMPARED = 2
+MIN_COMPARED = 2
 
 _HELD = "Alerts that are computed from engagement are held back until it is there."
 
@@ -129,7 +129,7 @@ def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
         since = one - timedelta(days=LOOK_BACK_DAYS)
         compared = [n for earlier, n in usual.items() if earlier >= since and earlier.weekday() == one.weekday()]
         least = min(compared, default=0)
-        if len(compared) >= FEWEST_COMPARED and least >= FEWEST_USUAL and active * PLAUSIBLE_SHARE < least:
+        if len(compared) >= MIN_COMPARED and least >= MIN_USUAL and active * PLAUSIBLE_SHARE < least:
             if one == day:
                 return least
         else:

@@ -24,7 +24,7 @@ from customers.core import log_context
 
 logger = logging.getLogger(__name__)
 
-LONGEST_MESSAGE = 500
+MAX_MESSAGE_LENGTH = 500
 DONE, WARNED, FAILED, HELD_BACK = "done", "done with a warning", "failed", "held back"
 MAY_SEE = "customers.view_importrun"
 
@@ -42,7 +42,7 @@ class NightLog:
         """Note how a step ended; it took the time since the last one was noted."""
         now = time.monotonic()
         seconds, self._since = round(now - self._since, 1), now
-        message = one_line(message, LONGEST_MESSAGE)
+        message = one_line(message, MAX_MESSAGE_LENGTH)
         self.night.steps.append({"name": name, "result": result, "seconds": seconds, "message": message})
         self._save()
 

@@ -19,9 +19,9 @@ from analytics.wording import one_line
 from customers.models import Customer
 
 VIA = "via RSOLV"
-LONGEST_NAME = 60
-LONGEST_SUBJECT = 200
-LONGEST_BODY = 20_000
+MAX_NAME_LENGTH = 60
+MAX_SUBJECT_LENGTH = 200
+MAX_BODY_LENGTH = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class EmailDraft:
 
 def sender_name(user: User) -> str:
     """A member of staff as customers read it."""
-    return one_line(user.get_full_name(), LONGEST_NAME) or one_line(user.get_username(), LONGEST_NAME)
+    return one_line(user.get_full_name(), MAX_NAME_LENGTH) or one_line(user.get_username(), MAX_NAME_LENGTH)
 
 
 def from_line(user: User) -> str:

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from analytics.models import MailTemplate
 from analytics.models.placeholders import body_faults, fill, lacking, subject_faults
-from analytics.outreach.draft import LONGEST_BODY, LONGEST_SUBJECT
+from analytics.outreach.draft import MAX_BODY_LENGTH, MAX_SUBJECT_LENGTH
 from customers.text.text_fields import TextAreaField
 
 
@@ -15,10 +15,10 @@ class ComposeForm(forms.Form):
     """A subject and a text with placeholders; ``filled`` is what they become for this customer."""
 
     subject = forms.CharField(
-        max_length=LONGEST_SUBJECT, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
+        max_length=MAX_SUBJECT_LENGTH, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
     )
     body = TextAreaField(
-        label="Text", max_length=LONGEST_BODY, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
+        label="Text", max_length=MAX_BODY_LENGTH, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
     )
 
     def __init__(
@@ -39,9 +39,9 @@ class ComposeForm(forms.Form):
         """On one line, with placeholders that have a value, and not too long when filled."""
         subject = self._filled("subject", subject_faults(self.cleaned_data["subject"]))
         length = len(self.filled["subject"])
-        if length > LONGEST_SUBJECT:
+        if length > MAX_SUBJECT_LENGTH:
             raise forms.ValidationError(
-                f"The subject has {length} characters when it is filled, at most {LONGEST_SUBJECT} are allowed."
+                f"The subject has {length} characters when it is filled, at most {MAX_SUBJECT_LENGTH} are allowed."
             )
         return subject
 

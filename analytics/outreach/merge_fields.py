@@ -6,7 +6,7 @@ from analytics.wording import one_line
 from customers.models import Customer, Step
 from customers.text.codes import code_in_words
 
-LONGEST_VALUE = 200
+MAX_VALUE_LENGTH = 200
 
 
 def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> 
             "success_rate": "" if rate is None else f"{rate}%",
             "last_active": f"{snapshot.last_active:%-d %B %Y}" if snapshot.last_active else "",
         }
-    return {name: one_line(value, LONGEST_VALUE) for name, value in values.items()}
+    return {name: one_line(value, MAX_VALUE_LENGTH) for name, value in values.items()}
 
 
 def _readable(blocker: str) -> str:

@@ -244,7 +244,7 @@ def _reason(error: BaseException) -> str:
         text = f"{code} {_decoded(answer)}"
     elif isinstance(error, SMTPResponseException):
         text = f"{error.smtp_code} {_decoded(error.smtp_error)}"
-    return one_line(text, outbox.LONGEST_REASON).rstrip(".") or type(error).__name__
+    return one_line(text, outbox.MAX_REASON_LENGTH).rstrip(".") or type(error).__name__
 
 
 def _decoded(answer: bytes | str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.db.models import F
 
-from analytics.mail.compose import customer_name
+from analytics.mail.compose import customer_label
 from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
 
 NO_TEXT = "A customer who was erased was mentioned here."
@@ -24,7 +24,7 @@ def forget_customer(customer_id: str, organization: str, words: re.Pattern[str],
     dates = Snapshot.objects.filter(customer=customer_id).order_by().values("date")
     PortfolioDay.objects.filter(date__in=dates).update(erased=F("erased") + 1)
     address = re.escape(f"/customer/{quote(customer_id, safe='')}/")
-    name = rf"|(?<!\w){re.escape(customer_name(organization))}(?!\w)|{words.pattern}" if organization else ""
+    name = rf"|(?<!\w){re.escape(customer_label(organization))}(?!\w)|{words.pattern}" if organization else ""
     mention = re.compile(f"{address}{name}")
     digests = Digest.objects.order_by("pk").values_list("pk", "subject", "text", "error")
     gone = [

@@ -1,6 +1,6 @@
 """What the conditions of the recommendation rules mean: of one snapshot, in SQL, and in words.
 
-Each condition is declared once, its three meanings side by side; a test compares the first two on random snapshots.
+Each condition is declared once, its three parts side by side; a test compares the first two on random snapshots.
 """
 
 import re
@@ -21,26 +21,26 @@ ASK_SIGNUP = frozenset({Condition.SILENT, Condition.NO_FIRST_PR})
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """Whether it ``holds`` for a snapshot, for which snapshots of a date (``where``), and the ``reason``.
+class ConditionSpec:
+    """Whether a condition ``matches`` a snapshot, which snapshots of a date (``where``), and the ``reason``.
 
-    Each takes the rule's N (0 where the condition has none); a reason is only asked for where the condition holds.
+    Each takes the rule's N (0 where the condition has none); a reason is only asked for where the condition matches.
     """
 
-    holds: Callable[[Snapshot, int], bool]
+    matches: Callable[[Snapshot, int], bool]
     where: Callable[[date, int], Q]
     reason: Callable[[Snapshot, int], str]
 
 
-def why(snapshot: Snapshot, rule: RecommendationRule) -> str | None:
-    """Why the rule speaks of the snapshot's customer; None where it does not."""
-    meaning, n = MEANINGS[Condition(rule.condition)], rule.threshold or 0
-    return meaning.reason(snapshot, n) if meaning.holds(snapshot, n) else None
+def matching_reason(snapshot: Snapshot, rule: RecommendationRule) -> str | None:
+    """Return why the rule matches the snapshot's customer; None where it does not."""
+    spec, n = CONDITIONS[Condition(rule.condition)], rule.threshold or 0
+    return spec.reason(snapshot, n) if spec.matches(snapshot, n) else None
 
 
 def count_matches(rules: Iterable[RecommendationRule], day: date | None) -> list[int]:
     """How many customers of a scored date each rule speaks of, in the rules' order; one query for all of them."""
-    wheres = [MEANINGS[Condition(rule.condition)].where(day, rule.threshold or 0) for rule in rules] if day else []
+    wheres = [CONDITIONS[Condition(rule.condition)].where(day, rule.threshold or 0) for rule in rules] if day else []
     if not wheres:
         return [0 for _rule in rules]
     counts = {f"rule_{place}": Count("pk", filter=where) for place, where in enumerate(wheres)}
@@ -53,9 +53,9 @@ def _days_before(day: date, days: int) -> date:
     return date.fromordinal(max(day.toordinal() - days, 1))
 
 
-def _status(status: HealthStatus) -> Meaning:
-    return Meaning(
-        holds=lambda snapshot, n: snapshot.status == status,
+def _status(status: HealthStatus) -> ConditionSpec:
+    return ConditionSpec(
+        matches=lambda snapshot, n: snapshot.status == status,
         where=lambda day, n: Q(status=status),
         reason=lambda snapshot, n: f"{status.label}, score {snapshot.score}",
     )
@@ -91,19 +91,19 @@ def _no_first_pr(snapshot: Snapshot, n: int) -> str:
     return f"No first PR {counted((snapshot.date - snapshot.customer.signup_date).days, 'day')} after signup"
 
 
-MEANINGS = {
-    Condition.BLOCKED_ON_PERMISSIONS: Meaning(
-        holds=lambda snapshot, n: snapshot.blocked and bool(re.search(ABOUT_PERMISSIONS, snapshot.blocker_type)),
+CONDITIONS = {
+    Condition.BLOCKED_ON_PERMISSIONS: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.blocked and bool(re.search(ABOUT_PERMISSIONS, snapshot.blocker_type)),
         where=lambda day, n: Snapshot.BLOCKED & Q(blocker_type__regex=ABOUT_PERMISSIONS),
         reason=_blocker,
     ),
-    Condition.BLOCKED: Meaning(
-        holds=lambda snapshot, n: snapshot.blocked,
+    Condition.BLOCKED: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.blocked,
         where=lambda day, n: Snapshot.BLOCKED,
         reason=_blocker,
     ),
-    Condition.ISSUES_WITHOUT_PR: Meaning(
-        holds=lambda snapshot, n: snapshot.issues_tagged > 0 and not snapshot.prs_generated,
+    Condition.ISSUES_WITHOUT_PR: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.issues_tagged > 0 and not snapshot.prs_generated,
         where=lambda day, n: Q(issues_tagged__gt=0, prs_generated=0),
         reason=_issues,
     ),
@@ -111,32 +111,32 @@ MEANINGS = {
     Condition.NEEDS_ATTENTION: _status(HealthStatus.NEEDS_ATTENTION),
     Condition.HEALTHY: _status(HealthStatus.HEALTHY),
     Condition.CHAMPION: _status(HealthStatus.CHAMPION),
-    Condition.INACTIVE: Meaning(
-        holds=lambda snapshot, n: snapshot.status == HealthStatus.INACTIVE,
+    Condition.INACTIVE: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.status == HealthStatus.INACTIVE,
         where=lambda day, n: Q(status=HealthStatus.INACTIVE),
         reason=_away,
     ),
-    Condition.DECLINING: Meaning(
-        holds=lambda snapshot, n: snapshot.trend == Trend.DECLINING,
+    Condition.DECLINING: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.trend == Trend.DECLINING,
         where=lambda day, n: Q(trend=Trend.DECLINING),
         reason=lambda snapshot, n: f"Activity is declining, score {snapshot.score}",
     ),
-    Condition.SCORE_BELOW: Meaning(
-        holds=lambda snapshot, n: snapshot.score < n,
+    Condition.SCORE_BELOW: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.score < n,
         where=lambda day, n: Q(score__lt=n),
         reason=lambda snapshot, n: f"Score {snapshot.score}, below {n}",
     ),
     # Who was never active is silent since signup.
-    Condition.SILENT: Meaning(
-        holds=lambda snapshot, n: snapshot.date - _silent_since(snapshot) >= timedelta(days=min(n, 10_000_000)),
+    Condition.SILENT: ConditionSpec(
+        matches=lambda snapshot, n: snapshot.date - _silent_since(snapshot) >= timedelta(days=min(n, 10_000_000)),
         where=lambda day, n: (
             Q(last_active__lte=_days_before(day, n))
             | Q(last_active=None, customer__signup_date__lte=_days_before(day, n))
         ),
         reason=_silent,
     ),
-    Condition.NO_FIRST_PR: Meaning(
-        holds=lambda snapshot, n: (
+    Condition.NO_FIRST_PR: ConditionSpec(
+        matches=lambda snapshot, n: (
             not snapshot.first_pr_generated
             and snapshot.date - snapshot.customer.signup_date >= timedelta(days=min(n, 10_000_000))
         ),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
 
 from analytics.models import Condition, RecommendationRule, Snapshot, Task
-from analytics.tasks.conditions import ASK_SIGNUP, why
+from analytics.tasks.conditions import ASK_SIGNUP, matching_reason
 
 MOST_ACTIONS = 5
 
@@ -55,8 +55,8 @@ def active_rules() -> list[RecommendationRule]:
     return list(RecommendationRule.objects.filter(active=True))
 
 
-def rests(task: Task, rule: RecommendationRule, day: date) -> bool:
-    """Whether the task keeps its rule from coming up on ``day``.
+def on_cooldown(task: Task, rule: RecommendationRule, day: date) -> bool:
+    """Return whether the task keeps its rule from coming up on ``day``.
 
     It does while it is open, and through the rule's rest days after the scored date on which it was closed. A dropped
     one rests like a done one: somebody has looked, and decided. What was closed after an earlier ``day`` rests too.
@@ -91,14 +91,16 @@ def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iter
     """The actions; an action at rest also keeps every rule quiet that says the same, or the same less exactly."""
     by_key = {rule.pk: rule for rule in rules}
     resting = {
-        task.rule_id for task in tasks if task.rule_id in by_key and rests(task, by_key[task.rule_id], snapshot.date)
+        task.rule_id
+        for task in tasks
+        if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], snapshot.date)
     }
     said = [by_key[key].text for key in resting]
     actions: list[Action] = []
     for rule in rules:
         if any(text.startswith(rule.text) for text in said):
             continue
-        reason = why(snapshot, rule)
+        reason = matching_reason(snapshot, rule)
         if reason:
             actions.append(Action(rule.text, reason, rule.pk))
             said.append(rule.text)

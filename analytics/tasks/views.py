@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 
 from analytics.models import ActionKind, PortfolioDay, RecommendationRule, Snapshot, Task
 from analytics.tasks import workflow
-from analytics.tasks.conditions import why
+from analytics.tasks.conditions import matching_reason
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
 from customers.core.pages import admin_page, next_page
@@ -245,7 +245,7 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
     portfolio = PortfolioDay.objects.newest()
     snapshots = Snapshot.objects.select_related("policy", "customer")
     snapshot = snapshots.filter(customer=customer, date=portfolio.date).first() if portfolio else None
-    reason = (snapshot and why(snapshot, rule)) or ""
+    reason = (snapshot and matching_reason(snapshot, rule)) or ""
     return Task(
         customer=customer,
         rule=rule,

@@ -19,7 +19,7 @@ from analytics.models import (
     Task,
 )
 from analytics.outreach.draft import from_line
-from analytics.tasks.conditions import why
+from analytics.tasks.conditions import matching_reason
 from customers.models import Customer
 
 Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
@@ -101,7 +101,7 @@ def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date)
         rule=rule,
         kind=rule.kind,
         what=rule.text,
-        reason=why(snapshot, rule),
+        reason=matching_reason(snapshot, rule),
         owner=owner,
         due=due,
         created_by=owner.username,

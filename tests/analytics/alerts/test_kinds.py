@@ -12,7 +12,7 @@ from hypothesis.extra.django import TestCase
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, HealthStatus, RecommendationRule, Snapshot
-from analytics.tasks.conditions import why
+from analytics.tasks.conditions import matching_reason
 from tests.factories import make_alert, make_customer, make_day, make_snapshot
 
 D = date(2025, 5, 10)
@@ -69,5 +69,5 @@ def test_no_first_pr_is_the_step_that_is_not_done_whatever_was_counted(
     rule = AlertRule.objects.get(kind="no_first_pr")
     found = [inputs.customer_id for inputs in inputs_of(rule, D)]
     assert found == ([customer.pk] if is_met else [])
-    reason = why(snapshot, RecommendationRule(condition="no_first_pr", threshold=14))
+    reason = matching_reason(snapshot, RecommendationRule(condition="no_first_pr", threshold=14))
     assert reason == ("No first PR 14 days after signup" if is_met else None)

@@ -21,7 +21,7 @@ from analytics.mail.message import mail_address
 from analytics.models import Message
 from analytics.models.placeholders import fill, subject_faults
 from analytics.outreach import sending
-from analytics.outreach.draft import LONGEST_SUBJECT, as_mail
+from analytics.outreach.draft import MAX_SUBJECT_LENGTH, as_mail
 from analytics.outreach.merge_fields import merge_fields
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
@@ -242,7 +242,7 @@ def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> 
     values = {**merge_fields(customer, None, name), "blocker": ""}
     subject = fill("{organization}: {sender}", values)
     assert subject_faults(organization) or len(subject.splitlines()) <= 1
-    draft = sending.draft_email(customer, author, subject[:LONGEST_SUBJECT], f"Hello {organization}{blocker}")
+    draft = sending.draft_email(customer, author, subject[:MAX_SUBJECT_LENGTH], f"Hello {organization}{blocker}")
     sent = as_mail(Message(**draft.fields, message_id="<1@rsolv.example>")).message()
     head = sent.as_bytes().split(b"\n\n", 1)[0].split(b"\n")
     names = [line.partition(b":")[0].decode() for line in head if line[:1] not in b" \t"]

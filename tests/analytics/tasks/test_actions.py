@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, ScoringPolicy, Snapshot, Stage, Task, Trend
-from analytics.tasks.conditions import MEANINGS, count_matches, why
+from analytics.tasks.conditions import CONDITIONS, count_matches, matching_reason
 from analytics.tasks.recommendations import recommendations, recommended_actions
 from customers.models import Customer
 from customers.text.codes import code_in_words
@@ -203,11 +203,11 @@ def test_conditions_at_their_edges(
 ) -> None:
     signed_up = Customer(signup_date=date(2025, 5, 1))
     rule = RecommendationRule(condition=condition, threshold=n)
-    assert why(snapshot(customer=signed_up, **fields), rule) == expected
+    assert matching_reason(snapshot(customer=signed_up, **fields), rule) == expected
 
 
-def test_every_condition_has_a_meaning() -> None:
-    assert set(MEANINGS) == set(Condition)
+def test_every_condition_is_declared() -> None:
+    assert set(CONDITIONS) == set(Condition)
 
 
 days = st.dates(D - timedelta(days=60), D)
@@ -251,7 +251,7 @@ class Agreement(TestCase):
             stored.append(make_snapshot(make_customer(signup_date=signup), date=D, **row))
         make_snapshot(date=D - timedelta(days=1))  # of another day
         rules = [RecommendationRule(condition=condition, threshold=n) for condition in Condition]
-        expected = [sum(why(one, rule) is not None for one in stored) for rule in rules]
+        expected = [sum(matching_reason(one, rule) is not None for one in stored) for rule in rules]
         assert dict(zip(Condition, count_matches(rules, D), strict=True)) == dict(
             zip(Condition, expected, strict=True)
         )
