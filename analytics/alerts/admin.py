@@ -20,11 +20,11 @@ class AlertRuleAdmin(ModelAdmin):
         return ("kind", "active", *(() if has_none else ("threshold",)), "audience", "recovery")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: each kind has its rule."""
+        """Let nobody add a rule: each kind has one."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: AlertRule | None = None) -> bool:
-        """Nobody: a rule is turned off."""
+        """Let nobody delete a rule: it is turned off instead."""
         return False
 
 
@@ -39,5 +39,5 @@ class DigestAdmin(NeverEdited, ModelAdmin):
 
     @admin.display(description="channel")
     def channel_short(self, digest: Digest) -> str:
-        """The beginning of the fingerprint, as ``send_alerts`` says it."""
+        """Return the beginning of the channel's fingerprint, as ``send_alerts`` says it."""
         return digest.channel[:8]

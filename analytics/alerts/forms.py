@@ -27,14 +27,14 @@ class ActForm(forms.Form):
     note = TextAreaField(required=False, max_length=MAX_NOTE_LENGTH)
 
     def clean_alert(self) -> QuerySet[Alert]:
-        """Not more than a page or two of them."""
+        """Refuse more alerts than a page or two has."""
         chosen: QuerySet[Alert] = self.cleaned_data["alert"]
         if len(chosen) > MAX_ALERTS:
             raise forms.ValidationError(f"These are more than {MAX_ALERTS} alerts; choose fewer.")
         return chosen
 
     def clean(self) -> None:
-        """A snooze ends on a day to come, within a year."""
+        """Let a snooze end on a day to come, within a year."""
         today = timezone.localdate()
         until: date | None = self.cleaned_data.get("until")
         if self.cleaned_data.get("action") == "snooze" and until is None and "until" not in self.errors:

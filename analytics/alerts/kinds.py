@@ -30,7 +30,7 @@ class AlertKind:
     needs_engagement = False
 
     def is_worse(self, before: int | None, now: int | None) -> bool:
-        """Whether a value is so much worse than the one last told that it is told again."""
+        """Return whether a value is so much worse than the one last told that it is told again."""
         return before is not None and now is not None and self._is_worse(before, now)
 
     def _is_worse(self, before: int, now: int) -> bool:
@@ -49,31 +49,31 @@ class CustomerKind(AlertKind):
     """Whether it is raised, and stays, though the customer's contract is over."""
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
-        """What ``concerns`` and the inputs need beside the snapshot's own columns."""
+        """Return what ``concerns`` and the inputs need beside the snapshot's own columns."""
         return {}
 
     def concerns(self, day: date, n: int) -> Q:
-        """Which snapshots of ``day`` may meet the condition."""
+        """Return which snapshots of ``day`` may meet the condition."""
         raise NotImplementedError
 
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
-        """Whether the condition holds."""
+        """Return whether the condition is met."""
         raise NotImplementedError
 
     def severity(self, inputs: AlertInputs) -> int | None:
-        """The value that would grow worse."""
+        """Return the value that would grow worse."""
         raise NotImplementedError
 
     def text(self, inputs: AlertInputs) -> str:
-        """The alert in words."""
+        """Say the alert in words."""
         raise NotImplementedError
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        """How it ended, in words."""
+        """Say in words how the alert ended."""
         return f"{HealthStatus(inputs.status).label} with a score of {inputs.score}"
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
-        """Of each customer with an open alert of the rule: how many of the ``recent`` dates are recovery days."""
+        """Count the recovery days among the ``recent`` dates, of each customer with an open alert of the rule."""
         found = _of_open_alerts(rule).filter(self.recovered, date__in=recent)
         return dict(found.order_by().values_list("customer").annotate(Count("pk")))
 
@@ -238,7 +238,7 @@ class FeedKind(AlertKind):
         return health.problems
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        """How it ended, in words."""
+        """Say in words how the alert ended."""
         return f"{'The feed' if feed else 'The night'} is as it should be"
 
 
@@ -268,7 +268,7 @@ KINDS: dict[str, AlertKind] = {**CUSTOMER_KINDS, **FEED_KINDS, AlertRule.Kind.VA
 
 
 def recovered_from_fall(scores: dict[date, tuple[int, int]], day: date, n: int) -> bool:
-    """Whether ``day`` is a recovery day of a fall by ``n``; ``scores`` are score and policy by scored date."""
+    """Return whether ``day`` is a recovery day of a fall by ``n``; ``scores`` are score and policy by scored date."""
     if day not in scores:
         return False
     score, policy = scores[day]

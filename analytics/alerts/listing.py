@@ -65,7 +65,7 @@ class AlertFilter(FilterSet):
         self.filters["told"].extra["choices"] = with_asked(choices, asked, owner_in_words)
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
-        """Open, over, or one of the sorts of open ones."""
+        """Keep the alerts that are open, over, or in one of the states of open ones."""
         match value:
             case "waiting":
                 return queryset.waiting(self.today)
@@ -80,23 +80,23 @@ class AlertFilter(FilterSet):
         return queryset.open()
 
     def of_owner(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
-        """Of the customers of an owner, or of those without one."""
+        """Keep the alerts on the customers of an owner, or on those without one."""
         if value == NOBODY:
             return queryset.filter(Q(customer__care=None) | Q(customer__care__owner=None), customer__isnull=False)
         return queryset.filter(customer__care__owner=int(value))
 
     def of_mine(self, queryset: AlertQuerySet, name: str, value: bool) -> AlertQuerySet:
-        """Those that the visitor is told of; ``in_full`` leads such an address to ``told``."""
+        """Keep the alerts that the visitor is told of; ``in_full`` leads such an address to ``told``."""
         return queryset.filter(told_to(self.visitor)) if value else queryset
 
     def of_told(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
-        """Those that somebody is told of."""
+        """Keep the alerts that somebody is told of."""
         person = User.objects.filter(pk=value).first()
         return queryset.filter(told_to(person)) if person else queryset.none()
 
 
 def in_full(request: HttpRequest) -> str:
-    """The address' query with the visitor named where it says "mine"; '' where it means the same to everybody."""
+    """Return the query of the address with the visitor named where it says "mine"; '' where it does not."""
     if request.GET.get("mine", "").lower() not in YES:
         return ""
     named = request.GET.copy()
@@ -106,7 +106,7 @@ def in_full(request: HttpRequest) -> str:
 
 
 def alert_list(request: HttpRequest) -> dict[str, object]:
-    """What the page needs: ``filters``, ``filtering``, ``ignored`` (words), ``page``, ``today``. Constant queries."""
+    """Return ``filters``, ``filtering``, ``ignored`` (words), ``page`` and ``today``, in constant queries."""
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
     alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")

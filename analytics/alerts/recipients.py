@@ -13,45 +13,45 @@ _TO_MANAGERS = Q(rule__audience__in=[AlertRule.Audience.MANAGERS, AlertRule.Audi
 
 
 def may_be_told() -> QuerySet[User]:
-    """Who may be told of alerts: those who may see them, and can log in to do so."""
+    """Return who may be told of alerts: staff who may see them, and can log in to do so."""
     return staff_who_may("customers.view_customer", "analytics.view_alert")
 
 
 def managers() -> QuerySet[User]:
-    """The program managers, those who have left among them."""
+    """Return the program managers, those who have left among them."""
     return User.objects.filter(groups__name=Role.PROGRAM_MANAGER)
 
 
 def owners() -> QuerySet[User]:
-    """The owners of customers with alerts, those who have left among them."""
+    """Return the owners of customers with alerts, those who have left among them."""
     concerned = Alert.objects.exclude(customer=None).values("customer__care__owner")
     return User.objects.filter(pk__in=concerned.exclude(customer__care__owner=None))
 
 
 def is_manager(user: User) -> bool:
-    """Whether somebody is told what is for managers; no query for the user of a request."""
+    """Return whether somebody is told what is for managers; no query for the user of a request."""
     known: bool | None = getattr(user, "is_program_manager", None)
     return user.groups.filter(name=Role.PROGRAM_MANAGER).exists() if known is None else known
 
 
 def manager_alerts() -> Q:
-    """The alerts of the managers: theirs by the rule, of feeds, and of customers whose owner is nobody or untold."""
+    """Select the alerts of the managers: theirs by the rule, of feeds, and where the owner is nobody or untold."""
     unheard = Q(customer__care__owner__isnull=False) & ~Q(customer__care__owner__in=may_be_told().values("pk"))
     nobody_else = Q(customer=None) | Q(customer__care=None) | Q(customer__care__owner=None) | unheard
     return _TO_MANAGERS | nobody_else
 
 
 def alerts_for(user: User, *, manager: bool) -> Q:
-    """The alerts that somebody is told of."""
+    """Select the alerts that a user is told of, who is a ``manager`` or not."""
     own = _TO_OWNER & Q(customer__care__owner=user.pk)
     return own | manager_alerts() if manager else own
 
 
 def told_to(user: User) -> Q:
-    """The alerts that somebody is told of."""
+    """Select the alerts that a user is told of."""
     return alerts_for(user, manager=is_manager(user))
 
 
 def alerts_waiting_for(user: User, today: date, *, manager: bool) -> QuerySet[Alert]:
-    """The open alerts that wait for somebody: neither acknowledged nor put off."""
+    """Return the open alerts that wait for a user: neither acknowledged nor put off."""
     return Alert.objects.waiting(today).filter(alerts_for(user, manager=manager))

@@ -25,7 +25,7 @@ from customers.text.numbers import number_or_none
 
 @admin_page("analytics.view_alert")
 def alerts(request: HttpRequest) -> HttpResponse:
-    """Every alert, open ones first."""
+    """Show every alert, open ones first."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
     context = {**admin.site.each_context(request), "title": "Alerts", **alert_list(request)}

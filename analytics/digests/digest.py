@@ -100,7 +100,7 @@ def compose_digest(
 
 
 def vanished_since(last: LastTold | None) -> int:
-    """How many customers are newly missing from their feed since the digest before, too few for an alert or not."""
+    """Count the customers who are newly missing from their feed since the digest before, few or many."""
     return Customer.objects.filter(missing_since__started_at__gt=last.moment).count() if last else 0
 
 

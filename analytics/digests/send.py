@@ -69,7 +69,7 @@ class _Recipient:
         return Digest.objects.filter(kind=kind, recipient=self.user, channel=self.channel)
 
     def was_told_since(self, kind: str, digest: Digest) -> bool:
-        """Whether others were claimed after a digest of today: it was sent earlier, while the clock was ahead."""
+        """Return whether others were claimed after a digest of today, which a clock that was ahead has dated."""
         return self.digests(kind).filter(claimed_at__gt=digest.claimed_at).exists()
 
 

@@ -45,7 +45,7 @@ class Movers:
 
 
 def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEmail:
-    """The summary of a scored date beside the one that it is compared with over a week."""
+    """Render the summary of a scored date beside the one that it is compared with over a week."""
     before = comparison_day(portfolio.date)
     age = dashboard.days_old(portfolio.date)
     context = {
@@ -62,7 +62,7 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEm
 
 
 def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
-    """The key figures, with their changes since ``before``."""
+    """Return the key figures, with their changes since ``before``."""
     now, then = kpis(portfolio), kpis(before) if before else []
     changes = {kpi.key: _change(kpi, earlier) for kpi, earlier in zip(now, then, strict=False)}
     known = known_of(portfolio.days_known, portfolio.onboarded)
@@ -78,7 +78,7 @@ def _change(kpi: Kpi, earlier: Kpi) -> str:
 
 
 def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
-    """How many customers have which status, with the changes since ``before``."""
+    """Count the customers of each status, with the changes since ``before``."""
     return [
         WeeklyLine(
             share.label,
@@ -94,7 +94,7 @@ def _more(customers: int) -> str:
 
 
 def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
-    """Who became at risk since ``before``, who was at risk then and does better now, and who vanished, if any."""
+    """List who became at risk since ``before``, who recovered from it, and who vanished, if any."""
     then = Snapshot.objects.filter(customer=OuterRef("customer"), date=before.date, status=HealthStatus.AT_RISK)
     now = Snapshot.objects.filter(date=portfolio.date)
     since = timezone.make_aware(datetime.combine(before.date, time.max))

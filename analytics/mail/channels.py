@@ -19,17 +19,17 @@ class NotDelivered(Exception):
 
 
 def fingerprint(url: str) -> str:
-    """What stands for a channel in the database: a hash that nobody can compute without ``SECRET_KEY``."""
+    """Return a channel's name in the database: a hash that nobody can compute without ``SECRET_KEY``."""
     return salted_hmac("rsolv.channel", url, algorithm="sha256").hexdigest()
 
 
 def label(url: str) -> str:
-    """What stands for a channel in a report: its kind and the beginning of its fingerprint."""
+    """Return a channel's name in a report: its kind and the beginning of its fingerprint."""
     return f"{url.partition('://')[0].lower()} channel {fingerprint(url)[:SHORT]}"
 
 
 def is_installed() -> bool:
-    """Whether there is anything to send with: most have no channels, and are spared its packages."""
+    """Return whether Apprise is there to send with: most have no channels, and are spared its packages."""
     return find_spec("apprise") is not None
 
 

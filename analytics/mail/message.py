@@ -18,7 +18,7 @@ FAILURES = (SMTPException, OSError, ValueError)
 
 
 def mail_address(text: str) -> str:
-    """The one address that a text is, its domain in ASCII; ``ValueError`` says why it is none that we write to."""
+    """Return the one address that a text is, its domain in ASCII; ``ValueError`` says why it is none."""
     local, at, domain = text.rpartition("@")
     if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
         raise ValueError(f"{quoted(text)} is not exactly one e-mail address")
@@ -37,20 +37,20 @@ def mail_address(text: str) -> str:
 
 
 def is_on() -> bool:
-    """Whether mails can be sent at all; without ``EMAIL_URL``, outside DEBUG, they cannot."""
+    """Return whether mails can be sent at all; without ``EMAIL_URL``, outside DEBUG, they cannot."""
     return settings.EMAIL_BACKEND != OFF
 
 
 def address_of(path: str) -> str:
-    """The address of one of our pages, for somebody who reads a mail; '' without ``SITE_URL``."""
+    """Return the address of one of our pages, for somebody who reads a mail; '' without ``SITE_URL``."""
     return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
 
 
 def message_id(name: str) -> str:
-    """A mail's identity: the same for a second attempt, so that many mail programs show it once."""
+    """Return a mail's identity: the same for a second attempt, so that many mail programs show it once."""
     return f"<{name}@{own_address().rpartition('@')[2] or 'localhost'}>"
 
 
 def own_address() -> str:
-    """Where all our mails come from, without the name."""
+    """Return the address that all our mails come from, without the name."""
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]

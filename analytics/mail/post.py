@@ -34,7 +34,7 @@ class SmtpSession:
             raise
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self.connection is not None:
             with suppress(*FAILURES):
                 self.connection.close()

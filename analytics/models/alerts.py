@@ -98,23 +98,23 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     """Alerts by whether they still hold."""
 
     def open(self) -> Self:
-        """Those that have not recovered."""
+        """Keep those that are not over."""
         return self.filter(closed_on=None)
 
     def closed(self) -> Self:
-        """Those that are over."""
+        """Keep those that are over."""
         return self.exclude(closed_on=None)
 
     def snoozed(self, today: date) -> Self:
-        """Open ones that somebody has put off beyond ``today``."""
+        """Keep the open ones that somebody has put off beyond ``today``."""
         return self.open().filter(snoozed_until__gt=today)
 
     def awake(self, today: date) -> Self:
-        """Open ones that nobody has put off."""
+        """Keep the open ones that nobody has put off."""
         return self.open().exclude(snoozed_until__gt=today)
 
     def waiting(self, today: date) -> Self:
-        """Open ones that somebody should look at: neither acknowledged nor put off."""
+        """Keep the open ones that somebody should look at: neither acknowledged nor put off."""
         return self.awake(today).filter(acknowledged_at=None)
 
 

@@ -42,7 +42,7 @@ class Value:
 
 
 def faults(text: str) -> list[str]:
-    """Every reason why a text cannot be filled."""
+    """Return every reason why a text cannot be filled."""
     found = []
     for token in _TOKEN.finditer(text):
         doubled, name = token.groups()
@@ -59,32 +59,32 @@ def faults(text: str) -> list[str]:
 
 
 def subject_faults(text: str) -> list[str]:
-    """Every reason against the subject of a template or a mail."""
+    """Return every reason against the subject of a template or a mail."""
     hidden = any(unicodedata.category(one) in _HIDDEN and one not in _JOINERS for one in text)
     return [*(["The subject is one line, without hidden characters."] if hidden else []), *faults(text)]
 
 
 def body_faults(text: str) -> list[str]:
-    """Every reason against the text of a template or a mail."""
+    """Return every reason against the text of a template or a mail."""
     control = any(unicodedata.category(one) == "Cc" and one not in "\r\n\t" for one in text)
     return [*(["The text has a control character."] if control else []), *faults(text)]
 
 
 def used(text: str) -> list[str]:
-    """The placeholders of a text, each once."""
+    """Return the placeholders of a text, each once."""
     return list(dict.fromkeys(token[2] for token in _TOKEN.finditer(text) if token[2] in PLACEHOLDERS))
 
 
 def lacking(text: str, values: Mapping[str, str]) -> list[str]:
-    """The placeholders of a text for which there is no value."""
+    """Return the placeholders of a text for which there is no value."""
     return [name for name in used(text) if not values[name]]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with each placeholder's value in its place, in one pass."""
+    """Put each placeholder's value in its place, in one pass."""
     return _TOKEN.sub(lambda token: values[token[2]] if token[2] in PLACEHOLDERS else token[0], text)
 
 
 def listed(values: Mapping[str, str] | None = None) -> list[Value]:
-    """The list for a page, in its order, with values where there are some."""
+    """Return the list for a page, in its order, with values where there are some."""
     return [Value(name, meaning, values[name] if values else "") for name, meaning in PLACEHOLDERS.items()]

@@ -28,16 +28,16 @@ class NightAdmin(ReadOnlyAdmin):
     list_filter = ["state"]
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nights have no permission of their own."""
+        """Let those see nights who may see imports: nights have no permission of their own."""
         return request.user.has_perm(MAY_SEE)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """As above."""
+        """Let those see the list who may see nights."""
         return request.user.has_perm(MAY_SEE)
 
     @admin.display(description="started", ordering="started_at")
     def when(self, night: Night) -> str:
-        """When it began, in one line."""
+        """Say when the night began, in one line."""
         return date_format(localtime(night.started_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @display(
@@ -46,23 +46,23 @@ class NightAdmin(ReadOnlyAdmin):
         label={"done": "success", "warned": "warning", "failed": "danger", "interrupted": "warning"},
     )
     def status(self, night: Night) -> tuple[str, str]:
-        """How it ended, as a pill."""
+        """Say how the night ended, as a pill."""
         return night.state, night.get_state_display()
 
     @admin.display(description="duration")
     def took(self, night: Night) -> str:
-        """How long it took, in one line."""
+        """Say how long the night took, in one line."""
         return (duration(night) or "–").replace(" ", "\u00a0")
 
     @admin.display(description="not done")
     def troubles(self, night: Night) -> str:
-        """The steps that were not done."""
+        """Name the steps that were not done."""
         return ", ".join(f"{step['name']} {step['result']}" for step in night.steps if step["result"] != DONE) or "–"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A night's page; there is nothing to send to it."""
+        """Show a night's page; there is nothing to send to it."""
         night = self.get_object(request, unquote(object_id))
         if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request, night):
             raise PermissionDenied

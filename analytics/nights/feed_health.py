@@ -53,7 +53,7 @@ class FeedHealth:
 
     @cached_property
     def problems(self) -> dict[str, FeedProblem]:
-        """What is wrong with each feed, and (``NIGHT``) with the night that was to make something of them.
+        """Return what is wrong with each feed, and (``NIGHT``) with the steps of the night after them.
 
         Nothing while there was no import.
         """
@@ -107,7 +107,7 @@ class FeedHealth:
 
 
 def quarantined(rows: int) -> dict[str, FeedProblem]:
-    """The feeds that have so many rows in quarantine, or more; ``days`` of each is their number."""
+    """Return the feeds with so many rows in quarantine, or more; ``days`` of each is their number."""
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {
@@ -118,7 +118,7 @@ def quarantined(rows: int) -> dict[str, FeedProblem]:
 
 
 def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
-    """The least number of active customers that would be usual on ``day``, where it has less than half of that.
+    """Return how many active customers would be usual on ``day`` at least, where it has less than half of that.
 
     ``days`` are scored dates, oldest first, with the customers active on each. Compared are the same weekdays of the
     28 days before; dates that were implausible themselves do not count, so that less for good is usual four weeks on.
@@ -138,7 +138,7 @@ def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
 
 
 def newest_engagement(today: date) -> date | None:
-    """The newest engagement date, never after today."""
+    """Return the newest engagement date, never after today."""
     found: dict[str, date | None] = Engagement.objects.filter(date__lte=today).aggregate(newest=Max("date"))
     return found["newest"]
 

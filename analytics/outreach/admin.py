@@ -89,21 +89,21 @@ class MessageAdmin(ReadOnlyAdmin):
         label={"Sent": "success", "Failed": "danger", "Sending": "info", "Perhaps sent": "warning"},
     )
     def state_label(self, message: Message) -> str:
-        """What became of it, as a pill."""
+        """Say what became of the message, as a pill."""
         return message.state_in_words
 
     @admin.display(description="date", ordering="attempted_at")
     def when(self, message: Message) -> str:
-        """When the mail server was last asked, in one line."""
+        """Say when the mail server was last asked, in one line."""
         return date_format(localtime(message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @admin.display(description="by", ordering="sent_by")
     def author(self, message: Message) -> str:
-        """Who wrote it."""
+        """Say who wrote the message."""
         return message.author
 
     def change_view(self, request: HttpRequest, object_id: str, *_args: object, **_kwargs: object) -> HttpResponse:
-        """A message has a page of its own."""
+        """Lead to the message's page, which is no page of the admin."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         pk = number_or_none(unquote(object_id))

@@ -61,17 +61,17 @@ class EmailDraft:
 
 
 def sender_name(user: User) -> str:
-    """A member of staff as customers read it."""
+    """Return what a member of staff is called where customers read it: without a login in brackets."""
     return one_line(user.get_full_name(), MAX_NAME_LENGTH) or one_line(user.get_username(), MAX_NAME_LENGTH)
 
 
 def from_line(user: User) -> str:
-    """Who a mail is from, for people to read: ``Sofia Marchetti via RSOLV <success@rsolv.example>``."""
+    """Return who a mail is from, for people to read: ``Sofia Marchetti via RSOLV <success@rsolv.example>``."""
     return f"{sender_name(user)} {VIA} <{own_address()}>"
 
 
 def as_mail(message: Message) -> EmailMessage:
-    """The mail that a recorded message is, ready to be sent."""
+    """Rebuild the mail of a recorded message, ready to be sent."""
     name, address = message.from_line.rpartition(" <")[0], message.from_line.rpartition(" <")[2].rstrip(">")
     return EmailMessage(
         subject=_encoded(message.subject),

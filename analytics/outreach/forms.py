@@ -36,7 +36,7 @@ class ComposeForm(forms.Form):
             self.fields[name].widget.attrs |= {"aria-invalid": "true", "aria-describedby": f"reasons-{name}"}
 
     def clean_subject(self) -> str:
-        """On one line, with placeholders that have a value, and not too long when filled."""
+        """Refuse several lines, placeholders without a value, and a subject that is too long when filled."""
         subject = self._filled("subject", subject_faults(self.cleaned_data["subject"]))
         length = len(self.filled["subject"])
         if length > MAX_SUBJECT_LENGTH:
@@ -46,7 +46,7 @@ class ComposeForm(forms.Form):
         return subject
 
     def clean_body(self) -> str:
-        """With placeholders that have a value."""
+        """Refuse placeholders without a value."""
         self.cleaned_data["body"] = self.cleaned_data["body"].strip("\n")
         if not self.cleaned_data["body"].strip():
             raise forms.ValidationError("This field is required.")
@@ -78,6 +78,6 @@ class Words:
         return bool(self.subject.strip() or self.body.strip())
 
     def is_like(self, template: MailTemplate | None) -> bool:
-        """Whether they are nobody's own: none, or the template's."""
+        """Return whether they are nobody's own: none, or the template's."""
         same = template and (self.subject, self.body.strip("\n")) == (template.subject, template.body.strip("\n"))
         return bool(same) or not self.is_there

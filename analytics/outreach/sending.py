@@ -46,7 +46,7 @@ class WrittenRecently(NotSent):
 
 
 def obstacles(customer: Customer, user: User) -> list[str]:
-    """Every reason why this user cannot write to this customer now."""
+    """Return every reason why this user cannot write to this customer now."""
     closed = why_closed(customer)
     found = [closed] if closed else []
     for whose, address in ((f"The address of {customer.organization}", customer.email), ("Your address", user.email)):
@@ -60,7 +60,7 @@ def obstacles(customer: Customer, user: User) -> list[str]:
 
 
 def warnings(customer: Customer) -> list[str]:
-    """What to think of before writing."""
+    """Return what to think of before writing."""
     found = []
     if customer.status == Customer.Status.CHURNED:
         found.append("This customer's contract has ended (churned).")
@@ -70,7 +70,7 @@ def warnings(customer: Customer) -> list[str]:
 
 
 def last_message(customer: Customer, besides: Message | None = None) -> Message | None:
-    """The newest mail of the last three days to the customer, or to the same mailbox for another one.
+    """Return the newest mail of the last three days to the customer, or to the same mailbox for another one.
 
     It was sent, or perhaps was, by anybody.
     """
@@ -83,7 +83,7 @@ def last_message(customer: Customer, besides: Message | None = None) -> Message 
 
 
 def closed_mailboxes() -> dict[str, dict[str, str]]:
-    """By mailbox, the customers marked “do not contact”: their names by id, in the order of the ids."""
+    """Return by mailbox the customers marked “do not contact”: their names by id, in the order of the ids."""
     closed = CustomerCare.objects.filter(do_not_contact=True).order_by("pk")
     found: dict[str, dict[str, str]] = {}
     for key, email, name in closed.values_list("pk", "customer__email", "customer__organization"):
@@ -94,7 +94,7 @@ def closed_mailboxes() -> dict[str, dict[str, str]]:
 def why_closed(
     customer: Customer, closed: dict[str, dict[str, str]] | None = None, *, has_former_key: bool = True
 ) -> str:
-    """Why nobody may write to a customer's address, in a sentence; '' where somebody may.
+    """Return why nobody may write to a customer's address, in a sentence; '' where somebody may.
 
     Asked anew each time, since it may have been set meanwhile, unless ``closed_mailboxes()`` are given. A customer
     who looks like one that vanished is as closed as that one, unless it is known to have no former key.
@@ -140,7 +140,7 @@ def verify_preview(token: str, draft: EmailDraft) -> str | None:
 
 
 def already_claimed(token: str) -> Message | None:
-    """The message that was recorded under a token's key, if any."""
+    """Return the message that was recorded under a token's key, if any."""
     try:
         key = signing.loads(token, salt=_SALT)["key"]
     except signing.BadSignature:
@@ -149,7 +149,7 @@ def already_claimed(token: str) -> Message | None:
 
 
 def claim_draft(draft: EmailDraft, key: str, *, confirmed: bool) -> tuple[Message, bool]:
-    """Record a draft as being sent, and whether that is ours to do now; ``NotSent`` says why it may not be."""
+    """Record a draft as being sent, and return whether to send it now; ``NotSent`` says why it may not be."""
     with transaction.atomic():
         _lock(draft.customer)
         found = Message.objects.filter(message_id=message_id(key)).first()
@@ -162,7 +162,7 @@ def claim_draft(draft: EmailDraft, key: str, *, confirmed: bool) -> tuple[Messag
 
 
 def may_send_again(message: Message, user: User) -> str:
-    """Why this user cannot send a message again as it is; '' where nothing is against it."""
+    """Return why this user cannot send a message again as it is; '' where nothing is against it."""
     if message.state == State.SENT:
         return "It is sent."
     if message.state == State.SENDING and not message.delivery_unknown:
@@ -189,7 +189,7 @@ def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
 
 
 def send_message(message: Message) -> None:
-    """Ask the mail server to take a claimed message, and record what came of it; no answer of its is raised."""
+    """Ask the mail server to take a claimed message, and record the outcome; no error of the server is raised."""
     session = SmtpSession()
     try:
         outbox.deliver(message, lambda: session.send(as_mail(message)), words=_in_words)

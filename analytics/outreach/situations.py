@@ -22,7 +22,7 @@ _BY_CONDITION = {
 
 
 def situation_of(snapshot: Snapshot | None, task: Task | None = None) -> Situation:
-    """The situation to write about; what the task's rule says goes before what the snapshot says."""
+    """Return the situation to write about; what the task's rule says goes before what the snapshot says."""
     if task and task.rule and task.rule.condition in _BY_CONDITION:
         return _BY_CONDITION[Condition(task.rule.condition)]
     if snapshot is None:

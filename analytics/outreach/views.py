@@ -172,7 +172,7 @@ def _send(page: _ComposePage, form: ComposeForm, draft: EmailDraft, token: str) 
 
 @admin_page("customers.view_customer", "analytics.view_message")
 def message(request: StaffRequest, pk: int) -> HttpResponse:
-    """A message's page; when sent, it sends the message again or records what somebody has found out."""
+    """Show a message's page; when posted, send the message again or record what somebody has found out."""
     found = get_object_or_404(Message.objects.select_related("customer", "sender", "template", "task"), pk=pk)
     may_contact = request.user.has_perm(MAY_CONTACT)
     if request.method == "POST":
