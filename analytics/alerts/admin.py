@@ -29,7 +29,7 @@ class AlertRuleAdmin(ModelAdmin):
 
 
 @admin.register(Digest)
-class DigestAdmin(NeverEdited, ModelAdmin):
+class DigestAdmin(NeverEdited):
     """What was sent to whom, and what could not be."""
 
     list_display = ["day", "kind", "recipient", "channel_short", "state", "subject"]

@@ -1,7 +1,5 @@
 """Nights in the admin: a list, and for each night a page of its own with its steps; to be read only."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -60,7 +58,7 @@ class NightAdmin(ReadOnlyAdmin):
         return ", ".join(f"{step['name']} {step['result']}" for step in night.steps if step["result"] != DONE) or "–"
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Show a night's page; there is nothing to send to it."""
         night = self.get_object(request, unquote(object_id))

@@ -1,7 +1,5 @@
 """The templates of mails to customers, with what they become; and the mails themselves, to be found and read."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -39,7 +37,7 @@ class MailTemplateAdmin(ModelAdmin):
     def render_change_form(
         self,
         request: HttpRequest,
-        context: dict[str, Any],
+        context: dict[str, object],
         add: bool = False,
         change: bool = False,
         form_url: str = "",
