@@ -34,6 +34,7 @@ customers = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.django_db
 class Agreement(TestCase):
     """For each kind, the customers whom SQL selects are those of whom Python says that the condition is met."""
 

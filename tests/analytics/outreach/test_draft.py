@@ -297,7 +297,7 @@ def test_two_customers_of_one_mailbox_get_one_mail_at_once() -> None:
     ]
     together = threading.Barrier(2)
 
-    def click(draft: sending.Letter) -> bool:
+    def click(draft: sending.EmailDraft) -> bool:
         together.wait()
         try:
             return sending.claim_draft(draft, draft.customer.pk, confirmed=False)[1]
