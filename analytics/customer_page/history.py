@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from analytics.display.charts import Chart, Mark, Series
+from analytics.display.charts import Chart, Series
 from analytics.models import Snapshot
+from analytics.portfolio.charts import policy_marks
 from customers.models import Customer
 
 HISTORY_DAYS = 90
@@ -23,18 +24,13 @@ def history(customer: Customer, day: date) -> list[Snapshot]:
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
     """The score on each scored date, with the policy changes marked."""
     labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
-    changes = zip(snapshots, snapshots[1:], labels[1:], strict=False)
     return Chart(
         "score-history",
         f"Health score, {labels[0]} to {labels[-1]}",
         "line",
         labels,
         [Series("Score", [snapshot.score for snapshot in snapshots])],
-        marks=[
-            Mark(label, f"Policy {later.policy}")
-            for earlier, later, label in changes
-            if earlier.policy_id != later.policy_id
-        ],
+        marks=policy_marks([one.policy for one in snapshots], labels),
     )
 
 

@@ -47,12 +47,11 @@ class Movers:
 def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEmail:
     """Render the summary of a scored date beside the one that it is compared with over a week."""
     before = comparison_day(portfolio.date)
-    age = dashboard.days_old(portfolio.date)
     context = {
         "greeting": greeting,
         "day": portfolio.date,
         "before": before.date if before else None,
-        "days_old": age if age > dashboard.FRESH_DAYS else None,
+        "days_old": dashboard.stale_days(portfolio.date),
         "figures": figures(portfolio, before),
         "statuses": statuses(portfolio, before),
         "movers": movers(portfolio, before) if before else [],

@@ -20,7 +20,7 @@ from analytics.outreach.draft import EmailDraft, from_line, sender_name
 from analytics.outreach.forms import ComposeForm, Words
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import Situation, situation_of
-from analytics.portfolio.figures import FRESH_DAYS, days_old
+from analytics.portfolio.figures import stale_days
 from customers.core.pages import StaffRequest, admin_page
 from customers.models import Customer
 from customers.text.numbers import number_or_none
@@ -48,8 +48,8 @@ class _ComposePage:
         self.template = self._template(self.asked.get("template"))
         aside = self._typed(ASIDE)
         self.aside = aside if request.method == "POST" and aside.is_there else None
-        old = day is not None and days_old(day.date) > FRESH_DAYS
-        self.stale = f"Data through {day.date:%-d %b %Y}, {days_old(day.date)} days old" if day and old else ""
+        age = stale_days(day.date) if day else None
+        self.stale = f"Data through {day.date:%-d %b %Y}, {age} days old" if day and age else ""
         self.obstacles = sending.obstacles(customer, request.user)
         self.recent = sending.last_message(customer)
 

@@ -31,8 +31,7 @@ class AsOf:
         """The age of the newest data in days, where that is more than it should be."""
         if self.portfolio is None or not self.is_newest:
             return None
-        age = figures.days_old(self.portfolio.date)
-        return age if age > figures.FRESH_DAYS else None
+        return figures.stale_days(self.portfolio.date)
 
     @property
     def query(self) -> str:

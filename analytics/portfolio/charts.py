@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Literal
 
 from django.http import QueryDict
 
 from analytics.display.charts import Chart, Mark, Series
-from analytics.models import HealthStatus, PortfolioDay
+from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
 
 HISTORY_CHOICES = (30, 90, 365)
 ENGAGEMENT_CHOICES = (30, 90)
@@ -36,7 +37,6 @@ def span(address: QueryDict, name: str, choices: Sequence[int], default: int) ->
 def health_history(scored: Sequence[PortfolioDay]) -> Chart:
     """The distribution on each of the scored dates, oldest first, with the policy changes marked."""
     labels = _labels([one.date for one in scored])
-    changes = zip(scored, scored[1:], labels[1:], strict=False)
     return Chart(
         "health-history",
         f"Customers by health status, {_range(scored[0].date, scored[-1].date)}",
@@ -47,12 +47,14 @@ def health_history(scored: Sequence[PortfolioDay]) -> Chart:
             for status in HealthStatus
         ],
         stacked=True,
-        marks=[
-            Mark(label, f"Policy {later.policy}")
-            for earlier, later, label in changes
-            if earlier.policy_id != later.policy_id
-        ],
+        marks=policy_marks([one.policy for one in scored], labels),
     )
+
+
+def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> list[Mark]:
+    """Mark the dates from which on another policy scored; ``policies`` has the policy of each label."""
+    pairs = zip(pairwise(policies), labels[1:], strict=True)
+    return [Mark(label, f"Policy {later}") for (earlier, later), label in pairs if earlier != later]
 
 
 def active_customers(scored: Sequence[PortfolioDay], days: int) -> Chart:

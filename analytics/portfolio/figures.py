@@ -1,4 +1,4 @@
-"""The read side: what the pages show for a scored date. Everything comes from snapshots."""
+"""What the pages show of a scored date, all of it from what was stored when it was scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from analytics.wording import tenths
 from customers.models import Step
 
 FRESH_DAYS = 2
-"""A feed is expected every night: data older than this are called out."""
+"""A feed is expected every night: pages and mails say how old the data are, where they are older than this."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,20 @@ class Progress:
 
 
 def mean_days(days: int, count: int) -> str | None:
-    """A mean of days with one decimal, rounded half up, such as ``3.5d``; None of nothing."""
+    """Return a mean of days with one decimal, such as ``3.5d``; None of nothing."""
     mean = mean_tenths(days, count)
     return None if mean is None else f"{tenths(mean)}d"
 
 
 def onboarding_progress(portfolio: PortfolioDay) -> Progress:
-    """The five steps as a funnel."""
+    """Return the five steps as a funnel."""
     total = portfolio.total
     steps = [Share(step.value, step.label, getattr(portfolio, step.value), total) for step in Step]
     return Progress(percent(sum(step.count for step in steps), len(steps) * total), steps, total)
 
 
 def health_distribution(portfolio: PortfolioDay) -> list[Share]:
-    """How many customers have which status."""
+    """Return how many customers have which status."""
     return health_shares(portfolio, portfolio.total)
 
 
@@ -62,6 +62,7 @@ def health_shares(counted: PortfolioDay | CohortDay, whole: int) -> list[Share]:
     return [Share(status.value, status.label, getattr(counted, status.value), whole) for status in HealthStatus]
 
 
-def days_old(day: date) -> int:
-    """How many days before today a date is."""
-    return (timezone.localdate() - day).days
+def stale_days(day: date) -> int | None:
+    """Return how many days ago a date was, where that is more than it should be; None where the date is fresh."""
+    days = (timezone.localdate() - day).days
+    return days if days > FRESH_DAYS else None

@@ -24,7 +24,7 @@ from analytics.mail.message import address_of
 from analytics.mail.post import SmtpSession
 from analytics.models import ExportFormat, Report, ReportDelivery
 from analytics.outreach.draft import sender_name
-from analytics.portfolio.figures import FRESH_DAYS, days_old
+from analytics.portfolio.figures import stale_days
 from analytics.reports.saved_views import (
     ReportUnavailable,
     file_name,
@@ -189,10 +189,9 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedE
     name, day = one_line(report.name, LONGEST_NAME), made.portfolio.date
     size = file.seek(0, io.SEEK_END)
     fits = size <= settings.REPORT_MAX_MB * 2**20
-    age = days_old(day)
     context = {
         "day": day,
-        "days_old": age if report.as_of == Report.AsOf.NEWEST and age > FRESH_DAYS else None,
+        "days_old": stale_days(day) if report.as_of == Report.AsOf.NEWEST else None,
         "count": made.count,
         "total": made.portfolio.listed,
         "filters": [(label, one_line(words, 200)) for label, words in made.filters],

@@ -1,4 +1,4 @@
-"""Count a scored date by cohort and by signup month: pure, from what the scoring has at hand of each customer."""
+"""Count a scored date by cohort and by signup month, from what the scoring keeps of each customer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +11,9 @@ from analytics.scoring.measure import WEEKS
 
 
 class Member(NamedTuple):
-    """What counts of a customer: ``days`` is None where not known.
+    """What is counted of a customer; ``days`` to value is None where not known.
 
-    ``ended`` is how many weeks after the signup have, of those that are kept; ``weeks`` has a bit for each active one.
+    ``ended`` is how many of the kept weeks after the signup have ended; ``weeks`` has a bit for each active one.
     """
 
     cohort: str
@@ -29,7 +29,7 @@ class Member(NamedTuple):
 
 
 def cohort_days(day: date, members: Sequence[Member]) -> list[CohortDay]:
-    """The rows of ``day``: everyone, each cohort, each signup month; none of an empty portfolio."""
+    """Return the rows of ``day``: everyone, each cohort, each signup month; none of an empty portfolio."""
     rows = [_count(day, CohortDay.By.ALL, "", members)] if members else []
     for by, name_of in _NAMES.items():
         rows += [_count(day, by, name, group) for name, group in _groups(members, name_of)]

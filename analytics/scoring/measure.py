@@ -1,6 +1,6 @@
-"""Set-based SQL: for every customer signed up by D the inputs of the score on D, in one query.
+"""Read the measures of every customer who signed up by a date, in one query.
 
-The same SQL measures one customer under several views at once, also with the data cut off at a date.
+The same statement measures one customer under several views at once, also with the data cut off at a date.
 """
 
 import re
@@ -17,7 +17,7 @@ from customers.core.prepared import fetch_prepared
 from customers.core.sql import Row, is_postgres, table_of
 from customers.models import Customer, Engagement
 
-FETCH = 2_000
+BATCH_SIZE = 2_000
 WEEKS = 52
 """For how many weeks after the signup it is kept whether the customer was active."""
 
@@ -32,9 +32,9 @@ class View:
 
 
 def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
-    """The measures of one customer under each of some views, in one query that is the scoring's own.
+    """Return the measures of one customer under each of the views, in one query by the statement of the scoring.
 
-    A step keeps its date and a completion its own: to a view that does not know them yet they are not there.
+    Steps and a completion that are dated after what a view knows are left out of its measures.
     """
     parameters: dict[str, str | date] = {}
     parts = []
@@ -50,7 +50,7 @@ def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
 
 
 def _cut(measures: Measures, known_to: date) -> Measures:
-    """Without the steps and the completion that are dated later."""
+    """Leave out the steps and the completion that are dated after ``known_to``."""
     completed = measures.completed_date
     return measures._replace(
         step_dates={step: done for step, done in measures.step_dates.items() if done <= known_to},
@@ -59,16 +59,16 @@ def _cut(measures: Measures, known_to: date) -> Measures:
 
 
 def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
-    """The measures of each customer on ``day``, in the order of the keys."""
+    """Yield the measures of each customer on ``day``, in the order of the keys."""
     with connection.cursor() as cursor:
         cursor.execute(measure_sql(policy), _parameters(day, policy, day))
         reader = _Reader(day, policy)
-        while rows := cursor.fetchmany(FETCH):
+        while rows := cursor.fetchmany(BATCH_SIZE):
             yield from map(reader.measures, rows)
 
 
 def day_totals(day: date) -> dict[str, int]:
-    """The counters of one day, over the customers signed up by then."""
+    """Return the sums of one day's counters, over the customers who signed up by then."""
     counters = ", ".join(f"CAST(COALESCE(SUM(e.{name}), 0) AS bigint)" for name in Engagement.COUNTERS)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -81,7 +81,7 @@ def day_totals(day: date) -> dict[str, int]:
 
 
 class _Reader:
-    """Makes measures of the statement's rows, of a day and a policy."""
+    """Turn rows of the statement into measures, for a day and a policy."""
 
     def __init__(self, day: date, policy: ScoringPolicy) -> None:
         self._day = day.toordinal()
@@ -89,7 +89,7 @@ class _Reader:
         self._activity_days = (1 << policy.activity_days) - 1
 
     def measures(self, row: Row) -> Measures:
-        """What the row says."""
+        """Return the measures of a row."""
         signup_date, completed_date, *dates, days = row[MEASURED:]
         signup_date = _date(signup_date)
         step_dates = {step: _date(done) for step, done in zip(STEPS, dates, strict=True) if done}
@@ -110,7 +110,7 @@ class _Reader:
 
 
 def _from_bits(text: str) -> int:
-    """The active days as one number, of a text of bits: bit k is k days before the measured one."""
+    """Read the active days of a text of bits as one number: bit k is k days before the measured day."""
     return int(text[::-1], 2)
 
 
@@ -125,7 +125,7 @@ class _Dates(dict[str, int]):
         return bit
 
     def active(self, text: str) -> int:
-        """The same number, of a list of dates that may have some twice."""
+        """Return the same number from a list of dates, some of which may stand twice."""
         return sum(map(self.__getitem__, set(text.split(","))))
 
 
@@ -140,7 +140,7 @@ def _active_weeks(active: int, since: int) -> int:
 
 
 def _date(value: str | date) -> date:
-    """The date that SQLite gives as text."""
+    """Return a date, which SQLite gives as text."""
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Pure maths: a customer's measures and a policy give components, score, status, trend and stage.
+"""Turn a customer's measures and a policy into score, status, trend and stage, without a query.
 
 Every rule is one of docs/metrics.md; points are rounded half up, and the score is the sum of the points shown.
 """

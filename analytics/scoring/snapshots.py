@@ -34,7 +34,7 @@ class NotScorable(Exception):
 
 
 def policy_to_score(day: date) -> ScoringPolicy:
-    """The policy that scores ``day``; raises ``NotScorable`` for a date after today or before the first policy."""
+    """Return the policy that scores ``day``; raises ``NotScorable`` after today and before the first policy."""
     if day > timezone.localdate():
         raise NotScorable(f"{day} is in the future.")
     try:
@@ -44,7 +44,7 @@ def policy_to_score(day: date) -> ScoringPolicy:
 
 
 def stale_days() -> list[date]:
-    """The scored dates that must be scored again, because an import was undone; oldest first."""
+    """Return the scored dates to score again, because an import was undone; oldest first."""
     return list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True))
 
 
@@ -99,7 +99,7 @@ def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[o
 
 
 class _Tally:
-    """The portfolio's sums, and what its cohorts are counted from: gathered as the customers go by."""
+    """The portfolio's sums and the members of its cohorts, gathered customer by customer."""
 
     def __init__(self, day: date) -> None:
         self._day = day
@@ -128,7 +128,7 @@ class _Tally:
         )
 
     def counts(self) -> dict[str, int]:
-        """The sums of the day."""
+        """Return the sums of the day."""
         members = self.members
         days = [member.days for member in members if member.days is not None]
         statuses = [member.status for member in members]

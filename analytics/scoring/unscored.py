@@ -1,4 +1,4 @@
-"""What is loaded and in no score yet, and scoring it: by the command, or by a person on a page."""
+"""Find what is loaded but not scored yet, and hold the lock to score it: for the command and for the page."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class Unscored:
 
 
 def unscored() -> Unscored | None:
-    """What is loaded and in no score yet; None where every loaded row is. Four queries at most."""
+    """Return what is loaded but not scored; None where every loaded row is scored. Four queries at most."""
     newest = PortfolioDay.objects.newest()
     runs = changing_runs().filter(pk__gt=newest.last_run if newest else 0).count()
     stale = PortfolioDay.objects.filter(stale=True).count()
@@ -35,14 +35,14 @@ def unscored() -> Unscored | None:
 
 
 def changing_runs() -> QuerySet[ImportRun]:
-    """Runs that changed rows, whatever kind of run they are."""
+    """Return the runs of any kind that changed rows."""
     changed = Q(created__gt=0) | Q(updated__gt=0) | Q(retried__gt=0) | Q(deleted__gt=0)
     return ImportRun.objects.filter(changed, status=ImportRun.Status.LOADED).order_by()
 
 
 @contextmanager
 def scoring(asked: Sequence[date] = ()) -> Iterator[tuple[list[date], date]]:
-    """Hold the lock of scorings; gives the dates to score and the newest engagement date.
+    """Hold the lock of scorings; yield the dates to score and the newest engagement date.
 
     Without ``asked``, the dates are the newest engagement date and those that are stale. Raises ``LockHeld`` while
     another scoring or an import runs, since an import between two queries would be scored half, and ``NotScorable``.
