@@ -3,6 +3,7 @@
 import argparse
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 MAX_README_LINES = 150
 MAX_OWN_WORDS = 40
 OUR_APPS = ("rsolv_cs", "analytics", "customers")
+FOLDERS = (*OUR_APPS, "tests", "templates", "docs", "deploy", "fixtures", "benchmarks")
 
 
 def commands() -> dict[str, list[str]]:
@@ -131,6 +133,26 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         assert target.exists(), f"{document.name}: {link} is not there"
         if fragment and target.suffix == ".md":
             assert fragment in anchors(target.read_text()), f"{document.name}: {link} has no such heading"
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_document_names_is_there(document: Path) -> None:
+    """Of the changelog, the past is not asked: it names files as they were called then."""
+    if document.name == "CHANGELOG.md":
+        return
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_has_every_package_and_the_contracts_of_lint() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    packages = {path.parent.name for app in OUR_APPS for path in (ROOT / app).glob("*/__init__.py")}
+    assert packages - set(re.findall(r"`(\w+)`", text)) == {"management", "migrations", "templatetags", "formats"}
+    words = " ".join(text.split())
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]:
+        if contract["type"] == "layers":
+            assert " > ".join(layer.replace(" | ", ", ") for layer in contract["layers"]) in words
 
 
 def cited() -> list[tuple[str, str]]:
