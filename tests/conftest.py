@@ -66,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--push",
         action="store_true",
-        help=f"on PostgreSQL, ask each parametrized test for its first {CASES_OF_A_PUSH - 1} cases and its last one",
+        help=f"on PostgreSQL, ask no browser, no walk through all pages, and {CASES_OF_A_PUSH} cases of a test",
     )
 
 
@@ -78,8 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them. Who else may is
     decided by permissions, and what a page does in a browser by its scripts, not by the pages' queries.
 
-    The cases of a parametrized test send the same queries with other values. A push asks some of them, the full run
-    (``make test``) all.
+    The cases of a parametrized test send the same queries with other values, and so do browsers and the slow walks of
+    ``tests/house`` through all pages. A push asks few of them, the full run (``make test``) all.
     """
     for item in items:
         if item.get_closest_marker("browser") or item.path.name in SLOW_FILES:
@@ -101,9 +101,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _asked_by_a_push(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Choose the first cases of each test and its last one."""
+    """Choose the first cases of each test and its last one, but no walk through all pages."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
+        if item.get_closest_marker("browser") or (item.path.name in SLOW_FILES and item.path.parent.name == "house"):
+            continue
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     return {item for each in cases.values() for item in (*each[: CASES_OF_A_PUSH - 1], each[-1])}
 

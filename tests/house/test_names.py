@@ -18,6 +18,7 @@ STILL = {
     "analytics": {
         "Cell",
         "Change",
+        "Shown",
         "cohorts",
         "effects",
         "engagement",
