@@ -14,14 +14,14 @@ from django.utils import timezone
 
 
 class AuditEntry(models.Model):
-    """One thing that somebody did; texts, not keys to other rows, so that an entry outlives what it tells of.
+    """An action of somebody; it has texts, not keys to other rows, so that it outlives the rows that it is about.
 
     ``changes`` has for each field its value before and after; ``text`` says the same in words, for the search, after
     whatever else there is to say. ``customer`` is the key of the customer whom the texts are about, if it is one.
     """
 
     class Action(models.TextChoices):
-        """What was done."""
+        """The kind of action."""
 
         ADD = "add", "Added"
         CHANGE = "change", "Changed"

@@ -1,4 +1,4 @@
-"""What staff keep about customers by hand, which no feed touches."""
+"""What staff keep about customers by hand; no feed changes it."""
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ from customers.text.text_fields import LongText
 
 
 class CustomerCare(models.Model):
-    """What staff keep about a customer by hand: who looks after it, and notes for each other."""
+    """What staff keep about a customer by hand: the owner, internal notes, and whether nobody may write to it."""
 
     customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="care")
     owner = models.ForeignKey(
@@ -27,14 +27,14 @@ class CustomerCare(models.Model):
 
     @property
     def owner_name(self) -> str:
-        """What the owner is called; '' without an owner."""
+        """Return what the owner is called; '' without an owner."""
         return name_of(self.owner, "")
 
 
 class Note(models.Model):
-    """What a member of staff noted about a customer, with the moment; it is added, never changed.
+    """A note by a member of staff about a customer; notes are added, never changed.
 
-    ``author`` is the name at that moment, so that it outlives the user.
+    ``author`` is the name at that moment, so that the note outlives the user.
     """
 
     MAX_LENGTH = 2_000

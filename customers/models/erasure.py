@@ -1,4 +1,4 @@
-"""What is left of a customer of whom everything was erased."""
+"""Erasures of customers."""
 
 from django.db import models
 from django.utils import timezone

@@ -1,4 +1,4 @@
-"""The rows of the five feeds, in columns that bear the names of the CSV's."""
+"""The rows of the five feeds; their columns have the names of the CSV's columns."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ class Step(models.TextChoices):
 
 
 class LoadedRow(models.Model):
-    """A row that a feed owns: the run and the line of its file that last changed it.
+    """A row that a feed owns, with the run that last changed it, and the line of that run's file.
 
     ``run`` has neither constraint nor index: runs are never deleted, and both would be paid for on every row.
     """
@@ -60,7 +60,7 @@ class Customer(FullFeedRow):
     """An organisation in the Early Access Program."""
 
     class Status(models.TextChoices):
-        """Where the customer stands by contract, as the CSV says."""
+        """The state of the customer's contract, as the CSV says."""
 
         ACTIVE = "active", "Active"
         TRIAL = "trial", "Trial"
@@ -99,7 +99,7 @@ class Customer(FullFeedRow):
 
 
 class Onboarding(FullFeedRow):
-    """How far a customer's onboarding is; one row for a customer."""
+    """The progress of a customer's onboarding; a customer has one row."""
 
     id = KeyField(primary_key=True)
     customer = models.OneToOneField(Customer, models.CASCADE, related_name="onboarding")
@@ -122,7 +122,7 @@ class Onboarding(FullFeedRow):
 
 
 class HistoryRow(LoadedRow):
-    """A row of an append-only history: something of a customer on a day."""
+    """A row of an append-only history, about a customer on a day."""
 
     id = KeyField(primary_key=True)
     customer = models.ForeignKey(Customer, models.CASCADE, db_index=False)
@@ -137,7 +137,7 @@ class HistoryRow(LoadedRow):
 
 
 class Engagement(HistoryRow):
-    """Counters of one call; several rows for one customer on one day are normal and are summed by every reader."""
+    """Counters of activity. A customer may have several rows on a day; every reader sums them."""
 
     issues_tagged = models.PositiveIntegerField(default=0)
     prs_generated = models.PositiveIntegerField("PRs generated", default=0)
@@ -146,7 +146,7 @@ class Engagement(HistoryRow):
     support_requests = models.PositiveIntegerField(default=0)
 
     ACTIVITY = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected")
-    """The counters that the activity trend sums: who asks for help more often is not on the way up."""
+    """The counters that the activity trend sums; support requests are no sign of growth."""
     COUNTERS = (*ACTIVITY, "support_requests")
 
     class Meta(HistoryRow.Meta):
@@ -173,7 +173,7 @@ class Feedback(HistoryRow):
 
 
 class Event(HistoryRow):
-    """Something that the timeline shows with its own date and words."""
+    """An entry of the timeline with a date and a text of its own."""
 
     class Kind(models.TextChoices):
         """The five steps, and what else happens to a customer."""
@@ -194,15 +194,15 @@ class Event(HistoryRow):
 
 
 def data_date(today: date | None = None) -> date:
-    """The newest engagement date loaded, never after today; without any engagement today itself.
+    """Return the newest engagement date that is not after today; without any engagement, today.
 
     PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
     """
     today = today or timezone.localdate()
     loaded = Engagement.objects.filter(date__lte=today).order_by()
     if connection.vendor == "postgresql":
-        found = loaded.aggregate(newest=models.Max("date"))
+        newest = loaded.aggregate(newest=models.Max("date"))
     else:
         theirs = loaded.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
-        found = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
-    return found["newest"] or today
+        newest = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
+    return newest["newest"] or today

@@ -1,4 +1,4 @@
-"""Forms that created something: a second click, a reload or a resend of one leads to what the first one created."""
+"""Forms that created something, so that a second click, a reload or a resend creates nothing more."""
 
 from django.db import models
 from django.utils import timezone

@@ -12,10 +12,10 @@ from customers.models.feeds import FeedName
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
-    """Runs by what became of them."""
+    """Runs of imports by their outcome."""
 
     def accepted(self) -> Self:
-        """Whole files whose rows are in the data: loaded, and not undone since. An undo or a replay is no file."""
+        """Return the runs of whole files that are loaded and not undone; neither undos nor replays are among them."""
         whole = self.filter(scope=ImportRun.Scope.WHOLE, undoes=None, undone_by=None)
         return whole.filter(status=ImportRun.Status.LOADED)
 
@@ -33,14 +33,14 @@ class ImportRun(models.Model):
     """
 
     class Scope(models.TextChoices):
-        """What was read: all that the feed says, some rows corrected in a spreadsheet, or rows in quarantine."""
+        """What a run read: a feed's whole file, rows corrected in a spreadsheet, or rows in quarantine."""
 
         WHOLE = "whole", "Whole file"
         CORRECTIONS = "corrections", "Corrected rows"
         REPLAY = "replay", "Replay"
 
     class Status(models.TextChoices):
-        """How a run ended; ``refused`` is the file's fault, ``failed`` ours."""
+        """How a run ended; ``refused`` is the file's fault, ``failed`` that of this software."""
 
         RUNNING = "running", "Running"
         LOADED = "loaded", "Loaded"
@@ -78,7 +78,7 @@ class ImportRun(models.Model):
     content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
 
     over_limit = False
-    """Whether it was refused for more bad rows than an upload may have; known only to whoever had it loaded."""
+    """Whether the file was refused for more bad rows than an upload may have; the loader sets it, no column has it."""
 
     objects = ImportRunQuerySet.as_manager()
 
@@ -92,13 +92,13 @@ class ImportRun(models.Model):
 
     @property
     def is_too_old_to_undo(self) -> bool:
-        """Whether its journal has gone, or will go tonight."""
+        """Return whether the run's journal is deleted, or will be tonight."""
         days = settings.UNDO_DAYS
         return bool(days) and self.started_at < timezone.now() - timedelta(days=days)
 
     @property
     def why_not_undoable(self) -> str:
-        """Why the run cannot be undone; '' where it can."""
+        """Return why the run cannot be undone; '' where it can."""
         if self.status != self.Status.LOADED:
             return f"Run {self.pk} was not loaded ({self.get_status_display().lower()}): there is nothing to undo."
         if self.is_too_old_to_undo:
@@ -112,13 +112,13 @@ class ImportRun(models.Model):
 
 
 class QuarantinedRow(models.Model):
-    """A data row that was not loaded: where it stands, what it says, and every reason against it.
+    """A row of a file that was not loaded, with its line, its text, and every reason against it.
 
     ``cells`` are the values in the order of the feed's columns, or null where they cannot be told apart.
     """
 
     class Status(models.TextChoices):
-        """``superseded``: a later file says the same row again, or a newer one with its key."""
+        """``superseded``: a later file has the same row again, or a newer row with its key."""
 
         OPEN = "open", "Open"
         LOADED = "loaded", "Loaded since"
@@ -146,7 +146,7 @@ class QuarantinedRow(models.Model):
 
 
 class Fix(models.Model):
-    """What to take in place of a bad row: the same raw text in a later file of the feed is read as ``cells``.
+    """A correction of a bad row: the same raw text in a later file of the feed is read as ``cells``.
 
     ``sha256`` is the text's own, because a text may be too long for an index.
     """
@@ -168,14 +168,14 @@ class Fix(models.Model):
 
 
 class RowChangeQuerySet(models.QuerySet["RowChange"]):
-    """Changes by what was done."""
+    """Changes of rows by whether they were made."""
 
     def done(self) -> Self:
-        """Those that were made."""
+        """Return the changes that were made."""
         return self.filter(reason="")
 
     def left(self) -> Self:
-        """Rows that an undo had to leave as they are, each with the reason."""
+        """Return the changes that an undo had to reject, each with the reason."""
         return self.exclude(reason="")
 
 
@@ -205,7 +205,7 @@ class RowChange(models.Model):
 
 
 class Upload(models.Model):
-    """A file that somebody uploaded: previewed, and waiting to be loaded (then ``run`` is its run) or cancelled.
+    """An uploaded file that waits to be loaded or cancelled; once it is loaded, ``run`` is its run.
 
     ``folder`` and ``stored_name`` say where the CSV to load lies, ``sha256`` and ``size`` are that CSV's. ``seen``
     is the state of the data that ``preview`` (the dry run's counts and words, see ``uploads``) was made from.

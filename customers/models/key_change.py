@@ -1,18 +1,18 @@
-"""A key that seems to have changed: a customer of the feed who looks like one that vanished from it."""
+"""Keys that seem to have changed: a customer in the feed who looks like one that vanished from it."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class KeyChange(models.Model):
-    """Two keys that an import noticed, and what a person has decided: ``former`` vanished, ``customer`` is there.
+    """Two keys that may be one customer: ``former`` vanished from the feed, ``customer`` is in it.
 
     ``same_address``: they have one mailbox and one organisation. ``moved_rows`` rows of other feeds went from one to
     the other. ``carried`` is what went over when somebody said that they are the same, to be taken back.
     """
 
     class State(models.TextChoices):
-        """What was decided."""
+        """What somebody has decided."""
 
         OPEN = "open", "Not decided"
         JOINED = "joined", "The same customer"
@@ -41,7 +41,7 @@ class KeyChange(models.Model):
 
     @property
     def because(self) -> str:
-        """Why they look like one customer."""
+        """Return why the two look like one customer."""
         reasons = ["the same e-mail address and organisation"] if self.same_address else []
         if self.moved_rows:
             reasons.append(f"{self.moved_rows:,} row{'s' if self.moved_rows > 1 else ''} of other feeds moved")

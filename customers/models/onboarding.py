@@ -1,4 +1,4 @@
-"""When a customer took an onboarding step, as far as the feed's flags do not say it."""
+"""The dates of onboarding steps, which the feed gives only as flags."""
 
 from django.db import models
 
@@ -10,7 +10,7 @@ COUNTER_OF_STEP = {Step.FIRST_ISSUE: "issues_tagged", Step.FIRST_PR: "prs_genera
 
 
 class StepSighting(models.Model):
-    """When a run first saw a step's flag turn true, for steps that nothing else dates.
+    """The first time that a run saw a step's flag as true, for steps that nothing else dates.
 
     ``seen_on`` is the data date of that night; it is empty while the night's feeds are still loading, and for
     good where the flag was true ``at_first_import`` (such a step counts from the signup date).

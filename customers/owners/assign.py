@@ -120,7 +120,7 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
             trail.Action.CHANGE,
             care,
             actor=by.get_username(),
-            changes={"owner": (was and was.get_username(), owner and owner.get_username())},
+            changes={"owner": (was.get_username() if was else None, owner.get_username() if owner else None)},
         )
         for care, was in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
     )

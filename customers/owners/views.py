@@ -84,12 +84,8 @@ def assign_page(
         "seen": f"{owners_hash(customers)}@{int(timezone.now().timestamp())}",
         "back": back,
     }
-    return TemplateResponse(
-        request,
-        "customers/owners/assign.html",
-        context,
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else status,
-    )
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else status
+    return TemplateResponse(request, "customers/owners/assign.html", context, status=status)
 
 
 def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: str) -> None:

@@ -1,4 +1,4 @@
-"""The quarantine's pages: what narrows its list, the form that fixes a row, the download, and how a replay is told."""
+"""The quarantine's pages: the form that fixes a row, the replay of rows, and their download."""
 
 import io
 import re
@@ -8,7 +8,6 @@ from http import HTTPStatus
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import Error
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
@@ -16,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import ErasedIds, customer_column
-from customers.core.pages import admin_page, tell_database_error
+from customers.core.pages import admin_page
 from customers.editing.conflicts import ConflictForm, form_status, tell_kept
 from customers.editing.last_changes import LastChange, last_changes
 from customers.feeds.cell_types import Text
@@ -27,31 +26,32 @@ from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_o
 from customers.imports.interface import Outcome
 from customers.imports.load import replay, replay_locked
 from customers.jobs.lock import JobLock, LockHeld, job_lock_within
+from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import QuarantinedRow
 from customers.text.quoted import cut
 from customers.text.text_fields import TextAreaField, one_break
 
-SHOWN_RAW = 10_000
-LONGEST_RAW = 32_000
-"""What a cell of a spreadsheet takes."""
-SHOWN_CELLS = 50
+MAX_RAW = 10_000
+MAX_CELL = 32_000
+"""The characters that a cell of a spreadsheet takes."""
+MAX_CELLS = 50
 COMPARED = "compared"
 MAX_LINE = 254
-"""Texts that may be longer, or that have line breaks, get a field of several lines."""
+"""Longer texts, and texts with line breaks, get a field of several lines."""
 SECONDS_TO_WAIT = 4
-"""So long does a fix wait for another one that is being replayed."""
+"""A fix waits this long for the replay of another one."""
 _LISTED = reverse_lazy("admin:customers_quarantinedrow_changelist")
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _BREAK = re.compile(r"[\r\n]")
 
 
 def fix_address(row: QuarantinedRow) -> str:
-    """Where a row is fixed."""
+    """Return the address of the form that fixes a row."""
     return reverse("customers:fix-row", args=[row.pk])
 
 
 class FixForm(ConflictForm, forms.Form):
-    """A field for each of a feed's columns; reasons stand with the one they are about, the others above all."""
+    """A form with a field for each column of the feed; each reason stands beside its column, or above them all."""
 
     def __init__(self, row: QuarantinedRow, data: QueryDict | None = None) -> None:
         super().__init__(data)
@@ -81,7 +81,7 @@ class FixForm(ConflictForm, forms.Form):
                 widget=forms.Textarea({**attributes, "rows": 2}) if free else forms.TextInput(attributes),
             )
 
-        # Asked for only by who sends the guess as it is.
+        # Only a bound form has it: it matters to those who send the guess unchanged.
         if self.is_guess and self.is_bound:
             self.fields[COMPARED] = forms.BooleanField(
                 required=False, label="I have compared these cells with the text above: they are right as they are"
@@ -92,11 +92,11 @@ class FixForm(ConflictForm, forms.Form):
         return self.feed.column_names
 
     def changes(self) -> Mapping[str, LastChange]:
-        """Who fixed which column last."""
+        """Return who fixed each column last."""
         return last_changes(self.row)
 
     def clean(self) -> None:
-        """Nobody who was erased comes back by a fix, and no guess of ours is one by itself."""
+        """Refuse a guess that is sent unchanged, and the id of an erased customer."""
         unchanged = not self.errors and self.cells() == list(self.before.values())
         if self.is_guess and unchanged and not self.cleaned_data[COMPARED]:
             self.add_error(
@@ -107,13 +107,13 @@ class FixForm(ConflictForm, forms.Form):
             self.add_error(name, "This customer was erased: their rows are left out.")
 
     def columns(self) -> Iterator[tuple[forms.BoundField, list[str], bool]]:
-        """Each field, the reasons about it, and whether it may not be blank."""
+        """Yield each field, the reasons about it, and whether it is required."""
         for column in self.feed.columns:
             field = self[column.name]
             yield field, [*self.by_column[column.name], *field.errors], column.required
 
     def cells(self) -> list[str]:
-        """What was sent, trimmed like a file's cells; the row's own line breaks stay, which a browser changes."""
+        """Return the sent cells, trimmed as in a file; unchanged ones keep the line breaks that a browser changes."""
         cells = []
         for name, before in self.before.items():
             sent = self.cleaned_data[name].strip(BLANKS)
@@ -123,7 +123,7 @@ class FixForm(ConflictForm, forms.Form):
 
 @admin_page("customers.view_quarantinedrow", "customers.fix_quarantinedrow")
 def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a row's cells with its reasons; when sent, remember them as its fix and replay it."""
+    """Show a row's cells with its reasons; once sent, remember them as its fix and replay the row."""
     row = _row(pk)
     if request.method == "POST":
         try:
@@ -147,7 +147,7 @@ def _no_longer(row: QuarantinedRow) -> str:
 
 
 def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpResponse:
-    """Take what was sent, under the import's lock, so that the fix, the row and what is loaded are the same."""
+    """Store the fix and replay the row under the import's lock, so that both are of the same row."""
     form = FixForm(row, request.POST)
     if row.status != QuarantinedRow.Status.OPEN:
         return _too_late(request, row, form)
@@ -169,16 +169,16 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "title": f"Fix line {row.line} of {row.run.file}",
         "row": row,
         "form": form,
-        "raw": row.raw[:SHOWN_RAW],
-        "left_out": max(len(row.raw) - SHOWN_RAW, 0),
-        "left_over": [cut(cell) for cell in cells_left_over(row)[:SHOWN_CELLS]],
+        "raw": row.raw[:MAX_RAW],
+        "left_out": max(len(row.raw) - MAX_RAW, 0),
+        "left_over": [cut(cell) for cell in cells_left_over(row)[:MAX_CELLS]],
         "compared": form[COMPARED] if COMPARED in form.fields else None,
     }
     return TemplateResponse(request, "customers/quarantine/fix.html", context, status=status)
 
 
 def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpResponse:
-    """Say who was first and with what; what this one typed stands beside it."""
+    """Answer that somebody else has fixed the row, and show both versions side by side."""
     both = [(name, cell, one_break(form.data.get(name, "")).strip(BLANKS)) for name, cell in form.before.items()]
     context = {
         **admin.site.each_context(request),
@@ -191,21 +191,18 @@ def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpR
 
 
 def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
-    """Replay rows, and say for each feed what became of them."""
+    """Replay rows, and tell for each feed what became of them."""
     if not request.user.has_perm("customers.fix_quarantinedrow"):
         raise PermissionDenied
     tell_replayed(request, lambda: replay(rows, request.user.get_username()))
 
 
 def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -> None:
-    """Say for each feed what became of its rows, or why nothing did."""
-    try:
+    """Tell for each feed what became of its rows, or why the replay failed."""
+    outcomes = None
+    with failures_told(request, busy=IMPORT_RUNS):
         outcomes = replayed()
-    except LockHeld:
-        messages.error(request, "An import is running; try again when it has ended.")
-        return
-    except Error:
-        tell_database_error(request)
+    if outcomes is None:
         return
     if not outcomes:
         messages.info(request, "None of these rows is in quarantine any more: nothing was replayed.")
@@ -221,9 +218,9 @@ def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -
 
 
 def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
-    """The open ones of ``rows`` as a CSV with their reasons and numbers, by which an upload knows them again.
+    """Return open rows as a CSV with their reasons, and with numbers by which an upload recognises them.
 
-    A text that cannot be told apart stands whole in a column of its own, beside what our guess of its cells is.
+    A text that cannot be split into cells stands whole in a column of its own, beside the guessed cells.
     """
     chosen = QuarantinedRow.objects.filter(
         pk__in=rows.order_by().values("pk"), feed=feed.name, status=QuarantinedRow.Status.OPEN
@@ -236,8 +233,8 @@ def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
 
 def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow], ragged: int) -> Iterator[list[str]]:
     headers: dict[int, Header] = {}
-    for row in rows.select_related("run").order_by("run", "line").iterator(chunk_size=_AT_ONCE):
+    for row in rows.select_related("run").order_by("run", "line").iterator(chunk_size=_BATCH_SIZE):
         if row.cells is None and row.run_id not in headers:
             headers[row.run_id] = header_of(feed, row)
-        raw = [row.raw[:LONGEST_RAW] if row.cells is None else ""][:ragged]
+        raw = [row.raw[:MAX_CELL] if row.cells is None else ""][:ragged]
         yield [*cells_to_fix(row, headers.get(row.run_id)), "; ".join(row.reasons), str(row.pk), *raw]

@@ -49,7 +49,7 @@ def opened(request: HttpRequest, user: User, started: int, at: int) -> None:
             "started": datetime.fromtimestamp(started, UTC),
             "seen": datetime.fromtimestamp(at, UTC),
             "address": client_address(request),
-            "browser": browser[: OpenSession.LONGEST_BROWSER],
+            "browser": browser[: OpenSession.MAX_BROWSER],
         },
     )
 

@@ -282,7 +282,7 @@ def test_a_tenth_of_bad_rows_can_still_be_forced_in_an_upload(manager: Client) -
 def test_an_upload_has_at_most_so_many_lines(
     manager: Client, monkeypatch: pytest.MonkeyPatch, end: bytes, packed: bool
 ) -> None:
-    monkeypatch.setattr(formats, "MOST_LINES", 100)
+    monkeypatch.setattr(formats, "MAX_LINES", 100)
     for lines, taken in ((99, True), (100, False)):
         content = HEADERS["events"].strip() + end + (b"v1,c1,2025-05-01,note,x" + end) * lines
         name = "events.csv.gz" if packed else "events.csv"
