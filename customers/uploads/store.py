@@ -30,14 +30,14 @@ def new_folder() -> Path:
     return folder
 
 
-def folder_of(upload: Upload) -> Path:
+def upload_folder(upload: Upload) -> Path:
     """Return the folder of the upload's files."""
     return Path(settings.UPLOAD_DIR) / upload.folder
 
 
-def path_of(upload: Upload) -> Path:
+def upload_path(upload: Upload) -> Path:
     """Return the path of the file to load."""
-    return folder_of(upload) / upload.stored_name
+    return upload_folder(upload) / upload.stored_name
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
@@ -53,7 +53,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a buffered file is one
 
 
-def remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove an upload's folder, if it is there."""
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -70,7 +70,7 @@ def remove_unnamed(since: datetime) -> None:
                 shutil.rmtree(path)
 
 
-def expire() -> None:
+def expire_uploads() -> None:
     """Remove uploads that nobody has decided on within a day, and folders that no upload names."""
     folder = Path(settings.UPLOAD_DIR)
     oldest = timezone.now() - KEPT_FOR

@@ -39,7 +39,7 @@ class LoadedAlready(NotLoaded):
 
 def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload:
     """Store an upload as the CSV that the loader will read, without a preview. Raises ``NotTaken``."""
-    store.expire()
+    store.expire_uploads()
     folder = store.new_folder()
     try:
         received = folder / _RECEIVED
@@ -65,7 +65,7 @@ def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload
             trail.record(trail.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
         return upload
     except BaseException:
-        store.remove(folder)
+        store.remove_folder(folder)
         raise
 
 
@@ -90,7 +90,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
             )
         if upload.run_id:
             raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
-        path = store.path_of(upload)
+        path = store.upload_path(upload)
         if not is_file(path) or store.sha256_of(path) != upload.sha256:
             raise NotLoaded(
                 "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
@@ -112,7 +112,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
             with transaction.atomic():
                 upload.save(update_fields=["run"])
                 trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
-            store.remove(store.folder_of(upload))
+            store.remove_folder(store.upload_folder(upload))
     return run
 
 
@@ -127,12 +127,12 @@ def discard(upload: Upload, why: str) -> None:
     with transaction.atomic():
         if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
             trail.record(trail.Action.UPLOAD, upload, detail=why)
-    store.remove(store.folder_of(upload))
+    store.remove_folder(store.upload_folder(upload))
 
 
 def rows_of(upload: Upload, kind: str) -> Rows:
     """Return the rows of one kind of the upload's preview."""
-    return Rows(store.folder_of(upload) / _PREVIEW, kind)
+    return Rows(store.upload_folder(upload) / _PREVIEW, kind)
 
 
 def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
@@ -159,12 +159,12 @@ def _options(started_by: str, *, force: bool = False, insist: bool = False) -> O
 @contextmanager
 def _dry_run(upload: Upload, feed: Feed, options: Options, lock: JobLock) -> Iterator[ImportRun]:
     with taken_back():
-        yield load_file(feed, store.path_of(upload), upload.file, options, lock, keep=False)
+        yield load_file(feed, store.upload_path(upload), upload.file, options, lock, keep=False)
 
 
 def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]:
     """Return the result of a dry run, and write its rows into the preview's files."""
-    folder = store.folder_of(upload) / _PREVIEW
+    folder = store.upload_folder(upload) / _PREVIEW
     shutil.rmtree(folder, ignore_errors=True)
     listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
     return {

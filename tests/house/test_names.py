@@ -26,7 +26,7 @@ STILL = {
         "history",
         "needs",
     },
-    "customers": {"Written", "expire", "name_of", "path_of", "remove"},
+    "customers": {"Written", "name_of"},
     "rsolv_cs": {"pending", "verify"},
 }
 

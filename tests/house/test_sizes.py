@@ -21,7 +21,6 @@ STILL = {
     "customers/imports/load.py: _stage_file",
     "customers/imports/merge.py: merge",
     "customers/imports/strategies/diff.py: find_differences",
-    "customers/owners/views.py: assign_page",
     "customers/workbooks/number_format.py: _number",
     "rsolv_cs/management/commands/restore.py: handle",
 }

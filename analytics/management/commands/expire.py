@@ -94,7 +94,7 @@ def _count() -> dict[str, int]:
 
 
 def _remove() -> dict[str, int]:
-    store.expire()
+    store.expire_uploads()
     remove_leftovers()
     return {
         _ARCHIVES: files.expire(),

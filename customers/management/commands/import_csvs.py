@@ -68,7 +68,7 @@ class Command(AuditedCommand):
         try:
             outcomes = import_folder(dir, feed, how, dry_run=dry_run)
             if not dry_run:
-                store.expire()
+                store.expire_uploads()
         except OSError as error:
             raise CommandError(f"The database cannot be used: {first_line(error)}") from error
         if json:

@@ -288,7 +288,7 @@ def test_an_upload_that_became_a_link_is_not_loaded(
 ) -> None:
     client.force_login(make_staff("Program manager"))
     upload = uploaded(client, "customers", csv_of("customers", csv_row("customers")))
-    path = store.path_of(upload) if which == "file" else store.folder_of(upload)
+    path = store.upload_path(upload) if which == "file" else store.upload_folder(upload)
     path.rename(tmp_path / "theirs")
     path.symlink_to(tmp_path / "theirs")
     client.post(
@@ -304,7 +304,7 @@ def test_an_upload_folder_that_is_a_link_is_removed_and_not_what_it_leads_to(set
     link = settings.UPLOAD_DIR / ("0" * 32)
     link.symlink_to(secret.parent)
     os.utime(link, (1, 1), follow_symlinks=False)
-    store.expire()
+    store.expire_uploads()
     assert list(settings.UPLOAD_DIR.iterdir()) == []
 
 

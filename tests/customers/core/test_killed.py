@@ -217,7 +217,7 @@ uploads.confirm(upload.pk, upload.sha256, upload.seen, "mary", force=False)
         ("customers.uploads.uploads:is_file", 1, 1, 0),
         ("customers.imports.load:merge", 2, 1, 1),
         ("customers.imports.load:supersede", 2, 1, 1),
-        ("customers.uploads.uploads:store.remove", 1, 1, 0),
+        ("customers.uploads.uploads:store.remove_folder", 1, 1, 0),
     ],
 )
 def test_a_killed_upload_leaves_a_whole_one_or_none_and_can_be_loaded(

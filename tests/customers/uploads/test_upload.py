@@ -153,7 +153,7 @@ def test_another_file_than_the_previewed_one_is_never_loaded(manager: Client) ->
     assert said(confirmed(manager, upload, sha256="0" * 64)) == [
         "What you confirmed is another file than this one: look at the preview again."
     ]
-    path = store.path_of(upload)
+    path = store.upload_path(upload)
     path.write_bytes(csv_of("customers", customer_row(2)))
     gone = "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
     assert said(confirmed(manager, upload)) == [gone]
@@ -243,25 +243,25 @@ def test_two_people_have_an_upload_each(manager: Client) -> None:
 def test_what_nobody_decides_on_is_removed_after_a_day(tmp_path: Path, manager: Client) -> None:
     old = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=1, minutes=1))
-    folder = store.folder_of(old)
+    folder = store.upload_folder(old)
     os.utime(folder, (0, 0))
     ours = Path(project.UPLOAD_DIR) / "notes.txt"
     ours.write_text("not an upload")
     os.utime(ours, (0, 0))
     new = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     assert [upload.pk for upload in Upload.objects.all()] == [new.pk]
-    assert (folder.exists(), ours.exists(), store.path_of(new).exists()) == (False, True, True)
+    assert (folder.exists(), ours.exists(), store.upload_path(new).exists()) == (False, True, True)
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=2))
-    os.utime(store.folder_of(new), (0, 0))
+    os.utime(store.upload_folder(new), (0, 0))
     assert run("import_csvs", "--dir", write_feed(tmp_path, "customers").parent, "--feed", "customers").code == 0
-    assert (Upload.objects.count(), store.folder_of(new).exists()) == (0, False)
+    assert (Upload.objects.count(), store.upload_folder(new).exists()) == (0, False)
 
 
 def test_nobody_else_on_the_machine_can_read_an_upload(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    folder = store.folder_of(upload)
+    folder = store.upload_folder(upload)
     assert folder.stat().st_mode & 0o077 == 0
-    assert store.path_of(upload).stat().st_mode & 0o777 == 0o600
+    assert store.upload_path(upload).stat().st_mode & 0o777 == 0o600
 
 
 # --- Refusals -----------------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_long_cells_are_cut_where_they_begin_to_differ(manager: Client) -> None:
 
 def test_a_preview_whose_files_are_gone_shows_its_counts(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    store.remove(store.folder_of(upload))
+    store.remove_folder(store.upload_folder(upload))
     page = manager.get(f"{FORM}{upload.pk}/?rows=created")
     assert "Created 1" in section(page, "counts")
     assert 'id="changes"' not in page.text

@@ -62,7 +62,7 @@ def repacked(content: bytes, **members: bytes) -> bytes:
 def converted(client: Client, *rows: list[Any]) -> list[str]:
     """The lines of the CSV that a workbook becomes."""
     upload = uploaded(client, "engagement", workbook(*rows), "a.xlsx")
-    return store.path_of(upload).read_text(encoding="utf-8").split("\n")
+    return store.upload_path(upload).read_text(encoding="utf-8").split("\n")
 
 
 # --- Workbooks --------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_blank_rows_and_columns_are_nothing_and_lines_are_the_sheets(manager: Cl
     rows = [[*ENGAGEMENT, None, None], [], ["e1", "c1", "2025-05-01", 1, None], [None, None], [], bad, [], ["", None]]
     upload = uploaded(manager, "engagement", workbook(*rows), "a.xlsx")
     assert (counts(upload)["rows"], counts(upload)["created"]) == (2, 1)
-    assert store.path_of(upload).read_text() == (
+    assert store.upload_path(upload).read_text() == (
         f"{','.join(ENGAGEMENT)}\n\ne1,c1,2025-05-01,1,,,,\n\n\ne2,c1,soon,1,0,0,0,0,,  \n"
     )
 
