@@ -3,7 +3,7 @@
 from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.contrib.auth.models import User
@@ -70,13 +70,12 @@ def _fall(days: int) -> WholeNumberFilter:
 class FilterForm(forms.Form):
     """Also compares what only makes sense together."""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> None:
         """Refuse a range of scores that is none; both ends are then left out."""
         least, most = self.cleaned_data.get("score_min"), self.cleaned_data.get("score_max")
         if least is not None and most is not None and least > most:
             self.add_error("score_max", f"{most} is below the lowest score asked for, {least}.")
             self.cleaned_data.pop("score_min")
-        return self.cleaned_data
 
 
 ON_REQUEST = ("signup", "quiet_week")

@@ -1,9 +1,10 @@
 """What to recommend, and what somebody has taken on."""
 
 from datetime import date
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -11,6 +12,8 @@ from django.utils import timezone
 from customers.core.people import name_of, name_of_login
 from customers.models import Customer
 from customers.text.text_fields import LongText
+
+MAX_REASON_LENGTH = 300
 
 
 class ActionKind(models.TextChoices):
@@ -53,7 +56,7 @@ class Condition(models.TextChoices):
 class RecommendationRule(models.Model):
     """An action that is recommended where the condition holds; the lowest ``urgency`` first.
 
-    It does not come up for a customer while its task is open, nor within ``rest_days`` after it was done.
+    It is on cooldown for a customer while its task is open, and for ``rest_days`` after that was closed.
     """
 
     text = models.CharField("what to do", max_length=200)
@@ -95,7 +98,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Open ones whose day has passed by ``day``."""
         return self.open().filter(due__lt=day)
 
-    def of(self, user: Any) -> Self:
+    def of(self, user: AbstractUser | None) -> Self:
         """Those that a user has taken on."""
         return self.filter(owner=user)
 
@@ -125,7 +128,7 @@ class Task(models.Model):
     rule = models.ForeignKey(RecommendationRule, models.PROTECT, null=True, blank=True, editable=False)
     kind = models.CharField(max_length=20, choices=ActionKind, default=ActionKind.OTHER)
     what = models.CharField(max_length=200)
-    reason = models.CharField(max_length=300, blank=True, editable=False)
+    reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False
     )

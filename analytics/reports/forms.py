@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import Report
@@ -16,7 +16,7 @@ from customers.editing.conflicts import EditConflictMixin
 TAKEN = "There is a report of that name already; choose another one."
 
 
-class ReportForm(EditConflictMixin, forms.ModelForm):
+class ReportForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
     """Name, date, who sees it, and how it is mailed; ``people`` are the possible recipients."""
 
     class Meta:
@@ -30,20 +30,18 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
         self.was_scheduled = self.instance.schedule
         if not self.instance.pk and not why_no_mail(owner, self.exporting):
             self.initial["recipients"] = [owner.pk]
-        field = self.fields["recipients"]
         chosen = self.instance.recipients.values("pk") if self.instance.pk else []
-        field.queryset = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen)).order_by(
-            *by_name("")
-        )
+        staff = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen))
+        self.staff = staff.order_by(*by_name(""))
+        field = self.fields["recipients"]
+        if isinstance(field, forms.ModelMultipleChoiceField):
+            field.queryset = self.staff
 
     @property
     def people(self) -> list[tuple[User, str, bool]]:
         """Each possible recipient, why it cannot be one, and whether it is chosen."""
         chosen = {str(getattr(one, "pk", one)) for one in self["recipients"].value() or []}
-        return [
-            (user, why_no_mail(user, self.exporting), str(user.pk) in chosen)
-            for user in self.fields["recipients"].queryset
-        ]
+        return [(user, why_no_mail(user, self.exporting), str(user.pk) in chosen) for user in self.staff]
 
     def clean_name(self) -> str:
         """One's own reports have names of their own."""
@@ -53,7 +51,7 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
             raise forms.ValidationError(TAKEN)
         return name
 
-    def clean_recipients(self) -> Any:
+    def clean_recipients(self) -> QuerySet[User]:
         """Those who can be sent a report; the others are refused with the reason."""
         refused = [
             f"{name_of(user)}: {why}."
@@ -62,7 +60,8 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
         ]
         if refused:
             raise forms.ValidationError(refused)
-        return self.cleaned_data["recipients"]
+        recipients: QuerySet[User] = self.cleaned_data["recipients"]
+        return recipients
 
     def clean(self) -> None:
         """What is mailed needs somebody to get it, and an owner who may export."""
@@ -79,7 +78,8 @@ class ReportForm(EditConflictMixin, forms.ModelForm):
         self.instance.owner = self.owner
         if self.instance.schedule != self.was_scheduled:
             self.instance.scheduled_on = timezone.localdate() if self.instance.schedule else None
-        return super().save(commit)
+        report: Report = super().save(commit)
+        return report
 
     def store(self) -> Report | None:
         """Store a valid form; None, with the reason at the name, where another save took that name meanwhile."""

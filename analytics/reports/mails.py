@@ -13,6 +13,7 @@ from datetime import date
 from typing import IO
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -41,8 +42,8 @@ from customers.jobs.lock import JobLock
 logger = logging.getLogger(__name__)
 
 State = ReportDelivery.State
-LONGEST_NAME = 60
-LONGEST_ERROR = 1_000
+MAX_NAME_LENGTH = 60
+MAX_ERROR_LENGTH = 1_000
 
 
 @dataclass
@@ -88,8 +89,9 @@ class _Run:
 
     def report(self, report: Report, day: date) -> None:
         """Send a report of a day to those who have not got it."""
-        title = one_line(report.name, LONGEST_NAME)
-        if stopped := why_stopped(report, self.exporting):
+        title = one_line(report.name, MAX_NAME_LENGTH)
+        owner, stopped = report.owner, why_stopped(report, self.exporting)
+        if owner is None or stopped:
             self.sent.skipped.append(f"{title}: {stopped}")
             return
         self._plan(report, day, title)
@@ -101,7 +103,7 @@ class _Run:
             return
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
             try:
-                made = self._made(report, file)
+                made = self._made(report, owner, file)
             except ReportUnavailable as fault:
                 kind = self.sent.failed if isinstance(fault, ReportCrashed) else self.sent.broken
                 self._end(report, day, title, [str(fault)], kind)
@@ -129,9 +131,9 @@ class _Run:
         with suppress(IntegrityError), transaction.atomic():
             ReportDelivery.objects.bulk_create(able)
 
-    def _made(self, report: Report, file: IO[bytes]) -> TableExport:
+    def _made(self, report: Report, owner: User, file: IO[bytes]) -> TableExport:
         try:
-            return write_report(report, ExportFormat(report.format), file, report.owner, self.today)
+            return write_report(report, ExportFormat(report.format), file, owner, self.today)
         except ReportUnavailable:
             raise
         except Exception as error:
@@ -161,34 +163,36 @@ class _Run:
 
     def _end(self, report: Report, day: date, title: str, errors: list[str], kind: list[str]) -> None:
         """Keep what happened for the list of reports, and tell the owner of a failure, once for each due day."""
-        error = one_line(" ".join(errors), LONGEST_ERROR)
+        error = one_line(" ".join(errors), MAX_ERROR_LENGTH)
         Report.objects.filter(pk=report.pk).update(last_run_at=timezone.now(), last_error=error)
         if not errors:
             return
         kind.append(f"{title}: {error}")
-        if self.session.down or report.failure_told == day or not report.owner.email:
+        owner = report.owner
+        if self.session.down or report.failure_told == day or owner is None or not owner.email:
             return
         context = {
-            "greeting": sender_name(report.owner),
+            "greeting": sender_name(owner),
             "name": title,
             "errors": [one_line(text, 300) for text in errors],
             "address": address_of(reverse("analytics:reports")),
         }
         email = render_email("report_failed", f"The report “{title}” could not be sent", context)
         try:
-            self.session.send(email.addressed(report.owner.email, f"report-{report.pk}-failed-{day}"))
+            self.session.send(email.addressed(owner.email, f"report-{report.pk}-failed-{day}"))
         except message.FAILURES as fault:
-            self.sent.failed.append(f"{title}: {staff_name(report.owner)}: {one_line(str(fault), 300)}")
+            self.sent.failed.append(f"{title}: {staff_name(owner)}: {one_line(str(fault), 300)}")
         else:
             Report.objects.filter(pk=report.pk).update(failure_told=day)
-            trail.record(trail.Action.MAIL, f"failure of report “{report}”", detail=f"to {report.owner}")
+            trail.record(trail.Action.MAIL, f"failure of report “{report}”", detail=f"to {owner}")
 
 
 def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedEmail, Attachment | None]:
     """The mail of a report, and its file unless that is too large for a mail."""
-    name, day = one_line(report.name, LONGEST_NAME), made.portfolio.date
+    name, day = one_line(report.name, MAX_NAME_LENGTH), made.portfolio.date
     size = file.seek(0, io.SEEK_END)
     fits = size <= settings.REPORT_MAX_MB * 2**20
+    attached = file_name(report, day, ExportFormat(report.format)) if fits else ""
     context = {
         "day": day,
         "days_old": stale_days(day) if report.as_of == Report.AsOf.NEWEST else None,
@@ -197,7 +201,7 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedE
         "filters": [(label, one_line(words, 200)) for label, words in made.filters],
         "sorted_by": made.list.order_words,
         "owner": staff_name(report.owner),
-        "file": file_name(report, day, ExportFormat(report.format)) if fits else "",
+        "file": attached,
         "megabytes": f"{size / 2**20:.1f}",
         "limit": settings.REPORT_MAX_MB,
         "opens": address_of(reverse("analytics:report", args=[report.pk])),
@@ -207,4 +211,4 @@ def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedE
     if not fits:
         return email, None
     file.seek(0)
-    return email, Attachment(context["file"], file.read(), ExportFormat(report.format).content_type)
+    return email, Attachment(attached, file.read(), ExportFormat(report.format).content_type)

@@ -23,8 +23,8 @@ from customers.workbooks.writer import TooLarge
 OF_THE_TABLE = ("sort", "columns", "per_page")
 NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
 """What else an address of the dashboard has; it is not saved."""
-LONGEST_QUERY = 4_000
-LONGEST_FILE_NAME = 60
+MAX_QUERY_LENGTH = 4_000
+MAX_FILE_NAME_LENGTH = 60
 OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
 
 
@@ -114,7 +114,7 @@ def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: Us
 
 def file_name(report: Report, day: date, format: ExportFormat) -> str:
     """Of letters, digits and hyphens, whatever the report is called."""
-    name = slugify(report.name, allow_unicode=True)[:LONGEST_FILE_NAME].strip("-_")
+    name = slugify(report.name, allow_unicode=True)[:MAX_FILE_NAME_LENGTH].strip("-_")
     return f"{name or 'report'}_{day}.{format.extension}"
 
 

@@ -1,14 +1,14 @@
 """The pages of the reports: the list, save and edit, open, export, delete; every form works without a script."""
 
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Case, Value, When
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -20,7 +20,7 @@ from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.reports.forms import ReportForm
 from analytics.reports.open_report import QUERY_FIELD
 from analytics.reports.saved_views import (
-    LONGEST_QUERY,
+    MAX_QUERY_LENGTH,
     ReportUnavailable,
     file_name,
     may_change,
@@ -34,7 +34,7 @@ from analytics.reports.saved_views import (
 )
 from customers.audit import trail
 from customers.audit.export import Export, export_response
-from customers.core.pages import admin_page, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, sent_by_form
 from customers.editing.conflicts import VERSION, Decision, decide, tell_kept
 from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
 from customers.editing.form_keys import create_once
@@ -45,24 +45,25 @@ PER_PAGE = 50
 
 
 @admin_page("analytics.view_report", "customers.view_customer")
-def reports(request: HttpRequest) -> HttpResponse:
+def reports(request: StaffRequest) -> HttpResponse:
     """One's own reports, then those of others that one may see."""
     mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
     visible = Report.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
-    page = Paginator(visible.select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(visible.select_related("owner").prefetch_related("recipients"), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     exporting = set(users_who_may_export().values_list("pk", flat=True))
-    rows = page.object_list.prefetch_related("recipients")
     context = {
         **admin.site.each_context(request),
         "title": "Reports",
         "page": page,
-        "rows": [_row(report, request, exporting) for report in rows],
+        "rows": [_row(report, request, exporting) for report in page],
         "export_formats": ExportFormat.choices,
     }
     return TemplateResponse(request, "analytics/reports/list.html", context)
 
 
-def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str, Any]:
+def _row(report: Report, request: StaffRequest, exporting: set[int]) -> dict[str, object]:
     people = list(report.recipients.all())
     refused = [(person, why) for person in people if (why := why_no_mail(person, exporting))]
     return {
@@ -78,7 +79,7 @@ def _row(report: Report, request: HttpRequest, exporting: set[int]) -> dict[str,
 
 @admin_page("analytics.add_report", "customers.view_customer")
 @create_once
-def save(request: HttpRequest) -> HttpResponse:
+def save(request: StaffRequest) -> HttpResponse:
     """Save the view of an address under a name."""
     address = QueryDict(request.POST.get("query", "")) if request.method == "POST" else request.GET
     query = query_of(address, request.user.pk)
@@ -89,7 +90,7 @@ def save(request: HttpRequest) -> HttpResponse:
         return redirect("admin:index")
     shown = CustomerList(QueryDict(query), request.user, newest.date, me=request.user)
     wrong = problems(QueryDict(query), shown.filters)
-    if len(query) > LONGEST_QUERY:
+    if len(query) > MAX_QUERY_LENGTH:
         wrong.append("The view has too many filters to be saved.")
     form = ReportForm(request.POST or None, instance=report, owner=request.user)
     if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
@@ -110,7 +111,7 @@ def save(request: HttpRequest) -> HttpResponse:
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
-def edit(request: HttpRequest, pk: int) -> HttpResponse:
+def edit(request: StaffRequest, pk: int) -> HttpResponse:
     """Change a report's name, date, schedule and recipients; one that nobody owns becomes the visitor's."""
     if request.method == "POST" and not Report.objects.filter(pk=pk).exists():
         return _gone(request, pk)
@@ -136,17 +137,17 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @admin_page("analytics.change_report", "customers.view_customer")
 @sent_by_form(lambda pk: reverse("analytics:report", args=[pk]))
-def change_view(request: HttpRequest, pk: int) -> HttpResponse:
+def change_view(request: StaffRequest, pk: int) -> HttpResponse:
     """Give a report the filters, columns and order that the visitor has made of it."""
     with transaction.atomic():
         return _change_view(request, _changeable(request, pk))
 
 
-def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
+def _change_view(request: StaffRequest, report: Report) -> HttpResponse:
     address = QueryDict(request.POST.get("query", ""))
     query = query_of(address, report.owner_id)
     newest = PortfolioDay.objects.newest()
-    if newest is None or len(query) > LONGEST_QUERY:
+    if newest is None or len(query) > MAX_QUERY_LENGTH:
         wrong = ["The view cannot be saved."]
     else:
         asked = CustomerList(QueryDict(query), request.user, newest.date, me=report.owner)
@@ -161,7 +162,7 @@ def _change_view(request: HttpRequest, report: Report) -> HttpResponse:
     return redirect(f"{reverse('admin:index')}?{back.urlencode()}#customers")
 
 
-def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
+def _tell_other_view(request: StaffRequest, report: Report, query: str) -> bool:
     """Whether somebody else has saved another view since this one was opened; who is said, and nothing is stored."""
     change = last_changes(report).get(trail.field_label(trail.field_of(Report, "query")))
     read, now, mine = request.POST.get(VERSION), *(value_hash(QUERY_FIELD, text) for text in (report.query, query))
@@ -174,7 +175,7 @@ def _tell_other_view(request: HttpRequest, report: Report, query: str) -> bool:
 
 
 @admin_page("analytics.delete_report")
-def delete(request: HttpRequest, pk: int) -> HttpResponse:
+def delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Ask, then delete."""
     report = _visible(request, pk)
     if not may_change(request.user, report, "delete"):
@@ -192,7 +193,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page("analytics.view_report", "customers.view_customer")
-def open_report(request: HttpRequest, pk: int) -> HttpResponse:
+def open_report(request: StaffRequest, pk: int) -> HttpResponse:
     """Lead to the table with what the report asks for, on its date."""
     report = _visible(request, pk)
     address = QueryDict(report.query, mutable=True)
@@ -207,7 +208,7 @@ def open_report(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin_page("analytics.view_report", "customers.view_customer", "customers.export_customer")
-def export(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
+def export(request: StaffRequest, pk: int, format: str) -> HttpResponseBase:
     """Download a report; where it cannot be made, say why."""
     if format not in ExportFormat.values:
         raise Http404
@@ -225,11 +226,11 @@ def export(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
         return redirect("analytics:reports")
 
 
-def _visible(request: HttpRequest, pk: int) -> Report:
+def _visible(request: StaffRequest, pk: int) -> Report:
     return get_object_or_404(Report.objects.visible_to(request.user).select_related("owner"), pk=pk)
 
 
-def _gone(request: HttpRequest, pk: int) -> HttpResponse:
+def _gone(request: StaffRequest, pk: int) -> HttpResponse:
     """Somebody has deleted the report; by whom is only told of one that the visitor may have seen."""
     row = Report(pk=pk)
     entry = trail.recent_changes(row).filter(action=trail.Action.DELETE).first()
@@ -239,7 +240,7 @@ def _gone(request: HttpRequest, pk: int) -> HttpResponse:
     return gone_page(request, row if was_seen else None, "report", texts, reverse("analytics:reports"))
 
 
-def _changeable(request: HttpRequest, pk: int) -> Report:
+def _changeable(request: StaffRequest, pk: int) -> Report:
     """The report; where it is about to be changed, locked first."""
     if request.method == "POST":
         Report.objects.select_for_update().filter(pk=pk).first()

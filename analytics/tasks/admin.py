@@ -16,7 +16,7 @@ from customers.editing.model_admin import ModelAdmin
 PREVIEW = "_preview"
 
 
-class RuleForm(forms.ModelForm):
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
     """A rule; a form that was sent to be previewed is not saved, however right it is."""
 
     def is_valid(self) -> bool:
@@ -39,31 +39,31 @@ class RecommendationRuleAdmin(ModelAdmin):
     search_fields = ["text"]
     list_fullwidth = True
     fields = ["text", "kind", "condition", "threshold", "urgency", "rest_days", "active"]
-    change_form_after_template = "analytics/tasks/rule_preview.html"
+    change_form_after_template = "analytics/tasks/rule_preview.html"  # type: ignore[assignment]  # unfold says None
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """The list, each rule with the number of customers that it speaks of; one query for all."""
+        """Return the list, each rule with the number of customers that it matches; one query for all."""
         changes = super().get_changelist_instance(request)
         rules = list(changes.result_list)
         portfolio = PortfolioDay.objects.newest()
-        for rule, number in zip(rules, count_matches(rules, portfolio and portfolio.date), strict=True):
+        for rule, number in zip(rules, count_matches(rules, portfolio.date if portfolio else None), strict=True):
             rule.number = number
         changes.result_list = rules
         return changes
 
     @admin.display(description="condition", ordering="condition")
-    def condition_in_words(self, rule: RecommendationRule) -> str:
+    def condition_condition_text(self, rule: RecommendationRule) -> str:
         """The condition with its N."""
-        return in_words(rule)
+        return condition_text(rule)
 
     @admin.display(description="matches now")
     def matches(self, rule: RecommendationRule) -> str:
-        """How many customers it speaks of on the newest scored date, be it at rest for them or not."""
-        return counted(rule.number, "customer")
+        """Return how many customers the rule matches on the newest scored date, on cooldown for them or not."""
+        return counted(getattr(rule, "number", 0), "customer")
 
     @admin.display(description="rests", ordering="rest_days")
     def rest(self, rule: RecommendationRule) -> str:
-        """For how long it does not come up again."""
+        """Return for how long the rule is not recommended again once its task is closed."""
         return counted(rule.rest_days, "day").replace(" ", "\N{NO-BREAK SPACE}")
 
     def render_change_form(
@@ -75,15 +75,15 @@ class RecommendationRuleAdmin(ModelAdmin):
         rule = form.instance if sent or (not form.is_bound and form.instance.pk) else None
         if rule:
             portfolio = PortfolioDay.objects.newest()
-            [number] = count_matches([rule], portfolio and portfolio.date)
+            [number] = count_matches([rule], portfolio.date if portfolio else None)
             context["preview"] = counted(number, "customer")
-            context["previewed_condition"] = in_words(rule)
+            context["previewed_condition"] = condition_text(rule)
             context["previewed_day"] = portfolio and portfolio.date
             context["not_saved"] = sent
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def in_words(rule: RecommendationRule) -> str:
+def condition_text(rule: RecommendationRule) -> str:
     """A rule's condition with its N in place."""
     words = rule.get_condition_display()
     return re.sub(r"\bN\b", f"{rule.threshold:,}", words) if rule.threshold is not None else words

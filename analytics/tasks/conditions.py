@@ -16,15 +16,15 @@ from customers.text.codes import code_in_words
 
 ABOUT_PERMISSIONS = "[Gg][Ii][Tt][Hh][Uu][Bb]|[Pp][Ee][Rr][Mm][Ii][Ss][Ss][Ii][Oo][Nn]"
 """Spelled out, because databases differ in what is the same letter in another case."""
-ASK_SIGNUP = frozenset({Condition.SILENT, Condition.NO_FIRST_PR})
+NEED_CUSTOMER = frozenset({Condition.SILENT, Condition.NO_FIRST_PR})
 """The conditions that look at the customer's own row as well."""
 
 
 @dataclass(frozen=True)
 class ConditionSpec:
-    """Whether a condition ``matches`` a snapshot, which snapshots of a date (``where``), and the ``reason``.
+    """A condition: whether a snapshot meets it, which snapshots of a date do in SQL, and the reason in words.
 
-    Each takes the rule's N (0 where the condition has none); a reason is only asked for where the condition matches.
+    Each takes the rule's N, 0 where the condition has none. The reason is that of a snapshot that meets it.
     """
 
     matches: Callable[[Snapshot, int], bool]
@@ -33,16 +33,17 @@ class ConditionSpec:
 
 
 def matching_reason(snapshot: Snapshot, rule: RecommendationRule) -> str | None:
-    """Return why the rule matches the snapshot's customer; None where it does not."""
+    """Return the reason for which a rule matches the snapshot; None where it does not match."""
     spec, n = CONDITIONS[Condition(rule.condition)], rule.threshold or 0
     return spec.reason(snapshot, n) if spec.matches(snapshot, n) else None
 
 
 def count_matches(rules: Iterable[RecommendationRule], day: date | None) -> list[int]:
-    """How many customers of a scored date each rule speaks of, in the rules' order; one query for all of them."""
-    wheres = [CONDITIONS[Condition(rule.condition)].where(day, rule.threshold or 0) for rule in rules] if day else []
-    if not wheres:
+    """Count the customers of a scored date that each rule matches, in the rules' order; one query for all rules."""
+    rules = list(rules)
+    if day is None or not rules:
         return [0 for _rule in rules]
+    wheres = [CONDITIONS[Condition(rule.condition)].where(day, rule.threshold or 0) for rule in rules]
     counts = {f"rule_{place}": Count("pk", filter=where) for place, where in enumerate(wheres)}
     found = Snapshot.objects.filter(date=day).order_by().aggregate(**counts)
     return [found[name] for name in counts]

@@ -11,10 +11,10 @@ from customers.editing.conflicts import EditConflictMixin
 from customers.owners.assign import eligible_owners
 from customers.text.text_fields import TextAreaField
 
-LONGEST_NOTE = 5_000
+MAX_NOTE_LENGTH = 5_000
 
 
-class PersonField(forms.ModelChoiceField):
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic at runtime
     """A member of staff, by name."""
 
     def label_from_instance(self, obj: User) -> str:
@@ -22,7 +22,7 @@ class PersonField(forms.ModelChoiceField):
         return name_of(obj)
 
 
-class TaskForm(forms.ModelForm):
+class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
     """What is to be done, by whom, and until when."""
 
     class Meta:
@@ -38,8 +38,9 @@ class TaskForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         owner = self.fields["owner"]
-        owner.queryset = eligible_owners(including=self.instance.owner_id)
-        owner.empty_label = "Nobody"
+        if isinstance(owner, PersonField):
+            owner.queryset = eligible_owners(including=self.instance.owner_id)
+            owner.empty_label = "Nobody"
         self.fields["what"].label = "What"
         self.fields["due"].label = "Due"
 
@@ -47,7 +48,7 @@ class TaskForm(forms.ModelForm):
 class ChangeForm(EditConflictMixin, TaskForm):
     """The same of a task that is there, which somebody else may be changing too; with what came of it so far."""
 
-    outcome_note = TextAreaField(label="What came of it", required=False, max_length=LONGEST_NOTE)
+    outcome_note = TextAreaField(label="What came of it", required=False, max_length=MAX_NOTE_LENGTH)
 
     class Meta(TaskForm.Meta):
         fields = [*TaskForm.Meta.fields, "outcome_note"]
@@ -63,11 +64,14 @@ class ClosingForm(forms.Form):
 
     outcome = forms.ChoiceField(choices=[("", "Choose…"), *Task.Outcome.choices], required=False)
     outcome_note = TextAreaField(
-        label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}), max_length=LONGEST_NOTE
+        label="Note",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+        max_length=MAX_NOTE_LENGTH,
     )
     state = forms.ChoiceField(choices=[(state, state) for state in (Task.State.DONE, Task.State.DROPPED)])
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> None:
         """Ask for the outcome of what was done, and never call it done because it was not needed."""
         done = self.cleaned_data.get("state") == Task.State.DONE
         outcome = self.cleaned_data.get("outcome")
@@ -75,4 +79,3 @@ class ClosingForm(forms.Form):
             self.add_error("outcome", "Choose what came of it.")
         if done and outcome == Task.Outcome.NOT_NEEDED:
             self.add_error("outcome", "What was not needed was not done: drop it instead.")
-        return self.cleaned_data

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from django.db.models import F, FilteredRelation, Q, prefetch_related_objects
 
 from analytics.models import Condition, RecommendationRule, Snapshot, Task
-from analytics.tasks.conditions import ASK_SIGNUP, matching_reason
+from analytics.tasks.conditions import NEED_CUSTOMER, matching_reason
 
-MOST_ACTIONS = 5
+MAX_ACTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def recommended_actions(
     rules: Sequence[RecommendationRule] | None = None,
     tasks: Iterable[Task] | None = None,
 ) -> list[Action]:
-    """At most five things to do, most urgent first; none that an earlier one says already, or more exactly.
+    """Return at most five things to do, most urgent first; none that an earlier one says already, or more exactly.
 
     ``rules`` and ``tasks`` (the customer's) are read unless they are given: a query each.
     """
@@ -37,13 +37,13 @@ def recommended_actions(
 
 
 def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
-    """The actions for each of many customers, by key; at most three queries, however many they are.
+    """Return the actions for each of many customers, by key, in at most three queries.
 
-    Those two for the customers and policies are spared where the snapshots come with them.
+    Snapshots that come with their customer and policy save two of these.
     """
     rules, tasks = _rules_and_tasks({snapshot.customer_id for snapshot in snapshots})
     conditions = {rule.condition for rule in rules}
-    if conditions & ASK_SIGNUP:
+    if conditions & NEED_CUSTOMER:
         prefetch_related_objects(snapshots, "customer")
     if Condition.INACTIVE in conditions:
         prefetch_related_objects(snapshots, "policy")
@@ -56,10 +56,10 @@ def active_rules() -> list[RecommendationRule]:
 
 
 def on_cooldown(task: Task, rule: RecommendationRule, day: date) -> bool:
-    """Return whether the task keeps its rule from coming up on ``day``.
+    """Return whether the task keeps its rule from being recommended on ``day``.
 
-    It does while it is open, and through the rule's rest days after the scored date on which it was closed. A dropped
-    one rests like a done one: somebody has looked, and decided. What was closed after an earlier ``day`` rests too.
+    An open task does. A closed task does for the rule's ``rest_days`` after the scored date on which it was closed:
+    a dropped one too, because somebody has decided; and on days before it was closed.
     """
     if task.state == Task.State.OPEN or task.closed_on is None:
         return True
@@ -67,35 +67,35 @@ def on_cooldown(task: Task, rule: RecommendationRule, day: date) -> bool:
 
 
 def _rules_and_tasks(customers: set[str]) -> tuple[list[RecommendationRule], dict[str, list[Task]]]:
-    """The rules in force, and by customer the tasks that they have led to; one query."""
-    theirs = FilteredRelation("task", condition=Q(task__customer__in=customers))
-    columns = {f"task_{name}": F(f"theirs__{name}") for name in ("pk", "customer_id", "state", "closed_on")}
+    """Return the rules in force, and by customer the tasks that they have led to; one query."""
+    rows = RecommendationRule.objects.filter(active=True).annotate(
+        theirs=FilteredRelation("task", condition=Q(task__customer__in=customers)),
+        task_pk=F("theirs__pk"),
+        task_customer=F("theirs__customer_id"),
+        task_state=F("theirs__state"),
+        task_closed_on=F("theirs__closed_on"),
+    )
     rules: dict[int, RecommendationRule] = {}
     tasks = defaultdict(list)
-    found = RecommendationRule.objects.filter(active=True).annotate(theirs=theirs).annotate(**columns)
-    for rule in found.order_by("urgency", "pk", "task_pk"):
-        rules.setdefault(rule.pk, rule)
-        if rule.task_pk:
+    for row in rows.order_by("urgency", "pk", "task_pk"):
+        rules.setdefault(row.pk, row)
+        if row.task_pk:
             task = Task(
-                pk=rule.task_pk,
-                customer_id=rule.task_customer_id,
-                rule_id=rule.pk,
-                state=rule.task_state,
-                closed_on=rule.task_closed_on,
+                customer_id=row.task_customer, rule_id=row.pk, state=row.task_state, closed_on=row.task_closed_on
             )
             tasks[task.customer_id].append(task)
     return list(rules.values()), tasks
 
 
 def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iterable[Task]) -> list[Action]:
-    """The actions; an action at rest also keeps every rule quiet that says the same, or the same less exactly."""
+    """Return the actions; a rule on cooldown also silences each rule whose text begins its own."""
     by_key = {rule.pk: rule for rule in rules}
-    resting = {
+    cooling = {
         task.rule_id
         for task in tasks
         if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], snapshot.date)
     }
-    said = [by_key[key].text for key in resting]
+    said = [by_key[key].text for key in cooling]
     actions: list[Action] = []
     for rule in rules:
         if any(text.startswith(rule.text) for text in said):
@@ -104,6 +104,6 @@ def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iter
         if reason:
             actions.append(Action(rule.text, reason, rule.pk))
             said.append(rule.text)
-            if len(actions) == MOST_ACTIONS:
+            if len(actions) == MAX_ACTIONS:
                 break
     return actions

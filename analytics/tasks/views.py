@@ -1,7 +1,6 @@
 """The pages about tasks: the list, a new one, and one that is changed, closed or opened again."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -9,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,11 +16,12 @@ from django.utils import timezone
 from django.utils.text import Truncator
 
 from analytics.models import ActionKind, PortfolioDay, RecommendationRule, Snapshot, Task
+from analytics.models.tasks import MAX_REASON_LENGTH
 from analytics.tasks import workflow
 from analytics.tasks.conditions import matching_reason
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
-from customers.core.pages import admin_page, next_page
+from customers.core.pages import StaffRequest, admin_page, next_page
 from customers.editing.conflicts import form_status, tell_kept
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
@@ -31,13 +31,12 @@ from customers.text.text_fields import one_break
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
 MAY_ADD = (*MAY_SEE, "analytics.add_task")
 MAY_CHANGE = settings.OWNERS_MAY
-MOST_FOUND = 20
+MAX_FOUND = 20
 CLOSING = frozenset({Task.State.DONE.value, Task.State.DROPPED.value})
-REASON_LENGTH = Task._meta.get_field("reason").max_length
 
 
 @admin_page(*MAY_SEE)
-def task_page_list(request: HttpRequest) -> HttpResponse:
+def task_page_list(request: StaffRequest) -> HttpResponse:
     """Somebody's tasks, which are one's own where the address does not say whose; or everybody's, or nobody's."""
     if address := whose_in_full(request):
         return redirect(f"{request.path}?{address}")
@@ -46,7 +45,7 @@ def task_page_list(request: HttpRequest) -> HttpResponse:
 
 
 @admin_page(*MAY_ADD)
-def new_task(request: HttpRequest) -> HttpResponse:
+def new_task(request: StaffRequest) -> HttpResponse:
     """Take on a task for a customer: one that a rule recommends, prefilled, or one of one's own."""
     asked = request.GET.get("customer", "")
     if not asked:
@@ -85,7 +84,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
 
 
-def _next(request: HttpRequest, task: Task) -> str:
+def _next(request: StaffRequest, task: Task) -> str:
     """Where a new task leads: to its letter, where that was asked for, or back."""
     if request.POST.get("then") == "write" and request.user.has_perm("analytics.contact_customer"):
         return f"{reverse('analytics:contact', args=[task.customer_id])}?task={task.pk}"
@@ -93,7 +92,7 @@ def _next(request: HttpRequest, task: Task) -> str:
 
 
 @admin_page(*MAY_SEE)
-def task(request: HttpRequest, pk: int) -> HttpResponse:
+def task(request: StaffRequest, pk: int) -> HttpResponse:
     """One task: what came of it, or what is to be done; with the form for those who may."""
     if request.method != "POST":
         return _TaskPage(request, _task(pk)).show()
@@ -112,7 +111,7 @@ def _task(pk: int, *, locked: bool = False) -> Task:
 class _TaskPage:
     """One request for a task. Its form is one: whichever button is pressed, all that was typed is saved."""
 
-    def __init__(self, request: HttpRequest, found: Task) -> None:
+    def __init__(self, request: StaffRequest, found: Task) -> None:
         self.request, self.task, self.here = request, found, request.get_full_path()
         posted = request.POST if request.method == "POST" else None
         self.asked = posted.get("do", "") if posted else ""
@@ -139,7 +138,7 @@ class _TaskPage:
             return self._same(error.task)
         return self.show()
 
-    def show(self, status: int = 200, **more: Any) -> HttpResponse:
+    def show(self, status: int = 200, **more: object) -> HttpResponse:
         """The page."""
         self.task.refresh_from_db(fields=["what", "kind", "owner", "due", "note", "outcome_note"])
         may_change = self.request.user.has_perm(MAY_CHANGE)
@@ -220,7 +219,7 @@ class _TaskPage:
         return self.show(HTTPStatus.CONFLICT, same=other, is_same=True)
 
 
-def _taken(request: HttpRequest, taken: Task | None) -> HttpResponse:
+def _taken(request: StaffRequest, taken: Task | None) -> HttpResponse:
     """Lead to the task that somebody has already."""
     if taken is None:
         messages.warning(request, "Somebody has just closed the same task; look again.")
@@ -251,13 +250,13 @@ def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) 
         rule=rule,
         kind=rule.kind,
         what=rule.text,
-        reason=Truncator(reason).chars(REASON_LENGTH),
+        reason=Truncator(reason).chars(MAX_REASON_LENGTH),
         owner=owner,
         due=workflow.due_date(rule.urgency, today),
     )
 
 
-def _choose_customer(request: HttpRequest) -> HttpResponse:
+def _choose_customer(request: StaffRequest) -> HttpResponse:
     """Ask for whom a new task is."""
     words = _clean(request.GET.get("q", "")).strip()
     found = Customer.objects.filter(Q(organization__finds=words) | Q(pk=words))
@@ -265,8 +264,8 @@ def _choose_customer(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "New task",
         "words": words,
-        "customers": found[: MOST_FOUND + 1] if words else [],
-        "most": MOST_FOUND,
+        "customers": found[: MAX_FOUND + 1] if words else [],
+        "most": MAX_FOUND,
     }
     return TemplateResponse(request, "analytics/tasks/choose_customer.html", context)
 

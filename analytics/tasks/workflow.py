@@ -25,10 +25,12 @@ ORDINARY = 20
 
 
 class TakenError(Exception):
-    """Somebody is at it already; ``task`` is theirs."""
+    """Somebody has such a task already: ``task``; None where it has been closed meanwhile."""
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(f"{task.owner_name or 'Nobody'} has this task: {task.what}")
+    def __init__(self, task: Task | None) -> None:
+        super().__init__(
+            f"{task.owner_name or 'Nobody'} has this task: {task.what}" if task else "It was closed since"
+        )
         self.task = task
 
 
@@ -53,7 +55,8 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
     """Store what a form has changed of an open task; raises TakenError where another task says the same."""
     fields = list(fields)
     if fields:
-        names = ", ".join(str(Task._meta.get_field(name).verbose_name) for name in fields)
+        labels = {field.name: str(field.verbose_name) for field in Task._meta.fields}
+        names = ", ".join(labels[name] for name in fields)
         owner = f" Owner: {task.owner_name or 'nobody'}." if "owner" in fields else ""
         _store_once(task, by, CHANGE, f"Changed {names}.{owner}", fields)
 
@@ -62,9 +65,16 @@ def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
     newest = PortfolioDay.objects.newest()
     day = newest.date if newest else timezone.localdate()
-    values = {"state": state, "outcome": outcome, "outcome_note": note, "closed_at": timezone.now(), "closed_on": day}
     with transaction.atomic():
-        closed = update_rows(Task.objects.open().filter(pk=task.pk), **values, closed_by=by.get_username())
+        closed = update_rows(
+            Task.objects.open().filter(pk=task.pk),
+            state=state,
+            outcome=outcome,
+            outcome_note=note,
+            closed_at=timezone.now(),
+            closed_on=day,
+            closed_by=by.get_username(),
+        )
         if closed:
             _log(task, by, CHANGE, f"{Task.State(state).label}.")
     return bool(closed)
