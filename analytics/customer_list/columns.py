@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import Case, F, FloatField, Value, When
@@ -280,7 +279,7 @@ COLUMNS = (
 TABLE_COLUMNS = {one.name: one for one in COLUMNS if one.shown != Shown.NEVER}
 
 
-class CustomerTable(Table):
+class CustomerTable(Table[Snapshot]):
     """The customers of a scored date; worst first, every order ends in the key."""
 
     label = "List of customers"
@@ -307,7 +306,7 @@ class CustomerTable(Table):
         columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
         super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
 
-    def turn_to(self, page: Page[Any], records: Sequence[Any]) -> None:
+    def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot]) -> None:
         """Show the ``records`` of a page, each with its sparkline; a query for these."""
         super().turn_to(page, records)
         self.sparklines = sparklines([record.customer_id for record in records], self.changes.day)

@@ -1,7 +1,7 @@
 """Tables of our pages: django-tables2 knows their columns and orders, and cells are drawn in one pass over a page."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import django_tables2 as tables
 from django.core.paginator import Page
@@ -15,6 +15,9 @@ CUT = {"td": {"class": "cut"}}
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
 
 
+Record = TypeVar("Record", bound=Model)
+
+
 class DrawnColumn(tables.Column):
     """A column whose cells a function draws from a record and its table, and whose order another function makes.
 
@@ -24,37 +27,37 @@ class DrawnColumn(tables.Column):
 
     def __init__(
         self,
-        draw: Callable[[Any, Any], str],
-        order: Callable[[Any, bool], QuerySet[Any]] | None = None,
+        draw: Callable[..., str],
+        order: Callable[..., QuerySet[Model]] | None = None,
         **options: object,
     ) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # django-tables2 has no types
         self.draw = draw
         self.ordered = order
 
-    def order(self, queryset: QuerySet[Any], is_descending: bool) -> tuple[QuerySet[Any], bool]:
+    def order(self, queryset: QuerySet[Model], is_descending: bool) -> tuple[QuerySet[Model], bool]:
         """Return the rows in this column's order, and whether that is another than ``order_by`` says."""
         return (queryset, False) if self.ordered is None else (self.ordered(queryset, is_descending), True)
 
 
-class Table(tables.Table):
+class Table(tables.Table, Generic[Record]):
     """A table that shows one page of records; any column of django-tables2 may be among its columns."""
 
     base_columns: ClassVar[Mapping[str, tables.Column]]
     label: ClassVar[str]
 
-    def turn_to(self, page: Page[Any], records: Sequence[Model]) -> None:
+    def turn_to(self, page: Page[Record], records: Sequence[Record]) -> None:
         """Show the ``records`` of a page."""
         self.page, self.paginator, self.records = page, page.paginator, records
 
-    def lines(self) -> Iterator[tuple[Any, SafeString]]:
+    def lines(self) -> Iterator[tuple[Record, SafeString]]:
         """Yield each record of the page with its cells as HTML."""
         columns = [(bound.attrs["td"].as_html(), bound.name, bound.column) for bound in self.columns]
         for record in self.records:
             cells = ((attrs, self._cell(record, name, column)) for attrs, name, column in columns)
             yield record, format_html_join("", "<td {}>{}</td>", cells)
 
-    def _cell(self, record: Model, name: str, column: tables.Column) -> str:
+    def _cell(self, record: Record, name: str, column: tables.Column) -> str:
         if isinstance(column, DrawnColumn):
             return column.draw(record, self)
         cell: str = BoundRow(record, self).get_cell(name)

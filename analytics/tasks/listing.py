@@ -8,7 +8,7 @@ from itertools import groupby
 import django_tables2 as tables
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, F, Q, SmallIntegerField, TextChoices, Value, When
+from django.db.models import Count, Q, TextChoices
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -58,7 +58,7 @@ def _today(table: "TaskTable") -> dict[str, object]:
     return {"today": timezone.localdate(), "plain": True}
 
 
-class TaskTable(Table):
+class TaskTable(Table[Task]):
     """Tasks; every order ends in the key."""
 
     what = tables.TemplateColumn(template_name="analytics/tasks/what.html", extra_context=_address)
@@ -119,13 +119,10 @@ def task_list(request: StaffRequest) -> dict[str, object]:
     """What the page's template needs; the queries stay the same, however many tasks there are."""
     address, today = request.GET, timezone.localdate()
     whose, state = address["whose"], _state(address)
-    tasks = _narrowed(whose).filter(state=state)
-    if state == Task.State.OPEN:
-        tasks = tasks.annotate(place=_place(today)).order_by("due", "pk")
-    else:
-        tasks = tasks.annotate(place=Value(-1)).order_by(F("closed_at").desc(), "-pk")
+    is_open = state == Task.State.OPEN
+    tasks = _narrowed(whose).filter(state=state).order_by(*("due", "pk") if is_open else ("-closed_at", "-pk"))
     order = [name for name in address.getlist("sort") if name.removeprefix("-") in TaskTable.base_columns]
-    hidden = ("outcome",) if state == Task.State.OPEN else ()
+    hidden = ("outcome",) if is_open else ()
     choices = _choices(request.user, whose, state)
     table = TaskTable(
         tasks.select_related("customer", "owner"),
@@ -139,7 +136,7 @@ def task_list(request: StaffRequest) -> dict[str, object]:
     return {
         "title": _title(whose, request.user, choices),
         "table": table,
-        "groups": list(_groups(table, grouped=state == Task.State.OPEN and not order)),
+        "groups": list(_groups(table, today, grouped=is_open and not order)),
         "today": today,
         "tomorrow": today + timedelta(days=1),
         "whose": choices,
@@ -192,23 +189,19 @@ def _empty(whose: str, state: Task.State, user: User) -> str:
     return {str(user.pk): NOTHING_OF_MINE, UNASSIGNED: ALL_OWNED}.get(whose, NOTHING)
 
 
-def _place(today: date) -> Case:
-    """The place of an open task's group in WHENS."""
-    return Case(
-        When(due__lt=today, then=0),
-        When(due=today, then=1),
-        When(due__lte=today + timedelta(days=NEXT_DAYS), then=2),
-        default=3,
-        output_field=SmallIntegerField(),
-    )
+def _place(task: Task, today: date) -> int:
+    """Return the place of an open task's group in WHENS."""
+    if task.due <= today:
+        return int(task.due == today)
+    return 2 if task.due <= today + timedelta(days=NEXT_DAYS) else 3
 
 
-def _groups(table: TaskTable, *, grouped: bool) -> Iterator[Group]:
+def _groups(table: TaskTable, today: date, *, grouped: bool) -> Iterator[Group]:
     lines = list(table.lines())
     if not grouped:
         yield Group("", [cells for _task, cells in lines])
         return
-    for place, found in groupby(lines, key=lambda line: line[0].place):
+    for place, found in groupby(lines, key=lambda line: _place(line[0], today)):
         yield Group(WHENS[place], [cells for _task, cells in found])
 
 
