@@ -37,7 +37,7 @@ class Shown(Enum):
     """When the table shows a column."""
 
     ALWAYS = "always"
-    AT_FIRST = "unless the address chooses others"
+    BY_DEFAULT = "unless the address chooses others"
     IF_CHOSEN = "if the address chooses it"
     NEVER = "it is in the file alone"
 
@@ -183,16 +183,16 @@ COLUMNS = (
         lambda record, table: atoms.health_status(record.status),
         lambda rows, is_descending, changes: rows.by_urgency(descending=is_descending),
         value=lambda status: HealthStatus(status).label,
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
     ),
-    ListColumn("score", "Score", _score, shown=Shown.AT_FIRST, attrs=NUMBER),
+    ListColumn("score", "Score", _score, shown=Shown.BY_DEFAULT, attrs=NUMBER),
     ListColumn(
         "trend",
         ACTIVITY_TREND,
         lambda record, table: atoms.trend(record.trend),
         _by_place("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
         value=lambda trend: Trend(trend).label,
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
     ),
     ListColumn(
         "steps_done",
@@ -200,7 +200,7 @@ COLUMNS = (
         lambda record, table: atoms.progress(record.onboarding_percent),
         value=onboarding_percent,
         file_heading="Progress %",
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
     ),
     ListColumn(
         "stage",
@@ -208,16 +208,16 @@ COLUMNS = (
         lambda record, table: Stage(record.stage).label,
         _by_place("stage", tuple(Stage)),
         value=lambda stage: Stage(stage).label,
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
     ),
     ListColumn(
         "last_active",
         "Last active",
         lambda record, table: atoms.since(record.last_active, record.date),
         _none_last(F("last_active")),
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
     ),
-    _customer_text("cohort", "Cohort", Shown.AT_FIRST),
+    _customer_text("cohort", "Cohort", Shown.BY_DEFAULT),
     ListColumn(
         "owner",
         "Owner",
@@ -225,7 +225,7 @@ COLUMNS = (
         lambda rows, is_descending, changes: in_order(rows, by_name("customer__care__owner__"), is_descending),
         fields=tuple(f"customer__care__owner__{field}" for field in ("first_name", "last_name", "username")),
         value=lambda first, last, login: display_name(first or "", last or "", login) if login else "",
-        shown=Shown.AT_FIRST,
+        shown=Shown.BY_DEFAULT,
         attrs=CUT,
     ),
     _customer_text("industry", "Industry"),

@@ -85,7 +85,7 @@ class CustomerList:
                 self.table.columns.hide(column.name)
 
     def _asks_for(self, column: ListColumn) -> bool:
-        return column.name in self.chosen if self.chosen else column.shown == Shown.AT_FIRST
+        return column.name in self.chosen if self.chosen else column.shown == Shown.BY_DEFAULT
 
     def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
         """An address' query, which says it where it asks for all customers and not for the visitor's own."""
