@@ -52,7 +52,7 @@ class RecommendationRuleAdmin(ModelAdmin):
         return changes
 
     @admin.display(description="condition", ordering="condition")
-    def condition_condition_text(self, rule: RecommendationRule) -> str:
+    def condition_in_words(self, rule: RecommendationRule) -> str:
         """The condition with its N."""
         return condition_text(rule)
 
