@@ -11,7 +11,7 @@ from pathlib import Path
 
 from customers.archive.erased import Ids, Place
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, CsvReader, Refused
-from customers.feeds.unpacked import Unreadable, blocks
+from customers.feeds.unpacked import Unreadable, unpacked_blocks
 from customers.text.line_numbers import FIRST_LINE
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
@@ -30,7 +30,7 @@ def ids_in(path: Path, layers: int, ids: Ids) -> set[str]:
     found: set[str] = set()
     pattern = _any_of(ids) if isinstance(ids, set) else _TOKEN
     rest = b""
-    for block in blocks(path, layers):
+    for block in unpacked_blocks(path, layers):
         # UTF-16 is refused, but archived all the same.
         text = rest + block.replace(b"\0", b"")
         words = set(pattern.findall(text))
@@ -51,7 +51,7 @@ def redact(path: Path, layers: int, ids: set[str], write: Write) -> int:
     """
     decode = codecs.getincrementaldecoder("utf-8")().decode
     by_records = False
-    for block in blocks(path, layers):
+    for block in unpacked_blocks(path, layers):
         try:
             decode(block)
         except UnicodeDecodeError as error:
@@ -74,7 +74,7 @@ def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
     pattern = _any_of(ids)
     place: Place | None = None
     rest, gone = b"", 0
-    unpacked = blocks(path, layers)
+    unpacked = unpacked_blocks(path, layers)
     at_end = False
     while not at_end:
         block = next(unpacked, b"")
@@ -87,8 +87,8 @@ def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
         kept, done = 0, 0
         if place is None:
             place, done = _header(data)
-        for match in pattern.finditer(data, done) if place else ():
-            if match.start() < done:
+        for match in pattern.finditer(data, done):
+            if place is None or match.start() < done:
                 continue
             start = data.rfind(b"\n", 0, match.start()) + 1
             end = data.find(b"\n", match.end())
@@ -124,7 +124,7 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
     spans = _spans(path, layers, ids)
     span = next(spans, None)
     number, rest, gone = FIRST_LINE - 1, b"", 0
-    unpacked = blocks(path, layers)
+    unpacked = unpacked_blocks(path, layers)
     at_end = False
     while not at_end:
         block = next(unpacked, b"")

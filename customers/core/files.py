@@ -5,6 +5,7 @@ opened first and looked at then, so that nobody can put another one there in bet
 """
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -25,9 +26,14 @@ class NotRegular(OSError):
     """What lies there is not a regular file; ``strerror`` names it, and says what to do."""
 
 
-def open_file(path: Path, *, buffering: int = -1) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a regular file for reading. Raises ``NotRegular``, and ``OSError`` as ever."""
-    return _opened(path, os.O_RDONLY, buffering)
+    return os.fdopen(_descriptor(path, os.O_RDONLY), "rb")
+
+
+def open_unbuffered(path: Path) -> io.FileIO:
+    """Open a regular file for reading without a buffer. Raises as ``open_file`` does."""
+    return os.fdopen(_descriptor(path, os.O_RDONLY), "rb", 0)
 
 
 def create_file(path: Path, mode: int = 0o666) -> BinaryIO:
@@ -41,7 +47,7 @@ def create_file(path: Path, mode: int = 0o666) -> BinaryIO:
 
 def open_to_lock(path: Path) -> BinaryIO:
     """Open a file that is there only to be locked, and make it where it is not."""
-    return _opened(path, os.O_RDWR | os.O_CREAT, 0)
+    return os.fdopen(_descriptor(path, os.O_RDWR | os.O_CREAT), "r+b", 0)
 
 
 def move(path: Path, target: Path) -> None:
@@ -65,7 +71,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _opened(path: Path, flags: int, buffering: int) -> BinaryIO:
+def _descriptor(path: Path, flags: int) -> int:
     with _folder_of(path) as folder:
         try:
             descriptor = os.open(path.name, flags | _NO_WAIT | _THERE, 0o666, dir_fd=folder)
@@ -78,7 +84,7 @@ def _opened(path: Path, flags: int, buffering: int) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _not_regular(path.name)
-    return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering)
+    return descriptor
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -207,7 +207,7 @@ def valid_key(cell: str) -> str:
     return cell if _KEY.fullmatch(cell) else ""
 
 
-def to_cell(value: Any) -> str:
+def to_cell(value: object) -> str:
     """A stored value as a feed's cell, the way ``parse`` reads it back."""
     if value is None:
         return ""

@@ -6,12 +6,15 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from customers.feeds.cell_types import Value, to_cell
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
 from customers.feeds.learnt_dates import learnt_dates
 from customers.text.cells import safe_cell
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 CHUNK = 5_000
 BOM = "\ufeff"
@@ -34,7 +37,7 @@ def write_csv(
     ``for_people`` puts a byte order mark before it; programs that read our archive by its contract get none.
     """
     hashing = _Hashing(file)
-    text = io.TextIOWrapper(hashing, encoding="utf-8", newline="")
+    text = io.TextIOWrapper(io.BufferedWriter(hashing), encoding="utf-8", newline="")
     text.write(BOM if for_people else "")
     writer = csv.writer(text)
     writer.writerow(header)
@@ -49,7 +52,7 @@ def write_csv(
 
 def feed_rows(feed: Feed) -> Iterator[list[str]]:
     """A feed's stored rows as cells, in the order of the keys; steps that only a run dated come as events."""
-    rows = feed.model.objects.order_by("pk").values_list(*feed.column_names)
+    rows = feed.model._default_manager.order_by("pk").values_list(*feed.column_names)
     for values in rows.iterator(chunk_size=CHUNK):
         yield [to_cell(value) for value in values]
     if feed is EVENTS:
@@ -70,7 +73,7 @@ def _learnt_events() -> Iterator[list[str]]:
         values: dict[str, Value] = {
             "id": _learnt_id(sighting.customer_id, sighting.step),
             "customer_id": sighting.customer_id,
-            "date": sighting.seen_on.isoformat(),
+            "date": str(sighting.seen_on),
             "kind": sighting.step,
             "detail": "",
         }
@@ -92,7 +95,7 @@ class _Hashing(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         self.digest.update(data)
         self._file.write(data)
-        return len(data)
+        return memoryview(data).nbytes

@@ -1,7 +1,7 @@
-"""A fast way through for good rows: one bytes pattern, built from a feed's declarations, swallows runs of them.
+"""The fast path for good rows: one bytes pattern, built from a feed's declarations, takes whole blocks of them.
 
 The pattern takes less than the rules allow (no quotes, no blanks around a value, no 29 February), never more: what
-it leaves is judged by the slow path, which also explains. A feed with a column that has no pattern has no gate.
+it leaves is judged by the slow path, which also explains. A feed with a column that has no pattern has no fast path.
 """
 
 import re
@@ -18,14 +18,14 @@ _FEBRUARY = rb"(?:0[1-9]|1[0-9]|2[0-8])"
 
 
 def compile_line_pattern(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | None:
-    """A pattern that matches the longest run of good lines of a file with that header; None where there is none.
+    """A pattern that matches the longest block of good lines of a file with that header; None where there is none.
 
     Each line it takes is one whole record: ``Feed.parse`` would accept it and give the very cells.
     """
     if header.width != len(feed.columns):
         return None
-    patterns = [_pattern(column.cell_type, today) for column in feed.columns]
-    if None in patterns:
+    patterns = [pattern for column in feed.columns if (pattern := _pattern(column.cell_type, today)) is not None]
+    if len(patterns) < len(feed.columns):
         return None
     by_place = dict(zip(header.order, patterns, strict=True))
     line = b",".join(by_place[place] for place in range(header.width))

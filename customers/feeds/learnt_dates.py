@@ -1,7 +1,5 @@
 """The dates of onboarding steps that no feed says, learnt by when a step was first seen."""
 
-from typing import Any
-
 from django.db.models import Exists, OuterRef, QuerySet
 
 from customers.models import (
@@ -12,7 +10,7 @@ from customers.models import (
 from customers.models.onboarding import COUNTER_OF_STEP
 
 
-def learnt_dates() -> QuerySet[StepSighting, dict[str, Any]]:
+def learnt_dates() -> QuerySet[StepSighting]:
     """The sightings that date a step, because neither an event nor engagement does."""
     dated = StepSighting.objects.exclude(seen_on=None).exclude(
         Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))

@@ -24,6 +24,6 @@ def vouches_for(path: Path) -> bool | None:
             return None
         expected = manifest["files"][path.name]["sha256"]
         with open_file(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == expected
+            return bool(hashlib.file_digest(file, "sha256").hexdigest() == expected)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -16,10 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from customers.core.files import NotRegular, open_file
+from customers.core.files import NotRegular, open_unbuffered
 from customers.text.line_numbers import LineCounter, count_line_ends, numbered
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
@@ -94,15 +97,14 @@ class CsvReader:
         self._unpacked = 0
         packed = int(path.suffix == ".gz") if packed is None else packed
         try:
-            self._file = open_file(path, buffering=0)
+            self._file = open_unbuffered(path)
         except NotRegular as error:
             raise Refused(str(error.strerror)) from error
         except OSError as error:
             raise Refused(f"{path.name} cannot be opened: {error.strerror}") from error
         self._before = os.fstat(self._file.fileno())
         self._hashing = _HashingReader(self._file, progress)
-        buffered = io.BufferedReader(self._hashing, BLOCK)
-        self._stream = buffered
+        self._stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(self._hashing, BLOCK)
         for _layer in range(packed):
             self._stream = gzip.GzipFile(fileobj=self._stream, mode="rb")
         self._content = hashlib.sha256() if packed else self._hashing.digest
@@ -161,10 +163,11 @@ class CsvReader:
             buffer = buffer.removeprefix(codecs.BOM_UTF8)
         position, at_end = 0, False
         while True:
-            if self.line_pattern and (end := self.line_pattern.match(buffer, position).end()) > position:
-                run = LineBlock(line, buffer[position:end])
-                yield run
-                position, line = end, line + run.rows
+            good = self.line_pattern.match(buffer, position) if self.line_pattern else None
+            if good and good.end() > position:
+                block = LineBlock(line, good[0])
+                yield block
+                position, line = good.end(), line + block.rows
             match = _RECORD.match(buffer, position)
             # A CR at the very end of the buffer may be half of a CRLF.
             if match and (at_end or match.end() < len(buffer) or buffer[-1:] == b"\n"):
@@ -186,9 +189,9 @@ class CsvReader:
                 position = 0
                 yield record
             else:
-                block = self._read(max(BLOCK, len(buffer) - position))
-                buffer, position = buffer[position:] + block, 0
-                if not block:
+                more = self._read(max(BLOCK, len(buffer) - position))
+                buffer, position = buffer[position:] + more, 0
+                if not more:
                     at_end = True
                     if buffer and buffer[-1:] != b"\r":
                         buffer += b"\n"
@@ -246,7 +249,7 @@ class CsvReader:
         self._lines.add(block)
         return block
 
-    def _read_bytes(self, size: int, stream: io.RawIOBase | None = None) -> bytes:
+    def _read_bytes(self, size: int, stream: "_HashingReader | None" = None) -> bytes:
         try:
             block = (stream or self._stream).read(size)
             if self._is_packed:
@@ -275,7 +278,7 @@ def records_of(blocks: Iterable[Record | LineBlock]) -> Iterator[Record]:
 class _HashingReader(io.RawIOBase):
     """Raw bytes of a file, hashed and counted as they are read."""
 
-    def __init__(self, file: io.RawIOBase, progress: Callable[[int], object] | None) -> None:
+    def __init__(self, file: io.FileIO, progress: Callable[[int], object] | None) -> None:
         self._file = file
         self._progress = progress
         self.digest = hashlib.sha256()
@@ -284,9 +287,9 @@ class _HashingReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         count = self._file.readinto(buffer) or 0
-        self.digest.update(buffer[:count])
+        self.digest.update(memoryview(buffer)[:count])
         self.size += count
         if self._progress:
             self._progress(count)
@@ -316,7 +319,8 @@ class _QuoteScanner:
         end = None
         while position < len(block):
             if self._state == "start":
-                position = _WHOLE_CELLS.match(block, position).end()
+                cells = _WHOLE_CELLS.match(block, position)
+                position = cells.end() if cells else position
             if position == len(block):
                 break
             if self._state == "quoted":
@@ -366,7 +370,8 @@ def record_at(line: int, raw: bytes) -> Record | None:
             return Record(line, text, (), _TOO_MANY_CELLS)
         cells = tuple([cell.strip(BLANKS) for cell in text.split(",")])
         return Record(line, text, cells) if cells != ("",) else None
-    cells, extra = [], []
+    trimmed: list[str] = []
+    extra: list[str] = []
     for number, cell in enumerate(_CELL.finditer(text), start=1):
         if number > MAX_CELLS:
             return Record(line, text, (), _TOO_MANY_CELLS)
@@ -374,11 +379,11 @@ def record_at(line: int, raw: bytes) -> Record | None:
         if rest:
             extra.append(str(number))
         value = plain if quoted is None else quoted.replace('""', '"') + rest
-        cells.append(value.strip(BLANKS))
+        trimmed.append(value.strip(BLANKS))
         if cell.end() == len(text) and not cell[0].endswith(","):
             break
     fault = f"row: text after the closing quote of cell {', '.join(extra)}" if extra else ""
-    return Record(line, text, tuple(cells), fault)
+    return Record(line, text, tuple(trimmed), fault)
 
 
 def split(raw: str) -> tuple[str, ...]:

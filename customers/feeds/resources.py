@@ -1,7 +1,5 @@
 """django-import-export's view of the feeds: the columns of docs/csv-feeds.md, each cell safe for spreadsheets."""
 
-from typing import Any
-
 from django.db.models import Model
 from import_export.fields import Field
 from import_export.resources import ModelResource, modelresource_factory
@@ -14,7 +12,7 @@ from customers.text.cells import safe_cell
 class FeedResource(ModelResource):
     """Exports what is stored as the feed's cells."""
 
-    def export_field(self, field: Any, instance: Model, **_options: Any) -> str | int:
+    def export_field(self, field: Field, instance: Model, **_options: object) -> str | int:
         """One cell, as ``write_feeds`` would write it; a number stays one for spreadsheets to sum."""
         value = getattr(instance, field.column_name)
         return value if type(value) is int else safe_cell(to_cell(value))

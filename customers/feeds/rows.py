@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from customers.feeds.declarations import Feed, Header, match_header
-from customers.feeds.reader import CsvReader, LineBlock, Record, Refused, record_at
-from customers.feeds.unpacked import Unreadable, blocks
+from customers.feeds.reader import CsvReader, LineBlock, Record, Refused, record_at, records_of
+from customers.feeds.unpacked import Unreadable, unpacked_blocks
 from customers.models import QuarantinedRow
 from customers.text.cells import plain_cell
 from customers.text.line_numbers import FIRST_LINE
@@ -19,10 +19,10 @@ _Raw = TypeVar("_Raw", Record | LineBlock, QuarantinedRow)
 
 
 def read_header(
-    feed: Feed, source: CsvReader, items: Iterator[Record | LineBlock], *, corrections: bool = False
+    feed: Feed, source: CsvReader, blocks: Iterator[Record | LineBlock], *, corrections: bool = False
 ) -> Header:
-    """The header, which is the first of ``items``; raises ``Refused`` where it does not fit the feed."""
-    first = next(items, None)
+    """The header, which is the first of ``blocks``; raises ``Refused`` where it does not fit the feed."""
+    first = next(records_of(blocks), None)
     if first is None:
         raise Refused("the file is empty" if not source.size else "the file has no header")
     if first.fault and not first.cells:
@@ -39,7 +39,7 @@ def read_header(
 def begins_as(feed: Feed, path: Path) -> bool:
     """Whether the first line of a file that cannot be read names the feed's columns."""
     try:
-        beginning = next(blocks(path, int(path.suffix == ".gz")), b"")
+        beginning = next(unpacked_blocks(path, int(path.suffix == ".gz")), b"")
         line = beginning.removeprefix(BOM_UTF8).splitlines()[0]
         record = record_at(FIRST_LINE, line.decode("utf-8", "replace").encode())
         return bool(record and match_header(feed, record.cells))

@@ -1,6 +1,7 @@
 """A file's bytes, unpacked as often as it was gzipped."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,17 +22,17 @@ def layers_of(path: Path) -> int:
     """How often a file is gzipped: an archived one once, or twice where it came compressed."""
     layers = 0
     try:
-        while layers < _MOST_LAYERS and next(blocks(path, layers), b"")[:2] == _GZIP:
+        while layers < _MOST_LAYERS and next(unpacked_blocks(path, layers), b"")[:2] == _GZIP:
             layers += 1
     except Unreadable:
         layers -= 1
     return layers
 
 
-def blocks(path: Path, layers: int) -> Iterator[bytes]:
+def unpacked_blocks(path: Path, layers: int) -> Iterator[bytes]:
     """A file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
     with ExitStack() as opened:
-        file = opened.enter_context(open_file(path))
+        file: io.BufferedReader | gzip.GzipFile = opened.enter_context(open_file(path))
         for _layer in range(layers):
             file = opened.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
         try:

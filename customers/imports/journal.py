@@ -15,7 +15,7 @@ def name_of(model: type[Model]) -> str:
 
 def columns_of(model: type[Model]) -> list[str]:
     """All columns of a model's table."""
-    return [field.column for field in model._meta.concrete_fields]
+    return [field.column for field in model._meta.concrete_fields if field.column]
 
 
 def json_object(**members: str) -> str:
@@ -32,7 +32,7 @@ def row_json(model: type[Model], alias: str = "t") -> str:
         whole = json_object(
             **{
                 # SQLite's booleans are the numbers 0 and 1.
-                field.column: f"json(CASE WHEN {alias}.{field.column} THEN 'true' ELSE 'false' END)"
+                f"{field.column}": f"json(CASE WHEN {alias}.{field.column} THEN 'true' ELSE 'false' END)"
                 if isinstance(field, BooleanField)
                 else f"{alias}.{field.column}"
                 for field in model._meta.concrete_fields

@@ -14,29 +14,55 @@ MANY_ROWS = 50_000
 """From so many rows on, if the table has no more, indexes that are built afterwards cost less than ones that grow."""
 
 
-def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all_new: bool = False) -> tuple[int, int]:
+def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: bool = False) -> tuple[int, int]:
     """Write the difference between stage and table; return how many rows were created and updated.
 
-    ``run`` and ``line`` are SQL for where a row ``d`` of the difference comes from: by default the file of the run
-    ``by``, whose journal keeps what is needed to undo this. ``all_new``: no key of the stage is in the table.
+    The journal of ``run`` keeps what is needed to undo this. ``origin`` is the run whose file the rows are from, if
+    that is another one. ``all_new``: no key of the stage is in the table.
     """
-    table, columns = table_of(feed.model), feed.column_names
-    target = ", ".join([*columns, "run_id", "line"])
-    origin = run or f"{int(by.pk)}"
-    source = ", ".join([*(f"d.{name}" for name in columns), origin, line])
-    one_row = feed.one_row_per_customer
-    key = "customer_id" if one_row else "id"
-    if all_new or not _any_known(table, ["id", "customer_id"] if one_row else ["id"]):
-        if run:
-            note_created(by, feed.model, f"SELECT id FROM {STAGE}")
-        fill = f"INSERT INTO {table} ({target}) SELECT {source} FROM {STAGE} d"
-        # An upper table may name a customer, so that table keeps its key.
-        if feed.of_customers and _outnumbers(table):
-            with deferred_indexes(table):
-                return execute(fill), 0
-        return execute(fill), 0
-    differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in columns if name != key)
-    known = f"OR EXISTS (SELECT 1 FROM {table} x WHERE x.id = s.id)" if one_row else ""
+    table = table_of(feed.model)
+    of_other_run = origin is not None
+    values = [*(f"d.{name}" for name in feed.column_names), f"{int(run.pk if origin is None else origin)}", "d.line"]
+    insert = f"INSERT INTO {table} ({', '.join([*feed.column_names, 'run_id', 'line'])}) SELECT {', '.join(values)}"
+    keys = ["id", "customer_id"] if feed.one_row_per_customer else ["id"]
+    if all_new or not _any_known(table, keys):
+        if of_other_run:
+            note_created(run, feed.model, f"SELECT id FROM {STAGE}")
+        return _fill(feed, table, f"{insert} FROM {STAGE} d"), 0
+    _create_delta(feed, table)
+    [(created, updated)] = fetch(f"SELECT COALESCE(SUM(is_new), 0), COUNT(*) - COALESCE(SUM(is_new), 0) FROM {_DELTA}")
+    if feed.one_row_per_customer:
+        replaced = f"id IN (SELECT id FROM {_DELTA}) OR customer_id IN (SELECT customer_id FROM {_DELTA})"
+        save_before(run, feed.model, replaced)
+        if of_other_run:
+            note_created(run, feed.model, f"SELECT id FROM {_DELTA}")
+        execute(f"DELETE FROM {table} WHERE {replaced}")
+        execute(f"{insert} FROM {_DELTA} d")
+    else:
+        if updated:
+            _update(feed, run, table, dict(zip([*feed.column_names, "run_id", "line"], values, strict=True)))
+        if created and of_other_run:
+            note_created(run, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
+        if created:
+            execute(f"{insert} FROM {_DELTA} d WHERE d.is_new = 1")
+    drop_temporary(_DELTA)
+    return int(created), int(updated)
+
+
+def _fill(feed: Feed, table: str, insert: str) -> int:
+    """Insert the whole stage, none of whose keys is known; return how many rows that are."""
+    # An upper table may name a customer, so that table keeps its key.
+    if feed.of_customers and _outnumbers(table):
+        with deferred_indexes(table):
+            return execute(insert)
+    return execute(insert)
+
+
+def _create_delta(feed: Feed, table: str) -> None:
+    """Make the temporary table of the staged rows that are new (``is_new``) or differ from the loaded ones."""
+    key = "customer_id" if feed.one_row_per_customer else "id"
+    differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in feed.column_names if name != key)
+    known = f"OR EXISTS (SELECT 1 FROM {table} x WHERE x.id = s.id)" if feed.one_row_per_customer else ""
     create_temporary(
         _DELTA,
         f"""
@@ -45,30 +71,13 @@ def merge(feed: Feed, by: ImportRun, run: str = "", line: str = "d.line", *, all
         WHERE t.id IS NULL OR {differs}""",
     )
     analyze(_DELTA)
-    created, updated = fetch(f"SELECT COALESCE(SUM(is_new), 0), COUNT(*) - COALESCE(SUM(is_new), 0) FROM {_DELTA}")[0]
-    insert = f"INSERT INTO {table} ({target}) SELECT {source} FROM {_DELTA} d"
-    if one_row:
-        replaced = f"id IN (SELECT id FROM {_DELTA}) OR customer_id IN (SELECT customer_id FROM {_DELTA})"
-        save_before(by, feed.model, replaced)
-        if run:
-            note_created(by, feed.model, f"SELECT id FROM {_DELTA}")
-        execute(f"DELETE FROM {table} WHERE {replaced}")
-        execute(insert)
-    else:
-        assignments = ", ".join(f"{name} = d.{name}" for name in columns if name != "id")
-        if updated:
-            save_before(by, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
-            execute(
-                f"""
-                UPDATE {table} SET {assignments}, run_id = {origin}, line = {line}
-                FROM {_DELTA} d WHERE {table}.id = d.id AND d.is_new = 0"""
-            )
-        if created:
-            if run:
-                note_created(by, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
-            execute(f"{insert} WHERE d.is_new = 1")
-    drop_temporary(_DELTA)
-    return int(created), int(updated)
+
+
+def _update(feed: Feed, run: ImportRun, table: str, values: dict[str, str]) -> None:
+    """Update the rows that differ."""
+    save_before(run, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
+    assignments = ", ".join(f"{name} = {value}" for name, value in values.items() if name != "id")
+    execute(f"UPDATE {table} SET {assignments} FROM {_DELTA} d WHERE {table}.id = d.id AND d.is_new = 0")
 
 
 def _any_known(table: str, keys: Sequence[str]) -> bool:

@@ -38,14 +38,14 @@ def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
     rows = rows.exclude(customer_key="")
     signups = dict(Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date"))
     found = []
-    for row in rows.iterator():
-        signup = signups.get(row.customer_key)
+    for line, customer, cells in rows.values_list("line", "customer_key", "cells").iterator():
+        signup = signups.get(customer)
         try:
-            completed = ONBOARDING.columns[place].parse(row.cells[place], date.max)
+            completed = ONBOARDING.columns[place].parse((cells or [])[place], date.max)
         except ValueError:
             continue
         if signup and completed and str(completed) < signup.isoformat():
-            found.append((row.line, f"completed_date: {completed} is before the signup date, {signup}"))
+            found.append((line, f"completed_date: {completed} is before the signup date, {signup}"))
     return found
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -45,7 +44,7 @@ def quarantined_row(
 def count_quarantined(run: ImportRun) -> int:
     """How many rows of the file are in quarantine, or will be for a problem."""
     quarantine = f"SELECT line FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
-    return fetch(f"SELECT COUNT(*) FROM (SELECT line FROM {PROBLEM} UNION {quarantine}) every_line")[0][0]
+    return int(fetch(f"SELECT COUNT(*) FROM (SELECT line FROM {PROBLEM} UNION {quarantine}) every_line")[0][0])
 
 
 def examples(run: ImportRun) -> str:
@@ -102,7 +101,7 @@ def supersede(feed: Feed, run: ImportRun, fixes: Mapping[str, list[str]]) -> Non
         )
 
 
-def problems_of(rows: str) -> Iterator[tuple[int, Any, Reasons]]:
+def problems_of(rows: str) -> Iterator[tuple[int, str | int, Reasons]]:
     """The problems of ``rows`` (a query of ``line`` and ``key``) by line, in their order, a page at a time."""
     last = -1
     while lines := fetch(f"SELECT DISTINCT line FROM {PROBLEM} WHERE line > %s ORDER BY line LIMIT {PAGE}", [last]):

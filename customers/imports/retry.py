@@ -113,7 +113,7 @@ class _FileRetry:
         execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
-        created, updated = merge(feed, run, f"{self.file}")
+        created, updated = merge(feed, run, origin=self.file)
         if feed.full:
             mark_found(feed, run)
         tried.created += created

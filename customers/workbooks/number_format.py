@@ -165,16 +165,21 @@ def _number(section: _Section, value: Decimal) -> str:
     value = value.scaleb(2 * tokens.count("%"))
     if any(one in {"e+", "e-"} for one in lower):
         return _scientific(tokens, value)
+    return ("-" if value < 0 else "") + _decimal(tokens, places, abs(value))
+
+
+def _decimal(tokens: list[str], places: list[int], value: Decimal) -> str:
+    """A number without its sign, by the digits' ``places`` among the tokens."""
     first, last = places[0], places[-1]
     point = tokens.index(".") if "." in tokens else last + 1
     if tokens[last + 1 : last + 2] == [","] or tokens[point - 1 : point] == [","]:
         raise NotShown("is shown in thousands or millions")
     if "." in tokens[point + 1 :]:
         raise NotShown(_UNKNOWN)
-    grouped = any(mark == "," and place < places[-1] for place, mark in enumerate(tokens[:point]))
+    grouped = "," in tokens[: min(point, last)]
     before = [place for place in places if place < point]
     behind = [place for place in places if place > point]
-    rounded = abs(value).quantize(Decimal(1).scaleb(-len(behind)), ROUND_HALF_UP)
+    rounded = value.quantize(Decimal(1).scaleb(-len(behind)), ROUND_HALF_UP)
     if rounded >= _EXACT:
         raise NotShown(_TOO_MANY_DIGITS)
     whole, _point, fraction = f"{rounded:f}".partition(".")
@@ -187,11 +192,9 @@ def _number(section: _Section, value: Decimal) -> str:
         elif mark == ".":
             # Excel shows the point also where no digit comes before or behind it.
             parts.append(("" if before else whole.lstrip("0")) + ".")
-        elif mark == "," and first < place <= last:
-            continue
-        else:
+        elif mark != "," or not first < place <= last:
             parts.append(_literal(mark))
-    return ("-" if value < 0 else "") + "".join(parts)
+    return "".join(parts)
 
 
 def _whole(tokens: list[str], places: list[int], digits: str, *, grouped: bool) -> dict[int, str]:

@@ -10,12 +10,14 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import IO, Any
+from typing import IO
 from xml.sax.saxutils import escape
 
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font
-from openpyxl.utils import get_column_letter
+from openpyxl.styles.alignment import Alignment
+from openpyxl.styles.fonts import Font
+from openpyxl.utils.cell import get_column_letter
+from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from customers.text.cells import safe_cell
 
@@ -104,7 +106,7 @@ def _workbook(
     return file, day_style
 
 
-def _write_facts(facts: Any, about: Sequence[tuple[str, Cell]]) -> None:
+def _write_facts(facts: Worksheet, about: Sequence[tuple[str, Cell]]) -> None:
     facts.title = "About"
     for place, (label, value) in enumerate(about, 1):
         facts.cell(place, 1, label).font = Font(bold=True)

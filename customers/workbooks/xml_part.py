@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO
 from xml.parsers import expat
 
 BLOCK = 64 * 1024
@@ -106,5 +106,5 @@ class XmlPart:
                 raise self.too_long()
 
 
-def _refuse_entities(*_declared: Any) -> None:
+def _refuse_entities(*_declared: object) -> None:
     raise NotTaken("The workbook declares entities, which no spreadsheet does: it is not read.")
