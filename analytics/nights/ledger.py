@@ -14,13 +14,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import Subquery
+from django.db.models import BigIntegerField, CharField, DateTimeField, Field
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from analytics.models import Night
 from analytics.retention import NIGHT_DAYS
 from analytics.wording import one_line
 from customers.core import log_context
+from customers.core.sql import table_of
 
 logger = logging.getLogger(__name__)
 
@@ -119,20 +121,22 @@ class NightProblem:
 
 
 Row = Mapping[str, Any]  # A row of ``values()``, of which Django knows no types.
-STATUS_COLUMNS = ("night", "night_state", "night_of", "night_put_right", "night_begun")
+_NIGHT = table_of(Night)
+_ENDED = f"FROM {_NIGHT} WHERE state <> '{Night.State.RUNNING}' ORDER BY id DESC LIMIT 1"
+# As the ORM's own subqueries they take ten times as long to write as to answer.
+_COLUMNS: "dict[str, tuple[str, Field[object, object]]]" = {
+    "night": (f"SELECT id {_ENDED}", BigIntegerField()),
+    "night_state": (f"SELECT state {_ENDED}", CharField()),
+    "night_of": (f"SELECT started_at {_ENDED}", DateTimeField()),
+    "night_put_right": (f"SELECT put_right_at {_ENDED}", DateTimeField()),
+    "night_begun": (f"SELECT started_at FROM {_NIGHT} ORDER BY id DESC LIMIT 1", DateTimeField()),
+}
+STATUS_COLUMNS = tuple(_COLUMNS)
 
 
-def status_columns() -> dict[str, Subquery]:
+def status_columns() -> dict[str, RawSQL]:
     """Return columns for any query: the last night that ended, and when the last one began."""
-    nights = Night.objects.order_by("-pk")
-    ended = nights.exclude(state=Night.State.RUNNING)
-    return {
-        "night": Subquery(ended.values("pk")[:1]),
-        "night_state": Subquery(ended.values("state")[:1]),
-        "night_of": Subquery(ended.values("started_at")[:1]),
-        "night_put_right": Subquery(ended.values("put_right_at")[:1]),
-        "night_begun": Subquery(nights.values("started_at")[:1]),
-    }
+    return {name: RawSQL(sql, (), field) for name, (sql, field) in _COLUMNS.items()}  # noqa: S611 - no value in it
 
 
 def read_status() -> Row:
