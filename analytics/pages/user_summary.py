@@ -26,12 +26,13 @@ from customers.models import CustomerCare, ImportRun, QuarantinedRow
 class UserSummary:
     """How many alerts wait for a user, how many tasks are due, whether any customer is the user's; and for everybody.
 
-    ``trouble`` is what is wrong with the last night, told to those who may see imports.
+    ``night`` is what is known of the last nights; ``trouble`` what is wrong there, told to those who may see imports.
     """
 
     waiting: int
     due: int
     owns: bool
+    night: tuple[object, ...]
     trouble: ledger.NightProblem | None
     version: StateVersion
     quarantined: int
@@ -64,11 +65,13 @@ def _summary(user: User, today: date) -> UserSummary:
         quarantined=RawSQL(f"SELECT COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", _OPEN),  # noqa: S611
         newest_run=RawSQL(f"SELECT MAX(id) FROM {table_of(ImportRun)}", ()),  # noqa: S611 - no value in it
     ).get(pk=user.pk)
+    night = dict(row)
     return UserSummary(
         row["waiting"],
         row["due"],
         row["owns"],
-        trouble=ledger.night_problem(dict(row)) if user.has_perm(ledger.MAY_SEE) else None,
+        night=tuple(night[name] for name in ledger.STATUS_COLUMNS),
+        trouble=ledger.night_problem(night) if user.has_perm(ledger.MAY_SEE) else None,
         version=version_of(row),
         quarantined=row["quarantined"],
         newest_run=row["newest_run"] or 0,

@@ -43,7 +43,7 @@ class UserWithFactorAdmin(UserAdmin):
     def reset_second_factor(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Ask first; when sent, remove it and record that."""
         person = self.get_object(request, object_id)
-        if person is None:
+        if not isinstance(person, User):
             raise Http404("There is no such user.")
         back = f"{self.admin_site.name}:auth_user_change"
         if request.method == "POST":
