@@ -9,11 +9,8 @@ from django.db.models import Model, QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
 from customers.audit import trail
+from customers.core.limits import BATCH_SIZE
 from customers.runs.retention import since
-
-NIGHT_DAYS = 400
-"""For so long nights stay in their ledger, which deletes older ones itself."""
-BATCH_SIZE = 1_000
 
 
 def old_dates() -> list[date]:

@@ -8,9 +8,9 @@ from django.db.models import FilteredRelation, Q
 from analytics.alerts.inputs import AlertInputs, OpenAlert
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, PortfolioDay, Snapshot
+from customers.core.limits import FETCH_SIZE
 from customers.models import Customer
 
-CHUNK_SIZE = 2_000
 _COLUMNS = (
     "customer_id",
     "customer__signup_date",
@@ -42,7 +42,7 @@ def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
         .filter(kind.concerns(day, rule.n) | Q(alert__pk__isnull=False))
     )
     for row in (
-        candidates.order_by("customer_id").values(*_COLUMNS, "is_blocked", *columns).iterator(chunk_size=CHUNK_SIZE)
+        candidates.order_by("customer_id").values(*_COLUMNS, "is_blocked", *columns).iterator(chunk_size=FETCH_SIZE)
     ):
         since = row.get("since") if row["is_blocked"] else None
         alert = None

@@ -16,8 +16,7 @@ from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
-
-BATCH = 1_000
+from customers.core.limits import BATCH_SIZE
 
 
 @dataclass
@@ -42,7 +41,7 @@ class _Changes:
     def store(self, found: Evaluation) -> None:
         # Of a rule on the feed the one that is over makes way for a new one.
         _update(self.closed, ("closed_on", "closed_at", "ending", "ending_text"))
-        Alert.objects.bulk_create(self.raised, batch_size=BATCH)
+        Alert.objects.bulk_create(self.raised, batch_size=BATCH_SIZE)
         _update(self.worse, ("text", "value", "worse_on", "worse_at"))
         found.raised += len(self.raised)
         found.worse += len(self.worse)
@@ -149,8 +148,8 @@ def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
     for alert in alerts:
         alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
     for values, keys in alike.items():
-        for start in range(0, len(keys), BATCH):
-            some = Alert.objects.filter(pk__in=keys[start : start + BATCH])
+        for start in range(0, len(keys), BATCH_SIZE):
+            some = Alert.objects.filter(pk__in=keys[start : start + BATCH_SIZE])
             some.update(**dict(zip(names, values, strict=True)))
 
 

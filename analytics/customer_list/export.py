@@ -17,6 +17,7 @@ from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay
 from analytics.portfolio.comparison import SPANS
 from customers.audit.export import Export
+from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
@@ -24,7 +25,6 @@ from customers.workbooks.writer import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"
 """Not customers.csv, which is a feed: whoever drops this file into the import's folder must not load it."""
-BATCH_SIZE = 5_000
 
 
 class TableExport:
@@ -57,7 +57,7 @@ class TableExport:
         fields = list(dict.fromkeys(field for one in self.columns for field in one.file_fields))
         getters = [(one.value, [fields.index(field) for field in one.file_fields]) for one in self.columns]
         customers = self.changes.beside(self.list.customers.select_related(None)).values_list(*fields)
-        for values in customers.iterator(chunk_size=BATCH_SIZE):
+        for values in customers.iterator(chunk_size=FETCH_SIZE):
             yield [value(*[values[place] for place in places]) for value, places in getters]
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:

@@ -1,6 +1,7 @@
 """The page of one customer, and the form on it that adds a note."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -34,7 +35,6 @@ from customers.models import Customer, Note, Step
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
-UNPROCESSABLE = 422
 
 
 class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the parameter in its stubs alone
@@ -75,7 +75,7 @@ def add_note(request: HttpRequest, pk: str) -> HttpResponse:
     found = _find(request, pk)
     form = NoteForm(request.POST)
     if not form.is_valid():
-        return _page(request, found, form, UNPROCESSABLE)
+        return _page(request, found, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     form.instance.customer = found
     form.instance.author = name_of(user_of(request))
     form.save()

@@ -19,7 +19,6 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from analytics.models import Night
-from analytics.retention import NIGHT_DAYS
 from analytics.wording import one_line
 from customers.core import log_context
 from customers.core.sql import table_of
@@ -68,11 +67,12 @@ def night_log(started_by: str) -> Iterator[NightLog]:
     """Note a night from its beginning to its end, whatever ends it.
 
     The caller holds the lock of nights, so that one that still seems to run was killed; it is marked as interrupted.
-    Nights older than ``NIGHT_DAYS`` are forgotten.
+    Nights older than ``NIGHT_DAYS`` are removed.
     """
     now = timezone.now()
     Night.objects.filter(state=Night.State.RUNNING).update(state=Night.State.INTERRUPTED, finished_at=now)
-    Night.objects.filter(started_at__lt=now - timedelta(days=NIGHT_DAYS)).delete()
+    if settings.NIGHT_DAYS:
+        Night.objects.filter(started_at__lt=now - timedelta(days=settings.NIGHT_DAYS)).delete()
     noted = NightLog(Night.objects.create(started_by=started_by, started_at=now))
     with log_context.about(night=noted.night.pk), _asked_to_stop():
         try:

@@ -17,6 +17,7 @@ from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
 from customers.audit.export import Export
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
+from customers.core.limits import FETCH_SIZE
 from customers.core.sql import read_snapshot
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv, write_feeds
@@ -47,7 +48,6 @@ _VALUES: dict[str, Callable[[Snapshot], object]] = {
     "as_of": lambda one: one.date,
 }
 COLUMNS = tuple(_VALUES)
-CHUNK_SIZE = 5_000
 
 
 def archive_name(day: date) -> str:
@@ -101,7 +101,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
 def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
     snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
-    for snapshot in snapshots.iterator(chunk_size=CHUNK_SIZE):
+    for snapshot in snapshots.iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value(snapshot)) for value in _VALUES.values()]
 
 

@@ -10,10 +10,10 @@ from django.db.models import F
 
 from analytics.mail.compose import customer_label
 from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
+from customers.core.limits import BATCH_SIZE
 
 NO_TEXT = "A customer who was erased was mentioned here."
 ERASED = "(erased)"
-BATCH_SIZE = 500
 
 
 def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: object) -> dict[str, int]:

@@ -13,11 +13,11 @@ from django.db import connection
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, measure_sql, windows
+from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import Row, is_postgres, table_of
 from customers.models import Customer, Engagement
 
-BATCH_SIZE = 2_000
 WEEKS = 52
 """For how many weeks after the signup it is kept whether the customer was active."""
 
@@ -63,7 +63,7 @@ def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
     with connection.cursor() as cursor:
         cursor.execute(measure_sql(policy), _parameters(day, policy, day))
         reader = _Reader(day, policy)
-        while rows := cursor.fetchmany(BATCH_SIZE):
+        while rows := cursor.fetchmany(FETCH_SIZE):
             yield from map(reader.measures, rows)
 
 

@@ -17,6 +17,7 @@ from analytics.scoring.measure import WEEKS, day_totals, measure
 from analytics.scoring.score import Health, Scoring
 from analytics.wording import counted
 from customers.audit import trail
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
 
@@ -62,7 +63,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
         CohortDay.objects.filter(date=day).delete()
-        CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=500)
+        CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
         totals = day_totals(day)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,

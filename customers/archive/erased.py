@@ -16,7 +16,6 @@ from customers.feeds.declarations import Feed
 from customers.models import Erasure
 
 _REMEMBERED = 100_000
-_AT_ONCE = 500
 _LONGEST_KEY = 64
 
 

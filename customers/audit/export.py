@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from customers.audit.trail import Action, record
+from customers.core.limits import FETCH_SIZE, SPOOL_MAX_SIZE
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models.audit import AuditEntry
@@ -31,9 +32,6 @@ COLUMNS = (
     "IP address",
     "request",
 )
-BATCH_SIZE = 2_000
-SPOOL_MAX_SIZE = 8 * 2**20
-"""The bytes of a file that is kept in memory; a larger one goes to the disk."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpReq
 
 
 def _rows(entries: QuerySet[AuditEntry]) -> Iterator[list[str]]:
-    for one in entries.iterator(chunk_size=BATCH_SIZE):
+    for one in entries.iterator(chunk_size=FETCH_SIZE):
         yield [
             localtime(one.at).isoformat(timespec="seconds"),
             one.actor,

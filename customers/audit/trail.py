@@ -29,6 +29,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from customers.core.client import client_address
+from customers.core.limits import BATCH_SIZE
 from customers.models import Customer
 from customers.models.audit import AuditEntry
 
@@ -343,7 +344,7 @@ def anonymise(customer_id: str, words: re.Pattern[str] | None = None) -> int:
     # An address of the admin has the key in its own spelling.
     spellings = {customer_id, quote(customer_id)}
     with writable():
-        every = AuditEntry.objects.order_by("pk").iterator(chunk_size=500)
+        every = AuditEntry.objects.order_by("pk").iterator(chunk_size=BATCH_SIZE)
         found = [one for one in every if _is_about(one, customer_id, words)]
         for one in found:
             one.subject = one.text = ERASED
@@ -353,7 +354,7 @@ def anonymise(customer_id: str, words: re.Pattern[str] | None = None) -> int:
             one.key = "" if one.key == customer_id else one.key
             one.customer = ""
         AuditEntry.objects.bulk_update(
-            found, ["subject", "text", "changes", "source", "key", "customer"], batch_size=500
+            found, ["subject", "text", "changes", "source", "key", "customer"], batch_size=BATCH_SIZE
         )
     return len(found)
 

@@ -8,10 +8,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
+from customers.core.limits import FETCH_SIZE
 from customers.text.line_numbers import numbered
 
-INSERTED_AT_ONCE = 2_000
-"""Rows that are handed over together; a multiple of what one statement takes."""
 Parameters = Sequence[Any] | Mapping[str, Any]
 """Values that a driver takes."""
 Row = tuple[Any, ...]
@@ -129,7 +128,7 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     """Append rows to a table by the database's fastest way: ``COPY``, or ``executemany``."""
     names, rows = ", ".join(columns), iter(rows)
     # Taken before a statement begins: what yields them may ask the database, and PostgreSQL waits for a COPY's end.
-    while some := list(islice(rows, INSERTED_AT_ONCE)):
+    while some := list(islice(rows, FETCH_SIZE)):
         with connection.cursor() as cursor:
             if is_postgres():
                 # Django wraps the errors of its own methods alone.

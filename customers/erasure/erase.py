@@ -24,6 +24,7 @@ from customers.archive.erased import ErasedIds, Ids, customer_column, new_tombst
 from customers.audit import trail
 from customers.core.dry_run import taken_back
 from customers.core.leftovers import remove_leftovers
+from customers.core.limits import BATCH_SIZE
 from customers.core.signals import customer_erased
 from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 ERASED = "(erased)"
 FILES = "archived files redacted"
-_BATCH_SIZE = 500
 _MIN_NAME = 3
 """A shorter name occurs in too many texts that are not about it."""
 
@@ -133,7 +133,7 @@ def _every_id() -> Iterator[str]:
     ):
         with connection.chunked_cursor() as cursor:
             cursor.execute(query)
-            while rows := cursor.fetchmany(_BATCH_SIZE):
+            while rows := cursor.fetchmany(BATCH_SIZE):
                 yield from (key for (key,) in rows)
 
 
@@ -187,7 +187,7 @@ def _remove_quarantined(key: str) -> int:
     likely = QuarantinedRow.objects.filter(raw__contains=key).order_by()
     gone = [
         (row.pk, row.feed, row.raw)
-        for row in likely.only("feed", "raw", "cells").iterator(chunk_size=_BATCH_SIZE)
+        for row in likely.only("feed", "raw", "cells").iterator(chunk_size=BATCH_SIZE)
         if is_theirs(row, FEEDS[row.feed], {key})
     ]
     # A fix may have made a row theirs whose raw text names nobody.
@@ -197,8 +197,8 @@ def _remove_quarantined(key: str) -> int:
     for _pk, feed, raw in gone:
         Fix.objects.filter(feed=feed, raw=raw).delete()
     keys = [pk for pk, _feed, _raw in gone]
-    for first in range(0, len(keys), _BATCH_SIZE):
-        some = [str(pk) for pk in keys[first : first + _BATCH_SIZE]]
+    for first in range(0, len(keys), BATCH_SIZE):
+        some = [str(pk) for pk in keys[first : first + BATCH_SIZE]]
         RowChange.objects.filter(model=name_of(QuarantinedRow), key__in=some).delete()
     forget_rows(keys)
     return len(keys)
@@ -208,13 +208,13 @@ def _remove_fixes(key: str) -> int:
     gone = []
     for name in FEEDS:
         fixes = Fix.objects.filter(feed=name).values_list("pk", "raw", "cells")
-        gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=_BATCH_SIZE) if _is_fix_of(name, raw, cells, key)]
+        gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=BATCH_SIZE) if _is_fix_of(name, raw, cells, key)]
     Fix.objects.filter(pk__in=gone).delete()
     # The journal has the fixes that an undo took away.
     journal = RowChange.objects.filter(model=name_of(Fix)).values_list("pk", "before", "after")
     undone = [
         pk
-        for pk, before, after in journal.iterator(chunk_size=_BATCH_SIZE)
+        for pk, before, after in journal.iterator(chunk_size=BATCH_SIZE)
         if any(_is_fix_of(image["feed"], image["raw"], image["cells"], key) for image in (before, after) if image)
     ]
     RowChange.objects.filter(pk__in=undone).delete()
@@ -277,13 +277,13 @@ def _clear_texts(key: str, word: re.Pattern[str]) -> int:
     """Erase the customer's names from the texts of runs and from other rows' reasons."""
     cleared = 0
     runs = ImportRun.objects.order_by("pk").values_list("pk", "reason", "warnings")
-    for pk, reason, warnings in runs.iterator(chunk_size=_BATCH_SIZE):
+    for pk, reason, warnings in runs.iterator(chunk_size=BATCH_SIZE):
         new = word.sub(ERASED, reason), [word.sub(ERASED, text) for text in warnings]
         if new != (reason, warnings):
             ImportRun.objects.filter(pk=pk).update(reason=new[0], warnings=new[1])
             cleared += 1
     rows = QuarantinedRow.objects.annotate(text=Cast("reasons", CharField())).filter(text__contains=key)
-    for pk, reasons in rows.order_by("pk").values_list("pk", "reasons").iterator(chunk_size=_BATCH_SIZE):
+    for pk, reasons in rows.order_by("pk").values_list("pk", "reasons").iterator(chunk_size=BATCH_SIZE):
         new_reasons = [word.sub(ERASED, text) for text in reasons]
         if new_reasons != reasons:
             QuarantinedRow.objects.filter(pk=pk).update(reasons=new_reasons)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import Value, to_cell
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
 from customers.feeds.learnt_dates import learnt_dates
@@ -16,7 +17,6 @@ from customers.text.cells import safe_cell
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-CHUNK = 5_000
 BOM = "\ufeff"
 """By which Excel knows that a CSV is UTF-8; without it, it takes the system's code page."""
 
@@ -53,7 +53,7 @@ def write_csv(
 def feed_rows(feed: Feed) -> Iterator[list[str]]:
     """A feed's stored rows as cells, in the order of the keys; steps that only a run dated come as events."""
     rows = feed.model._default_manager.order_by("pk").values_list(*feed.column_names)
-    for values in rows.iterator(chunk_size=CHUNK):
+    for values in rows.iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value) for value in values]
     if feed is EVENTS:
         yield from _learnt_events()
@@ -69,7 +69,7 @@ def write_feeds(open_file: Callable[[str], AbstractContextManager[IO[bytes]]]) -
 
 
 def _learnt_events() -> Iterator[list[str]]:
-    for sighting in learnt_dates().iterator(chunk_size=CHUNK):
+    for sighting in learnt_dates().iterator(chunk_size=FETCH_SIZE):
         values: dict[str, Value] = {
             "id": _learnt_id(sighting.customer_id, sighting.step),
             "customer_id": sighting.customer_id,

@@ -8,6 +8,7 @@ from itertools import islice
 
 from django.utils import timezone
 
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import Record
@@ -19,7 +20,6 @@ from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.text.cells import plain_cell
 from customers.text.numbers import number_or_none
 
-_AT_ONCE = 500
 _LONGEST_NUMBER = 40
 
 Corrected = tuple[int, int, str]
@@ -74,7 +74,7 @@ def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Hel
     found: dict[int, Held] = {}
     headers: dict[int, Header] = {}
     lines = iter(named.items())
-    while some := dict(islice(lines, _AT_ONCE)):
+    while some := dict(islice(lines, BATCH_SIZE)):
         rows = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).select_related("run")
         originals = rows.in_bulk([number for number, _record in some.values()])
         for line, (number, record) in some.items():
@@ -128,7 +128,7 @@ def remember(feed: Feed, run: ImportRun) -> None:
         f"""
         SELECT c.line, c.original, c.cells, q.line IS NULL FROM {CORRECTION} c
         LEFT JOIN {table_of(QuarantinedRow)} q ON q.run_id = {int(run.pk)} AND q.line = c.line
-        WHERE c.line > %s ORDER BY c.line LIMIT {_AT_ONCE}""",
+        WHERE c.line > %s ORDER BY c.line LIMIT {BATCH_SIZE}""",
         [last],
     ):
         last = page[-1][0]

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection
 
-from customers.archive.erased import _AT_ONCE, ErasedIds, Ids, Place, customer_column
+from customers.archive.erased import ErasedIds, Ids, Place, customer_column
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import execute, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import split
@@ -23,12 +24,12 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
     with connection.chunked_cursor() as cursor:
         known = f"LEFT JOIN {table_of(Customer)} c ON c.id = s.{column}"
         cursor.execute(f"SELECT DISTINCT s.{column} FROM {STAGE} s {known} WHERE c.id IS NULL")
-        while rows := cursor.fetchmany(_AT_ONCE):
+        while rows := cursor.fetchmany(BATCH_SIZE):
             found.update(key for (key,) in rows if key in erased)
     run.left_out = 0
     keys = sorted(found)
-    for first in range(0, len(keys), _AT_ONCE):
-        some = keys[first : first + _AT_ONCE]
+    for first in range(0, len(keys), BATCH_SIZE):
+        some = keys[first : first + BATCH_SIZE]
         theirs = f"{column} IN ({', '.join(['%s'] * len(some))})"
         if run.scope == ImportRun.Scope.CORRECTIONS:
             execute(f"DELETE FROM {CORRECTION} WHERE line IN (SELECT line FROM {STAGE} WHERE {theirs})", some)
@@ -36,7 +37,7 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
     own = feed.column_names.index(column)
     place = Place(header.order[own], header.width)
     bad: list[int] = []
-    for row in run.quarantined_rows.order_by().only("raw", "cells").iterator(chunk_size=_AT_ONCE):
+    for row in run.quarantined_rows.order_by().only("raw", "cells").iterator(chunk_size=BATCH_SIZE):
         whose = _customers(row, own, place, erased)
         if whose:
             bad.append(row.pk)
@@ -56,8 +57,8 @@ def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str
 
 def forget_rows(keys: Sequence[int]) -> None:
     """Delete rows of the quarantine."""
-    for first in range(0, len(keys), _AT_ONCE):
-        QuarantinedRow.objects.filter(pk__in=keys[first : first + _AT_ONCE]).delete()
+    for first in range(0, len(keys), BATCH_SIZE):
+        QuarantinedRow.objects.filter(pk__in=keys[first : first + BATCH_SIZE]).delete()
 
 
 def suppressed_warning(number: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from django.db.models import F, Q, QuerySet
 
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.journal import CHANGE, json_field, name_of
@@ -146,7 +147,7 @@ def _note(run: ImportRun, keys: list[tuple[str, str]], *, same_address: bool = F
         for key, former in keys
         if (key, former) not in known
     ]
-    KeyChange.objects.bulk_create(pairs, batch_size=500)
+    KeyChange.objects.bulk_create(pairs, batch_size=BATCH_SIZE)
     return pairs
 
 

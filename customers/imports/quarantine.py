@@ -6,13 +6,14 @@ from operator import itemgetter
 
 from django.db.models import QuerySet
 
+from customers.core.limits import BATCH_SIZE, FETCH_SIZE
 from customers.core.sql import execute, fetch, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.fast_path import compile_line_pattern
 from customers.feeds.reader import CsvReader, Record, Refused, records_of
 from customers.feeds.rows import in_batches, read_header
-from customers.imports.checks.cross_row import PAGE, UNKNOWN_CUSTOMER
+from customers.imports.checks.cross_row import UNKNOWN_CUSTOMER
 from customers.imports.stage import PROBLEM, STAGE
 from customers.imports.strategies.file_load import FileLoad
 from customers.models import ImportRun, QuarantinedRow
@@ -70,7 +71,7 @@ def quarantine_problems(load: FileLoad, records: Iterable[Record] | None = None)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
     for batch in in_batches(_read_again(load, records)):
-        QuarantinedRow.objects.bulk_create(batch, batch_size=500)
+        QuarantinedRow.objects.bulk_create(batch, batch_size=BATCH_SIZE)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
 
@@ -104,7 +105,9 @@ def supersede(feed: Feed, run: ImportRun, fixes: Mapping[str, list[str]]) -> Non
 def problems_of(rows: str) -> Iterator[tuple[int, str | int, Reasons]]:
     """The problems of ``rows`` (a query of ``line`` and ``key``) by line, in their order, a page at a time."""
     last = -1
-    while lines := fetch(f"SELECT DISTINCT line FROM {PROBLEM} WHERE line > %s ORDER BY line LIMIT {PAGE}", [last]):
+    while lines := fetch(
+        f"SELECT DISTINCT line FROM {PROBLEM} WHERE line > %s ORDER BY line LIMIT {FETCH_SIZE}", [last]
+    ):
         first, last = lines[0][0], lines[-1][0]
         found = fetch(
             f"""

@@ -8,6 +8,7 @@ from itertools import islice
 from django.db.models import QuerySet
 
 from customers.archive.erased import ErasedIds, customer_column
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, table_of
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
@@ -21,7 +22,6 @@ from customers.models import Customer, Fix, ImportRun, QuarantinedRow
 
 _QUARANTINE = table_of(QuarantinedRow)
 _SUPERSEDED = "superseded"
-_AT_ONCE = 500
 
 
 @dataclass
@@ -96,7 +96,7 @@ class _FileRetry:
         """Stage, check and merge the rows."""
         feed, run, tried = self.feed, self.run, self.tried
         create_stage(feed)
-        waiting = rows.order_by("pk").defer("reasons").iterator(chunk_size=_AT_ONCE)
+        waiting = rows.order_by("pk").defer("reasons").iterator(chunk_size=BATCH_SIZE)
         for batch in in_batches(waiting):
             tried.rows += len(batch)
             self._stage(batch, today)
@@ -202,7 +202,7 @@ class _FileRetry:
 
     def _refuse_problems(self) -> None:
         found = problems_of(f"SELECT line, id AS key FROM {STAGE}")
-        while some := {line: problems for line, _key, problems in islice(found, _AT_ONCE)}:
+        while some := {line: problems for line, _key, problems in islice(found, BATCH_SIZE)}:
             rows = QuarantinedRow.objects.filter(run=self.file, feed=self.feed.name, line__in=some).defer(
                 "raw", "cells"
             )
@@ -213,7 +213,7 @@ class _FileRetry:
         for row in rows:
             row.status, row.resolved_by = QuarantinedRow.Status.OPEN, None
         QuarantinedRow.objects.bulk_update(
-            rows, ["reasons", "waits_for_customer", "status", "resolved_by"], batch_size=_AT_ONCE
+            rows, ["reasons", "waits_for_customer", "status", "resolved_by"], batch_size=BATCH_SIZE
         )
         self.tried.refused += len(rows)
 

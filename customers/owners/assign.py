@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Value
 
 from customers.audit import trail
+from customers.core.limits import BATCH_SIZE
 from customers.core.people import by_name, name_of
 from customers.core.staff import staff_who_may
 from customers.models import Customer, CustomerCare
 
-BATCH_SIZE = 500
 CANNOT_ACT = "may not act"
 
 if TYPE_CHECKING:

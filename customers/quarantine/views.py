@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import ErasedIds, customer_column
+from customers.core.limits import BATCH_SIZE
 from customers.core.pages import admin_page
 from customers.editing.conflicts import ConflictForm, form_status, tell_kept
 from customers.editing.last_changes import LastChange, last_changes
@@ -41,7 +42,6 @@ MAX_LINE = 254
 SECONDS_TO_WAIT = 4
 """A fix waits this long for the replay of another one."""
 _LISTED = reverse_lazy("admin:customers_quarantinedrow_changelist")
-_BATCH_SIZE = 500
 _BREAK = re.compile(r"[\r\n]")
 
 
@@ -233,7 +233,7 @@ def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
 
 def _corrections(feed: Feed, rows: QuerySet[QuarantinedRow], ragged: int) -> Iterator[list[str]]:
     headers: dict[int, Header] = {}
-    for row in rows.select_related("run").order_by("run", "line").iterator(chunk_size=_BATCH_SIZE):
+    for row in rows.select_related("run").order_by("run", "line").iterator(chunk_size=BATCH_SIZE):
         if row.cells is None and row.run_id not in headers:
             headers[row.run_id] = header_of(feed, row)
         raw = [row.raw[:MAX_CELL] if row.cells is None else ""][:ragged]

@@ -4,13 +4,12 @@ from itertools import islice
 
 from django.utils.dateparse import parse_datetime
 
+from customers.core.limits import BATCH_SIZE
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import cells_as_read
 from customers.imports.journal import name_of
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
-
-_BATCH_SIZE = 500
 
 
 def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
@@ -37,7 +36,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
     opened = undoing.changes.done().filter(model=name_of(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN)
     keys = iter([int(key) for key in opened.values_list("key", flat=True)])
     taken = 0
-    while some := list(islice(keys, _BATCH_SIZE)):
+    while some := list(islice(keys, BATCH_SIZE)):
         rows = {row.raw: row for row in QuarantinedRow.objects.filter(pk__in=some).select_related("run")}
         fixes = Fix.objects.filter(feed=run.feed, raw__in=rows)
         if run.scope == ImportRun.Scope.CORRECTIONS:
@@ -56,7 +55,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
 def _put_back(run: ImportRun, undoing: ImportRun) -> int:
     """Reverse what an undo did, except for texts with another fix by now; return fixes removed less fixes put back."""
     moved = 0
-    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=_BATCH_SIZE):
+    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=BATCH_SIZE):
         there = Fix.objects.filter(feed=run.feed, sha256=change.key).first()
         if change.before and there is None:
             Fix.objects.create(**{**change.before, "made_at": parse_datetime(change.before["made_at"])})
@@ -85,4 +84,4 @@ def _forget_cells(rows: list[QuarantinedRow]) -> None:
         named = dict(zip(feed.column_names, row.cells or (), strict=False))
         row.key = valid_key(named.get("id", "")) or row.key
         row.customer_key = valid_key(named.get("customer_id", ""))
-    QuarantinedRow.objects.bulk_update(rows, ["cells", "key", "customer_key"], batch_size=_BATCH_SIZE)
+    QuarantinedRow.objects.bulk_update(rows, ["cells", "key", "customer_key"], batch_size=BATCH_SIZE)

@@ -9,6 +9,7 @@ from typing import overload
 from django.db.models import Model, QuerySet
 
 from customers.core.files import create_file, is_file, open_file
+from customers.core.limits import BATCH_SIZE
 from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
 from customers.imports.journal import name_of
@@ -18,7 +19,6 @@ from customers.text.quoted import SHOWN, cut
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
 _MAX_RAW = 1_000
 _CONTEXT = 40
-_BATCH_SIZE = 500
 
 Row = dict[str, object]
 """A row as the page shows it, as it was in JSON."""
@@ -41,13 +41,13 @@ def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
                 created.add({"line": row.line, "key": row.pk, "cells": cells})
             else:
                 updated.add({"line": row.line, "key": row.pk, "cells": list(_changed(feed, before, row))})
-        for bad in run.quarantined_rows.order_by("line").defer("cells").iterator(chunk_size=_BATCH_SIZE):
+        for bad in run.quarantined_rows.order_by("line").defer("cells").iterator(chunk_size=BATCH_SIZE):
             quarantined.add(
                 {"line": bad.line, "raw": cut(bad.raw, _MAX_RAW), "reasons": [cut(text) for text in bad.reasons]}
             )
         if issubclass(feed.model, FullFeedRow):
             gone = feed.model._default_manager.filter(missing_since=run).order_by("pk")
-            for row in gone.iterator(chunk_size=_BATCH_SIZE):
+            for row in gone.iterator(chunk_size=BATCH_SIZE):
                 missing.add({"key": row.pk, "label": cut(str(row))})
         return {one.kind: one.count for one in (created, updated, quarantined, missing)}
 
@@ -125,9 +125,9 @@ def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[LoadedRow, Columns | 
     Where the same run had taken the row from the quarantine first, the columns before are empty.
     """
     batch: list[LoadedRow] = []
-    for row in feed.model._default_manager.filter(run=run.pk).order_by("line").iterator(chunk_size=_BATCH_SIZE):
+    for row in feed.model._default_manager.filter(run=run.pk).order_by("line").iterator(chunk_size=BATCH_SIZE):
         batch.append(row)
-        if len(batch) >= _BATCH_SIZE:
+        if len(batch) >= BATCH_SIZE:
             yield from _with_before(feed, run, batch)
             batch = []
     yield from _with_before(feed, run, batch)

@@ -1,5 +1,7 @@
 """The pages of the second factor: where one turns it on and off, and where its code is asked for."""
 
+from http import HTTPStatus
+
 import segno
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -15,8 +17,6 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from customers.audit import trail
 from customers.core.pages import StaffRequest, admin_page, next_page
 from rsolv_cs.login import second_factor
-
-UNPROCESSABLE = 422
 
 
 @sensitive_post_parameters("code")
@@ -61,7 +61,7 @@ def _confirm(request: StaffRequest) -> HttpResponse:
         return _again(request)
     codes = second_factor.confirm(request, device, request.POST.get("code", ""))
     if codes is None:
-        return _page(request, UNPROCESSABLE, error=second_factor.wrong(device))
+        return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=second_factor.wrong(device))
     note(request.user, request.user, "Turned the second factor on.")
     return _page(request, codes=codes)
 
@@ -69,17 +69,19 @@ def _confirm(request: StaffRequest) -> HttpResponse:
 def _new_codes(request: StaffRequest) -> HttpResponse:
     error = second_factor.verify(request, request.POST.get("code", ""))
     if error:
-        return _page(request, UNPROCESSABLE, error=error, failed="codes")
+        return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="codes")
     note(request.user, request.user, "Made new recovery codes.")
     return _page(request, codes=second_factor.new_recovery_codes(request.user))
 
 
 def _remove(request: StaffRequest) -> HttpResponse:
     if second_factor.is_required(request.user):
-        return _page(request, UNPROCESSABLE, error="Your role needs a second factor.", failed="remove")
+        return _page(
+            request, HTTPStatus.UNPROCESSABLE_ENTITY, error="Your role needs a second factor.", failed="remove"
+        )
     error = second_factor.verify(request, request.POST.get("code", ""))
     if error:
-        return _page(request, UNPROCESSABLE, error=error, failed="remove")
+        return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="remove")
     second_factor.remove(request.user)
     note(request.user, request.user, "Turned the second factor off.")
     messages.success(request, "The second factor is off.")
@@ -103,7 +105,9 @@ def verify(request: StaffRequest) -> HttpResponse:
         "error": error,
         "next": next_page(request, reverse("admin:index")),
     }
-    return TemplateResponse(request, "second_factor/verify.html", context, status=UNPROCESSABLE if error else 200)
+    return TemplateResponse(
+        request, "second_factor/verify.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY if error else 200
+    )
 
 
 def note(by: User, user: User, what: str) -> None:

@@ -34,12 +34,12 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
+from customers.core.limits import FETCH_SIZE
 from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
 from customers.models import OpenSession
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_AT_ONCE = 2_000
 _SESSIONS = {Session, OpenSession}
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 """What reading a damaged ZIP, or one that is no backup of ours, may raise."""
@@ -210,11 +210,11 @@ def _lines(model: type[Model]) -> Iterator[list[str]]:
     names = [field.attname for field in model._meta.concrete_fields]
     # Text is ordered by the rules of a language on one database, and by its bytes on another.
     order = Collate("pk", "C" if is_postgres() else "BINARY") if _has_text_key(model) else "pk"
-    rows = model._base_manager.order_by(order).values_list(*names).iterator(chunk_size=_AT_ONCE)
+    rows = model._base_manager.order_by(order).values_list(*names).iterator(chunk_size=FETCH_SIZE)
     batch: list[str] = []
     for row in rows:
         batch.append(json.dumps(row, default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n")
-        if len(batch) == _AT_ONCE:
+        if len(batch) == FETCH_SIZE:
             yield batch
             batch = []
     if batch:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
+from customers.core.limits import FETCH_SIZE
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports import onboarding
@@ -12,7 +13,6 @@ from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20
 NAMED_PAIRS = 5
-PAGE = 2_000
 DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW, MISREAD = range(5)
 TAKEN = re.compile(r"\A(?:id|customer_id): .* (?:has a row already, on|is loaded already, from) line [0-9]+")
 """A reason that another row is loaded in the place of this one, which must not take it unasked."""
@@ -83,7 +83,7 @@ def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], objec
         # The first few are what a refusal names.
         copy_rows(PROBLEM, columns, islice(problems, NAMED_LINES))
         check(number)
-        while some := list(islice(problems, PAGE)):
+        while some := list(islice(problems, FETCH_SIZE)):
             copy_rows(PROBLEM, columns, some)
     again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {PROBLEM}))"
     folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
@@ -153,7 +153,7 @@ def _differing() -> Iterator[tuple[str, int, int]]:
     """The rows whose key another one has with other values, by key and line, with how many the key has of them."""
     last = 0
     while page := fetch(
-        f"SELECT place, id, line, of_key FROM differing WHERE place > %s ORDER BY place LIMIT {PAGE}", [last]
+        f"SELECT place, id, line, of_key FROM differing WHERE place > %s ORDER BY place LIMIT {FETCH_SIZE}", [last]
     ):
         last = page[-1][0]
         yield from (row[1:] for row in page)

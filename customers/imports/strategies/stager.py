@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from customers.archive.erased import ErasedIds
+from customers.core.limits import BATCH_SIZE
 from customers.core.sql import analyze, copy_lines, copy_rows, execute
 from customers.feeds.cell_types import Value
 from customers.feeds.declarations import Header
@@ -127,5 +128,5 @@ class Stager:
                 good.append((record.line, *values))
         copy_rows(STAGE, ["line", *feed.column_names], good)
         self.guardrails.count(bad)
-        QuarantinedRow.objects.bulk_create(bad, batch_size=500)
+        QuarantinedRow.objects.bulk_create(bad, batch_size=BATCH_SIZE)
         corrections.note(corrected)

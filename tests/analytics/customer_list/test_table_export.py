@@ -462,7 +462,7 @@ def test_any_text_comes_back_from_the_workbook(texts: list[str]) -> None:
 
 
 def test_a_large_list_comes_out_whole(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "BATCH_SIZE", 500)
+    monkeypatch.setattr(export, "FETCH_SIZE", 500)
     make_day(total=2500)
     first = make_snapshot(make_customer(id="first", organization="0"))
     row = {"run_id": 1, "line": 2, "email": "a@b.example", "signup_date": D}

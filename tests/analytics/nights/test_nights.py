@@ -209,6 +209,14 @@ def test_the_next_night_marks_one_that_was_killed_and_forgets_old_ones() -> None
     assert Night.objects.filter(pk=kept.pk).exists()
 
 
+@pytest.mark.parametrize(("days", "left"), [(30, 1), (0, 2)])
+def test_how_long_a_night_is_kept_is_a_setting_and_0_is_for_ever(settings: Settings, days: int, left: int) -> None:
+    settings.NIGHT_DAYS = days
+    make_night(hours_ago=24 * 30 + 1)
+    with ledger.night_log("cron"):
+        assert Night.objects.count() == left
+
+
 HELD_UP = """
 import time, sys, django
 django.setup()

@@ -457,7 +457,7 @@ def peak_of_an_export() -> int:
 
 
 def test_memory_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "CHUNK", 500)
+    monkeypatch.setattr(exports, "FETCH_SIZE", 500)
     customer = make_customer()
 
     def add(first: int, last: int) -> None:

@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers.core.sql import INSERTED_AT_ONCE, copy_rows, create_temporary, fetch
+from customers.core.limits import FETCH_SIZE
+from customers.core.sql import copy_rows, create_temporary, fetch
 from customers.feeds import rows as rows_of_files
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import Record
@@ -545,6 +546,6 @@ def test_the_ledger_adds_up_and_twice_is_once(tmp_path: Path, first: dict[str, A
 def test_what_makes_rows_may_ask_the_database_while_they_are_copied() -> None:
     with transaction.atomic():
         create_temporary("numbers", "SELECT 0 AS number WHERE 1 = 0")
-        many = INSERTED_AT_ONCE + 1
+        many = FETCH_SIZE + 1
         copy_rows("numbers", ["number"], (fetch(f"SELECT {number}")[0] for number in range(many)))
         assert fetch("SELECT COUNT(*), SUM(number) FROM numbers") == [(2_001, 2_001_000)]
