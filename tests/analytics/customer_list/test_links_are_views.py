@@ -55,7 +55,7 @@ def as_sent(client: Client, person: User, other: User, address: str) -> tuple[st
 
 
 def who_needs(response: HttpResponse) -> list[str]:
-    return [need.snapshot.customer_id for need in response.context["needs"]]
+    return [item.snapshot.customer_id for item in response.context["items"]]
 
 
 @pytest.mark.parametrize("asked", ["", "?whose=mine", "?whose=&state=open", "?whose=me"])
