@@ -1,7 +1,5 @@
 """The sidebar: the pages first, then the data behind them; each entry only for those who may open it."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -79,7 +77,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
 ]
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     """The navigation for unfold's sidebar."""
     groups = []
     for title, entries in _GROUPS:

@@ -1,7 +1,6 @@
 """What a customer's page shows of recommendations and tasks."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -19,10 +18,10 @@ class RulesKey(page_cache.StateKey):
     """Of the rules that recommend."""
 
 
-def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, Any]:
+def todo(request: HttpRequest, customer: Customer, snapshot: Snapshot | None) -> dict[str, object]:
     """``actions`` (where there is a snapshot), ``tasks`` for who may see them, ``today``; at most three queries."""
     tasks = tasks_of(customer)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "tasks": tasks if request.user.has_perm("analytics.view_task") else [],
         "today": timezone.localdate(),
     }

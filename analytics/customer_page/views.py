@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -120,7 +119,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
     return TemplateResponse(request, "analytics/customer_page/page.html", context, status=status)
 
 
-def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, Any]:
+def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, object]:
     """What a page shows of a customer who has a snapshot on its date."""
     if shown.portfolio is None:
         return {}

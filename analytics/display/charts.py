@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Chart:
         """The id of the element that holds the data."""
         return f"{self.key}-data"
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """What the script draws."""
         return {
             "kind": self.kind,

@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
@@ -213,7 +212,7 @@ def _page(
     """The page; ``again`` offers to send the form once more, where it is whole."""
     here = request.get_full_path()
     can_send = again and bool(content.fields) and content.is_whole
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "status": status.value,
         "title": title,
         "what": what,

@@ -10,7 +10,6 @@ import logging
 import re
 import traceback
 from datetime import UTC, datetime
-from typing import Any
 
 from customers.core import log_context
 
@@ -62,7 +61,7 @@ class Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The time in UTC, level, logger, ids, message, and the traceback where there is one."""
-        said: dict[str, Any] = {
+        said: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": safe(record.name),

@@ -8,6 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from analytics.dashboard.blocks import BLOCKS
 from analytics.models import PortfolioDay
 from customers.models import Customer, ImportRun, QuarantinedRow
 from tests.factories import end_run, make_day, make_run, make_staff
@@ -302,3 +303,12 @@ def test_where_nothing_was_counted_there_is_a_dash(viewer: Client) -> None:
     assert "– complete" in section(response, "onboarding")
     assert "0/0 (–)" in section(response, "onboarding")
     assert "Champion 0% 0 (–)" in section(response, "health")
+
+
+def test_a_refresh_replaces_each_block(viewer: Client) -> None:
+    page = main_part(viewer.get("/admin/"))
+    regions = page.split('data-regions="')[1].split('"')[0].split(" | ")
+    assert [block.name for block in BLOCKS] == ["summary", "needs", "onboarding", "health", "engagement", "history"]
+    for block in BLOCKS:
+        assert f"#{block.name}-part" in regions
+        assert page.count(f'<section id="{block.name}-part"') == 1
