@@ -36,7 +36,7 @@ from analytics.reports.saved_views import (
 )
 from analytics.wording import counted, one_line
 from customers.audit import trail
-from customers.audit.export import SPOOL_MAX_SIZE
+from customers.core.limits import SPOOL_MAX_SIZE
 from customers.jobs.lock import JobLock
 
 logger = logging.getLogger(__name__)

@@ -97,7 +97,7 @@ def _in_sqlite(text: str) -> _Sql:
 
 
 def _in_postgres(text: str, connection: BaseDatabaseWrapper) -> _Sql:
-    cases = "pg_c_utf8" if connection.pg_version >= _CASES_OF_UNICODE else "und-x-icu"
+    cases = "pg_c_utf8" if connection.pg_version >= _CASES_OF_UNICODE else "und-x-icu"  # type: ignore[attr-defined]  # PostgreSQL has it
     folded = f"regexp_replace(normalize({text} COLLATE \"C\", NFKD), '[{_DROPPED}]+', '', 'g')"
     folded = f"translate(lower({folded} COLLATE \"{cases}\"), '{_FROM}', '{_TO.replace(chr(39), chr(39) * 2)}')"
     for one, several in _SEVERAL.items():

@@ -1,6 +1,7 @@
 """Texts of several lines, of which the server says what the browser said: the same line breaks, the same length."""
 
-from typing import Any
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator
@@ -15,9 +16,9 @@ def one_break(text: str) -> str:
 class BrowserLength(MaxLengthValidator):
     """At most as many characters as a browser counts for ``maxlength``: UTF-16 code units, so an emoji is two."""
 
-    def clean(self, text: str) -> int:
-        """The length."""
-        return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    def clean(self, x: Sized) -> int:
+        """Return the length."""
+        return len(str(x).encode("utf-16-le", "surrogatepass")) // 2
 
 
 class TextAreaField(forms.CharField):
@@ -37,7 +38,13 @@ class TextAreaField(forms.CharField):
         return super().to_python(one_break(value) if isinstance(value, str) else value)
 
 
-class LongText(models.TextField):
+if TYPE_CHECKING:
+    TextField = models.TextField[str, str]
+else:
+    TextField = models.TextField
+
+
+class LongText(TextField):
     """Django's text column, whose form field is a ``TextAreaField``."""
 
     def formfield(self, **options: Any) -> forms.Field | None:

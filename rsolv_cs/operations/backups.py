@@ -94,7 +94,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """A backup's manifest; raises ``Unusable`` where the file is none, or is one that this version cannot read."""
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
-            manifest = json.loads(archive.read(MANIFEST))
+            manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
             made_by = manifest["format"]
             if made_by == FORMAT and not (manifest["tables"] and manifest["migrations"] and manifest["made_at"]):
                 raise ValueError("an empty manifest")

@@ -101,7 +101,7 @@ def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date)
         rule=rule,
         kind=rule.kind,
         what=rule.text,
-        reason=matching_reason(snapshot, rule),
+        reason=matching_reason(snapshot, rule) or "",
         owner=owner,
         due=due,
         created_by=owner.username,

@@ -78,7 +78,7 @@ def _load(folder: Path) -> int:
     if refused:
         raise CommandError("; ".join(refused))
     first, last = Customer.objects.aggregate(first=Min("signup_date"))["first"], data_date()
-    days = (last - first).days + 1
+    days: int = (last - first).days + 1
     for number in range(days):
         score_day(first + timedelta(days=number))
     return days
