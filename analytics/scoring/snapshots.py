@@ -44,7 +44,7 @@ def policy_to_score(day: date) -> ScoringPolicy:
         raise NotScorable(str(error)) from error
 
 
-def stale_days() -> list[date]:
+def dates_to_rescore() -> list[date]:
     """Return the scored dates to score again, because an import was undone; oldest first."""
     return list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True))
 
