@@ -156,8 +156,6 @@ class FeedRun:
             self.run.retried = before
         return self.run.retried
 
-    # --- Its beginning and its end ------------------------------------------------------------------------------
-
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do the run's work in a transaction; what ends it early is noted in the run."""
         run = self.run
@@ -205,8 +203,6 @@ class FeedRun:
         recognised = self._file is not None and self._file.header is not None
         if self.run.sha256 and (recognised or begins_as(self.feed, path)):
             self.not_archived = archive.store(path, self.run, self._extends, self._suppressed) or None
-
-    # --- Its work -------------------------------------------------------------------------------------------------
 
     def _load(self, path: Path, options: Options) -> None:
         run, feed = self.run, self.feed
