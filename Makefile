@@ -86,7 +86,7 @@ test-sqlite: setup-dev ## every test, on SQLite
 test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
 	$(BIN)/python -m tests.support.postgres -- $(PYTEST)
 
-lint: lint-style lint-layers lint-templates lint-django ## style, layers, templates, settings and missing migrations
+lint: lint-style lint-layers lint-types lint-templates lint-django ## style, layers, types, templates, settings and missing migrations
 
 # Each part of lint by itself, so that `make --jobs` runs them side by side.
 lint-style: setup-dev

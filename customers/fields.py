@@ -6,7 +6,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class KeyField(models.CharField):
+class KeyField(models.CharField):  # type: ignore[type-arg]  # no generic at runtime
     """A feed's text key: at most 64 ASCII characters, compared byte by byte on both databases.
 
     On PostgreSQL the collation is ``C`` (equality and order are those of SQLite's BINARY, and a join costs less),

@@ -20,7 +20,7 @@ class CoveringIndex(models.Index):
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """What a migration says."""
         path, expressions, kwargs = super().deconstruct()
-        return path, expressions, {**kwargs, "covered": self.covered}
+        return path, tuple(expressions), {**kwargs, "covered": self.covered}
 
     def create_sql(
         self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any

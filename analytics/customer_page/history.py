@@ -11,7 +11,7 @@ from customers.models import Customer
 HISTORY_DAYS = 90
 
 
-def history(customer: Customer, day: date) -> list[Snapshot]:
+def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
     """The snapshots of the 90 days up to ``day``, oldest first; one query."""
     since = day - timedelta(days=HISTORY_DAYS - 1)
     found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from analytics.models import Snapshot
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import is_postgres, table_of
-from customers.imports.journal import json_field, json_object, name_of
+from customers.imports.journal import journal_name, json_field, json_object
 from customers.models import (
     Customer,
     Engagement,
@@ -271,9 +271,8 @@ def imports(query: TimelineQuery) -> Sql:
 def _seeds(model: type[Model]) -> str:
     """The runs that a row names: the one that changed it last, and the one whose file lacked it."""
     column = "id" if model is Customer else "customer_id"
-    named = (
-        f"SELECT '{name_of(model)}' AS model, id AS key, {{0}} AS run_id FROM {table_of(model)} WHERE {column} = %s"
-    )
+    columns = f"'{journal_name(model)}' AS model, id AS key, {{0}} AS run_id"
+    named = f"SELECT {columns} FROM {table_of(model)} WHERE {column} = %s"
     return f"{named.format('run_id')} UNION ALL {named.format('missing_since_id')} AND missing_since_id IS NOT NULL"
 
 

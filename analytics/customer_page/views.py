@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from analytics.alerts.of_customer import customer_alerts
 from analytics.customer_page.activity import WINDOWS, activity, window_of
-from analytics.customer_page.history import blocked_since, history, may_be_blocked_longer, score_chart
+from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
 from analytics.customer_page.steps import steps
@@ -124,7 +124,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
     if shown.portfolio is None:
         return {}
     day = shown.portfolio.date
-    snapshots = history(found, day)
+    snapshots = recent_snapshots(found, day)
     if not snapshots or snapshots[-1].date != day:
         return {}
     snapshot = snapshots[-1]

@@ -21,7 +21,7 @@ from analytics.portfolio.charts import (
     HISTORY_CHOICES,
     Span,
     active_customers,
-    engagement,
+    engagement_chart,
     health_history,
     span,
 )
@@ -30,7 +30,7 @@ from analytics.portfolio.days import Days, days_around
 
 
 @dataclass(frozen=True)
-class Shown:
+class BlockInputs:
     """All that a block may show. ``OverviewKey`` has a part for each field: a new one belongs there, too."""
 
     as_of: AsOf
@@ -51,7 +51,7 @@ class Block:
     """
 
     name: str
-    context: Callable[[Shown], dict[str, object]]
+    context: Callable[[BlockInputs], dict[str, object]]
     is_wide: bool = False
 
     @property
@@ -59,39 +59,39 @@ class Block:
         """The id of the section, which a refresh replaces."""
         return f"{self.name}-part"
 
-    def render(self, shown: Shown) -> SafeString:
+    def render(self, shown: BlockInputs) -> SafeString:
         """The block as HTML."""
         context = {"as_of": shown.as_of, "block": self, **self.context(shown)}
         return render_to_string(f"analytics/dashboard/blocks/{self.name}.html", context)
 
 
-def _summary(shown: Shown) -> dict[str, object]:
+def _summary(shown: BlockInputs) -> dict[str, object]:
     return {"cards": cards(shown.portfolio, shown.days.comparison_day, is_newest=shown.as_of.is_newest)}
 
 
-def _needs(shown: Shown) -> dict[str, object]:
+def _needs(shown: BlockInputs) -> dict[str, object]:
     urgent = most_urgent(shown.portfolio, shown.days.comparison_day, shown.version.data)
     return {"urgent": urgent, "waiting": shown.waiting}
 
 
-def _onboarding(shown: Shown) -> dict[str, object]:
+def _onboarding(shown: BlockInputs) -> dict[str, object]:
     return {"progress": figures.onboarding_progress(shown.portfolio)}
 
 
-def _health(shown: Shown) -> dict[str, object]:
+def _health(shown: BlockInputs) -> dict[str, object]:
     return {"distribution": figures.health_distribution(shown.portfolio)}
 
 
-def _engagement(shown: Shown) -> dict[str, object]:
+def _engagement(shown: BlockInputs) -> dict[str, object]:
     days, chosen = shown.days.scored, shown.engagement_span
     return {
         "active": active_customers(days, chosen.days),
-        "engagement": engagement(days, chosen.days),
+        "engagement": engagement_chart(days, chosen.days),
         "span": chosen,
     }
 
 
-def _history(shown: Shown) -> dict[str, object]:
+def _history(shown: BlockInputs) -> dict[str, object]:
     chosen = shown.history_span
     return {"history": health_history(shown.days.since(chosen.days)), "span": chosen}
 
@@ -147,7 +147,7 @@ def overview(
         dates = DaysKey(version=version, day=portfolio.date, days=longest)
         days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
-        shown = Shown(as_of, portfolio, days, daily, history, waiting, version)
+        shown = BlockInputs(as_of, portfolio, days, daily, history, waiting, version)
         blocks = [(block, block.render(shown)) for block in BLOCKS]
         parts = {
             "wide": [html for block, html in blocks if block.is_wide],

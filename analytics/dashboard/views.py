@@ -111,7 +111,7 @@ def needs(request: HttpRequest) -> HttpResponse:
 
 
 @admin_page("customers.view_customer", "customers.export_customer")
-def export(request: HttpRequest) -> HttpResponseBase:
+def export_archive(request: HttpRequest) -> HttpResponseBase:
     """Download the archive of the date that the page shows."""
     portfolio = as_of(request).portfolio
     if portfolio is None:

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
-from analytics.insights.cohorts import cohorts as read_cohorts
+from analytics.insights.cohorts import cohort_comparison as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states

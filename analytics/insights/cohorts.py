@@ -103,7 +103,7 @@ class Cohorts:
     overall: RetentionRow
 
 
-def cohorts(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
+def cohort_comparison(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
     """What is known of ``day``; None where nothing was counted by cohort when it was scored. One query."""
     known = list(CohortDay.objects.filter(date=day, by__in=(CohortDay.By.ALL, by)))
     total = next((one for one in known if one.by == CohortDay.By.ALL), None)

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 
 from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE
 from analytics.insights.effects import MIN_CASES, NEAR, Effect
-from analytics.insights.effects import effects as read_effects
+from analytics.insights.effects import effects_by_kind as read_effects
 from analytics.models import ActionKind
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of

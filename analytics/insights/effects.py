@@ -107,7 +107,7 @@ class _Sums:
         )
 
 
-def effects(day: date) -> list[tuple[ActionKind, list[Effect]]]:
+def effects_by_kind(day: date) -> list[tuple[ActionKind, list[Effect]]]:
     """Return the effects of each kind with a case, as of ``day``."""
     cases = read_cases(day)
     if not cases:

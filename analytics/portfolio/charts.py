@@ -62,7 +62,7 @@ def active_customers(scored: Sequence[PortfolioDay], days: int) -> Chart:
     return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE)
 
 
-def engagement(scored: Sequence[PortfolioDay], days: int) -> Chart:
+def engagement_chart(scored: Sequence[PortfolioDay], days: int) -> Chart:
     """What was done on each of the ``days`` up to the last scored date."""
     return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE)
 

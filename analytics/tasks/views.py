@@ -151,7 +151,7 @@ class _TaskPage:
             "is_mail": self.task.kind == ActionKind.EMAIL,
             "form": self.form if may_change and self.task.state == Task.State.OPEN else None,
             "closing": self.closing,
-            "history": workflow.history(self.task),
+            "history": workflow.task_history(self.task),
             "today": timezone.localdate(),
             "back": next_page(self.request, reverse("analytics:tasks")),
             "query": self.request.GET.urlencode(),

@@ -109,7 +109,7 @@ def tasks_of(customer: Customer) -> list[Task]:
     return [*(task for task in tasks if not task.closed_at), *closed]
 
 
-def history(task: Task) -> QuerySet[LogEntry]:
+def task_history(task: Task) -> QuerySet[LogEntry]:
     """Who did what to a task, newest first."""
     kind = ContentType.objects.get_for_model(Task)
     entries = LogEntry.objects.filter(content_type=kind, object_id=str(task.pk))

@@ -31,7 +31,7 @@ from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.erased_rows import forget_rows, is_theirs
-from customers.imports.journal import CHANGE, json_field, name_of
+from customers.imports.journal import CHANGE, journal_name, json_field
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
 from customers.text.counts import counts_in_words
@@ -128,7 +128,7 @@ def _every_id() -> Iterator[str]:
         f"SELECT id FROM {customer}",
         f"SELECT DISTINCT customer_key FROM {quarantine} WHERE customer_key <> ''",
         f"SELECT DISTINCT key FROM {quarantine} WHERE feed = '{FEEDS['customers'].name.value}' AND key <> ''",
-        f"SELECT DISTINCT key FROM {CHANGE} WHERE model = '{name_of(Customer)}'",
+        f"SELECT DISTINCT key FROM {CHANGE} WHERE model = '{journal_name(Customer)}'",
         *(f"SELECT DISTINCT {image} FROM {CHANGE} c WHERE {image} IS NOT NULL" for image in images),
     ):
         with connection.chunked_cursor() as cursor:
@@ -199,7 +199,7 @@ def _remove_quarantined(key: str) -> int:
     keys = [pk for pk, _feed, _raw in gone]
     for first in range(0, len(keys), BATCH_SIZE):
         some = [str(pk) for pk in keys[first : first + BATCH_SIZE]]
-        RowChange.objects.filter(model=name_of(QuarantinedRow), key__in=some).delete()
+        RowChange.objects.filter(model=journal_name(QuarantinedRow), key__in=some).delete()
     forget_rows(keys)
     return len(keys)
 
@@ -211,7 +211,7 @@ def _remove_fixes(key: str) -> int:
         gone += [pk for pk, raw, cells in fixes.iterator(chunk_size=BATCH_SIZE) if _is_fix_of(name, raw, cells, key)]
     Fix.objects.filter(pk__in=gone).delete()
     # The journal has the fixes that an undo took away.
-    journal = RowChange.objects.filter(model=name_of(Fix)).values_list("pk", "before", "after")
+    journal = RowChange.objects.filter(model=journal_name(Fix)).values_list("pk", "before", "after")
     undone = [
         pk
         for pk, before, after in journal.iterator(chunk_size=BATCH_SIZE)
@@ -229,10 +229,10 @@ def _is_fix_of(name: str, raw: str, cells: list[str], key: str) -> bool:
 
 def _remove_changes(key: str) -> int:
     before, after = json_field("before", "customer_id"), json_field("after", "customer_id")
-    models = [name_of(feed.model) for feed in FEEDS.values() if feed.of_customers] + [name_of(StepSighting)]
+    models = [journal_name(feed.model) for feed in FEEDS.values() if feed.of_customers] + [journal_name(StepSighting)]
     return execute(
         f"""
-        DELETE FROM {CHANGE} WHERE (model = '{name_of(Customer)}' AND key = %s)
+        DELETE FROM {CHANGE} WHERE (model = '{journal_name(Customer)}' AND key = %s)
         OR (model IN ({", ".join(f"'{name}'" for name in models)}) AND ({before} = %s OR {after} = %s))""",
         [key, key, key],
     )

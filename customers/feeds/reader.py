@@ -157,10 +157,8 @@ class CsvReader:
     def blocks(self) -> Iterator[Record | LineBlock]:
         """The records, those that ``line_pattern`` matches in blocks."""
         line = self._lines.number
-        at_start = self._hashing.size == 0
-        buffer = self._read(BLOCK)
-        if at_start:
-            buffer = buffer.removeprefix(codecs.BOM_UTF8)
+        bom = codecs.BOM_UTF8 if self._hashing.size == 0 else b""
+        buffer = self._read(BLOCK).removeprefix(bom)
         position, at_end = 0, False
         while True:
             good = self.line_pattern.match(buffer, position) if self.line_pattern else None

@@ -8,7 +8,7 @@ from customers.models import ImportRun, RowChange
 CHANGE = table_of(RowChange)
 
 
-def name_of(model: type[Model]) -> str:
+def journal_name(model: type[Model]) -> str:
     """What ``RowChange.model`` calls a model."""
     return str(model._meta.model_name)
 
@@ -63,7 +63,8 @@ def save_before(run: ImportRun, model: type[Model], where: str) -> None:
     execute(
         f"""
         INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-        SELECT {int(run.pk)}, '{name_of(model)}', t.id, {row_json(model)}, '' FROM {table_of(model)} t WHERE {where}
+        SELECT {int(run.pk)}, '{journal_name(model)}', t.id, {row_json(model)}, ''
+        FROM {table_of(model)} t WHERE {where}
         ON CONFLICT DO NOTHING"""
     )
 
@@ -73,7 +74,7 @@ def note_created(run: ImportRun, model: type[Model], keys: str) -> None:
     execute(
         f"""
         INSERT INTO {CHANGE} (run_id, model, key, reason)
-        SELECT {int(run.pk)}, '{name_of(model)}', id, '' FROM ({keys}) created WHERE 1 = 1
+        SELECT {int(run.pk)}, '{journal_name(model)}', id, '' FROM ({keys}) created WHERE 1 = 1
         ON CONFLICT DO NOTHING"""
     )
 
@@ -83,5 +84,5 @@ def save_after(run: ImportRun, model: type[Model]) -> None:
     execute(
         f"""
         UPDATE {CHANGE} AS c SET after = (SELECT {row_json(model)} FROM {table_of(model)} t WHERE t.id = c.key)
-        WHERE run_id = {int(run.pk)} AND model = '{name_of(model)}'"""
+        WHERE run_id = {int(run.pk)} AND model = '{journal_name(model)}'"""
     )

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from customers.core.limits import BATCH_SIZE
 from customers.core.sql import fetch, table_of
 from customers.feeds.declarations import Feed
-from customers.imports.journal import CHANGE, json_field, name_of
+from customers.imports.journal import CHANGE, journal_name, json_field
 from customers.models import Customer, ImportRun
 from customers.models.key_change import KeyChange
 from customers.text.addresses import mailbox
@@ -69,7 +69,7 @@ def _is_likely(pair: KeyChange) -> bool:
 
 def _renamed(run: ImportRun) -> list[KeyChange]:
     """New customers with the mailbox and the organisation of one that is missing."""
-    journal = f"c.run_id = {int(run.pk)} AND c.model = '{name_of(Customer)}' AND c.key = t.id"
+    journal = f"c.run_id = {int(run.pk)} AND c.model = '{journal_name(Customer)}' AND c.key = t.id"
     new = fetch(
         f"""
         SELECT t.id, t.email, t.organization FROM {table_of(Customer)} t
@@ -114,7 +114,7 @@ def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
         f"""
         SELECT n.id, o.id, COUNT(*) FROM {CHANGE} c
         JOIN {table_of(Customer)} o ON o.id = {before} JOIN {table_of(Customer)} n ON n.id = {after}
-        WHERE c.run_id = {int(run.pk)} AND c.model = '{name_of(feed.model)}' AND {before} <> {after}
+        WHERE c.run_id = {int(run.pk)} AND c.model = '{journal_name(feed.model)}' AND {before} <> {after}
             AND o.missing_since_id IS NOT NULL AND n.missing_since_id IS NULL
         GROUP BY n.id, o.id ORDER BY n.id, o.id"""
     )

@@ -16,7 +16,7 @@ from customers.core.dry_run import taken_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
-from customers.imports.journal import CHANGE, insert_row_json, json_field, json_object, name_of, row_json
+from customers.imports.journal import CHANGE, insert_row_json, journal_name, json_field, json_object, row_json
 from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange
@@ -141,13 +141,13 @@ class UndoPlan:
             SELECT {int(self.undoing.pk)}, c.model, c.key, {now}, c.before,
                 CASE WHEN c.after IS DISTINCT FROM {now} THEN {_changed_since(model, self.run)} ELSE '' END
             FROM {CHANGE} c LEFT JOIN {table_of(model)} t ON t.id = {key}
-            WHERE c.run_id = {int(self.run.pk)} AND c.model = '{name_of(model)}' AND c.reason = ''
+            WHERE c.run_id = {int(self.run.pk)} AND c.model = '{journal_name(model)}' AND c.reason = ''
                 AND c.before IS DISTINCT FROM c.after AND c.before IS DISTINCT FROM {now}"""
         )
 
     def _plan_created(self, model: type[LoadedRow]) -> None:
         """Plan that the rows go that the run's file created: they name the run, and its journal lacks them."""
-        run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(model)
+        run, mine, name = int(self.run.pk), int(self.undoing.pk), journal_name(model)
         marked = f"WHEN t.missing_since_id IS NOT NULL THEN {_changed_since(model, self.run)}"
         execute(
             f"""
@@ -178,7 +178,8 @@ class UndoPlan:
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-            SELECT {int(self.undoing.pk)}, '{name_of(StepSighting)}', CAST(t.id AS text), {row_json(StepSighting)}, ''
+            SELECT {int(self.undoing.pk)}, '{journal_name(StepSighting)}', CAST(t.id AS text),
+                {row_json(StepSighting)}, ''
             FROM {table_of(StepSighting)} t WHERE t.run_id = {run}
             ON CONFLICT DO NOTHING"""
         )
@@ -188,7 +189,7 @@ class UndoPlan:
     def _reject(self, model: type[Model], reason: str, condition: str) -> int:
         return execute(
             f"UPDATE {CHANGE} AS c SET reason = {reason} "
-            f"WHERE {self._entries} AND c.model = '{name_of(model)}' AND {condition}"
+            f"WHERE {self._entries} AND c.model = '{journal_name(model)}' AND {condition}"
         )
 
     def _reject_orphans(self, model: type[Model]) -> None:
@@ -207,7 +208,7 @@ class UndoPlan:
             SELECT 1 FROM {table_of(model)} x
             WHERE x.customer_id = {json_field("c.after", "customer_id")} AND x.id NOT IN (
                 SELECT p.key FROM {CHANGE} p WHERE p.run_id = {int(self.undoing.pk)}
-                    AND p.model = '{name_of(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
+                    AND p.model = '{journal_name(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
         while self._reject(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
             pass
 
@@ -219,10 +220,10 @@ class UndoPlan:
         new_customer, new_step = json_field("c.after", "customer_id"), json_field("c.after", "step")
         left = f"""
             SELECT {{0}} FROM {CHANGE} l
-            WHERE l.run_id = {run} AND l.model = '{name_of(Onboarding)}' AND l.reason <> ''"""
+            WHERE l.run_id = {run} AND l.model = '{journal_name(Onboarding)}' AND l.reason <> ''"""
         execute(
             f"""
-            DELETE FROM {CHANGE} AS c WHERE {plan} AND c.model = '{name_of(StepSighting)}' AND (
+            DELETE FROM {CHANGE} AS c WHERE {plan} AND c.model = '{journal_name(StepSighting)}' AND (
                 c.reason <> ''
                 OR COALESCE({new_customer}, {customer}) IN (
                     {left.format(json_field("l.before", "customer_id"))}
@@ -252,26 +253,26 @@ class UndoPlan:
 
     def _forget_key_changes(self) -> None:
         """Delete undecided key changes of customers who go; joined ones have kept their customers."""
-        customers = f"{self._entries} AND c.model = '{name_of(Customer)}'"
+        customers = f"{self._entries} AND c.model = '{journal_name(Customer)}'"
         gone = f"SELECT c.key FROM {CHANGE} c WHERE {customers} AND c.after IS NULL"
         execute(f"DELETE FROM {table_of(KeyChange)} WHERE customer_id IN ({gone}) OR former_id IN ({gone})")
 
     # --- What is applied --------------------------------------------------------------------------------------------
 
     def _apply(self, model: type[Model], which: str = "1 = 1") -> None:
-        chosen = f"{self._entries} AND c.model = '{name_of(model)}' AND {which}"
+        chosen = f"{self._entries} AND c.model = '{journal_name(model)}' AND {which}"
         gone = f"SELECT {_key(model)} FROM {CHANGE} c WHERE {chosen} AND c.before IS NOT NULL"
         execute(f"DELETE FROM {table_of(model)} WHERE id IN ({gone})")
         insert_row_json(model, f"{chosen} AND c.after IS NOT NULL")
 
     def _put_back_quarantine(self) -> None:
         """Open what the run resolved and close what it quarantined; after an undo, take back what that changed."""
-        run, mine, name = int(self.run.pk), int(self.undoing.pk), name_of(QuarantinedRow)
+        run, mine, name = int(self.run.pk), int(self.undoing.pk), journal_name(QuarantinedRow)
         quarantine = table_of(QuarantinedRow)
         now = json_object(status="q.status", resolved_by_id="q.resolved_by_id")
         again = json_object(status="'open'", resolved_by_id="NULL")
         closed = json_object(status="'superseded'", resolved_by_id=f"{mine}")
-        models = " ".join(f"WHEN '{feed}' THEN '{name_of(FEEDS[feed].model)}'" for feed in FEEDS)
+        models = " ".join(f"WHEN '{feed}' THEN '{journal_name(FEEDS[feed].model)}'" for feed in FEEDS)
         entry = f"INSERT INTO {CHANGE} (run_id, model, key, before, after, reason) SELECT {mine}, '{name}',"
         execute(
             f"""
@@ -301,7 +302,7 @@ class UndoPlan:
 
     def _finish(self) -> None:
         undoing = self.undoing
-        changes = undoing.changes.filter(model__in=[name_of(model) for model in _MODELS])
+        changes = undoing.changes.filter(model__in=[journal_name(model) for model in _MODELS])
         there, gone = Q(reason="", after__isnull=False), Q(reason="", after__isnull=True)
         counts = changes.aggregate(
             created=Count("pk", filter=there & Q(before__isnull=True)),

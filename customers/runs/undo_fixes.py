@@ -8,7 +8,7 @@ from customers.core.limits import BATCH_SIZE
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import cells_as_read
-from customers.imports.journal import name_of
+from customers.imports.journal import journal_name
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
 
 
@@ -33,7 +33,9 @@ def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
 
 def _take(run: ImportRun, undoing: ImportRun) -> int:
     """Remove the fixes of the rows that this undo opens; return how many."""
-    opened = undoing.changes.done().filter(model=name_of(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN)
+    opened = undoing.changes.done().filter(
+        model=journal_name(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN
+    )
     keys = iter([int(key) for key in opened.values_list("key", flat=True)])
     taken = 0
     while some := list(islice(keys, BATCH_SIZE)):
@@ -44,7 +46,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
             fixes = fixes.filter(made_by=run.started_by, made_at__gte=run.started_at)
         found = list(fixes)
         RowChange.objects.bulk_create(
-            RowChange(run=undoing, model=name_of(Fix), key=fix.sha256, before=_fix_json(fix)) for fix in found
+            RowChange(run=undoing, model=journal_name(Fix), key=fix.sha256, before=_fix_json(fix)) for fix in found
         )
         fixes.delete()
         _forget_cells([rows[fix.raw] for fix in found])
@@ -55,7 +57,7 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
 def _put_back(run: ImportRun, undoing: ImportRun) -> int:
     """Reverse what an undo did, except for texts with another fix by now; return fixes removed less fixes put back."""
     moved = 0
-    for change in run.changes.done().filter(model=name_of(Fix)).iterator(chunk_size=BATCH_SIZE):
+    for change in run.changes.done().filter(model=journal_name(Fix)).iterator(chunk_size=BATCH_SIZE):
         there = Fix.objects.filter(feed=run.feed, sha256=change.key).first()
         if change.before and there is None:
             Fix.objects.create(**{**change.before, "made_at": parse_datetime(change.before["made_at"])})
@@ -66,7 +68,7 @@ def _put_back(run: ImportRun, undoing: ImportRun) -> int:
         else:
             continue
         RowChange.objects.create(
-            run=undoing, model=name_of(Fix), key=change.key, before=change.after, after=change.before
+            run=undoing, model=journal_name(Fix), key=change.key, before=change.after, after=change.before
         )
     return moved
 

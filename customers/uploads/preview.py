@@ -12,7 +12,7 @@ from customers.core.files import create_file, is_file, open_file
 from customers.core.limits import BATCH_SIZE
 from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
-from customers.imports.journal import name_of
+from customers.imports.journal import journal_name
 from customers.models import FullFeedRow, ImportRun, LoadedRow, QuarantinedRow, RowChange
 from customers.text.quoted import SHOWN, cut
 
@@ -134,7 +134,7 @@ def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[LoadedRow, Columns | 
 
 
 def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[LoadedRow, Columns | None]]:
-    changes = RowChange.objects.filter(run=run.pk, model=name_of(feed.model))
+    changes = RowChange.objects.filter(run=run.pk, model=journal_name(feed.model))
     before = dict(changes.filter(key__in=[row.pk for row in rows]).values_list("key", "before"))
     before = {key: columns or {} for key, columns in before.items()}
     unknown = [row for row in rows if row.pk not in before]

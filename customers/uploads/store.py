@@ -50,7 +50,7 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
 def sha256_of(path: Path) -> str:
     """Return a file's hash."""
     with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a buffered file is one
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_folder(folder: Path) -> None:

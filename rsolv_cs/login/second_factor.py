@@ -95,7 +95,7 @@ def begin(user: User) -> None:
         TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
 
 
-def pending(user: User) -> TOTPDevice | None:
+def pending_device(user: User) -> TOTPDevice | None:
     """The secret that waits for its first code, for a quarter of an hour."""
     now = timezone.now()
     lately = (now - PENDING_FOR, now + PENDING_FOR)
@@ -145,7 +145,7 @@ def remove(user: User) -> int:
 # --- Asking for a code ------------------------------------------------------------------------------------------
 
 
-def verify(request: StaffRequest, code: str) -> str:
+def verify_code(request: StaffRequest, code: str) -> str:
     """Take a code of the app or a recovery code; '' where it is right, else what to tell.
 
     A code counts once, and each wrong one makes the next wait longer, in all sessions of the user together.

@@ -31,7 +31,7 @@ def manage(request: StaffRequest) -> HttpResponse:
 def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpResponse:
     user = request.user
     is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
-    waiting = None if is_on else second_factor.pending(user)
+    waiting = None if is_on else second_factor.pending_device(user)
     context = {
         **admin.site.each_context(request),
         "title": "Second factor",
@@ -55,7 +55,7 @@ def _begin(request: StaffRequest) -> HttpResponse:
 
 
 def _confirm(request: StaffRequest) -> HttpResponse:
-    device = second_factor.pending(request.user)
+    device = second_factor.pending_device(request.user)
     if device is None or second_factor.has_factor(request.user):
         messages.error(request, "This took longer than a quarter of an hour; please begin again.")
         return _again(request)
@@ -67,7 +67,7 @@ def _confirm(request: StaffRequest) -> HttpResponse:
 
 
 def _new_codes(request: StaffRequest) -> HttpResponse:
-    error = second_factor.verify(request, request.POST.get("code", ""))
+    error = second_factor.verify_code(request, request.POST.get("code", ""))
     if error:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="codes")
     note(request.user, request.user, "Made new recovery codes.")
@@ -79,7 +79,7 @@ def _remove(request: StaffRequest) -> HttpResponse:
         return _page(
             request, HTTPStatus.UNPROCESSABLE_ENTITY, error="Your role needs a second factor.", failed="remove"
         )
-    error = second_factor.verify(request, request.POST.get("code", ""))
+    error = second_factor.verify_code(request, request.POST.get("code", ""))
     if error:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="remove")
     second_factor.remove(request.user)
@@ -96,7 +96,7 @@ def verify(request: StaffRequest) -> HttpResponse:
         return redirect(next_page(request, reverse("admin:index")))
     error = ""
     if request.method == "POST":
-        error = second_factor.verify(request, request.POST.get("code", ""))
+        error = second_factor.verify_code(request, request.POST.get("code", ""))
         if not error:
             return redirect(next_page(request, reverse("admin:index")))
     context = {

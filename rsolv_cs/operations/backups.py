@@ -162,7 +162,7 @@ def migrate_empty() -> None:
     """Give a database without rows of ours its tables, or those that it lacks since that was cut short."""
     tables = connection.introspection.table_names()
     begun = MigrationRecorder.Migration._meta.db_table in tables
-    if not tables or (begun and is_empty() and pending()):
+    if not tables or (begun and is_empty() and pending_migrations()):
         call_command("migrate", verbosity=0)
 
 
@@ -171,7 +171,7 @@ def migrated() -> list[str]:
     return sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
 
 
-def pending() -> list[str]:
+def pending_migrations() -> list[str]:
     """The migrations of this version that the database has not had."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

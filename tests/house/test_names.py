@@ -1,6 +1,6 @@
 """One public name, one meaning: no function or class of an app has the name of another one of it.
 
-``CONVENTIONAL`` has what a convention names alike on purpose, ``STILL`` what is still to be renamed; it only shrinks.
+``CONVENTIONAL`` has what a convention names alike on purpose.
 """
 
 import ast
@@ -13,11 +13,6 @@ from tests.support import ROOT
 
 CONVENTIONAL = {
     "Command": "Django finds a command by this name in its module",
-}
-STILL = {
-    "analytics": {"Shown", "cohorts", "effects", "engagement", "export", "history"},
-    "customers": {"name_of"},
-    "rsolv_cs": {"pending", "verify"},
 }
 
 
@@ -34,5 +29,4 @@ def homonyms(app: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("app", APPS)
 def test_no_name_has_two_meanings(app: str) -> None:
-    new = {name: places for name, places in homonyms(app).items() if name not in CONVENTIONAL}
-    assert {name: places for name, places in new.items() if name not in STILL[app]} == {}
+    assert {name: places for name, places in homonyms(app).items() if name not in CONVENTIONAL} == {}

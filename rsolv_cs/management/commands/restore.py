@@ -38,7 +38,7 @@ class Command(AuditedCommand):
         try:
             backups.read_manifest(file)
             backups.migrate_empty()
-            if pending := backups.pending():
+            if pending := backups.pending_migrations():
                 raise UsageError(
                     f"The database has not had {len(pending)} migrations of this version, {pending[0]} the first. "
                     "Run `migrate`, or restore into an empty database."

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_page.activity import activity, window_of
-from analytics.customer_page.history import history, score_chart
+from analytics.customer_page.history import recent_snapshots, score_chart
 from analytics.customer_page.provenance import rows_behind
 from analytics.models import ScoringPolicy, Snapshot
 from customers.models import Customer
@@ -87,7 +87,7 @@ def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -
     last.policy = ScoringPolicy.objects.create(name="v2", effective_from=D)
     last.save()
     with CaptureQueriesContext(connection) as captured:
-        chart = score_chart(history(customer, D))
+        chart = score_chart(recent_snapshots(customer, D))
     assert len(captured) == 1
     assert chart.labels == ["10 Feb 2025", "9 May 2025", "10 May 2025"]
     assert chart.series[0].values == [20, 30, 40]

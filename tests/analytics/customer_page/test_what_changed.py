@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.customer_page.history import blocked_since, history, may_be_blocked_longer
+from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots
 from analytics.customer_page.what_changed import Change, signed, what_changed
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.snapshots import score_day
@@ -257,10 +257,10 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
 def test_since_when_a_customer_is_blocked(customer: Customer) -> None:
     for day, blocker in ((5, "github"), (6, ""), (7, "github"), (9, "github")):
         make_snapshot(customer, date=date(2025, 5, day), blocker_type=blocker)
-    first = blocked_since(history(customer, NOW))
+    first = blocked_since(recent_snapshots(customer, NOW))
     assert first is not None
     assert first.date == date(2025, 5, 7)
-    assert blocked_since(history(customer, date(2025, 5, 6))) is None
+    assert blocked_since(recent_snapshots(customer, date(2025, 5, 6))) is None
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_block_is_at_least_as_long_as_the_history(signup: date, first: date, b
     make_snapshot(customer, date=first, blocker_type=blocker)
     for day in (date(2025, 5, 9), NOW):
         make_snapshot(customer, date=day, blocker_type="github")
-    assert may_be_blocked_longer(customer, history(customer, NOW)) is longer
+    assert may_be_blocked_longer(customer, recent_snapshots(customer, NOW)) is longer
 
 
 @pytest.mark.parametrize(("points", "text"), [(5, "+5"), (0, "0"), (-12, "−12")])

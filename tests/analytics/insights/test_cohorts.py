@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics.insights.cohorts import Cohorts, cohorts
+from analytics.insights.cohorts import Cohorts, cohort_comparison
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, Snapshot
 from analytics.scoring.cohort_days import Member, cohort_days
 from analytics.scoring.snapshots import score_day
@@ -42,7 +42,7 @@ def days_before(days: int) -> date:
 
 def read(by: CohortDay.By = COHORT, weeks: int = 12, page: str | None = None) -> Cohorts:
     """What the page shows of D."""
-    found = cohorts(D, by, weeks, page)
+    found = cohort_comparison(D, by, weeks, page)
     assert found is not None
     return found
 

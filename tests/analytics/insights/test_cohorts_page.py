@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from django.test import Client
 
-from analytics.insights.cohorts import cohorts
+from analytics.insights.cohorts import cohort_comparison
 from analytics.models import CohortDay
 from tests.factories import make_staff
 from tests.support.pages import links, main_part, names, notices, section, table, words
@@ -60,7 +60,7 @@ def test_each_figure_leads_to_its_customers(viewer: Client) -> None:
     page = viewer.get("/admin/cohorts/?as_of=2025-05-09")
     assert links(page, "3")[0] == "/admin/?cohort=Beta&as_of=2025-05-09#customers"
     page = viewer.get("/admin/cohorts/")
-    compared = cohorts(D, CohortDay.By.COHORT, 12, None).comparison
+    compared = cohort_comparison(D, CohortDay.By.COHORT, 12, None).comparison
     lines = re.findall(r"<tr>\s*<th.*?</tr>", main_part(page), re.DOTALL)
     lines = [line for line in lines if "href" in line][: len(compared)]
     for row, html in zip(compared, lines, strict=True):

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.insights import effect_cases
 from analytics.insights.effect_cases import Case, ScoreGroup, sample_keys
-from analytics.insights.effects import Effect, effect, effects
+from analytics.insights.effects import Effect, effect, effects_by_kind
 from analytics.models import ActionKind, Task
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
@@ -55,7 +55,7 @@ def program(db: None) -> None:
 
 
 def of(kind: str, day: date = D) -> list[Effect]:
-    return dict(effects(day)).get(ActionKind(kind), [])
+    return dict(effects_by_kind(day)).get(ActionKind(kind), [])
 
 
 def test_worked_out_by_hand(program: None) -> None:

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from analytics.models import PortfolioDay, ScoringPolicy
-from analytics.portfolio.charts import active_customers, engagement, health_history, span
+from analytics.portfolio.charts import active_customers, engagement_chart, health_history, span
 from tests.factories import make_day, make_staff
 from tests.support.pages import links, main_part, words
 
@@ -19,7 +19,7 @@ D = date(2025, 5, 10)
 def test_a_day_that_was_not_scored_is_a_gap_and_not_0() -> None:
     first = make_day(date=D - timedelta(days=3), day_issues_tagged=5, day_prs_generated=3, active_today=2)
     last = make_day(day_prs_merged=1)
-    done = engagement([first, last], 5)
+    done = engagement_chart([first, last], 5)
     assert done.title == "Issues and PRs per day, 6 May 2025 to 10 May 2025"
     assert done.labels == ["6 May", "7 May", "8 May", "9 May", "10 May"]
     assert [(one.label, one.values) for one in done.series] == [
@@ -33,7 +33,7 @@ def test_a_day_that_was_not_scored_is_a_gap_and_not_0() -> None:
 
 def test_days_of_two_years_say_which() -> None:
     days = [make_day(date=date(2024, 12, 31)), make_day(date=date(2025, 1, 1))]
-    assert engagement(days, 2).labels == ["31 Dec 2024", "1 Jan 2025"]
+    assert engagement_chart(days, 2).labels == ["31 Dec 2024", "1 Jan 2025"]
     assert health_history(days).labels == ["31 Dec 2024", "1 Jan 2025"]
 
 

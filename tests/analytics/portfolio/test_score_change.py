@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.customer_page.history import history
+from analytics.customer_page.history import recent_snapshots
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.portfolio.comparison import comparison_date, comparison_dates, comparison_day
 from analytics.portfolio.score_change import ScoreChanges, score_changes, status_change
@@ -179,12 +179,12 @@ def test_the_newest_change_of_the_status_in_a_month(
     customer = make_customer()
     for days, status in statuses.items():
         make_snapshot(customer, date=before(days), status=status)
-    change = status_change(history(customer, D))
+    change = status_change(recent_snapshots(customer, D))
     assert (change and (change.was, change.now, (D - change.day).days)) == found
 
 
 def test_the_changes_of_one_customer(four: dict[str, Customer]) -> None:
-    found = score_changes(history(four[ANT], D), comparison_dates(D))
+    found = score_changes(recent_snapshots(four[ANT], D), comparison_dates(D))
     assert [(one.words, one.then) for one in found] == [
         ("+5 in 7 days", before(7)),
         ("−20 in 30 days", before(31)),

@@ -231,7 +231,7 @@ def test_done_with_its_outcome(client: Client, sofia: User, acme: Customer) -> N
     assert task.closed_on == D
     again = client.post(address, {"do": "dropped"}, follow=True)
     assert said(again)[-1] == "sofia has closed this task already: done."
-    assert [entry.change_message for entry in workflow.history(task)] == ["Done."]
+    assert [entry.change_message for entry in workflow.task_history(task)] == ["Done."]
 
 
 def test_dropped_and_opened_again(client: Client, sofia: User, acme: Customer) -> None:
@@ -416,7 +416,7 @@ def test_it_can_be_given_to_somebody_else(client: Client, sofia: User, acme: Cus
     client.post(f"/admin/tasks/{task.pk}/", sent)
     task.refresh_from_db()
     assert (task.owner, task.kind, task.due) == (other, "call", date(2025, 5, 13))
-    [entry] = workflow.history(task)
+    [entry] = workflow.task_history(task)
     assert entry.change_message == "Changed kind, owner, due. Owner: Paula Mendes."
     viewer = make_staff("Viewer")
     assert client.post(f"/admin/tasks/{task.pk}/", {**sent, "owner": viewer.pk}).status_code == 422

@@ -32,7 +32,11 @@ def every_row() -> dict[str, list[tuple[Any, ...]]]:
     found = {}
     with connection.cursor() as cursor:
         for table in sorted(set(connection.introspection.table_names()) - skipped):
-            others = " WHERE action <> 'command'" if table == "customers_auditentry" else ""
+            others = (
+                " WHERE NOT (action = 'command' AND subject IN ('backup', 'restore'))"
+                if table == "customers_auditentry"
+                else ""
+            )
             cursor.execute(f'SELECT * FROM "{table}"{others}')
             found[table] = sorted(map(repr, cursor.fetchall()))
     return found
