@@ -74,11 +74,11 @@ $(VENV)/.setup-dev: requirements-dev.txt
 	$(call install,$<)
 	@touch $@ $(VENV)/.setup $(VENV)/.setup-alerts
 
-test: setup-dev ## every test, on SQLite and then on PostgreSQL
-	@failed=""; \
-	$(MAKE) test-sqlite || failed="$$failed SQLite"; \
-	$(MAKE) test-postgres || failed="$$failed PostgreSQL"; \
-	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi
+# Nobody reads along in CI.
+SIDE_BY_SIDE = $(if $(CI),--jobs=$(shell nproc) --output-sync=target)
+
+test: setup-dev ## every test, on SQLite and on PostgreSQL
+	@$(MAKE) --keep-going $(SIDE_BY_SIDE) test-sqlite test-postgres
 
 test-sqlite: setup-dev ## every test, on SQLite
 	env -u DATABASE_URL $(PYTEST)
