@@ -1,8 +1,8 @@
 """Feed the CSV reader and the feeds' rules what nobody thought of: ``python -m benchmarks.fuzz --minutes 10``.
 
-Hypothesis makes the input; what must hold is that of tests/customers/feeds (test_read.py and test_gate.py), on bytes
-as well as on text: the reader ends with records or with one refusal, agrees with ``csv.reader`` and a naive reader,
-and gives the same whatever the blocks, the gate and the compression are. Exit 0 nothing found, 1 the first finding,
+Hypothesis makes the input; what must hold is that of tests/customers/feeds (test_read.py and test_fast_path.py), on
+bytes as well as on text: the reader ends with records or with one refusal, agrees with ``csv.reader`` and a naive
+reader, and gives the same whatever the blocks, the fast path and the compression are. Exit 0 nothing found, 1 the first finding,
 in its shortest form and with a line that repeats it.
 """
 
@@ -93,7 +93,7 @@ GATED = match_header(FEEDS["engagement"], FEEDS["engagement"].column_names)
 
 @given(BYTES, st.integers(1, 60))
 def any_bytes(data: bytes, block: int) -> None:
-    """Records or one refusal, the same ones by whatever blocks, gate and compression."""
+    """Records or one refusal, the same ones by whatever blocks, fast path and compression."""
     found = outcome(data)
     if isinstance(found, list):
         lines = [line for line, *_rest in found]

@@ -1,4 +1,7 @@
-"""The roles, as groups: each may do what the one before it may, and more. Kept in step after every migration."""
+"""The permissions of each role of ``customers.core.roles``, as groups; kept in step after every migration.
+
+Each role may do what the one before it may, and more.
+"""
 
 from contextlib import nullcontext
 
@@ -6,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
 from customers.audit import trail
-from customers.core.staff import Role
+from customers.core.roles import Role
 
 _APPS = ("customers", "analytics")
 

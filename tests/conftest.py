@@ -40,9 +40,10 @@ settings.load_profile("patient")
 
 SLOW_FILES = {
     "test_access.py",
-    "test_compare.py",
+    "test_append.py",
     "test_copy_database.py",
     "test_deploy.py",
+    "test_diff.py",
     "test_faults.py",
     "test_hostile.py",
     "test_killed.py",
@@ -52,7 +53,6 @@ SLOW_FILES = {
     "test_round_trip.py",
     "test_slow_clients.py",
     "test_supply_chain.py",
-    "test_tail.py",
     "test_workbooks.py",
 }
 """The files whose tests take most of the time, the browser's aside: they get the mark ``slow``."""

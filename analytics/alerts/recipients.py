@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from analytics.models import Alert, AlertRule
-from customers.core.staff import Role, staff_who_may
+from customers.core.roles import Role, staff_who_may
 
 _TO_OWNER = Q(rule__audience__in=[AlertRule.Audience.OWNER, AlertRule.Audience.BOTH])
 _TO_MANAGERS = Q(rule__audience__in=[AlertRule.Audience.MANAGERS, AlertRule.Audience.BOTH])

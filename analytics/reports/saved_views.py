@@ -16,8 +16,8 @@ from analytics.customer_list.first_view import with_owner_as_me
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.comparison import comparison_day
+from customers.core.roles import staff_who_may
 from customers.core.sql import read_snapshot
-from customers.core.staff import staff_who_may
 from customers.workbooks.writer import TooLarge
 
 OF_THE_TABLE = ("sort", "columns", "per_page")

@@ -17,7 +17,7 @@ from unfold.contrib.import_export.forms import ExportForm
 from customers.audit.export import record_export
 from customers.core.pages import narrowed
 from customers.editing.model_admin import ReadOnlyAdmin
-from customers.feeds.export_formats import FORMATS
+from customers.feeds.admin_formats import FORMATS
 from customers.feeds.resources import RESOURCES
 from customers.models import Customer, Engagement, Event, Feedback, FullFeedRow, ImportRun, LoadedRow, Onboarding
 from customers.owners.views import MAY_ASSIGN, assign_page

@@ -1,4 +1,4 @@
-"""Try something on the data and take it back, while others go on working."""
+"""Try something on the data and roll it back, while others go on working."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from customers.core.sql import is_postgres
 
 
 @contextmanager
-def taken_back() -> Iterator[None]:
-    """Whatever is written inside is gone afterwards.
+def rolled_back() -> Iterator[None]:
+    """Roll back afterwards whatever is written inside.
 
     On SQLite a writer keeps all other writers waiting, so there it is done in a temporary copy of the database, which
     has no name and goes with its connection.
     """
     ours = connections[DEFAULT_DB_ALIAS]
     if is_postgres() or ours.in_atomic_block:
-        with _rolled_back():
+        with _rolled_back_transaction():
             yield
         return
     ours.ensure_connection()
@@ -27,7 +27,7 @@ def taken_back() -> Iterator[None]:
     try:
         copy.ensure_connection()
         ours.connection.backup(copy.connection)
-        with _rolled_back():
+        with _rolled_back_transaction():
             yield
     finally:
         copy.close()
@@ -35,7 +35,7 @@ def taken_back() -> Iterator[None]:
 
 
 @contextmanager
-def _rolled_back() -> Iterator[None]:
+def _rolled_back_transaction() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -22,7 +22,7 @@ from django.db.models.functions import Cast
 from customers.archive import files
 from customers.archive.erased import ErasedIds, Ids, customer_column, new_tombstone
 from customers.audit import trail
-from customers.core.dry_run import taken_back
+from customers.core.dry_run import rolled_back
 from customers.core.leftovers import remove_leftovers
 from customers.core.limits import BATCH_SIZE
 from customers.core.signals import customer_erased
@@ -80,7 +80,7 @@ def erase(customer_id: str, actor: str) -> Erasure:
 
 def preview_erasure(customer_id: str) -> Counts:
     """Return how much ``erase`` would take, by kind: erase all but files, and roll back. Raises the same errors."""
-    with job_lock("import"), taken_back(), trail.suspended():
+    with job_lock("import"), rolled_back(), trail.suspended():
         counts: Counts = _erase(customer_id, "").counts
     return counts
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from customers.archive import files as archive
-from customers.core.dry_run import taken_back
+from customers.core.dry_run import rolled_back
 from customers.feeds.declarations import FEEDS, Feed
 from customers.feeds.drop_folder import files_like, find_file
 from customers.feeds.reader import Refused
@@ -21,11 +21,11 @@ def import_folder(
     """Load the feeds of ``folder`` in key order: those of ``names``, or the required and the optional ones there.
 
     Raises ``LockHeld`` while another import runs. A refused or failed feed does not stop the others.
-    With ``dry_run`` all feeds are loaded, one on the other, and that is taken back.
+    With ``dry_run`` all feeds are loaded, one on the other, and that is rolled back.
     """
     with job_lock("import") as lock:
         if dry_run:
-            with taken_back():
+            with rolled_back():
                 return _load_all(folder, names, options, lock, keep=False)
         outcomes = _load_all(folder, names, options, lock, keep=True)
         archive.expire()

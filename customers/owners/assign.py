@@ -17,7 +17,7 @@ from django.db.models import Count, Q, QuerySet, Value
 from customers.audit import trail
 from customers.core.limits import BATCH_SIZE
 from customers.core.people import by_name, name_of
-from customers.core.staff import staff_who_may
+from customers.core.roles import staff_who_may
 from customers.models import Customer, CustomerCare
 
 CANNOT_ACT = "may not act"

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.core import log_context
-from customers.core.dry_run import taken_back
+from customers.core.dry_run import rolled_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
@@ -67,7 +67,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
 def preview_undo(run: ImportRun) -> ImportRun:
     """Return what ``undo`` would do, with the exact counts: undo, and roll back. Raises the same errors."""
     _undoable(run)
-    with job_lock("import"), taken_back():
+    with job_lock("import"), rolled_back():
         run = _undoable(run)
         undoing = _start(run, "")
         undoing.save()

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from customers.audit import trail
-from customers.core.dry_run import taken_back
+from customers.core.dry_run import rolled_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
 from customers.imports.checks.misread import SIGN
@@ -158,7 +158,7 @@ def _options(started_by: str, *, force: bool = False, insist: bool = False) -> O
 
 @contextmanager
 def _dry_run(upload: Upload, feed: Feed, options: Options, lock: JobLock) -> Iterator[ImportRun]:
-    with taken_back():
+    with rolled_back():
         yield load_file(feed, store.upload_path(upload), upload.file, options, lock, keep=False)
 
 

@@ -27,7 +27,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
 from customers.core.pages import StaffRequest
-from customers.core.staff import Role
+from customers.core.roles import Role
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(minutes=15)

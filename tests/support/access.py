@@ -30,7 +30,7 @@ from analytics.models import (
     Task,
 )
 from customers.audit import trail
-from customers.core.staff import Role
+from customers.core.roles import Role
 from customers.models import (
     AuditEntry,
     Customer,

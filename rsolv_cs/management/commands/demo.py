@@ -13,7 +13,7 @@ from django.db.models import Min
 
 from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
-from customers.core.staff import Role
+from customers.core.roles import Role
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.jobs.commands import AuditedCommand

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 
-from customers.core.dry_run import taken_back
+from customers.core.dry_run import rolled_back
 from customers.core.sql import is_postgres
 from customers.erasure import erase
 from customers.models import Customer, ImportRun, Upload
@@ -46,7 +46,7 @@ def test_what_is_tried_is_seen_inside_and_gone_afterwards(url: str) -> None:
     make_customer(id="c1")
     name = connection.settings_dict["NAME"]
     write = writing_elsewhere()
-    with taken_back():
+    with rolled_back():
         make_customer(id="c2")
         Customer.objects.filter(pk="c1").update(organization="Tried")
         assert list(Customer.objects.order_by("pk").values_list("organization", flat=True)) == [
@@ -62,7 +62,7 @@ def test_what_is_tried_is_seen_inside_and_gone_afterwards(url: str) -> None:
 
 def test_an_error_inside_leaves_the_database_as_it_was(url: str) -> None:
     name = connection.settings_dict["NAME"]
-    with pytest.raises(RuntimeError), taken_back():
+    with pytest.raises(RuntimeError), rolled_back():
         make_customer(id="c1")
         raise RuntimeError
     assert connection.settings_dict["NAME"] == name

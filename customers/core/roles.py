@@ -1,4 +1,4 @@
-"""Staff by their roles and by what they may do: one answer for who is offered, told, and sent something."""
+"""The roles of staff, and who may do what. The permissions of each role are in ``rsolv_cs.roles``."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Role(StrEnum):
-    """The groups of staff, each with more permissions than the one before; ``rsolv_cs.roles`` makes them."""
+    """The groups of staff, each with more permissions than the one before."""
 
     VIEWER = "Viewer"
     SUCCESS_MANAGER = "Success manager"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 def staff_who_may(*permissions: str) -> QuerySet[User]:
-    """Active staff with all ``permissions``, such as ``customers.view_customer``; superusers among them."""
+    """Return active staff with all ``permissions`` (``customers.view_customer``, say), superusers among them."""
     found = User.objects.filter(is_staff=True, is_active=True)
     for permission in permissions:
         found = found.filter(pk__in=User.objects.with_perm(permission, backend=_BACKEND).values("pk"))

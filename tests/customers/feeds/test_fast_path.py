@@ -1,4 +1,4 @@
-"""The gate may take less than the rules allow, never more, and what it takes is read as the slow path would."""
+"""The fast path may take less than the rules allow, never more, and what it takes is read as the slow path would."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -31,10 +31,10 @@ GOOD = b"e1,c1,2025-05-02,5,3,2,1,1\n"
 
 
 def taken(data: bytes, header: Header = HEADER, today: date = TODAY) -> bytes:
-    """The part of ``data`` that passes the gate."""
-    gate = compile_line_pattern(ENGAGEMENT, header, today)
-    assert gate
-    return data[: gate.match(data).end()]
+    """The part of ``data`` that the fast path accepts."""
+    pattern = compile_line_pattern(ENGAGEMENT, header, today)
+    assert pattern
+    return data[: pattern.match(data).end()]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_columns_in_another_order_pass_in_that_order() -> None:
 
 
 @pytest.mark.parametrize("feed", [CUSTOMERS, ONBOARDING, FEEDBACK, EVENTS], ids=lambda feed: feed.name)
-def test_feeds_with_other_columns_have_no_gate(feed: Feed) -> None:
+def test_feeds_with_other_columns_have_no_fast_path(feed: Feed) -> None:
     assert compile_line_pattern(feed, match_header(feed, feed.column_names), TODAY) is None
 
 
-def test_unknown_columns_close_the_gate() -> None:
+def test_unknown_columns_close_the_fast_path() -> None:
     header = match_header(ENGAGEMENT, [*ENGAGEMENT.column_names, "extra"])
     assert compile_line_pattern(ENGAGEMENT, header, TODAY) is None
 
@@ -137,7 +137,7 @@ def test_what_passes_is_accepted_by_the_rules_with_the_very_cells(text: str) -> 
 def test_the_gate_changes_nothing_of_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, text: str, block: int
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "gate.csv"
+    path = tmp_path_factory.getbasetemp() / "fast.csv"
     path.write_bytes((",".join(ENGAGEMENT.column_names) + "\n" + text).encode())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(reader, "BLOCK", block)
