@@ -2,8 +2,8 @@
 
 Hypothesis makes the input; what must hold is that of tests/customers/feeds (test_read.py and test_fast_path.py), on
 bytes as well as on text: the reader ends with records or with one refusal, agrees with ``csv.reader`` and a naive
-reader, and gives the same whatever the blocks, the fast path and the compression are. Exit 0 nothing found, 1 the first finding,
-in its shortest form and with a line that repeats it.
+reader, and gives the same whatever the blocks, the fast path and the compression are. Exit 0 nothing found, 1 the
+first finding, in its shortest form and with a line that repeats it.
 """
 
 import argparse
