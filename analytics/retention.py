@@ -1,6 +1,10 @@
-"""For how long scored dates and sent texts are kept: every date for a while, then the last one of each week."""
+"""Everything that is kept for a time: ``RETAINED_KINDS`` says of each kind its setting, how it is counted and removed.
 
-from collections.abc import Iterator
+Nights (``NIGHT_DAYS``) are removed where one begins: ``night_log`` of ``nights.ledger``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -8,9 +12,14 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
+from customers.archive import files
 from customers.audit import trail
+from customers.core.leftovers import remove_leftovers
 from customers.core.limits import BATCH_SIZE
-from customers.runs.retention import since
+from customers.erasure import erase
+from customers.models import Erasure
+from customers.runs import retention as runs
+from customers.uploads import store
 
 
 def old_dates() -> list[date]:
@@ -19,7 +28,7 @@ def old_dates() -> list[date]:
     A date that was scored (again) within that time stays until then, or a backfill would be gone the next night. The
     last date of a week does not change once the week is over, so a second look finds nothing more.
     """
-    oldest_score = since(settings.SNAPSHOT_DAYS)
+    oldest_score = runs.since(settings.SNAPSHOT_DAYS)
     days = list(PortfolioDay.objects.order_by("date").values_list("date", "scored_at"))
     if oldest_score is None or not days:
         return []
@@ -45,7 +54,7 @@ def delete_dates(days: list[date]) -> int:
 
 def old_texts() -> Iterator[tuple[QuerySet[Model], str]]:
     """Yield the mails and digests sent more than ``MESSAGE_DAYS`` ago that have their text, and its field."""
-    oldest = since(settings.MESSAGE_DAYS)
+    oldest = runs.since(settings.MESSAGE_DAYS)
     if oldest:
         yield Digest.objects.filter(state=Digest.State.SENT, sent_at__lt=oldest).exclude(text=""), "text"
         yield Message.objects.filter(state=Message.State.SENT, sent_at__lt=oldest).exclude(body=""), "body"
@@ -58,3 +67,58 @@ def clear_texts() -> int:
         while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
             cleared += rows.model._default_manager.filter(pk__in=keys).update(**{field: ""})
     return cleared
+
+
+@dataclass(frozen=True)
+class RetainedKind:
+    """A kind of what is kept for a time: its name in counts, and the setting of its days ('': they are fixed).
+
+    ``count`` says how much ``remove`` would remove now; both return a number.
+    """
+
+    name: str
+    setting: str
+    count: Callable[[], int]
+    remove: Callable[[], int]
+
+
+def _rows(name: str, setting: str, old: Callable[[], QuerySet[Model]]) -> RetainedKind:
+    """Make a kind whose rows nothing refers to."""
+    return RetainedKind(name, setting, lambda: old().count(), lambda: runs.delete(old()))
+
+
+RETAINED_KINDS = (
+    RetainedKind("archived files", "ARCHIVE_DAYS", files.count_old, files.expire),
+    _rows("closed rows in quarantine", "QUARANTINE_DAYS", runs.old_quarantine),
+    _rows("changes in the journal", "UNDO_DAYS", runs.old_changes),
+    RetainedKind("scored dates", "SNAPSHOT_DAYS", lambda: len(old_dates()), lambda: delete_dates(old_dates())),
+    RetainedKind(
+        "texts of mails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
+    ),
+    RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
+    _rows("failed logins", "", runs.expired_failures),
+    RetainedKind(
+        "erasures completed",
+        "",
+        lambda: Erasure.objects.filter(state=Erasure.State.FILES).count(),
+        erase.complete,
+    ),
+    RetainedKind(
+        "audit entries of failed logins",
+        "FAILED_LOGIN_DAYS",
+        lambda: runs.old_login_entries().count(),
+        runs.delete_login_entries,
+    ),
+)
+
+
+def count_old() -> dict[str, int]:
+    """Count what ``remove_old`` would remove, by the names of the kinds."""
+    return {kind.name: kind.count() for kind in RETAINED_KINDS}
+
+
+def remove_old() -> dict[str, int]:
+    """Remove what is kept no longer, uploads and half-written files first; return how much of each kind."""
+    store.expire_uploads()
+    remove_leftovers()
+    return {kind.name: kind.remove() for kind in RETAINED_KINDS}

@@ -2,8 +2,9 @@
 
 from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
+from analytics.models.export_formats import ExportFormat
 from analytics.models.nights import Night
-from analytics.models.reports import ExportFormat, Report, ReportDelivery
+from analytics.models.reports import Report, ReportDelivery
 from analytics.models.scoring import (
     CohortDay,
     HealthStatus,

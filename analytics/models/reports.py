@@ -1,7 +1,6 @@
-"""Views of the customer table that somebody saved, the files they are exported as, and their deliveries."""
+"""Views of the customer table that somebody saved, and their deliveries."""
 
 from datetime import date, timedelta
-from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -9,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.deletion import Collector
 
+from analytics.models.export_formats import ExportFormat
 from analytics.models.outbox import OutboxEntry
 
 
@@ -21,27 +21,6 @@ def keep_shared(
     """What a deleted owner leaves: the shared reports stay, in nobody's hands; private ones go too."""
     models.SET_NULL(collector, field, reports.filter(shared=True), using)
     models.CASCADE(collector, field, reports.filter(shared=False), using)
-
-
-class ExportFormat(models.TextChoices):
-    """A file of the customer table: its key in addresses, its name's extension, its content type and its label.
-
-    ``customer_list.export.WRITERS`` says how it is written.
-    """
-
-    CSV = "csv", "zip", "application/zip", "CSV"
-    XLSX = "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel"
-
-    extension: str
-    content_type: str
-
-    def __new__(cls, key: str, extension: str = "", content_type: str = "") -> Self:
-        """Make a member whose value is its key alone; a look-up by the key, ``ExportFormat("csv")``, names no more."""
-        member = str.__new__(cls, key)
-        member._value_ = key
-        member.extension = extension
-        member.content_type = content_type
-        return member
 
 
 class ReportQuerySet(models.QuerySet["Report"]):

@@ -7,24 +7,19 @@ from django.core.management.base import CommandError
 from django.db import Error
 from django.utils import timezone
 
-from analytics import retention as scored
-from customers.archive import files
+from analytics.retention import count_old, remove_old
 from customers.core.database_errors import first_line
-from customers.core.leftovers import remove_leftovers
-from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Erasure
-from customers.runs import retention as ledger
 from customers.text.counts import counts_in_words
-from customers.uploads import store
 
 TRUSTED_FOR = timedelta(days=7)
 """For so long after its last run the command believes the clock; what it removes does not come back."""
 
 
 class Command(AuditedCommand):
-    """Goes through the kinds of what is kept for a time."""
+    """Count or remove what ``analytics.retention`` declares."""
 
     help = (
         "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
@@ -52,7 +47,7 @@ class Command(AuditedCommand):
             return
         try:
             with job_lock("import"):
-                counts = _count() if dry_run else _remove()
+                counts = count_old() if dry_run else remove_old()
                 pending = Erasure.objects.filter(state=Erasure.State.FILES).count()
         except (Error, OSError) as error:
             raise CommandError(f"What is old could not be removed: {first_line(error)}") from error
@@ -64,12 +59,6 @@ class Command(AuditedCommand):
             )
 
 
-_SESSIONS, _FAILURES = "sessions", "failed logins"
-_ARCHIVES, _QUARANTINE, _CHANGES = "archived files", "closed rows in quarantine", "changes in the journal"
-_DATES, _TEXTS, _ERASURES = "scored dates", "texts of mails", "erasures completed"
-_LOGINS = "audit entries of failed logins"
-
-
 def _doubtful_run() -> str:
     """When this command last ran, where the clock says that it was more than a week ago, or is to come; else ''."""
     runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject="expire").order_by("-pk")
@@ -77,33 +66,3 @@ def _doubtful_run() -> str:
     if last is None or abs(timezone.now() - last) <= TRUSTED_FOR:
         return ""
     return f"{timezone.localtime(last):%-d %b %Y}"
-
-
-def _count() -> dict[str, int]:
-    return {
-        _ARCHIVES: files.count_old(),
-        _QUARANTINE: ledger.old_quarantine().count(),
-        _CHANGES: ledger.old_changes().count(),
-        _DATES: len(scored.old_dates()),
-        _TEXTS: sum(rows.count() for rows, _field in scored.old_texts()),
-        _SESSIONS: ledger.expired_sessions().count(),
-        _FAILURES: ledger.expired_failures().count(),
-        _ERASURES: Erasure.objects.filter(state=Erasure.State.FILES).count(),
-        _LOGINS: ledger.old_login_entries().count(),
-    }
-
-
-def _remove() -> dict[str, int]:
-    store.expire_uploads()
-    remove_leftovers()
-    return {
-        _ARCHIVES: files.expire(),
-        _QUARANTINE: ledger.delete(ledger.old_quarantine()),
-        _CHANGES: ledger.delete(ledger.old_changes()),
-        _DATES: scored.delete_dates(scored.old_dates()),
-        _TEXTS: scored.clear_texts(),
-        _SESSIONS: ledger.delete_sessions(),
-        _FAILURES: ledger.delete(ledger.expired_failures()),
-        _ERASURES: erase.complete(),
-        _LOGINS: ledger.delete_login_entries(),
-    }

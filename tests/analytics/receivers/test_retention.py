@@ -1,6 +1,7 @@
 """What is kept for a time goes when it is over, and no sooner; what pages need of it is still there."""
 
 import gzip
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
-from analytics.retention import old_dates
+from analytics.retention import RETAINED_KINDS, old_dates
 from analytics.scoring.snapshots import score_day
 from customers.archive import files
 from customers.audit import trail
@@ -36,6 +37,7 @@ from tests.factories import (
     make_staff,
     write_feed,
 )
+from tests.support import ROOT
 from tests.support.commands import run
 from tests.support.loading import load
 from tests.support.pages import words
@@ -303,6 +305,12 @@ def test_failed_logins_leave_the_audit_and_nothing_else_does(settings: Settings)
     old.at -= timedelta(days=5000)
     trail.record_all([old])
     assert "0 audit entries" in run("expire").lines[-1]
+
+
+def test_each_setting_of_days_has_its_kind() -> None:
+    text = (ROOT / "rsolv_cs" / "settings.py").read_text()
+    kept = set(re.findall(r"^([A-Z_]+_DAYS) = ", text, re.MULTILINE)) - {"NIGHT_DAYS"}
+    assert {kind.setting for kind in RETAINED_KINDS} - {""} == kept
 
 
 def test_too_few_days_of_snapshots_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
