@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
-from customers.core.pages import StaffRequest, admin_page, next_page, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
@@ -28,8 +27,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Show every alert, open ones first."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
-    context = {**admin.site.each_context(request), "title": "Alerts", **alert_list(request)}
-    return TemplateResponse(request, "analytics/alerts/page.html", context)
+    return admin_response(request, "analytics/alerts/page.html", {"title": "Alerts", **alert_list(request)})
 
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
@@ -89,13 +87,12 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
         next_page(request, reverse("analytics:alerts")),
     )
     context = {
-        **admin.site.each_context(request),
         "title": "Alert",
         "alert": alerts.get(),
         "sent": sent,
         "today": timezone.localdate(),
     }
-    return TemplateResponse(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
+    return admin_response(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
 
 
 def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:

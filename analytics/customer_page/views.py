@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from analytics.alerts.of_customer import customer_alerts
@@ -26,7 +25,7 @@ from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
 from analytics.portfolio.score_change import score_changes, status_change
-from customers.core.pages import admin_page, sent_by_form, user_of
+from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
 from customers.imports.key_changes import changed_keys, pairs_of
@@ -97,7 +96,6 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
     concerned = page_cache.get_or_set(ChangedKeysKey(version=version.data), changed_keys)
     pairs = pairs_of(found) if found.pk in concerned else []
     context = {
-        **admin.site.each_context(request),
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
@@ -115,18 +113,17 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
     }
-    context |= todo(request, found, context.get("snapshot"))
-    return TemplateResponse(request, "analytics/customer_page/page.html", context, status=status)
+    return admin_response(request, "analytics/customer_page/page.html", context, status=status)
 
 
 def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, object]:
-    """What a page shows of a customer who has a snapshot on its date."""
+    """What is to be done, with all that a page shows of a customer who has a snapshot on its date."""
     if shown.portfolio is None:
-        return {}
+        return todo(request, found, None)
     day = shown.portfolio.date
     snapshots = recent_snapshots(found, day)
     if not snapshots or snapshots[-1].date != day:
-        return {}
+        return todo(request, found, None)
     snapshot = snapshots[-1]
     since = kept_comparison_dates(user_summary(request).version.data, day)
     then = next((one for one in snapshots if one.date == since[WEEK]), None)
@@ -157,6 +154,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         "kinds": TimelineFilter.choices,
         "may_open": may_open(user_of(request)),
         "alerts": customer_alerts(found, day) if request.user.has_perm("analytics.view_alert") else [],
+        **todo(request, found, snapshot),
     }
 
 

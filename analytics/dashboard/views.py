@@ -1,11 +1,10 @@
 """The front page and its export: from a request to what ``dashboard`` and its neighbours say, and back."""
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics.customer_list.filters import SnapshotFilter
@@ -29,7 +28,7 @@ from analytics.portfolio.archive import write_archive
 from analytics.portfolio.days import days_around
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from customers.audit.export import export_response
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.imports.feed_states import oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
@@ -51,7 +50,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     summary = user_summary(request)
     feeds = known_feed_states(summary.version.data)
     context = {
-        **admin.site.each_context(request),
         "title": "Customer Success",
         "as_of": shown,
         "tag": tag,
@@ -66,7 +64,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     }
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
-        return with_etag(TemplateResponse(request, "analytics/dashboard/empty.html", context), tag)
+        return with_etag(admin_response(request, "analytics/dashboard/empty.html", context), tag)
     context |= {
         "unassigned": unassigned(shown.portfolio, summary.version),
         "opened": report,
@@ -76,7 +74,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context |= {"overview": above.html, "previous": above.previous, "next": above.next, "blocks": BLOCKS}
     asked = requested_list(request, shown.portfolio.date, report)
     context |= list_context(request, asked, shown.portfolio, summary.version)
-    return with_etag(TemplateResponse(request, "analytics/dashboard/page.html", context), tag)
+    return with_etag(admin_response(request, "analytics/dashboard/page.html", context), tag)
 
 
 def _in_full(request: HttpRequest, report: OpenReport | None) -> str:
@@ -100,14 +98,13 @@ def needs(request: HttpRequest) -> HttpResponse:
     found = of_owner(worklist(shown.portfolio, before), owner)
     page = Paginator(found.values_list("pk", flat=True), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        **admin.site.each_context(request),
         "title": f"Needs you {'today' if shown.is_newest else f'on {shown.portfolio.date:%-d %b}'}",
         "as_of": shown,
         "page": page,
         "whose": owner_choices(request, owner, owns=user_summary(request).owns),
         "items": work_items(shown.portfolio, before, list(page)),
     }
-    return TemplateResponse(request, "analytics/dashboard/worklist_page.html", context)
+    return admin_response(request, "analytics/dashboard/worklist_page.html", context)
 
 
 @admin_page("customers.view_customer", "customers.export_customer")

@@ -1,8 +1,6 @@
 """The cohorts page."""
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
 from analytics.insights.cohorts import cohort_comparison as read_cohorts
@@ -10,7 +8,7 @@ from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.models import Customer
 
 _BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}
@@ -27,7 +25,6 @@ def cohorts(request: HttpRequest) -> HttpResponse:
     if shown.portfolio:
         found = read_cohorts(shown.portfolio.date, by, weeks, request.GET.get("page"))
     context = {
-        **admin.site.each_context(request),
         "title": "Cohorts",
         "as_of": shown,
         "feeds": known_feed_states(user_summary(request).version.data),
@@ -38,4 +35,4 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "cohorts": found,
         "any_customer": found is not None or Customer.objects.exists(),
     }
-    return TemplateResponse(request, "analytics/insights/cohorts.html", context)
+    return admin_response(request, "analytics/insights/cohorts.html", context)

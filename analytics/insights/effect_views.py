@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE
 from analytics.insights.effects import MIN_CASES, NEAR, Effect
@@ -14,7 +12,7 @@ from analytics.models import ActionKind
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of
 from analytics.pages.user_summary import user_summary
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +27,6 @@ def effects(request: HttpRequest) -> HttpResponse:
     """How the score moved after each kind of action, beside similar customers without it."""
     shown = as_of(request)
     context = {
-        **admin.site.each_context(request),
         "title": "Did it help",
         "as_of": shown,
         "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
@@ -40,7 +37,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         "look_back": LOOK_BACK,
         "max_sample": MAX_SAMPLE,
     }
-    return TemplateResponse(request, "analytics/insights/effects.html", context)
+    return admin_response(request, "analytics/insights/effects.html", context)
 
 
 def _effects(request: HttpRequest, day: date) -> list[tuple[ActionKind, list[Effect]]]:

@@ -5,7 +5,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
@@ -13,6 +12,7 @@ from unfold.decorators import display
 
 from analytics.models import Night
 from analytics.nights.ledger import DONE, MAY_SEE
+from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
 from customers.runs.page import duration
@@ -68,10 +68,9 @@ class NightAdmin(ReadOnlyAdmin):
             raise Http404("There is no such night.")
         runs = ImportRun.objects.filter(started_at__gte=night.started_at).order_by("pk")
         context = {
-            **self.admin_site.each_context(request),
             "title": capfirst(str(night)),
             "night": night,
             "duration": duration(night),
             "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,
         }
-        return TemplateResponse(request, "analytics/nights/night.html", context)
+        return admin_response(request, "analytics/nights/night.html", context)

@@ -4,13 +4,12 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot, Task
@@ -21,7 +20,7 @@ from analytics.outreach.forms import ComposeForm, Words
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import Situation, situation_of
 from analytics.portfolio.figures import stale_days
-from customers.core.pages import StaffRequest, admin_page
+from customers.core.pages import StaffRequest, admin_page, admin_response
 from customers.models import Customer
 from customers.text.numbers import number_or_none
 
@@ -90,7 +89,6 @@ class _ComposePage:
         """Return one of the two pages."""
         text = f"{form['subject'].value() or ''}\n{form['body'].value() or ''}"
         context = {
-            **admin.site.each_context(self.request),
             "title": f"Write to {self.customer.organization}",
             "customer": self.customer,
             "form": form,
@@ -111,7 +109,7 @@ class _ComposePage:
             "from_line": from_line(self.request.user),
             **more,
         }
-        return TemplateResponse(self.request, f"analytics/outreach/{name}.html", context, status=status)
+        return admin_response(self.request, f"analytics/outreach/{name}.html", context, status=status)
 
     def _template(self, key: str | None) -> MailTemplate | None:
         return next((one for one in self.templates if str(one.pk) == key), None)
@@ -186,7 +184,6 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
         return redirect("analytics:message", pk)
     unsent = found.state == Message.State.FAILED or found.delivery_unknown
     context = {
-        **admin.site.each_context(request),
         "title": found.subject,
         "message": found,
         "customer": found.customer,
@@ -197,7 +194,7 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
         "today": timezone.localdate(),
         **_open_task(request, found),
     }
-    return TemplateResponse(request, "analytics/outreach/message.html", context)
+    return admin_response(request, "analytics/outreach/message.html", context)
 
 
 def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import IO
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -11,7 +11,6 @@ from django.db.models import Case, Value, When
 from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -34,7 +33,7 @@ from analytics.reports.saved_views import (
 )
 from customers.audit import trail
 from customers.audit.export import Export, export_response
-from customers.core.pages import StaffRequest, admin_page, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
 from customers.editing.conflicts import VERSION, Decision, decide, tell_kept
 from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
 from customers.editing.form_keys import create_once
@@ -54,13 +53,12 @@ def reports(request: StaffRequest) -> HttpResponse:
     )
     exporting = set(users_who_may_export().values_list("pk", flat=True))
     context = {
-        **admin.site.each_context(request),
         "title": "Reports",
         "page": page,
         "rows": [_row(report, request, exporting) for report in page],
         "export_formats": ExportFormat.choices,
     }
-    return TemplateResponse(request, "analytics/reports/list.html", context)
+    return admin_response(request, "analytics/reports/list.html", context)
 
 
 def _row(report: Report, request: StaffRequest, exporting: set[int]) -> dict[str, object]:
@@ -97,7 +95,6 @@ def save(request: StaffRequest) -> HttpResponse:
         messages.success(request, f"Saved “{saved.name}”.")
         return redirect("analytics:reports")
     context = {
-        **admin.site.each_context(request),
         "title": "Save as report",
         "form": form,
         "query": query,
@@ -107,7 +104,7 @@ def save(request: StaffRequest) -> HttpResponse:
         "columns": [choice.label for choice in shown.column_choices if choice.shown],
         "back": f"{reverse('admin:index')}?{address.urlencode()}#customers",
     }
-    return TemplateResponse(request, "analytics/reports/form.html", context)
+    return admin_response(request, "analytics/reports/form.html", context)
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
@@ -124,7 +121,6 @@ def edit(request: StaffRequest, pk: int) -> HttpResponse:
         messages.success(request, f"Saved “{saved.name}”.")
         return redirect("analytics:reports")
     context = {
-        **admin.site.each_context(request),
         "title": "Edit report",
         "form": form,
         "report": report,
@@ -132,7 +128,7 @@ def edit(request: StaffRequest, pk: int) -> HttpResponse:
         "back": reverse("analytics:reports"),
     }
     status = HTTPStatus.CONFLICT if form.is_bound and form.is_refused else 200
-    return TemplateResponse(request, "analytics/reports/form.html", context, status=status)
+    return admin_response(request, "analytics/reports/form.html", context, status=status)
 
 
 @admin_page("analytics.change_report", "customers.view_customer")
@@ -188,8 +184,7 @@ def delete(request: StaffRequest, pk: int) -> HttpResponse:
                 report.delete()
                 messages.success(request, f"Deleted “{report.name}”.")
                 return redirect("analytics:reports")
-    context = {**admin.site.each_context(request), "title": "Delete report", "report": report}
-    return TemplateResponse(request, "analytics/reports/delete.html", context)
+    return admin_response(request, "analytics/reports/delete.html", {"title": "Delete report", "report": report})
 
 
 @admin_page("analytics.view_report", "customers.view_customer")

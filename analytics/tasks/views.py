@@ -3,14 +3,13 @@
 from http import HTTPStatus
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import Truncator
@@ -21,7 +20,7 @@ from analytics.tasks import workflow
 from analytics.tasks.conditions import matching_reason
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
-from customers.core.pages import StaffRequest, admin_page, next_page
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 from customers.editing.conflicts import form_status, tell_kept
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
@@ -40,8 +39,7 @@ def task_page_list(request: StaffRequest) -> HttpResponse:
     """Somebody's tasks, which are one's own where the address does not say whose; or everybody's, or nobody's."""
     if address := whose_in_full(request):
         return redirect(f"{request.path}?{address}")
-    context = {**admin.site.each_context(request), **task_list(request)}
-    return TemplateResponse(request, "analytics/tasks/list.html", context)
+    return admin_response(request, "analytics/tasks/list.html", task_list(request))
 
 
 @admin_page(*MAY_ADD)
@@ -69,7 +67,6 @@ def new_task(request: StaffRequest) -> HttpResponse:
             messages.success(request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.")
             return redirect(_next(request, task))
     context = {
-        **admin.site.each_context(request),
         "title": f"New task for {customer.organization}",
         "customer": customer,
         "rule": rule,
@@ -81,7 +78,7 @@ def new_task(request: StaffRequest) -> HttpResponse:
         "back": next_page(request, reverse("analytics:customer", args=[customer.pk])),
     }
     status = HTTPStatus.CONFLICT if taken else form_status(form)
-    return TemplateResponse(request, "analytics/tasks/new.html", context, status=status)
+    return admin_response(request, "analytics/tasks/new.html", context, status=status)
 
 
 def _next(request: StaffRequest, task: Task) -> str:
@@ -143,7 +140,6 @@ class _TaskPage:
         self.task.refresh_from_db(fields=["what", "kind", "owner", "due", "note", "outcome_note"])
         may_change = self.request.user.has_perm(MAY_CHANGE)
         context = {
-            **admin.site.each_context(self.request),
             "title": self.task.what,
             "task": self.task,
             "may_change": may_change,
@@ -157,7 +153,7 @@ class _TaskPage:
             "query": self.request.GET.urlencode(),
             **more,
         }
-        return TemplateResponse(self.request, "analytics/tasks/task.html", context, status=status)
+        return admin_response(self.request, "analytics/tasks/task.html", context, status=status)
 
     def _reopen(self) -> HttpResponse:
         if workflow.reopen(self.task, self.request.user):
@@ -261,13 +257,12 @@ def _choose_customer(request: StaffRequest) -> HttpResponse:
     words = _clean(request.GET.get("q", "")).strip()
     found = Customer.objects.filter(Q(organization__finds=words) | Q(pk=words))
     context = {
-        **admin.site.each_context(request),
         "title": "New task",
         "words": words,
         "customers": found[: MAX_FOUND + 1] if words else [],
         "most": MAX_FOUND,
     }
-    return TemplateResponse(request, "analytics/tasks/choose_customer.html", context)
+    return admin_response(request, "analytics/tasks/choose_customer.html", context)
 
 
 def _rule(key: str) -> RecommendationRule | None:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from customers.core.database_errors import is_busy
@@ -57,6 +58,13 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
         return page
 
     return decorate
+
+
+def admin_response(
+    request: HttpRequest, template: str, context: Mapping[str, object], *, status: int | None = None
+) -> TemplateResponse:
+    """A page inside the admin: ``context`` is its own, beside what every page of the admin shows."""
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context}, status=status)
 
 
 def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:

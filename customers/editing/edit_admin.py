@@ -18,6 +18,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 from customers.audit import trail
+from customers.core.pages import admin_response
 from customers.editing.conflicts import VERSION, EditConflictMixin, form_status, tell_kept
 from customers.editing.form_keys import answer_once
 from customers.editing.last_changes import actor_names, ago, is_by_form
@@ -170,7 +171,6 @@ def gone_page(
     """Answer a form whose row is gone: who deleted it and when, and what was typed, to be copied."""
     deleted = trail.recent_changes(row).filter(action=trail.Action.DELETE).first() if row is not None else None
     context = {
-        **admin.site.each_context(request),
         "title": f"This {name} is no longer there",
         "name": name,
         "deleted": deleted,
@@ -179,4 +179,4 @@ def gone_page(
         "texts": texts,
         "back": back,
     }
-    return TemplateResponse(request, "customers/editing/row_gone.html", context, status=HTTPStatus.GONE)
+    return admin_response(request, "customers/editing/row_gone.html", context, status=HTTPStatus.GONE)

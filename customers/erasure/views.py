@@ -3,12 +3,11 @@
 from http import HTTPStatus
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.erasure.erase import NotErasable, erase, erasure_summary, preview_erasure
 from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 from customers.models import Customer, Erasure
@@ -43,12 +42,11 @@ def erase_customer(request: HttpRequest, pk: str) -> HttpResponse:
                 messages.warning(request, "Archived files could not be written; the next nightly redacts them.")
             return redirect("admin:index")
         context = {
-            **admin.site.each_context(request),
             "title": f"Erase {customer.organization}",
             "customer": customer,
             "expected": preview_erasure(customer.pk),
             "form": form,
         }
         status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
-        return TemplateResponse(request, "customers/erasure/page.html", context, status=status)
+        return admin_response(request, "customers/erasure/page.html", context, status=status)
     return redirect(request.path.removesuffix("erase/") + "change/")

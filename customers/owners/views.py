@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from customers.core.pages import user_of
+from customers.core.pages import admin_response, user_of
 from customers.core.people import name_of
 from customers.editing.last_changes import actor_names, ago
 from customers.models import AuditEntry, Customer, CustomerCare
@@ -74,7 +73,6 @@ def assign_page(
         else:
             messages.warning(request, "The customers are not as many as before: look again.")
     context = {
-        **admin.site.each_context(request),
         "title": "Assign owner",
         "form": form,
         "owned": owned,
@@ -85,7 +83,7 @@ def assign_page(
         "back": back,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else status
-    return TemplateResponse(request, "customers/owners/assign.html", context, status=status)
+    return admin_response(request, "customers/owners/assign.html", context, status=status)
 
 
 def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: str) -> None:

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 
 from customers.archive.erased import ErasedIds, customer_column
 from customers.core.limits import BATCH_SIZE
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.editing.conflicts import ConflictForm, form_status, tell_kept
 from customers.editing.last_changes import LastChange, last_changes
 from customers.feeds.cell_types import Text
@@ -165,7 +164,6 @@ def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpRespon
 
 def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int = 200) -> HttpResponse:
     context = {
-        **admin.site.each_context(request),
         "title": f"Fix line {row.line} of {row.run.file}",
         "row": row,
         "form": form,
@@ -174,20 +172,19 @@ def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int 
         "left_over": [cut(cell) for cell in cells_left_over(row)[:MAX_CELLS]],
         "compared": form[COMPARED] if COMPARED in form.fields else None,
     }
-    return TemplateResponse(request, "customers/quarantine/fix.html", context, status=status)
+    return admin_response(request, "customers/quarantine/fix.html", context, status=status)
 
 
 def _too_late(request: HttpRequest, row: QuarantinedRow, form: FixForm) -> HttpResponse:
     """Answer that somebody else has fixed the row, and show both versions side by side."""
     both = [(name, cell, one_break(form.data.get(name, "")).strip(BLANKS)) for name, cell in form.before.items()]
     context = {
-        **admin.site.each_context(request),
         "title": _no_longer(row),
         "row": row,
         "change": next(iter(last_changes(row).values()), None),
         "both": [(name, theirs, mine, theirs != mine) for name, theirs, mine in both],
     }
-    return TemplateResponse(request, "customers/quarantine/fixed_already.html", context, status=HTTPStatus.CONFLICT)
+    return admin_response(request, "customers/quarantine/fixed_already.html", context, status=HTTPStatus.CONFLICT)
 
 
 def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:

@@ -11,7 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.http import content_disposition_header
@@ -21,6 +20,7 @@ from unfold.decorators import display
 from customers.archive import files
 from customers.audit import trail
 from customers.core.files import open_file
+from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
@@ -116,7 +116,6 @@ class ImportRunAdmin(ReadOnlyAdmin):
         place = files.find(run)
         page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
         context = {
-            **self.admin_site.each_context(request),
             "title": f"Run {run.pk}: {run.file}",
             "run": run,
             "counts": counts(run),
@@ -126,7 +125,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "page": page,
             "changes": changed_rows(page.object_list),
         }
-        return TemplateResponse(request, "customers/runs/page.html", context, status=status)
+        return admin_response(request, "customers/runs/page.html", context, status=status)
 
 
 def _unpacked(place: Path) -> Iterator[bytes]:

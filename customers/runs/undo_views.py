@@ -1,11 +1,10 @@
 """The page that undoes a run: it shows what would happen, and undoes the run once that is confirmed."""
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, preview_undo, undo, undo_summary
@@ -24,10 +23,9 @@ def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.error(request, f"Run {run.pk} was not undone: {undoing.reason}")
             return redirect("admin:customers_importrun_change", undoing.pk)
         context = {
-            **admin.site.each_context(request),
             "title": f"Undo run {run.pk}",
             "run": run,
             "expected": preview_undo(run),
         }
-        return TemplateResponse(request, "customers/runs/undo.html", context)
+        return admin_response(request, "customers/runs/undo.html", context)
     return redirect("admin:customers_importrun_change", run.pk)

@@ -1,11 +1,10 @@
 """The page on which somebody decides whether two customers are the same, or takes the decision back."""
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 
-from customers.core.pages import admin_page
+from customers.core.pages import admin_page, admin_response
 from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 from customers.models.key_change import KeyChange
 from customers.same_customer.join import (
@@ -37,7 +36,6 @@ def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
         reason = why_not_parted(pair) if joined else why_not_joined(pair)
         carried: Carried = pair.carried if joined else {} if reason else preview_join(pk)
         context = {
-            **admin.site.each_context(request),
             "title": f"Is {pair.former_id} now {pair.customer_id}?",
             "pair": pair,
             "joined": joined,
@@ -45,7 +43,7 @@ def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
             "carried": carried_counts(carried),
             "stays": carried.get("stays", []),
         }
-        return TemplateResponse(request, "customers/same_customer/page.html", context)
+        return admin_response(request, "customers/same_customer/page.html", context)
     return redirect("admin:customers_keychange_changelist")
 
 

@@ -2,14 +2,13 @@
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from customers.core.pages import admin_page, sent_by_form
+from customers.core.pages import admin_page, admin_response, sent_by_form
 from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
 from customers.jobs.pages import failures_told
@@ -62,14 +61,13 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         else:
             return _received(request, upload)
     context = {
-        **admin.site.each_context(request),
         "title": "Upload a file",
         "form": form,
         "endings": ENDINGS,
         "limit": settings.UPLOAD_MAX_MB,
         "waiting": Upload.objects.filter(run=None),
     }
-    return TemplateResponse(request, "customers/uploads/form.html", context)
+    return admin_response(request, "customers/uploads/form.html", context)
 
 
 def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
@@ -95,7 +93,6 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
     if kind not in KINDS:
         kind = next((kind for kind in rows if rows[kind]), CREATED)
     context = {
-        **admin.site.each_context(request),
         "title": f"Preview of {upload.file}",
         "upload": upload,
         "feed": FEEDS[upload.feed],
@@ -104,7 +101,7 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
         "label": _LABELS[kind],
         "page": Paginator(rows[kind], ROWS_PER_PAGE).get_page(request.GET.get("page")),
     }
-    return TemplateResponse(request, "customers/uploads/page.html", context)
+    return admin_response(request, "customers/uploads/page.html", context)
 
 
 @admin_page(*_MAY_UPLOAD)

@@ -9,14 +9,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action
 
 from customers.admin.users import UserAdmin
-from customers.core.pages import StaffRequest
+from customers.core.pages import StaffRequest, admin_response
 from customers.editing.model_admin import ModelAdmin
 from rsolv_cs.login import second_factor
 from rsolv_cs.login.second_factor_views import note
@@ -52,13 +51,12 @@ class UserWithFactorAdmin(UserAdmin):
             messages.success(request, f"The second factor of {person.get_username()} is reset.")
             return redirect(back, person.pk)
         context = {
-            **self.admin_site.each_context(request),
             "title": "Reset second factor",
             "person": person,
             "back": redirect(back, person.pk).url,
             "must": second_factor.is_required(person),
         }
-        return TemplateResponse(request, "second_factor/reset.html", context)
+        return admin_response(request, "second_factor/reset.html", context)
 
 
 SHOWN = ("username", "ip_address", "failures_since_start", "attempt_time", "locked_until")

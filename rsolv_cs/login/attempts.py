@@ -1,7 +1,6 @@
 """The login: whose address it is, how many wrong passwords there may be, and what is said then."""
 
 import ipaddress
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
@@ -18,6 +17,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.deprecation import MiddlewareMixin
 
 from customers.audit import trail
 from customers.audit.signals import record_failed_login
@@ -145,15 +145,8 @@ def locked(request: AxesRequest, _response: HttpResponse | None, credentials: Cr
     return response
 
 
-class CurrentPassword:
+class CurrentPassword(MiddlewareMixin):
     """Counts a wrong current password, when somebody wants another one, like a wrong one at the login."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request."""
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """Ask before the page does; where there were too many wrong ones, it is not asked."""

@@ -3,16 +3,13 @@
 It holds for ten minutes in the session, as the login itself does. What a form has sent goes on once it is given.
 """
 
-from collections.abc import Callable
-
-from django.contrib import admin
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from customers.audit import trail
-from customers.core.pages import user_of
+from customers.core.pages import admin_response, user_of
 from rsolv_cs.login import second_factor, sessions
 from rsolv_cs.login.attempts import Credentials, is_locked_out, locked, view_name
 from rsolv_cs.web.sent import sent
@@ -42,15 +39,8 @@ ASKS = {
 """The pages that ask for it, and the methods with which they do."""
 
 
-class PasswordAgain:
+class PasswordAgain(MiddlewareMixin):
     """Asks for the password before a page of ``ASKS``, unless it was given a short while ago."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request."""
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """Let it pass, or ask."""
@@ -86,7 +76,6 @@ def _ask(request: HttpRequest, error: str = "") -> HttpResponse:
     fields = [field for field in sent(request).fields if field.name not in {FIELD, THEN}]
     is_shown = request.method == "GET" or THEN in request.POST
     context = {
-        **admin.site.each_context(request),
         "title": "Confirm your password",
         "layout": "login/page.html" if second_factor.needed(request) else "second_factor/inside.html",
         "error": error,
@@ -95,4 +84,4 @@ def _ask(request: HttpRequest, error: str = "") -> HttpResponse:
         "then": THEN if is_shown else "",
         "has_password": user_of(request).has_usable_password(),
     }
-    return TemplateResponse(request, "login/confirm.html", context, status=FORBIDDEN)
+    return admin_response(request, "login/confirm.html", context, status=FORBIDDEN)

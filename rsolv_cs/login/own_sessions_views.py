@@ -1,12 +1,11 @@
 """The page that says where one is logged in, with an end for each session."""
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 
 from customers.audit import trail
-from customers.core.pages import StaffRequest, admin_page
+from customers.core.pages import StaffRequest, admin_page, admin_response
 from rsolv_cs.login import own_sessions
 
 
@@ -30,8 +29,7 @@ def sessions(request: StaffRequest) -> HttpResponse:
         {"session": one, "device": own_sessions.device(one.browser), "is_current": one.key == current} for one in own
     ]
     context = {
-        **admin.site.each_context(request),
         "title": "Sessions",
         "rows": sorted(rows, key=lambda row: not row["is_current"]),
     }
-    return TemplateResponse(request, "login/sessions.html", context)
+    return admin_response(request, "login/sessions.html", context)

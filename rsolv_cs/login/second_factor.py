@@ -3,7 +3,6 @@
 import re
 import secrets
 from base64 import b32encode
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.deprecation import MiddlewareMixin
 from django_otp import login, verify_token
 from django_otp.middleware import is_verified
 from django_otp.models import Device
@@ -200,17 +200,14 @@ def _hashed(code: str) -> str:
 # --- The gate ---------------------------------------------------------------------------------------------------
 
 
-class BehindSecondFactor:
+class BehindSecondFactor(MiddlewareMixin):
     """Lets nobody further who has a second factor and did not give it, or must have one and has none."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The response, or the way to the page that is next."""
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Let it pass, or lead to the page that is next."""
         page = needed(request)
         if page is None or request.path in {reverse(page), reverse("admin:logout")}:
-            return self.get_response(request)
+            return None
         # What was sent by a form is not sent again after a redirect.
         return redirect_to_login(request.get_full_path(), page) if request.method == "GET" else redirect(page)
 

@@ -3,19 +3,18 @@
 from http import HTTPStatus
 
 import segno
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
-from customers.core.pages import StaffRequest, admin_page, next_page
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 from rsolv_cs.login import second_factor
 
 
@@ -33,7 +32,6 @@ def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpRespo
     is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
     waiting = None if is_on else second_factor.pending_device(user)
     context = {
-        **admin.site.each_context(request),
         "title": "Second factor",
         "is_on": is_on,
         "is_required": second_factor.is_required(user),
@@ -45,7 +43,7 @@ def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpRespo
         "next": next_page(request, reverse("admin:index")),
         **more,
     }
-    return TemplateResponse(request, "second_factor/manage.html", context, status=status)
+    return admin_response(request, "second_factor/manage.html", context, status=status)
 
 
 def _begin(request: StaffRequest) -> HttpResponse:
@@ -100,12 +98,11 @@ def verify(request: StaffRequest) -> HttpResponse:
         if not error:
             return redirect(next_page(request, reverse("admin:index")))
     context = {
-        **admin.site.each_context(request),
         "title": "Second factor",
         "error": error,
         "next": next_page(request, reverse("admin:index")),
     }
-    return TemplateResponse(
+    return admin_response(
         request, "second_factor/verify.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY if error else 200
     )
 

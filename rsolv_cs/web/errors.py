@@ -5,7 +5,6 @@ They need no database, session or user, so that they can be shown whatever is br
 
 import logging
 import sys
-from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 from customers.core.database_errors import is_busy, is_unavailable
 from rsolv_cs.web import busy
@@ -27,15 +27,11 @@ GONE = "A customer in an older mail or link may have been erased since, a task o
 AGAIN = "Look at it below, then send it again."
 
 
-class OwnPages:
+class OwnPages(MiddlewareMixin):
     """Answers with a page of ours where there would be a bare one, or where what was typed would be lost."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """The answer, or what it should have been."""
-        response = self.get_response(request)
         if request.path in PATHS:
             return response
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.streaming and not response.content:

@@ -1,8 +1,7 @@
 """The response headers that no other middleware sets."""
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 _DENIED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 HEADERS = {
@@ -13,15 +12,11 @@ HEADERS = {
 }
 
 
-class SecurityHeaders:
+class SecurityHeaders(MiddlewareMixin):
     """Adds what a response does not say itself; the outermost, so that nothing goes without."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """The response with its headers."""
-        response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
