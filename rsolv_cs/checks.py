@@ -31,39 +31,31 @@ def sqlite_version(**_options: Any) -> list[checks.CheckMessage]:
 def hosts_named(**_options: Any) -> list[checks.CheckMessage]:
     """Outside DEBUG a wildcard host defeats the check that it stands for."""
     if not settings.DEBUG and "*" in settings.ALLOWED_HOSTS:
-        return [
-            checks.Warning(
-                "ALLOWED_HOSTS contains '*'.",
-                hint="Name the hosts that people use, separated by commas.",
-                id="rsolv_cs.W001",
-            )
-        ]
+        return _warning(
+            "rsolv_cs.W001", "ALLOWED_HOSTS contains '*'.", "Name the hosts that people use, separated by commas."
+        )
     return []
 
 
 def proxy_counted(**_options: Any) -> list[checks.CheckMessage]:
     """The web server speaks no TLS itself, so where no proxy is believed nobody ever comes by HTTPS."""
     if settings.SECURE_SSL_REDIRECT and not settings.TRUSTED_PROXIES:
-        return [
-            checks.Warning(
-                "HTTPS=1, but TRUSTED_PROXIES is 0: every request is led to HTTPS again, for ever.",
-                hint="Set TRUSTED_PROXIES to how many proxies of yours there are, such as 1.",
-                id="rsolv_cs.W002",
-            )
-        ]
+        return _warning(
+            "rsolv_cs.W002",
+            "HTTPS=1, but TRUSTED_PROXIES is 0: every request is led to HTTPS again, for ever.",
+            "Set TRUSTED_PROXIES to how many proxies of yours there are, such as 1.",
+        )
     return []
 
 
 def hsts_of_a_year(**_options: Any) -> list[checks.CheckMessage]:
     """Browsers forget to stay with HTTPS after a while; Django itself warns where there is no HSTS at all."""
     if 0 < settings.SECURE_HSTS_SECONDS < YEAR:
-        return [
-            checks.Warning(
-                "HSTS_SECONDS is less than a year.",
-                hint=f"Once all works over HTTPS, set HSTS_SECONDS={YEAR}.",
-                id="rsolv_cs.W003",
-            )
-        ]
+        return _warning(
+            "rsolv_cs.W003",
+            "HSTS_SECONDS is less than a year.",
+            f"Once all works over HTTPS, set HSTS_SECONDS={YEAR}.",
+        )
     return []
 
 
@@ -74,13 +66,11 @@ def database_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
     mode = str(database.get("OPTIONS", {}).get("sslmode", ""))
     if "postgresql" not in database["ENGINE"] or all(map(_is_here, hosts)) or mode in _TLS:
         return []
-    return [
-        checks.Warning(
-            "The database is on another machine, and DATABASE_URL does not ask for TLS.",
-            hint="Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to it, or at least ?sslmode=require.",
-            id="rsolv_cs.W004",
-        )
-    ]
+    return _warning(
+        "rsolv_cs.W004",
+        "The database is on another machine, and DATABASE_URL does not ask for TLS.",
+        "Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to it, or at least ?sslmode=require.",
+    )
 
 
 def mail_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
@@ -88,26 +78,26 @@ def mail_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
     is_smtp = settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
     if not is_smtp or _is_here(settings.EMAIL_HOST) or settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL:
         return []
-    return [
-        checks.Warning(
-            "The mail server is another machine, and EMAIL_URL does not ask for TLS.",
-            hint="Use smtp://user:password@host:587/?tls=1 or smtps://user:password@host.",
-            id="rsolv_cs.W005",
-        )
-    ]
+    return _warning(
+        "rsolv_cs.W005",
+        "The mail server is another machine, and EMAIL_URL does not ask for TLS.",
+        "Use smtp://user:password@host:587/?tls=1 or smtps://user:password@host.",
+    )
 
 
 def channels_need_apprise(**_options: Any) -> list[checks.CheckMessage]:
     """What ALERT_URLS names is sent by a package that is installed only for it."""
     if settings.ALERT_URLS and not channels.is_installed():
-        return [
-            checks.Warning(
-                "ALERT_URLS is set, but Apprise is not installed: nothing is sent there.",
-                hint="make setup-alerts, or: pip install --require-hashes -r requirements-alerts.txt",
-                id="rsolv_cs.W006",
-            )
-        ]
+        return _warning(
+            "rsolv_cs.W006",
+            "ALERT_URLS is set, but Apprise is not installed: nothing is sent there.",
+            "make setup-alerts, or: pip install --require-hashes -r requirements-alerts.txt",
+        )
     return []
+
+
+def _warning(id: str, text: str, hint: str) -> list[checks.CheckMessage]:
+    return [checks.Warning(text, hint=hint, id=id)]
 
 
 def _is_here(host: str) -> bool:

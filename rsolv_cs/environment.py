@@ -221,9 +221,7 @@ def _ascii(name: str, host: str) -> str:
     start, mark, rest = host.rpartition("://")
     domain, slash, path = rest.partition("/")
     try:
-        return (
-            f"{start}{mark}{domain if domain.isascii() else ascii_domain(domain)}{slash}{quote(path, safe=_IN_PATHS)}"
-        )
+        domain = domain if domain.isascii() else ascii_domain(domain)
     except UnicodeError as error:
         raise ImproperlyConfigured(f"{name}: {host!r} has no form in ASCII.") from error
     return f"{start}{mark}{domain}{slash}{quote(path, safe=_IN_PATHS)}"

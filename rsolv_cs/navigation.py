@@ -5,7 +5,17 @@ from django.urls import reverse
 
 from analytics.pages.user_summary import user_summary
 
-_GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
+Entry = tuple[str, str, str, str]
+"""Label, icon, the name of the address, and the permission that it needs."""
+
+
+def _rows(label: str, icon: str, model: str, permission: str = "") -> Entry:
+    """The entry of a model's list, for those who may see its rows where no other permission is named."""
+    app, name = model.split(".")
+    return label, icon, f"admin:{app}_{name}_changelist", permission or f"{app}.view_{name}"
+
+
+_GROUPS: list[tuple[str, list[Entry]]] = [
     (
         "",
         [
@@ -20,58 +30,38 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     (
         "Data",
         [
-            ("Customers", "groups", "admin:customers_customer_changelist", "customers.view_customer"),
-            ("Onboarding", "checklist", "admin:customers_onboarding_changelist", "customers.view_onboarding"),
-            ("Engagement", "bar_chart", "admin:customers_engagement_changelist", "customers.view_engagement"),
-            ("Feedback", "reviews", "admin:customers_feedback_changelist", "customers.view_feedback"),
-            ("Events", "event", "admin:customers_event_changelist", "customers.view_event"),
-            (
-                "Owners and notes",
-                "badge",
-                "admin:customers_customercare_changelist",
-                "customers.view_customercare",
-            ),
-            ("Messages", "mail", "admin:analytics_message_changelist", "analytics.view_message"),
+            _rows("Customers", "groups", "customers.customer"),
+            _rows("Onboarding", "checklist", "customers.onboarding"),
+            _rows("Engagement", "bar_chart", "customers.engagement"),
+            _rows("Feedback", "reviews", "customers.feedback"),
+            _rows("Events", "event", "customers.event"),
+            _rows("Owners and notes", "badge", "customers.customercare"),
+            _rows("Messages", "mail", "analytics.message"),
         ],
     ),
     (
         "Imports",
         [
-            ("Nights", "bedtime", "admin:analytics_night_changelist", "customers.view_importrun"),
-            ("Import runs", "history", "admin:customers_importrun_changelist", "customers.view_importrun"),
-            ("Quarantine", "report", "admin:customers_quarantinedrow_changelist", "customers.view_quarantinedrow"),
-            ("Fixes", "build", "admin:customers_fix_changelist", "customers.view_fix"),
-            ("Key changes", "sync_alt", "admin:customers_keychange_changelist", "customers.view_keychange"),
-            ("Erasures", "person_remove", "admin:customers_erasure_changelist", "customers.erase_customer"),
+            _rows("Nights", "bedtime", "analytics.night", "customers.view_importrun"),
+            _rows("Import runs", "history", "customers.importrun"),
+            _rows("Quarantine", "report", "customers.quarantinedrow"),
+            _rows("Fixes", "build", "customers.fix"),
+            _rows("Key changes", "sync_alt", "customers.keychange"),
+            _rows("Erasures", "person_remove", "customers.erasure", "customers.erase_customer"),
         ],
     ),
     (
         "Settings",
         [
-            (
-                "Scoring policies",
-                "tune",
-                "admin:analytics_scoringpolicy_changelist",
-                "analytics.view_scoringpolicy",
-            ),
-            ("Alert rules", "edit_notifications", "admin:analytics_alertrule_changelist", "analytics.view_alertrule"),
-            ("Sent digests", "outgoing_mail", "admin:analytics_digest_changelist", "analytics.view_digest"),
-            (
-                "Mail templates",
-                "stylus_note",
-                "admin:analytics_mailtemplate_changelist",
-                "analytics.view_mailtemplate",
-            ),
-            (
-                "Recommendations",
-                "recommend",
-                "admin:analytics_recommendationrule_changelist",
-                "analytics.view_recommendationrule",
-            ),
-            ("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
-            ("Roles", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
-            ("Audit", "policy", "admin:customers_auditentry_changelist", "customers.view_auditentry"),
-            ("Failed logins", "lock_clock", "admin:axes_accessattempt_changelist", "axes.view_accessattempt"),
+            _rows("Scoring policies", "tune", "analytics.scoringpolicy"),
+            _rows("Alert rules", "edit_notifications", "analytics.alertrule"),
+            _rows("Sent digests", "outgoing_mail", "analytics.digest"),
+            _rows("Mail templates", "stylus_note", "analytics.mailtemplate"),
+            _rows("Recommendations", "recommend", "analytics.recommendationrule"),
+            _rows("Users", "person", "auth.user"),
+            _rows("Roles", "shield_person", "auth.group"),
+            _rows("Audit", "policy", "customers.auditentry"),
+            _rows("Failed logins", "lock_clock", "axes.accessattempt"),
         ],
     ),
 ]

@@ -1,7 +1,6 @@
 """Whose customers the list shows at first, and how many have no owner."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Exists, OuterRef
@@ -74,7 +73,6 @@ def owner_choices(request: HttpRequest, owner: str, *, owns: bool) -> list[tuple
     return choices
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnassignedKey(page_cache.StateKey):
     """Of how many customers of a scored date have no owner."""
 

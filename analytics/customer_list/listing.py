@@ -35,7 +35,6 @@ class ColumnChoice:
     shown: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class RowsKey(page_cache.StateKey):
     """Of a page of the list as HTML: what it is narrowed to for whom, what its links have, and what they may."""
 

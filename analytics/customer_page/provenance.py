@@ -28,7 +28,6 @@ class Origin:
         return reverse(f"admin:customers_{self.row._meta.model_name}_change", args=[quote(self.row.pk)])
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunsKey(page_cache.DataKey):
     """Of some import runs."""
 

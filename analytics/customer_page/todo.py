@@ -1,7 +1,5 @@
 """What a customer's page shows of recommendations and tasks."""
 
-from dataclasses import dataclass
-
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -13,7 +11,6 @@ from analytics.tasks.workflow import tasks_of
 from customers.models import Customer
 
 
-@dataclass(frozen=True, kw_only=True)
 class RulesKey(page_cache.StateKey):
     """Of the rules that recommend."""
 

@@ -1,6 +1,5 @@
 """The page of one customer, and the form on it that adds a note."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from django import forms
@@ -49,12 +48,10 @@ class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the p
         }
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChangedKeysKey(page_cache.DataKey):
     """Of the customers who have, or may have, another key."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClosedMailboxesKey(page_cache.StateKey):
     """Of the mailboxes of customers who are not to be contacted."""
 

@@ -107,7 +107,6 @@ BLOCKS = (
 """All blocks, in the order of the page: those that are not wide share the columns below."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class OverviewKey(page_cache.StateKey):
     """Of all blocks as HTML: the version and the day, what their links have, and the user's alerts."""
 
@@ -118,7 +117,6 @@ class OverviewKey(page_cache.StateKey):
     address: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class DaysKey(page_cache.StateKey):
     """Of the scored dates up to a day."""
 

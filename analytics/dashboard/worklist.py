@@ -85,7 +85,6 @@ def _beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQue
     return Snapshot.objects.filter(date=portfolio.date).annotate(then=then)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MostUrgentKey(page_cache.DataKey):
     """Of the most urgent customers of a scored date beside those of an earlier one."""
 

@@ -1,6 +1,5 @@
 """The page that asks of each kind of action whether it helped."""
 
-from dataclasses import dataclass
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +14,6 @@ from analytics.pages.user_summary import user_summary
 from customers.core.pages import admin_page, admin_response
 
 
-@dataclass(frozen=True, kw_only=True)
 class EffectsKey(page_cache.StateKey):
     """Of the effects as of a scored date."""
 

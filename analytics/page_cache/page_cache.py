@@ -7,7 +7,7 @@ is required, so that no part can be forgotten where a key is made.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, dataclass_transform
 
 from django.core.cache import caches
 
@@ -21,26 +21,26 @@ Value = TypeVar("Value")
 _NOTHING = object()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class Key:
-    """All that a kept value is made of; subclasses are one of the three below."""
+    """All that a kept value is made of; subclasses are one of the three below, and dataclasses by that."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
 
 
-@dataclass(frozen=True, kw_only=True)
 class StateKey(Key):
     """Of a value that is kept until anything is changed by anybody."""
 
     version: StateVersion
 
 
-@dataclass(frozen=True, kw_only=True)
 class DataKey(Key):
     """Of a value that comes of imports and scorings alone, and is kept through people's edits."""
 
     version: DataVersion
 
 
-@dataclass(frozen=True, kw_only=True)
 class ImmutableKey(Key):
     """Of a value that is always the same, such as that of a scored date and the moment when it was scored."""
 

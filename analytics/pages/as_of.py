@@ -39,14 +39,12 @@ class AsOf:
         return f"as_of={self.portfolio.date.isoformat()}" if self.portfolio and not self.is_newest else ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScoredDatesKey(page_cache.StateKey):
     """Of the scored dates that a page about a day needs."""
 
     day: date | None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnscoredKey(page_cache.DataKey):
     """Of what is loaded and in no score yet."""
 

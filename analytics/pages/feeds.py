@@ -1,13 +1,10 @@
 """How fresh the feeds are, as several pages say it."""
 
-from dataclasses import dataclass
-
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from customers.imports.feed_states import FeedState, feed_states
 
 
-@dataclass(frozen=True, kw_only=True)
 class FeedsKey(page_cache.DataKey):
     """Of the states of all feeds."""
 

@@ -1,7 +1,6 @@
 """The comparison date of a scored date: the one rule of every page, mail and export."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from analytics.models import PortfolioDay
@@ -30,7 +29,6 @@ def comparison_dates(day: date) -> dict[int, date | None]:
     return {days: comparison_date(scored, day, days) for days in SPANS}
 
 
-@dataclass(frozen=True, kw_only=True)
 class ComparisonDatesKey(page_cache.DataKey):
     """Of the comparison dates of a scored date."""
 

@@ -1,7 +1,5 @@
 """A tag for each visual atom of our pages, and small helpers of the templates."""
 
-from dataclasses import dataclass
-
 from django import template
 from django.db.models import Model
 from django.template import Context
@@ -29,7 +27,6 @@ for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChartKey(page_cache.ImmutableKey):
     """Of a chart as HTML, by all that it says: the table of 90 days takes longer than a query."""
 

@@ -18,7 +18,7 @@ from django.utils.deprecation import MiddlewareMixin
 from customers.core.database_errors import is_busy, is_unavailable
 from rsolv_cs.web import busy
 from rsolv_cs.web.health import PATHS
-from rsolv_cs.web.sent import Sent, is_from_here, sent
+from rsolv_cs.web.sent import is_from_here, sent
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         "This cannot be understood",
         "The address, or what the form sent, is not as this page takes it.",
         "Go back and try again. If you came by a link, it may have been cut off.",
-        content=sent(request),
         again=False,
     )
 
@@ -77,7 +76,6 @@ def refused(request: HttpRequest, exception: Exception | None = None) -> HttpRes
         "You may not do this",
         why or "Your role does not include this page or action.",
         f"{who}An administrator can change your role.",
-        content=sent(request),
         again=False,
         log_out=bool(who),
     )
@@ -91,7 +89,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         "There is nothing here",
         "This page does not exist, or what it was about is gone.",
         GONE,
-        content=sent(request),
         again=False,
     )
 
@@ -104,7 +101,6 @@ def not_allowed(request: HttpRequest) -> HttpResponse:
         "This address is not a page",
         "It only takes what a form or a button sends. Nothing was done.",
         "Open the page with the form, and send it from there.",
-        content=sent(request),
         again=False,
         log_out=request.path == reverse("admin:logout"),
     )
@@ -121,7 +117,6 @@ def failed(request: HttpRequest) -> HttpResponse:
         "Something went wrong",
         "The server could not finish this because of a fault of its own. It is in the log.",
         "Try again. If it fails again, tell your administrator what you did, and at what time.",
-        content=sent(request),
     )
 
 
@@ -129,19 +124,13 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
     """503: the database is busy or gone, and will be back."""
     if is_busy(error):
         logger.warning("The database is busy: %s", type(error).__name__)
-        title, what = (
-            "The data are busy",
-            "Somebody else is changing the data, perhaps a long import. Nothing was saved.",
-        )
+        title = "The data are busy"
+        what = "Somebody else is changing the data, perhaps a long import. Nothing was saved."
     else:
         logger.warning("The database cannot be used: %s", type(error).__name__)
-        title, what = (
-            "The database cannot be reached",
-            "It is being restarted, or there is a fault. Nothing was saved.",
-        )
-    response = _page(
-        request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, "Try again in a minute.", content=sent(request)
-    )
+        title = "The database cannot be reached"
+        what = "It is being restarted, or there is a fault. Nothing was saved."
+    response = _page(request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, "Try again in a minute.")
     response.headers["Retry-After"] = str(busy.RETRY_SECONDS)
     return response
 
@@ -158,13 +147,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         title = "This was not sent yet"
         what = "The page was opened before you last logged in, perhaps in another tab, so nothing was saved."
         todo = AGAIN
-    return _page(request, HTTPStatus.FORBIDDEN, title, what, todo, content=sent(request))
+    return _page(request, HTTPStatus.FORBIDDEN, title, what, todo)
 
 
 def logged_out(request: HttpRequest) -> HttpResponse | None:
     """403: the session has ended while somebody wrote; None where nothing would be lost."""
-    content = sent(request)
-    if not content.typed:
+    if not sent(request).typed:
         return None
     return _page(
         request,
@@ -172,15 +160,13 @@ def logged_out(request: HttpRequest) -> HttpResponse | None:
         "You are logged out",
         "Your session ended before this was sent, so nothing was saved. Your text is below.",
         "Log in in the new tab, then come back to this one and send it again.",
-        content=content,
         log_in=True,
     )
 
 
 def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse | None:
     """403: the code of the second factor is missing; None where nothing would be lost."""
-    content = sent(request)
-    if request.path in map(reverse, _FACTOR) or not content.typed:
+    if request.path in map(reverse, _FACTOR) or not sent(request).typed:
         return None
     return _page(
         request,
@@ -188,7 +174,6 @@ def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse
         "Your login is not finished",
         "The code of your second factor is missing, so nothing was saved. Your text is below.",
         "Enter the code in the new tab, then come back to this one and send it again.",
-        content=content,
         log_in=True,
     )
 
@@ -200,13 +185,12 @@ def _page(
     what: str,
     todo: str,
     *,
-    content: Sent,
     again: bool = True,
     log_in: bool = False,
     log_out: bool = False,
 ) -> HttpResponse:
     """The page; ``again`` offers to send the form once more, where it is whole."""
-    here = request.get_full_path()
+    content, here = sent(request), request.get_full_path()
     can_send = again and bool(content.fields) and content.is_whole
     context: dict[str, object] = {
         "status": status.value,

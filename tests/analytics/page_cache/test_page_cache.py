@@ -5,7 +5,7 @@ import pickle
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from datetime import date
 from typing import Any
 
@@ -204,17 +204,14 @@ def test_a_deletion_is_not_logged_before_it_is_done(visitors: list[Client], monk
 # --- The caches ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class OfState(page_cache.StateKey):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OfData(page_cache.DataKey):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Other(page_cache.StateKey):
     what: str
 
@@ -239,7 +236,6 @@ def test_kept_until_the_version_is_another() -> None:
 
 
 def test_what_stands_in_an_address_cannot_be_taken_for_another_part() -> None:
-    @dataclass(frozen=True, kw_only=True)
     class Two(page_cache.ImmutableKey):
         one: str
         two: str
