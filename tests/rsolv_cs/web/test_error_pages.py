@@ -142,7 +142,7 @@ def test_a_failure_keeps_the_text_and_tells_nothing_else(
 
 
 def test_a_page_that_fails_can_be_asked_again(olga: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cohort_views, "TemplateResponse", None)
+    monkeypatch.setattr(cohort_views, "admin_response", None)
     response = olga.get("/admin/cohorts/?metric=x")
     assert response.status_code == 500
     assert 'href="/admin/cohorts/?metric=x">Try again' in response.text

@@ -99,7 +99,7 @@ def test_pages_for_nobody_have_them(client: Client) -> None:
 def test_errors_have_them(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.raise_request_exception = False
     client.force_login(make_staff("Viewer"))
-    monkeypatch.setattr(cohort_views, "TemplateResponse", None)
+    monkeypatch.setattr(cohort_views, "admin_response", None)
     failed = client.get("/admin/cohorts/")
     assert failed.status_code == 500
     assert_safe(failed)
