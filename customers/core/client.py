@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of whoever sent a request, without a port; None where that is unknown.
+    """Return the address of whoever sent a request, without a port; None where that is unknown.
 
     ``X-Forwarded-For`` is read only as far as our own proxies wrote it: with TRUSTED_PROXIES=2 the second entry from
     its right, for all before that is what the client says.
@@ -19,7 +19,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def _address(text: str) -> str | None:
-    """An address as it is stored; None where it is none."""
+    """Return an address as it is stored; None where the text is none."""
     host = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
     if host.count(":") == 1:
         host = host.partition(":")[0]

@@ -8,17 +8,17 @@ _POSTGRESQL_BUSY = {"55P03", "57014", "40P01", "40001"}
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether the error, or what it came from, is that the database could not be used just now."""
+    """Return whether the error, or what it came from, is that the database could not be used just now."""
     return any(_is_of_the_database(each) for each in _chain(error))
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without the lines in which a database repeats the statement."""
+    """Return what an error says, without the lines in which a database repeats the statement."""
     return str(error).strip().partition("\n")[0]
 
 
 def is_busy(error: BaseException | None) -> bool:
-    """Whether the database answers, but somebody else has locked what was wanted."""
+    """Return whether the database answers, but somebody else has locked what was wanted."""
     return any(_sqlite_code(each) in _SQLITE_BUSY or _state(each) in _POSTGRESQL_BUSY for each in _chain(error))
 
 
@@ -31,7 +31,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _is_of_the_database(error: BaseException) -> bool:
-    """SQLite calls a table that is not there an operational error, too: that is a fault of ours."""
+    """Return whether the database is at fault. SQLite calls a missing table operational, too: that fault is ours."""
     if isinstance(error, OperationalError):
         return _sqlite_code(error.__cause__) not in _SQLITE_OF_THE_QUERY
     return isinstance(error, InterfaceError) or _state(error) in _POSTGRESQL_BUSY

@@ -63,7 +63,7 @@ def remove(path: Path) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file lies there, as far as we may look."""
+    """Return whether a regular file lies there, as far as we may look."""
     try:
         with _folder_of(path) as folder:
             return stat.S_ISREG(os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode)
@@ -89,7 +89,7 @@ def _descriptor(path: Path, flags: int) -> int:
 
 @contextmanager
 def _folder_of(path: Path) -> Iterator[int]:
-    """The folder that a file is in, opened from the configured one downwards without following a link."""
+    """Return the folder that a file is in, opened from the configured one downwards without following a link."""
     root = _root_of(path)
     folder = os.open(root, _FOLDER)
     try:
@@ -108,7 +108,7 @@ def _folder_of(path: Path) -> Iterator[int]:
 
 
 def _root_of(path: Path) -> Path:
-    """The configured folder that a path is below, or else the folder that it names."""
+    """Return the configured folder that a path is below, or else the folder that it names."""
     folders = [Path(getattr(settings, name)) for name in _FOLDERS]
     above = [folder for folder in folders if path.parent.is_relative_to(folder)]
     root = max(above, key=lambda folder: len(folder.parts), default=path.parent)

@@ -33,7 +33,7 @@ _FOLDER_NAME = re.compile(rf"(?:tmp|{re.escape(COPY)})[a-z0-9_]{{8}}")
 
 @contextmanager
 def half_done(partial: Path, target: Path, mode: int) -> Iterator[BinaryIO]:
-    """A new file ``partial`` to be written, which comes to its ``target`` at the end, or is removed."""
+    """Open a new file ``partial``, which is moved to ``target`` at the end, or removed."""
     while not _is_ours(file := create_file(partial, mode), partial):
         file.close()
     with file:
@@ -49,7 +49,7 @@ def half_done(partial: Path, target: Path, mode: int) -> Iterator[BinaryIO]:
 
 @contextmanager
 def private_folder(parent: Path) -> Iterator[Path]:
-    """A folder in ``parent`` for a while, that nobody else looks into."""
+    """Make a temporary folder in ``parent`` that nobody else looks into."""
     while True:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=COPY))
         try:
@@ -88,7 +88,7 @@ def _may_be_left(path: Path) -> bool:
 
 
 def _has_no_owner(path: Path) -> bool:
-    """Whether nobody works on it; then it is removed under its lock."""
+    """Return whether nobody works on it; then it is removed under its lock."""
     with suppress(FileNotFoundError):
         lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
@@ -101,7 +101,7 @@ def _has_no_owner(path: Path) -> bool:
 
 
 def _is_ours(file: BinaryIO, path: Path) -> bool:
-    """Whether a new file is locked, and nobody removed it before it was."""
+    """Return whether a new file is locked, and nobody removed it before it was."""
     return _is_locked(file.fileno()) and _is_there(file.fileno(), path)
 
 

@@ -18,5 +18,5 @@ def about(**ids: str | int) -> Iterator[None]:
 
 
 def current() -> dict[str, str | int]:
-    """The ids that hold now, outermost first."""
+    """Return the ids that hold now, outermost first."""
     return _about.get({})

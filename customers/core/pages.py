@@ -32,7 +32,7 @@ class StaffRequest(HttpRequest):
 
 
 def user_of(request: HttpRequest) -> User:
-    """The logged-in user of a request; raises ``PermissionDenied`` for a visitor, who gets no page of the admin."""
+    """Return the logged-in user of a request; raise ``PermissionDenied`` for an anonymous visitor."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
@@ -42,7 +42,7 @@ CANNOT_BE_FILTERED = "The list cannot be filtered like this."
 
 
 def admin_page(*permissions: str) -> Callable[[View], View]:
-    """A page of the admin that needs all ``permissions``; others are sent to the login, or refused."""
+    """Make a page of the admin that needs all ``permissions``; send others to the login, or refuse them."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -68,7 +68,7 @@ def admin_response(
 
 
 def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
-    """The rows that a list's address asks for, by a query that the database can answer.
+    """Return the rows that a list's address asks for, by a query that the database can answer.
 
     Raises ``BadRequest``, which does not say what was asked for: the log has no search.
     """
@@ -83,7 +83,7 @@ def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
 
 
 def sent_by_form(page: Callable[..., str]) -> Callable[[View], View]:
-    """An address that only takes what a form sends; who opens it is led to ``page``, which has the form."""
+    """Make an address accept only what a form sends; lead whoever opens it to ``page``, which has the form."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -98,7 +98,7 @@ def sent_by_form(page: Callable[..., str]) -> Callable[[View], View]:
 
 
 def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
-    """To where the form is, for who has opened what only takes a form: as after a login that came in between."""
+    """Lead whoever opened an address that only takes a form to that form, as after a login in between."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["POST"])
     messages.info(request, "Nothing was saved by opening that address. Use the form or button here.")

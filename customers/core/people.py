@@ -18,12 +18,12 @@ _known = Local()
 
 
 def name_of(user: AbstractUser | None, nobody: str = "nobody") -> str:
-    """What a member of staff is called; ``nobody`` for None."""
+    """Return what a member of staff is called; ``nobody`` for None."""
     return display_name(user.first_name, user.last_name, user.get_username()) if user else nobody
 
 
 def display_name(first: str, last: str, login: str) -> str:
-    """The full name, with the login in brackets where others are called so too; the login where there is no name."""
+    """Return the full name (with the login, where others have the same name), or the login where there is none."""
     name = f"{first} {last}".strip()
     if not name:
         return login
@@ -40,7 +40,7 @@ def name_of_login(login: str) -> str:
 
 
 def by_name(user: str) -> list[Any]:
-    """The order of people by what they are called, ``user`` being the way to them and ``__``."""
+    """Return the order of people by what they are called, ``user`` being the way to them and ``__``."""
     name = Trim(Concat(f"{user}first_name", Value(" "), f"{user}last_name"))
     return [Fold(Coalesce(NullIf(name, Value("")), F(f"{user}username"))), F(f"{user}username")]
 
@@ -61,7 +61,7 @@ class _People:
 
 
 def _people() -> _People:
-    """All accounts; one query for a request."""
+    """Return all accounts; one query for a request."""
     found: _People | None = getattr(_known, "people", None)
     if found is None:
         accounts = get_user_model().objects.order_by().values_list("username", "first_name", "last_name")

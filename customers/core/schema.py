@@ -8,12 +8,12 @@ from django.db.migrations.recorder import MigrationRecorder
 
 
 def lacking() -> list[str]:
-    """The migrations of this version that the database has not had."""
+    """Return the migrations of this version that the database has not had."""
     had = set(MigrationRecorder(connection).applied_migrations())
     return [f"{app}.{name}" for app, name in sorted(_known_migrations() - had)]
 
 
 @cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    """The migrations of this version, which does not change while it runs."""
+    """Return the migrations of this version, which does not change while it runs."""
     return frozenset(MigrationLoader(None).disk_migrations)

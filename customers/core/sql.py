@@ -21,12 +21,12 @@ ROWS_A_STATEMENT = 20
 
 
 def is_postgres() -> bool:
-    """Whether the default database is PostgreSQL (else it is SQLite)."""
+    """Return whether the default database is PostgreSQL (else it is SQLite)."""
     return connection.vendor == "postgresql"
 
 
 def is_pooled() -> bool:
-    """Whether PostgreSQL is behind a pooler in transaction mode: each transaction gets another session."""
+    """Return whether PostgreSQL is behind a pooler in transaction mode: each transaction gets another session."""
     return is_postgres() and bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
 
 
@@ -47,7 +47,7 @@ def fetch(sql: str, parameters: Parameters = ()) -> list[Row]:
 
 @contextmanager
 def read_snapshot() -> Iterator[None]:
-    """All reads inside see the data of the moment of the first one, and hold up no writer."""
+    """Let all reads inside see the data of the moment of the first one, and hold up no writer."""
     if connection.in_atomic_block:
         yield
     elif is_postgres():
@@ -146,26 +146,26 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 cursor.executemany(insert + one, some[whole:])
 
 
-def copy_lines(table: str, columns: Sequence[str], runs: Sequence[tuple[int, bytes]]) -> None:
+def copy_lines(table: str, columns: Sequence[str], blocks: Sequence[tuple[int, bytes]]) -> None:
     """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
     names = ", ".join(["line", *columns])
     if is_postgres():
         copied = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copied) as copy:
-            for first, data in runs:
+            for first, data in blocks:
                 copy.write("".join([f"{number},{line}\n" for number, line in numbered(data, first)]))
     else:
-        rows = ((number, *line.split(",")) for first, data in runs for number, line in numbered(data, first))
+        rows = ((number, *line.split(",")) for first, data in blocks for number, line in numbered(data, first))
         copy_rows(table, ["line", *columns], rows)
 
 
 def table_of(model: type[Model]) -> str:
-    """A model's table."""
+    """Return the name of a model's table."""
     return model._meta.db_table
 
 
 def days_between(earlier: str, later: str) -> str:
-    """SQL for the whole days from one date expression to another."""
+    """Return SQL for the whole days from one date expression to another."""
     if is_postgres():
         return f"({later} - {earlier})"
     return f"CAST(julianday({later}) - julianday({earlier}) AS INTEGER)"

@@ -30,7 +30,7 @@ from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
-from customers.imports.erased_rows import forget_rows, is_theirs
+from customers.imports.erased_rows import delete_quarantined, is_theirs
 from customers.imports.journal import CHANGE, journal_name, json_field
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
@@ -200,7 +200,7 @@ def _remove_quarantined(key: str) -> int:
     for first in range(0, len(keys), BATCH_SIZE):
         some = [str(pk) for pk in keys[first : first + BATCH_SIZE]]
         RowChange.objects.filter(model=journal_name(QuarantinedRow), key__in=some).delete()
-    forget_rows(keys)
+    delete_quarantined(keys)
     return len(keys)
 
 

@@ -12,7 +12,7 @@ from customers.core.limits import BATCH_SIZE
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import Record
-from customers.imports.checks.cross_row import TAKEN
+from customers.imports.checks.cross_row import KEY_IN_USE
 from customers.imports.checks.misread import Misread, misread_cells, reasons
 from customers.imports.fixes import cells_to_fix, header_of
 from customers.imports.stage import CORRECTION
@@ -34,20 +34,20 @@ def create() -> None:
 
 
 def of_record(header: Header, record: Record, cells: Sequence[str]) -> Iterator[Corrected]:
-    """The row in quarantine that a record of corrections names, with the cells to take for it; nothing for others."""
-    if number := _named(header, record):
+    """Yield the quarantined row that a record of corrections names, and the cells for it, if it names one."""
+    if number := _original_id(header, record):
         yield record.line, number, json.dumps(cells)
 
 
 @dataclass(frozen=True)
 class Held:
-    """A row of corrections that must not become good as it is: the row in quarantine that it names, and why not."""
+    """A row of corrections that must stay quarantined: ``original`` is the quarantined row that it names."""
 
     original: QuarantinedRow
     misread: list[Misread]
 
     def again(self, run: ImportRun, line: int) -> QuarantinedRow:
-        """The row for the quarantine of ``run``: still what the first file says of it."""
+        """Make the row for the quarantine of ``run``, with the text and cells that the first file gave it."""
         row = self.original
         why = [*reasons(self.misread), *row.reasons] if self.misread else row.reasons
         return QuarantinedRow(
@@ -63,14 +63,14 @@ class Held:
 
 
 def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Held]:
-    """The records that name an open row and come back as our download gave it, or misread; by line.
+    """Return by line the records that must stay quarantined: misread, or returned unedited.
 
-    As it was given counts where the download had to guess the cells, or where another row is loaded in its place;
-    whoever empties the cell with the raw text says that the guess is right.
+    Unedited records stay if (a) we guessed their cells or (b) another row holds their key. An emptied ``raw_text``
+    cell confirms the guess.
     """
     if header.original is None:
         return {}
-    named = {record.line: (number, record) for record in records if (number := _named(header, record))}
+    named = {record.line: (number, record) for record in records if (number := _original_id(header, record))}
     found: dict[int, Held] = {}
     headers: dict[int, Header] = {}
     lines = iter(named.items())
@@ -89,8 +89,8 @@ def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Hel
     return found
 
 
-def _named(header: Header, record: Record) -> int:
-    """The number of the row in quarantine that a record names; 0 for others."""
+def _original_id(header: Header, record: Record) -> int:
+    """Return the primary key of the quarantined row that a record names; 0 if it names none."""
     if header.original is None or len(record.cells) != header.width:
         return 0
     return number_or_none(record.cells[header.original]) or 0
@@ -99,11 +99,11 @@ def _named(header: Header, record: Record) -> int:
 def _may_not_come_back(header: Header, record: Record, row: QuarantinedRow) -> bool:
     if row.cells is None:
         return header.raw is None or bool(record.cells[header.raw])
-    return any(TAKEN.match(reason) for reason in row.reasons)
+    return any(KEY_IN_USE.match(reason) for reason in row.reasons)
 
 
 def _is_same(sent: Sequence[str], given: Sequence[str]) -> bool:
-    """Whether two rows say the same, but for what a spreadsheet does to cells by itself."""
+    """Return whether two rows say the same, apart from what a spreadsheet does to cells by itself."""
     return all(one == other or _canonical(one) == _canonical(other) for one, other in zip(sent, given, strict=True))
 
 
@@ -133,12 +133,12 @@ def remember(feed: Feed, run: ImportRun) -> None:
     ):
         last = page[-1][0]
         rows = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN, run__lt=run.pk)
-        rows = rows.filter(pk__in=[original for _line, original, _cells, _taken in page])
+        rows = rows.filter(pk__in=[original for _line, original, _cells, _accepted in page])
         originals = {row.pk: row for row in rows}
         fixes = {}
-        for _line, original, text, taken in page:
+        for _line, original, text, accepted in page:
             row, cells = originals.get(original), json.loads(text)
-            if row and taken and cells != row.cells:
+            if row and accepted and cells != row.cells:
                 fix = _fix(feed, row, cells, run.started_by)
                 fixes[fix.sha256] = fix
         Fix.objects.bulk_create(

@@ -1,4 +1,4 @@
-"""Rows of erased customers: left out of what is loaded, and forgotten where they wait in quarantine."""
+"""Rows of erased customers: suppressed in what is loaded, and deleted where they wait in quarantine."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,8 +16,7 @@ from customers.models import Customer, ImportRun, QuarantinedRow
 def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -> set[str]:
     """Take the rows of erased customers off the stage and out of the run's quarantine; return whose they were.
 
-    ``run.left_out`` is then how many rows that were. Only ids that no customer has are looked at, since nobody who is
-    erased is among the customers.
+    ``run.left_out`` is then how many rows that were. An erased id has no customer row, so known ids are skipped.
     """
     column = customer_column(feed)
     found: set[str] = set()
@@ -43,30 +42,30 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
             bad.append(row.pk)
             found |= whose
     run.left_out += len(bad)
-    forget_rows(bad)
+    delete_quarantined(bad)
     return found
 
 
 def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str]:
-    """Which of these customers a quarantined row is of."""
+    """Return which of these customers a quarantined row is of."""
     if row.cells:
         return {row.cells[own]} if row.cells[own] in ids else set()
     cells = split(row.raw)
     return {cell for cell in cells if cell in ids} if place.is_of(cells, ids) else set()
 
 
-def forget_rows(keys: Sequence[int]) -> None:
+def delete_quarantined(keys: Sequence[int]) -> None:
     """Delete rows of the quarantine."""
     for first in range(0, len(keys), BATCH_SIZE):
         QuarantinedRow.objects.filter(pk__in=keys[first : first + BATCH_SIZE]).delete()
 
 
 def suppressed_warning(number: int) -> str:
-    """What a run says of the rows that it left out."""
+    """Return what a run says of the rows that it suppressed."""
     return f"{number} row{'s' if number > 1 else ''} of erased customers left out, counted as unchanged"
 
 
 def is_theirs(row: QuarantinedRow, feed: Feed, keys: Collection[str]) -> bool:
-    """Whether a row of the quarantine is of one of these customers; its file's header is unknown."""
+    """Return whether a quarantined row is of one of these customers; its file's header is unknown."""
     own = feed.column_names.index(customer_column(feed))
     return bool(_customers(row, own, Place(own, len(feed.columns)), keys))

@@ -22,7 +22,7 @@ class FeedState:
 
     @property
     def label(self) -> str:
-        """The feed as pages call it."""
+        """Return the feed's name as pages show it."""
         return str(self.name.label)
 
 
@@ -50,6 +50,6 @@ def _trouble(run: ImportRun | None) -> ImportRun | None:
 
 
 def oldest_required(feeds: Sequence[FeedState]) -> datetime | None:
-    """When the stalest of the required feeds was loaded; None where one of them never was."""
+    """Return when the stalest of the required feeds was loaded; None where one of them never was."""
     loaded = [feed.loaded for feed in feeds if feed.required]
     return min(run.started_at for run in loaded if run) if all(loaded) else None

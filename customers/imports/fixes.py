@@ -19,16 +19,19 @@ Fixes = Mapping[str, list[str]]
 
 
 def fixes_of(feed: Feed) -> dict[str, list[str]]:
-    """All fixes of a feed; one made for other columns than today's is left out."""
+    """Return all fixes of a feed, except those made for other columns than today's."""
     fixes = dict(Fix.objects.filter(feed=feed.name).values_list("raw", "cells"))
     return {raw: cells for raw, cells in fixes.items() if len(cells) == len(feed.columns)}
 
 
-def has_fixed_line(run: LineBlock, fixes: Fixes) -> bool:
-    """Whether one of the lines that the gate let through has a fix, because others made it bad (its customer, say)."""
+def has_fixed_line(block: LineBlock, fixes: Fixes) -> bool:
+    """Return whether a line that the fast path accepted has a fix.
+
+    A line that is good by itself has one where other rows made it bad (its customer was unknown, say).
+    """
     if not fixes:
         return False
-    lines = run.raw.replace(b"\r\n", b"\n").split(b"\n")
+    lines = block.raw.replace(b"\r\n", b"\n").split(b"\n")
     return not {raw.encode() for raw in fixes}.isdisjoint(lines)
 
 
@@ -58,15 +61,15 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
 
 
 def header_of(feed: Feed, row: QuarantinedRow) -> Header:
-    """The header of the file that a row's text is from, by its archived copy; else the feed's own columns.
+    """Return the header of the file that a row's text is from, or the feed's columns if it is not archived.
 
     A row that came back uncorrected keeps the text of the file that it is from.
     """
     run = row.run
     if run.scope == ImportRun.Scope.CORRECTIONS and row.cells is None:
         same = QuarantinedRow.objects.filter(feed=row.feed, raw=row.raw, run__scope=ImportRun.Scope.WHOLE)
-        first = same.select_related("run").order_by("-pk").first()
-        run = first.run if first else run
+        newest = same.select_related("run").order_by("-pk").first()
+        run = newest.run if newest else run
     place = files.find(run)
     if place and not run.file.endswith(".gz"):
         try:
@@ -79,7 +82,7 @@ def header_of(feed: Feed, row: QuarantinedRow) -> Header:
 
 
 def cells_to_fix(row: QuarantinedRow, header: Header | None = None) -> list[str]:
-    """The row's cells, or what its raw text gives for them, '' where it is too short.
+    """Return the row's cells, or what its raw text gives for them ('' where it is too short).
 
     ``header`` spares the look into the archive, where several rows of one file are asked for.
     """
@@ -92,13 +95,13 @@ def cells_to_fix(row: QuarantinedRow, header: Header | None = None) -> list[str]
 
 
 def cells_left_over(row: QuarantinedRow) -> list[str]:
-    """The cells of a row's text that no column is for, which ``cells_to_fix`` leaves out."""
+    """Return the cells of a row's text that belong to no column, which ``cells_to_fix`` leaves out."""
     if row.cells is not None:
         return []
     return list(split(row.raw)[header_of(FEEDS[row.feed], row).width :])
 
 
 def cells_as_read(row: QuarantinedRow) -> list[str] | None:
-    """The cells that the row's text says without a fix; None where they cannot be told apart."""
+    """Return the cells that the row's text says without a fix; None where they cannot be told apart."""
     record = record_at(0, row.raw.encode())
     return row_cells(record, header_of(FEEDS[row.feed], row), {}, unquote=False)[0] if record else None

@@ -10,7 +10,7 @@ from customers.feeds.drop_folder import files_like, find_file
 from customers.feeds.reader import Refused
 from customers.imports import onboarding
 from customers.imports.interface import Options, Outcome
-from customers.imports.load import FeedRun, others_to_retry
+from customers.imports.load import FeedRun, feeds_to_retry
 from customers.jobs.lock import JobLock, job_lock
 from customers.models import FeedName, ImportRun
 
@@ -38,22 +38,22 @@ def _load_all(
     files, warnings = _find_files(folder, names)
     loading = [feed.name for feed, path, _reason in files if path]
     onboarding.date_sightings()
-    loads, outcomes = [], []
-    for feed, path, reason in files:
+    feed_runs, outcomes = [], []
+    for feed, path, why_no_file in files:
         run = ImportRun(feed=feed.name, file=path.name if path else feed.file_name, started_by=options.started_by)
         run.warnings, warnings = warnings, []
-        loads.append(FeedRun(feed, run, lock, others_to_retry(feed, loading)))
-        loads[-1].load_file(path, options, missing=reason, keep=keep)
-        outcomes.append(loads[-1].outcome(keep=keep))
+        feed_runs.append(FeedRun(feed, run, lock, feeds_to_retry(feed, loading)))
+        feed_runs[-1].load(path, options, why_no_file=why_no_file, keep=keep)
+        outcomes.append(feed_runs[-1].outcome(keep=keep))
     if outcomes and outcomes[0].loaded and outcomes[0].feed == FeedName.CUSTOMERS:
         refused = [outcome.feed for outcome in outcomes if not outcome.loaded and outcome.feed in loading]
-        outcomes[0].retried = loads[0].retry_refused(refused)
+        outcomes[0].retried = feed_runs[0].retry_waiting_of(refused)
     onboarding.date_sightings()
     return outcomes
 
 
 def _find_files(folder: Path, names: Sequence[str] | None) -> tuple[list[tuple[Feed, Path | None, str]], list[str]]:
-    """Each feed to load with its file, or why it has none; and warnings of files that may be meant as a feed's."""
+    """Return each feed to load with its file or why it has none, and warnings of similar files."""
     files: list[tuple[Feed, Path | None, str]] = []
     passed_over = []
     for feed in (feed for name, feed in FEEDS.items() if names is None or name in names):

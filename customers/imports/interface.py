@@ -26,7 +26,7 @@ class Options:
 
     ``corrections``: the file may be a download of quarantined rows, which then is not all that the feed says.
     ``bounded``: even by ``force`` no more than ``MAX_QUARANTINED`` rows come into quarantine.
-    ``insist`` loads text that is the old text misread; ``force`` does so, too.
+    ``allow_misread`` loads text that is the old text misread; ``force`` does so, too.
     """
 
     started_by: str
@@ -34,13 +34,13 @@ class Options:
     force: bool = False
     corrections: bool = False
     bounded: bool = False
-    insist: bool = False
+    allow_misread: bool = False
     progress: Callable[[Path], Progress] | None = None
 
     @property
-    def insists(self) -> bool:
-        """Whether text is loaded that looks misread."""
-        return self.force or self.insist
+    def accepts_misread(self) -> bool:
+        """Return whether text is loaded that looks misread."""
+        return self.force or self.allow_misread
 
 
 @dataclass
@@ -71,18 +71,18 @@ class Outcome:
 
     @property
     def loaded(self) -> bool:
-        """Whether the feed's rows are in the database."""
+        """Return whether the feed's rows are in the database."""
         return self.status == ImportRun.Status.LOADED
 
     def as_dict(self) -> dict[str, object]:
-        """The outcome as plain values; ``not_archived`` is among the warnings."""
+        """Return the outcome as plain values; ``not_archived`` is among the warnings."""
         values = asdict(self)
         del values["not_archived"]
         return values
 
 
 def details(run: ImportRun) -> str:
-    """What became of a run, for the audit."""
+    """Return what became of a run, for the audit."""
     counts = ", ".join(f"{getattr(run, name)} {name}" for name in COUNTS)
     parts = [f"{run.get_feed_display()}: {run.get_status_display()}", counts]
     parts += [f"SHA-256 {run.sha256}"] if run.sha256 else []

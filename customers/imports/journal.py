@@ -9,23 +9,23 @@ CHANGE = table_of(RowChange)
 
 
 def journal_name(model: type[Model]) -> str:
-    """What ``RowChange.model`` calls a model."""
+    """Return what ``RowChange.model`` calls a model."""
     return str(model._meta.model_name)
 
 
 def columns_of(model: type[Model]) -> list[str]:
-    """All columns of a model's table."""
+    """Return all columns of a model's table."""
     return [field.column for field in model._meta.concrete_fields if field.column]
 
 
 def json_object(**members: str) -> str:
-    """SQL for a JSON object of SQL expressions."""
+    """Return SQL for a JSON object of SQL expressions."""
     pairs = ", ".join(f"'{name}', {value}" for name, value in members.items())
     return f"{'jsonb_build_object' if is_postgres() else 'json_object'}({pairs})"
 
 
 def row_json(model: type[Model], alias: str = "t") -> str:
-    """SQL for all columns of a row as JSON; NULL where an outer join found no row."""
+    """Return SQL for all columns of a row as JSON; NULL where an outer join found no row."""
     if is_postgres():
         whole = f"to_jsonb({alias})"
     else:
@@ -42,7 +42,7 @@ def row_json(model: type[Model], alias: str = "t") -> str:
 
 
 def json_field(json: str, name: str) -> str:
-    """SQL for one value of an image (text on PostgreSQL)."""
+    """Return SQL for one value of an image (text on PostgreSQL)."""
     return f"({json} ->> '{name}')" if is_postgres() else f"json_extract({json}, '$.{name}')"
 
 
@@ -59,7 +59,7 @@ def insert_row_json(model: type[Model], where: str) -> None:
 
 
 def save_before(run: ImportRun, model: type[Model], where: str) -> None:
-    """Keep the rows ``t`` of a model as they are, before ``run`` changes them; its first image of a row stays."""
+    """Keep the rows ``t`` of a model as they are before ``run`` changes them. The first image of a row stays."""
     execute(
         f"""
         INSERT INTO {CHANGE} (run_id, model, key, before, reason)

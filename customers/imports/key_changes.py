@@ -24,9 +24,9 @@ NAMED = 20
 
 
 def notice(feed: Feed, run: ImportRun) -> list[KeyChange]:
-    """Note the pairs that a run's rows tell of, warn of them in the run, and return those that are new.
+    """Note the pairs of keys that a run's rows suggest, with a warning each; return the new ones.
 
-    To be called when the journal of the run is sealed.
+    Call it after ``save_after``, which completes the run's journal.
     """
     if not feed.of_customers:
         _warn_of_returned(run)
@@ -36,28 +36,30 @@ def notice(feed: Feed, run: ImportRun) -> list[KeyChange]:
 
 
 def undecided() -> QuerySet[KeyChange]:
-    """Pairs that still look like one customer: the one is there, the other is not, nor joined to anybody."""
+    """Return the pairs that still look like one customer: one is there, the other is missing and joined to nobody."""
     joined = KeyChange.objects.filter(state=State.JOINED).values("former")
     pairs = KeyChange.objects.filter(state=State.OPEN, former__missing_since__isnull=False)
     return pairs.filter(customer__missing_since=None).exclude(former__in=joined)
 
 
 def pairs_of(customer: Customer) -> list[KeyChange]:
-    """The pairs of a customer's page, oldest first: undecided ones, and those that are joined; one query."""
+    """Return the pairs for a customer's page, oldest first: undecided and joined ones; one query."""
     pairs = KeyChange.objects.filter(Q(customer=customer) | Q(former=customer)).exclude(state=State.APART)
     found = list(pairs.select_related("customer", "former__missing_since").order_by("pk"))
-    taken = {pair.former_id for pair in found if pair.state == State.JOINED}
-    return [pair for pair in found if pair.state == State.JOINED or (_is_likely(pair) and pair.former_id not in taken)]
+    formers = {pair.former_id for pair in found if pair.state == State.JOINED}
+    return [
+        pair for pair in found if pair.state == State.JOINED or (_is_likely(pair) and pair.former_id not in formers)
+    ]
 
 
 def changed_keys() -> frozenset[str]:
-    """All customers of whom a page has such a pair to tell."""
+    """Return the keys of all customers whose pages may show a pair."""
     pairs = KeyChange.objects.exclude(state=State.APART).order_by()
     return frozenset(key for both in pairs.values_list("customer_id", "former_id") for key in both)
 
 
 def closed_former(customer: Customer) -> Customer | None:
-    """A customer marked “do not contact” who vanished, and who may be this one under a former key."""
+    """Return a vanished customer marked “do not contact” who may be this one under a former key, or None."""
     pairs = undecided().filter(customer=customer, former__care__do_not_contact=True).select_related("former")
     pair = pairs.order_by("pk").first()
     return pair.former if pair else None
@@ -68,7 +70,7 @@ def _is_likely(pair: KeyChange) -> bool:
 
 
 def _renamed(run: ImportRun) -> list[KeyChange]:
-    """New customers with the mailbox and the organisation of one that is missing."""
+    """Note new customers with the mailbox and the organisation of one that is missing."""
     journal = f"c.run_id = {int(run.pk)} AND c.model = '{journal_name(Customer)}' AND c.key = t.id"
     new = fetch(
         f"""
@@ -101,14 +103,14 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
 
 
 def _warn_of_returned(run: ImportRun) -> None:
-    """A former key that is in the feed again beside the one to which it was joined."""
+    """Warn of a former key that is in the feed again beside the key to which it was joined."""
     back = KeyChange.objects.filter(state=State.JOINED, former__missing_since=None).order_by("pk")
     said = "is in the feed, but was said to go on as"
     _warn(run, (f"customer {pair.former_id} {said} customer {pair.customer_id}" for pair in back), len(back))
 
 
 def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
-    """Rows that the run moved from a customer who is missing to one who is there."""
+    """Note customers who are there and got rows of a missing customer by this run."""
     before, after = json_field("c.before", "customer_id"), json_field("c.after", "customer_id")
     rows = fetch(
         f"""

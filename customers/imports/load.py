@@ -33,7 +33,7 @@ from customers.imports.interface import COUNTS, Options, Outcome, RowProblems, d
 from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
 from customers.imports.quarantine import count_quarantined, quarantine_problems, supersede
-from customers.imports.retry import retry, try_again
+from customers.imports.retry import load_quarantined, retry_waiting
 from customers.imports.stage import PROBLEM, STAGE
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy
 from customers.imports.strategies.base_run import rules_fingerprint
@@ -55,23 +55,23 @@ def load_file(feed: Feed, path: Path, name: str, options: Options, lock: JobLock
     """
     onboarding.date_sightings()
     run = ImportRun(feed=feed.name, file=name, started_by=options.started_by)
-    FeedRun(feed, run, lock, others_to_retry(feed)).load_file(path, options, keep=keep)
+    FeedRun(feed, run, lock, feeds_to_retry(feed)).load(path, options, keep=keep)
     onboarding.date_sightings()
     return run
 
 
-def replay(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
-    """Try open rows of the quarantine again, a run for each feed among them; closed ones are passed over.
+def replay_chosen(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
+    """Replay the open rows that a person chose, a run for each feed among them; closed rows are skipped.
 
     Rows that pass are loaded, rows that do not have their new reasons; a row is superseded where a later file has
     given its key a newer one. Raises ``LockHeld`` while an import runs.
     """
     with job_lock("import") as lock:
-        return replay_locked(rows, started_by, lock)
+        return replay_under_lock(rows, started_by, lock)
 
 
-def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, lock: JobLock) -> list[Outcome]:
-    """Replay rows as ``replay`` does, for a caller who holds ``lock``, the import's."""
+def replay_under_lock(rows: QuerySet[QuarantinedRow], started_by: str, lock: JobLock) -> list[Outcome]:
+    """Replay rows as ``replay_chosen`` does, for a caller who holds ``lock``, the import's."""
     chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
     feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
     outcomes = []
@@ -79,15 +79,15 @@ def replay_locked(rows: QuerySet[QuarantinedRow], started_by: str, lock: JobLock
         if name in feeds:
             run = ImportRun(feed=name, started_by=started_by, scope=ImportRun.Scope.REPLAY)
             run.file = f"replay by {started_by}"
-            load = FeedRun(feed, run, lock, others_to_retry(feed))
-            load.replay(chosen.filter(feed=name))
-            outcomes.append(load.outcome(keep=True))
+            feed_run = FeedRun(feed, run, lock, feeds_to_retry(feed))
+            feed_run.replay(chosen.filter(feed=name))
+            outcomes.append(feed_run.outcome(keep=True))
     onboarding.date_sightings()
     return outcomes
 
 
-def others_to_retry(feed: Feed, loading: Sequence[str] = ()) -> list[str]:
-    """The feeds whose rows the customers' run also retries: those that do not come with this import."""
+def feeds_to_retry(feed: Feed, loading: Sequence[str] = ()) -> list[str]:
+    """Return the feeds whose waiting rows the customers' run retries: those that this import does not load."""
     return [name for name in FEEDS if name not in (feed.name, *loading)] if feed is CUSTOMERS else []
 
 
@@ -107,17 +107,17 @@ class FeedRun:
         self._extends: ImportRun | None = None
         self._suppressed: set[str] | None = None
 
-    def load_file(self, path: Path | None, options: Options, *, missing: str = "", keep: bool) -> None:
-        """Load the file, or note in the run why not; ``keep`` is false where the caller will roll it all back."""
+    def load(self, path: Path | None, options: Options, *, why_no_file: str = "", keep: bool) -> None:
+        """Load the file, or note in the run why not. ``keep`` is false where the caller will roll it all back."""
 
-        def load() -> None:
+        def work() -> None:
             if path is None:
-                raise Refused(missing)
-            self._load(path, options)
+                raise Refused(why_no_file)
+            self._load_and_complete(path, options)
             found = self.run.quarantined_rows.order_by("line").values_list("line", "reasons")[:MAX_QUARANTINED]
             self.problems = [RowProblems(line=line, reasons=reasons) for line, reasons in found]
 
-        self._attempt(load)
+        self._attempt(work)
         if keep and path:
             self._archive(path)
 
@@ -126,7 +126,7 @@ class FeedRun:
         self._attempt(lambda: self._replay(rows))
 
     def outcome(self, *, keep: bool) -> Outcome:
-        """What became of the run; without ``keep`` it has no number."""
+        """Return what became of the run; without ``keep`` it has no number."""
         run = self.run
         return Outcome(
             feed=self.feed.name.value,
@@ -141,13 +141,13 @@ class FeedRun:
             **{name: getattr(run, name) for name in (*COUNTS, "warnings")},
         )
 
-    def retry_refused(self, names: Sequence[str]) -> int:
-        """Try the waiting rows of feeds whose files were refused; return how many rows the run retried in all."""
+    def retry_waiting_of(self, names: Sequence[str]) -> int:
+        """Load the waiting rows of feeds whose files were refused; return how many rows the run retried in all."""
         before = self.run.retried
         try:
             self.lock.renew()
             with transaction.atomic():
-                self._retry_others(names)
+                self._retry_waiting(names)
                 self.run.save()
                 if more := self.run.retried - before:
                     trail.record(trail.Action.REPLAY, self.run, detail=f"{more} waiting rows of other feeds")
@@ -204,15 +204,15 @@ class FeedRun:
         if self.run.sha256 and (recognised or begins_as(self.feed, path)):
             self.not_archived = archive.store(path, self.run, self._extends, self._suppressed) or None
 
-    def _load(self, path: Path, options: Options) -> None:
+    def _load_and_complete(self, path: Path, options: Options) -> None:
         run, feed = self.run, self.feed
         work_in_memory()
-        run.retried = retry(feed, run, self.today)
+        run.retried = retry_waiting(feed, run, self.today)
         unquote = self._is_ours(path)
         fixes = fixes_of(feed)
         run.rules = rules_fingerprint(feed, fixes, unquote=unquote)
         self._file = FileLoad(feed, run, path, options, self.today, fixes, unquote)
-        self._load_by_first_strategy(self._file)
+        self._try_strategies(self._file)
         if run.scope == ImportRun.Scope.CORRECTIONS:
             corrections.remember(feed, run)
         supersede(feed, run, fixes)
@@ -220,7 +220,7 @@ class FeedRun:
         self._complete()
 
     def _is_ours(self, path: Path) -> bool:
-        """Whether our own export wrote the file; warns of one that its manifest belies."""
+        """Return whether our own export wrote the file; warn of one that its manifest belies."""
         ours = vouches_for(path)
         if ours is False:
             self.run.warnings.append(
@@ -229,34 +229,34 @@ class FeedRun:
             )
         return bool(ours)
 
-    def _load_by_first_strategy(self, file: FileLoad) -> None:
+    def _try_strategies(self, file: FileLoad) -> None:
         run, warnings = self.run, list(self.run.warnings)
         for strategy in strategies_for(file):
             try:
-                self._load_by(strategy, file)
+                self._merge_by(strategy, file)
                 return
             except CannotShortcut as obstacle:
                 logger.debug("Run %s is not loaded by strategy %s: %s", run.pk, strategy.name, obstacle)
             run.quarantined_rows.all().delete()
             run.warnings = list(warnings)
 
-    def _load_by(self, strategy: LoadStrategy, file: FileLoad) -> None:
+    def _merge_by(self, strategy: LoadStrategy, file: FileLoad) -> None:
         run, feed, options = self.run, self.feed, file.options
         stager = Stager(file)
         with CsvReader(file.path, options.progress(file.path) if options.progress else None) as source:
             staged = strategy.stage(source, stager)
             repeated = find_problems(feed, run, stager.guardrails.end_early)
-            find_misread(feed, run, stager.misread, insist=options.insists)
+            find_misread(feed, run, stager.misread, allow_misread=options.accepts_misread)
             run.quarantined = count_quarantined(run)
             stager.guardrails.check(source)
             quarantine_problems(file, staged.records)
         run.repeats = bool(repeated) or staged.repeats
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
-        run.warnings += keys_alike(feed, run, known_are_lower=staged.known_are_lower)
+        run.warnings += keys_alike(feed, run, loaded_keys_are_lowercase=staged.loaded_keys_are_lowercase)
         [(on_stage,)] = fetch(f"SELECT COUNT(*) FROM {STAGE}")
         run.created, run.updated = merge(feed, run, all_new=staged.all_new)
-        run.unchanged = staged.known + on_stage - run.created - run.updated + repeated + run.left_out
+        run.unchanged = staged.skipped_rows + on_stage - run.created - run.updated + repeated + run.left_out
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
             run.missing, run.returned = mark(feed, run)
@@ -264,7 +264,7 @@ class FeedRun:
 
     def _replay(self, rows: QuerySet[QuarantinedRow]) -> None:
         run = self.run
-        tried = try_again(self.feed, run, rows, self.today)
+        tried = load_quarantined(self.feed, run, rows, self.today)
         self._complete_journal()
         run.rows, run.quarantined = tried.rows, tried.refused
         run.created, run.updated, run.unchanged = tried.created, tried.updated, tried.unchanged
@@ -284,14 +284,14 @@ class FeedRun:
     def _complete(self) -> None:
         if self.feed.name == FeedName.ONBOARDING:
             onboarding.record_sightings(self.run)
-        self._retry_others(self.also_retry)
+        self._retry_waiting(self.also_retry)
         for name in (STAGE, PROBLEM):
             drop_temporary(name)
 
-    def _retry_others(self, names: Sequence[str]) -> None:
-        """Try the waiting rows of other feeds, in the name of this run."""
+    def _retry_waiting(self, names: Sequence[str]) -> None:
+        """Load the waiting rows of other feeds, in the name of this run."""
         for name in names:
-            self.run.retried += retry(FEEDS[name], self.run, self.today)
+            self.run.retried += retry_waiting(FEEDS[name], self.run, self.today)
             save_after(self.run, FEEDS[name].model)
         if FeedName.ONBOARDING in names:
             onboarding.record_sightings(self.run)

@@ -51,7 +51,7 @@ def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: boo
 
 def _fill(feed: Feed, table: str, insert: str) -> int:
     """Insert the whole stage, none of whose keys is known; return how many rows that are."""
-    # An upper table may name a customer, so that table keeps its key.
+    # Tables of other apps have foreign keys to customers, so its primary key cannot be dropped.
     if feed.of_customers and _outnumbers(table):
         with deferred_indexes(table):
             return execute(insert)
@@ -81,25 +81,25 @@ def _update(feed: Feed, run: ImportRun, table: str, values: dict[str, str]) -> N
 
 
 def _any_known(table: str, keys: Sequence[str]) -> bool:
-    """Whether a row of the stage has a key of the table; a file that is loaded again says so at its first row."""
+    """Return whether any staged key is in the table already; a file that is loaded again says so at once."""
     return any(fetch(f"SELECT 1 FROM {STAGE} s JOIN {table} t ON t.{key} = s.{key} LIMIT 1") for key in keys)
 
 
 def _outnumbers(table: str) -> bool:
-    """Whether the stage has many rows, and at least as many as the table."""
+    """Return whether the stage has many rows, and at least as many as the table."""
     staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
     return staged >= MANY_ROWS and not fetch(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {staged}")
 
 
 def mark_found(feed: Feed, run: ImportRun) -> tuple[int, int]:
-    """Staged rows of a full feed are not missing from it; return how many went missing (none) and came back."""
+    """Unmark staged rows of a full feed as missing; return how many went missing (none) and came back."""
     there = f"missing_since_id IS NOT NULL AND id IN (SELECT id FROM {STAGE})"
     save_before(run, feed.model, there)
     return 0, execute(f"UPDATE {table_of(feed.model)} SET missing_since_id = NULL WHERE {there}")
 
 
 def mark_missing(feed: Feed, run: ImportRun) -> tuple[int, int]:
-    """Mark a full feed's rows that are gone from the file, since which run; return how many went and came back."""
+    """Mark a full feed's rows that are gone from the file, unmark those in it; return both counts."""
     in_file = f"""(
         EXISTS (SELECT 1 FROM {STAGE} s WHERE s.id = t.id)
         OR EXISTS (SELECT 1 FROM {table_of(QuarantinedRow)} q WHERE q.run_id = {int(run.pk)} AND q.key = t.id))"""

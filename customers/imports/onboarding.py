@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def completed_before_signup(stage: str) -> str:
-    """SQL for the ``line`` and ``message`` of staged rows whose completion precedes the signup."""
+    """Return SQL for the ``line`` and ``message`` of staged rows whose completion precedes the signup."""
     return f"""
         SELECT s.line, 'completed_date: ' || CAST(s.completed_date AS text)
             || ' is before the signup date, ' || CAST(c.signup_date AS text) AS message
@@ -32,7 +32,7 @@ def completed_before_signup(stage: str) -> str:
 
 
 def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
-    """The same (line and message) of a run's rows that were quarantined for another reason."""
+    """Return line and message of rows completed before signup that the run quarantined for another reason."""
     place = ONBOARDING.column_names.index("completed_date")
     rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False)
     rows = rows.exclude(customer_key="")

@@ -27,7 +27,7 @@ Reasons = list[tuple[int, str]]
 def quarantined_row(
     feed: Feed, run: ImportRun, header: Header, record: Record, cells: list[str] | None, reasons: list[str]
 ) -> QuarantinedRow:
-    """A row for the quarantine, not yet saved. The key of a row that cannot be split is a guess, by its place."""
+    """Make a row for the quarantine, not yet saved. The key of a row that cannot be split is a guess, by its place."""
     place = header.order[feed.column_names.index("id")]
     guess = [*record.cells[place : place + 1], ""][0]
     return QuarantinedRow(
@@ -43,13 +43,13 @@ def quarantined_row(
 
 
 def count_quarantined(run: ImportRun) -> int:
-    """How many rows of the file are in quarantine, or will be for a problem."""
+    """Return how many rows of the file are in quarantine, or will be for a problem."""
     quarantine = f"SELECT line FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
     return int(fetch(f"SELECT COUNT(*) FROM (SELECT line FROM {PROBLEM} UNION {quarantine}) every_line")[0][0])
 
 
 def examples(run: ImportRun) -> str:
-    """The first three such lines with a reason each, for a refusal's text."""
+    """Return the first three quarantined lines with a reason each, for a refusal's text."""
     first = run.quarantined_rows.order_by("line").values_list("line", "reasons")[:3]
     found: dict[int, str] = {line: reasons[0] for line, reasons in first}
     for line, message in fetch(f"SELECT line, message FROM {PROBLEM} ORDER BY line, kind LIMIT 3"):
@@ -57,7 +57,7 @@ def examples(run: ImportRun) -> str:
     return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
 
 
-def quarantine_problems(load: FileLoad, records: Iterable[Record] | None = None) -> None:
+def quarantine_problems(file: FileLoad, records: Iterable[Record] | None = None) -> None:
     """Move the rows with problems out of the stage; their raw text is read from the file once more.
 
     ``records`` are all those that were staged, in their order, where they are held in memory.
@@ -65,12 +65,12 @@ def quarantine_problems(load: FileLoad, records: Iterable[Record] | None = None)
     if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
         return
     execute(f"CREATE INDEX problem_line ON {PROBLEM} (line)")
-    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(load.run.pk)}"
+    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(file.run.pk)}"
     for _line, key, found in problems_of(there):
         row = QuarantinedRow.objects.get(pk=key)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
-    for batch in in_batches(_read_again(load, records)):
+    for batch in in_batches(_read_again(file, records)):
         QuarantinedRow.objects.bulk_create(batch, batch_size=BATCH_SIZE)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
@@ -103,7 +103,7 @@ def supersede(feed: Feed, run: ImportRun, fixes: Mapping[str, list[str]]) -> Non
 
 
 def problems_of(rows: str) -> Iterator[tuple[int, str | int, Reasons]]:
-    """The problems of ``rows`` (a query of ``line`` and ``key``) by line, in their order, a page at a time."""
+    """Yield the problems of ``rows`` (a query of ``line`` and ``key``) by line, a page at a time."""
     last = -1
     while lines := fetch(
         f"SELECT DISTINCT line FROM {PROBLEM} WHERE line > %s ORDER BY line LIMIT {FETCH_SIZE}", [last]
@@ -133,17 +133,17 @@ def _supersede_fixed(
         QuarantinedRow.objects.filter(pk__in=closed).update(status=QuarantinedRow.Status.SUPERSEDED, resolved_by=run)
 
 
-def _read_again(load: FileLoad, held: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
-    """The staged rows with problems, as rows for the quarantine."""
-    feed, run = load.feed, load.run
-    with CsvReader(load.path) as source:
+def _read_again(file: FileLoad, held: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
+    """Yield the staged rows with problems, as rows for the quarantine."""
+    feed, run = file.feed, file.run
+    with CsvReader(file.path) as source:
         blocks = source.blocks()
         header = read_header(feed, source, blocks, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
-        source.line_pattern = compile_line_pattern(feed, header, load.today)
+        source.line_pattern = compile_line_pattern(feed, header, file.today)
         records = iter(held) if held is not None else records_of(blocks)
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)
-            cells = load.row_cells(record, header)[0] if record and record.line == line else None
+            cells = file.row_cells(record, header)[0] if record and record.line == line else None
             if not record or not cells or cells[feed.column_names.index("id")] != key:
                 raise Refused("the file changed while it was read; import it again once it is complete")
             row = quarantined_row(feed, run, header, record, cells, [text for _kind, text in found])

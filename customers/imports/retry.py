@@ -1,4 +1,8 @@
-"""Another try for quarantined rows: those that only waited for their customer, and those that somebody replays."""
+"""Load quarantined rows again: ``retry_waiting`` does so by itself, ``load_quarantined`` also for a person's replay.
+
+A load retries the rows that only wait for their customer, without being asked. A person replays chosen rows
+(``load.replay_chosen``), whatever was wrong with them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +18,7 @@ from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.imports import onboarding
 from customers.imports.checks.cross_row import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
-from customers.imports.erased_rows import forget_rows
+from customers.imports.erased_rows import delete_quarantined
 from customers.imports.merge import mark_found, merge
 from customers.imports.quarantine import Reasons, problems_of
 from customers.imports.stage import PROBLEM, STAGE, create_stage
@@ -37,12 +41,12 @@ class RetryResult:
 
     @property
     def unchanged(self) -> int:
-        """Rows that made no difference: the data say so already, or something newer."""
+        """Return how many rows made no difference: the data say so already, or something newer."""
         return self.rows - self.created - self.updated - self.refused
 
 
-def retry(feed: Feed, run: ImportRun, today: date) -> int:
-    """Load the feed's quarantined rows whose customer is known by now; return how many were taken.
+def retry_waiting(feed: Feed, run: ImportRun, today: date) -> int:
+    """Load the feed's quarantined rows whose customer is known by now; return how many were loaded.
 
     A row that is refused for another reason now keeps that reason instead, and is not tried again by itself.
     """
@@ -65,31 +69,32 @@ def retry(feed: Feed, run: ImportRun, today: date) -> int:
           AND EXISTS (SELECT 1 FROM {table} t WHERE {same})""",
         [run.pk, feed.name.value],
     )
-    tried = try_again(feed, run, ready, today)
+    tried = load_quarantined(feed, run, ready, today)
     return tried.created + tried.updated
 
 
-def try_again(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today: date) -> RetryResult:
-    """Load open rows of the feed in the name of ``run``; each loaded one names the file and line that it is from.
+def load_quarantined(feed: Feed, run: ImportRun, rows: QuerySet[QuarantinedRow], today: date) -> RetryResult:
+    """Load open rows in the name of ``run``; a loaded row names the file and line that it is from.
 
-    The files are taken one by one, the newest first, so that no row overwrites what a later file says of its key.
+    The runs that quarantined them are taken one by one, the newest first: no row overwrites what a later file says of
+    its key.
     """
     tried, erased = RetryResult(), ErasedIds()
-    files = rows.order_by("-run").values_list("run", flat=True).distinct()
-    for file in list(files):
-        _FileRetry(feed, run, file, tried, erased).load(rows.filter(run=file), today)
+    origins = rows.order_by("-run").values_list("run", flat=True).distinct()
+    for origin in list(origins):
+        _FileRetry(feed, run, origin, tried, erased).load(rows.filter(run=origin), today)
     return tried
 
 
 class _FileRetry:
-    """The rows of one earlier file (the run ``file``), tried again by ``run``; ``line`` is that file's."""
+    """The rows that the run ``origin_run_id`` quarantined, tried again by ``run``; ``line`` is a line of its file."""
 
-    def __init__(self, feed: Feed, run: ImportRun, file: int, tried: RetryResult, erased: ErasedIds) -> None:
+    def __init__(self, feed: Feed, run: ImportRun, origin_run_id: int, tried: RetryResult, erased: ErasedIds) -> None:
         self.erased = erased
         self.own = feed.column_names.index(customer_column(feed))
         self.feed = feed
         self.run = run
-        self.file = int(file)
+        self.origin_run_id = int(origin_run_id)
         self.tried = tried
 
     def load(self, rows: QuerySet[QuarantinedRow], today: date) -> None:
@@ -104,16 +109,16 @@ class _FileRetry:
             f"""
             UPDATE {_QUARANTINE} SET status = 'loaded', resolved_by_id = %s
             WHERE run_id = %s AND line IN (SELECT line FROM {STAGE})""",
-            [run.pk, self.file],
+            [run.pk, self.origin_run_id],
         )
         self._supersede()
         find_problems(feed, run)
-        self._find_taken()
+        self._find_keys_in_use()
         self._refuse_problems()
         execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
-        created, updated = merge(feed, run, origin=self.file)
+        created, updated = merge(feed, run, origin=self.origin_run_id)
         if feed.full:
             mark_found(feed, run)
         tried.created += created
@@ -136,7 +141,7 @@ class _FileRetry:
                 bad.append(row)
             else:
                 good.append((row.line, *values))
-        self._forget(erased)
+        self._delete_erased(erased)
         copy_rows(STAGE, ["line", *names], good)
         customers = {row.customer_key for row in bad if row.customer_key}
         unknown = customers - set(Customer.objects.filter(pk__in=customers).values_list("pk", flat=True))
@@ -146,64 +151,65 @@ class _FileRetry:
                 row.reasons = [*row.reasons, f"customer_id: there is no customer {row.customer_key}"]
         self._refuse(bad)
 
-    def _forget(self, rows: Sequence[QuarantinedRow]) -> None:
+    def _delete_erased(self, rows: Sequence[QuarantinedRow]) -> None:
         """Delete rows that a fix made ones of an erased customer, and their fixes."""
         if rows:
             Fix.objects.filter(feed=self.feed.name, raw__in=[row.raw for row in rows]).delete()
-            forget_rows([row.pk for row in rows])
+            delete_quarantined([row.pk for row in rows])
             self.tried.suppressed += len(rows)
 
     @property
     def _same(self) -> str:
-        """SQL for whether a loaded row ``t`` stands where a staged row ``s`` is to go."""
+        """Return SQL for whether a loaded row ``t`` has the key of a staged row ``s``, or its one customer."""
         return "(t.id = s.id OR t.customer_id = s.customer_id)" if self.feed.one_row_per_customer else "t.id = s.id"
 
     def _supersede(self) -> None:
         """Close the rows whose key (or customer) a later file gave a row, and take them off the stage.
 
-        A fixed row may name one that a later file had all along without changing it: where there is such a file, it
-        is in doubt, and what is loaded stays.
+        A fix may give a row a key that a later file also has, unchanged. If any later file was loaded, keep what is
+        loaded.
         """
-        newer = f"t.run_id > {self.file}"
-        if ImportRun.objects.accepted().filter(feed=self.feed.name, pk__gt=self.file).exists():
+        newer = f"t.run_id > {self.origin_run_id}"
+        if ImportRun.objects.accepted().filter(feed=self.feed.name, pk__gt=self.origin_run_id).exists():
             newer += f" OR EXISTS (SELECT 1 FROM {table_of(Fix)} f WHERE f.feed = q.feed AND f.raw = q.raw)"
         create_temporary(
             _SUPERSEDED,
             f"""
             SELECT DISTINCT s.line FROM {STAGE} s JOIN {table_of(self.feed.model)} t ON {self._same}
-            JOIN {_QUARANTINE} q ON q.run_id = {self.file} AND q.line = s.line WHERE {newer}""",
+            JOIN {_QUARANTINE} q ON q.run_id = {self.origin_run_id} AND q.line = s.line WHERE {newer}""",
         )
         self.tried.superseded += execute(
             f"""
             UPDATE {_QUARANTINE} SET status = 'superseded'
-            WHERE run_id = {self.file} AND line IN (SELECT line FROM {_SUPERSEDED})"""
+            WHERE run_id = {self.origin_run_id} AND line IN (SELECT line FROM {_SUPERSEDED})"""
         )
         execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {_SUPERSEDED})")
         drop_temporary(_SUPERSEDED)
 
-    def _find_taken(self) -> None:
-        """A row is a problem where another line of its own file is loaded under its key, or for its one customer."""
-        taken = (
-            f"{STAGE} s JOIN {table_of(self.feed.model)} t ON {{}} WHERE t.run_id = {self.file} AND t.line <> s.line"
+    def _find_keys_in_use(self) -> None:
+        """Make a problem of each row whose key (or customer) another line of its file has in the table."""
+        in_use = (
+            f"{STAGE} s JOIN {table_of(self.feed.model)} t ON {{}} "
+            f"WHERE t.run_id = {self.origin_run_id} AND t.line <> s.line"
         )
         text = "{} || ' is loaded already, from line ' || CAST(t.line AS text) || ' of the same file'"
         execute(
             f"""
             INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'id: ' || {text.format("s.id")}
-            FROM {taken.format("t.id = s.id")}"""
+            FROM {in_use.format("t.id = s.id")}"""
         )
         if self.feed.one_row_per_customer:
             execute(
                 f"""
                 INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'customer_id: the row of ' ||
                     {text.format("s.customer_id")}
-                FROM {taken.format("t.customer_id = s.customer_id AND t.id <> s.id")}"""
+                FROM {in_use.format("t.customer_id = s.customer_id AND t.id <> s.id")}"""
             )
 
     def _refuse_problems(self) -> None:
         found = problems_of(f"SELECT line, id AS key FROM {STAGE}")
         while some := {line: problems for line, _key, problems in islice(found, BATCH_SIZE)}:
-            rows = QuarantinedRow.objects.filter(run=self.file, feed=self.feed.name, line__in=some).defer(
+            rows = QuarantinedRow.objects.filter(run=self.origin_run_id, feed=self.feed.name, line__in=some).defer(
                 "raw", "cells"
             )
             self._refuse([_with_reasons(row, some[row.line]) for row in rows])

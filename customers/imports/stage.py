@@ -12,7 +12,7 @@ CORRECTION = "correction"
 
 
 def create_stage(feed: Feed) -> None:
-    """Make the temporary tables of a feed's good rows and of the problems that will be found in them, both empty."""
+    """Make the empty temporary tables of a feed's good rows and of the problems to be found in them."""
     columns = ", ".join(feed.column_names)
     create_temporary(STAGE, f"SELECT CAST(0 AS bigint) AS line, {columns} FROM {table_of(feed.model)} WHERE 1 = 0")
     create_temporary(PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0")

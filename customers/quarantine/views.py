@@ -24,7 +24,7 @@ from customers.feeds.exports import write_csv
 from customers.feeds.reader import BLANKS
 from customers.imports.fixes import cells_left_over, cells_to_fix, fix, header_of
 from customers.imports.interface import Outcome
-from customers.imports.load import replay, replay_locked
+from customers.imports.load import replay_chosen, replay_under_lock
 from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import QuarantinedRow
@@ -157,7 +157,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpRespon
         fix(row, cells, request.user.get_username())
     tell_kept(request, form)
     rows = QuarantinedRow.objects.filter(pk=row.pk)
-    tell_replayed(request, lambda: replay_locked(rows, request.user.get_username(), lock))
+    tell_replayed(request, lambda: replay_under_lock(rows, request.user.get_username(), lock))
     row.refresh_from_db(fields=["status"])
     return redirect(fix_address(row) if row.status == QuarantinedRow.Status.OPEN else _LISTED)
 
@@ -191,7 +191,7 @@ def replay_and_tell(request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> Non
     """Replay rows, and tell for each feed what became of them."""
     if not request.user.has_perm("customers.fix_quarantinedrow"):
         raise PermissionDenied
-    tell_replayed(request, lambda: replay(rows, request.user.get_username()))
+    tell_replayed(request, lambda: replay_chosen(rows, request.user.get_username()))
 
 
 def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -> None:

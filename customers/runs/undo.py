@@ -123,7 +123,7 @@ class UndoPlan:
         self._choose_sightings()
         self._apply(StepSighting)
         self._reject_needed_customers()
-        self._forget_key_changes()
+        self._delete_key_changes()
         self._apply(Customer, "c.after IS NULL")
         self._put_back_quarantine()
         take_fixes(self.run, self.undoing)
@@ -251,7 +251,7 @@ class UndoPlan:
                     f"c.after IS NULL AND EXISTS ({names})",
                 )
 
-    def _forget_key_changes(self) -> None:
+    def _delete_key_changes(self) -> None:
         """Delete undecided key changes of customers who go; joined ones have kept their customers."""
         customers = f"{self._entries} AND c.model = '{journal_name(Customer)}'"
         gone = f"SELECT c.key FROM {CHANGE} c WHERE {customers} AND c.after IS NULL"

@@ -13,7 +13,7 @@ from customers.audit import trail
 from customers.core.dry_run import rolled_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
-from customers.imports.checks.misread import SIGN
+from customers.imports.checks.misread import MISREAD_SIGN
 from customers.imports.fixes import fixes_of
 from customers.imports.interface import Options
 from customers.imports.load import load_file
@@ -75,10 +75,12 @@ def make_preview(upload: Upload, asked_by: str) -> None:
         _preview(upload, asked_by, lock)
 
 
-def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, insist: bool = False) -> ImportRun:
+def confirm(
+    pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, allow_misread: bool = False
+) -> ImportRun:
     """Load the very file with this hash, by data that are as they were in the preview ``seen``; return its run.
 
-    ``force`` loads what the guardrails refused, ``insist`` text that is the old text misread. Raises
+    ``force`` loads what the guardrails refused, ``allow_misread`` text that is the old text misread. Raises
     ``LoadedAlready``, ``NotLoaded``, and ``LockHeld`` while an import runs. Where the data have changed since, there
     is a new preview.
     """
@@ -105,7 +107,7 @@ def confirm(pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, 
         preview = upload.preview
         if preview["reason"] and not (preview["forceable"] and force):
             raise NotLoaded("The file is refused, so nothing was loaded.")
-        options = _options(confirmed_by, force=bool(preview["reason"]), insist=insist)
+        options = _options(confirmed_by, force=bool(preview["reason"]), allow_misread=allow_misread)
         run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
@@ -152,8 +154,8 @@ def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
     upload.save(update_fields=["preview", "seen"])
 
 
-def _options(started_by: str, *, force: bool = False, insist: bool = False) -> Options:
-    return Options(started_by, force=force, corrections=True, bounded=True, insist=insist)
+def _options(started_by: str, *, force: bool = False, allow_misread: bool = False) -> Options:
+    return Options(started_by, force=force, corrections=True, bounded=True, allow_misread=allow_misread)
 
 
 @contextmanager
@@ -174,7 +176,7 @@ def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]
         "reason": run.reason,
         "warnings": run.warnings,
         "forceable": False,
-        "misread": any(SIGN in text for text in run.warnings),
+        "misread": any(MISREAD_SIGN in text for text in run.warnings),
     }
 
 

@@ -123,7 +123,7 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             request.POST.get("seen", ""),
             request.user.get_username(),
             force="force" in request.POST,
-            insist="insist" in request.POST,
+            allow_misread="insist" in request.POST,
         )
         if run.status == ImportRun.Status.LOADED:
             messages.success(request, f"{run.file} was loaded by run {run.pk}.")

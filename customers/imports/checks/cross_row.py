@@ -1,4 +1,4 @@
-"""What only a row's neighbours can tell, found by SQL on the stage: duplicates, unknown customers, second rows."""
+"""Problems that need other rows to be seen, found by SQL: duplicates, second rows, and what customers contradict."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,37 +13,37 @@ from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20
 NAMED_PAIRS = 5
-DUPLICATE, UNKNOWN_CUSTOMER, _SEMANTIC, _SECOND_ROW, MISREAD = range(5)
-TAKEN = re.compile(r"\A(?:id|customer_id): .* (?:has a row already, on|is loaded already, from) line [0-9]+")
-"""A reason that another row is loaded in the place of this one, which must not take it unasked."""
+DUPLICATE, UNKNOWN_CUSTOMER, _COMPLETED_BEFORE_SIGNUP, _SECOND_ROW, MISREAD = range(5)
+KEY_IN_USE = re.compile(r"\A(?:id|customer_id): .* (?:has a row already, on|is loaded already, from) line [0-9]+")
+"""Matches a reason that another row holds the key. The quarantine stores reasons as text alone, so the text tells."""
 
 
 def find_problems(feed: Feed, run: ImportRun, check: Callable[[int], object] = lambda number: None) -> int:
-    """Fill the table of problems, and fold identical rows into one; returns how many rows were folded away.
+    """Fill the table of problems, and fold identical rows into one; return how many rows were folded away.
 
-    ``check`` is told how many rows have one so far, before the work on them, and may raise.
+    ``check`` gets the number of rows with duplicate keys before their problems are all written, and may raise.
     """
     repeated = _fold_repeated_keys(feed, run, check)
     if feed.of_customers:
         _find_unknown_customers(feed, run)
     if feed.one_row_per_customer:
-        _add_problems(_SEMANTIC, onboarding.completed_before_signup(STAGE))
+        _add_problems(_COMPLETED_BEFORE_SIGNUP, onboarding.completed_before_signup(STAGE))
         copy_rows(
             PROBLEM,
             ["line", "kind", "message"],
-            [(line, _SEMANTIC, text) for line, text in onboarding.quarantined_before_signup(run)],
+            [(line, _COMPLETED_BEFORE_SIGNUP, text) for line, text in onboarding.quarantined_before_signup(run)],
         )
         _add_problems(
             _SECOND_ROW,
             f"""
             SELECT every_row.line, 'customer_id: ' || every_row.customer_id || ' has a row already, on line '
-                || CAST(taken.line AS text) AS message
+                || CAST(holder.line AS text) AS message
             FROM (SELECT line, customer_id FROM {STAGE}
                   UNION ALL SELECT line, customer_key FROM ({_bad_rows(feed, run)}) bad) every_row
             JOIN (SELECT customer_id, MIN(line) AS line FROM {STAGE}
-                  WHERE line NOT IN (SELECT line FROM {PROBLEM}) GROUP BY customer_id) taken
-                ON taken.customer_id = every_row.customer_id
-            WHERE every_row.line > taken.line""",
+                  WHERE line NOT IN (SELECT line FROM {PROBLEM}) GROUP BY customer_id) holder
+                ON holder.customer_id = every_row.customer_id
+            WHERE every_row.line > holder.line""",
         )
     return repeated
 
@@ -53,7 +53,7 @@ def _add_problems(kind: int, select: str) -> None:
 
 
 def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], object]) -> int:
-    """Identical rows of a key fold into the first one; of rows that differ, every one is a problem."""
+    """Fold identical rows of a key into the first one; make a problem of each row that differs from another."""
     create_temporary(
         "repeated",
         f"""
@@ -98,36 +98,36 @@ def _of_this_file(feed: Feed, run: ImportRun) -> str:
 
 
 def _bad_rows(feed: Feed, run: ImportRun) -> str:
-    """SQL for this file's rows that are in quarantine for what they say themselves, and whose cells are known."""
+    """Return SQL for this file's rows that are in quarantine by themselves, and whose cells are known."""
     whole = f"{_of_this_file(feed, run)} AND cells IS NOT NULL"
     return f"SELECT line, key, customer_key, cells FROM {table_of(QuarantinedRow)} WHERE {whole}"
 
 
 def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
-    known = table_of(Customer)
+    customers = table_of(Customer)
     unknown = "'customer_id: there is no customer ' || {0} AS message"
     _add_problems(
         UNKNOWN_CUSTOMER,
         f"""
         SELECT s.line, {unknown.format("s.customer_id")} FROM {STAGE} s
-        LEFT JOIN {known} c ON c.id = s.customer_id WHERE c.id IS NULL""",
+        LEFT JOIN {customers} c ON c.id = s.customer_id WHERE c.id IS NULL""",
     )
     _add_problems(
         UNKNOWN_CUSTOMER,
         f"""
         SELECT q.line, {unknown.format("q.customer_key")} FROM ({_bad_rows(feed, run)}) q
-        LEFT JOIN {known} c ON c.id = q.customer_key WHERE q.customer_key <> '' AND c.id IS NULL""",
+        LEFT JOIN {customers} c ON c.id = q.customer_key WHERE q.customer_key <> '' AND c.id IS NULL""",
     )
 
 
-def keys_alike(feed: Feed, run: ImportRun, *, known_are_lower: bool = False) -> list[str]:
-    """A warning where keys differ from one another in case alone; notes in the run whether any is in upper case.
+def keys_alike(feed: Feed, run: ImportRun, *, loaded_keys_are_lowercase: bool = False) -> list[str]:
+    """Return a warning where keys differ in case alone; note in the run whether any has an upper-case letter.
 
-    ``known_are_lower`` says that no loaded row's is, which saves looking at them all.
+    ``loaded_keys_are_lowercase`` says that no loaded key has one, which saves looking at them all.
     """
     target = table_of(feed.model)
     bad = f"SELECT key AS id FROM ({_bad_rows(feed, run)}) bad WHERE key <> ''"
-    tables = [STAGE, f"({bad}) bad_keys", *([] if known_are_lower else [target])]
+    tables = [STAGE, f"({bad}) bad_keys", *([] if loaded_keys_are_lowercase else [target])]
     mixed = " UNION ALL ".join(
         f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) found{number}"
         for number, table in enumerate(tables)
@@ -150,7 +150,7 @@ def keys_alike(feed: Feed, run: ImportRun, *, known_are_lower: bool = False) -> 
 
 
 def _differing() -> Iterator[tuple[str, int, int]]:
-    """The rows whose key another one has with other values, by key and line, with how many the key has of them."""
+    """Yield key, line and number of rows of the key, for rows whose key another row has with other values."""
     last = 0
     while page := fetch(
         f"SELECT place, id, line, of_key FROM differing WHERE place > %s ORDER BY place LIMIT {FETCH_SIZE}", [last]
@@ -160,7 +160,7 @@ def _differing() -> Iterator[tuple[str, int, int]]:
 
 
 def _duplicate_problems(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[int, int, str]]:
-    """For each key's rows ``(key, line, rows of the key)`` a problem that names the other lines, the first of them."""
+    """Yield a problem for each of ``rows`` (key, line, rows of the key), which names the first other lines."""
     for key, group in groupby(rows, key=lambda row: row[0]):
         head = list(islice(group, NAMED_LINES + 1))
         named = [line for _key, line, _of_key in head]

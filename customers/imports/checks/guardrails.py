@@ -87,7 +87,7 @@ class Guardrails:
 
 
 def _old_delivery(run: ImportRun) -> str:
-    """Which earlier file of the feed the one of ``run`` is, where a newer one has been loaded since; '' if none.
+    """Say which earlier file the run's file is, if a newer one was loaded since; '' if none.
 
     The ledger knows each file by the SHA-256 of what it says, unpacked. Undone runs do not count, and the very file
     that was loaded last is no old one.
@@ -100,10 +100,10 @@ def _old_delivery(run: ImportRun) -> str:
     if same is None:
         return ""
     return (
-        f"it is the file that {_named(same)} has loaded ({quoted(same.file)}), and a newer one was loaded since, "
-        f"by {_named(newest)}"
+        f"it is the file that {_run_in_words(same)} has loaded ({quoted(same.file)}), and a newer one was loaded "
+        f"since, by {_run_in_words(newest)}"
     )
 
 
-def _named(run: ImportRun) -> str:
+def _run_in_words(run: ImportRun) -> str:
     return f"run {run.pk} of {timezone.localtime(run.started_at):%-d %b %Y, %H:%M}"

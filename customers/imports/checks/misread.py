@@ -17,8 +17,8 @@ _PAGES = [
     for page in ("cp1252", "latin-1", "cp1250", "iso8859-15", "mac-roman")
 ]
 _TIMES = 2
-SIGN = "nothing but the old text misread"
-"""What the warning says, by which a preview knows that there is something to insist on."""
+MISREAD_SIGN = "nothing but the old text misread"
+"""A part of the warning, by which a preview recognises it: a run stores its warnings as text alone."""
 _LONGEST = 50_000
 
 Misread = tuple[str, str, str]
@@ -26,7 +26,7 @@ Misread = tuple[str, str, str]
 
 
 def is_misread(new: str, old: str) -> bool:
-    """Whether the new text is the old one misread, once or twice."""
+    """Return whether the new text is the old one misread, once or twice."""
     if old.isascii() or new.isascii() or len(new) <= len(old) or len(old) > _LONGEST:
         return False
     # What is ASCII is always read right: most changes differ in it.
@@ -44,21 +44,21 @@ def is_misread(new: str, old: str) -> bool:
 
 
 def _comparable(text: str) -> str:
-    """Without blanks around, which a reader trims, and with plain ones for those that do not break."""
+    """Return the text without the blanks that a reader trims, and with plain blanks for no-break ones."""
     return text.replace("\u00a0", " ").strip(" \t\r\n")
 
 
 def misread_cells(feed: Feed, new: list[str], old: list[str]) -> Iterator[Misread]:
-    """The cells of a row that are the old row's, misread."""
+    """Yield the cells of a row that are the old row's, misread."""
     for column, after, before in zip(feed.columns, new, old, strict=True):
         if isinstance(column.cell_type, Text) and is_misread(after, before):
             yield column.name, after, before
 
 
-def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, insist: bool) -> None:
+def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, allow_misread: bool) -> None:
     """Make a problem of each staged row with text that is its loaded or quarantined row's, misread.
 
-    Whoever insists gets a warning alone, which is also of the rows that are ``held`` already.
+    With ``allow_misread`` there is a warning alone. It also counts the rows that are ``held`` already.
     """
     found: dict[int, list[Misread]] = {}
     names = [column.name for column in feed.columns if isinstance(column.cell_type, Text)]
@@ -74,15 +74,16 @@ def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, insis
         for name, after, place in zip(names, staged, places, strict=True):
             if cells and isinstance(after, str) and is_misread(after, cells[place]):
                 found.setdefault(line, []).append((name, after, cells[place]))
-    if not insist:
+    if not allow_misread:
         problems = [(line, MISREAD, message) for line in sorted(found) for message in reasons(found[line])]
         copy_rows(PROBLEM, ["line", "kind", "message"], problems)
     already = {tuple(cells) for cells in held}
-    _tell(run, [*held, *(cells for cells in found.values() if tuple(cells) not in already)], insist=insist)
+    rows = [*held, *(cells for cells in found.values() if tuple(cells) not in already)]
+    _warn(run, rows, allow_misread=allow_misread)
 
 
 def reasons(cells: list[Misread]) -> list[str]:
-    """Why a row with such cells stays in quarantine."""
+    """Return why a row with these misread cells stays in quarantine."""
     return list(
         dict.fromkeys(
             f"{name}: {quoted(after)} is nothing but {quoted(before)} misread; was the file opened or saved as "
@@ -92,14 +93,14 @@ def reasons(cells: list[Misread]) -> list[str]:
     )
 
 
-def _tell(run: ImportRun, rows: list[list[Misread]], *, insist: bool) -> None:
-    """Warn of such rows, with an example."""
+def _warn(run: ImportRun, rows: list[list[Misread]], *, allow_misread: bool) -> None:
+    """Warn of rows with misread cells, with an example."""
     if rows:
         _name, after, before = rows[0][0]
         some = f"{len(rows)} rows have" if len(rows) > 1 else "1 row has"
         run.warnings.append(
-            f"{some} text that is {SIGN} (UTF-8 taken for Windows-1252, say), such as "
-            f"{quoted(after)} for {quoted(before)}: {'loaded all the same' if insist else 'quarantined'}"
+            f"{some} text that is {MISREAD_SIGN} (UTF-8 taken for Windows-1252, say), such as "
+            f"{quoted(after)} for {quoted(before)}: {'loaded all the same' if allow_misread else 'quarantined'}"
         )
 
 

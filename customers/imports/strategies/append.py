@@ -2,7 +2,7 @@
 
 from customers.feeds.reader import CsvReader
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged
-from customers.imports.strategies.base_run import known_are_lower, repeats_known_keys
+from customers.imports.strategies.base_run import loaded_keys_are_lowercase, repeats_known_keys
 from customers.imports.strategies.stager import Stager
 from customers.models import ImportRun
 
@@ -17,15 +17,15 @@ class AppendStrategy(LoadStrategy):
 
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
         """Stage the new rows; a bad one, or one with a known key, cannot be judged without the others."""
-        base, feed, run = self.base, stager.load.feed, stager.load.run
+        base, feed, run = self.base, stager.file.feed, stager.file.run
         if source.skip(base.size) != base.sha256:
             raise CannotShortcut("another beginning")
         with stager.reading(source):
             header = stager.read_header_again()
             source.line_pattern = stager.begin(header)
-            stager.stage(header, source.blocks(), known=base.rows)
+            stager.stage(header, source.blocks(), skipped_rows=base.rows)
         if run.quarantined_rows.exists():
             raise CannotShortcut("a bad row behind the beginning")
         if repeats_known_keys(feed, run):
             raise CannotShortcut("a known key")
-        return Staged(base.rows, base.repeats, known_are_lower(feed, base), all_new=True, extends=base)
+        return Staged(base.rows, base.repeats, loaded_keys_are_lowercase(feed, base), all_new=True, extends=base)

@@ -18,15 +18,15 @@ class CannotShortcut(Exception):
 class Staged:
     """What a strategy knows of a file whose rows are on the stage.
 
-    ``known`` rows of the file are not, because the base run has loaded them as they are. ``records`` are the staged
-    rows, where they are held in memory.
+    ``skipped_rows`` of the file are not on it, because the base run has loaded them as they are. ``records`` are the
+    staged rows, where they are held in memory.
     """
 
-    known: int = 0
+    skipped_rows: int = 0
     repeats: bool = False
     """Whether a key was twice in the file of the base run."""
-    known_are_lower: bool = False
-    """Whether no loaded row's key has an upper-case letter."""
+    loaded_keys_are_lowercase: bool = False
+    """Whether no loaded key has an upper-case letter."""
     all_new: bool = False
     """Whether no staged key is loaded already."""
     extends: ImportRun | None = None
@@ -41,4 +41,4 @@ class LoadStrategy(ABC):
 
     @abstractmethod
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
-        """Stage the rows of the file; raises ``CannotShortcut``, and ``Refused`` for what no strategy can load."""
+        """Stage the rows of the file; raise ``CannotShortcut``, and ``Refused`` for what no strategy can load."""

@@ -17,7 +17,7 @@ _GONE = "gone"
 
 
 def rules_fingerprint(feed: Feed, fixes: Fixes, *, unquote: bool) -> str:
-    """A fingerprint of how a file's cells are judged: where it changes, an accepted file must be judged again.
+    """Return a fingerprint of how cells are judged: where it changes, an accepted file must be judged again.
 
     The fixes belong to it, because the row of a new fix may be one that was judged without it.
     """
@@ -25,7 +25,7 @@ def rules_fingerprint(feed: Feed, fixes: Fixes, *, unquote: bool) -> str:
 
 
 def find_base_run(feed: Feed, path: Path, rules: str) -> ImportRun | None:
-    """The last accepted run of an append-only feed, if each line of its file is loaded as it is; else None.
+    """Return the last accepted run of an append-only feed, if each line is loaded as it is; else None.
 
     Whether those lines are in ``path`` again is for the strategies to see.
     """
@@ -54,17 +54,17 @@ def find_base_run(feed: Feed, path: Path, rules: str) -> ImportRun | None:
     return last
 
 
-def known_are_lower(feed: Feed, base: ImportRun) -> bool:
-    """Whether no loaded row's key has an upper-case letter: none had one when ``base`` ended, and none came since.
+def loaded_keys_are_lowercase(feed: Feed, base: ImportRun) -> bool:
+    """Return whether no loaded key has an upper-case letter: none had one when ``base`` ended, and none came since.
 
-    Since a base run only rows out of quarantine can have come.
+    After a base run only rows out of quarantine can have come.
     """
     loaded = QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.LOADED)
     return not base.mixed_case and not loaded.filter(resolved_by__gt=base.pk).exists()
 
 
 def repeats_known_keys(feed: Feed, run: ImportRun, gone: Iterable[str] = ()) -> bool:
-    """Whether a row that was judged has a key that is loaded already, perhaps from a line that was passed over.
+    """Return whether a judged row has a key that is loaded already, perhaps from a skipped line.
 
     ``gone`` are the keys of the base run's lines that are not in the file; none of them is on another line.
     """

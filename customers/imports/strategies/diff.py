@@ -17,7 +17,7 @@ from customers.feeds.declarations import Header
 from customers.feeds.reader import BLANKS, BLOCK, CsvReader, LineBlock, Record, Refused, record_at
 from customers.imports.fixes import Fixes
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged
-from customers.imports.strategies.base_run import known_are_lower, repeats_known_keys
+from customers.imports.strategies.base_run import loaded_keys_are_lowercase, repeats_known_keys
 from customers.imports.strategies.file_load import FileLoad
 from customers.imports.strategies.stager import Stager
 from customers.models import ImportRun
@@ -25,8 +25,8 @@ from customers.text.line_numbers import FIRST_LINE
 
 ALWAYS_FEW = 1_000
 """So many different lines are few in any file."""
-MAX_SHARE = 5
-"""One line of so many may be different: with more of them it is as fast to judge them all."""
+MAX_SHARE_DIVISOR = 5
+"""One line of this many may differ. If more do, it is as fast to judge them all."""
 MAX_BYTES = 32 * 1024 * 1024
 """What the different lines may come to, and a fourth of it is a line that is too long."""
 
@@ -41,17 +41,17 @@ class DiffStrategy(LoadStrategy):
 
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
         """Stage the different lines; their keys must be new, or those of lines that are gone."""
-        base, load = self.base, stager.load
+        base, file = self.base, stager.file
         if base.repeats:
             raise CannotShortcut("a key was there twice")
-        diff = find_differences(source, base, load.fixes)
-        known = base.rows - len(diff.gone)
+        diff = find_differences(source, base, file.fixes)
+        skipped = base.rows - len(diff.gone)
         with stager.reading(source):
             header = stager.read_header_again()
-            stager.stage(header, diff.blocks(stager.begin(header)), known=known, known_fixed=diff.fixed)
-        if repeats_known_keys(load.feed, load.run, diff.keys_gone(load, header)):
+            stager.stage(header, diff.blocks(stager.begin(header)), skipped_rows=skipped, skipped_fixed=diff.fixed)
+        if repeats_known_keys(file.feed, file.run, diff.keys_gone(file, header)):
             raise CannotShortcut("a known key")
-        return Staged(known, base.repeats, known_are_lower(load.feed, base), records=diff.records())
+        return Staged(skipped, base.repeats, loaded_keys_are_lowercase(file.feed, base), records=diff.records())
 
 
 @dataclass
@@ -66,7 +66,7 @@ class FileDiff:
     fixed: int = 0
 
     def compare(self, old: Iterator[bytes], new: Iterator[bytes], max_lines: int) -> None:
-        """Read the lines behind both headers; raises ``CannotShortcut`` where too much differs."""
+        """Read the lines behind both headers; raise ``CannotShortcut`` where too much differs."""
         gone, added, held = self.gone, self.added, 0
         for number, (theirs, ours) in enumerate(zip_longest(old, new), start=FIRST_LINE + 1):
             if theirs == ours:
@@ -100,7 +100,7 @@ class FileDiff:
             raise CannotShortcut("not UTF-8") from error
 
     def blocks(self, line_pattern: re.Pattern[bytes] | None) -> Iterator[Record | LineBlock]:
-        """What was added, as ``CsvReader.blocks`` would give it."""
+        """Yield the added lines, as ``CsvReader.blocks`` would."""
         for line, number in self.added.items():
             if line_pattern and line_pattern.fullmatch(line + b"\n"):
                 yield LineBlock(number, line + b"\n")
@@ -108,15 +108,15 @@ class FileDiff:
                 yield record
 
     def records(self) -> Iterator[Record]:
-        """The same as records."""
+        """Yield the added lines as records."""
         return (block for block in self.blocks(None) if isinstance(block, Record))
 
-    def keys_gone(self, load: FileLoad, header: Header) -> Iterator[str]:
-        """The keys of the rows that are gone; raises ``CannotShortcut`` where one cannot be told."""
-        index = load.feed.column_names.index("id")
+    def keys_gone(self, file: FileLoad, header: Header) -> Iterator[str]:
+        """Yield the keys of the rows that are gone; raise ``CannotShortcut`` where one cannot be told."""
+        index = file.feed.column_names.index("id")
         for line in self.gone:
             record = record_at(0, line.removesuffix(b"\r"))
-            cells = load.row_cells(record, header)[0] if record else None
+            cells = file.row_cells(record, header)[0] if record else None
             if not cells:
                 raise CannotShortcut("a line of the last file is no row")
             yield cells[index]
@@ -142,7 +142,7 @@ def find_differences(source: CsvReader, base: ImportRun, fixes: Fixes) -> FileDi
     header = next(new, b"")
     if b"," not in header or next(old, b"") != header:
         raise CannotShortcut("another header")
-    diff.compare(old, new, max(ALWAYS_FEW, base.rows // MAX_SHARE))
+    diff.compare(old, new, max(ALWAYS_FEW, base.rows // MAX_SHARE_DIVISOR))
     diff.check_text()
     diff.fixed -= sum(map(fixed_lines.__contains__, diff.added))
     return diff
@@ -156,12 +156,12 @@ def _of_source(source: CsvReader) -> Iterator[bytes]:
     try:
         yield from source.raw_blocks()
     except Refused as refusal:
-        # The full path says so, with all that belongs to it.
+        # ``WholeStrategy`` reports the refusal.
         raise CannotShortcut("the file cannot be read") from refusal
 
 
 def _archived(run: ImportRun) -> Iterator[bytes]:
-    """The very file that the run read, in blocks; whether it was that is known behind the last one."""
+    """Yield the archived file of the run in blocks. Its hash is checked after the last block."""
     place = files.find(run)
     if not place:
         raise CannotShortcut("the last file is not archived")
@@ -178,7 +178,7 @@ def _archived(run: ImportRun) -> Iterator[bytes]:
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Whole lines without LF, the last one whether it is ended or not.
+    """Yield lists of whole lines without LF; the last line may lack its end.
 
     Raises ``CannotShortcut`` where a line may be no record.
     """

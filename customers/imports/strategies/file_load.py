@@ -27,5 +27,5 @@ class FileLoad:
     """The header, once it is found to be the feed's."""
 
     def row_cells(self, record: Record, header: Header) -> tuple[list[str] | None, list[str]]:
-        """A row's cells in the order of the feed's columns, or None and why they cannot be told apart."""
+        """Return a row's cells in the order of the feed's columns, or None and why they cannot be told apart."""
         return row_cells(record, header, self.fixes, unquote=self.unquote)

@@ -8,12 +8,12 @@ from customers.imports.strategies.file_load import FileLoad
 from customers.imports.strategies.whole import WholeStrategy
 
 
-def strategies_for(load: FileLoad) -> list[LoadStrategy]:
-    """The strategies to try, the fastest first; the last one takes any file.
+def strategies_for(file: FileLoad) -> list[LoadStrategy]:
+    """Return the strategies to try, the fastest first; the last one takes any file.
 
     Where a load is forced, or may be of corrections, every row is judged.
     """
-    if load.options.force or load.options.corrections:
+    if file.options.force or file.options.corrections:
         return [WholeStrategy()]
-    base = find_base_run(load.feed, load.path, load.run.rules)
+    base = find_base_run(file.feed, file.path, file.run.rules)
     return [AppendStrategy(base), DiffStrategy(base), WholeStrategy()] if base else [WholeStrategy()]

@@ -28,12 +28,12 @@ NAMED_COLUMNS = 20
 class Stager:
     """Stages the rows of one file; ``misread`` and ``suppressed`` are then what was found of them."""
 
-    def __init__(self, load: FileLoad) -> None:
-        self.load = load
-        self.guardrails = Guardrails(load.feed, load.run, load.options)
+    def __init__(self, file: FileLoad) -> None:
+        self.file = file
+        self.guardrails = Guardrails(file.feed, file.run, file.options)
         self.misread: list[list[Misread]] = []
         self.suppressed: set[str] = set()
-        create_stage(load.feed)
+        create_stage(file.feed)
 
     @contextmanager
     def reading(self, source: CsvReader) -> Iterator[None]:
@@ -42,18 +42,18 @@ class Stager:
             yield
         finally:
             source.read_out()
-            run = self.load.run
+            run = self.file.run
             run.sha256, run.size, run.content_sha256 = source.sha256, source.size, source.content_sha256
 
     def read_header_again(self) -> Header:
-        """The header of a file whose reader is past it."""
-        with CsvReader(self.load.path) as beginning:
-            return read_header(self.load.feed, beginning, beginning.blocks())
+        """Read the header of a file whose reader is past it."""
+        with CsvReader(self.file.path) as beginning:
+            return read_header(self.file.feed, beginning, beginning.blocks())
 
     def begin(self, header: Header) -> re.Pattern[bytes] | None:
         """Take note of the header; return the pattern of its good lines."""
-        load, run = self.load, self.load.run
-        load.header = header
+        file, run = self.file, self.file.run
+        file.header = header
         if header.unknown:
             left = len(header.unknown) - NAMED_COLUMNS
             more = f" and {left:,} more" if left > 0 else ""
@@ -62,42 +62,42 @@ class Stager:
         run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
         if header.corrections:
             corrections.create()
-        return compile_line_pattern(load.feed, header, load.today)
+        return compile_line_pattern(file.feed, header, file.today)
 
     def stage(
-        self, header: Header, blocks: Iterable[Record | LineBlock], *, known: int = 0, known_fixed: int = 0
+        self, header: Header, blocks: Iterable[Record | LineBlock], *, skipped_rows: int = 0, skipped_fixed: int = 0
     ) -> None:
-        """Stage what is read behind the header, and count it with the rows that are ``known``.
+        """Stage what is read behind the header, and count it together with ``skipped_rows``.
 
-        ``known_fixed`` of the known rows have a fix.
+        ``skipped_fixed`` of the skipped rows have a fix.
         """
-        load, run, fixed = self.load, self.load.run, known_fixed
-        run.rows = known
+        file, run, fixed = self.file, self.file.run, skipped_fixed
+        run.rows = skipped_rows
         for batch in in_batches(blocks):
-            whole, records = self._sorted(batch)
+            whole, records = self._split(batch)
             if whole:
-                copy_lines(STAGE, header.columns(load.feed), [(block.line, block.raw) for block in whole])
-            fixed += sum(record.raw in load.fixes for record in records) if load.fixes else 0
+                copy_lines(STAGE, header.columns(file.feed), [(block.line, block.raw) for block in whole])
+            fixed += sum(record.raw in file.fixes for record in records) if file.fixes else 0
             run.rows += len(records) + sum(block.rows for block in whole)
             self._stage_records(header, records)
         if fixed:
             run.warnings.append(f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written")
-        if load.feed.full:
+        if file.feed.full:
             execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
         analyze(STAGE)
         if erased := ErasedIds():
-            self.suppressed = drop_erased(load.feed, run, header, erased)
+            self.suppressed = drop_erased(file.feed, run, header, erased)
         if self.suppressed:
             run.warnings.append(suppressed_warning(run.left_out))
 
-    def _sorted(self, batch: Sequence[Record | LineBlock]) -> tuple[list[LineBlock], list[Record]]:
-        """The blocks of good lines, and the records that are to be judged one by one."""
+    def _split(self, batch: Sequence[Record | LineBlock]) -> tuple[list[LineBlock], list[Record]]:
+        """Split a batch into the blocks of good lines and the records that must be judged one by one."""
         whole: list[LineBlock] = []
         records: list[Record] = []
         for one in batch:
             if isinstance(one, Record):
                 records.append(one)
-            elif has_fixed_line(one, self.load.fixes):
+            elif has_fixed_line(one, self.file.fixes):
                 records.extend(one.records())
             else:
                 whole.append(one)
@@ -105,7 +105,7 @@ class Stager:
 
     def _stage_records(self, header: Header, records: Sequence[Record]) -> None:
         """Stage the good ones of some records, and quarantine the others."""
-        load, feed = self.load, self.load.feed
+        file, feed = self.file, self.file.feed
         good: list[tuple[Value, ...]] = []
         bad: list[QuarantinedRow] = []
         corrected: list[corrections.Corrected] = []
@@ -113,17 +113,17 @@ class Stager:
         self.misread.extend(kept.misread for kept in held.values() if kept.misread)
         for record in records:
             kept = held.get(record.line)
-            if kept and not (kept.misread and load.options.insists):
-                bad.append(kept.again(load.run, record.line))
+            if kept and not (kept.misread and file.options.accepts_misread):
+                bad.append(kept.again(file.run, record.line))
                 continue
-            cells, reasons = load.row_cells(record, header)
+            cells, reasons = file.row_cells(record, header)
             values: list[Value] = []
             if cells:
-                values, reasons = feed.parse(cells, load.today)
-                # A misreading is never remembered, not even where somebody insists.
+                values, reasons = feed.parse(cells, file.today)
+                # A misreading is never remembered as a fix, not even where it is allowed.
                 corrected.extend(() if kept else corrections.of_record(header, record, cells))
             if reasons:
-                bad.append(quarantined_row(feed, load.run, header, record, cells, reasons))
+                bad.append(quarantined_row(feed, file.run, header, record, cells, reasons))
             else:
                 good.append((record.line, *values))
         copy_rows(STAGE, ["line", *feed.column_names], good)

@@ -13,10 +13,10 @@ class WholeStrategy(LoadStrategy):
 
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
         """Stage every row."""
-        load = stager.load
+        file = stager.file
         with stager.reading(source):
             blocks = source.blocks()
-            header = read_header(load.feed, source, blocks, corrections=load.options.corrections)
+            header = read_header(file.feed, source, blocks, corrections=file.options.corrections)
             source.line_pattern = stager.begin(header)
             stager.stage(header, blocks)
         return Staged()

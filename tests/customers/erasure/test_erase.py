@@ -28,7 +28,7 @@ from customers.core.signals import customer_erased
 from customers.erasure.erase import erase, preview_erasure
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import fix
-from customers.imports.load import replay
+from customers.imports.load import replay_chosen
 from customers.models import (
     AuditEntry,
     Customer,
@@ -425,7 +425,7 @@ def test_corrections_and_replays_do_not_bring_them_back(two: Path, settings: Set
     # Somebody has made the fix a moment before the erasure.
     with trail.suspended():
         fix(rows[1], list(cells.values()), "x")
-    [outcome] = replay(QuarantinedRow.objects.filter(pk=rows[1].pk), "x")
+    [outcome] = replay_chosen(QuarantinedRow.objects.filter(pk=rows[1].pk), "x")
     assert (outcome.rows, outcome.unchanged, outcome.quarantined) == (1, 1, 0)
     assert traces(settings) == set()
     text = io_csv([*cells, "reasons", "quarantined_row"], [*cells.values(), "x", str(rows[0].pk)])

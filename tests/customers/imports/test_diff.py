@@ -54,13 +54,13 @@ def ways() -> Iterator[list[str]]:
 def watched() -> Iterator[list[str]]:
     """A list of the ways that files were loaded by, in their order."""
     taken: list[str] = []
-    original = loader.FeedRun._load_by
+    original = loader.FeedRun._merge_by
 
-    def load_by(self: Any, strategy: LoadStrategy, file: Any) -> None:
+    def merge_by(self: Any, strategy: LoadStrategy, file: Any) -> None:
         original(self, strategy, file)
         taken.append(strategy.name)
 
-    with patch.object(loader.FeedRun, "_load_by", load_by):
+    with patch.object(loader.FeedRun, "_merge_by", merge_by):
         yield taken
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from customers.feeds.reader import CsvReader
 from customers.imports.fixes import cells_to_fix, fix
-from customers.imports.load import replay
+from customers.imports.load import replay_chosen
 from customers.models import (
     Customer,
     Engagement,
@@ -72,7 +72,7 @@ def fixed(row: QuarantinedRow, **cells: str) -> None:
 
 
 def replay_all() -> list[tuple[str, tuple[int, int, int, int]]]:
-    return [(outcome.feed, states(outcome)) for outcome in replay(QuarantinedRow.objects.all(), "mary")]
+    return [(outcome.feed, states(outcome)) for outcome in replay_chosen(QuarantinedRow.objects.all(), "mary")]
 
 
 def open_rows() -> dict[str, list[str]]:
@@ -166,7 +166,7 @@ def test_a_replayed_customer_brings_the_rows_that_waited_for_it(tmp_path: Path) 
     )
     load(tmp_path)
     fixed(QuarantinedRow.objects.get(feed="customers"), email="one@example.com")
-    [outcome] = replay(QuarantinedRow.objects.filter(feed="customers"), "mary")
+    [outcome] = replay_chosen(QuarantinedRow.objects.filter(feed="customers"), "mary")
     assert (states(outcome), outcome.retried) == ((1, 0, 0, 0), 2)
     assert (Onboarding.objects.count(), Engagement.objects.count()) == (1, 1)
     assert set(StepSighting.objects.values_list("step", flat=True)) == {
@@ -183,7 +183,7 @@ def test_a_newer_row_is_never_overwritten(tmp_path: Path) -> None:
     row = QuarantinedRow.objects.get()
     engagement(tmp_path, "e1,c1,2025-05-02,2,0,0,0,0")
     fixed(row, id="e1")
-    [outcome] = replay(QuarantinedRow.objects.all(), "mary")
+    [outcome] = replay_chosen(QuarantinedRow.objects.all(), "mary")
     assert states(outcome) == (0, 0, 1, 0)
     assert outcome.warnings == ["1 superseded: what is loaded for the key is from a later file, and stays"]
     row.refresh_from_db()
