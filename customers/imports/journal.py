@@ -1,5 +1,8 @@
 """The journal of changed rows: images of rows as JSON, made and read by the database itself."""
 
+import json
+
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import BooleanField, Model
 
 from customers.core.sql import execute, is_postgres, table_of
@@ -41,9 +44,23 @@ def row_json(model: type[Model], alias: str = "t") -> str:
     return f"CASE WHEN {alias}.id IS NOT NULL THEN {whole} END"
 
 
-def json_field(json: str, name: str) -> str:
+def complete_image(model: type[Model], image: str) -> str:
+    """Return SQL for a stored image in today's columns: one that was added since has its default."""
+    defaults = {field.column: field.get_default() for field in model._meta.concrete_fields}
+    if is_postgres():
+        return f"({_literal(defaults)}::jsonb || {image})"
+    members = {name: f"json(COALESCE({image} -> '$.{name}', {_literal(value)}))" for name, value in defaults.items()}
+    return f"CASE WHEN {image} IS NOT NULL THEN {json_object(**members)} END"
+
+
+def _literal(value: object) -> str:
+    text = json.dumps(value, cls=DjangoJSONEncoder).replace("'", "''")
+    return f"'{text}'"
+
+
+def json_field(image: str, name: str) -> str:
     """Return SQL for one value of an image (text on PostgreSQL)."""
-    return f"({json} ->> '{name}')" if is_postgres() else f"json_extract({json}, '$.{name}')"
+    return f"({image} ->> '{name}')" if is_postgres() else f"json_extract({image}, '$.{name}')"
 
 
 def insert_row_json(model: type[Model], where: str) -> None:

@@ -16,7 +16,15 @@ from customers.core.dry_run import rolled_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
-from customers.imports.journal import CHANGE, insert_row_json, journal_name, json_field, json_object, row_json
+from customers.imports.journal import (
+    CHANGE,
+    complete_image,
+    insert_row_json,
+    journal_name,
+    json_field,
+    json_object,
+    row_json,
+)
 from customers.jobs.lock import job_lock
 from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.models.key_change import KeyChange
@@ -135,14 +143,15 @@ class UndoPlan:
     def _plan_changed(self, model: type[Model]) -> None:
         """Plan for the rows in the run's journal that they become what they were, unless they are so already."""
         now, key = row_json(model), _key(model)
+        before, after = complete_image(model, "c.before"), complete_image(model, "c.after")
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, after, reason)
-            SELECT {int(self.undoing.pk)}, c.model, c.key, {now}, c.before,
-                CASE WHEN c.after IS DISTINCT FROM {now} THEN {_changed_since(model, self.run)} ELSE '' END
+            SELECT {int(self.undoing.pk)}, c.model, c.key, {now}, {before},
+                CASE WHEN {after} IS DISTINCT FROM {now} THEN {_changed_since(model, self.run)} ELSE '' END
             FROM {CHANGE} c LEFT JOIN {table_of(model)} t ON t.id = {key}
             WHERE c.run_id = {int(self.run.pk)} AND c.model = '{journal_name(model)}' AND c.reason = ''
-                AND c.before IS DISTINCT FROM c.after AND c.before IS DISTINCT FROM {now}"""
+                AND c.before IS DISTINCT FROM c.after AND {before} IS DISTINCT FROM {now}"""
         )
 
     def _plan_created(self, model: type[LoadedRow]) -> None:
@@ -266,7 +275,7 @@ class UndoPlan:
         insert_row_json(model, f"{chosen} AND c.after IS NOT NULL")
 
     def _put_back_quarantine(self) -> None:
-        """Open what the run resolved and close what it quarantined; after an undo, take back what that changed."""
+        """Open what the run resolved and close what it quarantined; after an undo, revert what that changed."""
         run, mine, name = int(self.run.pk), int(self.undoing.pk), journal_name(QuarantinedRow)
         quarantine = table_of(QuarantinedRow)
         now = json_object(status="q.status", resolved_by_id="q.resolved_by_id")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from analytics.models import PortfolioDay, Snapshot, Task
 from analytics.scoring.snapshots import score_day
 from customers.core.signals import run_undone
+from customers.core.sql import execute, is_postgres
 from customers.feeds.declarations import FEEDS
 from customers.imports.feed_states import feed_states
 from customers.models import (
@@ -95,17 +96,19 @@ def engagement_rows(*numbers: int, **overrides: str) -> list[dict[str, str]]:
     return [csv_row("engagement", **{"id": f"e{number}", "customer_id": "c1", **overrides}) for number in numbers]
 
 
+FIRST: dict[str, list[dict[str, str]]] = {
+    "customers": customer_rows(1, 2),
+    "onboarding": onboarding_rows(1, 2),
+    "engagement": engagement_rows(1, 2),
+    "feedback": [csv_row("feedback", id="f1", customer_id="c1")],
+    "events": [csv_row("events", id="v1", customer_id="c1")],
+}
+
+
 @pytest.fixture
 def drop(tmp_path: Path) -> Path:
     """Two customers with their rows in all five feeds, loaded."""
-    write_feeds(
-        tmp_path,
-        customers=customer_rows(1, 2),
-        onboarding=onboarding_rows(1, 2),
-        engagement=engagement_rows(1, 2),
-        feedback=[csv_row("feedback", id="f1", customer_id="c1")],
-        events=[csv_row("events", id="v1", customer_id="c1")],
-    )
+    write_feeds(tmp_path, **FIRST)
     load(tmp_path)
     return tmp_path
 
@@ -211,6 +214,47 @@ def test_rows_changed_by_a_later_run_are_left_and_listed(drop: Path) -> None:
     # What was left is no part of the undo: undoing that leaves it alone again.
     assert counts(undo(undoing, "test")) == {"created": 1, "updated": 1}
     assert dict(Engagement.objects.values_list("pk", "issues_tagged")) == {"e1": 8, "e2": 7, "e3": 9, "e4": 7}
+
+
+ADDED = {"customers": "industry", "onboarding": "notes", "feedback": "comment", "events": "detail"}
+"""A column of each feed whose default is '', to be one that a migration added after the run."""
+
+
+def forget_column(feed: str) -> None:
+    """Take a column out of every image in the journal, as if it had been added since."""
+    name, table = ADDED[feed], RowChange._meta.db_table
+    without = "{0} - '{1}'" if is_postgres() else "json_remove({0}, '$.{1}')"
+    before, after = without.format("before", name), without.format("after", name)
+    execute(f"UPDATE {table} SET before = {before}, after = {after}")
+
+
+@pytest.mark.parametrize("feed", ADDED)
+def test_a_column_that_was_added_since_changes_no_row_and_comes_back_as_its_default(drop: Path, feed: str) -> None:
+    rows = [{**row, ADDED[feed]: ""} for row in CHANGED[feed]]
+    first = [{**row, ADDED[feed]: ""} for row in FIRST[feed]]
+    write_feed(drop, feed, first)
+    load(drop, feed)
+    before = data()
+    write_feed(drop, feed, rows)
+    load(drop, feed)
+    after, loaded = data(), newest(feed)
+    forget_column(feed)
+    undoing = undo(loaded, "test")
+    assert (counts(undoing), undoing.warnings) == (UNDONE[feed], [])
+    assert data() == before
+    forget_column(feed)
+    assert undo(undoing, "test").status == "loaded"
+    assert data() == after
+
+
+def test_a_row_whose_added_column_was_filled_since_is_left(drop: Path) -> None:
+    write_feed(drop, "customers", customer_rows(1, 2, industry="", organization="New"))
+    load(drop, "customers")
+    loaded = newest("customers")
+    forget_column("customers")
+    Customer.objects.filter(pk="c1").update(industry="Farms")
+    undoing = undo(loaded, "test")
+    assert (counts(undoing), left(undoing)) == ({"updated": 1, "unchanged": 1}, [("customer", "c1", "changed since")])
 
 
 def test_a_customer_with_a_task_stays_with_it(drop: Path) -> None:
