@@ -8,6 +8,7 @@ from django.db.models import FilteredRelation, Q
 from analytics.alerts.inputs import AlertInputs, OpenAlert
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, PortfolioDay, Snapshot
+from analytics.scoring.score import active_from
 from customers.core.limits import FETCH_SIZE
 from customers.models import Customer
 
@@ -18,6 +19,7 @@ _COLUMNS = (
     "score",
     "status",
     "last_active",
+    "policy__inactive_days",
     "blocker_type",
     "onboarded",
     "first_pr_generated",
@@ -55,12 +57,15 @@ def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
             signup_date=row["customer__signup_date"],
             score=row["score"],
             status=row["status"],
-            contract=str(Customer.Status(row["customer__status"]).label) if row["customer__status"] in over else "",
+            ended_contract_status=str(Customer.Status(row["customer__status"]).label)
+            if row["customer__status"] in over
+            else "",
             last_active=row["last_active"],
-            was_active=row.get("was_active", False),
+            was_not_inactive=row.get("was_not_inactive", False),
+            active_from=active_from(day, row["policy__inactive_days"]),
             highest=row.get("highest"),
             blocked_since=since,
-            # No earlier date is scored on which the customer was not blocked.
+            # Blocked on every earlier scored date.
             blocked_longer=since is not None and row["free"] is None and row["customer__signup_date"] < since,
             blocker=row["blocker_type"],
             onboarded=row["onboarded"],

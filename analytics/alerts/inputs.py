@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
+from analytics.scoring.score import InactiveReason, inactive_reason
+
 NEWS_DAYS = 14
 """For so many days the end of a contract, or the lack of customers in a file, is news."""
 
@@ -23,9 +25,10 @@ class AlertInputs:
 
     ``highest`` is the highest score of the seven days before (None: no such date, or another policy);
     ``blocked_since`` the first scored date of the block, which may have begun before (``blocked_longer``);
-    ``contract`` the status of a contract that is over ('': it is not), and ``was_active`` whether the status was not
-    Inactive on a scored date of the 14 days before. ``recovery_days`` counts those of the rule's last ``recovery``
-    scored dates on which nothing of the kind was left.
+    ``ended_contract_status`` the status of a contract that is over ('': it is not); ``was_not_inactive`` whether the
+    status was another than Inactive on a scored date of the 14 days before; ``active_from`` the first date on which
+    activity keeps the customer from being Inactive. ``recovery_days`` is the number of recovery days among the last
+    ``rule.recovery`` scored dates.
     """
 
     day: date
@@ -33,9 +36,10 @@ class AlertInputs:
     signup_date: date
     score: int
     status: str
-    contract: str = ""
+    ended_contract_status: str = ""
     last_active: date | None = None
-    was_active: bool = False
+    was_not_inactive: bool = False
+    active_from: date = date.max
     highest: int | None = None
     blocked_since: date | None = None
     blocked_longer: bool = False
@@ -49,6 +53,12 @@ class AlertInputs:
     def days_since_signup(self) -> int:
         """How old the customer is on the date."""
         return (self.day - self.signup_date).days
+
+    @property
+    def inactive_reason(self) -> InactiveReason:
+        """Why the customer is Inactive, where it is; its contract may have begun again since the date was scored."""
+        over = bool(self.ended_contract_status)
+        return inactive_reason(over, self.last_active, self.signup_date, self.active_from) or InactiveReason.CONTRACT
 
     @property
     def fall(self) -> int:

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
 from analytics.models import Alert, AlertRule, HealthStatus, Snapshot, SnapshotQuerySet
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
+from analytics.scoring.score import InactiveReason
 from analytics.wording import counted
 from customers.text.codes import code_in_words
 
@@ -110,7 +111,7 @@ class Inactive(CustomerKind):
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         lately = _same_customer().filter(date__gte=day - timedelta(days=NEWS_DAYS), date__lt=day)
-        return {"was_active": Exists(lately.exclude(status=HealthStatus.INACTIVE))}
+        return {"was_not_inactive": Exists(lately.exclude(status=HealthStatus.INACTIVE))}
 
     def concerns(self, day: date, n: int) -> Q:
         return Q(status=HealthStatus.INACTIVE)
@@ -119,11 +120,14 @@ class Inactive(CustomerKind):
         return inputs.status == HealthStatus.INACTIVE
 
     def severity(self, inputs: AlertInputs) -> int | None:
-        return None if inputs.contract else (inputs.day - (inputs.last_active or inputs.signup_date)).days
+        if inputs.inactive_reason == InactiveReason.CONTRACT:
+            return None
+        return (inputs.day - (inputs.last_active or inputs.signup_date)).days
 
     def text(self, inputs: AlertInputs) -> str:
-        if inputs.contract:
-            return f"Inactive by contract: {inputs.contract.lower()}"
+        if inputs.inactive_reason == InactiveReason.CONTRACT:
+            status = inputs.ended_contract_status.lower()
+            return f"Inactive by contract: {status}" if status else "Inactive by contract"
         if inputs.last_active is None:
             return f"No activity in the {counted(inputs.days_since_signup, 'day')} since signup"
         days = (inputs.day - inputs.last_active).days

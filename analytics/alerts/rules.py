@@ -4,9 +4,8 @@ A condition that is met on a date raises an alert where none is open. ``recovery
 scored date last, close it. Between the two it stays as it is, so that a score that flaps about a threshold raises one
 alert. What each kind means by these words is declared in ``kinds``.
 
-A customer whose contract is over raises nothing but the news that it became inactive, and its other alerts end. An
-alert that was raised on the very date that does not say so any more, because that date was
-scored again, is taken back.
+A customer whose contract is over raises nothing but the news that it became inactive, and its other alerts end. If the
+date on which an alert was raised is scored again and its condition no longer holds, the alert is withdrawn.
 """
 
 from dataclasses import dataclass
@@ -51,8 +50,8 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
     if alert is None:
         raised = is_met and _may_raise(kind, inputs)
         return Decision(Transition.RAISE, kind.text(inputs), kind.severity(inputs)) if raised else NOTHING
-    if inputs.contract and (alert.acknowledged or not kind.while_contract_over):
-        return Decision(Transition.CLOSE, f"Contract: {inputs.contract.lower()}", ending=Ending.ENDED)
+    if inputs.ended_contract_status and (alert.acknowledged or not kind.while_contract_over):
+        return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract_status.lower()}", ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
         words = f"The data of {inputs.day:%-d %b %Y} changed and no longer say so"
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
@@ -66,4 +65,4 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
 def _may_raise(kind: CustomerKind, inputs: AlertInputs) -> bool:
     if inputs.days_since_signup < QUIET_DAYS:
         return False
-    return not inputs.contract or (kind.while_contract_over and inputs.was_active)
+    return not inputs.ended_contract_status or (kind.while_contract_over and inputs.was_not_inactive)

@@ -10,6 +10,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
+from analytics.scoring.score import InactiveReason, snapshot_inactive_reason
 from analytics.tasks.recommendations import Action, recommendations
 from customers.text.codes import code_in_words
 
@@ -151,8 +152,7 @@ def _drop(snapshot: Snapshot, earlier: Earlier) -> str:
     if was == now:
         return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
     if now == HealthStatus.INACTIVE:
-        days = snapshot.days_since_active
-        if days is not None and days < snapshot.policy.inactive_days:
+        if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
             return f"Became inactive by contract since {day}"
         active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
         return f"Became inactive ({active})"

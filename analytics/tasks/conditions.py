@@ -11,12 +11,13 @@ from datetime import date, timedelta
 from django.db.models import Count, Q
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, Snapshot, Trend
+from analytics.scoring.score import InactiveReason, snapshot_inactive_reason
 from analytics.wording import counted
 from customers.text.codes import code_in_words
 
 ABOUT_PERMISSIONS = "[Gg][Ii][Tt][Hh][Uu][Bb]|[Pp][Ee][Rr][Mm][Ii][Ss][Ss][Ii][Oo][Nn]"
 """Spelled out, because databases differ in what is the same letter in another case."""
-NEED_CUSTOMER = frozenset({Condition.SILENT, Condition.NO_FIRST_PR})
+NEED_CUSTOMER = frozenset({Condition.INACTIVE, Condition.SILENT, Condition.NO_FIRST_PR})
 """The conditions that look at the customer's own row as well."""
 
 
@@ -71,12 +72,10 @@ def _issues(snapshot: Snapshot, n: int) -> str:
 
 
 def _away(snapshot: Snapshot, n: int) -> str:
-    days = snapshot.days_since_active
-    if days is None:
-        return "No activity yet"
-    if days < snapshot.policy.inactive_days:
+    if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
         return "Paused or ended by contract"
-    return f"No activity for {counted(days, 'day')}"
+    days = snapshot.days_since_active
+    return "No activity yet" if days is None else f"No activity for {counted(days, 'day')}"
 
 
 def _silent_since(snapshot: Snapshot) -> date:

@@ -112,16 +112,18 @@ def test_a_new_customer_has_seven_quiet_days(days: int, transition: Transition) 
 
 
 def test_the_end_of_a_contract_is_news_for_a_fortnight_and_raises_nothing_else() -> None:
-    gone = {"contract": "Churned", "status": "inactive"}
-    decision = decide(rule("inactive", None, 1), facts(**gone, was_active=True))
+    gone = {"ended_contract_status": "Churned", "status": "inactive"}
+    decision = decide(rule("inactive", None, 1), facts(**gone, was_not_inactive=True))
     assert (decision.transition, decision.text, decision.value) == (
         Transition.RAISE,
         "Inactive by contract: churned",
         None,
     )
     assert decide(rule("inactive", None, 1), facts(**gone)).transition == Transition.NOTHING
+    resumed = facts(status="inactive", last_active=before(2), active_from=before(13))
+    assert decide(rule("inactive", None, 1), resumed).text == "Inactive by contract"
     for kind in ("fell", "blocked", "no_first_pr"):
-        silent = facts(**gone, was_active=True, highest=99, blocked_since=before(9), has_first_pr=False)
+        silent = facts(**gone, was_not_inactive=True, highest=99, blocked_since=before(9), has_first_pr=False)
         assert decide(rule(kind, 3, 1), silent).transition == Transition.NOTHING
 
 
@@ -186,7 +188,7 @@ def test_what_was_raised_on_this_very_date_and_does_not_hold_any_more_is_taken_b
 
 
 def test_a_contract_that_ends_ends_the_alerts_but_its_own() -> None:
-    gone = {"contract": "Paused", "status": "inactive", "highest": 99}
+    gone = {"ended_contract_status": "Paused", "status": "inactive", "highest": 99}
     for kind in ("at_risk", "fell", "blocked", "no_first_pr"):
         decision = decide(rule(kind, 3, 1), facts(**gone, open=book()))
         assert (decision.transition, decision.ending, decision.text) == (Transition.CLOSE, "ended", "Contract: paused")

@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
-from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
+from analytics.models import HealthStatus, ScoringPolicy, Snapshot, Stage, Trend
 from analytics.rounding import half_up
 from analytics.scoring.components import Measures
-from analytics.scoring.score import Health, health
+from analytics.scoring.score import (
+    Health,
+    InactiveReason,
+    active_from,
+    health,
+    inactive_reason,
+    snapshot_inactive_reason,
+)
+from customers.models import Customer
 
 D = date(2025, 5, 10)
 LONG_AGO = date(2025, 1, 1)
@@ -284,6 +292,28 @@ def test_whoever_is_away_by_contract_is_inactive(csv_status: str, status: str) -
 )
 def test_two_weeks_of_silence_are_inactive(signed_up: date, last_active: date | None, status: str) -> None:
     assert scored(signup_date=signed_up, last_active=last_active).status == status
+
+
+@pytest.mark.parametrize(
+    ("over", "signed_up", "last_active", "reason"),
+    [
+        (True, date(2025, 1, 1), D, InactiveReason.CONTRACT),
+        (True, date(2025, 1, 1), None, InactiveReason.CONTRACT),
+        (False, date(2025, 1, 1), date(2025, 4, 26), InactiveReason.SILENCE),  # D - 14
+        (False, date(2025, 4, 26), None, InactiveReason.SILENCE),
+        (False, date(2025, 4, 27), None, None),
+        (False, date(2025, 1, 1), date(2025, 4, 27), None),
+    ],
+)
+def test_inactive_by_contract_or_by_silence(
+    over: bool, signed_up: date, last_active: date | None, reason: InactiveReason | None
+) -> None:
+    """A snapshot has no contract: one that is Inactive without silence is so by contract."""
+    assert inactive_reason(over, last_active, signed_up, active_from(D, 14)) == reason
+    if not over:
+        customer, policy = Customer(signup_date=signed_up), ScoringPolicy(inactive_days=14)
+        snapshot = Snapshot(date=D, customer=customer, policy=policy, last_active=last_active, status="inactive")
+        assert snapshot_inactive_reason(snapshot) == (reason or InactiveReason.CONTRACT)
 
 
 def test_silence_goes_before_the_score() -> None:

@@ -34,6 +34,7 @@ def snapshot(**overrides: Any) -> Snapshot:
         **{
             "date": D,
             "policy": ScoringPolicy(),
+            "customer": Customer(signup_date=date(2025, 3, 1)),
             "status": "healthy",
             "score": 75,
             "onboarded": False,
@@ -90,6 +91,18 @@ def texts(**overrides: Any) -> list[str]:
         (
             {"status": "inactive", "score": 10, "last_active": None},
             [("Send a re-engagement e-mail", "No activity yet"), ("Confirm the contact", "No activity yet")],
+        ),
+        (
+            {
+                "status": "inactive",
+                "score": 10,
+                "last_active": None,
+                "customer": Customer(signup_date=date(2025, 4, 27)),
+            },
+            [
+                ("Send a re-engagement e-mail", "Paused or ended by contract"),
+                ("Confirm the contact", "Paused or ended by contract"),
+            ],
         ),
         (
             {"status": "inactive", "score": 13, "last_active": date(2025, 4, 26)},
