@@ -11,11 +11,11 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
-        from analytics.alerts.put_right import look_again
+        from analytics.alerts.put_right import close_repaired
         from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
-        from analytics.receivers.erased import forget_customer
+        from analytics.receivers.erased import delete_mentions
         from analytics.receivers.joined import carry_over, put_back
-        from analytics.receivers.undone import forget_run
+        from analytics.receivers.undone import follow_undo
         from customers.audit.signals import track
         from customers.core.signals import (
             command_done,
@@ -26,12 +26,12 @@ class AnalyticsConfig(AppConfig):
             run_undone,
         )
 
-        run_loaded.connect(look_again, dispatch_uid="analytics.look_again_at_run")
-        command_done.connect(look_again, dispatch_uid="analytics.look_again_at_command")
-        run_undone.connect(forget_run, dispatch_uid="analytics.forget_run")
+        run_loaded.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_run")
+        command_done.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_command")
+        run_undone.connect(follow_undo, dispatch_uid="analytics.follow_undo")
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
-        customer_erased.connect(forget_customer, dispatch_uid="analytics.forget_customer")
+        customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
         for model in (AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task):
             track(model)
         track(Report, skipped=["last_run_at", "last_error", "failure_told"])

@@ -39,7 +39,7 @@ class _Changes:
     closed: list[Alert] = field(default_factory=list)
 
     def store(self, found: Evaluation) -> None:
-        # Of a rule on the feed the one that is over makes way for a new one.
+        # Close before creating: only one open alert per rule and feed is allowed.
         _update(self.closed, ("closed_on", "closed_at", "ending", "ending_text"))
         Alert.objects.bulk_create(self.raised, batch_size=BATCH_SIZE)
         _update(self.worse, ("text", "value", "worse_on", "worse_at"))
@@ -91,7 +91,7 @@ def close_feed_alerts() -> int:
 
 
 def _record(found: Evaluation) -> None:
-    """Note in the audit that alerts have changed, where any have: pages count them until the next entry."""
+    """Note in the audit that alerts have changed, where any have: a new entry makes pages count the alerts anew."""
     if found.raised or found.worse or found.closed:
         said = f"{found.raised} raised, {found.worse} worse, {found.closed} closed"
         trail.record(trail.Action.COMMAND, "alerts", detail=said)
@@ -101,30 +101,30 @@ def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
     changes = _Changes()
     for inputs in inputs_of(rule, day):
         decision, alert = decide(rule, inputs), inputs.open
-        told = {"text": one_line(decision.text, 500), "value": decision.value}
+        news = {"text": one_line(decision.text, 500), "value": decision.value}
         if decision.transition == Transition.RAISE:
             changes.raised.append(
-                Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **told)
+                Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **news)
             )
         elif alert and decision.transition == Transition.WORSEN:
-            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **told))
+            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **news))
         elif alert and decision.transition == Transition.CLOSE:
             changes.closed.append(_closed(alert.pk, day, now, decision.ending, decision.text))
     return changes
 
 
 def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> _Changes:
-    """A feed's alert has the newest words, whether or not it is worse."""
+    """Judge the feeds and nights; an open alert gets the newest words, whether or not it is worse."""
     changes, problems, today = _Changes(), kind.problems(rule, health), health.today
     known = {alert.feed: alert for alert in Alert.objects.open().filter(rule=rule, customer=None)}
     for feed, problem in problems.items():
         text, alert = one_line(problem.text, 500), known.get(feed)
         if alert is None:
             changes.raised.append(
-                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.days)
+                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.severity)
             )
-        elif kind.is_worse(alert.value, problem.days):
-            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.days, today, now
+        elif kind.is_worse(alert.value, problem.severity):
+            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.severity, today, now
             changes.worse.append(alert)
         elif alert.text != text:
             Alert.objects.filter(pk=alert.pk).update(text=text)

@@ -18,7 +18,12 @@ MAX_NOTE_LENGTH = 5_000
 class ActForm(forms.Form):
     """What to do with which alerts."""
 
-    ACTIONS = [("acknowledge", "Acknowledge"), ("take_back", "Take back"), ("snooze", "Put off"), ("wake", "Wake")]
+    ACTIONS = [
+        ("acknowledge", "Acknowledge"),
+        ("unacknowledge", "Take back"),
+        ("snooze", "Put off"),
+        ("unsnooze", "Wake"),
+    ]
     ACTIONS += [("note", "Save the note")]
 
     alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})

@@ -51,7 +51,7 @@ class AlertInputs:
 
     @property
     def days_since_signup(self) -> int:
-        """How old the customer is on the date."""
+        """Whole days from the signup date to the date."""
         return (self.day - self.signup_date).days
 
     @property

@@ -65,7 +65,7 @@ class AlertFilter(FilterSet):
         self.filters["told"].extra["choices"] = with_asked(choices, asked, owner_in_words)
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
-        """Keep the alerts that are open, over, or in one of the states of open ones."""
+        """Keep the alerts that are open, closed, or in one of the states of open ones."""
         match value:
             case "waiting":
                 return queryset.waiting(self.today)
@@ -111,11 +111,11 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
     asked.setdefault("state", OPEN)
     alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
     filters = AlertFilter(asked, alerts, request)
-    # Open ones that nobody has acknowledged or put off come first, then the newest.
-    none_first = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
+    # Open ones that are neither acknowledged nor snoozed come first, then the newest.
+    order = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
     if asked["state"] == "closed":
-        none_first = [F("closed_at").desc()]
-    page = Paginator(filters.qs.order_by(*none_first, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
+        order = [F("closed_at").desc()]
+    page = Paginator(filters.qs.order_by(*order, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
         request.GET.get("page")
     )
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
@@ -124,7 +124,7 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
 
 
 def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
-    """What the address asks for in vain, in words, beyond what the form itself refuses."""
+    """Yield in words what the address asks for in vain, beyond what the form itself refuses."""
     yield from (f"There is no filter {quoted(name)}." for name in asked if name not in {*filters.filters, "page"})
     mine = asked.get("mine", "")
     if mine.lower() not in YES_OR_NO:

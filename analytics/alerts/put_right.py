@@ -19,14 +19,14 @@ COMMANDS = {
 """The commands of a night's steps beside the import and the scoring."""
 
 
-def look_again(**_signal: object) -> None:
-    """Mark the last night as put right where all that failed in it is done, and close the alerts that are over.
+def close_repaired(**_signal: object) -> None:
+    """Mark the last night as put right where all that failed in it is done, and close the alerts that are repaired.
 
-    It hears of loaded runs, and of commands that have done what they are for.
+    Receives ``run_loaded`` and ``command_done``.
     """
     night = Night.objects.order_by("-pk").first()
     if night and night.state == Night.State.RUNNING:
-        return  # It does all this itself.
+        return  # A running night does this itself.
     failed = {Night.State.FAILED, Night.State.INTERRUPTED}
     if night and night.state in failed and not night.put_right_at and _is_put_right(night):
         Night.objects.filter(pk=night.pk).update(put_right_at=timezone.now())

@@ -29,7 +29,10 @@ def owners() -> QuerySet[User]:
 
 
 def is_manager(user: User) -> bool:
-    """Return whether somebody is told what is for managers; no query for the user of a request."""
+    """Return whether somebody is told what is for managers.
+
+    The user of a request needs no query: ``rsolv_cs.login.second_factor`` sets ``is_program_manager`` on it.
+    """
     known: bool | None = getattr(user, "is_program_manager", None)
     return user.groups.filter(name=Role.PROGRAM_MANAGER).exists() if known is None else known
 
@@ -53,5 +56,5 @@ def told_to(user: User) -> Q:
 
 
 def alerts_waiting_for(user: User, today: date, *, manager: bool) -> QuerySet[Alert]:
-    """Return the open alerts that wait for a user: neither acknowledged nor put off."""
+    """Return the open alerts that wait for a user: neither acknowledged nor snoozed."""
     return Alert.objects.waiting(today).filter(alerts_for(user, manager=manager))

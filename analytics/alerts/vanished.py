@@ -1,4 +1,4 @@
-"""The alert about customers who vanished from the feed: raised by a file that lacks many, over when they are back."""
+"""The alert about customers who vanished from the feed: raised by a file that lacks many, closed when they return."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ LISTED = "/admin/?owner=&only=missing#customers"
 
 @dataclass
 class Judged:
-    """What becomes of the rule's alert: a new one, the open one that is worse, or the one that is over."""
+    """What becomes of the rule's alert: a new one, the open one that is worse, or the one that closes."""
 
     raised: list[Alert] = field(default_factory=list)
     worse: list[Alert] = field(default_factory=list)
@@ -27,8 +27,8 @@ class Judged:
 def judge(rule: AlertRule, today: date, now: datetime) -> Judged:
     """Bring the rule's alert in step with the files that were loaded, each of which raises it once.
 
-    It is over when fewer than N of its customers are missing, or with the first file after it was acknowledged that
-    lacks fewer than N more. While it is open it is worse by every N more.
+    It closes when fewer than N are still missing or, once acknowledged, with the next file in which fewer than N more
+    went missing. While it is open it is worse by every N more.
     """
     judged = Judged()
     alert = Alert.objects.open().filter(rule=rule, customer=None).select_related("run").first()
@@ -52,15 +52,15 @@ def judge(rule: AlertRule, today: date, now: datetime) -> Judged:
 
 
 def _waves(rule: AlertRule, now: datetime) -> list[ImportRun]:
-    """The files since the last alert that lack many who are missing still, oldest first."""
-    told = Alert.objects.filter(rule=rule).aggregate(newest=Max("run"))["newest"] or 0
+    """Return the runs since the last alert's whose files lack N or more who are missing still, oldest first."""
+    last_run = Alert.objects.filter(rule=rule).aggregate(newest=Max("run"))["newest"] or 0
     files = ImportRun.objects.accepted().filter(feed=FeedName.CUSTOMERS, missing__gte=rule.n)
-    recent = files.filter(pk__gt=told, started_at__gt=now - timedelta(days=NEWS_DAYS)).order_by("pk")
+    recent = files.filter(pk__gt=last_run, started_at__gt=now - timedelta(days=NEWS_DAYS)).order_by("pk")
     return [run for run in recent if Customer.objects.filter(missing_since=run).count() >= rule.n]
 
 
 def _ending(alert: Alert, gone: int, n: int, waves: list[ImportRun]) -> str:
-    """Why the alert is over; '' while it holds."""
+    """Return why the alert closes; '' while it holds."""
     if not gone:
         return "All of them are in the feed again"
     if gone < n:

@@ -46,10 +46,10 @@ def act(request: StaffRequest) -> HttpResponse:
         if form.is_valid():
             chosen, data = form.cleaned_data["alert"], form.cleaned_data
             noted = note and "note" in note.changed_data and update_rows(_rows(chosen), note=note.cleaned_data["note"])
-            if note and data["until"] and data["action"] not in {"snooze", "wake"}:
-                _tell(request, chosen, *_put_off(request, chosen, data["until"]), noted=False)
+            if note and data["until"] and data["action"] not in {"snooze", "unsnooze"}:
+                _report(request, chosen, *_snooze(request, chosen, data["until"]), noted=False)
             if data["action"] != "note" or not note:
-                _tell(request, chosen, *_apply(request, form), noted=bool(noted))
+                _report(request, chosen, *_apply(request, form), noted=bool(noted))
             elif noted or not data["until"]:
                 messages.success(request, "1 alert noted." if noted else "The note is as it was.")
     for errors in form.errors.values():
@@ -59,7 +59,7 @@ def act(request: StaffRequest) -> HttpResponse:
 
 
 def _the_one(request: HttpRequest) -> Alert | None:
-    """The alert whose panel was sent, locked; None where several, or none, or nothing but a button were sent."""
+    """Return the alert whose panel was sent, locked; None where the form is not one panel."""
     keys = request.POST.getlist("alert")
     key = number_or_none(keys[0]) if len(keys) == 1 and "note" in request.POST else None
     return Alert.objects.select_for_update(of=("self",)).filter(pk=key).first() if key is not None else None
@@ -77,7 +77,7 @@ class _Panel:
 
 
 def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResponse:
-    """The alert alone, with its panel as it was sent, and what is wrong with it."""
+    """Show the alert alone, with its panel as it was sent and the errors in it."""
     alerts = Alert.objects.select_related("rule", "customer__care__owner").filter(pk=note.instance.pk)
     sent = _Panel(
         form,
@@ -95,7 +95,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
     return admin_response(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
 
 
-def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:
+def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:
     left = len(chosen) - done
     if done:
         messages.success(request, f"{counted(done, 'alert')} {words}{', and the note is saved' if noted else ''}.")
@@ -106,30 +106,30 @@ def _tell(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, 
 
 
 def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
-    """Do it to the alerts that still need it, whoever else is at them; return to how many, and what in words."""
+    """Apply the form's action to the chosen alerts that still need it; return how many, and the action in words."""
     data, chosen = form.cleaned_data, form.cleaned_data["alert"]
     those, now, login = _rows(chosen), timezone.now(), request.user.get_username()
     match data["action"]:
         case "acknowledge":
             fresh = those.open().filter(acknowledged_at=None)
             return update_rows(fresh, acknowledged_at=now, acknowledged_by=login), "acknowledged"
-        case "take_back":
+        case "unacknowledge":
             seen = those.open().exclude(acknowledged_at=None)
             return update_rows(seen, acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"
         case "snooze":
-            return _put_off(request, chosen, data["until"])
-        case "wake":
-            asleep = those.open().exclude(snoozed_until=None)
-            return update_rows(asleep, snoozed_until=None, snoozed_by=""), "no longer put off"
+            return _snooze(request, chosen, data["until"])
+        case "unsnooze":
+            snoozed = those.open().exclude(snoozed_until=None)
+            return update_rows(snoozed, snoozed_until=None, snoozed_by=""), "no longer put off"
     return update_rows(those, note=data["note"].strip()), "noted"
 
 
-def _put_off(request: StaffRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
+def _snooze(request: StaffRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
     login, those = request.user.get_username(), _rows(chosen).open()
-    asleep = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
-    for before in asleep:
+    snoozed = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
+    for before in snoozed:
         day = f"{before.snoozed_until:%-d %b %Y}"
-        messages.info(request, f"Before, {before.put_off_by} had put it off until {day}: {before.text}.")
+        messages.info(request, f"Before, {before.snoozed_by_name} had put it off until {day}: {before.text}.")
     return update_rows(those, snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"
 
 

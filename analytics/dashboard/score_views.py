@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from analytics.alerts.put_right import look_again
+from analytics.alerts.put_right import close_repaired
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring, unscored
 from analytics.wording import counted
@@ -58,7 +58,7 @@ def _scored(before: str, after: str, actor: trail.Actor) -> Iterator[str]:
                     portfolio = score_day(day, newest)
                 said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
                 yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
-        look_again()
+        close_repaired()
         yield _line("<strong>Done.</strong>")
     except LockHeld:
         yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")

@@ -106,8 +106,8 @@ def vanished_since(last: LastTold | None) -> int:
 
 def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
     alerts = Alert.objects.filter(mine)
-    awake = alerts.awake(today)
-    unseen, acknowledged = awake.filter(acknowledged_at=None), awake.exclude(acknowledged_at=None)
+    not_snoozed = alerts.not_snoozed(today)
+    unseen, acknowledged = not_snoozed.filter(acknowledged_at=None), not_snoozed.exclude(acknowledged_at=None)
     if last is None:
         return _Sorts(unseen, alerts.none(), alerts.none(), acknowledged)
     awake_since = Q(snoozed_until__isnull=False, snoozed_until__gt=last.day, snoozed_until__lte=today)
@@ -116,10 +116,10 @@ def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
     worse = Q(acknowledged_at=None, worse_at__isnull=False, worse_at__gt=last.moment)
     over = alerts.closed().filter(closed_at__gt=last.moment, raised_at__lte=last.moment, ending__in=_TOLD_WHEN_OVER)
     return _Sorts(
-        new=awake.filter(new),
-        worse=awake.filter(worse).exclude(new),
+        new=not_snoozed.filter(new),
+        worse=not_snoozed.filter(worse).exclude(new),
         recovered=over.exclude(snoozed_until__gt=today),
-        still_open=awake.exclude(new).exclude(worse),
+        still_open=not_snoozed.exclude(new).exclude(worse),
     )
 
 
@@ -135,7 +135,7 @@ def _line(alert: Alert, today: date) -> Line:
     if alert.closed_on:
         hints = [one_line(alert.ending_text, 120)]
     elif alert.acknowledged_at:
-        hints.append(f"acknowledged by {one_line(alert.seen_by, 40)}")
+        hints.append(f"acknowledged by {one_line(alert.acknowledged_by_name, 40)}")
     elif alert.snoozed_until:
         hints.append(f"was put off until {alert.snoozed_until:%-d %b %Y}")
     return Line(name, link, one_line(alert.text, 200), ", ".join(hints))

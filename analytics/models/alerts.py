@@ -37,8 +37,9 @@ class AlertRule(models.Model):
 
         @property
         def needs_threshold(self) -> bool:
-            """Whether the label names an N."""
-            return "N " in self.label
+            """Whether a rule of this kind has an N."""
+            kind = AlertRule.Kind
+            return self in {kind.FELL, kind.BLOCKED, kind.NO_FIRST_PR, kind.VANISHED, kind.QUARANTINED}
 
     class Audience(models.TextChoices):
         """Who is told."""
@@ -98,24 +99,24 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     """Alerts by whether they still hold."""
 
     def open(self) -> Self:
-        """Keep those that are not over."""
+        """Keep those that are not closed."""
         return self.filter(closed_on=None)
 
     def closed(self) -> Self:
-        """Keep those that are over."""
+        """Keep those that are closed."""
         return self.exclude(closed_on=None)
 
     def snoozed(self, today: date) -> Self:
-        """Keep the open ones that somebody has put off beyond ``today``."""
+        """Keep the open ones that are snoozed beyond ``today``."""
         return self.open().filter(snoozed_until__gt=today)
 
-    def awake(self, today: date) -> Self:
-        """Keep the open ones that nobody has put off."""
+    def not_snoozed(self, today: date) -> Self:
+        """Keep the open ones that are not snoozed."""
         return self.open().exclude(snoozed_until__gt=today)
 
     def waiting(self, today: date) -> Self:
-        """Keep the open ones that somebody should look at: neither acknowledged nor put off."""
-        return self.awake(today).filter(acknowledged_at=None)
+        """Keep the open ones that somebody should look at: neither acknowledged nor snoozed."""
+        return self.not_snoozed(today).filter(acknowledged_at=None)
 
 
 class Alert(models.Model):
@@ -124,11 +125,11 @@ class Alert(models.Model):
     One about neither is about a step of the night that failed.
     The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
     ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
-    points it fell, or days. ``acknowledged_by`` and ``snoozed_by`` are logins, which outlive their users.
+    points it fell, days, rows or customers. ``acknowledged_by`` and ``snoozed_by`` are logins: they outlive users.
     """
 
     class Ending(models.TextChoices):
-        """Why it is over."""
+        """Why it is closed."""
 
         RECOVERED = "recovered", "Recovered"
         WITHDRAWN = "withdrawn", "Taken back, because the data changed"
@@ -184,18 +185,18 @@ class Alert(models.Model):
         return f"Feed: {self.get_feed_display()}" if self.feed else "The night"
 
     @property
-    def seen_by(self) -> str:
-        """What the user is called who acknowledged it; '' where nobody has."""
+    def acknowledged_by_name(self) -> str:
+        """The name of the user who acknowledged it; '' where nobody has."""
         return name_of_login(self.acknowledged_by)
 
     @property
-    def put_off_by(self) -> str:
-        """What the user is called who put it off; '' where nobody has."""
+    def snoozed_by_name(self) -> str:
+        """The name of the user who snoozed it; '' where nobody has."""
         return name_of_login(self.snoozed_by)
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not recovered."""
+        """Whether it is not closed."""
         return self.closed_on is None
 
 

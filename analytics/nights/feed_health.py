@@ -27,7 +27,7 @@ AFTER_FEEDS = frozenset({"score", "export", "reports", "expire"})
 NIGHTS_TO_LOOK_AT = 7
 MIN_USUAL = 10
 """Below so many customers active on the quietest usual date, no date is called implausible."""
-PLAUSIBLE_SHARE = 2
+PLAUSIBLE_DIVISOR = 2
 """Implausible is less than one in so many of the quietest usual date."""
 LOOK_BACK_DAYS = 28
 MIN_COMPARED = 2
@@ -37,11 +37,11 @@ _HELD = "Alerts that are computed from engagement are held back until it is ther
 
 @dataclass(frozen=True)
 class FeedProblem:
-    """What is wrong with a feed, in words; ``days`` is how late it is (or the rows), where that is what is wrong."""
+    """What is wrong with a feed, in words; ``severity`` is the days it is late, or the rows in quarantine."""
 
     feed: str
     text: str
-    days: int | None = None
+    severity: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class FeedHealth:
         if reason := self.held_back:
             known = found.get(FeedName.ENGAGEMENT)
             text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
-            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.days if known else None)
+            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.severity if known else None)
         return found
 
     @cached_property
@@ -107,7 +107,7 @@ class FeedHealth:
 
 
 def quarantined(rows: int) -> dict[str, FeedProblem]:
-    """Return the feeds with so many rows in quarantine, or more; ``days`` of each is their number."""
+    """Return the feeds with so many rows in quarantine, or more; ``severity`` of each is their number."""
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {
@@ -129,7 +129,7 @@ def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
         since = one - timedelta(days=LOOK_BACK_DAYS)
         compared = [n for earlier, n in usual.items() if earlier >= since and earlier.weekday() == one.weekday()]
         least = min(compared, default=0)
-        if len(compared) >= MIN_COMPARED and least >= MIN_USUAL and active * PLAUSIBLE_SHARE < least:
+        if len(compared) >= MIN_COMPARED and least >= MIN_USUAL and active * PLAUSIBLE_DIVISOR < least:
             if one == day:
                 return least
         else:

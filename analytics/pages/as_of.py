@@ -27,8 +27,8 @@ class AsOf:
     unscored: Unscored | None = None
 
     @property
-    def days_old(self) -> int | None:
-        """The age of the newest data in days, where that is more than it should be."""
+    def stale_days(self) -> int | None:
+        """The age of the newest data in days where that is too old; None where the data are fresh."""
         if self.portfolio is None or not self.is_newest:
             return None
         return figures.stale_days(self.portfolio.date)
@@ -50,7 +50,7 @@ class UnscoredKey(page_cache.DataKey):
 
 
 def as_of(request: HttpRequest) -> AsOf:
-    """The date that ``?as_of=`` asks for, or the scored one nearest before it; by default the newest."""
+    """Return the scored date that ``?as_of=`` asks for, or the nearest before it; by default the newest."""
     asked = request.GET.get("as_of", "")
     day = _parse(asked)
     summary = user_summary(request)
@@ -70,14 +70,14 @@ def as_of(request: HttpRequest) -> AsOf:
 
 
 def _unscored(summary: UserSummary, newest: PortfolioDay | None) -> Unscored | None:
-    """What is loaded and in no score yet; no query where nothing was imported since the newest scoring."""
+    """Return what is loaded and in no score yet; no query where nothing was imported since the newest scoring."""
     if newest and not newest.stale and summary.newest_run <= newest.last_run:
         return None
     return page_cache.get_or_set(UnscoredKey(version=summary.version.data), unscored)
 
 
 def _scored(day: date | None) -> list[PortfolioDay]:
-    """The first scored date, the newest one on or before ``day``, and the newest; oldest first, each once."""
+    """Return the first scored date, the newest on or before ``day``, and the newest; oldest first, each once."""
     days = PortfolioDay.objects.values("date")
     wanted = Q(date=days.order_by("date")[:1]) | Q(date=days.order_by("-date")[:1])
     if day:
@@ -86,7 +86,7 @@ def _scored(day: date | None) -> list[PortfolioDay]:
 
 
 def _parse(text: str) -> date | None:
-    """The date that the text says, or None."""
+    """Return the date that the text says, or None."""
     try:
         return parse_date(text)
     except ValueError:

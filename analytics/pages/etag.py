@@ -14,7 +14,7 @@ from customers.core.pages import View, user_of
 
 
 def page_etag(request: HttpRequest) -> str:
-    """An ETag of what a page shows at this address, to this user, today; no query beside the summary's.
+    """Return an ETag of what a page shows at this address, to this user, today, without a query of its own.
 
     What a page shows changes with the version of the state, with the user's badges, and with the last night.
     """
@@ -32,7 +32,7 @@ def page_etag(request: HttpRequest) -> str:
 
 @cache
 def build() -> str:
-    """The version of the code: when the newest of our modules and templates was written."""
+    """Return the version of the code: when the newest of our modules and templates was written."""
     folders = (settings.BASE_DIR / "analytics", settings.BASE_DIR / "customers", settings.BASE_DIR / "templates")
     files = (
         path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".html", ".js", ".css"}
@@ -49,11 +49,11 @@ def answers_refresh(view: View) -> View:
 
 
 def _etag_of_refresh(request: HttpRequest) -> str | None:
-    """The page's tag where the page asks for itself again, by htmx."""
+    """Return the page's tag where the page asks for itself again, by htmx."""
     return page_etag(request) if "HX-Request" in request.headers else None
 
 
 def with_etag(response: HttpResponse, tag: str) -> HttpResponse:
-    """The response with its tag; only the page's own script keeps it, for the admin forbids every cache to."""
+    """Return the response with its tag; only the page's own script keeps it, because the admin sends ``no-store``."""
     response.headers["ETag"] = tag
     return response

@@ -10,5 +10,5 @@ class FeedsKey(page_cache.DataKey):
 
 
 def known_feed_states(version: DataVersion) -> list[FeedState]:
-    """The state of each feed, kept until the data change."""
+    """Return the state of each feed, kept until the data change."""
     return page_cache.get_or_set(FeedsKey(version=version), feed_states)

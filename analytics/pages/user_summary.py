@@ -44,7 +44,7 @@ _summaries: "WeakKeyDictionary[HttpRequest, UserSummary]" = WeakKeyDictionary()
 
 
 def user_summary(request: HttpRequest) -> UserSummary:
-    """The summary for the user of a request; one query a request at most."""
+    """Return the summary for the user of a request; one query a request at most."""
     known = _summaries.get(request)
     if known is None:
         known = _summaries[request] = _summary(user_of(request), timezone.localdate())
@@ -65,13 +65,13 @@ def _summary(user: User, today: date) -> UserSummary:
         quarantined=RawSQL(f"SELECT COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", _OPEN),  # noqa: S611
         newest_run=RawSQL(f"SELECT MAX(id) FROM {table_of(ImportRun)}", ()),  # noqa: S611 - no value in it
     ).get(pk=user.pk)
-    night = dict(row)
+    columns: ledger.Row = dict(row)
     return UserSummary(
         row["waiting"],
         row["due"],
         row["owns"],
-        night=tuple(night[name] for name in ledger.STATUS_COLUMNS),
-        trouble=ledger.night_problem(night) if user.has_perm(ledger.MAY_SEE) else None,
+        night=tuple(columns[name] for name in ledger.STATUS_COLUMNS),
+        trouble=ledger.night_problem(columns) if user.has_perm(ledger.MAY_SEE) else None,
         version=version_of(row),
         quarantined=row["quarantined"],
         newest_run=row["newest_run"] or 0,
@@ -79,5 +79,5 @@ def _summary(user: User, today: date) -> UserSummary:
 
 
 def total(rows: QuerySet[Model], function: str, column: str) -> Subquery:
-    """COUNT, MAX or SUM over all rows; a plain function, because an aggregate would group them."""
+    """Return COUNT, MAX or SUM over all rows; a plain function, because an aggregate would group them."""
     return Subquery(rows.order_by().values(total=Func(F(column), function=function, output_field=IntegerField())))

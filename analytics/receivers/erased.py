@@ -16,7 +16,7 @@ NO_TEXT = "A customer who was erased was mentioned here."
 ERASED = "(erased)"
 
 
-def forget_customer(customer_id: str, organization: str, words: re.Pattern[str], **_signal: object) -> dict[str, int]:
+def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str], **_signal: object) -> dict[str, int]:
     """Remove an erased customer's words from texts; return how many texts changed. Receives ``customer_erased``.
 
     Totals of scored dates stay, and count the erased. A digest stays as a record that it was sent, and to whom.

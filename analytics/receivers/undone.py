@@ -4,8 +4,8 @@ from analytics.models import Alert, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
 
-def forget_run(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
-    """Forget what ``run`` had loaded, after ``undo`` undid it. Receives ``run_undone``."""
+def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
+    """Delete the alerts and snapshots of customers that ``undo`` removed. Receives ``run_undone``."""
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)

@@ -184,7 +184,7 @@ def test_acknowledge_one_or_many_and_take_it_back(client: Client, olga: User) ->
     response = act(client, first, second, action="acknowledge")
     assert messages(response) == ["1 alert acknowledged.", "1 alert left alone: over, or acknowledged already."]
     assert Alert.objects.waiting(TODAY).count() == 0
-    assert messages(act(client, first, action="take_back")) == ["1 alert no longer acknowledged."]
+    assert messages(act(client, first, action="unacknowledge")) == ["1 alert no longer acknowledged."]
     assert Alert.objects.waiting(TODAY).get() == first
 
 
@@ -217,7 +217,7 @@ def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, s
 
 def test_wake_and_note(client: Client, olga: User) -> None:
     alert = make_alert(snoozed_until=date(2025, 6, 1), snoozed_by="other")
-    assert messages(act(client, alert, action="wake")) == ["1 alert no longer put off."]
+    assert messages(act(client, alert, action="unsnooze")) == ["1 alert no longer put off."]
     act(client, alert, action="note", note="  Called\r\nthem ")
     alert.refresh_from_db()
     assert (alert.snoozed_until, alert.note) == (None, "Called\nthem")

@@ -12,7 +12,7 @@ from analytics.alerts.candidates import inputs_of
 from analytics.alerts.evaluate import Evaluation, evaluate
 from analytics.alerts.kinds import Blocked
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.receivers.undone import forget_run
+from analytics.receivers.undone import follow_undo
 from customers.models import Customer, RowChange
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
@@ -209,7 +209,7 @@ def test_a_customer_whom_an_undo_removes_takes_its_alerts_along() -> None:
     evaluate()
     run, undo = make_run(), make_run(deleted=1)
     RowChange.objects.create(run=undo, model="customer", key=customer.pk, before={"id": customer.pk}, after=None)
-    forget_run(run, undo)
+    follow_undo(run, undo)
     assert not Alert.objects.filter(customer=customer.pk).exists()
 
 

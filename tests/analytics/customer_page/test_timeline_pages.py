@@ -132,7 +132,7 @@ def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Cus
     acts = [
         {"action": "note", "note": "Ann is on leave"},
         {"action": "snooze", "until": later, "note": "Ann is on leave"},
-        {"action": "wake", "note": "Ann is on leave"},
+        {"action": "unsnooze", "note": "Ann is on leave"},
         {"action": "note", "note": ""},
     ]
     for number, sent in enumerate(acts):
