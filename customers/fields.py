@@ -21,13 +21,13 @@ class KeyField(models.CharField):  # type: ignore[type-arg]  # no generic at run
         super().__init__(*args, **kwargs)
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
-        """The column's type."""
+        """Return the column's type."""
         if connection.vendor == "postgresql":
             return f"character varying({self.max_length})"
         return super().db_type(connection)
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-        """The column's type, check and collation; foreign keys to the column take them over."""
+        """Return the column's type, check and collation; foreign keys to the column take them over."""
         parameters = super().db_parameters(connection)
         if connection.vendor == "postgresql":
             parameters["collation"] = "C"

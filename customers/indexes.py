@@ -18,14 +18,14 @@ class CoveringIndex(models.Index):
         self.covered = tuple(covered)
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """What a migration says."""
+        """Return what a migration says."""
         path, expressions, kwargs = super().deconstruct()
         return path, tuple(expressions), {**kwargs, "covered": self.covered}
 
     def create_sql(
         self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any
     ) -> Any:
-        """The statement of the database at hand."""
+        """Return the statement of the database at hand."""
         if schema_editor.connection.vendor != "sqlite":
             return super().create_sql(model, schema_editor, using, **kwargs)
         index = models.Index(fields=[*self.fields, *self.covered], name=self.name)

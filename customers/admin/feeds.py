@@ -126,7 +126,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
 
     @admin.display(description="missing from the feed", ordering="missing_since")
     def missing(self, row: FullFeedRow) -> str | None:
-        """Return since which day a row is missing, with a link to the run; None for a row in the feed."""
+        """Return since which day a row is missing, with a link to the run; None for rows in it."""
         run = row.missing_since
         if run is None:
             return None

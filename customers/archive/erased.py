@@ -23,11 +23,11 @@ class Ids(Protocol):
     """Some ids: a set of them, or ``ErasedIds``."""
 
     def __contains__(self, key: object, /) -> bool:
-        """Whether an id is one of them."""
+        """Return whether an id is one of them."""
 
 
 def new_tombstone(key: str) -> dict[str, str]:
-    """The salt and the digest of an ``Erasure`` of this id."""
+    """Return the salt and the digest of an ``Erasure`` of this id."""
     salt = secrets.token_bytes(32)
     return {"salt": salt.hex(), "digest": _digest(salt, key).hex()}
 
@@ -60,7 +60,7 @@ class ErasedIds:
 
 
 def customer_column(feed: Feed) -> str:
-    """The column that names the customer of a row."""
+    """Return the column that names the customer of a row."""
     return "customer_id" if feed.of_customers else "id"
 
 
@@ -73,13 +73,13 @@ class Place:
 
     @classmethod
     def by_header(cls, names: Sequence[str]) -> "Place":
-        """The place that a file's header tells, whatever its feed."""
+        """Return the place that a file's header tells, whatever its feed."""
         lower = [name.strip().lower() for name in names]
         column = next((lower.index(name) for name in ("customer_id", "id") if name in lower), None)
         return cls(column, len(lower))
 
     def is_of(self, cells: Sequence[str], ids: Ids) -> bool:
-        """Whether a record is of one of these customers.
+        """Return whether a record is of one of these customers.
 
         One with too many or too few cells is where its cells, counted from either end, say so; and where any cell is
         such an id, unless that is a plain number, which may be something else.

@@ -35,12 +35,12 @@ _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(_ENDING)}({re.escape(_HALF_DONE
 
 
 def path_of(sha256: str) -> Path:
-    """Where the file with this hash is kept, or would be."""
+    """Return where the file with this hash is kept, or would be."""
     return Path(settings.ARCHIVE_DIR) / sha256[:2] / f"{sha256}{_ENDING}"
 
 
 def find(run: ImportRun) -> Path | None:
-    """The archive of the file that a run read; None where it was not or is no longer kept."""
+    """Return the archive of the file that a run read; None where it was not or is no longer kept."""
     if not run.sha256:
         return None
     place = path_of(run.sha256)
@@ -109,7 +109,7 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
 
 
 def _erased_in(path: Path) -> set[str]:
-    """Which erased customers a file names that was not loaded; it may be anything."""
+    """Return which erased customers a file names that was not loaded; it may be anything."""
     erased = ErasedIds()
     return redact.ids_in(path, unpacked.layers_of(path), erased) if erased else set()
 
@@ -132,7 +132,7 @@ def _state_of(path: Path) -> tuple[int, ...]:
 
 
 def redact_file(place: Path, ids: Ids) -> bool:
-    """Blank out the records of these customers in an archived file; whether there were any.
+    """Blank out the records of these customers in an archived file; return whether there were any.
 
     A file that names them and cannot be read as CSV goes as a whole. Raises ``OSError``; what lies there is either the
     old file or the new one, whenever this is interrupted.
@@ -175,7 +175,7 @@ def _write_without(
 
 
 def is_redacted(place: Path) -> bool:
-    """Whether records of erased customers were blanked out in an archived file."""
+    """Return whether records of erased customers were blanked out in an archived file."""
     with files.open_file(place) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - len(_seal(hashlib.sha256(), _REDACTED)), 0))
@@ -183,12 +183,12 @@ def is_redacted(place: Path) -> bool:
 
 
 def all_archives() -> Iterator[Path]:
-    """All files that are kept."""
+    """Return all files that are kept."""
     return (path for path in _ours() if path.name.endswith(_ENDING) and files.is_file(path))
 
 
 def _ours() -> Iterator[Path]:
-    """What has one of our names, whole or half done, in one of our folders; never what a link leads to."""
+    """Yield what has one of our names, whole or half done, in our folders; never what a link leads to."""
     for folder in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]"):
         if not folder.is_symlink() and folder.is_dir():
             yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
@@ -242,7 +242,7 @@ class _ChecksummedGzip:
         self._file.write(_seal(self._digest, self._word))
 
     def flush(self) -> None:
-        """Nothing is held back here; gzip asks."""
+        """Do nothing, as nothing is held back here; gzip asks for it."""
 
 
 def _seal(digest: "hashlib._Hash", word: bytes = b"") -> bytes:
@@ -287,19 +287,19 @@ def expire() -> int:
 
 
 def count_old() -> int:
-    """How many archives ``expire`` would remove."""
+    """Return how many archives ``expire`` would remove."""
     return sum(1 for _path in _old())
 
 
 def _old() -> Iterator[Path]:
-    """The archives that are kept no longer."""
+    """Yield the archives that are kept no longer."""
     named = _named_recently()
     if named is not None:
         yield from (path for path in all_archives() if path.name.removesuffix(_ENDING) not in named)
 
 
 def _named_recently() -> set[str] | None:
-    """The hashes that runs of the last ``ARCHIVE_DAYS`` days name; None where archives are kept for ever."""
+    """Return the hashes that runs of the last ``ARCHIVE_DAYS`` days name; None where archives are kept for ever."""
     if not settings.ARCHIVE_DAYS:
         return None
     since = timezone.now() - timedelta(days=settings.ARCHIVE_DAYS)

@@ -26,7 +26,7 @@ Write = Callable[[bytes], object]
 
 
 def ids_in(path: Path, layers: int, ids: Ids) -> set[str]:
-    """Which of these ids stand anywhere in the file, as a word of their own, be it CSV or not."""
+    """Return which of these ids stand anywhere in the file as a word, be it CSV or not."""
     found: set[str] = set()
     pattern = _any_of(ids) if isinstance(ids, set) else _TOKEN
     rest = b""
@@ -70,7 +70,7 @@ def _has_lone_returns(block: bytes) -> bool:
 
 
 def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
-    """Where nothing is quoted, a line is a record, and only those that an id stands on are looked at."""
+    """Redact a file without quotes, where a line is a record: look only at lines with an id on them."""
     pattern = _any_of(ids)
     place: Place | None = None
     rest, gone = b"", 0
@@ -107,7 +107,7 @@ def _cells(line: bytes) -> list[str]:
 
 
 def _header(data: bytes) -> tuple[Place | None, int]:
-    """What the first line that is not blank says, and where it ends; None where there is none yet."""
+    """Return what the first line that is not blank says, and where it ends; None where there is none yet."""
     position = 0
     while position < len(data):
         end = data.find(b"\n", position)
@@ -120,7 +120,7 @@ def _header(data: bytes) -> tuple[Place | None, int]:
 
 
 def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int:
-    """Where a record may have several lines, the reader tells which; they are found a second time by their number."""
+    """Redact a file whose records may have several lines: the reader finds them, then their line numbers do."""
     spans = _spans(path, layers, ids)
     span = next(spans, None)
     number, rest, gone = FIRST_LINE - 1, b"", 0
@@ -154,7 +154,7 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
 
 
 def _spans(path: Path, layers: int, ids: set[str]) -> Iterator[tuple[int, int | None]]:
-    """The first and the last line of each record that goes; a blank line behind it counts as its own."""
+    """Yield the first and the last line of each record that goes. A blank line behind it counts as its own."""
     try:
         with CsvReader(path, packed=layers) as source:
             records = source.records()

@@ -44,7 +44,7 @@ def track(model: type[Model], *, hidden: Collection[str] = (), skipped: Collecti
 
 
 def recorded_fields(model: type[Model]) -> list[AnyField]:
-    """The columns of a model whose changes are somebody's doing."""
+    """Return the columns of a model whose changes are somebody's doing."""
     skipped = _skipped.get(model, frozenset())
     return [each for each in model._meta.concrete_fields if each.name not in skipped]
 
@@ -67,7 +67,7 @@ def register() -> None:
 
 
 def _values(row: Model) -> dict[str, object]:
-    """A row's values by column."""
+    """Return a row's values by column."""
     return {each.attname: getattr(row, each.attname) for each in recorded_fields(type(row))}
 
 
@@ -102,7 +102,7 @@ def _deleted(sender: type[Model], instance: Model, **_signal: object) -> None:
 def _changes(
     model: type[Model], fields: Collection[AnyField], before: Mapping[str, object], after: Mapping[str, object]
 ) -> dict[str, tuple[AuditValue, AuditValue]]:
-    """The fields that differ, with both values; a value that is not to be seen only says that it is another one."""
+    """Return the fields that differ, with both values; a hidden value only says that it is another one."""
     found: dict[str, tuple[AuditValue, AuditValue]] = {}
     for each in fields:
         was, now = before.get(each.attname), after.get(each.attname)
@@ -125,7 +125,7 @@ def _hidden_value(value: object) -> str | None:
 
 
 def _same(field: AnyField, was: object, now: object) -> bool:
-    """Whether two values are stored alike: a caller may give a date's text where the database gives the date."""
+    """Return whether two values are stored alike: a caller may give the text of the database's date."""
     if was == now or None in (was, now):
         return bool(was == now)
     try:
@@ -145,7 +145,7 @@ def _action(model: type[Model], created: bool, changes: Mapping[str, object]) ->
 
 
 def _hears_list(field: "ManyToManyField[Any, Any]") -> Callable[..., None]:
-    """Hears a relation from either of its sides, and tells it of the side that declares it."""
+    """Hear a relation from either of its sides, and tell it of the side that declares it."""
 
     def hear(instance: Model, action: str, reverse: bool, pk_set: set[int] | None, **_signal: object) -> None:
         if action.startswith("pre_"):
@@ -205,6 +205,6 @@ def record_failed_login(about: Model | str, detail: str = "") -> None:
 
 
 def _tell_sqlite(connection: BaseDatabaseWrapper, **_signal: object) -> None:
-    """The triggers of SQLite ask this process, and refuse where there is nobody to ask."""
+    """Let the triggers of SQLite ask this process; they refuse where there is nobody to ask."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(trail.WRITABLE, 0, trail.is_writable)

@@ -63,7 +63,7 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The login; '' for a visitor who has none."""
+        """Return the login; '' for a visitor who has none."""
         user = getattr(self.request, "user", None)
         return user.get_username() if user is not None else self.login
 
@@ -89,7 +89,7 @@ class AuditMiddleware:
 
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
-    """What is recorded inside was done by ``actor``."""
+    """Record what is done inside as done by ``actor``."""
     token = _actor.set(actor)
     try:
         yield
@@ -98,7 +98,7 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 def user_name() -> str:
-    """The system user who runs this process."""
+    """Return the system user who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -106,13 +106,13 @@ def user_name() -> str:
 
 
 def _at_the_command_line() -> Actor:
-    """Who acts where nobody has said so: Django's own commands, and the shell."""
+    """Return who acts where nobody has said so: in Django's own commands, and in the shell."""
     program, *arguments = sys.argv or [""]
     return Actor(user_name(), " ".join([Path(program).name, *arguments[:1]]))
 
 
 def current_actor() -> str:
-    """The login of whoever acts now; '' for a visitor who has none."""
+    """Return the login of whoever acts now; '' for a visitor who has none."""
     return (_actor.get() or _at_the_command_line()).name
 
 
@@ -156,7 +156,7 @@ def entry(
     changes: Changes | None = None,
     detail: str = "",
 ) -> AuditEntry:
-    """An entry, to be written by ``record_all``.
+    """Return an entry, to be written by ``record_all``.
 
     ``about`` is the row, or words where it is none; ``customer`` is the row's own unless it is given.
     """
@@ -185,7 +185,7 @@ def entry(
 
 
 def update_rows(rows: QuerySet[Model], action: Action = Action.CHANGE, *, detail: str = "", **values: object) -> int:
-    """``rows.update(**values)``, with an entry for each row, and no row that somebody else has changed meanwhile."""
+    """Do ``rows.update(**values)`` with an entry for each row, except rows that others have changed meanwhile."""
     with transaction.atomic():
         before = list(rows.order_by("pk").select_for_update(of=("self",)))
         found = rows.model._base_manager.filter(pk__in=[row.pk for row in before])
@@ -209,7 +209,7 @@ def update_rows(rows: QuerySet[Model], action: Action = Action.CHANGE, *, detail
 
 
 def customer_of(row: Model) -> str:
-    """The key of the customer whom a row is about; '' where it is about none."""
+    """Return the key of the customer whom a row is about; '' where it is about none."""
     key = row.pk if isinstance(row, Customer) else getattr(row, "customer_id", None)
     return str(key or "")
 
@@ -226,12 +226,12 @@ def field_of(model: type[Model], name: str) -> AnyField:
 
 
 def field_label(field: AnyField) -> str:
-    """What people call a field."""
+    """Return what people call a field."""
     return str(field.verbose_name)
 
 
 def audit_value(field: AnyField, value: object) -> AuditValue:
-    """A field's value as an entry keeps it; a key becomes the name of its row."""
+    """Return a field's value as an entry keeps it; a key becomes the name of its row."""
     if isinstance(value, Model):
         return str(value)
     if value is None or value == "":
@@ -252,7 +252,7 @@ def related_names(rows: QuerySet[Model]) -> list[str]:
 
 
 def changes_in_words(changes: Changes, action: str) -> list[str]:
-    """Return a line for each change; of a list only what came and went, of a new or deleted row its values alone."""
+    """Return a line for each change. A list gets only what came and went, a new or deleted row its values alone."""
     lines = []
     for name, (before, after) in sorted(changes.items()):
         if isinstance(before, list) and isinstance(after, list):
@@ -284,7 +284,7 @@ def _plain(value: object) -> str | int:
 
 
 def _clean(text: str) -> str:
-    """Text that both databases take: neither NUL nor half of a pair of surrogates."""
+    """Return text that both databases take: neither NUL nor half of a pair of surrogates."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
@@ -317,7 +317,7 @@ def _set_writable(value: str) -> None:
 
 
 def is_writable() -> bool:
-    """What the triggers of SQLite ask."""
+    """Return whether the audit may be written; the triggers of SQLite ask."""
     return _is_writable.get()
 
 
@@ -332,12 +332,12 @@ def suspended() -> Iterator[None]:
 
 
 def is_ready() -> bool:
-    """Whether the audit's table is there."""
+    """Return whether the audit's table is there."""
     return AuditEntry._meta.db_table in connection.introspection.table_names()
 
 
 def anonymise(customer_id: str, words: re.Pattern[str] | None = None) -> int:
-    """Take a customer out of every entry about them, or that says one of the ``words``; return how many they are.
+    """Take a customer out of every entry about them or with one of the ``words``; return their number.
 
     Who did what, when and to which field stays; the customer's key and every text go.
     """

@@ -63,7 +63,7 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
 def admin_response(
     request: HttpRequest, template: str, context: Mapping[str, object], *, status: int | None = None
 ) -> TemplateResponse:
-    """A page inside the admin: ``context`` is its own, beside what every page of the admin shows."""
+    """Render a page inside the admin: ``context`` is its own, beside what every page of the admin shows."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context}, status=status)
 
 

@@ -36,7 +36,7 @@ class Decision(StrEnum):
 
 
 def decide(read: str | None, theirs: str, mine: str, *, changed_since: bool = True) -> Decision:
-    """Merge one field three ways, by the hashes of its values: as it was read, as it is now, and as it was sent.
+    """Merge one field three ways, by the hashes of its values as read, as they are now, and as sent.
 
     Where the form does not say what it showed, ``changed_since`` says whether somebody else has changed the field.
     """

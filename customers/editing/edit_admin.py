@@ -37,7 +37,7 @@ class EditAdmin(ThemedAdmin):
             self.form = type(self.form)(self.form.__name__, bases, {})  # type: ignore[misc]  # a class is made here
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
-        """Return the row; lock it first where it is about to be changed, so that the form is compared with it."""
+        """Return the row. Lock it first where it is about to be changed, so that the form is compared with it."""
         row = super().get_object(request, object_id, from_field)
         if row is not None and request.method == "POST" and connection.in_atomic_block:
             self.model._base_manager.select_for_update().filter(pk=row.pk).first()

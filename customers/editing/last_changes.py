@@ -45,7 +45,7 @@ def ago(moment: datetime) -> str:
 
 
 def last_changes(row: Model) -> dict[str, LastChange]:
-    """Return the last change of each field of a row, by its name in the audit, while a session may last."""
+    """Return the last change of each field of a row, by its name in the audit, within a session's time."""
     return last_changes_among(trail.recent_changes(row))
 
 

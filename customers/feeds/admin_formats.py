@@ -14,7 +14,7 @@ class SheetCsv(CSV):
     """CSV that Excel takes for the UTF-8 that it is."""
 
     def export_data(self, dataset: Dataset, **options: object) -> str:
-        """The text, behind a byte order mark."""
+        """Return the text, behind a byte order mark."""
         return f"{BOM}{CSV.export_data(self, dataset, **options)}"
 
 
@@ -22,7 +22,7 @@ class SheetTsv(TSV):
     """The same with tabs."""
 
     def export_data(self, dataset: Dataset, **options: object) -> str:
-        """The text, behind a byte order mark."""
+        """Return the text, behind a byte order mark."""
         return f"{BOM}{TSV.export_data(self, dataset, **options)}"
 
 
@@ -30,7 +30,7 @@ class SheetXlsx(XLSX):
     """A workbook by our own writer: tablib's cuts long texts and writes what XML has not."""
 
     def export_data(self, dataset: Dataset, **_options: object) -> bytes:
-        """The workbook; a ``ValueError`` says what Excel cannot hold, which the admin shows."""
+        """Return the workbook; a ``ValueError`` says what Excel cannot hold, which the admin shows."""
         file = io.BytesIO()
         # The writer makes texts safe by itself.
         rows = (dataset[index] for index in range(len(dataset)))

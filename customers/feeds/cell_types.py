@@ -39,7 +39,7 @@ class CellType(ABC):
 
     @abstractmethod
     def parse(self, text: str, today: date) -> Value:
-        """The stored value of a text that is not blank; ``today`` is the day of the run."""
+        """Return the stored value of a text that is not blank; ``today`` is the day of the run."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Key(CellType):
     """An id: 1 to 64 ASCII letters, digits, ``.``, ``_``, ``:`` or ``-``, the first a letter or digit."""
 
     def parse(self, text: str, today: date) -> Value:
-        """The id itself."""
+        """Return the id itself."""
         if not _KEY.fullmatch(text):
             raise ValueError(
                 f"{quoted(text)} is not an id: 1 to 64 ASCII letters, digits, '.', '_', ':' or '-', "
@@ -63,14 +63,14 @@ class Text(CellType):
     longest: int = MAX_FIELD
 
     def parse(self, text: str, today: date) -> Value:
-        """The text itself."""
+        """Return the text itself."""
         faults = self.faults(text)
         if faults:
             raise ValueError(*faults)
         return text
 
     def faults(self, text: str) -> list[str]:
-        """Every reason against the text."""
+        """Return every reason against the text."""
         faults = []
         if len(text) > self.longest:
             faults.append(too_long(text, self.longest))
@@ -87,7 +87,7 @@ class Email(Text):
     longest: int = 254
 
     def faults(self, text: str) -> list[str]:
-        """Every reason against the text."""
+        """Return every reason against the text."""
         faults = super().faults(text)
         # What is remembered of checked texts must stay small.
         if len(text) <= self.longest and not _is_email(text):
@@ -103,7 +103,7 @@ class Day(CellType):
     not_after_today: bool = True
 
     def parse(self, text: str, today: date) -> Value:
-        """The date as ISO text."""
+        """Return the date as ISO text."""
         day = _day(text) if len(text) == len("YYYY-MM-DD") else None
         if day is None:
             raise ValueError(f"{quoted(text)} is not a date of the form YYYY-MM-DD")
@@ -123,7 +123,7 @@ class WholeNumber(CellType):
     most: int = MAX_WHOLE_NUMBER
 
     def parse(self, text: str, today: date) -> Value:
-        """The number."""
+        """Return the number."""
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"{quoted(text)} is not a whole number (digits only)")
         # int() refuses some thousand digits, even zeros.
@@ -147,7 +147,7 @@ class YesNo(CellType):
     blank: ClassVar[Value] = False
 
     def parse(self, text: str, today: date) -> Value:
-        """True or false."""
+        """Return true or false."""
         word = text.lower()
         if word in _TRUE:
             return True
@@ -164,7 +164,7 @@ class Choice(CellType):
     any_case: bool = False
 
     def parse(self, text: str, today: date) -> Value:
-        """The choice's value."""
+        """Return the choice's value."""
         word = text.lower() if self.any_case else text
         if word not in self.choices.values:
             raise ValueError(f"{quoted(text)} is none of {', '.join(self.choices.values)}")
@@ -179,7 +179,7 @@ class StatusChoice(Choice):
 
 
 def too_long(text: str, longest: int) -> str:
-    """What to say of a text that is longer than allowed."""
+    """Return what to say of a text that is longer than allowed."""
     return f"has {len(text)} characters, at most {longest} are allowed"
 
 
@@ -203,12 +203,12 @@ def _is_email(text: str) -> bool:
 
 
 def valid_key(cell: str) -> str:
-    """The cell where it is a valid key, else ''."""
+    """Return the cell where it is a valid key, else ''."""
     return cell if _KEY.fullmatch(cell) else ""
 
 
 def to_cell(value: object) -> str:
-    """A stored value as a feed's cell, the way ``parse`` reads it back."""
+    """Return a stored value as a feed's cell, the way ``parse`` reads it back."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -44,7 +44,7 @@ class Column:
     required: bool = False
 
     def parse(self, text: str, today: date) -> Value:
-        """The stored value of a trimmed cell; raises ``ValueError`` with messages for people."""
+        """Return the stored value of a trimmed cell; raise ``ValueError`` with messages for people."""
         if len(text) > MAX_FIELD:
             raise ValueError(too_long(text, MAX_FIELD))
         if text:
@@ -75,21 +75,21 @@ class Feed:
 
     @property
     def file_name(self) -> str:
-        """The file's name in the drop folder."""
+        """Return the file's name in the drop folder."""
         return f"{self.name.value}.csv"
 
     @property
     def column_names(self) -> list[str]:
-        """The columns' names, in the order of docs/csv-feeds.md."""
+        """Return the columns' names, in the order of docs/csv-feeds.md."""
         return [column.name for column in self.columns]
 
     @property
     def of_customers(self) -> bool:
-        """Whether each row belongs to a customer (all feeds but the customers' own)."""
+        """Return whether each row belongs to a customer (all feeds but the customers' own)."""
         return "customer_id" in self.column_names
 
     def parse(self, cells: Sequence[str], today: date) -> tuple[list[Value], list[str]]:
-        """The stored values of a row's trimmed cells (in the order of ``columns``), and every reason against it.
+        """Return the stored values of a row's trimmed cells (ordered as ``columns``), and every reason against it.
 
         A cell that is not acceptable gives None and a reason ``column: message``.
         """
@@ -214,16 +214,16 @@ class Header:
     raw: int | None = None
 
     def columns(self, feed: Feed) -> list[str]:
-        """The feed's columns in the order of the file."""
+        """Return the feed's columns in the order of the file."""
         return [name for _place, name in sorted(zip(self.order, feed.column_names, strict=True))]
 
     def cells(self, row: Sequence[str]) -> list[str]:
-        """A row's cells in the order of the feed's columns."""
+        """Return a row's cells in the order of the feed's columns."""
         return [row[index] for index in self.order]
 
 
 def _looks_like(feed: Feed, names: Sequence[str]) -> str:
-    """Which other feed a header is of, as the end of a sentence; '' where it is of none."""
+    """Return which other feed a header is of, as the end of a sentence; '' where it is of none."""
     other = next((one for one in FEEDS.values() if one is not feed and set(one.column_names) <= set(names)), None)
     return f"; it looks like {other.name.value}" if other else ""
 

@@ -11,7 +11,7 @@ NAMED_FILES = 3
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder, as far as we may look."""
+    """Return whether there is a folder, as far as we may look."""
     try:
         return path.is_dir()
     except OSError:
@@ -19,7 +19,10 @@ def is_folder(path: Path) -> bool:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """``name`` or ``name.gz`` in ``folder``, or None. Raises ``Refused`` where both lie there or nobody may look."""
+    """Find ``name`` or ``name.gz`` in ``folder``; return None if there is neither.
+
+    Raise ``Refused`` where both lie there or nobody may look.
+    """
     there = []
     for path in (folder / name, folder / f"{name}.gz"):
         try:
@@ -35,7 +38,7 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def files_like(folder: Path, feed: Feed) -> str:
-    """The files that may be meant as a feed's, in words: they have its name in theirs, in any case."""
+    """Return in words the files that may be meant as a feed's: their names contain its name, in any case."""
     name = feed.file_name
     word = re.compile(rf"(?<![a-z]){re.escape(name.partition('.')[0])}(?![a-z])", re.IGNORECASE)
     try:

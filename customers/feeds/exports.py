@@ -51,7 +51,7 @@ def write_csv(
 
 
 def feed_rows(feed: Feed) -> Iterator[list[str]]:
-    """A feed's stored rows as cells, in the order of the keys; steps that only a run dated come as events."""
+    """Yield a feed's stored rows as cells, in the order of the keys. Steps that only a run dated come as events."""
     rows = feed.model._default_manager.order_by("pk").values_list(*feed.column_names)
     for values in rows.iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value) for value in values]
@@ -81,7 +81,7 @@ def _learnt_events() -> Iterator[list[str]]:
 
 
 def _learnt_id(customer_id: str, step: str) -> str:
-    """An id that is the same on every export; a hash, because a customer's key may itself be 64 long."""
+    """Return an id that is the same on every export. It is a hash: a customer's key may itself be 64 long."""
     return "step-" + hashlib.sha256(f"{customer_id}\n{step}".encode()).hexdigest()[:40]
 
 

@@ -18,7 +18,7 @@ _FEBRUARY = rb"(?:0[1-9]|1[0-9]|2[0-8])"
 
 
 def compile_line_pattern(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | None:
-    """A pattern that matches the longest block of good lines of a file with that header; None where there is none.
+    """Return a pattern for the longest block of good lines under that header; None if there is none.
 
     Each line it takes is one whole record: ``Feed.parse`` would accept it and give the very cells.
     """
@@ -43,7 +43,7 @@ def _pattern(cell_type: CellType, today: date) -> bytes | None:
 
 
 def _day_until(today: date) -> bytes:
-    """Dates from 2000-01-01 to ``today``, a month or a year at a time."""
+    """Return a pattern for dates from 2000-01-01 to ``today``, a month or a year at a time."""
     months = [_month(number) for number in range(1, 13)]
     past_years = b"|".join(b"%d" % year for year in range(2000, today.year))
     parts = [rb"%d-(?:%b)" % (today.year, b"|".join([*months[: today.month - 1], _days_of_this_month(today)]))]

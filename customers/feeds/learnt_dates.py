@@ -11,7 +11,7 @@ from customers.models.onboarding import COUNTER_OF_STEP
 
 
 def learnt_dates() -> QuerySet[StepSighting]:
-    """The sightings that date a step, because neither an event nor engagement does."""
+    """Return the sightings that date a step, because neither an event nor engagement does."""
     dated = StepSighting.objects.exclude(seen_on=None).exclude(
         Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
     )

@@ -12,7 +12,7 @@ MOST_BYTES = 1024 * 1024
 
 
 def vouches_for(path: Path) -> bool | None:
-    """Whether the manifest beside a file names it with its very bytes; None where it does not name it at all."""
+    """Return whether the manifest beside a file has the file's hash; None where it does not name the file."""
     beside = path.parent / MANIFEST
     try:
         with open_file(beside) as file:

@@ -69,11 +69,11 @@ class LineBlock:
 
     @property
     def rows(self) -> int:
-        """How many records there are."""
+        """Return how many records there are."""
         return self.raw.count(b"\n")
 
     def records(self) -> Iterator[Record]:
-        """The records one by one."""
+        """Yield the records one by one."""
         for line, text in numbered(self.raw, self.line):
             yield Record(line, text, tuple(text.split(",")))
 
@@ -122,22 +122,22 @@ class CsvReader:
 
     @property
     def sha256(self) -> str:
-        """The hash of the bytes read so far, in hexadecimal."""
+        """Return the hash of the bytes read so far, in hexadecimal."""
         return self._hashing.digest.hexdigest()
 
     @property
     def content_sha256(self) -> str:
-        """The same of the content, unpacked: that of a plain file is ``sha256``."""
+        """Return the hash of the unpacked content; of a plain file it is ``sha256``."""
         return self._content.hexdigest()
 
     @property
     def size(self) -> int:
-        """The number of bytes read so far."""
+        """Return the number of bytes read so far."""
         return self._hashing.size
 
     @property
     def changed(self) -> bool:
-        """Whether the file was written to, replaced or removed since it was opened."""
+        """Return whether the file was written to, replaced or removed since it was opened."""
         now = os.fstat(self._file.fileno())
         try:
             there = self.path.lstat()
@@ -151,11 +151,11 @@ class CsvReader:
         )
 
     def records(self) -> Iterator[Record]:
-        """Every record but the blank lines, the header included. Raises ``Refused`` for what no record can mend."""
+        """Yield all records, the header first, but no blank line. Raise ``Refused`` for what no record can mend."""
         return records_of(self.blocks())
 
     def blocks(self) -> Iterator[Record | LineBlock]:
-        """The records, those that ``line_pattern`` matches in blocks."""
+        """Yield the records, those that ``line_pattern`` matches in blocks."""
         line = self._lines.number
         bom = codecs.BOM_UTF8 if self._hashing.size == 0 else b""
         buffer = self._read(BLOCK).removeprefix(bom)
@@ -204,7 +204,7 @@ class CsvReader:
         return "" if size or piece[-1:] != b"\n" else self.sha256
 
     def raw_blocks(self) -> Iterator[bytes]:
-        """The bytes of a plain file as they are, unchecked."""
+        """Yield the bytes of a plain file as they are, unchecked."""
         while block := self._read_bytes(BLOCK, self._hashing):
             yield block
 
@@ -228,7 +228,7 @@ class CsvReader:
         return _cut_off(line, head), scanner.line, block[end:] or b"\n"
 
     def _read(self, size: int) -> bytes:
-        """The next block, checked to be UTF-8 without NUL."""
+        """Return the next block, checked to be UTF-8 without NUL."""
         first = self._hashing.size == 0
         block = self._read_bytes(size)
         if first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -268,7 +268,7 @@ class CsvReader:
 
 
 def records_of(blocks: Iterable[Record | LineBlock]) -> Iterator[Record]:
-    """The records one by one, those in blocks too."""
+    """Yield the records one by one, those in blocks too."""
     for block in blocks:
         yield from block.records() if isinstance(block, LineBlock) else (block,)
 
@@ -304,7 +304,7 @@ class _QuoteScanner:
 
     @property
     def line(self) -> int:
-        """The line on which the part that was fed ends."""
+        """Return the line on which the part that was fed ends."""
         return self._lines.number
 
     @property
@@ -312,7 +312,7 @@ class _QuoteScanner:
         return self._state == "quoted"
 
     def scan(self, block: bytes) -> int | None:
-        """Where in ``block`` the record's line end stands, or None where it is not in there."""
+        """Return where in ``block`` the record's line end stands, or None where it is not in there."""
         position = counted = 0
         end = None
         while position < len(block):
@@ -361,7 +361,7 @@ def _cut_off(line: int, head: bytes) -> Record:
 
 
 def record_at(line: int, raw: bytes) -> Record | None:
-    """The record of a raw text without its line end; None where it is blank."""
+    """Return the record of a raw text without its line end; None where it is blank."""
     text = raw.decode()
     if '"' not in text:
         if text.count(",") >= MAX_CELLS:
@@ -385,6 +385,6 @@ def record_at(line: int, raw: bytes) -> Record | None:
 
 
 def split(raw: str) -> tuple[str, ...]:
-    """The cells of a record's raw text, trimmed, as far as they can be told apart."""
+    """Return the cells of a record's raw text, trimmed, as far as they can be told apart."""
     record = record_at(0, raw.encode())
     return record.cells if record else ()

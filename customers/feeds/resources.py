@@ -13,7 +13,7 @@ class FeedResource(ModelResource):
     """Exports what is stored as the feed's cells."""
 
     def export_field(self, field: Field, instance: Model, **_options: object) -> str | int:
-        """One cell, as ``write_feeds`` would write it; a number stays one for spreadsheets to sum."""
+        """Return one cell, as ``write_feeds`` would write it; a number stays one for spreadsheets to sum."""
         value = getattr(instance, field.column_name)
         return value if type(value) is int else safe_cell(to_cell(value))
 

@@ -21,7 +21,7 @@ _Raw = TypeVar("_Raw", Record | LineBlock, QuarantinedRow)
 def read_header(
     feed: Feed, source: CsvReader, blocks: Iterator[Record | LineBlock], *, corrections: bool = False
 ) -> Header:
-    """The header, which is the first of ``blocks``; raises ``Refused`` where it does not fit the feed."""
+    """Return the header, which is the first of ``blocks``; raise ``Refused`` where it does not fit the feed."""
     first = next(records_of(blocks), None)
     if first is None:
         raise Refused("the file is empty" if not source.size else "the file has no header")
@@ -37,7 +37,7 @@ def read_header(
 
 
 def begins_as(feed: Feed, path: Path) -> bool:
-    """Whether the first line of a file that cannot be read names the feed's columns."""
+    """Return whether the first line of a file that cannot be read names the feed's columns."""
     try:
         beginning = next(unpacked_blocks(path, int(path.suffix == ".gz")), b"")
         line = beginning.removeprefix(BOM_UTF8).splitlines()[0]
@@ -50,7 +50,7 @@ def begins_as(feed: Feed, path: Path) -> bool:
 def row_cells(
     record: Record, header: Header, fixes: Mapping[str, list[str]], *, unquote: bool
 ) -> tuple[list[str] | None, list[str]]:
-    """A row's cells in the order of the feed's columns, or None and why they cannot be told apart.
+    """Return a row's cells in the order of the feed's columns, or None and why they cannot be told apart.
 
     A row that has a fix (see ``fixes_of``) is read as that, unless only the beginning of its text is known.
     """
@@ -67,7 +67,7 @@ def row_cells(
 
 
 def in_batches(rows: Iterable[_Raw]) -> Iterator[list[_Raw]]:
-    """Rows in lists that are short enough to be held in memory, however long a row is."""
+    """Yield rows in lists that are short enough to be held in memory, however long a row is."""
     batch: list[_Raw] = []
     characters = 0
     for row in rows:

@@ -19,7 +19,7 @@ class Unreadable(Exception):
 
 
 def layers_of(path: Path) -> int:
-    """How often a file is gzipped: an archived one once, or twice where it came compressed."""
+    """Return how often a file is gzipped: an archived one once, or twice where it came compressed."""
     layers = 0
     try:
         while layers < _MOST_LAYERS and next(unpacked_blocks(path, layers), b"")[:2] == _GZIP:
@@ -30,7 +30,7 @@ def layers_of(path: Path) -> int:
 
 
 def unpacked_blocks(path: Path, layers: int) -> Iterator[bytes]:
-    """A file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
+    """Yield a file's bytes, unpacked so many times. Raises ``Unreadable`` where it is damaged, ``OSError`` as ever."""
     with ExitStack() as opened:
         file: io.BufferedReader | gzip.GzipFile = opened.enter_context(open_file(path))
         for _layer in range(layers):

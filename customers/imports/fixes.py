@@ -61,7 +61,7 @@ def fix(row: QuarantinedRow, cells: Sequence[str], made_by: str) -> None:
 
 
 def header_of(feed: Feed, row: QuarantinedRow) -> Header:
-    """Return the header of the file that a row's text is from, or the feed's columns if it is not archived.
+    """Return the header of the row's file, or the feed's own columns if the file is not archived.
 
     A row that came back uncorrected keeps the text of the file that it is from.
     """

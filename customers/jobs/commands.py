@@ -126,11 +126,11 @@ class AuditedCommand(BaseCommand):
 
     @property
     def name(self) -> str:
-        """What the command is called."""
+        """Return what the command is called."""
         return type(self).__module__.rpartition(".")[2]
 
     def _record(self, name: str, code: int, options: dict[str, object]) -> None:
-        """A database that cannot be written, as the command itself has told by then, does not change how it ended."""
+        """Record the command in the audit; a database that cannot be written does not change how it ended."""
         given = [f"{key}: {self._word(key, options[key])}" for key in sorted(options) if _is_said(key, options[key])]
         try:
             with transaction.atomic():
@@ -140,7 +140,7 @@ class AuditedCommand(BaseCommand):
                 logger.exception("%s is not in the audit", name)
 
     def _tell(self, name: str) -> None:
-        """What a listener breaks does not change how the command ended."""
+        """Send ``command_done``; what a listener breaks does not change how the command ended."""
         for _listener, answer in command_done.send_robust(sender=type(self), name=name):
             if isinstance(answer, Error):
                 connection.close_if_unusable_or_obsolete()

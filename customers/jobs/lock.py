@@ -38,7 +38,7 @@ class JobLock(ABC):
 
     @abstractmethod
     def renew(self) -> None:
-        """Take the lock, unless it is held; a long job does so now and then, because a connection may be lost.
+        """Take the lock, unless it is held. A long job does so now and then, because a connection may be lost.
 
         Raises ``LockHeld`` where another process has it.
         """

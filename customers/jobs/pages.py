@@ -16,7 +16,7 @@ IMPORT_OR_SCORING_RUNS = "An import or a scoring is running; try again when it h
 
 @contextmanager
 def failures_told(request: HttpRequest, *refusals: type[Exception], busy: str) -> Iterator[None]:
-    """Tell the visitor why the block failed: a refusal in its own words, a held lock by ``busy``, or the database."""
+    """Tell the visitor why the block failed: by a refusal's words, ``busy`` for a held lock, or the database."""
     try:
         yield
     except refusals as refusal:

@@ -100,7 +100,7 @@ class ChangedRow:
 
 
 def changed_rows(changes: Iterable[RowChange]) -> list[ChangedRow]:
-    """Compare a page of a run's changes with the rows as they are now; one query for each feed among them."""
+    """Compare a page of a run's changes with the rows as they are now. It takes one query for each feed."""
     changes = list(changes)
     keys = defaultdict(list)
     for change in changes:

@@ -12,12 +12,12 @@ _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain in ASCII: ``xn--mller-kva.example`` for ``müller.example``; ``UnicodeError`` where it has none."""
+    """Return a domain in ASCII, ``xn--mller-kva.example`` for ``müller.example``; raise ``UnicodeError`` if none."""
     return punycode(domain)
 
 
 def mailbox(address: str) -> str:
-    """The mailbox of an address, to compare: two addresses of one mailbox give the same text.
+    """Return the mailbox of an address, to compare: two addresses of one mailbox give the same text.
 
     Case, the two forms of an international domain, and a tag (``ops+acme@``) tell no mailboxes apart; nor do dots
     at Gmail. Mail servers may tell case and tags apart, but then the same people read both.

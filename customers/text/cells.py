@@ -11,7 +11,7 @@ def _would_be_formula(text: str) -> bool:
 
 
 def safe_cell(text: str) -> str:
-    """``text`` with ``'`` before it where a spreadsheet would run it, or where ``plain_cell`` would take one away.
+    """Return ``text``, with ``'`` before it where a spreadsheet would run it or ``plain_cell`` would strip one.
 
     Plain numbers stay as they are. ``plain_cell(safe_cell(text)) == text`` for every text.
     """
@@ -19,5 +19,5 @@ def safe_cell(text: str) -> str:
 
 
 def plain_cell(text: str) -> str:
-    """The text that ``safe_cell`` was given."""
+    """Return the text that ``safe_cell`` was given."""
     return text[1:] if text.startswith("'") and _would_be_formula(text.lstrip("'")) else text

@@ -8,7 +8,7 @@ _SPELLED |= {"pr": "PR", "prs": "PRs", "vpn": "VPN", "ip": "IP", "id": "ID", "ur
 
 
 def code_in_words(code: str) -> str:
-    """A code of the feeds as people write it: ``github_permissions`` is GitHub permissions; other texts stay."""
+    """Return a feed's code as people write it: ``github_permissions`` is GitHub permissions. Other texts stay."""
     if not _CODE.fullmatch(code):
         return code
     words = " ".join(_SPELLED.get(word, word) for word in code.split("_"))

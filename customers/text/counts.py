@@ -10,13 +10,13 @@ _HEAD_IES = re.compile(r"(.*?)(ies)( (?:in|of|completed)\b.*|)")
 
 
 def counts_in_words(counts: Mapping[str, int]) -> str:
-    """The counts in a row; their names are in the plural."""
+    """Return the counts in a row; their names are in the plural."""
     names = {str(model._meta.verbose_name_plural): str(model._meta.verbose_name) for model in apps.get_models()}
     return ", ".join(f"{number:,} {_kind(name, number, names)}" for name, number in counts.items())
 
 
 def _kind(name: str, number: int, names: Mapping[str, str]) -> str:
-    """A name in the number; one that has no plural is of rows."""
+    """Return a name in the number; one that has no plural is of rows."""
     if names.get(name) == name:
         return f"{name} row{'' if number == 1 else 's'}"
     if number != 1:

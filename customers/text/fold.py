@@ -28,7 +28,7 @@ _dropped = re.compile(f"[{_DROPPED}]+")
 
 @lru_cache(_KEPT)
 def fold(text: str) -> str:
-    """The text as it is searched and sorted: Ö, O with a mark, ö and o are one letter, and ß is ss."""
+    """Return the text as it is searched and sorted: Ö, ö and o are one letter, and ß is ss."""
     if text.isascii():
         return text.lower()
     bare = _dropped.sub("", unicodedata.normalize("NFKD", text)).lower()
@@ -41,13 +41,13 @@ class Fold(Func):
     output_field = CharField()
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """By the function that each connection is given."""
+        """Use the function that each connection is given."""
         text, parameters = self.as_sql(compiler, connection, template="%(expressions)s", **extra)
         sql = _in_sqlite(text)
         return f"(CASE WHEN {sql.wide} THEN {sql.folded} ELSE {sql.lower} END)", [*parameters] * 4
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """By its own functions."""
+        """Use the functions of PostgreSQL."""
         text, parameters = self.as_sql(compiler, connection, template="%(expressions)s", **extra)
         sql = _in_postgres(text, connection)
         return f"(CASE WHEN {sql.wide} THEN {sql.folded} ELSE {sql.lower} END)", [*parameters] * 4
@@ -62,7 +62,7 @@ class Finds(Lookup):
     prepare_rhs = False
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        """A LIKE for ASCII, because it takes half as long as to change the case first."""
+        """Return a LIKE for ASCII, because it takes half as long as to change the case first."""
         text, parameters = self.process_lhs(compiler, connection)
         sql, word = _in_sqlite(text), fold(str(self.rhs))
         wide = f"({sql.wide} AND instr({sql.folded}, %s) > 0)"
@@ -70,7 +70,7 @@ class Finds(Lookup):
         return self._either(f"{text} LIKE %s ESCAPE '\\'", [*parameters, like], wide, [*parameters * 3, word], word)
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        """By its own functions."""
+        """Use the functions of PostgreSQL."""
         text, parameters = self.process_lhs(compiler, connection)
         sql, word = _in_postgres(text, connection), fold(str(self.rhs))
         wide = f"({sql.wide} AND strpos({sql.folded}, %s) > 0)"
@@ -79,7 +79,7 @@ class Finds(Lookup):
 
     @staticmethod
     def _either(plain: str, of_plain: list[Any], wide: str, of_wide: list[Any], word: str) -> tuple[str, list[Any]]:
-        """A text of ASCII is found by a word of ASCII alone."""
+        """Join the conditions for plain and for wide texts; a word beyond ASCII is in no plain text."""
         return (f"({plain} OR {wide})", [*of_plain, *of_wide]) if word.isascii() else (wide, of_wide)
 
 

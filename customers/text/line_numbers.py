@@ -8,13 +8,13 @@ FIRST_LINE = 1
 
 
 def count_line_ends(piece: bytes) -> int:
-    """How many lines end in a piece of a file."""
+    """Return how many lines end in a piece of a file."""
     returns = piece.count(b"\r")
     return piece.count(b"\n") + (returns and returns - piece.count(b"\r\n"))
 
 
 def numbered(block: bytes, first: int) -> "enumerate[str]":
-    """The lines of a block of ASCII that LF or CRLF ends, without their ends, each behind its number."""
+    """Return the lines of a block of ASCII that LF or CRLF ends, without their ends, each behind its number."""
     return enumerate(block.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
 
 
@@ -26,7 +26,7 @@ class LineCounter:
         self._ended_in_cr = False
 
     def after(self, piece: bytes) -> int:
-        """What the number would be behind ``piece``."""
+        """Return what the number would be behind ``piece``."""
         return self.number + count_line_ends(piece) - (self._ended_in_cr and piece[:1] == b"\n")
 
     def add(self, piece: bytes) -> None:

@@ -4,7 +4,7 @@ import unicodedata
 
 
 def quoted(text: str) -> str:
-    """``text`` in quotes, safe for a terminal, a log and a message: cut to 60 characters, controls escaped."""
+    """Put ``text`` in quotes, safe for a terminal, a log and a message: cut to 60 characters, controls escaped."""
     cut = text if len(text) <= 60 else f"{text[:57]}..."
     printable = "".join(
         char if char.isprintable() or unicodedata.category(char) == "Zs" else ascii(char)[1:-1] for char in cut
@@ -17,6 +17,6 @@ SHOWN = 300
 
 
 def cut(text: str, most: int = SHOWN) -> str:
-    """A text, or its beginning and how much is left out."""
+    """Return a text, or its beginning and how much is left out."""
     left = len(text) - most
     return f"{text[:most]}… ({left:,} more characters)" if left > 0 else text

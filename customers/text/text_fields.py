@@ -9,7 +9,7 @@ from django.db import models
 
 
 def one_break(text: str) -> str:
-    """A text with its line breaks as they are stored, whatever a browser made of them."""
+    """Return a text with its line breaks as they are stored, whatever a browser made of them."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -34,7 +34,7 @@ class TextAreaField(forms.CharField):
         ]
 
     def to_python(self, value: Any) -> Any:
-        """The text, with its line breaks as they are stored."""
+        """Return the text, with its line breaks as they are stored."""
         return super().to_python(one_break(value) if isinstance(value, str) else value)
 
 
@@ -48,10 +48,10 @@ class LongText(TextField):
     """Django's text column, whose form field is a ``TextAreaField``."""
 
     def formfield(self, **options: Any) -> forms.Field | None:
-        """The form field."""
+        """Return the form field."""
         return super().formfield(**{"form_class": TextAreaField, **options})
 
     def deconstruct(self) -> Any:
-        """For migrations the column is Django's."""
+        """Describe the column to migrations as Django's own."""
         name, _path, arguments, options = super().deconstruct()
         return name, "django.db.models.TextField", arguments, options

@@ -89,7 +89,7 @@ class PackedCsv(UploadFormat):
         return f"{feed_file}.gz"
 
     def convert(self, source: Path, target: Path) -> list[str]:
-        """Move the file as it is, unless it holds too much; the loader says what is wrong with a broken one."""
+        """Move the file as it is, unless it holds too much. The loader says what is wrong with a broken one."""
         try:
             with open_file(source) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
                 _check_lines(file)

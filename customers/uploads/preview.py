@@ -27,7 +27,7 @@ Columns = dict[str, object]
 
 
 def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
-    """Write what the run did to its file's rows, by kind and line; return how many there are of each kind."""
+    """Write what the run did to its file's rows, by kind and line; return the count of each kind."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with (
         _Writer(folder, CREATED) as created,

@@ -78,7 +78,7 @@ def make_preview(upload: Upload, asked_by: str) -> None:
 def confirm(
     pk: int, sha256: str, seen: str, confirmed_by: str, *, force: bool, allow_misread: bool = False
 ) -> ImportRun:
-    """Load the very file with this hash, by data that are as they were in the preview ``seen``; return its run.
+    """Load the file with this hash if the data are still those of the preview ``seen``; return its run.
 
     ``force`` loads what the guardrails refused, ``allow_misread`` text that is the old text misread. Raises
     ``LoadedAlready``, ``NotLoaded``, and ``LockHeld`` while an import runs. Where the data have changed since, there

@@ -70,7 +70,7 @@ class NotShown(ValueError):
 
 @lru_cache(maxsize=50_000)
 def shown_number(text: str, number_format: str, *, since_1904: bool) -> str:
-    """A number of a sheet's XML as its cell shows it. Raises ``NotShown``."""
+    """Return a number of a sheet's XML as its cell shows it. Raises ``NotShown``."""
     if number_format == "General" and _SHORT.fullmatch(text):
         return text
     if not _VALUE.fullmatch(text):
@@ -90,7 +90,7 @@ def shown_number(text: str, number_format: str, *, since_1904: bool) -> str:
 
 
 def shown_text(text: str, number_format: str) -> str:
-    """A text as its cell shows it, which only a fourth section changes."""
+    """Return a text as its cell shows it, which only a fourth section changes."""
     if ";" not in number_format or len(number_format) > _LONGEST:
         return text
     sections = _sections(number_format)
@@ -135,7 +135,7 @@ def _kind(section: _Section) -> str:
 
 
 def _choose(sections: tuple[_Section, ...], value: Decimal) -> tuple[_Section, Decimal]:
-    """The section for a number, and the number as that section shows it: the second one writes its own minus."""
+    """Return the section for a number, and the number as it shows it: the second section writes its own minus."""
     if any(section.condition for section in sections):
         raise NotShown("has a number format with conditions, which are not understood here")
     numeric = sections[:3]
@@ -169,7 +169,7 @@ def _number(section: _Section, value: Decimal) -> str:
 
 
 def _decimal(tokens: list[str], places: list[int], value: Decimal) -> str:
-    """A number without its sign, by the digits' ``places`` among the tokens."""
+    """Return a number without its sign, by the digits' ``places`` among the tokens."""
     first, last = places[0], places[-1]
     point = tokens.index(".") if "." in tokens else last + 1
     if tokens[last + 1 : last + 2] == [","] or tokens[point - 1 : point] == [","]:
@@ -198,7 +198,7 @@ def _decimal(tokens: list[str], places: list[int], value: Decimal) -> str:
 
 
 def _whole(tokens: list[str], places: list[int], digits: str, *, grouped: bool) -> dict[int, str]:
-    """What stands in the places before the point; the first one takes all digits that are left."""
+    """Return what stands in the places before the point; the first one takes all digits that are left."""
     written: dict[int, str] = {}
     count = 0
     for place in reversed(places):
@@ -224,7 +224,7 @@ def _fraction(tokens: list[str], places: list[int], digits: str) -> dict[int, st
 
 
 def _scientific(tokens: list[str], value: Decimal) -> str:
-    """Digits, E, a sign and the power of ten, which is a multiple of the places before the point."""
+    """Return digits, E, a sign and the power of ten, which is a multiple of the places before the point."""
     power_at = next(place for place, mark in enumerate(tokens) if mark.lower() in {"e+", "e-"})
     mantissa = tokens[:power_at]
     behind = tokens[power_at + 1 :]
@@ -244,7 +244,7 @@ def _scientific(tokens: list[str], value: Decimal) -> str:
 
 
 def _general(value: Decimal) -> str:
-    """A number without a format: whole numbers with all digits, others in eleven characters."""
+    """Return a number without a format: whole numbers with all digits, others in eleven characters."""
     if value == value.to_integral_value():
         if abs(value) >= _EXACT:
             raise NotShown(_TOO_MANY_DIGITS)
@@ -262,7 +262,7 @@ def _general(value: Decimal) -> str:
 
 
 def _plain(text: str) -> str:
-    """A plain number as a feed writes it; anything else, zeros at the beginning included, as it is shown."""
+    """Return a plain number as a feed writes it; anything else, zeros at the beginning included, as it is shown."""
     found = _PLAIN.fullmatch(text)
     if not found:
         return text
@@ -288,7 +288,7 @@ def _literal(mark: str) -> str:
 
 
 def _moment(value: Decimal, section: _Section, *, since_1904: bool) -> str:
-    """A date, a time, or both: as far as the cell shows them, in ISO form."""
+    """Return a date, a time, or both: as far as the cell shows them, in ISO form."""
     parts = _parts_shown(section)
     if value < 0:
         raise NotShown("is a date before Excel's first one, and shown as ####")
@@ -321,7 +321,7 @@ def _time(milliseconds: int) -> str:
 
 @lru_cache(maxsize=500)
 def _parts_shown(section: _Section) -> frozenset[str]:
-    """Which parts of a date the section shows; an m is minutes behind an hour or before seconds."""
+    """Return which parts of a date the section shows; an m is minutes behind an hour or before seconds."""
     letters = [mark.lower() for mark in section.tokens if mark[0].lower() in "ymdhs"]
     if any(mark[0] == "[" and not _CURRENCY.fullmatch(mark) for mark in section.tokens):
         # Hours beyond a day, say.

@@ -50,7 +50,7 @@ class SheetPart(RunsPart):
         self._hidden_from = MOST_COLUMNS + 1
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        """A row, a cell, or a part of one."""
+        """Begin a row, a cell, or a part of one."""
         if self._cell is not None:
             if name == "v":
                 self.text, self.length = [], 0
@@ -76,7 +76,7 @@ class SheetPart(RunsPart):
             self._hidden_from = min(self._hidden_from, max(1, _number(attributes.get("min"))))
 
     def ended(self, name: str) -> None:
-        """The end of such a one."""
+        """End a row, a cell, or a part of one."""
         if self._cell is None:
             if name == "row" and self._cells is not None:
                 self._end_row()
@@ -93,7 +93,7 @@ class SheetPart(RunsPart):
             super().ended(name)
 
     def notes(self) -> Iterator[str]:
-        """What is read though Excel does not show it, as its own CSV has it, too."""
+        """Yield what is read though Excel does not show it, as its own CSV has it, too."""
         if self._hidden_rows:
             yield f"{self._hidden_rows:,} hidden row{'s are' if self._hidden_rows > 1 else ' is'} read, too."
         if self._hidden_from <= self._width:
@@ -141,7 +141,7 @@ class SheetPart(RunsPart):
         self._value = ""
 
     def too_long(self) -> NotTaken:
-        """What to say where a cell's text is far too long."""
+        """Return what to say where a cell's text is far too long."""
         return self._not_shown(_TOO_LONG)
 
     def _not_shown(self, why: object) -> NotTaken:
@@ -213,7 +213,7 @@ class SheetPart(RunsPart):
 
 
 def letters(column: int) -> str:
-    """What Excel calls a column."""
+    """Return what Excel calls a column."""
     found = ""
     while column:
         column, rest = divmod(column - 1, 26)

@@ -37,7 +37,7 @@ class _Careful(BufferedReader):
     """A file that is never asked for much at once: a ZIP's list of entries is read as a whole."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read; raises ``NotTaken`` instead of reading a list of a million entries."""
+        """Read; raise ``NotTaken`` instead of reading a list of a million entries."""
         if size is not None and size > _MOST_DIRECTORY:
             raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
         return super().read(size)
@@ -51,7 +51,7 @@ class Styles:
     since_1904: bool = False
 
     def format_of(self, style: str) -> str:
-        """The format of a cell whose ``s`` is this."""
+        """Return the format of a cell whose ``s`` is this."""
         if not style:
             return self.formats[0]
         try:
@@ -120,7 +120,7 @@ class Workbook:
         self._file.close()
 
     def kinds(self) -> bytes:
-        """What the archive says that it holds."""
+        """Return what the archive says that it holds."""
         found = b""
         for name in ("[content_types].xml", "mimetype"):
             if name in self._members:
@@ -129,7 +129,7 @@ class Workbook:
         return found
 
     def open(self) -> tuple[list[Sheet], Sheet, Texts, Styles]:
-        """All sheets, the one in front, and what its cells refer to."""
+        """Return all sheets, the one in front, and what its cells refer to."""
         [main] = _Relations(self, "").of_type("/officeDocument").values()
         related = _Relations(self, main)
         book = _Book(related.of_type("/worksheet"))
@@ -154,7 +154,7 @@ class Workbook:
 
 
 def unescaped(text: str) -> str:
-    """A text without Excel's way of writing what XML has not, ``_x000D_`` for a carriage return."""
+    """Return a text without Excel's way of writing what XML has not, ``_x000D_`` for a carriage return."""
     if "_x" not in text:
         return text
     text = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)
@@ -173,17 +173,17 @@ class RunsPart(XmlPart):
         self._pronounced = 0
 
     def begin_runs(self) -> None:
-        """A text begins."""
+        """Begin a text."""
         self._runs = []
         self._pronounced = self.length = 0
 
     def end_runs(self) -> str:
-        """The text that ends."""
+        """Return the text that ends."""
         runs, self._runs = self._runs or [], None
         return unescaped("".join(runs))
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        """A run, or how one is pronounced."""
+        """Begin a run, or how one is pronounced."""
         if self._runs is None:
             return
         if name == "rPh":
@@ -192,7 +192,7 @@ class RunsPart(XmlPart):
             self.text = []
 
     def ended(self, name: str) -> None:
-        """The end of such a one."""
+        """End a run, or how one is pronounced."""
         if self._runs is None:
             return
         if name == "rPh":
@@ -271,7 +271,7 @@ class _Relations(XmlPart):
             self._found[attributes.get("Id", "")] = (attributes.get("Type", ""), target)
 
     def of_type(self, end: str) -> dict[str, str]:
-        """The paths of one type, by id."""
+        """Return the paths of one type, by id."""
         return {key: path for key, (kind, path) in self._found.items() if kind.endswith(end)}
 
 
@@ -297,7 +297,7 @@ class _Book(XmlPart):
             self.sheets.append(Sheet(attributes.get("name", "")[:255], is_visible, self._worksheets.get(key, "")))
 
     def in_front(self) -> Sheet:
-        """The sheet that was in front when the workbook was saved, or the first one that can be seen."""
+        """Return the sheet that was in front when the workbook was saved, or the first one that can be seen."""
         active = self.sheets[self._active : self._active + 1]
         tables = [sheet for sheet in [*active, *self.sheets] if sheet.path]
         found = next((sheet for sheet in tables if sheet.is_visible), None)

@@ -78,7 +78,7 @@ def write_workbook(
 
 
 def cell_text(text: str) -> str:
-    """Text as the XML of a cell has it: no formula even where the sheet is saved as CSV; Excel shows it as it is."""
+    """Return text as a cell's XML has it: no formula, even if saved as CSV; Excel shows it as it is."""
     escaped = _ESCAPED.sub("_x005F_", _HALF.sub("\N{REPLACEMENT CHARACTER}", safe_cell(text)))
     return _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", escaped)
 
@@ -86,7 +86,7 @@ def cell_text(text: str) -> str:
 def _workbook(
     about: Sequence[tuple[str, Cell]], title: str, header: Sequence[str], count: int
 ) -> tuple[io.BytesIO, int]:
-    """The workbook without the long sheet's rows, and the number of the style for dates."""
+    """Return the workbook without the long sheet's rows, and the number of the style for dates."""
     book = Workbook()
     sheet = book.active
     dated = sheet.cell(1, 1)

@@ -42,10 +42,10 @@ class XmlPart:
         self._attributes: set[str] = set()
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        """An element begins."""
+        """Note that an element begins."""
 
     def ended(self, name: str) -> None:
-        """An element ends."""
+        """Note that an element ends."""
 
     def read(self, file: IO[bytes], size: int) -> None:
         """Read the part, until it is ``done``; raises ``NotTaken``, or ``ExpatError`` where it is no XML."""
@@ -69,11 +69,11 @@ class XmlPart:
                 raise self.refusal()
 
     def refusal(self) -> NotTaken:
-        """What to say where there is too much of it."""
+        """Return what to say where there is too much of it."""
         return NotTaken(f"{self.too_much}: save the sheet as CSV.")
 
     def too_long(self) -> NotTaken:
-        """What to say where a text has more than ``LONGEST_TEXT`` characters."""
+        """Return what to say where a text has more than ``LONGEST_TEXT`` characters."""
         return NotTaken("The workbook has a text that is longer than any cell of Excel's: save the sheet as CSV.")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

@@ -101,7 +101,7 @@ def _progress_bar(path: Path) -> Progress:
 
 
 def report(write: Callable[[str], object], outcomes: list[Outcome], *, dry_run: bool = False) -> None:
-    """What became of each feed; the last line is a summary."""
+    """Print what became of each feed; the last line is a summary."""
     for outcome in outcomes:
         _report(write, outcome)
     write(_summary(outcomes, dry_run))
@@ -147,7 +147,7 @@ def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
 
 
 def not_archived(outcomes: list[Outcome]) -> str:
-    """Which files could not be archived, and why; '' where all were."""
+    """Return which files could not be archived, and why; '' where all were."""
     files: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.not_archived is not None:
