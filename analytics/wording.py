@@ -31,7 +31,7 @@ def days_ago(day: date | None, today: date) -> str:
 
 
 def tenths(number: int) -> str:
-    """A number of tenths with its point: 35 is ``3.5``."""
+    """Return a number of tenths with its point: 35 is ``3.5``."""
     return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"
 
 

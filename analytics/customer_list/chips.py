@@ -46,7 +46,7 @@ def _without(address: QueryDict, name: str, value: str | None) -> QueryDict:
 
 
 def narrowed_query(address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
-    """The address' query from the first page on, without blanks and the names in ``leave_out``."""
+    """Return the address' query from the first page on, without blanks and the names in ``leave_out``."""
     rest = address.copy()
     for name in list(rest):
         values = [value for value in rest.getlist(name) if value != ""]

@@ -83,7 +83,7 @@ ON_REQUEST = ("signup", "quiet_week")
 
 
 def _month(value: str) -> date:
-    """The first day of ``2025-05``."""
+    """Return the first day of ``2025-05``."""
     try:
         return date.fromisoformat(f"{value}-01")
     except ValueError:
@@ -200,7 +200,7 @@ class SnapshotFilter(FilterSet):
         return queryset.filter(**{"last_active__gt" if how == "within" else "last_active__lte": edge})
 
     def fell(self, queryset: SnapshotQuerySet, name: str, value: int) -> SnapshotQuerySet:
-        """Those whose score fell by at least so many points, in the days that the filter's name says."""
+        """Keep those whose score fell by at least so many points, in the days that the filter's name says."""
         [days] = [days for days, fell in FILTER_OF.items() if fell == name]
         return self.changes.fell(queryset, days, value)
 
@@ -217,7 +217,7 @@ class SnapshotFilter(FilterSet):
 
 
 def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:
-    """Those of whom each word occurs in one of the texts."""
+    """Keep those of whom each word occurs in one of the texts."""
     if not words:
         return queryset
     found = Customer.objects.order_by()

@@ -17,7 +17,7 @@ OWNER, ME = "owner", "me"
 
 
 def first_view(address: QueryDict, filters: Iterable[str], *, owns: bool) -> QueryDict:
-    """The address as the list is to read it: with the user's own customers where it asks for nothing.
+    """Return the address as the list is to read it: with the user's own customers where it asks for nothing.
 
     It asks for something as soon as it names a filter, be it an empty one: ``?owner=`` shows all customers. So it does
     to a user who looks after none, who ``owns`` not.
@@ -40,7 +40,7 @@ def with_owner_named(address: QueryDict, me: int | None) -> QueryDict:
 
 
 def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
-    """The address as a report keeps it: its owner is "me", whoever that is later."""
+    """Return the address as a report keeps it: its owner is "me", whoever that is later."""
     owners = address.getlist(OWNER)
     if me is None or str(me) not in owners:
         return address
@@ -50,7 +50,7 @@ def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
 
 
 def of_owner(snapshots: SnapshotQuerySet, owner: str) -> SnapshotQuerySet:
-    """Those whose customers an owner looks after; all for '', and none for who is nobody."""
+    """Return those whose customers an owner looks after; all for '', and none for who is nobody."""
     if not owner:
         return snapshots
     return snapshots.filter(customer__care__owner=int(owner)) if is_key(owner) else snapshots.none()
@@ -80,7 +80,7 @@ class UnassignedKey(page_cache.StateKey):
 
 
 def unassigned(portfolio: PortfolioDay, version: StateVersion) -> int:
-    """How many customers of a scored date nobody looks after now.
+    """Return how many customers of a scored date nobody looks after now.
 
     One query, which looks at each of them; so the answer is kept.
     """

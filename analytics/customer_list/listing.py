@@ -87,7 +87,7 @@ class CustomerList:
         return column.name in self.chosen if self.chosen else column.shown == Shown.BY_DEFAULT
 
     def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
-        """An address' query, which says it where it asks for all customers and not for the visitor's own."""
+        """Return an address' query, which says it where it asks for all customers and not for the visitor's own."""
         rest = narrowed_query(address, leave_out=leave_out)
         if self.owns and not any(name in QueryDict(rest) for name in SnapshotFilter.base_filters):
             return f"{OWNER}=&{rest}" if rest else f"{OWNER}="
@@ -108,7 +108,7 @@ class CustomerList:
         return found.qs.count(), asked.urlencode()
 
     def everybody(self) -> str:
-        """The list's query without its filters but for the search, unless that is all that finds nobody."""
+        """Return the list's query without its filters but for the search, unless that is all that finds nobody."""
         names = [name for name in self.filters.filters if any(self.filters.data.getlist(name))]
         leave_out = {*self.filters.filters} - ({"q"} if names != ["q"] else set())
         return self.query(self.address, leave_out=tuple(leave_out))

@@ -44,7 +44,7 @@ class Activity:
 
 
 def window_of(text: str) -> int:
-    """The number of days that an address asks for; the shortest window where it asks for none of them."""
+    """Return the number of days that an address asks for; the shortest window where it asks for none of them."""
     return next((days for days in WINDOWS if str(days) == text), WINDOWS[0])
 
 

@@ -12,7 +12,7 @@ HISTORY_DAYS = 90
 
 
 def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
-    """The snapshots of the 90 days up to ``day``, oldest first; one query."""
+    """Return the snapshots of the 90 days up to ``day``, oldest first; one query."""
     since = day - timedelta(days=HISTORY_DAYS - 1)
     found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")
     snapshots = list(found.select_related("policy"))
@@ -22,7 +22,7 @@ def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
 
 
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
-    """The score on each scored date, with the policy changes marked."""
+    """Return the score on each scored date, with the policy changes marked."""
     labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
     return Chart(
         "score-history",
@@ -35,12 +35,12 @@ def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
 
 
 def may_be_blocked_longer(customer: Customer, snapshots: Sequence[Snapshot]) -> bool:
-    """Whether the block begins where the known history does, and the customer was there before."""
+    """Return whether the block begins where the known history does, and the customer was there before."""
     return blocked_since(snapshots) is snapshots[0] and customer.signup_date < snapshots[0].date
 
 
 def blocked_since(snapshots: Sequence[Snapshot]) -> Snapshot | None:
-    """The first of the unbroken row of snapshots that have the newest one's blocker; None where it has none."""
+    """Return the first of the unbroken row of snapshots that have the newest one's blocker; None where it has none."""
     first = None
     for snapshot in reversed(snapshots):
         if not snapshot.blocked or snapshot.blocker_type != snapshots[-1].blocker_type:

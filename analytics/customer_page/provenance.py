@@ -61,6 +61,6 @@ def component_rows(snapshot: Snapshot, behind: RowsBehind) -> str:
 
 
 def _rows(snapshot: Snapshot, feed: FeedName, days: int | None = None, **lookups: object) -> str:
-    """The customer's rows up to the scored date, of the last ``days`` where these are given."""
+    """Return the customer's rows up to the scored date, of the last ``days`` where these are given."""
     start = {"date__gte": snapshot.date - timedelta(days=days - 1)} if days else {}
     return rows_address(feed, customer__id__exact=snapshot.customer_id, **start, date__lte=snapshot.date, **lookups)

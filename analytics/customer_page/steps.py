@@ -23,7 +23,7 @@ class StepDone:
 
 
 def steps(customer: Customer, done: dict[str, bool]) -> tuple[list[StepDone], frozenset[str]]:
-    """The five steps with their dates, where ``done`` says which count; and which have an event. One query."""
+    """Return the five steps with their dates, where ``done`` says which count; and which have an event. One query."""
     known = _dates(customer)
     found = []
     for step in Step:

@@ -128,7 +128,7 @@ def timeline(
     number: int = 1,
     dated_steps: frozenset[str] = frozenset(),
 ) -> TimelinePage:
-    """The page ``number`` of what happened up to ``day``; ``dated_steps`` have an event. One query.
+    """Return the page ``number`` of what happened up to ``day``; ``dated_steps`` have an event. One query.
 
     What an event tells is not told again by the counters of its day.
     """
@@ -142,17 +142,17 @@ def timeline(
 
 
 def page_number(text: str) -> int:
-    """A page's number as an address gives it; 1 for what is none."""
+    """Return a page's number as an address gives it; 1 for what is none."""
     return min(max(number_or_none(text) or 1, 1), MOST_PAGES)
 
 
 def parse_filter(text: str) -> TimelineFilter:
-    """What an address narrows the timeline to; everything for what is nothing."""
+    """Return what an address narrows the timeline to; everything for what is nothing."""
     return TimelineFilter(text) if text in TimelineFilter.values else TimelineFilter.ALL
 
 
 def may_open(user: User) -> set[str]:
-    """The kinds of entries whose pages the user may open."""
+    """Return the kinds of entries whose pages the user may open."""
     return {kind for kind, permission in _PERMISSIONS.items() if user.has_perm(permission)}
 
 
@@ -160,7 +160,7 @@ def may_open(user: User) -> set[str]:
 
 
 def _entry(row: Row) -> Entry | None:
-    """The row in words; None where nothing is left to say."""
+    """Return the row in words; None where nothing is left to say."""
     text = _TEXTS[row.source](row)
     if not text:
         return None
@@ -171,7 +171,7 @@ def _entry(row: Row) -> Entry | None:
 
 
 def _who(said: str) -> str:
-    """What the person is called; a note, an import, and who has no account any more say so themselves."""
+    """Return what the person is called; a note, an import, and who has no account any more say so themselves."""
     first, _mark, rest = said.partition(SEPARATOR)
     last, mark, login = rest.partition(SEPARATOR)
     return display_name(first, last, login) if mark else said.strip()

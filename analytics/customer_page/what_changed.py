@@ -89,7 +89,7 @@ class Seen:
     health: Health
 
     def points(self, name: str) -> int:
-        """A component's points."""
+        """Return a component's points."""
         return self.health.points[name] or 0
 
 

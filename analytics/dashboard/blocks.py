@@ -60,7 +60,7 @@ class Block:
         return f"{self.name}-part"
 
     def render(self, shown: BlockInputs) -> SafeString:
-        """The block as HTML."""
+        """Return the block as HTML."""
         context = {"as_of": shown.as_of, "block": self, **self.context(shown)}
         return render_to_string(f"analytics/dashboard/blocks/{self.name}.html", context)
 
@@ -136,7 +136,7 @@ class Overview:
 def overview(
     as_of: AsOf, portfolio: PortfolioDay, address: QueryDict, waiting: int, version: StateVersion
 ) -> Overview:
-    """The blocks for whoever asks: there is no user here whom they could show, beside the alerts that wait."""
+    """Return the blocks for whoever asks: there is no user here whom they could show, beside the alerts that wait."""
 
     def make() -> Overview:
         history = span(address, "history", HISTORY_CHOICES, 90)

@@ -60,7 +60,7 @@ class Earlier:
 
 
 def worklist(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
-    """The snapshots of a scored date whose customers need somebody, the most urgent first.
+    """Return the snapshots of a scored date whose customers need somebody, the most urgent first.
 
     At risk; or *dropped*: against the date ``before`` the status is worse, or the score fell by ``DROP`` points; or
     blocked. First those who came to be at risk by a drop, then the others at risk, the other drops, the blocked; low
@@ -94,7 +94,7 @@ class MostUrgentKey(page_cache.DataKey):
 
 
 def most_urgent(portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion) -> MostUrgent:
-    """The first of the worklist; two queries, and another one where the data have changed since the last time.
+    """Return the first of the worklist; two queries, and another one where the data have changed since the last time.
 
     Who they are changes only with the data, but takes a look at every customer: so the keys are kept.
     """
@@ -110,7 +110,7 @@ def most_urgent(portfolio: PortfolioDay, before: PortfolioDay | None, version: D
 
 
 def work_items(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[WorkItem]:
-    """What to say of these snapshots, in their order; two queries, however many they are."""
+    """Return what to say of these snapshots, in their order; two queries, however many they are."""
     found = _beside(portfolio, before).filter(pk__in=keys).select_related("customer")
     found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
     snapshots = sorted(found, key=lambda one: keys.index(one.pk))
@@ -141,13 +141,13 @@ def _work_item(snapshot: Snapshot, earlier: Earlier | None, actions: Sequence[Ac
 
 
 def has_dropped(snapshot: Snapshot, earlier: Earlier) -> bool:
-    """Whether the customer has dropped; the rule of ``worklist`` for one of its rows."""
+    """Return whether the customer has dropped; the rule of ``worklist`` for one of its rows."""
     status = HealthStatus(snapshot.status)
     return earlier.status in _WORSE_THAN[status] or snapshot.score <= earlier.score - DROP
 
 
 def _drop(snapshot: Snapshot, earlier: Earlier) -> str:
-    """What has become worse, in words."""
+    """Return what has become worse, in words."""
     was, now, day = HealthStatus(earlier.status), HealthStatus(snapshot.status), f"{earlier.day:%-d %b}"
     if was == now:
         return f"Score fell from {earlier.score} to {snapshot.score} since {day}"

@@ -189,7 +189,7 @@ def claim_digest(digest: Digest, email: RenderedEmail, as_of: date | None) -> Di
 
 
 def _last_told(target: str, today: date) -> dict[int | str, LastTold]:
-    """Each recipient's newest digest that was sent: what was raised after it was claimed is news.
+    """Return each recipient's newest digest that was sent: what was raised after it was claimed is news.
 
     A mail that a wrong clock dates to today or later was sent on an earlier day, yesterday at the latest.
     """

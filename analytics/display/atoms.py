@@ -42,21 +42,21 @@ def health_status(status: str) -> SafeString:
 
 @lru_cache(KEPT)
 def trend(value: str) -> SafeString:
-    """A trend as an arrow with its word."""
+    """Draw a trend as an arrow with its word."""
     html = '<span class="trend trend-{}"><span aria-hidden="true">{}</span> {}</span>'
     return format_html(html, value, _ARROWS[Trend(value)], Trend(value).label)
 
 
 @lru_cache(KEPT)
 def bar(percent: int | None, label: str, tone: str = "accent") -> SafeString:
-    """A horizontal bar; ``label`` is what a screen reader says, ``tone`` one of the status keys or ``accent``."""
+    """Draw a horizontal bar; ``label`` is what a screen reader says, ``tone`` one of the status keys or ``accent``."""
     html = '<progress class="bar bar-{}" max="100" value="{}" aria-label="{}">{}%</progress>'
     return format_html(html, tone, percent or 0, label, percent or 0)
 
 
 @lru_cache(KEPT)
 def since(day: date | None, today: date) -> SafeString | str:
-    """A day as the time that has passed by ``today``, the exact date on hover."""
+    """Draw a day as the time that has passed by ``today``, the exact date on hover."""
     words = days_ago(day, today)
     if day is None:
         return words
@@ -65,7 +65,7 @@ def since(day: date | None, today: date) -> SafeString | str:
 
 @lru_cache(KEPT)
 def progress(percent: int) -> SafeString:
-    """How much of the onboarding is done, as a bar with its figure."""
+    """Draw how much of the onboarding is done, as a bar with its figure."""
     return format_html('<span class="progress">{} {}%</span>', bar(percent, "Onboarding progress"), percent)
 
 
@@ -87,6 +87,6 @@ def score_change(points: int, then: int, day: date) -> SafeString:
 
 
 def score(value: int, drawing: Sparkline, change: SafeString | str = "") -> SafeString:
-    """A score, its change over a week and its way over a month."""
+    """Draw a score, its change over a week and its way over a month."""
     words = drawing.text
     return format_html(_SCORE, words[:1].upper() + words[1:], value, change, words, drawing.shapes)

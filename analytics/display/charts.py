@@ -41,7 +41,7 @@ class Chart:
         return f"{self.key}-data"
 
     def data(self) -> dict[str, object]:
-        """What the script draws."""
+        """Return what the script draws."""
         return {
             "kind": self.kind,
             "stacked": self.stacked,
@@ -51,7 +51,7 @@ class Chart:
         }
 
     def rows(self) -> Iterator[tuple[str, list[str], str]]:
-        """The table's rows, the last label first: the label, a figure of each series, and the marks there."""
+        """Yield the table's rows, the last label first: the label, a figure of each series, and the marks there."""
         texts: dict[str, list[str]] = {}
         for mark in self.marks:
             texts.setdefault(mark.label, []).append(mark.text)

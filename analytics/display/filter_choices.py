@@ -56,7 +56,7 @@ class FilterChoices:
 
 
 def filter_choices() -> FilterChoices:
-    """The cohorts and industries of all customers ('' stands for none), and all who own one; one query."""
+    """Return the cohorts and industries of all customers ('' stands for none), and all who own one; one query."""
     found: dict[str, list[tuple[str, str]]] = {"cohort": [], "industry": [], "owner": []}
     for menu, value, *person in fetch_prepared(_SQL, [MOST + 1] * 3):
         if value is not None:
@@ -69,7 +69,7 @@ def filter_choices() -> FilterChoices:
 def with_asked(
     choices: list[tuple[str, str]], asked: Iterable[str], words: Callable[[str], str | None]
 ) -> list[tuple[str, str]]:
-    """The choices, and what an address asks for beyond them: nobody has it at the moment, so it matches nobody.
+    """Return the choices, and what an address asks for beyond them: nobody has it at the moment, so it matches nobody.
 
     A menu that is cut does not show it either.
     """
@@ -79,12 +79,12 @@ def with_asked(
 
 
 def is_key(text: str) -> bool:
-    """Whether an address' value can be the key of an account."""
+    """Return whether an address' value can be the key of an account."""
     return number_or_none(text) is not None
 
 
 def owner_in_words(key: str) -> str:
-    """What somebody is called who looks after no customer; one query."""
+    """Return what somebody is called who looks after no customer; one query."""
     person = User.objects.filter(pk=key).first()
     if person is None:
         return DELETED

@@ -47,7 +47,7 @@ def sparkline(scores: Mapping[date, int], day: date) -> Sparkline:
 
 
 def sparklines(customers: Iterable[str], day: date) -> dict[str, Sparkline]:
-    """The drawings of some customers by key; one query."""
+    """Return the drawings of some customers by key; one query."""
     scores: dict[str, dict[date, int]] = {key: {} for key in customers}
     window = (day - timedelta(days=DAYS - 1), day)
     found = Snapshot.objects.filter(customer__in=scores, date__range=window).order_by()

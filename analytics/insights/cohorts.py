@@ -41,7 +41,7 @@ class CohortRow:
     success_rate: int | None
 
     def bar(self) -> Iterator[tuple[str, int, int]]:
-        """The parts of the bar of statuses: each one's key, where it starts, how long it is."""
+        """Yield the parts of the bar of statuses: each one's key, where it starts, how long it is."""
         start = 0
         for share in self.health:
             yield share.key, start, share.count
@@ -104,7 +104,7 @@ class Cohorts:
 
 
 def cohort_comparison(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
-    """What is known of ``day``; None where nothing was counted by cohort when it was scored. One query."""
+    """Return what is known of ``day``; None where nothing was counted by cohort when it was scored. One query."""
     known = list(CohortDay.objects.filter(date=day, by__in=(CohortDay.By.ALL, by)))
     total = next((one for one in known if one.by == CohortDay.By.ALL), None)
     if total is None:

@@ -43,7 +43,7 @@ Groups = dict[tuple[date, str], list[ScoreGroup]]
 
 
 def _plus(column: str, days: int) -> str:
-    """A date some days after a column's (or a parameter's)."""
+    """Return a date some days after a column's (or a parameter's)."""
     return f"({column} + {days})" if is_postgres() else f"date({column}, '{days:+} days')"
 
 

@@ -42,7 +42,7 @@ class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
     """Policies by date."""
 
     def in_force_on(self, day: date) -> "ScoringPolicy":
-        """The newest policy that is effective on ``day``; raises ``DoesNotExist`` where none is."""
+        """Return the newest policy that is effective on ``day``; raises ``DoesNotExist`` where none is."""
         found = self.filter(effective_from__lte=day).order_by("-effective_from", "-pk").first()
         if found is None:
             raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day}.")
@@ -195,23 +195,23 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     """Snapshots as lists of customers."""
 
     def on(self, day: date) -> Self:
-        """The customers of a scored date, with what a row of a list shows."""
+        """Keep the customers of a scored date, with what a row of a list shows."""
         return self.filter(date=day).select_related("customer", "customer__care", "customer__care__owner")
 
     def active_today(self) -> Self:
-        """Those whose last active date is the snapshot's own."""
+        """Keep those whose last active date is the snapshot's own."""
         return self.filter(last_active=models.F("date"))
 
     def onboarded(self) -> Self:
-        """Those who have completed the onboarding."""
+        """Keep those who have completed the onboarding."""
         return self.filter(onboarded=True)
 
     def blocked(self) -> Self:
-        """Those whose onboarding something holds up."""
+        """Keep those whose onboarding something holds up."""
         return self.filter(Snapshot.BLOCKED)
 
     def missing(self) -> Self:
-        """Those whose customers.csv lacks them now, whichever date the snapshots are of."""
+        """Keep those whose customers.csv lacks them now, whichever date the snapshots are of."""
         return self.filter(customer__missing_since__isnull=False)
 
     def by_urgency(self, *, descending: bool = False) -> Self:

@@ -91,7 +91,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks by what is to be done with them."""
 
     def open(self) -> Self:
-        """Those that nobody has done or dropped."""
+        """Keep those that nobody has done or dropped."""
         return self.filter(state=Task.State.OPEN)
 
     def overdue(self, day: date) -> Self:
@@ -99,7 +99,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.open().filter(due__lt=day)
 
     def of(self, user: AbstractUser | None) -> Self:
-        """Those that a user has taken on."""
+        """Keep those that a user has taken on."""
         return self.filter(owner=user)
 
 

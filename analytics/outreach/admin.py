@@ -50,7 +50,7 @@ class MailTemplateAdmin(ModelAdmin):
 
 
 def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, object]:
-    """The preview; a text that cannot be filled has none."""
+    """Return the preview; a text that cannot be filled has none."""
     day = PortfolioDay.objects.newest()
     if day is None or subject_faults(template.subject) or body_faults(template.body):
         return {}

@@ -89,7 +89,7 @@ def _named(name: str, address: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """The text as a header has it: as it is where it is plain ASCII, else in words of RFC 2047.
+    """Return the text as a header has it: as it is where it is plain ASCII, else in words of RFC 2047.
 
     What looks like such a word already is encoded again, so that it is shown as it is written.
     """

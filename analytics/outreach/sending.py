@@ -237,7 +237,7 @@ def _in_words(result: outbox.Result, error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The server's words, in one line."""
+    """Return the server's words, in one line."""
     text = (error.strerror if isinstance(error, OSError) else "") or str(error)
     if isinstance(error, SMTPRecipientsRefused):
         code, answer = next(iter(error.recipients.values()))

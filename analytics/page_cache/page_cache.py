@@ -46,7 +46,7 @@ class ImmutableKey(Key):
 
 
 def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
-    """The value that is kept under the key; else the one that ``make`` gives, which is kept from now on."""
+    """Return the value that is kept under the key; else the one that ``make`` gives, which is kept from now on."""
     name = f"{type(key).__module__}.{key!r}"
     if len(name) > MAX_KEY_LENGTH:
         return make()
@@ -60,5 +60,5 @@ def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
 
 
 def digest(what: object) -> str:
-    """A short name for a value."""
+    """Return a short name for a value."""
     return hashlib.sha256(repr(what).encode()).hexdigest()[:32]

@@ -60,19 +60,19 @@ _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def version_columns() -> dict[str, RawSQL]:
-    """The version as columns of a query, whatever it is about; ``version_of`` reads them."""
+    """Return the version as columns of a query, whatever it is about; ``version_of`` reads them."""
     return {name: RawSQL(f"SELECT {sql}", parameters) for name, (sql, parameters) in _COLUMNS.items()}  # noqa: S611
 
 
 def version_of(row: Mapping[str, Any]) -> StateVersion:
-    """The version that a row with the ``version_columns`` says."""
+    """Return the version that a row with the ``version_columns`` says."""
     newest = row["version"] or 0
     data = DataVersion(row["version_data"] or newest, row["version_data_recent"])
     return StateVersion(newest, str(row["version_at"]), row["version_recent"], data)
 
 
 def state_version() -> StateVersion:
-    """The version now; one query."""
+    """Return the version now; one query."""
     sql = ", ".join(sql for sql, _parameters in _COLUMNS.values())
     parameters = [value for _sql, values in _COLUMNS.values() for value in values]
     [row] = fetch(f"SELECT {sql}", parameters)

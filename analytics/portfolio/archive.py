@@ -51,7 +51,7 @@ COLUMNS = tuple(_VALUES)
 
 
 def archive_name(day: date) -> str:
-    """The name of a date's archive."""
+    """Return the name of a date's archive."""
     return f"rsolv_metrics_{day.isoformat()}.zip"
 
 
@@ -106,7 +106,7 @@ def combined_rows(day: date) -> Iterator[list[str]]:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A member without the time of day, so that the same data give the same archive."""
+    """Return a member without the time of day, so that the same data give the same archive."""
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16

@@ -66,7 +66,7 @@ def _changes(portfolio: PortfolioDay, before: PortfolioDay) -> dict[str, KpiChan
 
 
 def _has_moved(now: PortfolioDay, then: PortfolioDay) -> bool:
-    """Whether the share of the onboarded moved with their number, not because others signed up or went."""
+    """Return whether the share of the onboarded moved with their number, not because others signed up or went."""
     share = now.onboarded * then.total - then.onboarded * now.total
     return share * (now.onboarded - then.onboarded) > 0
 

@@ -24,7 +24,7 @@ class Span:
 
 
 def span(address: QueryDict, name: str, choices: Sequence[int], default: int) -> Span:
-    """The span that the address asks for as ``name``, if it is one of the choices."""
+    """Return the span that the address asks for as ``name``, if it is one of the choices."""
     links = []
     for days in choices:
         other = address.copy()
@@ -35,7 +35,7 @@ def span(address: QueryDict, name: str, choices: Sequence[int], default: int) ->
 
 
 def health_history(scored: Sequence[PortfolioDay]) -> Chart:
-    """The distribution on each of the scored dates, oldest first, with the policy changes marked."""
+    """Return the distribution on each of the scored dates, oldest first, with the policy changes marked."""
     labels = _labels([one.date for one in scored])
     return Chart(
         "health-history",
@@ -58,12 +58,12 @@ def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> li
 
 
 def active_customers(scored: Sequence[PortfolioDay], days: int) -> Chart:
-    """How many were active on each of the ``days`` up to the last scored date."""
+    """Return how many were active on each of the ``days`` up to the last scored date."""
     return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE)
 
 
 def engagement_chart(scored: Sequence[PortfolioDay], days: int) -> Chart:
-    """What was done on each of the ``days`` up to the last scored date."""
+    """Return what was done on each of the ``days`` up to the last scored date."""
     return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE)
 
 
@@ -83,7 +83,7 @@ def _per_day(
     days: int,
     lines: Sequence[tuple[str, str, str]],
 ) -> Chart:
-    """A chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
+    """Return a chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
     last = scored[-1].date
     calendar = [last - timedelta(days=back) for back in reversed(range(days))]
     known = {one.date: one for one in scored}
@@ -100,7 +100,7 @@ def _per_day(
 
 
 def _labels(days: Sequence[date]) -> list[str]:
-    """The days, with the year only where they are not all of one."""
+    """Return the days, with the year only where they are not all of one."""
     is_one_year = days[0].year == days[-1].year
     return [f"{day:%-d %b}" if is_one_year else f"{day:%-d %b %Y}" for day in days]
 

@@ -22,13 +22,13 @@ class Days:
     comparison_dates: dict[int, date | None]
 
     def since(self, days: int) -> list[PortfolioDay]:
-        """Those of the ``days`` up to the shown one, which count as one of them."""
+        """Return those of the ``days`` up to the shown one, which count as one of them."""
         first = self.scored[-1].date - timedelta(days=days - 1)
         return [one for one in self.scored if one.date >= first]
 
 
 def days_around(portfolio: PortfolioDay, days: int) -> Days:
-    """The scored dates of the ``days`` up to this one, and its neighbours; one query."""
+    """Return the scored dates of the ``days`` up to this one, and its neighbours; one query."""
     day = portfolio.date
     others = PortfolioDay.objects.order_by()
     earlier = Subquery(others.filter(date__lt=day).order_by("-date").values("date")[:1])

@@ -33,7 +33,7 @@ class ScoreChanges:
         return kept_comparison_dates(self.version, self.day) if self.version else comparison_dates(self.day)
 
     def beside(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
-        """The snapshots of the date with their changes, None without an earlier score; annotated but once."""
+        """Return the snapshots of the date with their changes, None without an earlier score; annotated but once."""
         columns = {}
         for days, name in COLUMN_OF.items():
             if name not in snapshots.query.annotations:
@@ -46,7 +46,7 @@ class ScoreChanges:
         return snapshots.annotate(**columns)
 
     def fell(self, snapshots: SnapshotQuerySet, days: int, least: int) -> SnapshotQuerySet:
-        """Those whose score fell by at least so many points."""
+        """Return those whose score fell by at least so many points."""
         return self.beside(snapshots).filter(**{f"{COLUMN_OF[days]}__lte": -least})
 
 
@@ -81,7 +81,7 @@ class StatusChange:
 
 
 def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[ScoreChange]:
-    """The changes of a customer's newest snapshot, of those given oldest first."""
+    """Return the changes of a customer's newest snapshot, of those given oldest first."""
     scores = {one.date: one.score for one in snapshots}
     now = snapshots[-1]
     return [
@@ -91,7 +91,7 @@ def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) 
 
 
 def status_change(snapshots: Sequence[Snapshot]) -> StatusChange | None:
-    """The newest change of a customer's status within a month; None where there was none."""
+    """Return the newest change of a customer's status within a month; None where there was none."""
     first = snapshots[-1].date - timedelta(days=MONTH)
     for earlier, later in reversed(list(pairwise(snapshots))):
         if later.date < first:

@@ -188,7 +188,7 @@ class _Run:
 
 
 def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedEmail, Attachment | None]:
-    """The mail of a report, and its file unless that is too large for a mail."""
+    """Return the mail of a report, and its file unless that is too large for a mail."""
     name, day = one_line(report.name, MAX_NAME_LENGTH), made.portfolio.date
     size = file.seek(0, io.SEEK_END)
     fits = size <= settings.REPORT_MAX_MB * 2**20

@@ -23,7 +23,7 @@ _COUNTS = f"""(c.missing_since_id IS NULL OR NOT EXISTS (
 
 
 def _expressions(sums: str) -> dict[str, str]:
-    """The measures that are columns of the statement, with the windows' sums of the table ``sums``."""
+    """Return the measures that are columns of the statement, with the windows' sums of the table ``sums``."""
     return {
         "customer_id": "c.id",
         "csv_status": "c.status",
@@ -43,7 +43,7 @@ MEASURED = len(_expressions(""))
 
 
 def windows(policy: ScoringPolicy) -> dict[str, int]:
-    """The days of each window; ``recent`` has those of all windows that engagement is summed in."""
+    """Return the days of each window; ``recent`` has those of all windows that engagement is summed in."""
     return {
         "pr": policy.pr_days,
         "support": policy.support_days,
@@ -56,7 +56,7 @@ def windows(policy: ScoringPolicy) -> dict[str, int]:
 
 
 def measure_sql(policy: ScoringPolicy, *, one: bool = False) -> str:
-    """The statement for the connected database; for ``one`` customer alone every table is narrowed to it."""
+    """Return the statement for the connected database; for ``one`` customer alone every table is narrowed to it."""
     return _postgres(policy, one=one) if is_postgres() else _sqlite(policy, one=one)
 
 
@@ -146,7 +146,7 @@ def _window_sums(days: dict[str, int], always: list[str] | None = None) -> str:
 
 
 def _other_feeds(kept: str, own: str) -> str:
-    """The tables of the steps' dates and of the answers."""
+    """Return the tables of the steps' dates and of the answers."""
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     return f"""events {kept} (
@@ -164,7 +164,7 @@ def _other_feeds(kept: str, own: str) -> str:
 
 
 def _select(undated: str, sums: str) -> str:
-    """The columns of a row, and the joins of all tables."""
+    """Return the columns of a row, and the joins of all tables."""
     expressions = _expressions(sums)
     columns = ", ".join(expressions[name] for name in Measures._fields[:MEASURED])
     steps = ", ".join(_step_date(step, undated) for step in Step)

@@ -53,7 +53,7 @@ class RecommendationRuleAdmin(ModelAdmin):
 
     @admin.display(description="condition", ordering="condition")
     def condition_in_words(self, rule: RecommendationRule) -> str:
-        """The condition with its N."""
+        """Return the condition with its N."""
         return condition_text(rule)
 
     @admin.display(description="matches now")
@@ -84,6 +84,6 @@ class RecommendationRuleAdmin(ModelAdmin):
 
 
 def condition_text(rule: RecommendationRule) -> str:
-    """A rule's condition with its N in place."""
+    """Return a rule's condition with its N in place."""
     words = rule.get_condition_display()
     return re.sub(r"\bN\b", f"{rule.threshold:,}", words) if rule.threshold is not None else words

@@ -18,7 +18,7 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no gener
     """A member of staff, by name."""
 
     def label_from_instance(self, obj: User) -> str:
-        """What the person is called."""
+        """Return what the person is called."""
         return name_of(obj)
 
 

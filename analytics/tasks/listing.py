@@ -50,7 +50,7 @@ class Group:
 
 
 def _address(table: "TaskTable") -> dict[str, object]:
-    """The way back from a task."""
+    """Return the way back from a task."""
     return {"address": table.address}
 
 
@@ -101,7 +101,7 @@ class TaskTable(Table[Task]):
 
 
 def _in_words(choices: type[TextChoices]) -> list[str]:
-    """The values of choices, in the order of what people read."""
+    """Return the values of choices, in the order of what people read."""
     return sorted(choices.values, key=lambda value: fold(choices(value).label))
 
 
@@ -116,7 +116,7 @@ def whose_in_full(request: StaffRequest) -> str:
 
 
 def task_list(request: StaffRequest) -> dict[str, object]:
-    """What the page's template needs; the queries stay the same, however many tasks there are."""
+    """Return what the page's template needs; the queries stay the same, however many tasks there are."""
     address, today = request.GET, timezone.localdate()
     whose, state = address["whose"], _state(address)
     is_open = state == Task.State.OPEN
@@ -145,12 +145,12 @@ def task_list(request: StaffRequest) -> dict[str, object]:
 
 
 def tasks_due(user: User, today: date) -> TaskQuerySet:
-    """A user's tasks that are overdue or due today; an index finds them."""
+    """Return a user's tasks that are overdue or due today; an index finds them."""
     return Task.objects.of(user).overdue(today + timedelta(days=1))
 
 
 def _state(address: QueryDict) -> Task.State:
-    """The state that the address asks for, or open."""
+    """Return the state that the address asks for, or open."""
     asked = address.get("state", "")
     return Task.State(asked) if asked in Task.State.values else Task.State.OPEN
 
@@ -206,7 +206,7 @@ def _groups(table: TaskTable, today: date, *, grouped: bool) -> Iterator[Group]:
 
 
 def _query(*, whose: str, state: Task.State) -> str:
-    """An address' query, without the state that is the default."""
+    """Return an address' query, without the state that is the default."""
     query = QueryDict(mutable=True)
     query["whose"] = whose
     if state != Task.State.OPEN:

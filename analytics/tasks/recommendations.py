@@ -51,7 +51,7 @@ def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
 
 
 def active_rules() -> list[RecommendationRule]:
-    """The rules in force, most urgent first."""
+    """Return the rules in force, most urgent first."""
     return list(RecommendationRule.objects.filter(active=True))
 
 

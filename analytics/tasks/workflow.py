@@ -35,13 +35,13 @@ class TakenError(Exception):
 
 
 def due_date(urgency: int, today: date) -> date:
-    """When a task of a rule's urgency should be done."""
+    """Return when a task of a rule's urgency should be done."""
     days = next((days for most, days in DUE_DAYS if urgency < most), DUE_DAYS_ELSE)
     return today + timedelta(days=days)
 
 
 def open_task(customer: Customer, rule: RecommendationRule) -> Task | None:
-    """The open task of a rule for a customer, if there is one."""
+    """Return the open task of a rule for a customer, if there is one."""
     return Task.objects.open().select_related("owner", "customer").filter(customer=customer, rule=rule).first()
 
 
@@ -130,7 +130,7 @@ def _store_once(task: Task, by: User, flag: int, message: str, fields: list[str]
 
 
 def _same(task: Task) -> Task | None:
-    """The open task because of which this one cannot be open too."""
+    """Return the open task because of which this one cannot be open too."""
     others = Task.objects.open().select_related("owner", "customer").filter(customer=task.customer_id)
     others = others.exclude(pk=task.pk)
     if task.rule_id:

@@ -35,7 +35,7 @@ class ChartKey(page_cache.ImmutableKey):
 
 @register.simple_tag
 def chart(chart: Chart) -> SafeString:
-    """A chart and the table that says the same."""
+    """Return a chart and the table that says the same."""
     key = ChartKey(said=page_cache.digest(chart))
     return page_cache.get_or_set(key, lambda: render_to_string("analytics/display/chart.html", {"chart": chart}))
 
@@ -57,7 +57,7 @@ def rows_version(context: Context, *rows: Model) -> SafeString:
 
 @register.simple_tag
 def form_key() -> SafeString:
-    """The hidden input by which a form that is sent a second time is known again."""
+    """Return the hidden input by which a form that is sent a second time is known again."""
     return format_html('<input type="hidden" name="{}" value="{}">', KEY, new_key())
 
 
@@ -73,13 +73,13 @@ register.filter("code_in_words", code_in_words)
 
 @register.filter
 def or_dash(value: object) -> object:
-    """A dash for what does not exist."""
+    """Return a dash for what does not exist."""
     return "–" if value is None or value == "" else value
 
 
 @register.filter
 def or_dash_percent(value: int | None) -> str:
-    """A percentage, or a dash."""
+    """Return a percentage, or a dash."""
     return "–" if value is None else f"{value}%"
 
 
@@ -93,7 +93,7 @@ def signed_points(value: float | None) -> str:
 
 @register.inclusion_tag("analytics/pages/night_banner.html", takes_context=True)
 def night_banner(context: Context) -> dict[str, NightProblem | None]:
-    """What is wrong with the last night; nothing for those who may not see imports."""
+    """Return what is wrong with the last night; nothing for those who may not see imports."""
     # The admin's page about a lookup that it cannot make has no request.
     request = context.get("request")
     return {"trouble": user_summary(request).trouble if request else None}

@@ -43,7 +43,7 @@ class Command(AuditedCommand):
 
 
 def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:
-    """The dates that are asked for; none where none is."""
+    """Return the dates that are asked for; none where none is."""
     if as_of and (first or last):
         raise UsageError("Give --as-of, or --from and --to, not both.")
     if bool(first) != bool(last):

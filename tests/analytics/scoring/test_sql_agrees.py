@@ -9,8 +9,9 @@ from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.customer_list.columns import CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.models import Snapshot
+from analytics.portfolio.score_change import ScoreChanges
 from tests.factories import make_customer, make_snapshot
 from tests.support.databases import examples
 
@@ -50,14 +51,14 @@ def test_queries_and_properties_agree(rows: list[dict[str, Any]], week: int) -> 
         assert set(all_of_them.active_today()) == {one for one in found if one.days_since_active == 0}
         quiet = all_of_them.alias(bit=F("active_weeks").bitand(1 << week)).filter(bit=0)
         assert set(quiet) == {one for one in found if not one.active_weeks >> week & 1}
-        assert_in_order(CustomerTable.order_success_rate)
+        assert_in_order(TABLE_COLUMNS["success_rate"].order)
         raise _Undone
 
 
 def assert_in_order(order: Any) -> None:
     """The whole percentages rise, or fall; those without any PR come last in either order."""
     for is_descending in (False, True):
-        ordered, _done = order(None, Snapshot.objects.all(), is_descending)
+        ordered = order(Snapshot.objects.all(), is_descending, ScoreChanges(D))
         rates = [one.success_rate for one in ordered]
         known = [rate for rate in rates if rate is not None]
         assert rates == [*sorted(known, reverse=is_descending), *[None] * (len(rates) - len(known))]
