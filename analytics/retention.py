@@ -71,9 +71,10 @@ def clear_texts() -> int:
 
 @dataclass(frozen=True)
 class RetainedKind:
-    """A kind of what is kept for a time: its name in counts, and the setting of its days ('': they are fixed).
+    """A kind of what is kept for a time.
 
-    ``count`` says how much ``remove`` would remove now; both return a number.
+    ``name`` stands in counts; ``setting`` is that of its days ('': they are fixed). ``count`` says how much
+    ``remove`` would remove now; both return a number.
     """
 
     name: str

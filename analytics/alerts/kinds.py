@@ -1,4 +1,4 @@
-"""Each kind of alert, declared once: whom it may concern, when it is raised, how severe it is, and when it is over.
+"""Each kind of alert, declared once: whom it may concern, when it is raised, how severe it is, and when it closes.
 
 A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``KINDS``, and a migration that adds its
 rule. ``rules`` decides what becomes of an alert by these declarations, ``candidates`` asks the database by them, and
@@ -80,7 +80,7 @@ class CustomerKind(AlertKind):
 
 
 class AtRisk(CustomerKind):
-    """The status is At risk; over with Needs attention or better, worse with 5 points less than last told."""
+    """The status is At risk; closed with Needs attention or better, worse with 5 points less than last told."""
 
     recovered = ~Q(status__in=[HealthStatus.AT_RISK, HealthStatus.INACTIVE])
 
@@ -101,7 +101,7 @@ class AtRisk(CustomerKind):
 
 
 class Inactive(CustomerKind):
-    """The status is Inactive; over with any other status, worse after twice the days.
+    """The status is Inactive; closed with any other status, worse after twice the days.
 
     That a contract is over is news in the 14 days after the last date on which the customer was not Inactive.
     """
@@ -140,7 +140,7 @@ class Inactive(CustomerKind):
 
 
 class Fell(CustomerKind):
-    """The score is N or more below its highest of the 7 days before; over with less, worse with 5 points more."""
+    """The score is N or more below its highest of the 7 days before. Closed with less, worse with 5 points more."""
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         since = day - timedelta(days=FALL_DAYS)
@@ -179,7 +179,7 @@ class Fell(CustomerKind):
 
 
 class Blocked(CustomerKind):
-    """Blocked on all scored dates of N days or more; over when not blocked, or onboarded; worse after twice the days.
+    """Blocked on all scored dates of N days or more. Closed when not blocked or onboarded, worse after twice the days.
 
     The block counts from the first scored date after the last one on which the customer was not blocked.
     """
@@ -235,7 +235,7 @@ class NoFirstPr(CustomerKind):
 
 
 class FeedKind(AlertKind):
-    """A kind of alert on feeds and nights, judged today whatever is scored; it closes as soon as nothing is wrong."""
+    """A kind of alert on feeds and nights, judged today whatever is scored. It closes once nothing is wrong."""
 
     def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
         """Return what is wrong with which feed."""
@@ -247,7 +247,7 @@ class FeedKind(AlertKind):
 
 
 class Quarantined(FeedKind):
-    """N or more rows of a feed are in quarantine; over with fewer, worse with twice the rows."""
+    """N or more rows of a feed are in quarantine; closed with fewer, worse with twice the rows."""
 
     def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
         return quarantined(rule.n)

@@ -20,7 +20,7 @@ COMMANDS = {
 
 
 def close_repaired(**_signal: object) -> None:
-    """Mark the last night as put right where all that failed in it is done, and close the alerts that are repaired.
+    """Mark the last night as put right where all its failed steps are done since, and close repaired alerts.
 
     Receives ``run_loaded`` and ``command_done``.
     """

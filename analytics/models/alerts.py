@@ -16,7 +16,7 @@ from customers.text.text_fields import LongText
 
 
 class AlertRule(models.Model):
-    """The rule of one kind of alert: whether it is on, its N, who is told, and after how many days it recovers.
+    """The rule of one kind of alert: whether it is on, its N, who is told, and how it recovers.
 
     ``recovery`` is the number of recovery days in a row, the newest scored date last, that close an alert; so a score
     that flaps about a threshold raises one alert and not one each time. ``alerts.kinds`` says for each kind what a

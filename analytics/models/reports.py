@@ -94,7 +94,7 @@ class Report(models.Model):
 
 
 class ReportDelivery(OutboxEntry):
-    """A scheduled report to one person, of the day when it was due; it is claimed before it is sent, and sent once."""
+    """A scheduled report to one person, of the day when it was due. It is claimed before it is sent, and sent once."""
 
     class State(models.TextChoices):
         """To be sent, claimed by a process, sent, or to be tried again."""

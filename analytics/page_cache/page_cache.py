@@ -46,7 +46,7 @@ class ImmutableKey(Key):
 
 
 def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
-    """Return the value that is kept under the key; else the one that ``make`` gives, which is kept from now on."""
+    """Return the value that is kept under the key; else make it by ``make`` and keep it."""
     name = f"{type(key).__module__}.{key!r}"
     if len(name) > MAX_KEY_LENGTH:
         return make()

@@ -17,7 +17,7 @@ from customers.text.quoted import quoted
 
 @dataclass(frozen=True)
 class AsOf:
-    """The scored date a page is about (None: nothing is scored yet), and a note where another one was asked for."""
+    """The scored date of a page (None: nothing is scored yet), and a note where another one was asked for."""
 
     portfolio: PortfolioDay | None
     is_newest: bool = True

@@ -14,7 +14,7 @@ from customers.core.pages import View, user_of
 
 
 def page_etag(request: HttpRequest) -> str:
-    """Return an ETag of what a page shows at this address, to this user, today, without a query of its own.
+    """Return an ETag of what a page shows this user at this address today. It needs no query of its own.
 
     What a page shows changes with the version of the state, with the user's badges, and with the last night.
     """

@@ -24,9 +24,10 @@ from customers.models import CustomerCare, ImportRun, QuarantinedRow
 
 @dataclass(frozen=True)
 class UserSummary:
-    """How many alerts wait for a user, how many tasks are due, whether any customer is the user's; and for everybody.
+    """How many alerts wait for a user, how many tasks are due, and whether any customer is the user's.
 
-    ``night`` is what is known of the last nights; ``trouble`` what is wrong there, told to those who may see imports.
+    ``version``, ``quarantined`` and ``newest_run`` are the same for everybody. ``night`` is what is known of
+    the last nights; ``trouble`` what is wrong there, told to those who may see imports.
     """
 
     waiting: int

@@ -63,6 +63,6 @@ def health_shares(counted: PortfolioDay | CohortDay, whole: int) -> list[Share]:
 
 
 def stale_days(day: date) -> int | None:
-    """Return how many days ago a date was, where that is more than it should be; None where the date is fresh."""
+    """Return how many days ago a date was; None where the date is fresh."""
     days = (timezone.localdate() - day).days
     return days if days > FRESH_DAYS else None

@@ -28,7 +28,7 @@ AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
 
 
 class Command(AuditedCommand):
-    """Runs the steps in turn, holds back what depends on a failed one, and notes each in the ledger of nights."""
+    """Run the steps in turn, hold back what depends on a failed one, and note each in the ledger."""
 
     busy = "Another night is running; nothing was done."
     help = (
