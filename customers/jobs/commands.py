@@ -27,19 +27,9 @@ _NOTHING_DONE = {EXIT_USAGE, EXIT_BUSY}
 _OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
 
 
-class UsageError(CommandError):
-    """The command cannot do what it is asked for, and has done nothing."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, returncode=EXIT_USAGE)
-
-
-class DatabaseUnusable(CommandError):
-    """The database failed while the command was at work, by ``error``."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(f"The database cannot be used: {first_line(error)}")
-        self.error = error
+def usage_error(message: str) -> CommandError:
+    """Say that the command cannot do what it is asked for, and has done nothing."""
+    return CommandError(message, returncode=EXIT_USAGE)
 
 
 class Unbreakable:
@@ -107,7 +97,7 @@ class AuditedCommand(BaseCommand):
         except Error as error:
             if not is_unavailable(error):
                 logger.exception("%s failed", self.name)
-            raise DatabaseUnusable(error) from error
+            raise CommandError(f"The database cannot be used: {first_line(error)}") from error
 
     def check_migrations(self) -> None:
         """Refuse to work without the tables, where each query would fail in words of the database."""

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from analytics.models import PortfolioDay
 from analytics.portfolio.archive import export_to_folder
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 
 
 class Command(AuditedCommand):
@@ -48,4 +48,4 @@ def _portfolio(day: date | None) -> PortfolioDay:
     try:
         return PortfolioDay.objects.select_related("policy").get(date=day)
     except PortfolioDay.DoesNotExist:
-        raise UsageError(f"{day} is not scored; run `manage.py score --as-of {day}` first.") from None
+        raise usage_error(f"{day} is not scored; run `manage.py score --as-of {day}` first.") from None

@@ -18,7 +18,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome
-from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, DatabaseUnusable, UsageError
+from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
 from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report
 
@@ -45,7 +45,7 @@ class Command(AuditedCommand):
     def handle(self, *, dir: Path, **options: object) -> None:
         """Run the steps; the last line says how each ended."""
         if not is_folder(dir):
-            raise UsageError(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
+            raise usage_error(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         try:
             with job_lock("nightly"), night_log(user_name()) as night:
                 limit_parallelism()
@@ -99,13 +99,13 @@ class Command(AuditedCommand):
         try:
             call_command(command, stdout=said, stderr=self.stderr)
         except Exception as error:
-            if isinstance(error, CommandError) and not isinstance(error, DatabaseUnusable):
+            cause = error.__cause__ if isinstance(error.__cause__, Error) else error
+            if isinstance(cause, CommandError):
                 self.stderr.write(f"{command}: {error}")
                 night.add(name, FAILED, str(error))
                 return FAILED
             # Whatever it was, the last line still says what the night did.
             logger.exception("%s failed", command)
-            cause = error.error if isinstance(error, DatabaseUnusable) else error
             night.add(name, FAILED, f"{type(cause).__name__}: {first_line(cause)}")
             return FAILED
         night.add(name, DONE, said.line)

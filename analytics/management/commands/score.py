@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 
 
 class Command(AuditedCommand):
@@ -37,7 +37,7 @@ class Command(AuditedCommand):
                     portfolio = score_day(day, newest)
                     self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
         except NotScorable as error:
-            raise UsageError(str(error)) from error
+            raise usage_error(str(error)) from error
         through = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
         self.stdout.write(f"Scored {len(days)} {'date' if len(days) == 1 else 'dates'}: {through}.")
 
@@ -45,11 +45,11 @@ class Command(AuditedCommand):
 def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:
     """Return the dates that are asked for; none where none is."""
     if as_of and (first or last):
-        raise UsageError("Give --as-of, or --from and --to, not both.")
+        raise usage_error("Give --as-of, or --from and --to, not both.")
     if bool(first) != bool(last):
-        raise UsageError("--from and --to go together.")
+        raise usage_error("--from and --to go together.")
     if first and last:
         if first > last:
-            raise UsageError(f"--from {first} is after --to {last}.")
+            raise usage_error(f"--from {first} is after --to {last}.")
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return [as_of] if as_of else []

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 from customers.audit.trail import user_name
 from customers.erasure.erase import NotErasable, erase, erasure_summary, preview_erasure
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 from customers.models import Erasure
 
 
@@ -35,10 +35,10 @@ class Command(AuditedCommand):
                     f"This goes for good: {erasure_summary(preview_erasure(id))}, and the lines in archived files."
                 )
                 if _answer() != id:
-                    raise UsageError("That is not the id; nothing was erased.")
+                    raise usage_error("That is not the id; nothing was erased.")
             erasure = erase(id, user_name())
         except NotErasable as error:
-            raise UsageError(str(error)) from error
+            raise usage_error(str(error)) from error
         if erasure.state != Erasure.State.DONE:
             raise CommandError(
                 f"Erased from the database: {erasure_summary(erasure.counts)}. Archived files could not be written; "

@@ -17,7 +17,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome, Progress
-from customers.jobs.commands import EXIT_FAILED, AuditedCommand, UsageError
+from customers.jobs.commands import EXIT_FAILED, EXIT_USAGE, AuditedCommand, usage_error
 from customers.uploads import store
 
 SHOWN_PROBLEMS = 10
@@ -48,10 +48,8 @@ class Command(AuditedCommand):
         """Run the command; where an import cannot even begin, standard output has its one object, too."""
         try:
             return super().execute(*args, **options)
-        except UsageError:
-            raise
-        except CommandError:
-            if options["json"]:
+        except CommandError as error:
+            if options["json"] and error.returncode != EXIT_USAGE:
                 self._write_json([])
             raise
 
@@ -60,7 +58,7 @@ class Command(AuditedCommand):
     ) -> None:
         """Run the import; exit as the contract says."""
         if not is_folder(dir):
-            raise UsageError(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
+            raise usage_error(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         progress = _progress_bar if sys.stderr.isatty() else None
         how = Options(started_by=user_name(), strict=strict, force=force, progress=progress)
         out = self.stderr if json else self.stdout

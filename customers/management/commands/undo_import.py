@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser
 
 from customers.audit.trail import user_name
-from customers.jobs.commands import EXIT_FAILED, AuditedCommand, UsageError
+from customers.jobs.commands import EXIT_FAILED, AuditedCommand, usage_error
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, undo, undo_summary
 
@@ -32,9 +32,9 @@ class Command(AuditedCommand):
             undone = ImportRun.objects.get(pk=run)
             undoing = undo(undone, user_name())
         except (ImportRun.DoesNotExist, OverflowError):
-            raise UsageError(f"There is no run {run}.") from None
+            raise usage_error(f"There is no run {run}.") from None
         except NotUndoable as error:
-            raise UsageError(str(error)) from error
+            raise usage_error(str(error)) from error
         if undoing.status != ImportRun.Status.LOADED:
             self.stdout.write(f"Run {run} was not undone: {undoing.reason}")
             sys.exit(EXIT_FAILED)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 from rsolv_cs.operations import backups
 
 NAME = BACKUP + "{}.zip"
@@ -37,7 +37,7 @@ class Command(AuditedCommand):
     def handle(self, *, out: Path, keep: int | None, **options: object) -> None:
         """Write the backup; the last line is a summary."""
         if keep is not None and keep < 1:
-            raise UsageError("--keep must be 1 or more.")
+            raise usage_error("--keep must be 1 or more.")
         path = out / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
         try:
             manifest = backups.write(path)

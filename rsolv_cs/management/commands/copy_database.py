@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 from customers.jobs.lock import job_lock
 from rsolv_cs.operations import backups
 
@@ -37,7 +37,7 @@ class Command(AuditedCommand):
     def handle(self, *, url: str, **options: object) -> None:
         """Copy; the last line is a summary."""
         if url == settings.DATABASE_URL:
-            raise UsageError("That is the database that you are on.")
+            raise usage_error("That is the database that you are on.")
         try:
             with job_lock("import"), private_folder(_folder()) as folder:
                 file = folder / COPIED

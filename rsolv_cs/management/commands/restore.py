@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from customers.core.database_errors import first_line
 from customers.erasure import erase
-from customers.jobs.commands import AuditedCommand, UsageError
+from customers.jobs.commands import AuditedCommand, usage_error
 from customers.jobs.lock import job_lock
 from rsolv_cs.operations import backups
 
@@ -39,13 +39,13 @@ class Command(AuditedCommand):
             backups.read_manifest(file)
             backups.migrate_empty()
             if pending := backups.pending_migrations():
-                raise UsageError(
+                raise usage_error(
                     f"The database has not had {len(pending)} migrations of this version, {pending[0]} the first. "
                     "Run `migrate`, or restore into an empty database."
                 )
             with job_lock("import"), job_lock("score"):
                 if not replace and not backups.is_empty():
-                    raise UsageError("The database has data. Back it up, then say --replace to have it replaced.")
+                    raise usage_error("The database has data. Back it up, then say --replace to have it replaced.")
                 with transaction.atomic():
                     erasures = erase.remembered_erasures()
                     manifest = backups.fill(file)

@@ -20,7 +20,7 @@ from analytics.scoring.cohort_days import Member, cohort_days
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Step
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
-from tests.support.pages import links, main_part, names, notices, table, words
+from tests.support.pages import forget, links, main_part, names, notices, table, words
 
 pytestmark = pytest.mark.django_db
 
@@ -305,8 +305,10 @@ def test_without_customers_or_scores_the_page_says_what_to_do(viewer: Client) ->
     make_customer()
     assert "Nothing is scored yet" in words(main_part(viewer.get("/admin/cohorts/")))
     make_day(total=1)
+    forget()
     assert "Run manage.py score --as-of 2025-05-10 to count them." in words(main_part(viewer.get("/admin/cohorts/")))
     PortfolioDay.objects.update(total=0, scored_at=timezone.now())
+    forget()
     assert "Nobody had signed up by this date" in words(main_part(viewer.get("/admin/cohorts/")))
 
 

@@ -146,7 +146,7 @@ def test_texts_about_duplicates_are_not_made_for_a_file_that_is_refused(
     monkeypatch.setattr(problems, "fetch", watched)
     outcome = import_one(tmp_path, "engagement", force=force)
     # However many there are, only a page of them is in memory.
-    assert largest <= problems.PAGE
+    assert largest <= problems.FETCH_SIZE
     if force:
         assert (outcome.status, outcome.quarantined) == ("loaded", 12_000)
         rows = QuarantinedRow.objects.order_by("line")

@@ -75,7 +75,7 @@ FIGURES: dict[str, list[str]] = {
     ],
     "/admin/alerts/": [
         "9 alerts",
-        "Engagement ends on 10 May 2025, 567 days ago; customers are judged as of then.",
+        "Engagement ends on 10 May 2025,",
         "TechCorp Blocked for 24 days: Security review since 10 May 2025 Sofia Marchetti",
         "מעבדות אורן בע״מ No first PR 40 days after signup since 10 May 2025 no owner",
         "Their administrator is back on Monday and will accept the permissions.",
