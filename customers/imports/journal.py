@@ -44,16 +44,22 @@ def row_json(model: type[Model], alias: str = "t") -> str:
     return f"CASE WHEN {alias}.id IS NOT NULL THEN {whole} END"
 
 
-def complete_image(model: type[Model], image: str) -> str:
-    """Return SQL for a stored image in today's columns: one that was added since has its default."""
-    defaults = {field.column: field.get_default() for field in model._meta.concrete_fields}
+def complete_image(run: ImportRun, model: type[Model], image: str) -> str:
+    """Return SQL for an image of ``run`` in today's columns: one that was added since has its default."""
+    defaults = {str(field.column): field.get_default() for field in model._meta.concrete_fields}
+    images = RowChange.objects.filter(run=run, model=journal_name(model)).filter(**{f"{image}__isnull": False})
+    column, one = f"c.{image}", images.values_list(image, flat=True).first()
+    # All images of a run have the same columns.
+    if one is None or one.keys() >= defaults.keys():
+        return column
     if is_postgres():
-        return f"({_literal(defaults)}::jsonb || {image})"
-    members = {name: f"json(COALESCE({image} -> '$.{name}', {_literal(value)}))" for name, value in defaults.items()}
-    return f"CASE WHEN {image} IS NOT NULL THEN {json_object(**members)} END"
+        return f"({_literal(defaults)}::jsonb || {column})"
+    members = {name: f"json(COALESCE({column} -> '$.{name}', {_literal(value)}))" for name, value in defaults.items()}
+    return f"CASE WHEN {column} IS NOT NULL THEN {json_object(**members)} END"
 
 
 def _literal(value: object) -> str:
+    """Return SQL for a value as the text of its JSON."""
     text = json.dumps(value, cls=DjangoJSONEncoder).replace("'", "''")
     return f"'{text}'"
 

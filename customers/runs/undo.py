@@ -143,7 +143,7 @@ class UndoPlan:
     def _plan_changed(self, model: type[Model]) -> None:
         """Plan for the rows in the run's journal that they become what they were, unless they are so already."""
         now, key = row_json(model), _key(model)
-        before, after = complete_image(model, "c.before"), complete_image(model, "c.after")
+        before, after = (complete_image(self.run, model, image) for image in ("before", "after"))
         execute(
             f"""
             INSERT INTO {CHANGE} (run_id, model, key, before, after, reason)

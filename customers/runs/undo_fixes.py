@@ -13,7 +13,7 @@ from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
 
 
 def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
-    """Take back what ``run`` did to fixes, and note that in the journal and the warnings of ``undoing``.
+    """Revert what ``run`` did to fixes, and note that in the journal and the warnings of ``undoing``.
 
     For corrected rows and replays the fixes go whose rows are open again. An undo of that undo brings them back.
     """
