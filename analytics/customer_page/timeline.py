@@ -46,7 +46,7 @@ _ORDER: tuple[tuple[tuple[Source, TimelineFilter], ...], ...] = (
     (
         (timeline_sql.snapshots, TimelineFilter.HEALTH),
         (timeline_alerts.alerts_raised, TimelineFilter.HEALTH),
-        (timeline_alerts.alerts_over, TimelineFilter.HEALTH),
+        (timeline_alerts.alerts_closed, TimelineFilter.HEALTH),
     ),
     (
         (timeline_staff.notes, TimelineFilter.STAFF),

@@ -10,17 +10,17 @@ from customers.models.audit import AuditEntry
 
 
 def alerts_raised(query: TimelineQuery) -> Sql:
-    """Alerts on the scored dates that raised them."""
+    """Return the alerts on the scored dates that raised them."""
     return _alerts(query, "opened_on", "'raised'", "text")
 
 
-def alerts_over(query: TimelineQuery) -> Sql:
-    """Alerts on the scored dates that ended them: why, as ``text``."""
+def alerts_closed(query: TimelineQuery) -> Sql:
+    """Return the alerts on the scored dates that closed them: why, as ``text``."""
     return _alerts(query, "closed_on", "'over'", "ending_text")
 
 
 def alerts_acknowledged(query: TimelineQuery) -> Sql:
-    """Alerts that somebody acknowledged; what was taken back is none."""
+    """Return the alerts that are acknowledged; one that was unacknowledged is not."""
     table = f"{table_of(Alert)} r LEFT JOIN {table_of(User)} u ON u.username = r.acknowledged_by"
     where: Sql = ("r.customer_id = %s AND r.acknowledged_at IS NOT NULL", [query.customer.pk])
     columns = {"who": named("r.acknowledged_by"), "kind": "'acknowledged'", "text": "r.text"}
