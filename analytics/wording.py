@@ -1,7 +1,9 @@
 """Numbers in words."""
 
 import unicodedata
-from datetime import date
+from datetime import date, datetime
+
+from django.utils import timezone
 
 ACTIVITY_TREND = "Activity trend"
 """Never just "trend", which would be read as the score's."""
@@ -56,3 +58,8 @@ _BREAKS = {"Cc", "Zl", "Zp"}
 
 def _shows(character: str) -> bool:
     return unicodedata.category(character) not in {"Cf", "Cs"}
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return ``11 May 2025, 02:30``, in local time."""
+    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"

@@ -16,7 +16,7 @@ from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 
 
 @dataclass
@@ -148,9 +148,8 @@ def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
     for alert in alerts:
         alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
     for values, keys in alike.items():
-        for start in range(0, len(keys), BATCH_SIZE):
-            some = Alert.objects.filter(pk__in=keys[start : start + BATCH_SIZE])
-            some.update(**dict(zip(names, values, strict=True)))
+        for some in batches(keys):
+            Alert.objects.filter(pk__in=some).update(**dict(zip(names, values, strict=True)))
 
 
 def _closed(pk: int, day: date, now: datetime, ending: str, text: str) -> Alert:

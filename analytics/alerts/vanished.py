@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max
-from django.utils import timezone
 
 from analytics.alerts.inputs import NEWS_DAYS
 from analytics.models import Alert, AlertRule
-from analytics.wording import counted
+from analytics.wording import counted, moment_in_words
 from customers.models import Customer, FeedName, ImportRun
 
 LISTED = "/admin/?owner=&only=missing#customers"
@@ -79,5 +78,5 @@ def _missing_since(run: ImportRun) -> int:
 
 def _words(run: ImportRun, gone: int) -> str:
     verb = "is" if gone == 1 else "are"
-    moment = f"{timezone.localtime(run.started_at):%-d %b %Y, %H:%M}"
+    moment = moment_in_words(run.started_at)
     return f"{counted(gone, 'customer')} {verb} missing from customers.csv since run {run.pk} of {moment}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from customers.core.prepared import fetch_prepared
-from customers.core.sql import table_of
+from customers.core.sql import date_of, table_of
 from customers.models import Customer, Engagement, Event, Step, StepSighting
 from customers.models.onboarding import COUNTER_OF_STEP
 
@@ -52,9 +52,4 @@ _DATES = " UNION ALL ".join(
 def _dates(customer: Customer) -> dict[tuple[str, str], date]:
     """By source and step the earliest date."""
     found = fetch_prepared(_DATES, [customer.pk] * _DATES.count("%s"))
-    # SQLite says dates as texts.
-    return {
-        (source, step): date.fromisoformat(day) if isinstance(day, str) else day
-        for source, step, day in found
-        if day is not None and step in Step.values
-    }
+    return {(source, step): date_of(day) for source, step, day in found if day is not None and step in Step.values}

@@ -6,7 +6,7 @@ from analytics.customer_page.timeline_sql import Sql, TimelineQuery, by_people, 
 from analytics.models import Alert
 from customers.audit.trail import field_label, field_of
 from customers.core.sql import is_postgres, table_of
-from customers.models.audit import AuditEntry
+from customers.models import AuditEntry
 
 
 def alerts_raised(query: TimelineQuery) -> Sql:

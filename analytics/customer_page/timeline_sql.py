@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from analytics.models import Snapshot
 from customers.core.prepared import fetch_prepared
-from customers.core.sql import is_postgres, table_of
+from customers.core.sql import date_of, is_postgres, table_of
 from customers.imports.journal import journal_name, json_field, json_object
 from customers.models import (
     Customer,
@@ -113,8 +113,7 @@ def select(numbers: Sequence[str] = (), **given: str) -> str:
 
 def _row(values: tuple[Any, ...]) -> Row:
     named = dict(zip(_TYPES, values, strict=False))
-    if isinstance(named["day"], str):
-        named["day"] = date.fromisoformat(named["day"])
+    named["day"] = date_of(named["day"])
     moment = named["moment"]
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)

@@ -9,7 +9,7 @@ from math import ceil
 from zlib import crc32
 
 from analytics.models import Snapshot, Task
-from customers.core.sql import fetch, is_postgres, table_of
+from customers.core.sql import date_of, fetch, is_postgres, table_of
 from customers.models import Customer
 
 HORIZONS = (14, 28)
@@ -103,7 +103,7 @@ def read_cases(day: date) -> list[Case]:
         ORDER BY d.kind, d.day, d.customer_id""",
         parameters,
     )
-    return [Case(kind, _date(when), status, score, tuple(later)) for kind, when, status, score, *later in rows]
+    return [Case(kind, date_of(when), status, score, tuple(later)) for kind, when, status, score, *later in rows]
 
 
 def sample_keys() -> list[str]:
@@ -140,7 +140,7 @@ def read_sample(day: date, keys: list[str]) -> list[Groups]:
     )
     groups: list[Groups] = [defaultdict(list) for _days in HORIZONS]
     for when, status, score, *sums in rows:
-        _add(groups, (_date(when), status), score, sums)
+        _add(groups, (date_of(when), status), score, sums)
     return groups
 
 
@@ -162,7 +162,7 @@ def read_treated(day: date, keys: list[str]) -> list[dict[str, Groups]]:
     )
     groups: list[dict[str, Groups]] = [defaultdict(lambda: defaultdict(list)) for _days in HORIZONS]
     for kind, when, status, score, *sums in rows:
-        _add([by_kind[kind] for by_kind in groups], (_date(when), status), score, sums)
+        _add([by_kind[kind] for by_kind in groups], (date_of(when), status), score, sums)
     return groups
 
 
@@ -171,7 +171,3 @@ def _add(groups: Sequence[Groups], key: tuple[date, str], score: int, sums: Sequ
         count, delta = sums[2 * index : 2 * index + 2]
         if count:
             by_key[key].append(ScoreGroup(score, count, delta))
-
-
-def _date(value: str | date) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value

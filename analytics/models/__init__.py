@@ -16,27 +16,3 @@ from analytics.models.scoring import (
     Trend,
 )
 from analytics.models.tasks import ActionKind, Condition, RecommendationRule, Task
-
-__all__ = [
-    "ActionKind",
-    "Alert",
-    "AlertRule",
-    "CohortDay",
-    "Condition",
-    "Digest",
-    "ExportFormat",
-    "HealthStatus",
-    "MailTemplate",
-    "Message",
-    "Night",
-    "PortfolioDay",
-    "RecommendationRule",
-    "Report",
-    "ReportDelivery",
-    "ScoringPolicy",
-    "Snapshot",
-    "SnapshotQuerySet",
-    "Stage",
-    "Task",
-    "Trend",
-]

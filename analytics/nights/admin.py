@@ -50,7 +50,7 @@ class NightAdmin(ReadOnlyAdmin):
     @admin.display(description="duration")
     def took(self, night: Night) -> str:
         """Say how long the night took, in one line."""
-        return (duration(night) or "–").replace(" ", "\u00a0")
+        return (duration(night.started_at, night.finished_at) or "–").replace(" ", "\u00a0")
 
     @admin.display(description="not done")
     def troubles(self, night: Night) -> str:
@@ -70,7 +70,7 @@ class NightAdmin(ReadOnlyAdmin):
         context = {
             "title": capfirst(str(night)),
             "night": night,
-            "duration": duration(night),
+            "duration": duration(night.started_at, night.finished_at),
             "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,
         }
         return admin_response(request, "analytics/nights/night.html", context)

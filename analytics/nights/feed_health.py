@@ -16,7 +16,7 @@ from django.utils import timezone
 from analytics.models import Night, PortfolioDay
 from analytics.nights.ledger import FAILED, HELD_BACK
 from analytics.portfolio.figures import FRESH_DAYS
-from analytics.wording import counted
+from analytics.wording import counted, moment_in_words
 from customers.feeds.declarations import FEEDS
 from customers.imports.feed_states import FeedState, feed_states
 from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
@@ -161,7 +161,7 @@ def _failed_step() -> FeedProblem | None:
             if step["name"] in AFTER_FEEDS - tried and step["result"] != HELD_BACK:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
-                    night = f"{timezone.localtime(started_at):%-d %b %Y, %H:%M}"
+                    night = moment_in_words(started_at)
                     return FeedProblem(
                         NIGHT, f"{step['name'].capitalize()} failed in the night of {night}: {step['message']}"
                     )

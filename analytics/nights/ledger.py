@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -19,7 +19,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from analytics.models import Night
-from analytics.wording import one_line
+from analytics.wording import moment_in_words, one_line
 from customers.core import log_context
 from customers.core.sql import table_of
 
@@ -158,20 +158,13 @@ def night_problem(found: Row) -> NightProblem | None:
     """
     begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
     if begun and begun - timezone.now() > _CLOCKS_DIFFER:
-        return NightProblem(
-            f"The last night began, by its record, on {_moment(begun)}, which is still to come: check the clock.",
-            found["night"],
-        )
+        began = f"The last night began, by its record, on {moment_in_words(begun)}"
+        return NightProblem(f"{began}, which is still to come: check the clock.", found["night"])
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
-        return NightProblem(f"No night has begun since {_moment(begun)}.", found["night"])
+        return NightProblem(f"No night has begun since {moment_in_words(begun)}.", found["night"])
     if found["night_put_right"]:
         return None
-    if found["night_state"] == Night.State.FAILED:
-        return NightProblem(f"The night of {_moment(found['night_of'])} failed.", found["night"])
-    if found["night_state"] == Night.State.INTERRUPTED:
-        return NightProblem(f"The night of {_moment(found['night_of'])} was interrupted.", found["night"])
+    said = {Night.State.FAILED.value: "failed", Night.State.INTERRUPTED.value: "was interrupted"}
+    if ended := said.get(found["night_state"]):
+        return NightProblem(f"The night of {moment_in_words(found['night_of'])} {ended}.", found["night"])
     return None
-
-
-def _moment(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"

@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models.expressions import RawSQL
 
 from customers.core.sql import fetch, table_of
-from customers.models.audit import AuditEntry
-from customers.models.key_change import KeyChange
+from customers.models import AuditEntry, KeyChange
 
 Action = AuditEntry.Action
 UNCHANGING = tuple(map(str, (Action.LOGIN, Action.LOGOUT, Action.LOGIN_FAILED, Action.EXPORT)))

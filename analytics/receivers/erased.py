@@ -10,7 +10,7 @@ from django.db.models import F
 
 from analytics.mail.compose import customer_label
 from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 
 NO_TEXT = "A customer who was erased was mentioned here."
 ERASED = "(erased)"
@@ -30,9 +30,8 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
     gone = [
         pk for pk, *texts in digests.iterator(chunk_size=BATCH_SIZE) if any(mention.search(text) for text in texts)
     ]
-    for first in range(0, len(gone), BATCH_SIZE):
-        some = Digest.objects.filter(pk__in=gone[first : first + BATCH_SIZE])
-        some.update(subject="", text=NO_TEXT, error="")
+    for some in batches(gone):
+        Digest.objects.filter(pk__in=some).update(subject="", text=NO_TEXT, error="")
     return {"texts of digests": len(gone), "texts of nights": _clear_nights(words) + _clear_feeds(words)}
 
 

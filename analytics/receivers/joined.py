@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import Alert, Message, PortfolioDay, Snapshot, Task
-from customers.models.key_change import KeyChange
+from customers.models import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
 DATES, AGAIN = "scored dates", "dates to be scored again"

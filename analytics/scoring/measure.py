@@ -15,7 +15,7 @@ from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, measure_sql, windows
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
-from customers.core.sql import Row, is_postgres, table_of
+from customers.core.sql import Row, date_of, is_postgres, table_of
 from customers.models import Customer, Engagement
 
 WEEKS = 52
@@ -91,15 +91,15 @@ class _Reader:
     def measures(self, row: Row) -> Measures:
         """Return the measures of a row."""
         signup_date, completed_date, *dates, days = row[MEASURED:]
-        signup_date = _date(signup_date)
-        step_dates = {step: _date(done) for step, done in zip(STEPS, dates, strict=True) if done}
+        signup_date = date_of(signup_date)
+        step_dates = {step: date_of(done) for step, done in zip(STEPS, dates, strict=True) if done}
         if undated := [step for step, done in step_dates.items() if done == date.min]:
             step_dates |= dict.fromkeys(undated, signup_date)
         active = self._active(days) if days else 0
         return Measures(  # type: ignore[misc]  # The slice has as many as there are fields before these.
             *row[:MEASURED],
             signup_date=signup_date,
-            completed_date=_date(completed_date) if completed_date else None,
+            completed_date=date_of(completed_date) if completed_date else None,
             step_dates=step_dates,
             all_dated=not undated,
             days_active=active.bit_count(),
@@ -137,11 +137,6 @@ def _active_weeks(active: int, since: int) -> int:
     weeks = since // 7 + 1
     text = f"{week_from >> since % 7:b}"[::-7][:weeks].ljust(weeks, "0")
     return int(text[-WEEKS:], 2)
-
-
-def _date(value: str | date) -> date:
-    """Return a date, which SQLite gives as text."""
-    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _parameters(day: date, policy: ScoringPolicy, known_to: date) -> dict[str, date]:

@@ -139,11 +139,4 @@ def _same(task: Task) -> Task | None:
 
 
 def _log(task: Task, by: User, flag: int, message: str) -> None:
-    LogEntry.objects.create(
-        user_id=by.pk,
-        content_type=ContentType.objects.get_for_model(Task),
-        object_id=str(task.pk),
-        object_repr=str(task)[:200],
-        action_flag=flag,
-        change_message=message,
-    )
+    LogEntry.objects.log_actions(by.pk, [task], flag, change_message=message, single_object=True)

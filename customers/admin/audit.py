@@ -17,7 +17,7 @@ from customers.audit.export import export_audit, export_response
 from customers.audit.trail import Action, changes_in_words
 from customers.core.pages import narrowed
 from customers.editing.model_admin import NeverEdited
-from customers.models.audit import AuditEntry
+from customers.models import AuditEntry
 from customers.text.quoted import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}

@@ -7,9 +7,8 @@ enough to try them all. So whoever has the database and an id can tell whether i
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed
@@ -19,11 +18,8 @@ _REMEMBERED = 100_000
 _LONGEST_KEY = 64
 
 
-class Ids(Protocol):
-    """Some ids: a set of them, or ``ErasedIds``."""
-
-    def __contains__(self, key: object, /) -> bool:
-        """Return whether an id is one of them."""
+Ids = Container[str]
+"""Some ids: a set of them, or ``ErasedIds``."""
 
 
 def new_tombstone(key: str) -> dict[str, str]:

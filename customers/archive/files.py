@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import Error
@@ -159,7 +159,7 @@ def _write_without(
         with files.create_file(partial) as file:
             target = _ChecksummedGzip(file, _REDACTED)
             with ExitStack() as opened:
-                packed: _Writable = target
+                packed: _ChecksummedGzip | gzip.GzipFile = target
                 for _layer in range(1 + layers_then):
                     gzipped = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
                     packed = opened.enter_context(gzipped)
@@ -192,16 +192,6 @@ def _ours() -> Iterator[Path]:
     for folder in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]"):
         if not folder.is_symlink() and folder.is_dir():
             yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-
-
-class _Writable(Protocol):
-    """What gzip writes to."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write the data."""
-
-    def flush(self) -> object:
-        """Write what is held back."""
 
 
 class _ChecksummedGzip:

@@ -16,7 +16,7 @@ from customers.audit.trail import Action, record
 from customers.core.limits import FETCH_SIZE, SPOOL_MAX_SIZE
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
-from customers.models.audit import AuditEntry
+from customers.models import AuditEntry
 
 CSV_NAME = "audit.csv"
 COLUMNS = (

@@ -20,8 +20,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.audit.trail import HIDDEN, Action, AnyField, AuditValue
-from customers.models import CustomerCare, Fix, Note
-from customers.models.audit import AuditEntry
+from customers.models import AuditEntry, CustomerCare, Fix, Note
 
 MAX_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""

@@ -30,8 +30,8 @@ from django.utils import timezone
 
 from customers.core.client import client_address
 from customers.core.limits import BATCH_SIZE
-from customers.models import Customer
-from customers.models.audit import AuditEntry
+from customers.core.sql import execute
+from customers.models import AuditEntry, Customer
 
 Action = AuditEntry.Action
 AuditValue = str | int | list[str] | None
@@ -312,8 +312,7 @@ def writable() -> Iterator[None]:
 
 def _set_writable(value: str) -> None:
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config(%s, %s, true)", [f"rsolv.{WRITABLE}", value])
+        execute("SELECT set_config(%s, %s, true)", [f"rsolv.{WRITABLE}", value])
 
 
 def is_writable() -> bool:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice
+from datetime import date
+from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Model
 
-from customers.core.limits import FETCH_SIZE
+from customers.core.limits import FETCH_SIZE, batches
 from customers.text.line_numbers import numbered
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -126,9 +127,9 @@ def analyze(name: str, columns: Sequence[str] = ()) -> None:
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Append rows to a table by the database's fastest way: ``COPY``, or ``executemany``."""
-    names, rows = ", ".join(columns), iter(rows)
+    names = ", ".join(columns)
     # Taken before a statement begins: what yields them may ask the database, and PostgreSQL waits for a COPY's end.
-    while some := list(islice(rows, FETCH_SIZE)):
+    for some in batches(rows, FETCH_SIZE):
         with connection.cursor() as cursor:
             if is_postgres():
                 # Django wraps the errors of its own methods alone.
@@ -169,3 +170,8 @@ def days_between(earlier: str, later: str) -> str:
     if is_postgres():
         return f"({later} - {earlier})"
     return f"CAST(julianday({later}) - julianday({earlier}) AS INTEGER)"
+
+
+def date_of(value: str | date) -> date:
+    """A date as a query gives it, which is a text on SQLite."""
+    return date.fromisoformat(value) if isinstance(value, str) else value

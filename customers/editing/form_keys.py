@@ -19,7 +19,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from customers.models.form_submission import FormSubmission
+from customers.models import FormSubmission
 
 KEY = "form_key"
 KEPT_FOR = timedelta(days=2)

@@ -24,7 +24,7 @@ from customers.archive.erased import ErasedIds, Ids, customer_column, new_tombst
 from customers.audit import trail
 from customers.core.dry_run import rolled_back
 from customers.core.leftovers import remove_leftovers
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 from customers.core.signals import customer_erased
 from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
@@ -197,8 +197,7 @@ def _remove_quarantined(key: str) -> int:
     for _pk, feed, raw in gone:
         Fix.objects.filter(feed=feed, raw=raw).delete()
     keys = [pk for pk, _feed, _raw in gone]
-    for first in range(0, len(keys), BATCH_SIZE):
-        some = [str(pk) for pk in keys[first : first + BATCH_SIZE]]
+    for some in batches(map(str, keys)):
         RowChange.objects.filter(model=journal_name(QuarantinedRow), key__in=some).delete()
     delete_quarantined(keys)
     return len(keys)

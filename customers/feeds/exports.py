@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import Value, to_cell
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
-from customers.feeds.learnt_dates import learnt_dates
+from customers.models import COUNTER_OF_STEP, Engagement, Event, StepSighting
 from customers.text.cells import safe_cell
 
 if TYPE_CHECKING:
@@ -68,8 +70,19 @@ def write_feeds(open_file: Callable[[str], AbstractContextManager[IO[bytes]]]) -
     return written
 
 
+def _learnt_dates() -> QuerySet[StepSighting]:
+    """The sightings that date a step, because neither an event nor engagement does."""
+    dated = StepSighting.objects.exclude(seen_on=None).exclude(
+        Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
+    )
+    for step, counter in COUNTER_OF_STEP.items():
+        rows = Engagement.objects.filter(customer=OuterRef("customer"), **{f"{counter}__gt": 0})
+        dated = dated.exclude(Exists(rows), step=step)
+    return dated.order_by("customer_id", "step")
+
+
 def _learnt_events() -> Iterator[list[str]]:
-    for sighting in learnt_dates().iterator(chunk_size=FETCH_SIZE):
+    for sighting in _learnt_dates().iterator(chunk_size=FETCH_SIZE):
         values: dict[str, Value] = {
             "id": _learnt_id(sighting.customer_id, sighting.step),
             "customer_id": sighting.customer_id,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from django.db import connection
 
 from customers.archive.erased import ErasedIds, Ids, Place, customer_column
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 from customers.core.sql import execute, table_of
 from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import split
@@ -26,9 +26,7 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
         while rows := cursor.fetchmany(BATCH_SIZE):
             found.update(key for (key,) in rows if key in erased)
     run.left_out = 0
-    keys = sorted(found)
-    for first in range(0, len(keys), BATCH_SIZE):
-        some = keys[first : first + BATCH_SIZE]
+    for some in batches(sorted(found)):
         theirs = f"{column} IN ({', '.join(['%s'] * len(some))})"
         if run.scope == ImportRun.Scope.CORRECTIONS:
             execute(f"DELETE FROM {CORRECTION} WHERE line IN (SELECT line FROM {STAGE} WHERE {theirs})", some)
@@ -56,8 +54,8 @@ def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str
 
 def delete_quarantined(keys: Sequence[int]) -> None:
     """Delete rows of the quarantine."""
-    for first in range(0, len(keys), BATCH_SIZE):
-        QuarantinedRow.objects.filter(pk__in=keys[first : first + BATCH_SIZE]).delete()
+    for some in batches(keys):
+        QuarantinedRow.objects.filter(pk__in=some).delete()
 
 
 def suppressed_warning(number: int) -> str:

@@ -14,8 +14,7 @@ from customers.core.limits import BATCH_SIZE
 from customers.core.sql import fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.journal import CHANGE, journal_name, json_field
-from customers.models import Customer, ImportRun
-from customers.models.key_change import KeyChange
+from customers.models import Customer, ImportRun, KeyChange
 from customers.text.addresses import mailbox
 
 State = KeyChange.State

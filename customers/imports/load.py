@@ -41,8 +41,7 @@ from customers.imports.strategies.file_load import FileLoad
 from customers.imports.strategies.order import strategies_for
 from customers.imports.strategies.stager import Stager
 from customers.jobs.lock import JobLock, LockHeld, job_lock
-from customers.models import FeedName, ImportRun, QuarantinedRow
-from customers.models.key_change import KeyChange
+from customers.models import FeedName, ImportRun, KeyChange, QuarantinedRow
 from customers.text.quoted import quoted
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from django.db.models import QuerySet
 
-from customers.core.limits import BATCH_SIZE, FETCH_SIZE
+from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
 from customers.core.sql import execute, fetch, table_of
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed, Header
@@ -124,8 +124,7 @@ def _supersede_fixed(
 ) -> None:
     place = feed.column_names.index("id")
     fixed = [(pk, fixes[raw][place]) for pk, raw in earlier.values_list("pk", "raw") if raw in fixes] if fixes else []
-    for first in range(0, len(fixed), _KEYS_AT_ONCE):
-        some = fixed[first : first + _KEYS_AT_ONCE]
+    for some in batches(fixed, _KEYS_AT_ONCE):
         marks = ", ".join(["%s"] * len(some))
         found = fetch(f"SELECT id FROM {STAGE} WHERE id IN ({marks})", [key for _pk, key in some])
         staged = {key for (key,) in found}

@@ -20,30 +20,3 @@ from customers.models.imports import Fix, ImportRun, QuarantinedRow, RowChange, 
 from customers.models.key_change import KeyChange
 from customers.models.onboarding import COUNTER_OF_STEP, StepSighting
 from customers.models.open_session import OpenSession
-
-__all__ = [
-    "COUNTER_OF_STEP",
-    "AuditEntry",
-    "Customer",
-    "CustomerCare",
-    "Engagement",
-    "Erasure",
-    "Event",
-    "FeedName",
-    "Feedback",
-    "Fix",
-    "FormSubmission",
-    "FullFeedRow",
-    "ImportRun",
-    "KeyChange",
-    "LoadedRow",
-    "Note",
-    "Onboarding",
-    "OpenSession",
-    "QuarantinedRow",
-    "RowChange",
-    "Step",
-    "StepSighting",
-    "Upload",
-    "data_date",
-]

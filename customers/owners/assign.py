@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Value
 
 from customers.audit import trail
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import batches
 from customers.core.people import by_name, name_of
 from customers.core.roles import staff_who_may
 from customers.models import Customer, CustomerCare
@@ -97,7 +96,7 @@ def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: st
     with transaction.atomic():
         if seen and owners_hash(customers, lock=True) != seen:
             raise OwnersChanged
-        for keys in _batches(list(customers.order_by("pk").values_list("pk", flat=True))):
+        for keys in batches(list(customers.order_by("pk").values_list("pk", flat=True))):
             count = _assign_some(keys, owner, by)
             changed += count
             same += len(keys) - count
@@ -137,9 +136,3 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
         for care, was in before
     )
     return len(before)
-
-
-def _batches(keys: list[str]) -> Iterator[list[str]]:
-    rest = iter(keys)
-    while batch := list(islice(rest, BATCH_SIZE)):
-        yield batch

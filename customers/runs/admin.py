@@ -72,7 +72,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
     @admin.display(description="duration")
     def took(self, run: ImportRun) -> str | None:
         """Return how long the run took, in one line."""
-        return (duration(run) or "–").replace(" ", "\u00a0")
+        return (duration(run.started_at, run.finished_at) or "–").replace(" ", "\u00a0")
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's addresses, and that of the run's file."""
@@ -119,7 +119,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "title": f"Run {run.pk}: {run.file}",
             "run": run,
             "counts": counts(run),
-            "duration": duration(run),
+            "duration": duration(run.started_at, run.finished_at),
             "kept": place is not None,
             "redacted": place is not None and files.is_redacted(place),
             "page": page,

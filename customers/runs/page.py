@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from urllib.parse import urlencode
 
 from django.apps import apps
@@ -158,18 +157,11 @@ def rows_address(feed: str, **lookups: object) -> str:
     return f"{address}?{urlencode(lookups)}" if lookups else address
 
 
-class Timed(Protocol):
-    """Anything with a start and, once it has ended, an end: a run of an import, or a night."""
-
-    started_at: datetime
-    finished_at: datetime | None
-
-
-def duration(timed: Timed) -> str | None:
+def duration(started_at: datetime, finished_at: datetime | None) -> str | None:
     """Return in words how long a run or a night took; None while it has not ended."""
-    if timed.finished_at is None:
+    if finished_at is None:
         return None
-    seconds = max((timed.finished_at - timed.started_at).total_seconds(), 0)
+    seconds = max((finished_at - started_at).total_seconds(), 0)
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
     minutes, seconds = divmod(int(seconds), 60)

@@ -26,8 +26,7 @@ from customers.imports.journal import (
     row_json,
 )
 from customers.jobs.lock import job_lock
-from customers.models import Customer, ImportRun, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
-from customers.models.key_change import KeyChange
+from customers.models import Customer, ImportRun, KeyChange, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
 from customers.runs.undo_fixes import take_fixes
 
 logger = logging.getLogger(__name__)

@@ -1,10 +1,8 @@
 """The fixes of a run that is undone go with its rows; otherwise the next file would bring the rows back."""
 
-from itertools import islice
-
 from django.utils.dateparse import parse_datetime
 
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import cells_as_read
@@ -36,9 +34,9 @@ def _take(run: ImportRun, undoing: ImportRun) -> int:
     opened = undoing.changes.done().filter(
         model=journal_name(QuarantinedRow), after__status=QuarantinedRow.Status.OPEN
     )
-    keys = iter([int(key) for key in opened.values_list("key", flat=True)])
+    keys = [int(key) for key in opened.values_list("key", flat=True)]
     taken = 0
-    while some := list(islice(keys, BATCH_SIZE)):
+    for some in batches(keys):
         rows = {row.raw: row for row in QuarantinedRow.objects.filter(pk__in=some).select_related("run")}
         fixes = Fix.objects.filter(feed=run.feed, raw__in=rows)
         if run.scope == ImportRun.Scope.CORRECTIONS:

@@ -13,8 +13,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.signals import customers_joined, customers_parted
 from customers.jobs.lock import job_lock
-from customers.models import Customer, CustomerCare, Note, StepSighting
-from customers.models.key_change import KeyChange
+from customers.models import Customer, CustomerCare, KeyChange, Note, StepSighting
 
 State = KeyChange.State
 NOTES, SIGHTINGS = "notes", "dated steps"

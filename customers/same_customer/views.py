@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 
 from customers.core.pages import admin_page, admin_response
 from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
-from customers.models.key_change import KeyChange
+from customers.models import KeyChange
 from customers.same_customer.join import (
     Carried,
     NotJoinable,

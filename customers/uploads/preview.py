@@ -9,7 +9,7 @@ from typing import overload
 from django.db.models import Model, QuerySet
 
 from customers.core.files import create_file, is_file, open_file
-from customers.core.limits import BATCH_SIZE
+from customers.core.limits import BATCH_SIZE, batches
 from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
 from customers.imports.journal import journal_name
@@ -124,13 +124,9 @@ def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[LoadedRow, Columns | 
 
     Where the same run had taken the row from the quarantine first, the columns before are empty.
     """
-    batch: list[LoadedRow] = []
-    for row in feed.model._default_manager.filter(run=run.pk).order_by("line").iterator(chunk_size=BATCH_SIZE):
-        batch.append(row)
-        if len(batch) >= BATCH_SIZE:
-            yield from _with_before(feed, run, batch)
-            batch = []
-    yield from _with_before(feed, run, batch)
+    rows = feed.model._default_manager.filter(run=run.pk).order_by("line")
+    for some in batches(rows.iterator(chunk_size=BATCH_SIZE)):
+        yield from _with_before(feed, run, some)
 
 
 def _with_before(feed: Feed, run: ImportRun, rows: Sequence[LoadedRow]) -> Iterator[tuple[LoadedRow, Columns | None]]:

@@ -27,14 +27,14 @@ from django.core.management.color import no_style
 from django.db import DataError, IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Field, JSONField, Model
+from django.db.models import CharField, Field, JSONField, Model, TextField
 from django.db.models.functions import Collate
 from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
-from customers.core.limits import FETCH_SIZE
+from customers.core.limits import FETCH_SIZE, batches
 from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
 from customers.models import OpenSession
 
@@ -209,20 +209,15 @@ def _lines(model: type[Model]) -> Iterator[list[str]]:
     """A model's rows in the order of their keys, each a line of JSON, some at once."""
     names = [field.attname for field in model._meta.concrete_fields]
     # Text is ordered by the rules of a language on one database, and by its bytes on another.
-    order = Collate("pk", "C" if is_postgres() else "BINARY") if _has_text_key(model) else "pk"
+    order = (
+        Collate("pk", "C" if is_postgres() else "BINARY")
+        if isinstance(model._meta.pk, CharField | TextField)
+        else "pk"
+    )
     rows = model._base_manager.order_by(order).values_list(*names).iterator(chunk_size=FETCH_SIZE)
-    batch: list[str] = []
-    for row in rows:
-        batch.append(json.dumps(row, default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n")
-        if len(batch) == FETCH_SIZE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _has_text_key(model: type[Model]) -> bool:
-    return "Char" in model._meta.pk.get_internal_type() or "Text" in model._meta.pk.get_internal_type()
+    write_row = json.JSONEncoder(default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+    for some in batches(rows, FETCH_SIZE):
+        yield [f"{write_row(row)}\n" for row in some]
 
 
 def _plain(value: Any) -> Any:

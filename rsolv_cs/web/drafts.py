@@ -5,11 +5,11 @@ a page again, or an error, still has a draft.
 """
 
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 FIELD = "draft"
 COOKIE = "sent-"
@@ -17,11 +17,11 @@ _ID = re.compile(r"[0-9a-f]{16}")
 _SECONDS = 600
 
 
-def tell_what_arrived(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Name the draft that has arrived in a cookie, which the script reads and removes."""
+class ArrivedDrafts(MiddlewareMixin):
+    """Names the draft that has arrived in a cookie, which the script reads and removes."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """The response, with that cookie where it leads on."""
         if request.method == "POST" and response.status_code in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
             draft = request.POST.get(FIELD, "")
             if _ID.fullmatch(draft):
@@ -33,5 +33,3 @@ def tell_what_arrived(get_response: Callable[[HttpRequest], HttpResponse]) -> Ca
                     samesite="Strict",
                 )
         return response
-
-    return answer

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -45,21 +46,19 @@ def ready(_request: HttpRequest) -> HttpResponse:
     return JsonResponse(found, status=200 if set(found.values()) == {OK} else 503)
 
 
-def any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Let health checks come under any name, such as the machine's address, and with any cookies.
+class AnyHost(MiddlewareMixin):
+    """Lets health checks come under any name, such as the machine's address, and with any cookies.
 
     ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these two make nothing of it. To look
     for the session of a cookie would take the database, which may be down.
     """
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
+        """Take a name of ours for what was asked, and drop the cookies."""
         if request.path in PATHS:
             name = next(iter(settings.ALLOWED_HOSTS), "localhost")
             request.META["HTTP_HOST"] = "localhost" if name == "*" else name.lstrip(".")
             request.META.pop("HTTP_COOKIE", None)
-        return get_response(request)
-
-    return answer
 
 
 def _answers() -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from customers.core import log_context
 from rsolv_cs.web.errors import not_found
@@ -39,15 +40,12 @@ def log_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     return answer
 
 
-def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+class RefuseNul(MiddlewareMixin):
     """No page has a NUL in its address, and PostgreSQL would not even look for what has one."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path:
-            return not_found(request)
-        return get_response(request)
-
-    return answer
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Let it pass, or say that there is no such page."""
+        return not_found(request) if "\0" in request.path else None
 
 
 def _log(level: int, request: HttpRequest, response: HttpResponse, seconds: float) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
-from customers.core.limits import FETCH_SIZE
+from customers.core.limits import FETCH_SIZE, batches
 from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports import onboarding
@@ -83,7 +83,7 @@ def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], objec
         # The first few are what a refusal names.
         copy_rows(PROBLEM, columns, islice(problems, NAMED_LINES))
         check(number)
-        while some := list(islice(problems, FETCH_SIZE)):
+        for some in batches(problems, FETCH_SIZE):
             copy_rows(PROBLEM, columns, some)
     again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {PROBLEM}))"
     folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
