@@ -18,6 +18,7 @@ from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
 from customers.audit.trail import update_rows
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
+from customers.core.people import name_of_login
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
@@ -129,7 +130,9 @@ def _snooze(request: StaffRequest, chosen: QuerySet[Alert], until: date) -> tupl
     snoozed = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
     for before in snoozed:
         day = f"{before.snoozed_until:%-d %b %Y}"
-        messages.info(request, f"Before, {before.snoozed_by_name} had put it off until {day}: {before.text}.")
+        messages.info(
+            request, f"Before, {name_of_login(before.snoozed_by)} had put it off until {day}: {before.text}."
+        )
     return update_rows(those, snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"
 
 

@@ -31,22 +31,21 @@ def first_view(address: QueryDict, filters: Iterable[str], *, owns: bool) -> Que
 
 def with_owner_named(address: QueryDict, me: int | None) -> QueryDict:
     """The address with the key of whom "me" means instead, so that it means the same to whoever opens it."""
-    owners = address.getlist(OWNER)
-    if me is None or ME not in owners:
-        return address
-    named = address.copy()
-    named.setlist(OWNER, list(dict.fromkeys(str(me) if owner == ME else owner for owner in owners)))
-    return named
+    return address if me is None else _with_owner(address, ME, str(me))
 
 
 def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
-    """Return the address as a report keeps it: its owner is "me", whoever that is later."""
+    """The address as a report keeps it: its owner is "me", whoever that is later."""
+    return address if me is None else _with_owner(address, str(me), ME)
+
+
+def _with_owner(address: QueryDict, old: str, new: str) -> QueryDict:
     owners = address.getlist(OWNER)
-    if me is None or str(me) not in owners:
+    if old not in owners:
         return address
-    relative = address.copy()
-    relative.setlist(OWNER, list(dict.fromkeys(ME if owner == str(me) else owner for owner in owners)))
-    return relative
+    changed = address.copy()
+    changed.setlist(OWNER, list(dict.fromkeys(new if owner == old else owner for owner in owners)))
+    return changed
 
 
 def of_owner(snapshots: SnapshotQuerySet, owner: str) -> SnapshotQuerySet:

@@ -79,21 +79,6 @@ class Entry:
     address: str = ""
 
     @property
-    def short_day(self) -> str:
-        """The day without its year."""
-        return f"{self.day:%-d %b}"
-
-    @property
-    def long_day(self) -> str:
-        """The day with its year."""
-        return f"{self.day:%-d %b %Y}"
-
-    @property
-    def time(self) -> str:
-        """The time of the day; '' where it is not known."""
-        return f"{timezone.localtime(self.moment):%H:%M}" if self.moment else ""
-
-    @property
     def by_staff(self) -> bool:
         """Whether a person did it."""
         return bool(self.who) and self.run is None

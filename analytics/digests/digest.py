@@ -12,6 +12,7 @@ from analytics.mail.compose import RenderedEmail, customer_address, customer_lab
 from analytics.mail.message import address_of
 from analytics.models import Alert
 from analytics.wording import counted, one_line
+from customers.core.people import name_of_login
 from customers.models import Customer
 
 MAX_LINES = 25
@@ -135,7 +136,7 @@ def _line(alert: Alert, today: date) -> Line:
     if alert.closed_on:
         hints = [one_line(alert.ending_text, 120)]
     elif alert.acknowledged_at:
-        hints.append(f"acknowledged by {one_line(alert.acknowledged_by_name, 40)}")
+        hints.append(f"acknowledged by {one_line(name_of_login(alert.acknowledged_by), 40)}")
     elif alert.snoozed_until:
         hints.append(f"was put off until {alert.snoozed_until:%-d %b %Y}")
     return Line(name, link, one_line(alert.text, 200), ", ".join(hints))

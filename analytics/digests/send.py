@@ -5,6 +5,7 @@ the row says so, and the next run sends what has happened since the last digest 
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -47,10 +48,8 @@ def send_digests(lock: JobLock) -> Delivery:
     """
     run = DigestRun(lock)
     if message.is_on():
-        try:
+        with closing(run.session):
             run.people()
-        finally:
-            run.session.close()
     for url in settings.ALERT_URLS:
         run.channel(url)
     return run.delivery

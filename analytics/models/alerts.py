@@ -10,7 +10,6 @@ from django.db import models
 from django.utils import timezone
 
 from analytics.models.outbox import OutboxEntry
-from customers.core.people import name_of_login
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
 
@@ -183,16 +182,6 @@ class Alert(models.Model):
     def about(self) -> str:
         """What it is about where it is no customer: a feed, or the night that failed."""
         return f"Feed: {self.get_feed_display()}" if self.feed else "The night"
-
-    @property
-    def acknowledged_by_name(self) -> str:
-        """The name of the user who acknowledged it; '' where nobody has."""
-        return name_of_login(self.acknowledged_by)
-
-    @property
-    def snoozed_by_name(self) -> str:
-        """The name of the user who snoozed it; '' where nobody has."""
-        return name_of_login(self.snoozed_by)
 
     @property
     def is_open(self) -> bool:

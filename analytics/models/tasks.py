@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from customers.core.people import name_of, name_of_login
+from customers.core.people import name_of
 from customers.models import Customer
 from customers.text.text_fields import LongText
 
@@ -170,13 +170,3 @@ class Task(models.Model):
     def owner_name(self) -> str:
         """What the owner is called; '' without an owner."""
         return name_of(self.owner, "")
-
-    @property
-    def taken_by(self) -> str:
-        """What the user is called who took the task on."""
-        return name_of_login(self.created_by)
-
-    @property
-    def done_by(self) -> str:
-        """What the user is called who closed the task; '' while it is open."""
-        return name_of_login(self.closed_by)

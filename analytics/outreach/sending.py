@@ -6,13 +6,13 @@ perhaps sent; only a person sends it again, under the same Message-ID.
 """
 
 import uuid
+from contextlib import closing
 from datetime import timedelta
 from hashlib import sha256
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
 from django.contrib.auth.models import User
 from django.core import signing
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -25,6 +25,7 @@ from analytics.models.contact import STUCK_AFTER
 from analytics.outreach.draft import EmailDraft, as_mail, from_line
 from analytics.wording import one_line
 from customers.audit import trail
+from customers.core.sql import execute, is_postgres
 from customers.imports.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 from customers.text.addresses import mailbox
@@ -190,11 +191,8 @@ def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
 
 def send_message(message: Message) -> None:
     """Ask the mail server to take a claimed message, and record the outcome; no error of the server is raised."""
-    session = SmtpSession()
-    try:
+    with closing(SmtpSession()) as session:
         outbox.deliver(message, lambda: session.send(as_mail(message)), words=_in_words)
-    finally:
-        session.close()
 
 
 def resolve(message: Message, *, sent: bool, by: str) -> bool:
@@ -218,12 +216,11 @@ def _check(customer: Customer, *, confirmed: bool, besides: Message | None = Non
 
 def _lock(customer: Customer) -> None:
     """One at a time for a mailbox and a customer; on SQLite, each transaction is alone from its beginning."""
-    if database.vendor == "postgresql":
+    if is_postgres():
         key = int.from_bytes(sha256(mailbox(customer.email).encode()).digest()[:8], signed=True)
-        with database.cursor() as cursor:
-            # An import that changes this customer may take minutes.
-            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+        # An import that changes this customer may take minutes.
+        execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+        execute("SELECT pg_advisory_xact_lock(%s)", [key])
     list(Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk"))
 
 

@@ -29,10 +29,8 @@ def situation_of(snapshot: Snapshot | None, task: Task | None = None) -> Situati
         return Situation.CHECK_IN
     if snapshot.blocked:
         return Situation.BLOCKER
-    if snapshot.status == HealthStatus.AT_RISK:
-        return Situation.AT_RISK
-    if snapshot.status == HealthStatus.INACTIVE:
-        return Situation.INACTIVE
+    if snapshot.status in {HealthStatus.AT_RISK, HealthStatus.INACTIVE}:
+        return Situation(snapshot.status)
     return Situation.MILESTONE if _celebrates(snapshot) else Situation.CHECK_IN
 
 

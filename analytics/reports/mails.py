@@ -7,7 +7,7 @@ protocol of ``mail.outbox``. What could not be sent or made is tried again by ev
 import io
 import logging
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import IO
@@ -67,13 +67,10 @@ def send_due(lock: JobLock) -> Sent:
     """Mail what is due; the caller holds ``lock``, that of ``reports``."""
     run = _Run(lock)
     scheduled = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
-    try:
+    with closing(run.session):
         for report in scheduled.prefetch_related("recipients"):
-            day = report.due_day(run.today)
-            if day:
+            if day := report.due_day(run.today):
                 run.report(report, day)
-    finally:
-        run.session.close()
     return run.sent
 
 

@@ -15,7 +15,7 @@ from analytics.models import Alert
 from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
 from analytics.pages.user_summary import user_summary
-from customers.core.people import name_of
+from customers.core.people import name_of, name_of_login
 from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
 from customers.editing.values import rows_hash
@@ -25,6 +25,7 @@ register = template.Library()
 
 for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
+register.filter(name_of_login)
 
 
 class ChartKey(page_cache.ImmutableKey):

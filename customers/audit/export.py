@@ -19,19 +19,20 @@ from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import AuditEntry
 
 CSV_NAME = "audit.csv"
-COLUMNS = (
-    "when",
-    "who",
-    "action",
-    "kind",
-    "key",
-    "what",
-    "customer",
-    "details",
-    "from where",
-    "IP address",
-    "request",
-)
+_VALUES: dict[str, Callable[[AuditEntry], str]] = {
+    "when": lambda one: localtime(one.at).isoformat(timespec="seconds"),
+    "who": lambda one: one.actor,
+    "action": lambda one: one.get_action_display(),
+    "kind": lambda one: one.model,
+    "key": lambda one: one.key,
+    "what": lambda one: one.subject,
+    "customer": lambda one: one.customer,
+    "details": lambda one: one.text,
+    "from where": lambda one: one.source,
+    "IP address": lambda one: one.address or "",
+    "request": lambda one: one.request,
+}
+COLUMNS = tuple(_VALUES)
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,4 @@ def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpReq
 
 def _rows(entries: QuerySet[AuditEntry]) -> Iterator[list[str]]:
     for one in entries.iterator(chunk_size=FETCH_SIZE):
-        yield [
-            localtime(one.at).isoformat(timespec="seconds"),
-            one.actor,
-            one.get_action_display(),
-            one.model,
-            one.key,
-            one.subject,
-            one.customer,
-            one.text,
-            one.source,
-            one.address or "",
-            one.request,
-        ]
+        yield [value(one) for value in _VALUES.values()]

@@ -11,7 +11,7 @@ import re
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -30,6 +30,7 @@ from django.utils import timezone
 
 from customers.core.client import client_address
 from customers.core.limits import BATCH_SIZE
+from customers.core.log_context import holding
 from customers.core.sql import execute
 from customers.models import AuditEntry, Customer
 
@@ -87,14 +88,9 @@ class AuditMiddleware:
             return self.get_response(request)
 
 
-@contextmanager
-def acting(actor: Actor) -> Iterator[None]:
-    """Record what is done inside as done by ``actor``."""
-    token = _actor.set(actor)
-    try:
-        yield
-    finally:
-        _actor.reset(token)
+def acting(actor: Actor) -> AbstractContextManager[None]:
+    """What is recorded inside was done by ``actor``."""
+    return holding(_actor, actor)
 
 
 def user_name() -> str:
@@ -300,14 +296,10 @@ def _clean_value(value: AuditValue) -> AuditValue:
 @contextmanager
 def writable() -> Iterator[None]:
     """Let entries be changed and deleted, in a transaction: for a restored backup, retention, and erasure alone."""
-    with transaction.atomic():
-        token = _is_writable.set(True)
-        try:
-            _set_writable("on")
-            yield
-            _set_writable("off")
-        finally:
-            _is_writable.reset(token)
+    with transaction.atomic(), holding(_is_writable, True):
+        _set_writable("on")
+        yield
+        _set_writable("off")
 
 
 def _set_writable(value: str) -> None:
@@ -320,14 +312,9 @@ def is_writable() -> bool:
     return _is_writable.get()
 
 
-@contextmanager
-def suspended() -> Iterator[None]:
+def suspended() -> AbstractContextManager[None]:
     """Record nothing: where the table is not there yet, or no more."""
-    token = _is_suspended.set(True)
-    try:
-        yield
-    finally:
-        _is_suspended.reset(token)
+    return holding(_is_suspended, True)
 
 
 def is_ready() -> bool:

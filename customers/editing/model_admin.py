@@ -54,9 +54,13 @@ class ModelAdmin(EditAdmin):
         if any("\0" in f"{name}{''.join(values)}" for name, values in request.GET.lists()):
             raise BadRequest(CANNOT_BE_FILTERED)
         try:
-            return _titled(super().get_changelist_instance(request))
+            changes = super().get_changelist_instance(request)
         except DisallowedModelAdminLookup:
             raise BadRequest(CANNOT_BE_FILTERED) from None
+        # Entitled by what it lists, unless a row is chosen from it; Django says "Select night to view".
+        if not changes.is_popup:
+            changes.title = capfirst(str(changes.opts.verbose_name_plural))
+        return changes
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Return whether a filter or one of our links asks for it, so that nobody probes a hidden column."""
@@ -92,13 +96,6 @@ class ModelAdmin(EditAdmin):
         if "\0" in object_id:
             return None
         return super().get_object(request, object_id, from_field or None)
-
-
-def _titled(changes: ChangeList) -> ChangeList:
-    """Entitle the list by what it lists, unless a row is chosen from it; Django says "Select night to view"."""
-    if not changes.is_popup:
-        changes.title = capfirst(str(changes.opts.verbose_name_plural))
-    return changes
 
 
 def _is_text(model: "Options[Model]", path: str) -> bool:

@@ -49,14 +49,14 @@ def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpRespo
 def _begin(request: StaffRequest) -> HttpResponse:
     if not second_factor.has_factor(request.user):
         second_factor.begin(request.user)
-    return _again(request)
+    return redirect("second-factor")
 
 
 def _confirm(request: StaffRequest) -> HttpResponse:
     device = second_factor.pending_device(request.user)
     if device is None or second_factor.has_factor(request.user):
         messages.error(request, "This took longer than a quarter of an hour; please begin again.")
-        return _again(request)
+        return redirect("second-factor")
     codes = second_factor.confirm(request, device, request.POST.get("code", ""))
     if codes is None:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=second_factor.wrong(device))
@@ -83,7 +83,7 @@ def _remove(request: StaffRequest) -> HttpResponse:
     second_factor.remove(request.user)
     note(request.user, request.user, "Turned the second factor off.")
     messages.success(request, "The second factor is off.")
-    return _again(request)
+    return redirect("second-factor")
 
 
 @sensitive_post_parameters("code")
@@ -111,10 +111,6 @@ def note(by: User, user: User, what: str) -> None:
     """Record it in the user's history and in the audit."""
     trail.record(trail.Action.RIGHTS, user, detail=what)
     LogEntry.objects.log_actions(by.pk, [user], CHANGE, change_message=what, single_object=True)
-
-
-def _again(request: StaffRequest) -> HttpResponse:
-    return redirect("second-factor")
 
 
 def _qr(device: TOTPDevice) -> SafeString:

@@ -33,6 +33,7 @@ DONE: list[tuple[str, str, str, str, date, str]] = [
     ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 4, 11), ""),
     ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 25), ""),
 ]
+LEGAL = "Legal has read them; page 4 still lacks the sub-processors."
 AGREED = (
     "Hello DevSolutions team,\n\nthank you for your time today. As we agreed, I have asked our engineers to look at "
     "the pull requests that were not merged; you will hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
@@ -58,25 +59,13 @@ def add_work(day: date) -> None:
 
 def _add_tasks(day: date, manager: User, success: User) -> None:
     today = timezone.localdate()
+    soon, later = today + timedelta(days=3), today + timedelta(days=9)
     Task.objects.bulk_create(
         [
             _from_rule("c1001", "blocked_on_permissions", "documentation", success, today),
             _from_rule("c1012", "at_risk", "call", manager, today - timedelta(days=1)),
-            Task(
-                customer_id="c1002",
-                what="Send the answers to their security questionnaire",
-                owner=success,
-                due=today + timedelta(days=3),
-                note="Legal has read them; page 4 still lacks the sub-processors.",
-                created_by=success.username,
-            ),
-            Task(
-                customer_id="c1008",
-                what="Ask who decides on the renewal in summer",
-                kind=Kind.CONTACT,
-                due=today + timedelta(days=9),
-                created_by=manager.username,
-            ),
+            _task("c1002", "Send the answers to their security questionnaire", success, soon, note=LEGAL),
+            _task("c1008", "Ask who decides on the renewal in summer", manager, later, kind=Kind.CONTACT),
             *(_closed(*one, by=success) for one in DONE),
             _closed(
                 "c1011",
@@ -96,36 +85,21 @@ def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date)
     """A task as "Take action" makes it."""
     rule = RecommendationRule.objects.filter(condition=condition, kind=kind).earliest("urgency")
     snapshot = Snapshot.objects.select_related("customer", "policy").filter(customer=customer).latest("date")
-    return Task(
-        customer_id=customer,
-        rule=rule,
-        kind=rule.kind,
-        what=rule.text,
-        reason=matching_reason(snapshot, rule) or "",
-        owner=owner,
-        due=due,
-        created_by=owner.username,
-    )
+    reason = matching_reason(snapshot, rule) or ""
+    return _task(customer, rule.text, owner, due, rule=rule, kind=rule.kind, reason=reason)
 
 
 def _closed(
     customer: str, kind: str, what: str, outcome: str, on: date, note: str, *, by: User, state: str = State.DONE
 ) -> Task:
-    return Task(
-        customer_id=customer,
-        kind=kind,
-        what=what,
-        owner=by,
-        due=on,
-        state=state,
-        outcome=outcome,
-        outcome_note=note,
-        created_at=_at(on - timedelta(days=2), 9),
-        created_by=by.username,
-        closed_at=_at(on, 16),
-        closed_on=on,
-        closed_by=by.username,
-    )
+    began, ended = _at(on - timedelta(days=2), 9), _at(on, 16)
+    done = {"state": state, "outcome": outcome, "outcome_note": note}
+    closed = {"closed_at": ended, "closed_on": on, "closed_by": by.username}
+    return _task(customer, what, by, on, kind=kind, created_at=began, **done, **closed)
+
+
+def _task(customer: str, what: str, owner: User, due: date, **more: object) -> Task:
+    return Task(customer_id=customer, what=what, owner=owner, due=due, created_by=owner.username, **more)
 
 
 def _add_mails(sender: User) -> None:
