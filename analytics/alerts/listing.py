@@ -66,18 +66,14 @@ class AlertFilter(FilterSet):
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts that are open, closed, or in one of the states of open ones."""
-        match value:
-            case "waiting":
-                return queryset.waiting(self.today)
-            case "acknowledged":
-                return queryset.open().exclude(acknowledged_at=None)
-            case "snoozed":
-                return queryset.snoozed(self.today)
-            case "closed":
-                return queryset.closed()
-            case "all":
-                return queryset
-        return queryset.open()
+        states: dict[str, AlertQuerySet] = {
+            "waiting": queryset.waiting(self.today),
+            "acknowledged": queryset.open().exclude(acknowledged_at=None),
+            "snoozed": queryset.snoozed(self.today),
+            "closed": queryset.closed(),
+            "all": queryset,
+        }
+        return states.get(value, queryset.open())
 
     def of_owner(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts on the customers of an owner, or on those without one."""

@@ -15,7 +15,7 @@ from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, measure_sql, windows
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
-from customers.core.sql import Row, date_of, is_postgres, table_of
+from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
 from customers.models import Customer, Engagement
 
 WEEKS = 52
@@ -70,14 +70,13 @@ def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
 def day_totals(day: date) -> dict[str, int]:
     """Return the sums of one day's counters, over the customers who signed up by then."""
     counters = ", ".join(f"CAST(COALESCE(SUM(e.{name}), 0) AS bigint)" for name in Engagement.COUNTERS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT {counters} FROM {table_of(Customer)} c CROSS JOIN {table_of(Engagement)} e
-            WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
-            [day, day],
-        )
-        return dict(zip(Engagement.COUNTERS, cursor.fetchone(), strict=True))
+    [totals] = fetch(
+        f"""
+        SELECT {counters} FROM {table_of(Customer)} c CROSS JOIN {table_of(Engagement)} e
+        WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
+        [day, day],
+    )
+    return dict(zip(Engagement.COUNTERS, totals, strict=True))
 
 
 class _Reader:

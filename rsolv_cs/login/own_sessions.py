@@ -21,6 +21,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import user_of
+from customers.core.sql import fetch
 from customers.models import OpenSession
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
@@ -118,10 +119,9 @@ def _without_waiting() -> Iterator[None]:
     if connection.vendor != "sqlite":
         yield
         return
-    with connection.cursor() as cursor:
-        before = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-        cursor.execute("PRAGMA busy_timeout = 0")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {before}")
+    before = fetch("PRAGMA busy_timeout")[0][0]
+    fetch("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        fetch(f"PRAGMA busy_timeout = {before}")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.deprecation import MiddlewareMixin
 from django.views.decorators.cache import never_cache
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from analytics.nights import ledger
 from customers.core.schema import lacking
+from customers.core.sql import fetch
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +63,7 @@ class AnyHost(MiddlewareMixin):
 
 
 def _answers() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        return bool(cursor.fetchone() == (1,))
+    return fetch("SELECT 1") == [(1,)]
 
 
 def _migrated() -> bool:

@@ -17,8 +17,8 @@ from customers.core.sql import limit_parallelism
 from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
-from customers.imports.interface import Options, Outcome
-from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
+from customers.imports.interface import Options
+from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, DatabaseUnusable, UsageError
 from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report
 
@@ -74,7 +74,8 @@ class Command(AuditedCommand):
         report(said.write_line, outcomes)
         lost = [outcome for outcome in outcomes if not outcome.loaded]
         result = FAILED if lost else WARNED if not_archived(outcomes) else DONE
-        night.add("import", result, _reasons(lost) if lost else said.line)
+        reasons = "; ".join(f"{outcome.file} {outcome.status}: {outcome.reason}" for outcome in lost)
+        night.add("import", result, reasons or said.line)
         named = result
         if lost:
             named += f" ({', '.join(outcome.file for outcome in lost)})"
@@ -132,7 +133,3 @@ class _LastLine:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._out, name)
-
-
-def _reasons(lost: list[Outcome]) -> str:
-    return "; ".join(f"{outcome.file} {outcome.status}: {outcome.reason}" for outcome in lost)
