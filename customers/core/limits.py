@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-Some = TypeVar("Some")
+Item = TypeVar("Item")
 
 
 BATCH_SIZE = 500
@@ -15,7 +15,7 @@ SPOOL_MAX_SIZE = 8 * 2**20
 """The bytes of a file that is kept in memory; a larger one goes to the disk."""
 
 
-def batches(rows: Iterable[Some], size: int = BATCH_SIZE) -> Iterator[list[Some]]:
+def batches(rows: Iterable[Item], size: int = BATCH_SIZE) -> Iterator[list[Item]]:
     """Yield the rows, so many at a time."""
     rest = iter(rows)
     while some := list(islice(rest, size)):

@@ -209,11 +209,8 @@ def _lines(model: type[Model]) -> Iterator[list[str]]:
     """A model's rows in the order of their keys, each a line of JSON, some at once."""
     names = [field.attname for field in model._meta.concrete_fields]
     # Text is ordered by the rules of a language on one database, and by its bytes on another.
-    order = (
-        Collate("pk", "C" if is_postgres() else "BINARY")
-        if isinstance(model._meta.pk, CharField | TextField)
-        else "pk"
-    )
+    is_text = isinstance(model._meta.pk, CharField | TextField)
+    order = Collate("pk", "C" if is_postgres() else "BINARY") if is_text else "pk"
     rows = model._base_manager.order_by(order).values_list(*names).iterator(chunk_size=FETCH_SIZE)
     write_row = json.JSONEncoder(default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
     for some in batches(rows, FETCH_SIZE):
