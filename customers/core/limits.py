@@ -6,7 +6,6 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-
 BATCH_SIZE = 500
 """Rows with texts of any length, and rows that one statement writes or deletes."""
 FETCH_SIZE = 2_000
