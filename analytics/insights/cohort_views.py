@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from analytics.insights.cohorts import WEEKS_SHOWN, Cohorts
+from analytics.insights.cohorts import WEEKS_SHOWN
 from analytics.insights.cohorts import cohort_comparison as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
@@ -21,9 +21,8 @@ def cohorts(request: HttpRequest) -> HttpResponse:
     shown = as_of(request)
     by = _BY.get(request.GET.get("by", ""), CohortDay.By.COHORT)
     weeks = _WEEKS.get(request.GET.get("weeks", ""), WEEKS_SHOWN[0])
-    found: Cohorts | None = None
-    if shown.portfolio:
-        found = read_cohorts(shown.portfolio.date, by, weeks, request.GET.get("page"))
+    day = shown.portfolio and shown.portfolio.date
+    found = read_cohorts(day, by, weeks, request.GET.get("page")) if day else None
     context = {
         "title": "Cohorts",
         "as_of": shown,

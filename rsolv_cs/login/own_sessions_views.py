@@ -28,8 +28,5 @@ def sessions(request: StaffRequest) -> HttpResponse:
     rows = [
         {"session": one, "device": own_sessions.device(one.browser), "is_current": one.key == current} for one in own
     ]
-    context = {
-        "title": "Sessions",
-        "rows": sorted(rows, key=lambda row: not row["is_current"]),
-    }
-    return admin_response(request, "login/sessions.html", context)
+    rows.sort(key=lambda row: not row["is_current"])
+    return admin_response(request, "login/sessions.html", {"title": "Sessions", "rows": rows})

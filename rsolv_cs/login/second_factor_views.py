@@ -90,21 +90,16 @@ def _remove(request: StaffRequest) -> HttpResponse:
 @admin_page()
 def verify(request: StaffRequest) -> HttpResponse:
     """Ask for a code after the password."""
+    back, error = next_page(request, reverse("admin:index")), ""
     if second_factor.needed(request) != "verify-second-factor":
-        return redirect(next_page(request, reverse("admin:index")))
-    error = ""
+        return redirect(back)
     if request.method == "POST":
         error = second_factor.verify_code(request, request.POST.get("code", ""))
         if not error:
-            return redirect(next_page(request, reverse("admin:index")))
-    context = {
-        "title": "Second factor",
-        "error": error,
-        "next": next_page(request, reverse("admin:index")),
-    }
-    return admin_response(
-        request, "second_factor/verify.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY if error else 200
-    )
+            return redirect(back)
+    context = {"title": "Second factor", "error": error, "next": back}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return admin_response(request, "second_factor/verify.html", context, status=status)
 
 
 def note(by: User, user: User, what: str) -> None:
