@@ -35,7 +35,7 @@ def with_owner_named(address: QueryDict, me: int | None) -> QueryDict:
 
 
 def with_owner_as_me(address: QueryDict, me: int | None) -> QueryDict:
-    """The address as a report keeps it: its owner is "me", whoever that is later."""
+    """Return the address as a report keeps it: its owner is "me", whoever that is later."""
     return address if me is None else _with_owner(address, str(me), ME)
 
 

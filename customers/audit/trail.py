@@ -89,7 +89,7 @@ class AuditMiddleware:
 
 
 def acting(actor: Actor) -> AbstractContextManager[None]:
-    """What is recorded inside was done by ``actor``."""
+    """Record what is done inside as done by ``actor``."""
     return holding(_actor, actor)
 
 

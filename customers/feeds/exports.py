@@ -71,7 +71,7 @@ def write_feeds(open_file: Callable[[str], AbstractContextManager[IO[bytes]]]) -
 
 
 def _learnt_dates() -> QuerySet[StepSighting]:
-    """The sightings that date a step, because neither an event nor engagement does."""
+    """Return the sightings that date a step, because neither an event nor engagement does."""
     dated = StepSighting.objects.exclude(seen_on=None).exclude(
         Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
     )

@@ -18,7 +18,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
-from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, DatabaseUnusable, UsageError
+from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
 from customers.jobs.lock import LockHeld, job_lock
 from customers.management.commands.import_csvs import not_archived, report
 
