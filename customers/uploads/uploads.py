@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -92,15 +93,7 @@ def confirm(
             )
         if upload.run_id:
             raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
-        path = store.upload_path(upload)
-        if not is_file(path) or store.sha256_of(path) != upload.sha256:
-            raise NotLoaded(
-                "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
-            )
-        if sha256 != upload.sha256:
-            raise NotLoaded("What you confirmed is another file than this one: look at the preview again.")
-        if seen != upload.seen:
-            raise NotLoaded("Somebody has made a new preview since. This is it: look at it again.")
+        path = _path_as_confirmed(upload, sha256, seen)
         if upload.seen != _state(FEEDS[upload.feed]):
             _preview(upload, confirmed_by, lock)
             raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")
@@ -116,6 +109,18 @@ def confirm(
                 trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
             store.remove_folder(store.upload_folder(upload))
     return run
+
+
+def _path_as_confirmed(upload: Upload, sha256: str, seen: str) -> Path:
+    """Return where the upload's file is; raises ``NotLoaded`` where it or its preview is not the one confirmed."""
+    path = store.upload_path(upload)
+    if not is_file(path) or store.sha256_of(path) != upload.sha256:
+        raise NotLoaded("The stored file is no longer the one that was uploaded: cancel this, and upload it again.")
+    if sha256 != upload.sha256:
+        raise NotLoaded("What you confirmed is another file than this one: look at the preview again.")
+    if seen != upload.seen:
+        raise NotLoaded("Somebody has made a new preview since. This is it: look at it again.")
+    return path
 
 
 def cancel(upload: Upload) -> None:
