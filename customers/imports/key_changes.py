@@ -1,4 +1,4 @@
-"""Notices keys that seem to have changed: a new customer who looks like one that vanished from the feed.
+"""Notice keys that seem to have changed: a new customer who looks like one that vanished from the feed.
 
 What staff keep hangs on the key, which only the feed owns. So nothing is carried over by itself: the run warns and
 names both, and a person decides (see ``same_customer``).
@@ -19,7 +19,7 @@ from customers.text.addresses import mailbox
 
 State = KeyChange.State
 NAMED = 20
-"""A run names no more pairs of a kind."""
+"""The most pairs of a kind that a run names."""
 
 
 def notice(feed: Feed, run: ImportRun) -> list[KeyChange]:

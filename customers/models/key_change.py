@@ -8,7 +8,7 @@ class KeyChange(models.Model):
     """Two keys that may be one customer: ``former`` vanished from the feed, ``customer`` is in it.
 
     ``same_address``: they have one mailbox and one organisation. ``moved_rows`` rows of other feeds went from one to
-    the other. ``carried`` is what went over when somebody said that they are the same, to be taken back.
+    the other. ``carried`` is what went over when somebody said that they are the same; undoing that needs it.
     """
 
     class State(models.TextChoices):

@@ -24,11 +24,11 @@ from customers.models import ImportRun
 from customers.text.line_numbers import FIRST_LINE
 
 ALWAYS_FEW = 1_000
-"""So many different lines are few in any file."""
+"""This many different lines are few in any file."""
 MAX_SHARE_DIVISOR = 5
 """One line of this many may differ. If more do, it is as fast to judge them all."""
 MAX_BYTES = 32 * 1024 * 1024
-"""What the different lines may come to, and a fourth of it is a line that is too long."""
+"""The most that the different lines may come to. A line longer than a fourth of it is too long."""
 
 
 class DiffStrategy(LoadStrategy):

@@ -46,22 +46,22 @@ def customer(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture
 def ways() -> Iterator[list[str]]:
     """How much of each file was judged for what is in the data now."""
-    with watched() as taken:
-        yield taken
+    with watched() as names:
+        yield names
 
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
     """A list of the ways that files were loaded by, in their order."""
-    taken: list[str] = []
+    names: list[str] = []
     original = loader.FeedRun._merge_by
 
     def merge_by(self: Any, strategy: LoadStrategy, file: Any) -> None:
         original(self, strategy, file)
-        taken.append(strategy.name)
+        names.append(strategy.name)
 
     with patch.object(loader.FeedRun, "_merge_by", merge_by):
-        yield taken
+        yield names
 
 
 def text(*lines: str, header: str = HEADER, end: str = "\n") -> str:
