@@ -21,6 +21,8 @@ from customers.models import ImportRun
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.05
+_LOST_SESSION_LASTS = 2
+"""Seconds in which a lost session is surely gone."""
 
 
 class LockHeld(Exception):
@@ -85,10 +87,18 @@ class _SessionLock(_AdvisoryLock):
     _session: object = None
 
     def renew(self) -> None:
+        # The server ends a session that was lost, and with it the lock, a moment after its connection.
+        until = time.monotonic() + (_LOST_SESSION_LASTS if self._session else 0)
         with connection.cursor() as cursor:
-            if self._session is not connection.connection:
-                self._take(cursor, "pg_try_advisory_lock")
-        self._session = connection.connection
+            while self._session is not connection.connection:
+                try:
+                    self._take(cursor, "pg_try_advisory_lock")
+                except LockHeld:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(_RETRY_SECONDS)
+                else:
+                    self._session = connection.connection
 
     def release(self) -> None:
         if self._session and self._session is connection.connection and connection.is_usable():
