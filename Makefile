@@ -86,7 +86,7 @@ test-sqlite: setup-dev ## every test, on SQLite
 test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
 	$(BIN)/python -m tests.support.postgres -- $(PYTEST)
 
-lint: lint-style lint-layers lint-types lint-templates lint-django ## style, layers, types, templates, settings and missing migrations
+lint: lint-style lint-layers lint-types lint-templates lint-django ## style, layers, types, templates, names, sizes, settings and missing migrations
 
 # Each part of lint by itself, so that `make --jobs` runs them side by side.
 lint-style: setup-dev
@@ -101,7 +101,7 @@ lint-types: setup-dev
 
 lint-templates: setup-dev
 	$(BIN)/djlint --lint --quiet templates analytics customers
-	$(BIN)/python -m pytest --quiet tests/house/test_templates.py
+	$(BIN)/python -m pytest --quiet tests/house/test_templates.py tests/house/test_names.py tests/house/test_sizes.py
 
 lint-django: setup-dev
 	$(MANAGE) check --fail-level WARNING
