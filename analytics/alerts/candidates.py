@@ -9,7 +9,7 @@ from django.db.models import FilteredRelation, Q
 from analytics.alerts.inputs import AlertInputs, OpenAlert
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, PortfolioDay, Snapshot
-from analytics.scoring.score import active_from
+from analytics.scoring.health_status import active_from
 from customers.core.limits import FETCH_SIZE
 from customers.models import Customer
 

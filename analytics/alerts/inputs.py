@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from analytics.scoring.score import InactiveReason, inactive_reason
+from analytics.scoring.health_status import InactiveReason, inactive_reason
 
 NEWS_DAYS = 14
 """For so many days the end of a contract, or the lack of customers in a file, is news."""

@@ -1,6 +1,7 @@
 """Each kind of alert, declared once: whom it may concern, when it is raised, how severe it is, and when it closes.
 
-A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``KINDS``, and a migration that adds its
+A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``CUSTOMER_KINDS`` or
+``FEED_KINDS``, and a migration that adds its
 rule. ``rules`` decides what becomes of an alert by these declarations, ``candidates`` asks the database by them, and
 ``evaluate`` stores what follows.
 """
@@ -16,7 +17,7 @@ from django.db.models.functions import Coalesce
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
 from analytics.models import Alert, AlertRule, HealthStatus, Snapshot, SnapshotQuerySet
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
-from analytics.scoring.score import InactiveReason
+from analytics.scoring.health_status import InactiveReason
 from analytics.wording import counted
 from customers.text.codes import code_in_words
 

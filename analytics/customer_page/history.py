@@ -1,4 +1,8 @@
-"""One customer's snapshots up to a date: the score as a chart, the one to compare with, since when it is blocked."""
+"""One customer's snapshots up to a date: the score as a chart, the one to compare with, since when it is blocked.
+
+It has one of the page's charts, as ``activity`` has another: ``views`` gathers them, and the page's templates show
+them by the tag ``chart``.
+"""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

@@ -10,7 +10,7 @@ from django.db.models import Case, Count, F, FilteredRelation, Q, SmallIntegerFi
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
-from analytics.scoring.score import InactiveReason, snapshot_inactive_reason
+from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
 from analytics.tasks.recommendations import Action, recommendations
 from customers.text.codes import code_in_words
 

@@ -4,47 +4,18 @@ Every rule is one of docs/metrics.md; points are rounded half up, and the score 
 """
 
 from datetime import date, timedelta
-from enum import Enum
 from fractions import Fraction
 from typing import NamedTuple
 
-from analytics.models import HealthStatus, ScoringPolicy, Snapshot, Stage, Trend
+from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
+from analytics.scoring.health_status import active_from, inactive_reason
 from customers.models import Customer, Step
 
 # Plain texts, as those of STEPS.
 _OVER = Customer.Status.over()
 _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FIRST_ISSUE.value
 WEEKS_FOR_TREND = 2
-
-
-class InactiveReason(Enum):
-    """Why a customer is Inactive."""
-
-    CONTRACT = "contract"
-    SILENCE = "silence"
-
-
-def active_from(day: date, inactive_days: int) -> date:
-    """Return the first date of the window in which any activity keeps a customer from being Inactive on ``day``."""
-    return day - timedelta(days=inactive_days - 1)
-
-
-def inactive_reason(
-    contract_over: bool, last_active: date | None, signup_date: date, window_start: date
-) -> InactiveReason | None:
-    """Say why a customer is Inactive: its contract is over, or it was silent since ``window_start``; else None."""
-    if contract_over:
-        return InactiveReason.CONTRACT
-    silent = last_active is None or last_active < window_start
-    return InactiveReason.SILENCE if silent and signup_date < window_start else None
-
-
-def snapshot_inactive_reason(snapshot: Snapshot) -> InactiveReason:
-    """Say why an Inactive snapshot is so: it stores no contract, which made Inactive whom silence did not."""
-    window_start = active_from(snapshot.date, snapshot.policy.inactive_days)
-    reason = inactive_reason(False, snapshot.last_active, snapshot.customer.signup_date, window_start)
-    return reason or InactiveReason.CONTRACT
 
 
 class Health(NamedTuple):

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from django.db.models import Count, Q
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, Snapshot, Trend
-from analytics.scoring.score import InactiveReason, snapshot_inactive_reason
+from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
 from analytics.wording import counted
 from customers.text.codes import code_in_words
 

@@ -9,14 +9,8 @@ import pytest
 from analytics.models import HealthStatus, ScoringPolicy, Snapshot, Stage, Trend
 from analytics.rounding import half_up
 from analytics.scoring.components import Measures
-from analytics.scoring.score import (
-    Health,
-    InactiveReason,
-    active_from,
-    health,
-    inactive_reason,
-    snapshot_inactive_reason,
-)
+from analytics.scoring.health_status import InactiveReason, active_from, inactive_reason, snapshot_inactive_reason
+from analytics.scoring.score import Health, health
 from customers.models import Customer
 
 D = date(2025, 5, 10)
