@@ -12,6 +12,7 @@ but not of the peak memory; it is scored five times.
 import argparse
 import http.client
 import json
+import logging
 import os
 import platform
 import secrets
@@ -124,6 +125,7 @@ def score_as_the_seed() -> dict[str, Any]:
         all_rows = dict(zip(Engagement.COUNTERS, total(rows, *Engagement.COUNTERS), strict=True))
         measures = Measures(
             customer_id=customer.pk,
+            cohort=customer.cohort,
             csv_status=customer.status,
             signup_date=customer.signup_date,
             completed_date=onboarding.completed_date,
@@ -226,6 +228,7 @@ def work(name: str, *arguments: str) -> None:
     import django
 
     django.setup()
+    logging.getLogger("rsolv_cs.web.requests").setLevel(logging.WARNING)
     if name == EDIT:
         edit()
     else:
