@@ -43,24 +43,49 @@ class BlockInputs:
     version: StateVersion
 
 
+class BlockKey(page_cache.DataKey):
+    """Of a block as HTML that shows nothing that people edit."""
+
+    block: str
+    today: date
+    day: date
+    as_of: str
+    address: str
+
+
 @dataclass(frozen=True)
 class Block:
     """A block; its section is called as it is, and its template lies under that name in ``blocks``.
 
-    A template gets ``as_of``, ``block`` and the ``context``, and neither the request nor the user.
+    A template gets ``as_of``, ``block`` and the ``context``, and neither the request nor the user. A block that shows
+    what people edit, such as tasks and owners, says so; the others are kept until something is imported or scored.
     """
 
     name: str
     context: Callable[[BlockInputs], dict[str, object]]
     is_wide: bool = False
+    shows_edits: bool = False
 
     @property
     def region(self) -> str:
         """The id of the section, which a refresh replaces."""
         return f"{self.name}-part"
 
-    def render(self, shown: BlockInputs) -> SafeString:
-        """Return the block as HTML."""
+    def html(self, shown: BlockInputs, address: str) -> SafeString:
+        """Return the block as HTML, from the cache where it shows no edits; ``address`` is the page's query."""
+        if self.shows_edits:
+            return self._render(shown)
+        key = BlockKey(
+            version=shown.version.data,
+            block=self.name,
+            today=timezone.localdate(),
+            day=shown.portfolio.date,
+            as_of=shown.as_of.query,
+            address=address,
+        )
+        return page_cache.get_or_set(key, lambda: self._render(shown))
+
+    def _render(self, shown: BlockInputs) -> SafeString:
         context = {"as_of": shown.as_of, "block": self, **self.context(shown)}
         return render_to_string(f"analytics/dashboard/blocks/{self.name}.html", context)
 
@@ -98,7 +123,7 @@ def _history(shown: BlockInputs) -> dict[str, object]:
 
 BLOCKS = (
     Block("summary", _summary, is_wide=True),
-    Block("needs", _needs, is_wide=True),
+    Block("needs", _needs, is_wide=True, shows_edits=True),
     Block("onboarding", _onboarding),
     Block("health", _health),
     Block("engagement", _engagement),
@@ -117,7 +142,7 @@ class OverviewKey(page_cache.StateKey):
     address: str
 
 
-class DaysKey(page_cache.StateKey):
+class DaysKey(page_cache.DataKey):
     """Of the scored dates up to a day."""
 
     day: date
@@ -138,15 +163,17 @@ def overview(
 ) -> Overview:
     """Return the blocks for whoever asks: there is no user here whom they could show, beside the alerts that wait."""
 
+    asked = address.urlencode()
+
     def make() -> Overview:
         history = span(address, "history", HISTORY_CHOICES, 90)
         daily = span(address, "days", ENGAGEMENT_CHOICES, 30)
         longest = max(history.days, daily.days)
-        dates = DaysKey(version=version, day=portfolio.date, days=longest)
+        dates = DaysKey(version=version.data, day=portfolio.date, days=longest)
         days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
         shown = BlockInputs(as_of, portfolio, days, daily, history, waiting, version)
-        blocks = [(block, block.render(shown)) for block in BLOCKS]
+        blocks = [(block, block.html(shown, asked)) for block in BLOCKS]
         parts = {
             "wide": [html for block, html in blocks if block.is_wide],
             "columns": [html for block, html in blocks if not block.is_wide],
@@ -160,6 +187,6 @@ def overview(
         day=portfolio.date,
         as_of=as_of.query,
         waiting=waiting,
-        address=address.urlencode(),
+        address=asked,
     )
     return page_cache.get_or_set(key, make)
