@@ -39,7 +39,7 @@ class AsOf:
         return f"as_of={self.portfolio.date.isoformat()}" if self.portfolio and not self.is_newest else ""
 
 
-class ScoredDatesKey(page_cache.DataKey):
+class ScoredDatesKey(page_cache.StateKey):
     """Of the scored dates that a page about a day needs."""
 
     day: date | None
@@ -54,7 +54,7 @@ def as_of(request: HttpRequest) -> AsOf:
     asked = request.GET.get("as_of", "")
     day = _parse(asked)
     summary = user_summary(request)
-    found = page_cache.get_or_set(ScoredDatesKey(version=summary.version.data, day=day), lambda: _scored(day))
+    found = page_cache.get_or_set(ScoredDatesKey(version=summary.version, day=day), lambda: _scored(day))
     if not found:
         return AsOf(None, unscored=_unscored(summary, None))
     first, newest = found[0], found[-1]
