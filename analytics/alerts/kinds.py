@@ -6,6 +6,7 @@ rule. ``rules`` decides what becomes of an alert by these declarations, ``candid
 ``evaluate`` stores what follows.
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -39,7 +40,7 @@ class AlertKind:
         return now >= max(before, 1) * WORSE_TIMES
 
 
-class CustomerKind(AlertKind):
+class CustomerKind(AlertKind, ABC):
     """A kind of alert on customers, judged by the newest scored date; ``n`` is the rule's N, at least 1.
 
     A date is a recovery day of a customer where its snapshot is ``recovered``.
@@ -54,21 +55,21 @@ class CustomerKind(AlertKind):
         """Return what ``concerns`` and the inputs need beside the snapshot's own columns."""
         return {}
 
+    @abstractmethod
     def concerns(self, day: date, n: int) -> Q:
         """Return which snapshots of ``day`` may meet the condition."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         """Return whether the condition is met."""
-        raise NotImplementedError
 
+    @abstractmethod
     def severity(self, inputs: AlertInputs) -> int | None:
         """Return the value that would grow worse."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, inputs: AlertInputs) -> str:
         """Say the alert in words."""
-        raise NotImplementedError
 
     def recovery_text(self, inputs: AlertInputs) -> str:
         """Say in words how the alert ended."""
