@@ -21,7 +21,7 @@ from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row, Source
 from analytics.models import HealthStatus, Message, Stage, Task
 from analytics.wording import counted
 from customers.core.people import display_name
-from customers.models import Customer, Engagement, Event, Onboarding, Step
+from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
 from customers.text.codes import code_in_words
 from customers.text.numbers import number_or_none
 
@@ -236,7 +236,8 @@ def _shown(field: "models.Field[object, object]", value: object) -> str:
 
 
 def _note(row: Row) -> str:
-    return row.text or ""
+    kind = Note.Kind(row.kind or "")
+    return (row.text or "") if kind == Note.Kind.NOTE else f"{kind.label}: {row.text}"
 
 
 def _care(row: Row) -> str:

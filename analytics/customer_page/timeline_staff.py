@@ -13,9 +13,10 @@ _USERS = table_of(User)
 
 
 def notes(query: TimelineQuery) -> Sql:
-    """What staff noted."""
+    """What staff noted; ``kind`` says whether it was said in a call or a meeting."""
     where: Sql = ("r.customer_id = %s", [query.customer.pk])
-    return by_people(query, "note", f"{table_of(Note)} r", "r.created_at", where, who="r.author", text="r.text")
+    columns = {"who": "r.author", "kind": "r.kind", "text": "r.text"}
+    return by_people(query, "note", f"{table_of(Note)} r", "r.created_at", where, **columns)
 
 
 def care(query: TimelineQuery) -> Sql:

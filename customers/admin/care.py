@@ -105,9 +105,9 @@ class CustomerCareAdmin(ModelAdmin):
 class NoteAdmin(ReadOnlyAdmin):
     """Staff's notes, which are added on a customer's page; nobody changes one."""
 
-    list_display = ["customer", "created_at", "author", "text"]
+    list_display = ["customer", "created_at", "author", "text", "kind"]
     list_select_related = ["customer"]
-    list_filter = ["author"]
+    list_filter = ["author", "kind"]
     search_fields = ["text", "=customer__id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -32,16 +32,26 @@ class CustomerCare(models.Model):
 
 
 class Note(models.Model):
-    """A note by a member of staff about a customer; notes are added, never changed.
+    """A note by a member of staff about a customer, or what came of a call or a meeting; never changed.
 
     ``author`` is the name at that moment, so that the note outlives the user.
     """
 
+    class Kind(models.TextChoices):
+        """Whether it tells of a talk with the customer."""
+
+        NOTE = "note", "Note"
+        CALL = "call", "Call"
+        MEETING = "meeting", "Meeting"
+
+    CONTACTS = (Kind.CALL, Kind.MEETING)
+    """The kinds by which the customer was contacted."""
     MAX_LENGTH = 2_000
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="notes", db_index=False)
     author = models.CharField(max_length=301)
     created_at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.NOTE)
     text = LongText(max_length=MAX_LENGTH)
 
     class Meta:

@@ -109,6 +109,19 @@ def test_notes_and_changes_of_care_say_who(customer: Customer) -> None:
     assert [entry.moment and entry.moment.hour for entry in page.entries] == [12, 11, 9, None]
 
 
+def test_a_call_and_a_meeting_are_told_as_such(customer: Customer) -> None:
+    for kind, hour in ((Note.Kind.NOTE, 9), (Note.Kind.CALL, 10), (Note.Kind.MEETING, 11)):
+        moment = datetime(2025, 5, 9, hour, tzinfo=UTC)
+        Note.objects.create(customer=customer, author="Bo", kind=kind, text="They wait for SSO", created_at=moment)
+    staff = timeline(customer, D, chosen=TimelineFilter.STAFF).entries
+    assert [(entry.text, entry.kind, entry.by_staff) for entry in staff] == [
+        ("Meeting: They wait for SSO", "note", True),
+        ("Call: They wait for SSO", "note", True),
+        ("They wait for SSO", "note", True),
+    ]
+    assert not timeline(customer, D, chosen=TimelineFilter.PRODUCT).entries
+
+
 def test_who_acknowledged_an_alert_is_told_at_its_time(customer: Customer) -> None:
     make_staff(username="sofia", first_name="Sofia", last_name="Marchetti")
     seen = datetime(2025, 5, 9, 10, tzinfo=UTC)

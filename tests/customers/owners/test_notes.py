@@ -128,6 +128,14 @@ def test_nobody_changes_a_note(client: Client, customer: Customer, role: str) ->
     assert note.text == "As it was"
 
 
+def test_the_list_of_notes_is_narrowed_to_calls(success: Client, customer: Customer) -> None:
+    Note.objects.create(customer=customer, author="Bo", text="Only noted")
+    Note.objects.create(customer=customer, author="Bo", text="Rang them", kind=Note.Kind.CALL)
+    found = success.get("/admin/customers/note/?kind__exact=call").text
+    assert "Rang them" in found
+    assert "Only noted" not in found
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_an_administrator_alone_deletes_one(client: Client, customer: Customer, role: str) -> None:
     client.force_login(make_staff(role))
