@@ -1,12 +1,12 @@
 """The filters that are set, in words, each with the address without it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.forms import MultipleChoiceField
 from django.http import QueryDict
 
-from analytics.customer_list.filters import SnapshotFilter
+from analytics.segments.filters import SnapshotFilter
+from analytics.segments.in_words import filters_in_words
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,9 @@ def chips(filters: SnapshotFilter, address: QueryDict, query: Callable[[QueryDic
 
     ``query`` makes an address the list's query.
     """
-    return [Chip(label, words, query(_without(address, name, value))) for name, value, label, words in _set(filters)]
-
-
-def _set(filters: SnapshotFilter) -> Iterator[tuple[str, str | None, str, str]]:
-    form = filters.form
-    form.is_valid()
-    for name, field in form.fields.items():
-        value = form.cleaned_data.get(name)
-        words = dict(getattr(field, "choices", ()))
-        if isinstance(field, MultipleChoiceField):
-            for one in dict.fromkeys(value or []):
-                yield name, one, str(field.label), str(words.get(one, one))
-        elif value not in (None, ""):
-            yield name, None, str(field.label), str(words.get(value, value))
+    return [
+        Chip(one.label, one.words, query(_without(address, one.name, one.value))) for one in filters_in_words(filters)
+    ]
 
 
 def _without(address: QueryDict, name: str, value: str | None) -> QueryDict:

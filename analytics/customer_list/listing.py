@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from analytics.customer_list.chips import Chip, chips, narrowed_query
 from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
-from analytics.customer_list.filters import SnapshotFilter
 from analytics.customer_list.first_view import OWNER, first_view
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.portfolio.score_change import ScoreChanges
+from analytics.segments.filters import SnapshotFilter
 from customers.owners.views import MAY_ASSIGN
 
 ROWS_PER_PAGE = (25, 50, 100)

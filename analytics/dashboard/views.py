@@ -7,7 +7,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from analytics.customer_list.filters import SnapshotFilter
 from analytics.customer_list.first_view import (
     ME,
     OWNER,
@@ -27,6 +26,7 @@ from analytics.pages.user_summary import user_summary
 from analytics.portfolio.archive import write_archive
 from analytics.portfolio.days import days_around
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
+from analytics.segments.filters import SnapshotFilter
 from customers.audit.export import export_response
 from customers.core.pages import admin_page, admin_response
 from customers.imports.feed_states import oldest_required

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 
-from analytics.customer_list.filters import NONE
 from analytics.models import CohortDay
 from analytics.portfolio.figures import Share, health_shares, mean_days
 from analytics.rounding import half_up, percent, success_rate
 from analytics.scoring.measure import WEEKS
+from analytics.segments.filters import NONE
 from analytics.wording import known_of
 
 ROWS_PER_PAGE = 50

@@ -6,11 +6,11 @@ from datetime import date
 from django import forms
 from django.http import HttpRequest
 
-from analytics.customer_list.filters import ME
 from analytics.customer_list.listing import CustomerList
 from analytics.models import Report
 from analytics.pages.user_summary import user_summary
 from analytics.reports.saved_views import OWNERLESS, is_same, may_change, query_of, unknown
+from analytics.segments.filters import ME
 from customers.core.pages import user_of
 from customers.editing.values import value_hash
 from customers.text.numbers import number_or_none

@@ -11,11 +11,12 @@ from django.utils.text import slugify
 from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.export import TableExport
-from analytics.customer_list.filters import ME, SnapshotFilter
 from analytics.customer_list.first_view import with_owner_as_me
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.comparison import comparison_day
+from analytics.segments.filters import ME, SnapshotFilter
+from analytics.segments.in_words import refusals
 from customers.core.roles import staff_who_may
 from customers.core.sql import read_snapshot
 from customers.workbooks.writer import TooLarge
@@ -63,11 +64,7 @@ def unknown(address: QueryDict) -> list[str]:
 
 def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
     """Everything that is not understood, in words; nothing is left out silently."""
-    refused = [
-        f"{filters.form[name].label}: {' '.join(errors)}" if name in filters.form.fields else " ".join(errors)
-        for name, errors in filters.errors.items()
-    ]
-    return [*unknown(address), *refused]
+    return [*unknown(address), *refusals(filters)]
 
 
 def scored_day(report: Report, today: date) -> PortfolioDay:

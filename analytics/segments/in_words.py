@@ -1,0 +1,43 @@
+"""What a set of filters asks for, in words: each value that narrows, and each that was refused."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.forms import MultipleChoiceField
+
+from analytics.segments.filters import SnapshotFilter
+
+
+@dataclass(frozen=True)
+class FilterWords:
+    """A value that narrows: its filter's name and label, and the value in words.
+
+    ``value`` is one of a menu's values; None where the filter has but one.
+    """
+
+    name: str
+    value: str | None
+    label: str
+    words: str
+
+
+def filters_in_words(filters: SnapshotFilter) -> Iterator[FilterWords]:
+    """Yield each value that narrows, in the order of the filters; values that were refused are not among them."""
+    form = filters.form
+    form.is_valid()
+    for name, field in form.fields.items():
+        value = form.cleaned_data.get(name)
+        words = dict(getattr(field, "choices", ()))
+        if isinstance(field, MultipleChoiceField):
+            for one in dict.fromkeys(value or []):
+                yield FilterWords(name, one, str(field.label), str(words.get(one, one)))
+        elif value not in (None, ""):
+            yield FilterWords(name, None, str(field.label), str(words.get(value, value)))
+
+
+def refusals(filters: SnapshotFilter) -> list[str]:
+    """Return in words which values the filters do not understand."""
+    return [
+        f"{filters.form[name].label}: {' '.join(errors)}" if name in filters.form.fields else " ".join(errors)
+        for name, errors in filters.errors.items()
+    ]
