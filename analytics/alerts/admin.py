@@ -11,13 +11,13 @@ from customers.editing.model_admin import ModelAdmin, NeverEdited
 class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
-    list_display = ["__str__", "active", "audience", "recovery"]
+    list_display = ["__str__", "severity", "active", "audience", "recovery"]
     readonly_fields = ["kind"]
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         """Return the fields, without the N where the rule has none."""
         has_none = obj is not None and not AlertRule.Kind(obj.kind).needs_threshold
-        return ("kind", "active", *(() if has_none else ("threshold",)), "audience", "recovery")
+        return ("kind", "active", "severity", *(() if has_none else ("threshold",)), "audience", "recovery")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let nobody add a rule: each kind has one."""

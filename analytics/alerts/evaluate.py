@@ -121,10 +121,10 @@ def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime
         text, alert = one_line(problem.text, 500), known.get(feed)
         if alert is None:
             changes.raised.append(
-                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.severity)
+                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.value)
             )
-        elif kind.is_worse(alert.value, problem.severity):
-            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.severity, today, now
+        elif kind.is_worse(alert.value, problem.value):
+            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.value, today, now
             changes.worse.append(alert)
         elif alert.text != text:
             Alert.objects.filter(pk=alert.pk).update(text=text)

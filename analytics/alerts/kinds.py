@@ -1,4 +1,4 @@
-"""Each kind of alert, declared once: whom it may concern, when it is raised, how severe it is, and when it closes.
+"""Each kind of alert, declared once: whom it may concern, when it is raised, what grows worse, and when it closes.
 
 A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``CUSTOMER_KINDS`` or
 ``FEED_KINDS``, and a migration that adds its
@@ -64,7 +64,7 @@ class CustomerKind(AlertKind, ABC):
         """Return whether the condition is met."""
 
     @abstractmethod
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         """Return the value that would grow worse."""
 
     @abstractmethod
@@ -92,7 +92,7 @@ class AtRisk(CustomerKind):
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return inputs.status == HealthStatus.AT_RISK
 
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         return inputs.score
 
     def text(self, inputs: AlertInputs) -> str:
@@ -121,7 +121,7 @@ class Inactive(CustomerKind):
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return inputs.status == HealthStatus.INACTIVE
 
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         if inputs.inactive_reason == InactiveReason.CONTRACT:
             return None
         return (inputs.day - (inputs.last_active or inputs.signup_date)).days
@@ -155,7 +155,7 @@ class Fell(CustomerKind):
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return inputs.fall >= n
 
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         return inputs.fall
 
     def text(self, inputs: AlertInputs) -> str:
@@ -200,7 +200,7 @@ class Blocked(CustomerKind):
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return inputs.blocked_since is not None and self._days(inputs) >= n
 
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         return self._days(inputs)
 
     def text(self, inputs: AlertInputs) -> str:
@@ -226,7 +226,7 @@ class NoFirstPr(CustomerKind):
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return not inputs.has_first_pr and inputs.days_since_signup >= n
 
-    def severity(self, inputs: AlertInputs) -> int | None:
+    def value(self, inputs: AlertInputs) -> int | None:
         return inputs.days_since_signup
 
     def text(self, inputs: AlertInputs) -> str:

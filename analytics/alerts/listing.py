@@ -1,10 +1,10 @@
-"""The list of alerts: narrowed and paged by the address, open ones first."""
+"""The list of alerts: narrowed and paged by the address, the worst first."""
 
 from collections.abc import Iterator
 
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import F, Q
+from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django_filters.filters import BooleanFilter, ChoiceFilter
@@ -42,6 +42,12 @@ class AlertFilter(FilterSet):
             ("all", "All"),
         ],
     )
+    severity = ChoiceFilter(
+        method="of_severity",
+        label="Severity",
+        empty_label="Any",
+        choices=[(severity.name.lower(), severity.label) for severity in AlertRule.Severity],
+    )
     rule = ChoiceFilter(field_name="rule__kind", label="Rule", choices=AlertRule.Kind.choices, empty_label="All rules")
     owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
     mine = BooleanFilter(method="of_mine", label="Only mine")
@@ -75,6 +81,10 @@ class AlertFilter(FilterSet):
         }
         return states.get(value, queryset.open())
 
+    def of_severity(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Keep the alerts of rules of a severity."""
+        return queryset.filter(rule__severity=AlertRule.Severity[value.upper()])
+
     def of_owner(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts on the customers of an owner, or on those without one."""
         if value == NOBODY:
@@ -107,13 +117,7 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
     asked.setdefault("state", OPEN)
     alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
     filters = AlertFilter(asked, alerts, request)
-    # Open ones that are neither acknowledged nor snoozed come first, then the newest.
-    order = [F(name).asc(nulls_first=True) for name in ("closed_on", "acknowledged_at", "snoozed_until")]
-    if asked["state"] == "closed":
-        order = [F("closed_at").desc()]
-    page = Paginator(filters.qs.order_by(*order, "-opened_on", "rule", "pk"), ROWS_PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    page = Paginator(filters.qs.worst_first(filters.today), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
     return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": filters.today}

@@ -49,7 +49,7 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
     is_met = kind.is_met(inputs, rule.n)
     if alert is None:
         raised = is_met and _may_raise(kind, inputs)
-        return Decision(Transition.RAISE, kind.text(inputs), kind.severity(inputs)) if raised else NOTHING
+        return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
     if inputs.ended_contract_status and (alert.acknowledged or not kind.while_contract_over):
         return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract_status.lower()}", ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
@@ -57,8 +57,8 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
     if inputs.recovery_days >= rule.recovery:
         return Decision(Transition.CLOSE, kind.recovery_text(inputs), ending=Ending.RECOVERED)
-    if is_met and kind.is_worse(alert.value, kind.severity(inputs)):
-        return Decision(Transition.WORSEN, kind.text(inputs), kind.severity(inputs))
+    if is_met and kind.is_worse(alert.value, kind.value(inputs)):
+        return Decision(Transition.WORSEN, kind.text(inputs), kind.value(inputs))
     return NOTHING
 
 

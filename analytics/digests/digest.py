@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.urls import reverse
 
 from analytics.alerts.vanished import LISTED
 from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
 from analytics.models import Alert
+from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted, one_line
 from customers.core.people import name_of_login
 from customers.models import Customer
@@ -54,10 +55,10 @@ class LastTold:
 
 @dataclass(frozen=True)
 class _Sorts:
-    new: QuerySet[Alert]
-    worse: QuerySet[Alert]
-    recovered: QuerySet[Alert]
-    still_open: QuerySet[Alert]
+    new: AlertQuerySet
+    worse: AlertQuerySet
+    recovered: AlertQuerySet
+    still_open: AlertQuerySet
 
 
 def compose_digest(
@@ -124,8 +125,8 @@ def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
     )
 
 
-def _section(title: str, alerts: QuerySet[Alert], today: date) -> Section:
-    lines = alerts.select_related("customer", "rule").order_by("rule", "-opened_on", "pk")[:MAX_LINES]
+def _section(title: str, alerts: AlertQuerySet, today: date) -> Section:
+    lines = alerts.select_related("customer", "rule").worst_first(today)[:MAX_LINES]
     return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
 
 

@@ -7,11 +7,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from analytics.models.outbox import OutboxEntry
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
+
+_PLACE = models.SmallIntegerField()
 
 
 class AlertRule(models.Model):
@@ -40,6 +43,18 @@ class AlertRule(models.Model):
             kind = AlertRule.Kind
             return self in {kind.FELL, kind.BLOCKED, kind.NO_FIRST_PR, kind.VANISHED, kind.QUARANTINED}
 
+        @classmethod
+        def of_scores(cls) -> list[str]:
+            """Return the kinds whose value is the score, so that a lower one is worse."""
+            return [cls.AT_RISK]
+
+    class Severity(models.IntegerChoices):
+        """How urgent its alerts are; the most urgent sorts first."""
+
+        CRITICAL = 1, "Critical"
+        WARNING = 2, "Warning"
+        INFO = 3, "Info"
+
     class Audience(models.TextChoices):
         """Who is told."""
 
@@ -48,6 +63,11 @@ class AlertRule(models.Model):
         BOTH = "both", "The owner and the program managers"
 
     kind = models.CharField(max_length=20, choices=Kind, unique=True)
+    severity = models.PositiveSmallIntegerField(
+        choices=Severity,
+        default=Severity.WARNING,
+        help_text="Critical alerts come first on the page and in the digest. A change applies to past alerts, too.",
+    )
     threshold = models.PositiveSmallIntegerField(
         "N", null=True, blank=True, help_text="The N of a rule that names one: points, days or customers."
     )
@@ -95,7 +115,7 @@ class AlertRule(models.Model):
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
-    """Alerts by whether they still hold."""
+    """Alerts by whether they still hold, and in the order in which to look at them."""
 
     def open(self) -> Self:
         """Keep those that are not closed."""
@@ -116,6 +136,25 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def waiting(self, today: date) -> Self:
         """Keep the open ones that somebody should look at: neither acknowledged nor snoozed."""
         return self.not_snoozed(today).filter(acknowledged_at=None)
+
+    def worst_first(self, today: date) -> Self:
+        """Order them: open, not snoozed, severity, unacknowledged, and of each rule the worst value, the longest."""
+        place = Case(
+            When(~Q(closed_on=None), then=2), When(snoozed_until__gt=today, then=1), default=0, output_field=_PLACE
+        )
+        acknowledged = Case(When(acknowledged_at=None, then=0), default=1, output_field=_PLACE)
+        # Of a score the lower value is worse, of days, points, rows and customers the higher.
+        badness = Case(When(rule__kind__in=AlertRule.Kind.of_scores(), then=-F("value")), default=F("value"))
+        return self.order_by(
+            place,
+            F("closed_at").desc(nulls_last=True),
+            "rule__severity",
+            acknowledged,
+            "rule",
+            badness.desc(nulls_last=True),
+            "opened_on",
+            "pk",
+        )
 
 
 class Alert(models.Model):

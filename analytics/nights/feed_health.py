@@ -37,11 +37,11 @@ _HELD = "Alerts that are computed from engagement are held back until it is ther
 
 @dataclass(frozen=True)
 class FeedProblem:
-    """What is wrong with a feed, in words; ``severity`` is the days it is late, or the rows in quarantine."""
+    """What is wrong with a feed, in words; ``value`` is the days it is late, or the rows in quarantine."""
 
     feed: str
     text: str
-    severity: int | None = None
+    value: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class FeedHealth:
         if reason := self.held_back:
             known = found.get(FeedName.ENGAGEMENT)
             text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
-            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.severity if known else None)
+            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.value if known else None)
         return found
 
     @cached_property
@@ -107,7 +107,7 @@ class FeedHealth:
 
 
 def quarantined(rows: int) -> dict[str, FeedProblem]:
-    """Return the feeds with so many rows in quarantine, or more; ``severity`` of each is their number."""
+    """Return the feeds with so many rows in quarantine, or more; ``value`` of each is their number."""
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {

@@ -89,6 +89,8 @@ def some(olga: User) -> dict[str, Alert]:
         ("state=closed", ["Over"]),
         ("rule=blocked", ["New"]),
         ("rule=feed", ["Feed: Engagement"]),
+        ("severity=warning", ["New"]),
+        ("severity=critical&owner=none", ["Nobody"]),
         ("owner=none", ["Nobody"]),
         ("owner={olga}", ["New", "Old", "Seen"]),
         ("mine=true", ["New", "Old", "Seen"]),
@@ -102,12 +104,49 @@ def test_the_filters(client: Client, olga: User, query: str, shown: list[str]) -
     assert sorted(names(response)) == sorted(shown)
 
 
-def test_what_waits_comes_first_then_the_newest(client: Client, olga: User) -> None:
-    some(olga)
-    shown = names(client.get("/admin/alerts/"))
-    assert shown[-3:] == ["Awake", "Later", "Seen"]
-    assert shown.index("New") < shown.index("Old")
-    assert names(client.get("/admin/alerts/?state=all"))[-1] == "Over"
+def test_the_worst_comes_first(client: Client, olga: User) -> None:
+    def alert(name: str, kind: str, value: int | None, **overrides: Any) -> None:
+        make_alert(of(olga, organization=name), kind=kind, value=value, **overrides)
+
+    now = timezone.now()
+    AlertRule.objects.filter(kind="blocked").update(severity=AlertRule.Severity.INFO)
+    alert("Zeta, over", "at_risk", 1, closed_on=TODAY, closed_at=now, ending="recovered")
+    alert("Amber, put off", "at_risk", 2, snoozed_until=date(2025, 5, 12))
+    alert("Beta, blocked", "blocked", 90)
+    alert("Cleo, idle 14 days", "inactive", 14)
+    alert("Dan, contract", "inactive", None)
+    alert("Eve, idle 232 days", "inactive", 232)
+    alert("Finn, idle but seen", "inactive", 900, acknowledged_at=now)
+    alert("Gus, score 40", "at_risk", 40, opened_on=date(2025, 5, 9))
+    alert("Hal, score 30", "at_risk", 30)
+    alert("Ida, score 40 for longer", "at_risk", 40, opened_on=date(2025, 5, 1))
+    alert("Jon, score 10 but seen", "at_risk", 10, acknowledged_at=now)
+    assert names(client.get("/admin/alerts/?state=all")) == [
+        "Hal, score 30",
+        "Ida, score 40 for longer",
+        "Gus, score 40",
+        "Jon, score 10 but seen",
+        "Eve, idle 232 days",
+        "Cleo, idle 14 days",
+        "Dan, contract",
+        "Finn, idle but seen",
+        "Beta, blocked",
+        "Amber, put off",
+        "Zeta, over",
+    ]
+
+
+def test_each_rule_begins_with_a_severity() -> None:
+    assert dict(AlertRule.objects.values_list("kind", "severity")) == {
+        "at_risk": 1,
+        "feed": 1,
+        "inactive": 2,
+        "fell": 2,
+        "blocked": 2,
+        "vanished": 2,
+        "quarantined": 2,
+        "no_first_pr": 3,
+    }
 
 
 def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> None:
@@ -446,7 +485,7 @@ def test_a_customers_alerts_as_they_were_then() -> None:
         "analytics/customer_page/alerts.html",
         {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},
     )
-    assert words(html).startswith("Alerts Blocked for 3 days: sso since 11 May 2025")
+    assert words(html).startswith("Alerts Blocked for 3 days: sso Warning since 11 May 2025")
     assert "<form" not in html, "without the permission"
     assert words(render_to_string("analytics/customer_page/alerts.html", {"alerts": []})) == ""
 
@@ -455,10 +494,15 @@ def test_a_rule_is_tuned_by_a_manager_and_neither_made_nor_deleted(client: Clien
     client.force_login(make_staff("Program manager"))
     rule = AlertRule.objects.get(kind="fell")
     address = f"/admin/analytics/alertrule/{rule.pk}/change/"
-    data = {"threshold": "20", "recovery": "2", "audience": "both", "active": "on"}
+    data = {"threshold": "20", "recovery": "2", "audience": "both", "active": "on", "severity": "1"}
     assert client.post(address, data).status_code == 302
     rule.refresh_from_db()
-    assert (str(rule), rule.recovery, rule.audience) == ("Score fell by 20 points in 7 days", 2, "both")
+    assert (str(rule), rule.recovery, rule.audience, rule.severity) == (
+        "Score fell by 20 points in 7 days",
+        2,
+        "both",
+        1,
+    )
     assert "This rule needs its N." in client.post(address, {**data, "threshold": ""}).text
     assert "greater than or equal to 1" in client.post(address, {**data, "recovery": "0"}).text
     assert client.get("/admin/analytics/alertrule/add/").status_code == 403
@@ -472,4 +516,5 @@ def test_only_a_rule_with_an_n_asks_for_it(client: Client, kind: str, has_one: b
     address = f"/admin/analytics/alertrule/{AlertRule.objects.get(kind=kind).pk}/change/"
     assert ('name="threshold"' in client.get(address).text) == has_one
     if not has_one:
-        assert client.post(address, {"recovery": "2", "audience": "owner", "active": "on"}).status_code == 302
+        data = {"recovery": "2", "audience": "owner", "active": "on", "severity": "3"}
+        assert client.post(address, data).status_code == 302
