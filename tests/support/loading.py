@@ -70,7 +70,7 @@ def states(outcome: Outcome) -> tuple[int, int, int, int]:
 
 def customer_row(number: int, **overrides: str) -> dict[str, str]:
     """A customer of that number, as its feed has it."""
-    return csv_row("customers", id=f"c{number}", email=f"someone@c{number}.example", **overrides)
+    return csv_row("customers", **{"id": f"c{number}", "email": f"someone@c{number}.example", **overrides})
 
 
 def onboarding_row(key: str, customer: str, **overrides: str) -> dict[str, str]:

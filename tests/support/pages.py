@@ -59,6 +59,11 @@ def names(response: HttpResponse) -> list[str]:
     return [unescape(name) for name in re.findall(r'class="customer-name"[^>]*>([^<]*)<', response.text)]
 
 
+def said(response: HttpResponse) -> list[str]:
+    """The messages on a page."""
+    return [str(message) for message in response.context["messages"]]
+
+
 def links(response: HttpResponse, text: str) -> list[str]:
     """Where the links of our part with these words lead, but for those under "Needs you today"."""
     others = re.sub(r'<ul class="needs">.*?</ul>', "", main_part(response), flags=re.DOTALL)

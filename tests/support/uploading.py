@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, Upload
-from tests.support.pages import words
+from tests.support.pages import said, words
 
 FORM = "/admin/customers/importrun/upload/"
 
@@ -94,8 +94,3 @@ def errors(response: HttpResponse) -> list[str]:
     """What the form says of the file."""
     form = response.context and response.context.get("form")
     return [words(str(error)) for error in form.errors.get("file", [])] if form else []
-
-
-def said(response: HttpResponse) -> list[str]:
-    """The messages on a page."""
-    return [str(message) for message in response.context["messages"]]

@@ -20,7 +20,7 @@ from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import Alert, AlertRule
 from customers.models import Customer, CustomerCare
 from tests.factories import make_alert, make_customer, make_staff
-from tests.support.pages import Elements, forget, links, main_part, words
+from tests.support.pages import Elements, forget, links, main_part, said, words
 
 pytestmark = pytest.mark.django_db
 
@@ -50,10 +50,6 @@ def names(response: HttpResponse) -> list[str]:
     """Whose alerts the list shows, in its order."""
     found = re.findall(r'class="alert-text">\s*<(?:a|strong)[^>]*>([^<]*)<', main_part(response))
     return [name.strip() for name in found]
-
-
-def messages(response: HttpResponse) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 def act(client: Client, *alerts: Alert, **data: Any) -> HttpResponse:
@@ -156,7 +152,7 @@ def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> Non
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "sentence"),
     [
         ("kind=blocked&state=all", "There is no filter 'kind'."),
         ("mine=perhaps", "Only mine: 'perhaps' is neither true nor false."),
@@ -165,10 +161,10 @@ def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> Non
         ("mine=True&page=1&owner=&rule=", ""),
     ],
 )
-def test_what_is_not_understood_is_said(client: Client, olga: User, query: str, said: str) -> None:
+def test_what_is_not_understood_is_said(client: Client, olga: User, query: str, sentence: str) -> None:
     page = words(main_part(client.get(f"/admin/alerts/?{query}", follow=True)))
-    assert said in page
-    assert any(word in page for word in ("There is no", "neither", "not the number", "valid choice")) == bool(said)
+    assert sentence in page
+    assert any(word in page for word in ("There is no", "neither", "not the number", "valid choice")) == bool(sentence)
 
 
 def test_pages_keep_the_filters(client: Client, olga: User) -> None:
@@ -217,13 +213,13 @@ def test_acknowledge_one_or_many_and_take_it_back(client: Client, olga: User) ->
     first, second = make_alert(), make_alert()
     response = act(client, first, action="acknowledge", next="/admin/alerts/?owner=none")
     assert response.redirect_chain == [("/admin/alerts/?owner=none", 302)]
-    assert messages(response) == ["1 alert acknowledged."]
+    assert said(response) == ["1 alert acknowledged."]
     first.refresh_from_db()
     assert (first.acknowledged_by, first.acknowledged_at is not None) == ("olga", True)
     response = act(client, first, second, action="acknowledge")
-    assert messages(response) == ["1 alert acknowledged.", "1 alert left alone: over, or acknowledged already."]
+    assert said(response) == ["1 alert acknowledged.", "1 alert left alone: over, or acknowledged already."]
     assert Alert.objects.waiting(TODAY).count() == 0
-    assert messages(act(client, first, action="unacknowledge")) == ["1 alert no longer acknowledged."]
+    assert said(act(client, first, action="unacknowledge")) == ["1 alert no longer acknowledged."]
     assert Alert.objects.waiting(TODAY).get() == first
 
 
@@ -241,22 +237,22 @@ def test_put_off_until_a_day_to_come(client: Client, olga: User, days: int, take
     response = act(client, alert, action="snooze", until=until.isoformat())
     alert.refresh_from_db()
     assert (alert.snoozed_until, alert.snoozed_by) == ((until, "olga") if taken else (None, ""))
-    assert messages(response) == (
+    assert said(response) == (
         [f"1 alert put off until {until:%-d %b %Y}."] if taken else ["Choose a day to come, within a year."]
     )
 
 
 @pytest.mark.parametrize(
-    ("until", "said"),
+    ("until", "sentence"),
     [("", "Put off until when?"), ("soon", "Enter a valid date."), ("0000-00-00", "Enter a valid date.")],
 )
-def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, said: str) -> None:
-    assert messages(act(client, make_alert(), action="snooze", until=until)) == [said]
+def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, sentence: str) -> None:
+    assert said(act(client, make_alert(), action="snooze", until=until)) == [sentence]
 
 
 def test_wake_and_note(client: Client, olga: User) -> None:
     alert = make_alert(snoozed_until=date(2025, 6, 1), snoozed_by="other")
-    assert messages(act(client, alert, action="unsnooze")) == ["1 alert no longer put off."]
+    assert said(act(client, alert, action="unsnooze")) == ["1 alert no longer put off."]
     act(client, alert, action="note", note="  Called\r\nthem ")
     alert.refresh_from_db()
     assert (alert.snoozed_until, alert.note) == (None, "Called\nthem")
@@ -266,12 +262,12 @@ def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) 
     alert = make_alert(closed_on=TODAY, closed_at=timezone.now())
     for action in ("acknowledge", "snooze"):
         response = act(client, alert, action=action, until="2025-05-20")
-        assert messages(response)[0].startswith("1 alert left alone: over")
-    assert messages(act(client, alert, action="note", note="x")) == ["1 alert noted."]
+        assert said(response)[0].startswith("1 alert left alone: over")
+    assert said(act(client, alert, action="note", note="x")) == ["1 alert noted."]
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "sentence"),
     [
         ({"alert": []}, "No alert was chosen."),
         ({"alert": ["999999"]}, "Select a valid choice. 999999 is not one of the available choices."),
@@ -279,10 +275,10 @@ def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) 
         ({"action": "delete"}, "Select a valid choice. delete is not one of the available choices."),
     ],
 )
-def test_what_cannot_be_done_is_said(client: Client, olga: User, data: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_done_is_said(client: Client, olga: User, data: dict[str, Any], sentence: str) -> None:
     alert = make_alert()
     response = client.post("/admin/alerts/act/", {"alert": [alert.pk], "action": "acknowledge", **data}, follow=True)
-    assert messages(response) == [said]
+    assert said(response) == [sentence]
 
 
 @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
@@ -315,19 +311,19 @@ def inputs(form: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("action", "field", "value", "said"),
+    ("action", "field", "value", "sentence"),
     [
         ("acknowledge", "acknowledged_by", "olga", "1 alert acknowledged, and the note is saved."),
         ("snooze", "snoozed_until", date(2025, 5, 20), "1 alert put off until 20 May 2025, and the note is saved."),
     ],
 )
 def test_a_note_goes_along_with_whatever_is_pressed(
-    client: Client, olga: User, action: str, field: str, value: object, said: str
+    client: Client, olga: User, action: str, field: str, value: object, sentence: str
 ) -> None:
     alert = make_alert()
     until = {"until": "2025-05-20"} if action == "snooze" else {}
     response = act(client, alert, **{**panel(client, alert), **until, "note": "Asked Ann", "action": action})
-    assert messages(response) == [said]
+    assert said(response) == [sentence]
     alert.refresh_from_db()
     assert (alert.note, getattr(alert, field)) == ("Asked Ann", value)
 
@@ -335,9 +331,9 @@ def test_a_note_goes_along_with_whatever_is_pressed(
 def test_a_date_beside_another_button_goes_along_too(client: Client, olga: User) -> None:
     alert = make_alert()
     response = act(client, alert, **{**panel(client, alert), "until": "2025-05-20", "action": "acknowledge"})
-    assert messages(response) == ["1 alert put off until 20 May 2025.", "1 alert acknowledged."]
+    assert said(response) == ["1 alert put off until 20 May 2025.", "1 alert acknowledged."]
     response = act(client, alert, **{**panel(client, alert), "until": "2025-05-21", "action": "note"})
-    assert messages(response) == ["1 alert put off until 21 May 2025."]
+    assert said(response) == ["1 alert put off until 21 May 2025."]
 
 
 @pytest.mark.parametrize(
@@ -399,7 +395,7 @@ def test_whose_day_it_was_before_is_said(client: Client, olga: User) -> None:
     make_staff("Program manager", username="otto", first_name="Otto", last_name="Ott")
     alert = make_alert(snoozed_until=date(2025, 5, 15), snoozed_by="otto")
     response = act(client, alert, action="snooze", until="2025-05-20")
-    assert messages(response)[0] == f"Before, Otto Ott had put it off until 15 May 2025: {alert.text}."
+    assert said(response)[0] == f"Before, Otto Ott had put it off until 15 May 2025: {alert.text}."
 
 
 def test_a_viewer_sees_alerts_without_what_to_do(client: Client) -> None:

@@ -20,7 +20,7 @@ from analytics.models import RecommendationRule, Task
 from analytics.tasks import workflow
 from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_message, make_snapshot, make_staff
-from tests.support.pages import Elements, links, main_part, section, words
+from tests.support.pages import Elements, links, main_part, said, section, words
 
 D = date(2025, 5, 10)
 TODAY = date(2025, 5, 12)
@@ -53,10 +53,6 @@ def rule(text: str = "Ask for a testimonial") -> RecommendationRule:
 
 def make_task(customer: Customer, **overrides: Any) -> Task:
     return Task.objects.create(**{"customer": customer, "what": "Call them", "due": TODAY, **overrides})
-
-
-def said(response: Any) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 def count_queries(client: Client, address: str) -> int:

@@ -1,6 +1,5 @@
 """Feeds that list everything each night: rows that are gone, onboarding's one row, when a step was first seen."""
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -27,12 +26,7 @@ from tests.support.loading import (
     write_bytes,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def on_10_may(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 10))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
 
 # --- Full feeds --------------------------------------------------------------------------------------------------

@@ -1,74 +1,22 @@
-"""Quarantine, fix, replay: by form, in bulk and by spreadsheet; remembered for later files, never over newer data."""
+"""Quarantine, fix, replay: a fixed row is loaded, remembered for later files, and never over newer data."""
 
-import csv
-import io
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from customers.feeds.reader import CsvReader
-from customers.imports.fixes import cells_to_fix, fix
+from customers.imports.fixes import cells_to_fix
 from customers.imports.load import replay_chosen
-from customers.models import (
-    Customer,
-    Engagement,
-    Fix,
-    ImportRun,
-    Onboarding,
-    QuarantinedRow,
-    StepSighting,
-)
+from customers.models import Customer, Engagement, ImportRun, Onboarding, QuarantinedRow, StepSighting
 from customers.runs.undo import undo
-from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed, write_feeds
-from tests.support.commands import held_elsewhere
-from tests.support.loading import load, states, write_bytes
-from tests.support.pages import notices, words
+from tests.factories import csv_row, make_customer, write_feed, write_feeds
+from tests.support.loading import customer_row, load, states, write_bytes
+from tests.support.quarantined_rows import HEADER, bad_customer, fixed, load_engagement_lines
 
-pytestmark = pytest.mark.django_db
-
-LIST = "/admin/customers/quarantinedrow/"
-HEADER = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
-HOSTILE = '<script>alert("x")</script>'
-
-
-@pytest.fixture(autouse=True)
-def on_10_may(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 10))
-
-
-@pytest.fixture
-def manager(client: Client) -> Client:
-    client.force_login(make_staff("Program manager", username="mary"))
-    return client
-
-
-def customer_row(number: int, **overrides: str) -> dict[str, str]:
-    return csv_row("customers", id=f"c{number}", **overrides)
-
-
-def bad_customer(folder: Path, **overrides: str) -> QuarantinedRow:
-    """c1 is loaded; c2 is in quarantine, by default for its e-mail."""
-    write_feed(folder, "customers", [customer_row(1), customer_row(2, **{"email": "nowhere", **overrides})])
-    assert states(load(folder, "customers")["customers"]) == (1, 0, 0, 1)
-    return QuarantinedRow.objects.get()
-
-
-def engagement(folder: Path, *lines: str) -> Any:
-    """Load an engagement file of these lines."""
-    write_bytes(folder, "engagement.csv", "".join(f"{line}\n" for line in (HEADER, *lines)).encode())
-    return load(folder, "engagement")["engagement"]
-
-
-def fixed(row: QuarantinedRow, **cells: str) -> None:
-    """Fix some cells of a row, without a replay."""
-    names = list(csv_row(row.feed))
-    fix(row, [cells.get(name, cell) for name, cell in zip(names, cells_to_fix(row), strict=True)], "mary")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
 
 def replay_all() -> list[tuple[str, tuple[int, int, int, int]]]:
@@ -77,10 +25,6 @@ def replay_all() -> list[tuple[str, tuple[int, int, int, int]]]:
 
 def open_rows() -> dict[str, list[str]]:
     return dict(QuarantinedRow.objects.filter(status="open").values_list("key", "reasons"))
-
-
-def said(response: Any) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 # --- Replay -----------------------------------------------------------------------------------------------------
@@ -124,7 +68,7 @@ def test_a_row_that_is_still_bad_keeps_its_new_reasons(tmp_path: Path) -> None:
 
 def test_a_row_that_cannot_be_split_stays_until_it_is_fixed(tmp_path: Path) -> None:
     make_customer(id="c1")
-    engagement(tmp_path, "e1,c1,2025-05-01,1,2,3,4,5,6")
+    load_engagement_lines(tmp_path, "e1,c1,2025-05-01,1,2,3,4,5,6")
     row = QuarantinedRow.objects.get()
     assert replay_all() == [("engagement", (0, 0, 0, 1))]
     assert open_rows()["e1"][0].startswith("row: has 9 cells, the header has 8")
@@ -144,7 +88,7 @@ def test_the_cells_of_a_row_without_a_split_follow_the_header_of_its_file(tmp_pa
 
 def test_every_reason_is_told_with_the_unknown_customer(tmp_path: Path) -> None:
     make_customer(id="c1")
-    engagement(tmp_path, "e1,c1,soon,1,0,0,0,0")
+    load_engagement_lines(tmp_path, "e1,c1,soon,1,0,0,0,0")
     fixed(QuarantinedRow.objects.get(), customer_id="c9")
     replay_all()
     assert open_rows()["e1"] == [
@@ -179,9 +123,9 @@ def test_a_replayed_customer_brings_the_rows_that_waited_for_it(tmp_path: Path) 
 
 def test_a_newer_row_is_never_overwritten(tmp_path: Path) -> None:
     make_customer(id="c1")
-    engagement(tmp_path, "-,c1,2025-05-01,1,0,0,0,0")
+    load_engagement_lines(tmp_path, "-,c1,2025-05-01,1,0,0,0,0")
     row = QuarantinedRow.objects.get()
-    engagement(tmp_path, "e1,c1,2025-05-02,2,0,0,0,0")
+    load_engagement_lines(tmp_path, "e1,c1,2025-05-02,2,0,0,0,0")
     fixed(row, id="e1")
     [outcome] = replay_chosen(QuarantinedRow.objects.all(), "mary")
     assert states(outcome) == (0, 0, 1, 0)
@@ -194,9 +138,9 @@ def test_a_newer_row_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_later_file_that_left_the_row_as_it_was_is_newer_too(tmp_path: Path) -> None:
     make_customer(id="c1")
     good = "e1,c1,2025-05-02,2,0,0,0,0"
-    engagement(tmp_path, good)
-    engagement(tmp_path, "-,c1,2025-05-01,1,0,0,0,0")
-    engagement(tmp_path, good)
+    load_engagement_lines(tmp_path, good)
+    load_engagement_lines(tmp_path, "-,c1,2025-05-01,1,0,0,0,0")
+    load_engagement_lines(tmp_path, good)
     fixed(QuarantinedRow.objects.get(), id="e1")
     assert replay_all() == [("engagement", (0, 0, 1, 0))]
     assert Engagement.objects.get().issues_tagged == 2
@@ -205,7 +149,7 @@ def test_a_later_file_that_left_the_row_as_it_was_is_newer_too(tmp_path: Path) -
 def test_of_two_files_the_newer_row_wins(tmp_path: Path) -> None:
     make_customer(id="c1")
     for number in (1, 2):
-        engagement(tmp_path, f"-,c1,2025-05-0{number},{number},0,0,0,0")
+        load_engagement_lines(tmp_path, f"-,c1,2025-05-0{number},{number},0,0,0,0")
         fixed(QuarantinedRow.objects.get(line=2, run__pk=ImportRun.objects.latest("pk").pk), id="e1")
     assert replay_all() == [("engagement", (1, 0, 1, 0))]
     assert Engagement.objects.get().issues_tagged == 2
@@ -214,7 +158,7 @@ def test_of_two_files_the_newer_row_wins(tmp_path: Path) -> None:
 
 def test_another_line_of_the_same_file_is_no_reason_to_overwrite(tmp_path: Path) -> None:
     make_customer(id="c1")
-    engagement(tmp_path, "e1,c1,2025-05-01,1,0,0,0,0", "-,c1,2025-05-02,2,0,0,0,0")
+    load_engagement_lines(tmp_path, "e1,c1,2025-05-01,1,0,0,0,0", "-,c1,2025-05-02,2,0,0,0,0")
     fixed(QuarantinedRow.objects.get(), id="e1")
     replay_all()
     assert open_rows() == {"e1": ["id: e1 is loaded already, from line 2 of the same file"]}
@@ -223,7 +167,7 @@ def test_another_line_of_the_same_file_is_no_reason_to_overwrite(tmp_path: Path)
 
 def test_rows_with_one_key_are_all_refused_by_the_lines_of_their_file(tmp_path: Path) -> None:
     make_customer(id="c1")
-    engagement(tmp_path, "-,c1,2025-05-01,1,0,0,0,0", "-,c1,2025-05-02,2,0,0,0,0")
+    load_engagement_lines(tmp_path, "-,c1,2025-05-01,1,0,0,0,0", "-,c1,2025-05-02,2,0,0,0,0")
     for row in QuarantinedRow.objects.all():
         fixed(row, id="e1")
     assert replay_all() == [("engagement", (0, 0, 0, 2))]
@@ -290,7 +234,7 @@ def test_the_cost_of_a_replay_does_not_grow_with_its_rows(tmp_path: Path) -> Non
     make_customer(id="c1")
 
     def count(rows: int) -> int:
-        engagement(tmp_path, *(f"e{number},c1,soon,1,0,0,0,0" for number in range(rows)))
+        load_engagement_lines(tmp_path, *(f"e{number},c1,soon,1,0,0,0,0" for number in range(rows)))
         with CaptureQueriesContext(connection) as captured:
             assert replay_all() == [("engagement", (0, 0, 0, rows))]
         return len(captured)
@@ -321,9 +265,9 @@ def test_another_text_needs_another_fix(tmp_path: Path) -> None:
 def test_a_fix_is_judged_like_any_row_in_the_second_reading_too(tmp_path: Path) -> None:
     make_customer(id="c1")
     lines = ["e1,c1,soon,1,0,0,0,0", "e2,c1,2025-05-01,1,0,0,0,0"]
-    engagement(tmp_path, *lines)
+    load_engagement_lines(tmp_path, *lines)
     fixed(QuarantinedRow.objects.get(), date="2025-05-01", customer_id="c9")
-    assert states(engagement(tmp_path, *lines)) == (0, 0, 1, 1)
+    assert states(load_engagement_lines(tmp_path, *lines)) == (0, 0, 1, 1)
     row = QuarantinedRow.objects.get(status="open")
     assert (row.raw, row.cells[:3], row.reasons) == (
         lines[0],
@@ -336,9 +280,9 @@ def test_a_row_that_the_gate_lets_through_is_taken_with_its_fix(tmp_path: Path) 
     make_customer(id="c1")
     lines = [f"e{number},c1,2025-05-01,1,0,0,0,0" for number in range(5)]
     lines[2] = "e2,c9,2025-05-01,1,0,0,0,0"
-    assert states(engagement(tmp_path, *lines)) == (4, 0, 0, 1)
+    assert states(load_engagement_lines(tmp_path, *lines)) == (4, 0, 0, 1)
     fixed(QuarantinedRow.objects.get(), customer_id="c1")
-    assert states(engagement(tmp_path, *lines)) == (1, 0, 4, 0)
+    assert states(load_engagement_lines(tmp_path, *lines)) == (1, 0, 4, 0)
     assert Engagement.objects.filter(customer="c1").count() == 5
     assert Engagement.objects.get(pk="e2").line == 4
 
@@ -351,177 +295,13 @@ def test_a_fix_is_a_doubt_for_the_tail_until_a_file_was_read_with_it(
     monkeypatch.setattr(CsvReader, "skip", lambda self, size: skipped.append(size) or whole(self, size))
     make_customer(id="c1")
     one, two, three = (f"e{number},c1,2025-05-01,1,0,0,0,0" for number in (1, 2, 3))
-    engagement(tmp_path, one)
+    load_engagement_lines(tmp_path, one)
     run = ImportRun.objects.get()
     bad = QuarantinedRow.objects.create(run=run, feed="engagement", line=2, raw=one, status="superseded", reasons=[])
     fixed(bad, issues_tagged="7")
     ImportRun.objects.update(started_at=datetime(2025, 5, 10, 12, tzinfo=UTC))
-    assert states(engagement(tmp_path, one, two)) == (1, 1, 0, 0)
+    assert states(load_engagement_lines(tmp_path, one, two)) == (1, 1, 0, 0)
     assert (skipped, Engagement.objects.get(pk="e1").issues_tagged) == ([], 7)
     ImportRun.objects.update(started_at=datetime(2025, 5, 10, 12, tzinfo=UTC))
-    assert states(engagement(tmp_path, one, two, three)) == (1, 0, 2, 0)
+    assert states(load_engagement_lines(tmp_path, one, two, three)) == (1, 0, 2, 0)
     assert len(skipped) == 1
-
-
-# --- The spreadsheet --------------------------------------------------------------------------------------------
-
-
-def test_the_download_says_what_is_wrong_and_is_safe_for_spreadsheets(tmp_path: Path, manager: Client) -> None:
-    bad = bad_customer(tmp_path, organization="=1+1", cohort="'-x")
-    response = manager.get(f"{LIST}download/customers/")
-    assert response["Content-Disposition"] == 'attachment; filename="customers-quarantined.csv"'
-    [row] = csv.DictReader(io.StringIO(response.content.decode("utf-8-sig")))
-    assert row["reasons"] == "email: 'nowhere' is not an e-mail address"
-    assert row["quarantined_row"] == str(bad.pk)
-    assert (row["id"], row["organization"], row["cohort"]) == ("c2", "'=1+1", "''-x")
-
-
-def test_in_the_drop_folder_reasons_are_an_unknown_column(tmp_path: Path) -> None:
-    make_customer(id="c1")
-    write_bytes(
-        tmp_path,
-        "customers.csv",
-        b"reasons,id,email,organization,github_username,signup_date,cohort,"
-        b"industry,team_size,status\nnone,c2,a@b.example,'=1,,2025-05-01,,,,\n",
-    )
-    outcome = load(tmp_path, "customers")["customers"]
-    assert (states(outcome), outcome.warnings) == ((1, 0, 0, 0), ["unknown columns are ignored: 'reasons'"])
-    assert ImportRun.objects.latest("pk").scope == "whole"
-    assert list(Customer.objects.exclude(missing_since=None).values_list("pk", flat=True)) == ["c1"]
-    assert Customer.objects.get(pk="c2").organization == "'=1"
-
-
-def test_the_download_has_the_rows_of_the_filter_that_are_open(tmp_path: Path, manager: Client) -> None:
-    write_feed(tmp_path, "customers", [customer_row(1, email="x"), customer_row(2, team_size="x")])
-    load(tmp_path, "customers")
-    assert len(manager.get(f"{LIST}download/customers/").text.splitlines()) == 3
-    assert len(manager.get(f"{LIST}download/customers/?reason=email").text.splitlines()) == 2
-    assert len(manager.get(f"{LIST}download/events/").text.splitlines()) == 1
-    QuarantinedRow.objects.update(status="loaded")
-    assert len(manager.get(f"{LIST}download/customers/").text.splitlines()) == 1
-    assert manager.get(f"{LIST}download/nothing/").status_code == 404
-
-
-# --- The pages --------------------------------------------------------------------------------------------------
-
-
-def shown(client: Client, query: str) -> list[str]:
-    response = client.get(f"{LIST}?{query}")
-    assert response.status_code == 200
-    return sorted(row.key for row in response.context["cl"].result_list)
-
-
-def test_the_list_is_filtered_by_feed_reason_run_and_status(manager: Client) -> None:
-    first, second = make_run(), make_run(feed="events")
-    for run, key, reasons in (
-        (first, "a", ["email: bad"]),
-        (first, "b", ["organization: bad", 'team_size: says "email: x", "email: y']),
-        (second, "c", ["row: has 2 cells", "date: bad"]),
-    ):
-        QuarantinedRow.objects.create(run=run, feed=run.feed, line=2, raw=key, key=key, reasons=reasons)
-    QuarantinedRow.objects.filter(key="a").update(status="loaded")
-    assert shown(manager, "reason=email") == ["a"]
-    assert shown(manager, "reason=team_size") == ["b"]
-    assert shown(manager, "reason=row") == ["c"]
-    assert shown(manager, "reason=date&feed__exact=events") == ["c"]
-    assert shown(manager, f"run={first.pk}") == ["a", "b"]
-    assert shown(manager, "run=x") == []
-    assert shown(manager, "feed__exact=customers&status__exact=open") == ["b"]
-
-
-def test_the_form_fixes_a_row_and_replays_it(tmp_path: Path, manager: Client) -> None:
-    row = bad_customer(tmp_path, email=HOSTILE, cohort="two\nlines")
-    page = f"{LIST}{row.pk}/fix/"
-    response = manager.get(page)
-    assert HOSTILE not in response.text
-    assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;" in response.text
-    [reason] = [words(part.split("</ul>")[0]) for part in response.text.split('id="reasons-email">')[1:]]
-    assert reason == f"⚠ '{HOSTILE}' is not an e-mail address"
-    sent = {name: response.context["form"][name].value() for name in response.context["form"].fields}
-    sent |= {"email": " two@example.com\u00a0", "cohort": "two\r\nlines"}
-    response = manager.post(page, sent, follow=True)
-    run = ImportRun.objects.latest("pk")
-    assert response.redirect_chain == [(LIST, 302)]
-    assert said(response) == [f"Run {run.pk}, customers: 1 created, 0 updated, 0 unchanged, 0 still in quarantine."]
-    customer = Customer.objects.get(pk="c2")
-    assert (customer.email, customer.cohort) == ("two@example.com", "two\nlines")
-    made = Fix.objects.get()
-    assert (made.feed, made.raw, made.made_by, made.cells[1]) == ("customers", row.raw, "mary", "two@example.com")
-    assert said(manager.get(page, follow=True)) == ["Line 3 is no longer in quarantine: loaded since."]
-    counts = manager.get(f"/admin/customers/importrun/{run.pk}/change/").context["counts"]
-    assert [(count.label, count.number) for count in counts][:2] == [("Created", 1), ("Updated", 0)]
-    [link] = [count.link for count in counts if count.label == "Left the quarantine"]
-    assert [row.key for row in manager.get(link).context["cl"].result_list] == ["c2"]
-
-
-def test_a_fix_that_does_not_help_shows_the_new_reasons(tmp_path: Path, manager: Client) -> None:
-    row = bad_customer(tmp_path)
-    page = f"{LIST}{row.pk}/fix/"
-    response = manager.post(page, {"id": "c2", "email": "two@example.com", "organization": "Two"}, follow=True)
-    assert response.redirect_chain == [(page, 302)]
-    assert response.context["form"].by_column["signup_date"] == ["is required, but blank"]
-    manager.post(page, {"id": "c2", "email": "2@example.com", "organization": "Two", "signup_date": "2025-05-01"})
-    assert Fix.objects.count() == 1
-    assert Customer.objects.get(pk="c2").email == "2@example.com"
-
-
-def test_a_row_without_cells_shows_its_text_and_what_it_gives(tmp_path: Path, manager: Client) -> None:
-    make_customer(id="c1")
-    engagement(tmp_path, f"e1,c1,{HOSTILE}")
-    response = manager.get(f"{LIST}{QuarantinedRow.objects.get().pk}/fix/")
-    assert notices(response) == ["row: has 3 cells, the header has 8"]
-    assert HOSTILE not in response.text
-    form = response.context["form"]
-    assert [form[name].value() for name in form.fields] == ["e1", "c1", HOSTILE, "", "", "", "", ""]
-
-
-def test_one_many_or_all_shown_are_replayed(tmp_path: Path, manager: Client) -> None:
-    write_feed(tmp_path, "customers", [customer_row(number, email="x") for number in (1, 2, 3)])
-    load(tmp_path, "customers")
-    for row in QuarantinedRow.objects.all():
-        fixed(row, email="ok@example.com")
-    chosen = QuarantinedRow.objects.get(key="c1")
-    manager.post(LIST, {"action": "replay_chosen", "_selected_action": [chosen.pk]})
-    assert set(Customer.objects.values_list("pk", flat=True)) == {"c1"}
-    response = manager.post(f"{LIST}replay/?q=c3", follow=True)
-    assert response.redirect_chain == [(f"{LIST}?q=c3", 302)]
-    assert set(Customer.objects.values_list("pk", flat=True)) == {"c1", "c3"}
-    manager.post(f"{LIST}replay/")
-    assert Customer.objects.count() == 3
-    assert said(manager.post(f"{LIST}replay/", follow=True))[-1:] == [
-        "None of these rows is in quarantine any more: nothing was replayed."
-    ]
-    assert manager.get(f"{LIST}replay/?q=c3").url == f"{LIST}?q=c3"
-    assert manager.post(f"{LIST}replay/?nonsense__x=1").status_code == 400
-
-
-def test_while_an_import_runs_nothing_is_replayed(tmp_path: Path, manager: Client) -> None:
-    bad_customer(tmp_path)
-    with held_elsewhere("import"):
-        assert said(manager.post(f"{LIST}replay/", follow=True)) == [
-            "An import is running; try again when it has ended."
-        ]
-    assert ImportRun.objects.count() == 1
-
-
-@pytest.mark.parametrize(("role", "words_there"), [("Viewer", []), ("Success manager", ["Download"])])
-def test_what_one_may_not_do_is_not_offered(role: str, words_there: list[str], tmp_path: Path, client: Client) -> None:
-    row = bad_customer(tmp_path)
-    client.force_login(make_staff(role))
-    for page in (LIST, f"{LIST}{row.pk}/change/"):
-        text = client.get(page).text
-        assert "Replay" not in text
-        assert f"/{row.pk}/fix/" not in text
-        assert ("Download to correct" in text) == (bool(words_there) and page == LIST)
-    client.post(LIST, {"action": "replay_chosen", "_selected_action": [row.pk]})
-    assert ImportRun.objects.count() == 1
-
-
-@pytest.mark.parametrize(("waits", "said"), [(True, "Yes; later imports try it again"), (False, "No")])
-def test_a_row_says_in_words_whether_it_waits(manager: Client, waits: bool, said: str) -> None:
-    run = make_run(feed="engagement")
-    row = QuarantinedRow.objects.create(
-        run=run, feed="engagement", line=2, raw="e1", waits_for_customer=waits, reasons=[]
-    )
-    page = words(manager.get(f"/admin/customers/quarantinedrow/{row.pk}/change/").text)
-    assert f"Waits for its customer {said} Fix" in page

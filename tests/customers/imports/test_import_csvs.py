@@ -4,7 +4,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,17 +19,12 @@ from tests.factories import csv_row, write_feed, write_feeds
 from tests.support.loading import write_bytes
 from tests.support.processes import manage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
 KEYS = [
     *("feed", "file", "sha256", "status", "rows", "created", "updated", "unchanged", "quarantined", "retried"),
     *("warnings", "reason", "run", "problems", "missing", "returned", "key_changes"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def on_10_may(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 10))
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """How a load can end other than well: dry runs, failures, interruptions, and who hears of it."""
 
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +29,7 @@ from tests.support.loading import (
     write_bytes,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def on_10_may(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 10))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
 
 # --- Dry runs, failures, listeners -------------------------------------------------------------------------------

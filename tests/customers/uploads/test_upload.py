@@ -22,7 +22,7 @@ from customers.uploads.uploads import rows_of
 from tests.factories import make_customer, make_onboarding, make_staff, write_feed
 from tests.support.commands import held_elsewhere, run
 from tests.support.loading import customer_row, engagement_on, feed_tables, load, onboarding_row
-from tests.support.pages import links, main_part, notices, section, words
+from tests.support.pages import links, main_part, notices, said, section, words
 from tests.support.uploading import (
     FORM,
     confirmed,
@@ -32,7 +32,6 @@ from tests.support.uploading import (
     fixed_day,
     loaded,
     own_folders,
-    said,
     send,
     uploaded,
 )
