@@ -26,6 +26,14 @@ from tests.factories import load_demo_program
 from tests.support.browsing import browser, context, open_page, shared_context
 from tests.support.databases import create_database, drop_database, leave_alone, name_in, url_of
 from tests.support.pages import forget
+from tests.support.selection import (
+    COLLECTED,
+    FEW_EXAMPLES,
+    asked_by_a_push,
+    examples_of_a_push,
+    mark_slow,
+    skip_what_postgres_need_not_repeat,
+)
 from tests.support.serving import ready
 
 __all__ = ["browser", "context", "open_page", "ready", "shared_context"]
@@ -36,78 +44,29 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
-
-SLOW_FILES = {
-    "test_access.py",
-    "test_append.py",
-    "test_copy_database.py",
-    "test_deploy.py",
-    "test_diff.py",
-    "test_faults.py",
-    "test_hostile.py",
-    "test_killed.py",
-    "test_killed_delivery.py",
-    "test_oracle_agreement.py",
-    "test_parameters.py",
-    "test_round_trip.py",
-    "test_slow_clients.py",
-    "test_supply_chain.py",
-    "test_workbooks.py",
-}
-"""The files whose tests take most of the time, the browser's aside: they get the mark ``slow``."""
-
-CASES_OF_A_PUSH = 3
-"""How many cases of a parametrized test a push asks on PostgreSQL."""
+settings.register_profile(FEW_EXAMPLES, settings.get_profile("patient"), max_examples=examples_of_a_push(10))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare what a push asks of the second database; without the option everything is asked."""
-    parser.addoption(
-        "--push",
-        action="store_true",
-        help=f"on PostgreSQL, ask no browser, no walk through all pages, and {CASES_OF_A_PUSH} cases of a test",
-    )
+    """Declare what a push asks; without the option everything is asked."""
+    parser.addoption("--push", action="store_true", help="ask less, as a push does: see tests/support/selection.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples a property gets, before the first module of tests declares one."""
+    settings.load_profile(FEW_EXAMPLES if config.getoption("push") else "patient")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip on PostgreSQL what cannot differ by the database, and with ``--push`` most cases of one test.
-
-    pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
-    up, so that such a test cannot tell one database from the other. Another test says so itself by the mark
-    ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them. Who else may is
-    decided by permissions, and what a page does in a browser by its scripts, not by the pages' queries.
-
-    The cases of a parametrized test send the same queries with other values, and so do browsers and the slow walks of
-    ``tests/house`` through all pages. A push asks few of them, the full run (``make test``) all.
-    """
-    for item in items:
-        if item.get_closest_marker("browser") or item.path.name in SLOW_FILES:
-            item.add_marker("slow")
-    if connection.vendor == "sqlite":
-        return
-    unused = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
-    alike = pytest.mark.skip(reason="it sends no query that others do not send; the run on SQLite runs it")
-    for item in items:
-        if not item.get_closest_marker("django_db") and "django_db_setup" not in item.fixturenames:
-            item.add_marker(unused)
-        elif item.get_closest_marker("sqlite_is_enough"):
-            item.add_marker(alike)
+    """Leave out what the run on this database need not ask."""
+    mark_slow(items)
+    if connection.vendor == "postgresql":
+        skip_what_postgres_need_not_repeat(items)
+    config.stash[COLLECTED] = list(items)
     if config.getoption("push"):
-        asked = _asked_by_a_push([item for item in items if not item.get_closest_marker("skip")])
-        left = [item for item in items if item not in asked]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item in asked]
-
-
-def _asked_by_a_push(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Choose the first cases of each test and its last one, but no walk through all pages."""
-    cases: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        if item.get_closest_marker("browser") or (item.path.name in SLOW_FILES and item.path.parent.name == "house"):
-            continue
-        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    return {item for each in cases.values() for item in (*each[: CASES_OF_A_PUSH - 1], each[-1])}
+        asked = asked_by_a_push(items, connection.vendor)
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
+        items[:] = asked
 
 
 def pytest_collection_finish() -> None:

@@ -26,6 +26,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.conftest import keep_lock_files_in
 from tests.support.access import Address, Program, Visitors, addresses
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -158,7 +159,7 @@ def test_no_value_of_a_parameter_fails_a_page(everybody: tuple[Program, Visitors
     assert [one for one in wrong if one] == []
 
     @settings(
-        max_examples=3_000 if EXPLORE else 100,
+        max_examples=3_000 if EXPLORE else examples_of_a_push(100),
         database=None,
         derandomize=not EXPLORE,
         phases=[Phase.generate],

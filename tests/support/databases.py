@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
+from tests.support.selection import examples_of_a_push
+
 
 def name_in(folder: Path) -> str:
     """A name that no database has."""
@@ -43,4 +45,4 @@ def leave_alone(name: str) -> None:
 
 def examples(number: int) -> int:
     """How many examples a property gets: on PostgreSQL a third, since both databases do the same by the same SQL."""
-    return number if connection.vendor == "sqlite" else number // 3
+    return examples_of_a_push(number if connection.vendor == "sqlite" else number // 3)

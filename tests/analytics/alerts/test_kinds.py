@@ -14,6 +14,7 @@ from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, HealthStatus, RecommendationRule, Snapshot
 from analytics.tasks.conditions import matching_reason
 from tests.factories import make_alert, make_customer, make_day, make_snapshot
+from tests.support.selection import examples_of_a_push
 
 D = date(2025, 5, 10)
 before = st.integers(1, 9).map(lambda days: D - timedelta(days=days))
@@ -38,7 +39,7 @@ customers = st.fixed_dictionaries(
 class Agreement(TestCase):
     """For each kind, the customers whom SQL selects are those of whom Python says that the condition is met."""
 
-    @hypothesis_settings(max_examples=40)
+    @hypothesis_settings(max_examples=examples_of_a_push(40))
     @given(st.lists(customers, min_size=1, max_size=3), st.sampled_from([1, 3, 14, 50]))
     def test_in_python_and_in_sql(self, rows: list[dict[str, Any]], n: int) -> None:
         make_day(date=D)

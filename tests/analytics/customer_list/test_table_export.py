@@ -29,6 +29,7 @@ from customers.workbooks import writer
 from customers.workbooks.writer import TooLarge, write_workbook
 from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
 from tests.support.pages import links, names, notices, words
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -337,7 +338,10 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=examples_of_a_push(30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(asked=FILTERS)
 def test_what_is_exported_is_what_is_listed(manager: Client, forty: None, asked: dict[str, Any]) -> None:
     query = urlencode({"owner": "", **asked, "per_page": 100}, doseq=True)
@@ -447,7 +451,7 @@ def test_a_row_too_few_is_noticed() -> None:
 TEXTS = st.text(max_size=50) | st.text(alphabet="'=+-@\t\r\n_x01ADF<&>\ufffe\x01 ", max_size=20)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples_of_a_push(60))
 @given(texts=st.lists(TEXTS, min_size=1, max_size=8))
 def test_any_text_comes_back_from_the_workbook(texts: list[str]) -> None:
     file = io.BytesIO()

@@ -21,6 +21,7 @@ from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Step
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
 from tests.support.pages import forget, links, main_part, names, notices, table, words
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -443,7 +444,8 @@ people = st.tuples(
 
 
 @hypothesis_settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples_of_a_push(40),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(program=st.lists(people, min_size=1, max_size=7))
 def test_the_page_agrees_with_loops_over_the_rows(program: list[Any]) -> None:

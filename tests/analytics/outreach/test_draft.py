@@ -25,6 +25,7 @@ from analytics.outreach.draft import MAX_SUBJECT_LENGTH, as_mail
 from analytics.outreach.merge_fields import merge_fields
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
+from tests.support.selection import examples_of_a_push
 
 HEADERS = [
     "Content-Type",
@@ -233,7 +234,7 @@ ANYTHING = st.text(max_size=60) | st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples_of_a_push(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(organization=ANYTHING, blocker=ANYTHING, name=ANYTHING)
 def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> None:
     customer = Customer(id="c1", organization=organization, email="ops@acme.example", signup_date="2025-05-01")

@@ -18,6 +18,7 @@ from analytics.tasks.recommendations import recommendations, recommended_actions
 from customers.models import Customer
 from customers.text.codes import code_in_words
 from tests.factories import make_customer, make_snapshot
+from tests.support.selection import examples_of_a_push
 
 D = date(2025, 5, 10)
 SEEDS = [
@@ -255,7 +256,7 @@ snapshots_of_a_day = st.lists(
 class Agreement(TestCase):
     """Each condition says the same of a snapshot in Python and in SQL."""
 
-    @hypothesis_settings(max_examples=60)
+    @hypothesis_settings(max_examples=examples_of_a_push(60))
     @given(snapshots_of_a_day, st.sampled_from([0, 1, 7, 14, 30, 50, 100, 2_147_483_647]))
     def test_in_python_and_in_sql(self, rows: list[dict[str, Any]], n: int) -> None:
         stored = []

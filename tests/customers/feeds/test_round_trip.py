@@ -26,6 +26,7 @@ from customers.feeds.reader import BLANKS
 from customers.models import Customer, Event, Step
 from tests.factories import csv_row, write_feeds
 from tests.support.loading import load, states
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -202,7 +203,11 @@ def assert_survives(nights: Sequence[Night]) -> State:
     return original
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples_of_a_push(10),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(nights=programs())
 def test_any_program_comes_back_from_its_export(nights: list[Night]) -> None:
     original = assert_survives(nights)

@@ -19,6 +19,7 @@ from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, make_run, make_staff, write_feed
 from tests.support.loading import customer_row, load, states
 from tests.support.pages import section
+from tests.support.selection import examples_of_a_push
 from tests.support.uploading import FORM, counts, fixed_day, loaded, own_folders, uploaded, workbook
 
 __all__ = ["fixed_day", "own_folders"]
@@ -237,7 +238,9 @@ def test_a_bad_row_uploaded_as_it_was_downloaded_stays(
 CELL = st.text('ab1,"\n x=', max_size=4) | st.sampled_from(["e1", "c1", "2025-05-01", "00123", "TRUE", "1E5"])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples_of_a_push(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(cells=st.lists(CELL, min_size=1, max_size=12), quote=st.booleans(), in_excel=st.booleans())
 def test_any_bad_row_stays_bad(cells: list[str], quote: bool, in_excel: bool, tmp_path: Path, manager: Client) -> None:
     with transaction.atomic():

@@ -24,6 +24,7 @@ from customers.imports.interface import Options
 from customers.models import Customer, Engagement, StepSighting
 from tests.factories import csv_row, write_feed, write_feeds
 from tests.support.loading import EVERYTHING, customer_row, feed_tables, load, states, write_bytes
+from tests.support.selection import examples_of_a_push
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
@@ -283,7 +284,9 @@ FEED_ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples_of_a_push(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(FEED_ROWS, FEED_ROWS)
 def test_the_ledger_adds_up_and_twice_is_once(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
     """``load`` checks the ledger; after any history a repeated night changes nothing."""

@@ -11,6 +11,7 @@ from customers.models import ImportRun
 from customers.runs.undo import undo
 from tests.factories import csv_row, write_feed
 from tests.support.loading import load
+from tests.support.selection import examples_of_a_push
 from tests.support.undoing import HOSTILE, counts, data, left, quarantine, states_of_quarantine
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_day")]
@@ -52,7 +53,7 @@ def everything() -> tuple[Any, ...]:
     return data(), quarantine()
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples_of_a_push(15))
 @given(steps=st.lists(loads, min_size=1, max_size=6))
 def test_undone_in_reverse_order_everything_is_as_it_was(
     steps: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory
@@ -82,7 +83,7 @@ def test_undone_in_reverse_order_everything_is_as_it_was(
         transaction.set_rollback(True)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples_of_a_push(15))
 @given(steps=st.lists(st.one_of(loads, st.integers(0, 9)), min_size=2, max_size=9))
 def test_in_any_order_nothing_breaks_and_each_undo_can_be_taken_back(
     steps: list[Any], tmp_path_factory: pytest.TempPathFactory

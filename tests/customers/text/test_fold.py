@@ -16,6 +16,7 @@ from customers.models import Customer, CustomerCare
 from customers.text.fold import Fold, fold
 from tests.factories import make_customer, make_day, make_engagement, make_snapshot, make_staff
 from tests.support.pages import names
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +63,7 @@ def test_a_search_finds_what_a_person_sees(typed: str, shown: str) -> None:
 @given(text=TEXTS, word=TEXTS)
 @example(text="Ώmega ÅÄÖ ǅ ﬃ ½ ẞ", word="åäö")
 @example(text="ΑΣ ας", word="σ")
-@settings(max_examples=300)
+@settings(max_examples=examples_of_a_push(300))
 def test_the_database_folds_as_python_does(text: str, word: str) -> None:
     customer = Customer(pk="c1", organization=text)
     Customer.objects.filter(pk="c1").delete()

@@ -23,6 +23,7 @@ from tests.factories import make_customer, make_onboarding, make_staff, write_fe
 from tests.support.commands import held_elsewhere, run
 from tests.support.loading import customer_row, engagement_on, feed_tables, load, onboarding_row
 from tests.support.pages import links, main_part, notices, said, section, words
+from tests.support.selection import examples_of_a_push
 from tests.support.uploading import (
     FORM,
     confirmed,
@@ -485,7 +486,7 @@ def by_states(run: ImportRun, upload_rows: dict[str, list]) -> None:
 
 @pytest.mark.parametrize("feed", ROWS)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=examples_of_a_push(15))
 def test_what_the_preview_says_is_what_the_run_does(
     feed: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

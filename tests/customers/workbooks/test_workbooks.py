@@ -20,6 +20,7 @@ from customers.workbooks import sheet, workbook, xml_part
 from customers.workbooks.number_format import NotShown, shown_number
 from customers.workbooks.writer import write_workbook
 from customers.workbooks.xml_part import NotTaken
+from tests.support.selection import examples_of_a_push
 from tests.support.uploading import workbook as openpyxl_workbook
 
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -271,7 +272,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 TEXTS |= st.text("'=+-@\t\r\n_x01ADF<&>\ufffe\x01 ", max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples_of_a_push(60), deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6))
 def test_what_we_write_is_read_back(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     file = io.BytesIO()

@@ -1,0 +1,85 @@
+"""What a run asks: the full run everything, a push on SQLite every test, and on PostgreSQL what can differ there."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from django.db import connection
+
+from tests.support import ROOT
+from tests.support.selection import (
+    COLLECTED,
+    WALK,
+    asked_by_a_push,
+    examples_of_a_push,
+    folders_with_own_sql,
+    function_of,
+    in_a_push,
+)
+
+
+@pytest.fixture
+def collected(request: pytest.FixtureRequest) -> list[pytest.Item]:
+    return request.config.stash[COLLECTED]
+
+
+def test_this_run_asks_what_it_says(request: pytest.FixtureRequest, collected: list[pytest.Item]) -> None:
+    """All that was collected, unless this is a push (or somebody left tests out by -k or -m)."""
+    if request.config.getoption("keyword") or request.config.getoption("markexpr"):
+        pytest.skip("tests were left out by -k or -m")
+    expected = asked_by_a_push(collected, connection.vendor) if request.config.getoption("push") else collected
+    assert request.session.items == expected
+
+
+def test_a_push_leaves_out_no_test_on_sqlite_but_cases(collected: list[pytest.Item]) -> None:
+    asked = asked_by_a_push(collected, "sqlite")
+    assert {function_of(item) for item in asked} == {function_of(item) for item in collected}
+    assert len(asked) <= 2 * len({function_of(item) for item in collected})
+
+
+def test_a_push_asks_postgresql_for_what_can_differ(collected: list[pytest.Item]) -> None:
+    unasked = [item for item in collected if not item.get_closest_marker("skip")]
+    asked = {function_of(item) for item in asked_by_a_push(collected, "postgresql")}
+    for folder in folders_with_own_sql():
+        of_folder = {
+            function_of(item)
+            for item in unasked
+            if folder in item.path.parents and not item.get_closest_marker("browser")
+        }
+        assert of_folder <= asked
+
+
+def test_a_push_walks_through_all_pages_on_postgresql(collected: list[pytest.Item]) -> None:
+    if WALK.partition("[")[0] not in {function_of(item) for item in collected}:
+        pytest.skip("the walks were not collected")
+    assert WALK in {item.nodeid for item in asked_by_a_push(collected, "postgresql")}
+
+
+def test_packages_with_sql_of_their_own() -> None:
+    """Those that ``customers`` and ``analytics`` need for the import and the score are among them."""
+    names = {str(folder.relative_to(ROOT / "tests")) for folder in folders_with_own_sql()}
+    assert {"customers/core", "customers/imports", "customers/jobs", "analytics/scoring"} <= names
+    assert "analytics/display" not in names
+
+
+@pytest.mark.parametrize(("number", "of_a_push"), [(3, 3), (5, 5), (40, 5), (60, 6), (100, 10)])
+def test_the_examples_of_a_property(number: int, of_a_push: int) -> None:
+    assert examples_of_a_push(number) == (of_a_push if in_a_push() else number)
+
+
+def test_each_property_says_its_examples_by_the_helper() -> None:
+    files = (ROOT / "tests").rglob("test_*.py")
+    assert [path.name for path in files if re.search(r"max_examples=\d+\b(?! if EXPLORE)", path.read_text())] == []
+
+
+@pytest.mark.parametrize("target", ["test", "test-sqlite", "test-postgres"])
+def test_make_test_asks_for_everything(target: str) -> None:
+    # What the make around us was told is not the recipe's own.
+    alone = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "ARGS"}}
+    asked = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, env=alone, capture_output=True, text=True, check=True
+    )
+    recipe = asked.stdout
+    assert "-m pytest" in recipe
+    assert "--push" not in recipe

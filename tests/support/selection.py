@@ -1,0 +1,124 @@
+"""Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
+
+The full run (``make test``) asks for everything. A push asks on SQLite every test function, with the first and the
+last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks one case of what can
+differ there: the packages that write SQL themselves or ask which database they have, the tests of locks between
+processes, the migrations, and one walk through all pages. On both, a property gets a tenth of its examples.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support import ROOT
+
+SLOW_FILES = {
+    "test_access.py",
+    "test_append.py",
+    "test_copy_database.py",
+    "test_deploy.py",
+    "test_diff.py",
+    "test_faults.py",
+    "test_hostile.py",
+    "test_killed.py",
+    "test_killed_delivery.py",
+    "test_oracle_agreement.py",
+    "test_parameters.py",
+    "test_round_trip.py",
+    "test_slow_clients.py",
+    "test_supply_chain.py",
+    "test_workbooks.py",
+}
+"""The files whose tests take most of the time, the browser's aside: they get the mark ``slow``."""
+
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""All tests of the files that were named, before a push leaves some out."""
+
+FEW_EXAMPLES = "push"
+"""The profile of Hypothesis under which a property gets a tenth of its examples."""
+
+OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
+"""What a module says that writes SQL itself, or asks which database it has."""
+
+OF_POSTGRES = re.compile(r"tests\.support\.(races|pooler)\b|postgres")
+"""What a module of tests says that lets two visitors race each other, or is about PostgreSQL."""
+
+WALK = "tests/house/test_access.py::test_who_gets_in_where[superuser]"
+"""Opens every page as somebody who may open all of them: a push asks it on PostgreSQL, for the other packages."""
+
+
+def mark_slow(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("browser") or item.path.name in SLOW_FILES:
+            item.add_marker("slow")
+
+
+def skip_what_postgres_need_not_repeat(items: Iterable[pytest.Item]) -> None:
+    """Skip on PostgreSQL what cannot differ by the database, in a full run too.
+
+    pytest-django refuses every query of a test that has neither its mark nor a fixture for which the database is set
+    up, so that such a test cannot tell one database from the other. Another test says so itself by the mark
+    ``sqlite_is_enough``: the same pages are asked on PostgreSQL by a visitor who may open all of them. Who else may is
+    decided by permissions, and what a page does in a browser by its scripts, not by the pages' queries.
+    """
+    unused = pytest.mark.skip(reason="it uses no database; the run on SQLite runs it")
+    alike = pytest.mark.skip(reason="it sends no query that others do not send; the run on SQLite runs it")
+    for item in items:
+        if not item.get_closest_marker("django_db") and "django_db_setup" not in item.fixturenames:
+            item.add_marker(unused)
+        elif item.get_closest_marker("sqlite_is_enough"):
+            item.add_marker(alike)
+
+
+def asked_by_a_push(items: list[pytest.Item], vendor: str) -> list[pytest.Item]:
+    """Choose what a push asks of ``items`` on the database of this vendor, in their order."""
+    if vendor == "sqlite":
+        first = {function_of(item): item for item in reversed(items) if not item.get_closest_marker("slow")}
+        last = {function_of(item): item for item in items}
+        asked = {*first.values(), *last.values()}
+    else:
+        folders = folders_with_own_sql()
+        differing = [item for item in items if item.nodeid == WALK or _can_differ(item, folders)]
+        asked = {*{function_of(item): item for item in differing}.values()}
+    return [item for item in items if item in asked]
+
+
+def folders_with_own_sql() -> set[Path]:
+    """The folders of tests whose package, such as ``customers/imports``, has a module with SQL of its own."""
+    modules = (path for app in ("analytics", "customers", "rsolv_cs") for path in (ROOT / app).rglob("*.py"))
+    parts = (path.relative_to(ROOT).parts for path in modules if OWN_SQL.search(path.read_text()))
+    return {ROOT / "tests" / app / package for app, package, *_rest in parts}
+
+
+@lru_cache
+def _is_of_postgres(module: Path) -> bool:
+    return bool(OF_POSTGRES.search(module.read_text()))
+
+
+def _can_differ(item: pytest.Item, folders: set[Path]) -> bool:
+    """Whether a test that uses the database may see something else on PostgreSQL."""
+    if item.get_closest_marker("skip") or item.get_closest_marker("browser"):
+        return False
+    return (
+        not folders.isdisjoint(item.path.parents)
+        or item.path.name == "test_migrations.py"
+        or _is_of_postgres(item.path)
+    )
+
+
+def function_of(item: pytest.Item) -> str:
+    """The id of a test without its case."""
+    return item.nodeid.partition("[")[0]
+
+
+def in_a_push() -> bool:
+    return settings.get_current_profile_name() == FEW_EXAMPLES
+
+
+def examples_of_a_push(number: int) -> int:
+    """How many examples a property gets: ``number``, in a push a tenth of it, but 5 at least."""
+    return max(number // 10, min(number, 5)) if in_a_push() else number
