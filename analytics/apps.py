@@ -12,7 +12,15 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
         from analytics.alerts.put_right import close_repaired
-        from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
+        from analytics.models import (
+            AlertRule,
+            MailTemplate,
+            Preferences,
+            RecommendationRule,
+            Report,
+            ScoringPolicy,
+            Task,
+        )
         from analytics.receivers.erased import delete_mentions
         from analytics.receivers.joined import carry_over, put_back
         from analytics.receivers.undone import follow_undo
@@ -32,6 +40,6 @@ class AnalyticsConfig(AppConfig):
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
-        for model in (AlertRule, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+        for model in (AlertRule, MailTemplate, Preferences, RecommendationRule, ScoringPolicy, Task):
             track(model)
         track(Report, skipped=["last_run_at", "last_error", "failure_told"])

@@ -142,6 +142,7 @@ MIDDLEWARE = [
     "customers.audit.trail.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "rsolv_cs.login.sessions.SessionLimits",
+    "analytics.preferences.time_zone.OwnTimeZone",
     "django_otp.middleware.OTPMiddleware",
     "rsolv_cs.login.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
@@ -186,7 +187,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # --- Login ----------------------------------------------------------------------------------------------------
 
-LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+LOGIN_REDIRECT_URL = reverse_lazy("analytics:start")
 AUTHENTICATION_BACKENDS = ["rsolv_cs.login.second_factor.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}

@@ -13,7 +13,7 @@ handler404 = errors.not_found
 handler500 = errors.failed
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", RedirectView.as_view(pattern_name="analytics:start")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     # Before the admin's own, whose catch-all would take them.

@@ -4,6 +4,7 @@ from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
 from analytics.models.export_formats import ExportFormat
 from analytics.models.nights import Night
+from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery
 from analytics.models.scoring import (
     CohortDay,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar, dataclass_transform
 
 from django.core.cache import caches
+from django.utils import timezone
 
 from analytics.page_cache.version import DataVersion, StateVersion
 
@@ -46,8 +47,12 @@ class ImmutableKey(Key):
 
 
 def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
-    """Return the value that is kept under the key; else make it by ``make`` and keep it."""
-    name = f"{type(key).__module__}.{key!r}"
+    """Return the value that is kept under the key; else make it by ``make`` and keep it.
+
+    What is made of the state may say times, so it is kept for each time zone that people have chosen.
+    """
+    zone = "" if isinstance(key, ImmutableKey) else timezone.get_current_timezone_name()
+    name = f"{type(key).__module__}.{key!r}{zone}"
     if len(name) > MAX_KEY_LENGTH:
         return make()
     cache = caches["default" if isinstance(key, ImmutableKey) else "version"]

@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import Alert, Message, PortfolioDay, Snapshot, Task
+from customers.clock import program_today
 from customers.models import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
@@ -101,7 +102,7 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
     ended = sorted(twice.values_list("pk", flat=True))
     now = timezone.now()
     Alert.objects.filter(pk__in=ended).update(
-        closed_on=timezone.localdate(),
+        closed_on=program_today(),
         closed_at=now,
         ending=Alert.Ending.WITHDRAWN,
         ending_text=f"The same customer as {pair.customer_id}, who has this alert",

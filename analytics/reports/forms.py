@@ -6,10 +6,10 @@ from django import forms
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from analytics.models import Report
 from analytics.reports.saved_views import users_who_may_export, why_no_mail
+from customers.clock import program_today
 from customers.core.people import by_name, name_of
 from customers.editing.conflicts import EditConflictMixin
 
@@ -77,7 +77,7 @@ class ReportForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         """Store it; a schedule that is new begins on the day after."""
         self.instance.owner = self.owner
         if self.instance.schedule != self.was_scheduled:
-            self.instance.scheduled_on = timezone.localdate() if self.instance.schedule else None
+            self.instance.scheduled_on = program_today() if self.instance.schedule else None
         report: Report = super().save(commit)
         return report
 

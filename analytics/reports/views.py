@@ -12,7 +12,6 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
 
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
@@ -33,6 +32,7 @@ from analytics.reports.saved_views import (
 )
 from customers.audit import trail
 from customers.audit.export import Export, export_response
+from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
 from customers.editing.conflicts import VERSION, Decision, decide, tell_kept
 from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
@@ -195,7 +195,7 @@ def open_report(request: StaffRequest, pk: int) -> HttpResponse:
     address["report"] = str(report.pk)
     if report.as_of != Report.AsOf.NEWEST:
         try:
-            address["as_of"] = scored_day(report, timezone.localdate()).date.isoformat()
+            address["as_of"] = scored_day(report, program_today()).date.isoformat()
         except ReportUnavailable as fault:
             messages.error(request, f"“{report.name}” cannot be shown. {fault}")
             return redirect("analytics:reports")
@@ -211,7 +211,7 @@ def export(request: StaffRequest, pk: int, format: str) -> HttpResponseBase:
     report = _visible(request, pk)
 
     def write(file: IO[bytes]) -> Export:
-        made = write_report(report, export_format, file, request.user, timezone.localdate())
+        made = write_report(report, export_format, file, request.user, program_today())
         return made.export(file_name(report, made.portfolio.date, export_format))
 
     try:

@@ -7,7 +7,6 @@ from datetime import date
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
@@ -17,6 +16,7 @@ from analytics.scoring.measure import WEEKS, day_totals, measure
 from analytics.scoring.score import Health, Scoring
 from analytics.wording import counted
 from customers.audit import trail
+from customers.clock import program_today
 from customers.core.limits import BATCH_SIZE
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
@@ -36,7 +36,7 @@ class NotScorable(Exception):
 
 def policy_to_score(day: date) -> ScoringPolicy:
     """Return the policy that scores ``day``; raises ``NotScorable`` after today and before the first policy."""
-    if day > timezone.localdate():
+    if day > program_today():
         raise NotScorable(f"{day} is in the future.")
     try:
         return ScoringPolicy.objects.in_force_on(day)

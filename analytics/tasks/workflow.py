@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from analytics.models import PortfolioDay, RecommendationRule, Task
 from customers.audit.trail import update_rows
+from customers.clock import program_today
 from customers.models import Customer
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))
@@ -64,7 +65,7 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
 def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
     newest = PortfolioDay.objects.newest()
-    day = newest.date if newest else timezone.localdate()
+    day = newest.date if newest else program_today()
     with transaction.atomic():
         closed = update_rows(
             Task.objects.open().filter(pk=task.pk),

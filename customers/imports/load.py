@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from customers.archive import files as archive
 from customers.audit import trail
+from customers.clock import program_today
 from customers.core import log_context
 from customers.core.signals import run_loaded
 from customers.core.sql import drop_temporary, fetch, work_in_memory
@@ -98,7 +99,7 @@ class FeedRun:
         self.run = run
         self.lock = lock
         self.also_retry = also_retry
-        self.today = timezone.localdate()
+        self.today = program_today()
         self.key_changes: list[KeyChange] = []
         self.problems: list[RowProblems] = []
         self.not_archived: str | None = None

@@ -4,8 +4,8 @@ import logging
 from datetime import date
 
 from django.db import Error
-from django.utils import timezone
 
+from customers.clock import program_today
 from customers.core.sql import days_between, execute, fetch, table_of
 from customers.feeds.declarations import ONBOARDING
 from customers.models import (
@@ -92,6 +92,6 @@ def date_sightings(today: date | None = None) -> None:
     undated = StepSighting.objects.filter(seen_on=None, at_first_import=False)
     try:
         if undated.exists():
-            undated.update(seen_on=data_date(today or timezone.localdate()))
+            undated.update(seen_on=data_date(today or program_today()))
     except Error:
         logger.exception("The newly seen steps could not be dated; the next import tries again")

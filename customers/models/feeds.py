@@ -3,8 +3,8 @@
 from datetime import date
 
 from django.db import connection, models
-from django.utils import timezone
 
+from customers.clock import program_today
 from customers.fields import KeyField
 from customers.indexes import CoveringIndex
 from customers.text.fold import Fold
@@ -198,7 +198,7 @@ def data_date(today: date | None = None) -> date:
 
     PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
     """
-    today = today or timezone.localdate()
+    today = today or program_today()
     loaded = Engagement.objects.filter(date__lte=today).order_by()
     if connection.vendor == "postgresql":
         newest = loaded.aggregate(newest=models.Max("date"))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.utils import timezone
 
 from customers.audit import trail
+from customers.clock import program_today
 from customers.core.dry_run import rolled_back
 from customers.core.files import is_file, remove
 from customers.feeds.declarations import FEEDS, Feed
@@ -188,5 +188,5 @@ def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]
 def _state(feed: Feed) -> str:
     """Hash what a preview depends on besides its file: the newest loaded run, the feed's fixes, and the day."""
     newest = ImportRun.objects.filter(status=ImportRun.Status.LOADED).order_by("-pk").values_list("pk", flat=True)
-    parts = (newest.first(), sorted(fixes_of(feed).items()), timezone.localdate())
+    parts = (newest.first(), sorted(fixes_of(feed).items()), program_today())
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -42,7 +42,7 @@ class Backend(AxesBackend):
     """Names and passwords as Django has them, unless there were too many wrong ones.
 
     One class for both: code that asks who has a permission needs a backend to ask, and wants there to be one.
-    It reads along with the user whether there is a second factor, and whether there must be one.
+    It reads along with the user the preferences, whether there is a second factor, and whether there must be one.
     """
 
     def authenticate(
@@ -54,7 +54,7 @@ class Backend(AxesBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session with ``has_factor``, ``has_guarded_role`` and ``is_program_manager``; one query."""
-        users = User.objects.annotate(
+        users = User.objects.select_related("preferences").annotate(
             has_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)),
             has_guarded_role=Exists(Group.objects.filter(user=OuterRef("pk"), name__in=_guarded_roles())),
             is_program_manager=Exists(Group.objects.filter(user=OuterRef("pk"), name=Role.PROGRAM_MANAGER)),

@@ -106,4 +106,4 @@ def _old_delivery(run: ImportRun) -> str:
 
 
 def _run_in_words(run: ImportRun) -> str:
-    return f"run {run.pk} of {timezone.localtime(run.started_at):%-d %b %Y, %H:%M}"
+    return f"run {run.pk} of {timezone.localtime(run.started_at, timezone.get_default_timezone()):%-d %b %Y, %H:%M}"

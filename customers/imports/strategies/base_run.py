@@ -7,6 +7,7 @@ from pathlib import Path
 from django.db.models import Q
 from django.utils import timezone
 
+from customers.clock import program_today
 from customers.core.sql import analyze, copy_rows, create_temporary, drop_temporary, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.fixes import Fixes
@@ -40,7 +41,7 @@ def find_base_run(feed: Feed, path: Path, rules: str) -> ImportRun | None:
         or last.forced_by
         or last.left_out
         or not last.size
-        or timezone.localtime(last.started_at).date() > timezone.localdate()
+        or timezone.localtime(last.started_at, timezone.get_default_timezone()).date() > program_today()
         or ImportRun.objects.filter(
             Q(undone_by__gt=last.pk)
             | Q(pk__gt=last.pk, undoes__isnull=False)

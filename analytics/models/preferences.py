@@ -1,0 +1,75 @@
+"""What each person has chosen for themselves."""
+
+import zoneinfo
+from datetime import tzinfo
+from functools import cache
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils import timezone
+
+
+@cache
+def time_zones() -> tuple[str, ...]:
+    """Return the names of the time zones that somebody may choose, such as ``Europe/Berlin``, in order."""
+    places = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/")
+    known = zoneinfo.available_timezones()
+    return tuple(sorted(name for name in known if name == "UTC" or name.startswith((*places, "Indian/", "Pacific/"))))
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ``ValidationError`` for what is no time zone."""
+    if name not in time_zones():
+        raise ValidationError("Choose a time zone from the list.", code="invalid")
+
+
+class Preferences(models.Model):
+    """One row for each person who has chosen anything; what is blank follows the settings.
+
+    ``columns`` are those of the customer table in their order: ``[{"name": "score", "width": 120}]``, the width in
+    pixels or left out. It is ``[]`` for the usual ones. ``default_view`` is a page of ``analytics.preferences``.
+    """
+
+    class Channel(models.TextChoices):
+        """How a digest reaches a person."""
+
+        EMAIL = "email", "Email"
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="preferences")
+    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
+    digest_hour = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(23)])
+    digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
+    default_view = models.CharField("opens at login", max_length=40, blank=True)
+    columns = models.JSONField("columns of the customer table", default=list, blank=True)
+    tour_closed_at = models.DateTimeField("closed the tour", null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "preferences"
+        # Everybody has their own, and nobody another's.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Preferences of {self.user}"
+
+    @classmethod
+    def of(cls, user: AbstractBaseUser | AnonymousUser) -> "Preferences":
+        """Return the preferences of a user; unsaved ones where nothing was chosen. No query for a request's user."""
+        if not isinstance(user, User):
+            return cls()
+        try:
+            found: Preferences = user.preferences
+        except ObjectDoesNotExist:
+            return cls(user=user)
+        return found
+
+    @property
+    def zone(self) -> tzinfo:
+        """Return the person's time zone; that of the settings where none is chosen, or the chosen one is gone."""
+        if not self.time_zone:
+            return timezone.get_default_timezone()
+        try:
+            return zoneinfo.ZoneInfo(self.time_zone)
+        except zoneinfo.ZoneInfoNotFoundError:
+            return timezone.get_default_timezone()

@@ -1,0 +1,50 @@
+"""The form of one's own preferences."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from analytics.models import Preferences, time_zones
+from analytics.preferences.default_view import default_views
+
+WITH_THE_NIGHT = "With the nightly run"
+
+
+class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
+    """Time zone and first page; the hour of the digest for those who may get one."""
+
+    time_zone = forms.ChoiceField(required=False)
+    digest_hour = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
+    default_view = forms.ChoiceField(required=False)
+
+    class Meta:
+        model = Preferences
+        fields = ["time_zone", "digest_hour", "default_view"]
+
+    def __init__(self, data: QueryDict | None, user: User) -> None:
+        super().__init__(data, instance=Preferences.of(user))
+        everyone = [("", f"As set for everyone: {settings.TIME_ZONE}")]
+        self._offer("time_zone", [*everyone, *_zones_by_region()])
+        self._offer("default_view", default_views(user))
+        if user.has_perm(settings.OWNERS_MAY):
+            hours = [(str(hour), f"{hour:02}:00") for hour in range(24)]
+            self._offer("digest_hour", [("", WITH_THE_NIGHT), *hours])
+        else:
+            del self.fields["digest_hour"]
+
+    def _offer(self, name: str, choices: Sequence[tuple[str, str] | tuple[str, list[tuple[str, str]]]]) -> None:
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = choices
+
+
+def _zones_by_region() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the time zones in groups, such as ``("Europe", [("Europe/Berlin", "Berlin")])``."""
+    return [
+        (region, [(name, name.partition("/")[2].replace("_", " ") or name) for name in names])
+        for region, names in groupby(time_zones(), key=lambda name: name.partition("/")[0])
+    ]
