@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as project
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
@@ -16,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, Upload
-from tests.support.pages import said, words
+from tests.support.pages import main_part, said, words
 
 FORM = "/admin/customers/importrun/upload/"
 
@@ -94,3 +96,15 @@ def errors(response: HttpResponse) -> list[str]:
     """What the form says of the file."""
     form = response.context and response.context.get("form")
     return [words(str(error)) for error in form.errors.get("file", [])] if form else []
+
+
+def table(client: Client, upload: Upload, kind: str, page: int = 1) -> list[str]:
+    """The words of each row of the preview's table."""
+    response = client.get(f"{FORM}{upload.pk}/?rows={kind}&page={page}")
+    [found] = re.findall(r'class="rsolv-table.*?</thead>(.*?)</table>', main_part(response), re.DOTALL)
+    return [words(row) for row in re.findall(r"<tr>.*?</tr>", found, re.DOTALL)]
+
+
+def files() -> list[str]:
+    """The names of the files that uploads have left."""
+    return [path.name for path in Path(project.UPLOAD_DIR).rglob("*") if path.is_file()]

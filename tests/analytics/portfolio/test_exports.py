@@ -1,42 +1,24 @@
-"""``export_metrics``: what the archive holds, to the byte, and that a failure leaves the last one as it was."""
+"""``export_metrics``: what the archive holds, to the byte, and what its texts are in a spreadsheet."""
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import tracemalloc
-import zipfile
-from collections.abc import Iterator
-from contextlib import nullcontext
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import IO, Any
 
 import pytest
 
-from analytics.models import PortfolioDay
-from analytics.portfolio import archive as archives
-from analytics.portfolio.archive import combined_rows, export_to_folder
 from analytics.scoring.snapshots import score_day
-from customers.feeds import exports
 from customers.feeds.declarations import FEEDS
 from customers.feeds.resources import RESOURCES
 from customers.models import Customer, Engagement
-from tests.factories import (
-    make_customer,
-    make_engagement,
-    make_event,
-    make_feedback,
-    make_onboarding,
-    make_sighting,
-)
-from tests.support.commands import Ran, held_elsewhere, run
+from tests.factories import make_customer, make_engagement, make_event, make_feedback, make_onboarding, make_sighting
+from tests.support.exporting import NAME, export, members
+from tests.support.scoring import FIRST_POLICY, D, make_acme
 
 pytestmark = pytest.mark.django_db
 
-D = date(2025, 5, 10)
-NAME = "rsolv_metrics_2025-05-10.zip"
 HEADER = (
     "customer_id,organization,cohort,signup_date,onboarding_complete,onboarding_percent,days_to_complete,blocker_type,"
     "total_issues_tagged,total_prs_generated,total_prs_merged,success_rate,days_active,health_score,health_status,"
@@ -63,77 +45,6 @@ HOSTILE = {
     "plain = text": "plain = text",
 }
 """Texts, and the cells that they become."""
-
-
-def make_acme() -> Customer:
-    """The golden case of metrics.md."""
-    acme = make_customer(
-        id="c1001",
-        email="john@acme.com",
-        organization="Acme Inc.",
-        signup_date=date(2025, 5, 3),
-        cohort="VIP",
-        team_size=15,
-    )
-    make_onboarding(
-        acme,
-        welcome_email_sent=True,
-        account_created=True,
-        github_action_installed=True,
-        first_issue_tagged=True,
-        blocker_type="github_permissions",
-        notes="Customer needs help with repository permissions",
-    )
-    make_engagement(acme, date(2025, 5, 4), support_requests=1)
-    make_engagement(acme, date(2025, 5, 5), issues_tagged=3)
-    make_engagement(acme, date(2025, 5, 6), issues_tagged=2)
-    make_engagement(acme, date(2025, 5, 7), support_requests=1)
-    return acme
-
-
-def make_champion() -> Customer:
-    """A customer of 92 = 30 + 20 + 20 + 13 + 9 points.
-
-    Activity: six of the seven days to D. PR success: 25 x 13 / 16 in the 30 days to D. Support: CSAT 4.5 in the mean.
-    """
-    best = make_customer(id="c1002", organization="Best Ltd", signup_date=date(2025, 4, 1), cohort="Beta")
-    make_onboarding(
-        best,
-        welcome_email_sent=True,
-        account_created=True,
-        github_action_installed=True,
-        first_issue_tagged=True,
-        first_pr_generated=True,
-        completed_date=date(2025, 4, 5),
-        days_to_complete=4,
-    )
-    make_engagement(best, date(2025, 4, 2), issues_tagged=1, prs_generated=3, prs_merged=3)
-    make_engagement(best, date(2025, 4, 28), issues_tagged=3, prs_generated=4, prs_merged=2)
-    for day in range(5, 10):
-        make_engagement(best, date(2025, 5, day), issues_tagged=1, prs_generated=2, prs_merged=2)
-    make_engagement(best, D, issues_tagged=1, prs_generated=2, prs_merged=1)
-    make_feedback(best, date(2025, 5, 1), csat=5, nps=6)
-    make_feedback(best, date(2025, 5, 2), csat=4, nps=9)
-    return best
-
-
-@pytest.fixture
-def program() -> PortfolioDay:
-    """Acme, a champion and a customer with nothing yet, scored for D; the archive's order is that of the keys."""
-    make_customer(id="c1003", organization="Aarhus Ø", signup_date=D)
-    make_champion()
-    make_acme()
-    return score_day(D)
-
-
-def export(folder: Path, *arguments: str) -> Ran:
-    return run("export_metrics", "--out", folder, *arguments)
-
-
-def members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def cells(content: bytes) -> list[list[str]]:
@@ -229,24 +140,8 @@ def test_the_manifest_vouches_for_date_policy_figures_and_every_file(tmp_path: P
     assert manifest["policy"] == {
         "name": "v1",
         "effective_from": "2000-01-01",
-        "activity_max": 30,
-        "activity_points_per_day": 5,
-        "activity_days": 7,
-        "pr_max": 25,
-        "pr_days": 30,
-        "adoption_points_per_step": 5,
-        "support_max": 15,
+        **FIRST_POLICY,
         "support_points_per_request": "2.50",
-        "support_days": 30,
-        "csat_days": 90,
-        "nps_max": 10,
-        "nps_days": 180,
-        "champion_from": 85,
-        "healthy_from": 70,
-        "needs_attention_from": 50,
-        "inactive_days": 14,
-        "trend_days": 7,
-        "trend_percent": 20,
         "trend_slope": "0.10",
     }
     assert manifest["summary"] == {
@@ -363,117 +258,3 @@ def test_the_admin_exports_the_columns_of_the_feed_and_safe_cells_too() -> None:
     assert list(rows["engagement"].values())[1:] == ["c1", "2025-05-10", 3, 0, 0, 0, 0]
     assert list(rows["feedback"].values())[1:] == ["c1", "2025-05-10", 0, "", "'-x"]
     assert list(rows["events"].values())[1:] == ["c1", "2025-05-10", "note", "''+x"]
-
-
-# --- What can go wrong --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("program")
-def test_a_date_that_is_not_scored_ends_with_2(tmp_path: Path) -> None:
-    done = export(tmp_path, "--as-of", "2025-05-09")
-    assert (done.code, done.out) == (2, "")
-    assert done.err == "2025-05-09 is not scored; run `manage.py score --as-of 2025-05-09` first.\n"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_where_nothing_is_scored_it_ends_with_1(tmp_path: Path) -> None:
-    make_acme()
-    done = export(tmp_path)
-    assert (done.code, done.out) == (1, "")
-    assert done.err == "No date is scored yet; run import_csvs and score first.\n"
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("program")
-def test_a_folder_that_cannot_be_written_ends_with_1(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    done = export(tmp_path / "file" / "out")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == f"{tmp_path / 'file' / 'out'}: Not a directory\n"
-
-
-@pytest.mark.usefixtures("program")
-def test_while_an_import_runs_nothing_is_exported_and_it_ends_with_75(tmp_path: Path) -> None:
-    with held_elsewhere("import"):
-        done = export(tmp_path)
-    assert (done.code, done.out, done.err) == (75, "", "An import or a scoring is running; nothing was exported.\n")
-    assert list(tmp_path.iterdir()) == []
-    with held_elsewhere("import", shared=True):
-        assert export(tmp_path).code == 0, "another export is no obstacle"
-
-
-@pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_a_failure_on_the_way_leaves_the_last_archive_and_nothing_half_written(
-    problem: BaseException, program: PortfolioDay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    export(tmp_path)
-    before = (tmp_path / NAME).read_bytes()
-
-    def rows(day: date) -> Iterator[list[str]]:
-        yield next(combined_rows(day))
-        raise problem
-
-    monkeypatch.setattr(archives, "combined_rows", rows)
-    if isinstance(problem, OSError):
-        done = export(tmp_path)
-        assert (done.code, done.out, done.err) == (1, "", f"{tmp_path}: No space left on device\n")
-    else:
-        with pytest.raises(KeyboardInterrupt):
-            export_to_folder(tmp_path, program)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
-    assert (tmp_path / NAME).read_bytes() == before
-
-
-@pytest.mark.usefixtures("program")
-def test_a_new_archive_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_bytes(b"yesterday's")
-    assert export(tmp_path).code == 0
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
-    assert len(members(tmp_path / NAME)) == 7
-
-
-# --- Size ---------------------------------------------------------------------------------------------------------
-
-
-class Sink(io.RawIOBase):
-    """A file that keeps nothing."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
-def peak_of_an_export() -> int:
-    """The most bytes that Python held while all feeds were written."""
-    sink: IO[bytes] = Sink()
-    tracemalloc.start()
-    try:
-        exports.write_feeds(lambda _name: nullcontext(sink))
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_memory_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "FETCH_SIZE", 500)
-    customer = make_customer()
-
-    def add(first: int, last: int) -> None:
-        Engagement.objects.bulk_create(
-            (
-                Engagement(
-                    id=f"e{number:06}", customer=customer, date=D - timedelta(number % 60), run_id=1, line=number
-                )
-                for number in range(first, last)
-            ),
-            batch_size=2_000,
-        )
-
-    add(0, 2_000)
-    peak_of_an_export()  # What is loaded once counts for neither.
-    small = peak_of_an_export()
-    add(2_000, 20_000)
-    large = peak_of_an_export()
-    assert large < 1.3 * small + 50_000

@@ -1,6 +1,6 @@
-"""What the SQL measures of a customer: the exact borders of every window, and the dates of the steps."""
+"""What the SQL measures of a customer: who is measured, the exact borders of every window, feedback and day totals."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,46 +10,12 @@ from analytics.scoring import measure as measuring
 from analytics.scoring.components import Measures
 from analytics.scoring.measure import day_totals, measure
 from analytics.scoring.measure_sql import measure_sql
-from analytics.scoring.score import health
 from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
-from tests.factories import (
-    make_customer,
-    make_engagement,
-    make_event,
-    make_feedback,
-    make_onboarding,
-    make_sighting,
-)
+from tests.factories import make_customer, make_engagement, make_event, make_feedback, make_onboarding
+from tests.support.scoring import LONG_AGO, D, days_before, measured, old_customer
 
 pytestmark = pytest.mark.django_db
-
-D = date(2025, 5, 10)
-LONG_AGO = date(2024, 1, 1)
-LARGEST = 2_147_483_647
-STEPS = (
-    "welcome_email_sent",
-    "account_created",
-    "github_action_installed",
-    "first_issue_tagged",
-    "first_pr_generated",
-)
-
-
-def days_before(days: int) -> date:
-    """D - days."""
-    return D - timedelta(days=days)
-
-
-def measured(day: date = D, **policy: Any) -> Measures:
-    """What is measured of the only customer."""
-    [found] = measure(day, ScoringPolicy(**policy))
-    return found
-
-
-def old_customer(**overrides: Any) -> Customer:
-    """A customer who signed up long before every window."""
-    return make_customer(**{"signup_date": LONG_AGO, **overrides})
 
 
 # --- Who is measured --------------------------------------------------------------------------------------------
@@ -221,102 +187,6 @@ def test_the_policy_sets_the_days_of_the_slope(days: int, weight: int) -> None:
     assert measured(trend_days=5).trend_moment == weight
 
 
-# --- Activity ---------------------------------------------------------------------------------------------------
-
-
-def test_the_rows_of_a_day_are_summed_and_the_day_counts_once() -> None:
-    customer = old_customer()
-    make_engagement(customer, D, issues_tagged=1, prs_generated=2)
-    make_engagement(customer, D, issues_tagged=3, prs_merged=1)
-    make_engagement(customer, D)
-    make_engagement(customer, days_before(1), prs_rejected=1)
-    make_engagement(customer, days_before(40), support_requests=1)
-    found = measured()
-    assert (found.issues_tagged, found.prs_generated, found.prs_merged) == (4, 2, 1)
-    assert (found.prs_rejected, found.support_requests) == (1, 1)
-    assert (found.active_days, found.days_active, found.last_active) == (2, 3, D)
-    assert found.trend_now == 8
-    assert found.trend_moment == 7 * 6 + 1 * 4
-
-
-@pytest.mark.parametrize(
-    "counter", ["issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests"]
-)
-def test_any_counter_makes_a_day_active(counter: str) -> None:
-    make_engagement(old_customer(), days_before(2), **{counter: 1})
-    found = measured()
-    assert (found.active_days, found.days_active, found.last_active) == (1, 1, days_before(2))
-    assert (getattr(found, counter), found.trend_now) == (1, 0 if counter == "support_requests" else 1)
-
-
-def test_a_row_of_zeros_is_no_activity() -> None:
-    customer = old_customer()
-    make_engagement(customer, D)
-    make_engagement(customer, days_before(3), issues_tagged=1)
-    found = measured()
-    assert (found.active_days, found.days_active, found.last_active) == (1, 1, days_before(3))
-
-
-def test_rows_after_the_date_are_ignored() -> None:
-    customer = old_customer()
-    make_engagement(customer, days_before(20), issues_tagged=1, prs_generated=1)
-    make_engagement(
-        customer,
-        days_before(-1),
-        issues_tagged=1,
-        prs_generated=1,
-        prs_merged=1,
-        prs_rejected=1,
-        support_requests=1,
-    )
-    found = measured()
-    assert (found.issues_tagged, found.prs_generated, found.prs_merged) == (1, 1, 0)
-    assert (found.prs_rejected, found.support_requests) == (0, 0)
-    assert (found.days_active, found.last_active) == (1, days_before(20))
-
-
-def test_totals_go_back_to_the_first_row() -> None:
-    customer = old_customer()
-    for days in (0, 31, 400):
-        make_engagement(customer, days_before(days), prs_generated=2, prs_merged=1)
-    found = measured()
-    assert (found.prs_generated, found.prs_merged, found.days_active) == (6, 3, 3)
-    assert (found.window_prs_generated, found.window_prs_merged) == (2, 1)
-
-
-def test_active_days_are_told_apart_over_a_long_time() -> None:
-    customer = make_customer(signup_date=days_before(364))
-    for days in (3, 58, 59, 60, 61, 119, 120, 179, 180, 363, 364, 365):
-        make_engagement(customer, days_before(days), issues_tagged=1)
-        make_engagement(customer, days_before(days), prs_merged=1)
-    found = measured()
-    assert (found.days_active, found.active_days, found.last_active) == (12, 1, days_before(3))
-    assert [week for week in range(52) if found.active_weeks >> week & 1] == [0, 26, 34, 35, 43, 51]
-
-
-def test_large_counters_do_not_overflow() -> None:
-    customer = old_customer()
-    for _ in range(3):
-        make_engagement(
-            customer,
-            D,
-            issues_tagged=LARGEST,
-            prs_generated=LARGEST,
-            prs_merged=LARGEST,
-            prs_rejected=LARGEST,
-            support_requests=LARGEST,
-        )
-    make_engagement(customer, days_before(7), issues_tagged=LARGEST, support_requests=LARGEST)
-    found = measured()
-    assert (found.prs_generated, found.prs_merged, found.prs_rejected) == (6_442_450_941,) * 3
-    assert (found.issues_tagged, found.support_requests) == (8_589_934_588,) * 2
-    assert (found.window_prs_generated, found.window_prs_merged) == (6_442_450_941,) * 2
-    assert found.window_support_requests == 8_589_934_588
-    assert (found.trend_now, found.trend_before) == (4 * 3 * LARGEST, LARGEST)
-    assert found.trend_moment == 6 * 4 * 3 * LARGEST
-    assert day_totals(D)["prs_rejected"] == 6_442_450_941
-
-
 # --- Feedback ---------------------------------------------------------------------------------------------------
 
 
@@ -355,124 +225,6 @@ def test_an_nps_after_the_date_does_not_hide_the_one_before() -> None:
     make_feedback(customer, days_before(-1), nps=1)
     make_feedback(customer, D, nps=9)
     assert measured().nps_answer == 9
-
-
-# --- Step dates -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_counts_only_where_its_flag_is_true(step: str) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    onboarding = make_onboarding(customer)
-    make_event(customer, date(2025, 5, 4), step)
-    make_engagement(customer, date(2025, 5, 4), issues_tagged=1, prs_generated=1)
-    make_sighting(customer, step, date(2025, 5, 4))
-    assert measured().step_dates == {}
-    setattr(onboarding, step, True)
-    onboarding.save()
-    assert measured().step_dates == {step: date(2025, 5, 4)}
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_that_nothing_dates_was_done_on_the_signup_date(step: str) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, **{step: True})
-    assert measured().step_dates == {step: date(2025, 5, 1)}
-    make_sighting(customer, step, None)  # true at the very first import
-    assert measured().step_dates == {step: date(2025, 5, 1)}
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_without_event_is_dated_by_the_run_that_saw_it(step: str) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, **{step: True})
-    make_sighting(customer, step, date(2025, 5, 8))
-    assert measured().step_dates == {step: date(2025, 5, 8)}
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_the_earliest_event_of_a_step_dates_it(step: str) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, **{step: True})
-    make_sighting(customer, step, date(2025, 5, 2))
-    make_engagement(customer, date(2025, 5, 2), issues_tagged=1, prs_generated=1)
-    make_event(customer, date(2025, 5, 9), step)
-    make_event(customer, date(2025, 5, 7), step)
-    make_event(customer, date(2025, 5, 3), "note")
-    assert measured().step_dates == {step: date(2025, 5, 7)}
-
-
-@pytest.mark.parametrize(
-    ("step", "first", "too_early"),
-    [
-        ("first_issue_tagged", {"issues_tagged": 1}, {"prs_generated": 1, "support_requests": 1}),
-        ("first_pr_generated", {"prs_generated": 1}, {"issues_tagged": 1, "prs_merged": 1, "prs_rejected": 1}),
-    ],
-)
-def test_the_first_engagement_dates_the_first_issue_and_pr(
-    step: str, first: dict[str, int], too_early: dict[str, int]
-) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, **{step: True})
-    make_sighting(customer, step, date(2025, 5, 8))
-    make_engagement(customer, date(2025, 5, 2), **too_early)
-    make_engagement(customer, date(2025, 5, 5), **first)
-    make_engagement(customer, date(2025, 5, 3))
-    make_engagement(customer, date(2025, 5, 4), **first)
-    assert measured().step_dates == {step: date(2025, 5, 4)}
-
-
-@pytest.mark.parametrize("step", ["welcome_email_sent", "account_created", "github_action_installed"])
-def test_engagement_dates_no_other_step(step: str) -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, **{step: True})
-    make_engagement(customer, date(2025, 5, 4), issues_tagged=1, prs_generated=1)
-    assert measured().step_dates == {step: date(2025, 5, 1)}
-
-
-def test_a_step_dated_after_the_date_is_not_done_yet() -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(
-        customer,
-        welcome_email_sent=True,
-        account_created=True,
-        first_issue_tagged=True,
-        first_pr_generated=True,
-    )
-    make_event(customer, date(2025, 5, 11), "account_created")
-    make_engagement(customer, date(2025, 5, 11), prs_generated=1)
-    # The event decides, although engagement was earlier.
-    make_engagement(customer, date(2025, 5, 4), issues_tagged=1)
-    make_event(customer, date(2025, 5, 12), "first_issue_tagged")
-    found = measured()
-    assert found.step_dates == {
-        "welcome_email_sent": date(2025, 5, 1),
-        "account_created": date(2025, 5, 11),
-        "first_issue_tagged": date(2025, 5, 12),
-        "first_pr_generated": date(2025, 5, 11),
-    }
-    assert [step for step, done in health(found, ScoringPolicy(), D).steps.items() if done] == ["welcome_email_sent"]
-
-
-def test_a_step_may_be_dated_before_the_signup() -> None:
-    customer = make_customer(signup_date=date(2025, 5, 1))
-    make_onboarding(customer, welcome_email_sent=True, first_issue_tagged=True)
-    make_event(customer, date(2025, 4, 28), "welcome_email_sent")
-    make_engagement(customer, date(2025, 4, 30), issues_tagged=1)
-    assert measured().step_dates == {
-        "welcome_email_sent": date(2025, 4, 28),
-        "first_issue_tagged": date(2025, 4, 30),
-    }
-
-
-def test_events_add_to_no_counter() -> None:
-    customer = make_customer()
-    make_event(customer, D, "support_request")
-    make_event(customer, D, "first_issue_tagged")
-    make_event(customer, D, "first_pr_generated")
-    found = measured()
-    assert (found.support_requests, found.issues_tagged, found.prs_generated) == (0, 0, 0)
-    assert (found.window_support_requests, found.days_active, found.last_active) == (0, 0, None)
 
 
 # --- The portfolio's day ----------------------------------------------------------------------------------------

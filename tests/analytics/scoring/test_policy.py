@@ -17,29 +17,7 @@ from django.forms import model_to_dict
 
 from analytics.models import ScoringPolicy
 from analytics.scoring.snapshots import score_day
-
-DEFAULTS = {
-    "activity_max": 30,
-    "activity_points_per_day": 5,
-    "activity_days": 7,
-    "pr_max": 25,
-    "pr_days": 30,
-    "adoption_points_per_step": 5,
-    "support_max": 15,
-    "support_points_per_request": Decimal("2.5"),
-    "support_days": 30,
-    "csat_days": 90,
-    "nps_max": 10,
-    "nps_days": 180,
-    "champion_from": 85,
-    "healthy_from": 70,
-    "needs_attention_from": 50,
-    "inactive_days": 14,
-    "trend_days": 7,
-    "trend_percent": 20,
-    "trend_slope": Decimal("0.1"),
-}
-"""As metrics.md has them."""
+from tests.support.scoring import FIRST_POLICY
 
 
 @pytest.mark.django_db
@@ -48,7 +26,7 @@ def test_the_first_policy_has_the_numbers_of_the_specification() -> None:
     assert model_to_dict(policy, exclude=["id"]) == {
         "name": "v1",
         "effective_from": date(2000, 1, 1),  # no date in a feed is earlier
-        **DEFAULTS,
+        **FIRST_POLICY,
     }
     assert policy.maxima == {"activity": 30, "pr_success": 25, "adoption": 20, "support": 15, "nps": 10}
     policy.full_clean()
@@ -57,7 +35,7 @@ def test_the_first_policy_has_the_numbers_of_the_specification() -> None:
 @pytest.mark.django_db
 def test_an_unsaved_policy_scores_like_the_saved_one() -> None:
     unsaved, saved = ScoringPolicy(), ScoringPolicy.objects.get()
-    for name in DEFAULTS:
+    for name in FIRST_POLICY:
         assert Decimal(getattr(unsaved, name)) == getattr(saved, name)
 
 

@@ -19,28 +19,29 @@ from tests.support.loading import customer_row, feed_tables, load, states, write
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 
 
-def test_the_examples_of_the_specification_are_stored_as_they_say(tmp_path: Path) -> None:
-    write_bytes(
-        tmp_path,
-        "customers.csv",
+EXAMPLES = {
+    "customers.csv": (
         b"id,email,organization,github_username,signup_date,cohort,industry,team_size,status\n"
-        b"c2001,ops@example.com,Example Ltd,example-dev,2025-05-01,VIP,SaaS,12,active\n",
-    )
-    write_bytes(
-        tmp_path,
-        "onboarding.csv",
+        b"c2001,ops@example.com,Example Ltd,example-dev,2025-05-01,VIP,SaaS,12,active\n"
+    ),
+    "onboarding.csv": (
         b"id,customer_id,welcome_email_sent,account_created,github_action_installed,first_issue_tagged,"
         b"first_pr_generated,completed_date,days_to_complete,blocker_type,notes\n"
-        b"o2001,c2001,true,true,true,false,false,,,github_config,Needs help with repository permissions\n",
-    )
-    write_bytes(
-        tmp_path,
-        "engagement.csv",
+        b"o2001,c2001,true,true,true,false,false,,,github_config,Needs help with repository permissions\n"
+    ),
+    "engagement.csv": (
         b"id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests\n"
-        b"e2001,c2001,2025-05-02,5,3,2,1,1\n",
-    )
-    write_bytes(tmp_path, "feedback.csv", b"id,customer_id,date,nps,csat,comment\nf1,c2001,2025-05-03,9,,\n")
-    write_bytes(tmp_path, "events.csv", b"id,customer_id,date,kind,detail\nv1,c2001,2025-05-04,note,Hello\n")
+        b"e2001,c2001,2025-05-02,5,3,2,1,1\n"
+    ),
+    "feedback.csv": b"id,customer_id,date,nps,csat,comment\nf1,c2001,2025-05-03,9,,\n",
+    "events.csv": b"id,customer_id,date,kind,detail\nv1,c2001,2025-05-04,note,Hello\n",
+}
+"""The examples of csv-feeds.md."""
+
+
+def test_the_examples_of_the_specification_are_stored_as_they_say(tmp_path: Path) -> None:
+    for name, content in EXAMPLES.items():
+        write_bytes(tmp_path, name, content)
     outcomes = load(tmp_path)
     assert list(outcomes) == ["customers", "onboarding", "engagement", "feedback", "events"]
     assert {states(outcome) for outcome in outcomes.values()} == {(1, 0, 0, 0)}
