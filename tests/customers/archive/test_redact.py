@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from customers.archive import redact
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
-
 CELL = st.text(alphabet='ab1,"\n\r é', max_size=6)
 
 
