@@ -1,7 +1,8 @@
-"""Send the digests of a night and the summaries of a week, each by the protocol of ``mail.outbox``.
+"""Send the digests, with the night or at the hour that a person chose, and the summaries of a week.
 
-A message is claimed by a row that is unique for its kind, its recipient and its day. Where the mail server is down,
-the row says so, and the next run sends what has happened since the last digest that was recorded as sent.
+Each goes by the protocol of ``mail.outbox``: a message is claimed by a row that is unique for its kind, its recipient
+and its day. Where the mail server is down, the row says so, and the next run sends what has happened since the last
+digest that was recorded as sent.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from analytics.digests.weekly import compose_weekly
 from analytics.mail import channels, message, outbox
 from analytics.mail.compose import RenderedEmail, staff_name
 from analytics.mail.post import SmtpSession
-from analytics.models import Digest, PortfolioDay
+from analytics.models import Digest, PortfolioDay, Preferences
 from analytics.outreach.draft import sender_name
 from analytics.wording import one_line
 from customers.audit import trail
@@ -41,16 +42,23 @@ class Delivery:
     skipped: list[str] = field(default_factory=list)
 
 
-def send_digests(lock: JobLock) -> Delivery:
-    """Send to everybody what they are to be told today; the caller holds ``lock``, that of ``alerts``.
+_HOURLY_RUNS_LATELY = timedelta(hours=3)
+"""So long ago at most, and the runs of every hour are still believed to come."""
 
-    People in the order of their logins, then the channels of ``ALERT_URLS``.
+
+def send_digests(lock: JobLock, *, at_their_hour: bool = False) -> Delivery:
+    """Send to everybody what they are to be told now; the caller holds ``lock``, that of ``alerts``.
+
+    People in the order of their logins, then the channels of ``ALERT_URLS``. Those who chose an hour are told from
+    that hour of their day on; ``at_their_hour`` leaves out all others, who are told with the night.
     """
     run = DigestRun(lock)
+    if at_their_hour:
+        Preferences.objects.exclude(digest_hour=None).update(digest_checked_at=timezone.now())
     if message.is_on():
         with closing(run.session):
-            run.people()
-    for url in settings.ALERT_URLS:
+            run.people(at_their_hour=at_their_hour)
+    for url in () if at_their_hour else settings.ALERT_URLS:
         run.channel(url)
     return run.delivery
 
@@ -84,7 +92,7 @@ class DigestRun:
         self.delivery = Delivery()
         self.session = SmtpSession()
 
-    def people(self) -> None:
+    def people(self, *, at_their_hour: bool) -> None:
         manager_keys = set(recipients.managers().values_list("pk", flat=True))
         people = User.objects.filter(pk__in=manager_keys) | recipients.owners()
         told = set(recipients.may_be_told().values_list("pk", flat=True))
@@ -94,9 +102,14 @@ class DigestRun:
                 "recipient", flat=True
             )
         )
-        for person in people.distinct().order_by("username"):
-            manager = person.pk in manager_keys
+        for person in people.distinct().select_related("preferences").order_by("username"):
+            manager, preferences = person.pk in manager_keys, Preferences.of(person)
+            if at_their_hour and preferences.digest_hour is None:
+                continue
             if not self._reachable(person, may_be_told=person.pk in told):
+                continue
+            today = self._due_day(preferences, at_their_hour=at_their_hour)
+            if today is None:
                 continue
             mine = recipients.alerts_for(person, manager=manager)
             digest = partial(
@@ -104,14 +117,27 @@ class DigestRun:
                 mine,
                 last.get(person.pk),
                 self.as_of,
-                self.today,
+                today,
                 greeting=sender_name(person),
                 person=person.pk,
             )
-            self._send_to(person, Kind.ALERTS, self.today, digest)
+            if not _was_told_today(preferences):
+                self._send_to(person, Kind.ALERTS, today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
                 weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))
                 self._send_to(person, Kind.WEEKLY, self.monday, weekly)
+
+    def _due_day(self, preferences: Preferences, *, at_their_hour: bool) -> date | None:
+        """Return the day of the digest that a person is due now; None before the hour that they chose.
+
+        Where ``send_digests`` does not run every hour, the night tells everybody.
+        """
+        checked = preferences.digest_checked_at
+        is_hourly = at_their_hour or (checked is not None and abs(timezone.now() - checked) < _HOURLY_RUNS_LATELY)
+        if preferences.digest_hour is None or not is_hourly:
+            return self.today
+        local = timezone.localtime(timezone=preferences.zone)
+        return local.date() if local.hour >= preferences.digest_hour else None
 
     def channel(self, url: str) -> None:
         to = _Recipient(channels.label(url), channel=channels.fingerprint(url))
@@ -170,6 +196,16 @@ class DigestRun:
             self.delivery.sent += 1
         else:
             self.delivery.failed.append(f"{to.name}: {outcome.reason}")
+
+
+def _was_told_today(preferences: Preferences) -> bool:
+    """Return whether somebody who chose an hour had a digest on their day, by whatever hour or zone it was sent."""
+    if preferences.digest_hour is None:
+        return False
+    now = timezone.localtime(timezone=preferences.zone)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    sent = Digest.objects.filter(kind=Kind.ALERTS, state=State.SENT, recipient=preferences.user_id)
+    return sent.filter(sent_at__range=(midnight, now)).exists()
 
 
 def claim_digest(digest: Digest, email: RenderedEmail, as_of: date | None) -> Digest | None:

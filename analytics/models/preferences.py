@@ -40,6 +40,7 @@ class Preferences(models.Model):
     user = models.OneToOneField(User, models.CASCADE, related_name="preferences")
     time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
     digest_hour = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(23)])
+    digest_checked_at = models.DateTimeField("last run of send_digests", null=True, blank=True, editable=False)
     digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
     default_view = models.CharField("opens at login", max_length=40, blank=True)
     columns = models.JSONField("columns of the customer table", default=list, blank=True)

@@ -271,10 +271,10 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_crontab_has_the_night_and_the_backup() -> None:
+def test_the_crontab_has_the_night_the_digests_and_the_backup() -> None:
     lines = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
     found = [words for line in lines for words in commands_in(line)]
-    assert found == [["nightly"], ["backup", "--keep", "14"]]
+    assert found == [["nightly"], ["send_digests"], ["backup", "--keep", "14"]]
     assert all(is_real(words) for words in found)
     assert all("%" not in line for line in lines), "cron takes it for a line break"
 
@@ -292,7 +292,7 @@ def test_a_job_of_the_crontab_reads_the_environment_and_prints_only_when_it_fail
     (tmp_path / "environment").write_text((DEPLOY / "environment.example").read_text())
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
-    [line, _backup] = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    [line, _digests, _backup] = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
     job = line.split(maxsplit=5)[5].replace("/srv/rsolv", str(tmp_path))
     for code, printed in ((0, ""), (1, "from RSOLV <cs@example.com>\n" * 2)):
         python.write_text(f'#!/bin/sh\necho "from $DEFAULT_FROM_EMAIL"\nexit {code}\n')
