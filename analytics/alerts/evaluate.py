@@ -1,7 +1,6 @@
 """Evaluate the rules for the newest scored date, and store what follows; a second run adds nothing."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
@@ -9,6 +8,7 @@ from django.utils import timezone
 
 from analytics.alerts import vanished
 from analytics.alerts.candidates import inputs_of
+from analytics.alerts.changes import Changes
 from analytics.alerts.kinds import FEED_KINDS, KINDS, FeedKind, Vanished
 from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
@@ -16,7 +16,8 @@ from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
-from customers.core.limits import BATCH_SIZE, batches
+
+MAX_TEXT_LENGTH = 500
 
 
 @dataclass
@@ -29,23 +30,18 @@ class Evaluation:
     worse: int = 0
     closed: int = 0
 
+    def store(self, changes: Changes) -> None:
+        """Write the changes of a rule, and count them."""
+        changes.store()
+        self.raised += len(changes.raised)
+        self.worse += len(changes.worse)
+        self.closed += len(changes.closed)
 
-@dataclass
-class _Changes:
-    """What a rule has to store."""
-
-    raised: list[Alert] = field(default_factory=list)
-    worse: list[Alert] = field(default_factory=list)
-    closed: list[Alert] = field(default_factory=list)
-
-    def store(self, found: Evaluation) -> None:
-        # Close before creating: only one open alert per rule and feed is allowed.
-        _update(self.closed, ("closed_on", "closed_at", "ending", "ending_text"))
-        Alert.objects.bulk_create(self.raised, batch_size=BATCH_SIZE)
-        _update(self.worse, ("text", "value", "worse_on", "worse_at"))
-        found.raised += len(self.raised)
-        found.worse += len(self.worse)
-        found.closed += len(self.closed)
+    def record(self) -> None:
+        """Note in the audit that alerts have changed, if any have: a new entry makes pages count them anew."""
+        if self.raised or self.worse or self.closed:
+            said = f"{self.raised} raised, {self.worse} worse, {self.closed} closed"
+            trail.record(trail.Action.COMMAND, "alerts", detail=said)
 
 
 def evaluate() -> Evaluation:
@@ -65,12 +61,12 @@ def evaluate() -> Evaluation:
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
             elif isinstance(kind, FeedKind):
-                _of_feeds(rule, kind, health, now).store(found)
+                found.store(_of_feeds(rule, kind, health, now))
             elif isinstance(kind, Vanished):
-                _of_vanished(rule, today, now).store(found)
+                found.store(vanished.judge(rule, today, now))
             elif day and not (found.held_back and kind.needs_engagement):
-                _of_customers(rule, day, now).store(found)
-        _record(found)
+                found.store(_of_customers(rule, day, now))
+        found.record()
     return found
 
 
@@ -79,29 +75,22 @@ def close_feed_alerts() -> int:
 
     The caller holds the lock ``alerts``.
     """
-    portfolio, found = PortfolioDay.objects.newest(), Evaluation(None, "")
+    portfolio, found = PortfolioDay.objects.newest(), Evaluation(None)
     health = FeedHealth(timezone.localdate(), portfolio.date if portfolio else None)
     with transaction.atomic():
         for rule in AlertRule.objects.filter(active=True, kind__in=FEED_KINDS):
             if Alert.objects.open().filter(rule=rule).exists():
                 changes = _of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment())
-                _Changes(closed=changes.closed).store(found)
-        _record(found)
+                found.store(Changes(reworded=changes.reworded, closed=changes.closed))
+        found.record()
     return found.closed
 
 
-def _record(found: Evaluation) -> None:
-    """Note in the audit that alerts have changed, where any have: a new entry makes pages count the alerts anew."""
-    if found.raised or found.worse or found.closed:
-        said = f"{found.raised} raised, {found.worse} worse, {found.closed} closed"
-        trail.record(trail.Action.COMMAND, "alerts", detail=said)
-
-
-def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
-    changes = _Changes()
+def _of_customers(rule: AlertRule, day: date, now: datetime) -> Changes:
+    changes = Changes()
     for inputs in inputs_of(rule, day):
         decision, alert = decide(rule, inputs), inputs.open
-        news = {"text": one_line(decision.text, 500), "value": decision.value}
+        news = {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
         if decision.transition == Transition.RAISE:
             changes.raised.append(
                 Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **news)
@@ -109,51 +98,27 @@ def _of_customers(rule: AlertRule, day: date, now: datetime) -> _Changes:
         elif alert and decision.transition == Transition.WORSEN:
             changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **news))
         elif alert and decision.transition == Transition.CLOSE:
-            changes.closed.append(_closed(alert.pk, day, now, decision.ending, decision.text))
+            changes.close(alert.pk, day, now, decision.ending, decision.text)
     return changes
 
 
-def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> _Changes:
+def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> Changes:
     """Judge the feeds and nights; an open alert gets the newest words, whether or not it is worse."""
-    changes, problems, today = _Changes(), kind.problems(rule, health), health.today
+    changes, problems, today = Changes(), kind.problems(rule, health), health.today
     known = {alert.feed: alert for alert in Alert.objects.open().filter(rule=rule, customer=None)}
     for feed, problem in problems.items():
-        text, alert = one_line(problem.text, 500), known.get(feed)
+        text, alert = one_line(problem.text, MAX_TEXT_LENGTH), known.get(feed)
+        news = {"text": text, "value": problem.value}
         if alert is None:
-            changes.raised.append(
-                Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, text=text, value=problem.value)
-            )
+            changes.raised.append(Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, **news))
         elif kind.is_worse(alert.value, problem.value):
-            alert.text, alert.value, alert.worse_on, alert.worse_at = text, problem.value, today, now
-            changes.worse.append(alert)
+            changes.worse.append(Alert(pk=alert.pk, worse_on=today, worse_at=now, **news))
         elif alert.text != text:
-            Alert.objects.filter(pk=alert.pk).update(text=text)
-    changes.closed = [
-        _closed(alert.pk, today, now, Alert.Ending.RECOVERED, kind.recovery_text(rule, feed))
-        for feed, alert in known.items()
-        if feed not in problems
-    ]
+            changes.reworded.append(Alert(pk=alert.pk, text=text))
+    for feed, alert in known.items():
+        if feed not in problems:
+            changes.close(alert.pk, today, now, Alert.Ending.RECOVERED, kind.recovery_text(rule, feed))
     return changes
-
-
-def _of_vanished(rule: AlertRule, today: date, now: datetime) -> _Changes:
-    judged = vanished.judge(rule, today, now)
-    closed = [_closed(alert.pk, today, now, Alert.Ending.RECOVERED, text) for alert, text in judged.closed]
-    return _Changes(judged.raised, judged.worse, closed)
-
-
-def _update(alerts: list[Alert], names: tuple[str, ...]) -> None:
-    """Write these fields, all alerts with the same values at once: ``bulk_update`` takes minutes for thousands."""
-    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for alert in alerts:
-        alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
-    for values, keys in alike.items():
-        for some in batches(keys):
-            Alert.objects.filter(pk__in=some).update(**dict(zip(names, values, strict=True)))
-
-
-def _closed(pk: int, day: date, now: datetime, ending: str, text: str) -> Alert:
-    return Alert(pk=pk, closed_on=day, closed_at=now, ending=ending, ending_text=one_line(text, 200))
 
 
 def _turn_off(rule: AlertRule, day: date, now: datetime) -> int:

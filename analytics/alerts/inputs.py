@@ -3,51 +3,45 @@
 from dataclasses import dataclass
 from datetime import date
 
-from analytics.scoring.health_status import InactiveReason, inactive_reason
+from analytics.models import Alert
+from analytics.scoring.health_status import InactiveReason, active_from, inactive_reason
+from customers.models import Customer
 
 NEWS_DAYS = 14
 """For so many days the end of a contract, or the lack of customers in a file, is news."""
 
 
 @dataclass(frozen=True)
-class OpenAlert:
-    """The open alert of a rule and customer, as far as a decision needs it."""
-
-    pk: int
-    opened_on: date
-    value: int | None
-    acknowledged: bool
-
-
-@dataclass(frozen=True)
 class AlertInputs:
-    """What the scored date ``day`` says of a customer.
-
-    ``highest`` is the highest score of the seven days before (None: no such date, or another policy);
-    ``blocked_since`` the first scored date of the block, which may have begun before (``blocked_longer``);
-    ``ended_contract_status`` the status of a contract that is over ('': it is not); ``was_not_inactive`` whether the
-    status was another than Inactive on a scored date of the 14 days before; ``active_from`` the first date on which
-    activity keeps the customer from being Inactive. ``recovery_days`` is the number of recovery days among the last
-    ``rule.recovery`` scored dates.
-    """
+    """What the scored date ``day`` says of a customer; ``candidates`` fills each field from the column of its name."""
 
     day: date
     customer_id: str
     signup_date: date
+    contract_status: str
+    """As it is now: the contract may have ended, or begun again, since the date was scored."""
+    inactive_days: int
+    """The policy's: activity within so many days keeps a customer from being Inactive."""
     score: int
     status: str
-    ended_contract_status: str = ""
     last_active: date | None = None
-    was_not_inactive: bool = False
-    active_from: date = date.max
-    highest: int | None = None
-    blocked_since: date | None = None
-    blocked_longer: bool = False
     blocker: str = ""
     onboarded: bool = False
     has_first_pr: bool = False
+    open: Alert | None = None
+    """The open alert of the rule and the customer."""
     recovery_days: int = 0
-    open: OpenAlert | None = None
+    """The number of recovery days among the last ``rule.recovery`` scored dates."""
+
+    # Only a kind that asks for them in its ``columns`` has these.
+    was_not_inactive: bool = False
+    """Whether the status was another than Inactive on a scored date of the 14 days before."""
+    highest: int | None = None
+    """The highest score of the seven days before; None: no such date, or another policy."""
+    blocked_since: date | None = None
+    """The first scored date of the block."""
+    last_unblocked: date | None = None
+    """The last scored date on which the customer was not blocked."""
 
     @property
     def days_since_signup(self) -> int:
@@ -55,12 +49,30 @@ class AlertInputs:
         return (self.day - self.signup_date).days
 
     @property
+    def ended_contract(self) -> str:
+        """The status of a contract that is over, in words; '' if it is not."""
+        over = self.contract_status in Customer.Status.over()
+        return str(Customer.Status(self.contract_status).label) if over else ""
+
+    @property
     def inactive_reason(self) -> InactiveReason:
-        """Why the customer is Inactive, where it is; its contract may have begun again since the date was scored."""
-        over = bool(self.ended_contract_status)
-        return inactive_reason(over, self.last_active, self.signup_date, self.active_from) or InactiveReason.CONTRACT
+        """Why the customer is Inactive, if it is."""
+        window_start = active_from(self.day, self.inactive_days)
+        reason = inactive_reason(bool(self.ended_contract), self.last_active, self.signup_date, window_start)
+        # Without a reason now, its contract was over when the date was scored, and has begun again.
+        return reason or InactiveReason.CONTRACT
 
     @property
     def fall(self) -> int:
         """How far the score is below its highest of the seven days before."""
         return 0 if self.highest is None else self.highest - self.score
+
+    @property
+    def days_blocked(self) -> int:
+        """Whole days from the first scored date of the block; 0 if there is none."""
+        return (self.day - self.blocked_since).days if self.blocked_since else 0
+
+    @property
+    def may_be_blocked_longer(self) -> bool:
+        """Whether the block may have begun before its first scored date, because no earlier date was without one."""
+        return self.last_unblocked is None and self.blocked_since is not None and self.signup_date < self.blocked_since

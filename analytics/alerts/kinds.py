@@ -1,9 +1,8 @@
 """Each kind of alert, declared once: whom it may concern, when it is raised, what grows worse, and when it closes.
 
-A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``CUSTOMER_KINDS`` or
-``FEED_KINDS``, and a migration that adds its
-rule. ``rules`` decides what becomes of an alert by these declarations, ``candidates`` asks the database by them, and
-``evaluate`` stores what follows.
+A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``CUSTOMER_KINDS`` or ``FEED_KINDS``,
+and a migration that adds its rule. By these declarations ``candidates`` asks the database, ``rules`` decides what
+becomes of an alert, and ``evaluate`` stores it.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -52,7 +51,7 @@ class CustomerKind(AlertKind, ABC):
     """Whether it is raised, and stays, though the customer's contract is over."""
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
-        """Return what ``concerns`` and the inputs need beside the snapshot's own columns."""
+        """Return the expressions for those fields of ``AlertInputs`` that only this kind needs."""
         return {}
 
     @abstractmethod
@@ -128,7 +127,7 @@ class Inactive(CustomerKind):
 
     def text(self, inputs: AlertInputs) -> str:
         if inputs.inactive_reason == InactiveReason.CONTRACT:
-            status = inputs.ended_contract_status.lower()
+            status = inputs.ended_contract.lower()
             return f"Inactive by contract: {status}" if status else "Inactive by contract"
         if inputs.last_active is None:
             return f"No activity in the {counted(inputs.days_since_signup, 'day')} since signup"
@@ -190,29 +189,26 @@ class Blocked(CustomerKind):
     recovered = ~Snapshot.BLOCKED
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
-        free = _same_customer().filter(self.recovered, date__lt=day).order_by("-date").values("date")[:1]
-        since = _same_customer().filter(date__gt=Coalesce(OuterRef("free"), Value(date.min)), date__lte=day)
-        return {"free": Subquery(free), "since": Subquery(since.order_by("date").values("date")[:1])}
+        unblocked = _same_customer().filter(self.recovered, date__lt=day).order_by("-date").values("date")[:1]
+        after = _same_customer().filter(date__gt=Coalesce(OuterRef("last_unblocked"), Value(date.min)), date__lte=day)
+        first = Subquery(after.order_by("date").values("date")[:1])
+        return {"last_unblocked": Subquery(unblocked), "blocked_since": Case(When(Snapshot.BLOCKED, then=first))}
 
     def concerns(self, day: date, n: int) -> Q:
         return Snapshot.BLOCKED
 
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
-        return inputs.blocked_since is not None and self._days(inputs) >= n
+        return inputs.blocked_since is not None and inputs.days_blocked >= n
 
     def value(self, inputs: AlertInputs) -> int | None:
-        return self._days(inputs)
+        return inputs.days_blocked
 
     def text(self, inputs: AlertInputs) -> str:
-        least = "at least " if inputs.blocked_longer else ""
-        days = counted(self._days(inputs), "day")
-        return f"Blocked for {least}{days}: {code_in_words(inputs.blocker)}"
+        least = "at least " if inputs.may_be_blocked_longer else ""
+        return f"Blocked for {least}{counted(inputs.days_blocked, 'day')}: {code_in_words(inputs.blocker)}"
 
     def recovery_text(self, inputs: AlertInputs) -> str:
         return "Onboarded" if inputs.onboarded else "No longer blocked"
-
-    def _days(self, inputs: AlertInputs) -> int:
-        return (inputs.day - inputs.blocked_since).days if inputs.blocked_since else 0
 
 
 class NoFirstPr(CustomerKind):

@@ -50,8 +50,8 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
     if alert is None:
         raised = is_met and _may_raise(kind, inputs)
         return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
-    if inputs.ended_contract_status and (alert.acknowledged or not kind.while_contract_over):
-        return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract_status.lower()}", ending=Ending.ENDED)
+    if inputs.ended_contract and (alert.acknowledged_at or not kind.while_contract_over):
+        return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract.lower()}", ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
         words = f"The data of {inputs.day:%-d %b %Y} changed and no longer say so"
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
@@ -65,4 +65,4 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
 def _may_raise(kind: CustomerKind, inputs: AlertInputs) -> bool:
     if inputs.days_since_signup < QUIET_DAYS:
         return False
-    return not inputs.ended_contract_status or (kind.while_contract_over and inputs.was_not_inactive)
+    return not inputs.ended_contract or (kind.while_contract_over and inputs.was_not_inactive)

@@ -40,30 +40,38 @@ def act(request: StaffRequest) -> HttpResponse:
     """
     form = ActForm(request.POST)
     with transaction.atomic():
-        one = _the_one(request)
-        note = AlertNoteForm(request.POST, instance=one) if one else None
-        if note and not (form.is_valid() and note.is_valid()):
-            return _again(request, form, note)
-        if form.is_valid():
-            chosen, data = form.cleaned_data["alert"], form.cleaned_data
-            noted = note and "note" in note.changed_data and update_rows(_rows(chosen), note=note.cleaned_data["note"])
-            if note and data["until"] and data["action"] not in {"snooze", "unsnooze"}:
-                _report(request, chosen, *_snooze(request, chosen, data["until"]), noted=False)
-            if data["action"] != "note" or not note:
-                _report(request, chosen, *_apply(request, form), noted=bool(noted))
-            elif noted or not data["until"]:
-                messages.success(request, "1 alert noted." if noted else "The note is as it was.")
+        panel = _alert_of_panel(request)
+        note_form = AlertNoteForm(request.POST, instance=panel) if panel else None
+        if note_form and not (form.is_valid() and note_form.is_valid()):
+            return _again(request, form, note_form)
+        if note_form:
+            _save_panel(request, form, note_form)
+        elif form.is_valid():
+            _report(request, form.cleaned_data["alert"], *_apply(request, form))
     for errors in form.errors.values():
         for error in errors:
             messages.error(request, str(error))
     return redirect(next_page(request, reverse("analytics:alerts")))
 
 
-def _the_one(request: HttpRequest) -> Alert | None:
+def _alert_of_panel(request: HttpRequest) -> Alert | None:
     """Return the alert whose panel was sent, locked; None where the form is not one panel."""
     keys = request.POST.getlist("alert")
     key = number_or_none(keys[0]) if len(keys) == 1 and "note" in request.POST else None
     return Alert.objects.select_for_update(of=("self",)).filter(pk=key).first() if key is not None else None
+
+
+def _save_panel(request: StaffRequest, form: ActForm, note_form: AlertNoteForm) -> None:
+    """Save the note and the date of one alert's panel, then do what its button says."""
+    chosen, action, until = (form.cleaned_data[name] for name in ("alert", "action", "until"))
+    has_new_note = "note" in note_form.changed_data
+    noted = has_new_note and update_rows(_rows(chosen), note=note_form.cleaned_data["note"]) > 0
+    if until and action not in {"snooze", "unsnooze"}:
+        _report(request, chosen, *_snooze(request, chosen, until))
+    if action != "note":
+        _report(request, chosen, *_apply(request, form), noted=noted)
+    elif noted or not until:
+        messages.success(request, "1 alert noted." if noted else "The note is as it was.")
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,8 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
     return admin_response(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
 
 
-def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool) -> None:
+def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool = False) -> None:
+    """Say how many of the chosen alerts were done, and how many were not; ``noted``: the note of one was saved."""
     left = len(chosen) - done
     if done:
         messages.success(request, f"{counted(done, 'alert')} {words}{', and the note is saved' if noted else ''}.")
