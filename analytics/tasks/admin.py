@@ -2,10 +2,12 @@
 
 import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models.base import ModelState
 from django.http import HttpRequest, HttpResponse
 
 from analytics.models import PortfolioDay, RecommendationRule
@@ -41,13 +43,16 @@ class RecommendationRuleAdmin(ModelAdmin):
     fields = ["text", "kind", "condition", "threshold", "urgency", "rest_days", "active"]
     change_form_after_template = "analytics/tasks/rule_preview.html"  # type: ignore[assignment]  # unfold says None
 
+    # By the state, because the rules of two requests are equal.
+    _numbers: WeakKeyDictionary[ModelState, int] = WeakKeyDictionary()
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Return the list, each rule with the number of customers that it matches; one query for all."""
         changes = super().get_changelist_instance(request)
         rules = list(changes.result_list)
         portfolio = PortfolioDay.objects.newest()
         for rule, number in zip(rules, count_matches(rules, portfolio.date if portfolio else None), strict=True):
-            rule.number = number
+            self._numbers[rule._state] = number
         changes.result_list = rules
         return changes
 
@@ -59,7 +64,7 @@ class RecommendationRuleAdmin(ModelAdmin):
     @admin.display(description="matches now")
     def matches(self, rule: RecommendationRule) -> str:
         """Return how many customers the rule matches on the newest scored date, on cooldown for them or not."""
-        return counted(getattr(rule, "number", 0), "customer")
+        return counted(self._numbers[rule._state], "customer")
 
     @admin.display(description="rests", ordering="rest_days")
     def rest(self, rule: RecommendationRule) -> str:

@@ -7,6 +7,7 @@ Loaders, scorers and other machines write by bulk statements, which send no sign
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import ManyToManyField, Model
+from django.db.models.base import ModelState
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,8 +26,9 @@ from customers.models import AuditEntry, CustomerCare, Fix, Note
 
 MAX_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""
-_BEFORE = "_audit_before"
-_LISTS = "_audit_lists"
+# Kept until the signal after a change. By the state: an instance without a key has no hash, and two may be equal.
+_before: WeakKeyDictionary[ModelState, dict[str, object]] = WeakKeyDictionary()
+_lists: WeakKeyDictionary[ModelState, list[tuple[Model, list[str]]]] = WeakKeyDictionary()
 _RIGHTS = {"is_active", "is_staff", "is_superuser"}
 _hidden: dict[type[Model], frozenset[str]] = {}
 _skipped: dict[type[Model], frozenset[str]] = {}
@@ -73,7 +76,7 @@ def _values(row: Model) -> dict[str, object]:
 def _look_before(sender: type[Model], instance: Model, **_signal: object) -> None:
     """Keep what the database has, before it is written over."""
     found = None if instance.pk is None else sender._base_manager.filter(pk=instance.pk).first()
-    setattr(instance, _BEFORE, _values(found) if found is not None else None)
+    _before[instance._state] = _values(found) if found is not None else {}
 
 
 def _saved(
@@ -83,7 +86,7 @@ def _saved(
     update_fields: Collection[str] | None = None,
     **_signal: object,
 ) -> None:
-    before = instance.__dict__.pop(_BEFORE, None) or {}
+    before = _before.pop(instance._state, {})
     written = [
         each
         for each in recorded_fields(sender)
@@ -153,9 +156,9 @@ def _hears_list(field: "ManyToManyField[Any, Any]") -> Callable[..., None]:
                 rows = field.model._base_manager
                 found = rows.filter(**{field.name: instance}) if pk_set is None else rows.filter(pk__in=pk_set)
                 owners = list(found)
-            setattr(instance, _LISTS, [(owner, _names(owner, field)) for owner in owners])
+            _lists[instance._state] = [(owner, _names(owner, field)) for owner in owners]
             return
-        for owner, before in instance.__dict__.pop(_LISTS, []):
+        for owner, before in _lists.pop(instance._state, []):
             after = _names(owner, field)
             if before != after:
                 what = Action.RIGHTS if field.model in (User, Group) else Action.CHANGE

@@ -6,12 +6,13 @@ names both, and a person decides (see ``same_customer``).
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 
 from customers.core.limits import BATCH_SIZE
-from customers.core.sql import fetch, table_of
+from customers.core.sql import Row, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports.journal import CHANGE, journal_name, json_field
 from customers.models import Customer, ImportRun, KeyChange
@@ -43,12 +44,9 @@ def undecided() -> QuerySet[KeyChange]:
 
 def pairs_of(customer: Customer) -> list[KeyChange]:
     """Return the pairs for a customer's page, oldest first: undecided and joined ones; one query."""
-    pairs = KeyChange.objects.filter(Q(customer=customer) | Q(former=customer)).exclude(state=State.APART)
-    found = list(pairs.select_related("customer", "former__missing_since").order_by("pk"))
-    formers = {pair.former_id for pair in found if pair.state == State.JOINED}
-    return [
-        pair for pair in found if pair.state == State.JOINED or (_is_likely(pair) and pair.former_id not in formers)
-    ]
+    shown = Q(state=State.JOINED) | Q(pk__in=undecided().values("pk"))
+    pairs = KeyChange.objects.filter(Q(customer=customer) | Q(former=customer)).filter(shown)
+    return list(pairs.select_related("customer", "former__missing_since").order_by("pk"))
 
 
 def changed_keys() -> frozenset[str]:
@@ -64,31 +62,9 @@ def closed_former(customer: Customer) -> Customer | None:
     return pair.former if pair else None
 
 
-def _is_likely(pair: KeyChange) -> bool:
-    return pair.former.missing_since_id is not None and pair.customer.missing_since_id is None
-
-
 def _renamed(run: ImportRun) -> list[KeyChange]:
     """Note new customers with the mailbox and the organisation of one that is missing."""
-    journal = f"c.run_id = {int(run.pk)} AND c.model = '{journal_name(Customer)}' AND c.key = t.id"
-    new = fetch(
-        f"""
-        SELECT t.id, t.email, t.organization FROM {table_of(Customer)} t
-        WHERE t.missing_since_id IS NULL AND (
-            (t.run_id = {int(run.pk)} AND NOT EXISTS (SELECT 1 FROM {CHANGE} c WHERE {journal}))
-            OR EXISTS (SELECT 1 FROM {CHANGE} c WHERE {journal} AND c.before IS NULL))
-        ORDER BY t.id"""
-    )
-    found = []
-    if new:
-        gone = defaultdict(list)
-        joined = KeyChange.objects.filter(state=State.JOINED).values("former")
-        missing = Customer.objects.exclude(missing_since=None).exclude(pk__in=joined).order_by("pk")
-        for key, email, organization in missing.values_list("pk", "email", "organization").iterator():
-            gone[_identity(email, organization)].append(key)
-        for key, email, organization in new:
-            found += [(key, former) for former in gone.get(_identity(email, organization), ())]
-    pairs = _note(run, found, same_address=True)
+    pairs = _note(run, list(_with_same_identity(_new_customers(run))), same_address=True)
     _warn(
         run,
         (
@@ -99,6 +75,36 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
         len(pairs),
     )
     return pairs
+
+
+def _new_customers(run: ImportRun) -> list[Row]:
+    """Return id, e-mail address and organisation of the customers whom a run created, by id.
+
+    A row of the run's own file names the run, and its journal lacks it. A row out of quarantine names an earlier run,
+    so the journal has it, without an image from before.
+    """
+    entry = f"c.run_id = {int(run.pk)} AND c.model = '{journal_name(Customer)}' AND c.key = t.id"
+    return fetch(
+        f"""
+        SELECT t.id, t.email, t.organization FROM {table_of(Customer)} t
+        WHERE t.missing_since_id IS NULL AND (
+            (t.run_id = {int(run.pk)} AND NOT EXISTS (SELECT 1 FROM {CHANGE} c WHERE {entry}))
+            OR EXISTS (SELECT 1 FROM {CHANGE} c WHERE {entry} AND c.before IS NULL))
+        ORDER BY t.id"""
+    )
+
+
+def _with_same_identity(new: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """Yield the key of a new customer with that of each missing one who has its mailbox and organisation."""
+    if not new:
+        return
+    missing: dict[tuple[str, str], list[str]] = defaultdict(list)
+    joined = KeyChange.objects.filter(state=State.JOINED).values("former")
+    customers = Customer.objects.exclude(missing_since=None).exclude(pk__in=joined).order_by("pk")
+    for key, email, organization in customers.values_list("pk", "email", "organization").iterator():
+        missing[_identity(email, organization)].append(key)
+    for key, email, organization in new:
+        yield from ((key, former) for former in missing.get(_identity(email, organization), ()))
 
 
 def _warn_of_returned(run: ImportRun) -> None:
@@ -153,7 +159,7 @@ def _note(run: ImportRun, keys: list[tuple[str, str]], *, same_address: bool = F
 
 
 def _warn(run: ImportRun, texts: Iterable[str], count: int) -> None:
-    some = [text for _place, text in zip(range(NAMED), texts, strict=False)]
+    some = list(islice(texts, NAMED))
     run.warnings += some
     if count > len(some):
         run.warnings.append(f"and {count - len(some)} more of these, all under Key changes in the admin")

@@ -19,7 +19,7 @@ from customers.audit import trail
 from customers.clock import program_today
 from customers.core import log_context
 from customers.core.signals import run_loaded
-from customers.core.sql import drop_temporary, fetch, work_in_memory
+from customers.core.sql import drop_temporary, work_in_memory
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed
 from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import CsvReader, Refused
@@ -254,9 +254,9 @@ class FeedRun:
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         run.warnings += keys_alike(feed, run, loaded_keys_are_lowercase=staged.loaded_keys_are_lowercase)
-        [(on_stage,)] = fetch(f"SELECT COUNT(*) FROM {STAGE}")
         run.created, run.updated = merge(feed, run, all_new=staged.all_new)
-        run.unchanged = staged.skipped_rows + on_stage - run.created - run.updated + repeated + run.left_out
+        # Loaded as they are, folded into an equal row, or suppressed.
+        run.unchanged = run.rows - run.created - run.updated - run.quarantined
         if feed.full:
             mark = mark_missing if run.scope == ImportRun.Scope.WHOLE else mark_found
             run.missing, run.returned = mark(feed, run)

@@ -105,17 +105,12 @@ class _FileRetry:
         for batch in in_batches(waiting):
             tried.rows += len(batch)
             self._stage(batch, today)
-        execute(
-            f"""
-            UPDATE {_QUARANTINE} SET status = 'loaded', resolved_by_id = %s
-            WHERE run_id = %s AND line IN (SELECT line FROM {STAGE})""",
-            [run.pk, self.origin_run_id],
-        )
         self._supersede()
         find_problems(feed, run)
         self._find_keys_in_use()
         self._refuse_problems()
         execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
+        self._close("loaded", f"SELECT line FROM {STAGE}")
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         created, updated = merge(feed, run, origin=self.origin_run_id)
@@ -178,13 +173,18 @@ class _FileRetry:
             SELECT DISTINCT s.line FROM {STAGE} s JOIN {table_of(self.feed.model)} t ON {self._same}
             JOIN {_QUARANTINE} q ON q.run_id = {self.origin_run_id} AND q.line = s.line WHERE {newer}""",
         )
-        self.tried.superseded += execute(
-            f"""
-            UPDATE {_QUARANTINE} SET status = 'superseded'
-            WHERE run_id = {self.origin_run_id} AND line IN (SELECT line FROM {_SUPERSEDED})"""
-        )
+        self.tried.superseded += self._close("superseded", f"SELECT line FROM {_SUPERSEDED}")
         execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {_SUPERSEDED})")
         drop_temporary(_SUPERSEDED)
+
+    def _close(self, status: str, lines: str) -> int:
+        """Close the rows on the lines of a query; return how many those are."""
+        return execute(
+            f"""
+            UPDATE {_QUARANTINE} SET status = %s, resolved_by_id = %s
+            WHERE run_id = %s AND line IN ({lines})""",
+            [status, self.run.pk, self.origin_run_id],
+        )
 
     def _find_keys_in_use(self) -> None:
         """Make a problem of each row whose key (or customer) another line of its file has in the table."""
@@ -216,11 +216,7 @@ class _FileRetry:
 
     def _refuse(self, rows: Sequence[QuarantinedRow]) -> None:
         """Keep the rows in quarantine for the reasons that they have now."""
-        for row in rows:
-            row.status, row.resolved_by = QuarantinedRow.Status.OPEN, None
-        QuarantinedRow.objects.bulk_update(
-            rows, ["reasons", "waits_for_customer", "status", "resolved_by"], batch_size=BATCH_SIZE
-        )
+        QuarantinedRow.objects.bulk_update(rows, ["reasons", "waits_for_customer"], batch_size=BATCH_SIZE)
         self.tried.refused += len(rows)
 
 

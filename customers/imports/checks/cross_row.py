@@ -54,30 +54,9 @@ def _add_problems(kind: int, select: str) -> None:
 
 def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], object]) -> int:
     """Fold identical rows of a key into the first one; make a problem of each row that differs from another."""
-    create_temporary(
-        "repeated",
-        f"""
-        SELECT id FROM (
-            SELECT id FROM {STAGE} UNION ALL SELECT key FROM ({_bad_rows(feed, run)}) bad WHERE key <> '') every_key
-        GROUP BY id HAVING COUNT(*) > 1""",
-    )
-    create_temporary(
-        "variant",
-        f"""
-        SELECT id, line, ROW_NUMBER() OVER (PARTITION BY {", ".join(feed.column_names)} ORDER BY line) AS nth
-        FROM {STAGE} WHERE id IN (SELECT id FROM repeated)
-        UNION ALL
-        SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
-        FROM ({_bad_rows(feed, run)}) bad WHERE key IN (SELECT id FROM repeated)""",
-    )
-    create_temporary(
-        "differing",
-        """
-        SELECT id, line, COUNT(*) OVER (PARTITION BY id) AS of_key, ROW_NUMBER() OVER (ORDER BY id, line) AS place
-        FROM variant WHERE id IN (SELECT id FROM variant WHERE nth = 1 GROUP BY id HAVING COUNT(*) > 1)""",
-    )
-    if number := fetch("SELECT COUNT(*) FROM differing")[0][0]:
-        execute("CREATE INDEX differing_place ON differing (place)")
+    _create_repeated(feed, run)
+    if number := fetch("SELECT COUNT(*) FROM repeated WHERE variants > 1")[0][0]:
+        execute("CREATE INDEX repeated_id_line ON repeated (id, line)")
         problems = _duplicate_problems(_differing())
         columns = ["line", "kind", "message"]
         # The first few are what a refusal names.
@@ -85,12 +64,36 @@ def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], objec
         check(number)
         for some in batches(problems, FETCH_SIZE):
             copy_rows(PROBLEM, columns, some)
-    again = f"line IN (SELECT line FROM variant WHERE nth > 1 AND line NOT IN (SELECT line FROM {PROBLEM}))"
+    again = "line IN (SELECT line FROM repeated WHERE copy > 1 AND variants = 1)"
     folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
     folded += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)} AND {again}")
-    for name in ("repeated", "variant", "differing"):
-        drop_temporary(name)
+    drop_temporary("repeated")
     return folded
+
+
+def _create_repeated(feed: Feed, run: ImportRun) -> None:
+    """Make the temporary table of the file's rows whose key is on several lines.
+
+    ``copy`` counts the equal rows from 1 on. ``variants`` is how many different rows the key has, ``of_key`` how many
+    rows in all.
+    """
+    bad = f"({_bad_rows(feed, run)}) bad"
+    create_temporary(
+        "repeated",
+        f"""
+        WITH several AS (
+            SELECT id FROM (SELECT id FROM {STAGE} UNION ALL SELECT key FROM {bad} WHERE key <> '') every_key
+            GROUP BY id HAVING COUNT(*) > 1),
+        copies AS (
+            SELECT id, line, ROW_NUMBER() OVER (PARTITION BY {", ".join(feed.column_names)} ORDER BY line) AS copy
+            FROM {STAGE} WHERE id IN (SELECT id FROM several)
+            UNION ALL
+            SELECT key, line, ROW_NUMBER() OVER (PARTITION BY key, CAST(cells AS text) ORDER BY line)
+            FROM {bad} WHERE key IN (SELECT id FROM several))
+        SELECT id, line, copy, COUNT(*) OVER of_id AS of_key,
+            SUM(CASE WHEN copy = 1 THEN 1 ELSE 0 END) OVER of_id AS variants
+        FROM copies WINDOW of_id AS (PARTITION BY id)""",
+    )
 
 
 def _of_this_file(feed: Feed, run: ImportRun) -> str:
@@ -151,12 +154,15 @@ def keys_alike(feed: Feed, run: ImportRun, *, loaded_keys_are_lowercase: bool = 
 
 def _differing() -> Iterator[tuple[str, int, int]]:
     """Yield key, line and number of rows of the key, for rows whose key another row has with other values."""
-    last = 0
+    last = ("", 0)
     while page := fetch(
-        f"SELECT place, id, line, of_key FROM differing WHERE place > %s ORDER BY place LIMIT {FETCH_SIZE}", [last]
+        f"""
+        SELECT id, line, of_key FROM repeated WHERE variants > 1 AND (id, line) > (%s, %s)
+        ORDER BY id, line LIMIT {FETCH_SIZE}""",
+        last,
     ):
-        last = page[-1][0]
-        yield from (row[1:] for row in page)
+        last = page[-1][:2]
+        yield from page
 
 
 def _duplicate_problems(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[int, int, str]]:

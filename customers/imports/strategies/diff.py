@@ -58,36 +58,45 @@ class DiffStrategy(LoadStrategy):
 class FileDiff:
     """The lines of the old file that the new one has not, and those of the new one alone, with their numbers.
 
-    The lines are without LF. ``fixed`` of the lines that are in both have a fix.
+    The lines are without LF; ``size`` is how many bytes they come to. ``fixed`` of the lines that are in both have a
+    fix.
     """
 
     gone: dict[bytes, None] = field(default_factory=dict)
     added: dict[bytes, int] = field(default_factory=dict)
+    size: int = 0
     fixed: int = 0
 
     def compare(self, old: Iterator[bytes], new: Iterator[bytes], max_lines: int) -> None:
         """Read the lines behind both headers; raise ``CannotShortcut`` where too much differs."""
-        gone, added, held = self.gone, self.added, 0
-        for number, (theirs, ours) in enumerate(zip_longest(old, new), start=FIRST_LINE + 1):
-            if theirs == ours:
+        for number, (old_line, new_line) in enumerate(zip_longest(old, new), start=FIRST_LINE + 1):
+            if old_line == new_line:
                 continue
-            if theirs is not None and not _is_blank(theirs):
-                if added.pop(theirs, None):
-                    held -= len(theirs)
-                else:
-                    gone[theirs] = None
-                    held += len(theirs)
-            if ours is not None and not _is_blank(ours):
-                if ours in gone:
-                    del gone[ours]
-                    held -= len(ours)
-                elif ours in added:
-                    raise CannotShortcut("a line is there twice")
-                else:
-                    added[ours] = number
-                    held += len(ours)
-            if len(gone) + len(added) > max_lines or held > MAX_BYTES:
+            if old_line is not None and not _is_blank(old_line):
+                self._see_old(old_line)
+            if new_line is not None and not _is_blank(new_line):
+                self._see_new(new_line, number)
+            if len(self.gone) + len(self.added) > max_lines or self.size > MAX_BYTES:
                 raise CannotShortcut("too much differs")
+
+    def _see_old(self, line: bytes) -> None:
+        """Take a line of the old file for gone, unless the new one had it further up."""
+        if self.added.pop(line, None):
+            self.size -= len(line)
+        else:
+            self.gone[line] = None
+            self.size += len(line)
+
+    def _see_new(self, line: bytes, number: int) -> None:
+        """Take a line of the new file for added, unless the old one had it further up."""
+        if line in self.gone:
+            del self.gone[line]
+            self.size -= len(line)
+        elif line in self.added:
+            raise CannotShortcut("a line is there twice")
+        else:
+            self.added[line] = number
+            self.size += len(line)
 
     def check_text(self) -> None:
         """Raise ``CannotShortcut`` where the added lines are no text."""
@@ -130,22 +139,23 @@ def find_differences(source: CsvReader, base: ImportRun, fixes: Fixes) -> FileDi
     """
     diff = FileDiff()
     fixed_lines = {raw.encode() + end for raw in fixes for end in (b"", b"\r")}
-
-    def count_fixed(lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-        for lines in lists:
-            diff.fixed += sum(map(fixed_lines.__contains__, lines))
-            yield lines
-
     old = chain.from_iterable(_lines(_archived(base)))
     lists = _lines(_of_source(source))
-    new = chain.from_iterable(count_fixed(lists) if fixed_lines else lists)
+    new = chain.from_iterable(_count_fixed(lists, fixed_lines, diff) if fixed_lines else lists)
     header = next(new, b"")
     if b"," not in header or next(old, b"") != header:
         raise CannotShortcut("another header")
     diff.compare(old, new, max(ALWAYS_FEW, base.rows // MAX_SHARE_DIVISOR))
     diff.check_text()
-    diff.fixed -= sum(map(fixed_lines.__contains__, diff.added))
+    diff.fixed -= sum(line in fixed_lines for line in diff.added)
     return diff
+
+
+def _count_fixed(lists: Iterable[list[bytes]], fixed_lines: set[bytes], diff: FileDiff) -> Iterator[list[bytes]]:
+    """Pass on lists of lines; count in ``diff.fixed`` the lines that have a fix, by the list, which is fast."""
+    for lines in lists:
+        diff.fixed += sum(map(fixed_lines.__contains__, lines))
+        yield lines
 
 
 def _is_blank(line: bytes) -> bool:

@@ -13,6 +13,7 @@ from django.test import Client
 from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
 from analytics.outreach.sending import why_closed
 from customers.erasure.erase import erase
+from customers.imports.key_changes import pairs_of
 from customers.models import (
     AuditEntry,
     Customer,
@@ -427,6 +428,8 @@ def test_one_former_key_is_joined_once(tmp_path: Path) -> None:
     join.join(first.pk, "ann")
     with pytest.raises(join.NotJoinable, match="c1 is joined to x already"):
         join.join(second.pk, "ann")
+    assert pairs_of(second.customer) == []
+    assert pairs_of(first.former) == [KeyChange.objects.get(pk=first.pk)]
 
 
 def test_while_an_import_runs_nothing_is_decided(pair: KeyChange, manager: Client) -> None:
