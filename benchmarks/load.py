@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import program
 from benchmarks.pages import Installation, machine, new_database, row, verdict, write_program
 
-CUSTOMERS, ROWS, MOST_SECONDS = 10_000, 1_000_000, 1.0
+CUSTOMERS, ROWS, MAX_SECONDS = 10_000, 1_000_000, 1.0
 PEOPLE = {"PostgreSQL": 50, "SQLite": 10}
 BEGINS_AFTER = 30
 READING = (2.0, 8.0)
@@ -124,7 +124,7 @@ def measure(database: str, url: str, folder: Path, drop: Path, minutes: float) -
     errors = [error for person in people for error in person.errors]
     late = times[len(times) * 95 // 100]
     code, night = ended[0]
-    state = verdict(late, MOST_SECONDS) if not errors and code == 0 else f"**errors**: {errors[:3]}, nightly {code}"
+    state = verdict(late, MAX_SECONDS) if not errors and code == 0 else f"**errors**: {errors[:3]}, nightly {code}"
     row(
         database,
         len(people),

@@ -33,7 +33,7 @@ from typing import Any
 from benchmarks import program
 from tests.support.postgres import throwaway_postgres
 
-REQUESTS, ROUNDS, WARM_UP, HISTORY_DAYS, MOST_QUERIES, MOST_MIB = 200, 8, 20, 30, 15, 400
+REQUESTS, ROUNDS, WARM_UP, HISTORY_DAYS, MAX_QUERIES, MAX_MIB = 200, 8, 20, 30, 15, 400
 SCORED_TIMES = 5
 RETURNS = 10
 """Requests that are not counted after edits: until each worker has the page again."""
@@ -359,8 +359,8 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
     seconds, stick = statistics.median(one["seconds"] for one in scored), statistics.median(waits)
     most = size.score_seconds
     row(where, "score", f"{seconds:.2f} s", "", "", f"{stick:.1f} ms", "", f"<= {most} s", verdict(seconds, most))
-    peak, aim = max(one["peak_mib"] for one in scored), f"<= {MOST_MIB} MiB"
-    row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak, MOST_MIB))
+    peak, aim = max(one["peak_mib"] for one in scored), f"<= {MAX_MIB} MiB"
+    row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak, MAX_MIB))
     cookies = ours.work("prepare")["cookies"]
     queries = ours.work("count_queries", cookies)
     times: dict[str, list[float]] = {name: [] for name, _address, _kind in PAGES}
@@ -385,7 +385,7 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
         middle, late, first = statistics.median(took), took[len(took) * 95 // 100], statistics.median(firsts[name])
         most, stick = size.list_ms if kind == LIST else CUSTOMER_MS, statistics.median(sticks[name])
         again, after_an_edit = queries[name]
-        state = verdict(middle, most) if after_an_edit <= MOST_QUERIES else "**too many queries**"
+        state = verdict(middle, most) if after_an_edit <= MAX_QUERIES else "**too many queries**"
         figures = [f"{ms:.0f} ms" for ms in (middle, late, first)]
         row(where, name, *figures, f"{stick:.1f} ms", f"{again}, {after_an_edit}", f"<= {most} ms", state)
 

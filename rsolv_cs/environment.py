@@ -19,7 +19,7 @@ from customers.text.addresses import ascii_domain
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
-_MOST_DIGITS = 5
+_MAX_DIGITS = 5
 _IN_PATHS = "/%:@!$&'()*+,;=~"
 
 
@@ -40,7 +40,7 @@ def flag(name: str, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false; use 1 or 0.")
 
 
-def number(name: str, default: int, least: int = 0, most_digits: int = _MOST_DIGITS) -> int:
+def number(name: str, default: int, least: int = 0, most_digits: int = _MAX_DIGITS) -> int:
     """A whole number, ``least`` or more, in digits."""
     value = text(name, str(default))
     if not (value.isascii() and value.isdigit() and len(value) <= most_digits and int(value) >= least):

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django_tables2 import A
 
 from analytics.display import atoms
-from analytics.display.ordering import as_read, by_place, in_order, none_last
+from analytics.display.ordering import as_read, by_rank, in_order, none_last
 from analytics.display.sparkline import Sparkline, sparklines
 from analytics.display.tables import CUT, NUMBER, DrawnColumn, Table
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
@@ -130,7 +130,7 @@ def _as_read(field: str) -> Order:
 
 
 def _by_place(field: str, places: Sequence[str]) -> Order:
-    return lambda rows, is_descending, changes: by_place(rows, field, places, is_descending)
+    return lambda rows, is_descending, changes: by_rank(rows, field, places, is_descending)
 
 
 def _none_last(*values: Combinable) -> Order:

@@ -58,7 +58,7 @@ class TableExport:
         getters = [(one.value, [fields.index(field) for field in one.file_fields]) for one in self.columns]
         customers = self.changes.beside(self.list.customers.select_related(None)).values_list(*fields)
         for values in customers.iterator(chunk_size=FETCH_SIZE):
-            yield [value(*[values[place] for place in places]) for value, places in getters]
+            yield [value(*[values[index] for index in places]) for value, places in getters]
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:
         """Write the file; raises ``TooLarge``."""

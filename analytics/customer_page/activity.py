@@ -58,7 +58,7 @@ def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mappi
     ``addresses`` lead to the rows behind each counter.
     """
     until = snapshot.date
-    shown = [until - timedelta(days=days - 1 - place) for place in range(days)]
+    shown = [until - timedelta(days=days - 1 - index) for index in range(days)]
     rows = customer.engagement_set.filter(date__range=(shown[0], until)).order_by().values("date")
     sums = rows.annotate(**{name: Sum(name) for name in COUNTERS}).values_list("date", *COUNTERS)
     by_day: dict[date, dict[str, int]] = {day: dict(zip(COUNTERS, counts, strict=True)) for day, *counts in sums}

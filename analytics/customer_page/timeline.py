@@ -26,7 +26,7 @@ from customers.text.codes import code_in_words
 from customers.text.numbers import number_or_none
 
 PER_PAGE = 50
-MOST_PAGES = 100_000
+MAX_PAGES = 100_000
 
 
 class TimelineFilter(models.TextChoices):
@@ -119,8 +119,8 @@ def timeline(
     """
     midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     query = TimelineQuery(customer, day, None if is_newest else midnight, dated_steps)
-    places = [[source for source, kind in place if chosen in (kind, TimelineFilter.ALL)] for place in _ORDER]
-    rows, total = timeline_sql.rows(query, places, PER_PAGE, (number - 1) * PER_PAGE)
+    ranks = [[source for source, kind in rank if chosen in (kind, TimelineFilter.ALL)] for rank in _ORDER]
+    rows, total = timeline_sql.rows(query, ranks, PER_PAGE, (number - 1) * PER_PAGE)
     entries = (_entry(row) for row in rows)
     pages = -(-total // PER_PAGE) if rows else 1
     return TimelinePage([entry for entry in entries if entry], number, pages, chosen)
@@ -128,7 +128,7 @@ def timeline(
 
 def page_number(text: str) -> int:
     """Return a page's number as an address gives it; 1 for what is none."""
-    return min(max(number_or_none(text) or 1, 1), MOST_PAGES)
+    return min(max(number_or_none(text) or 1, 1), MAX_PAGES)
 
 
 def parse_filter(text: str) -> TimelineFilter:
@@ -179,7 +179,7 @@ def _engagement(row: Row) -> str:
 
 def _sentence(parts: list[str]) -> str:
     """``Tagged 2 issues, merged 1 PR``."""
-    return ", ".join(part[0].lower() + part[1:] if place else part for place, part in enumerate(parts))
+    return ", ".join(part[0].lower() + part[1:] if index else part for index, part in enumerate(parts))
 
 
 def _feedback(row: Row) -> str:

@@ -66,22 +66,22 @@ Sql = tuple[str, list[object]]
 Source = Callable[[TimelineQuery], Sql]
 
 
-def rows(query: TimelineQuery, places: Sequence[Sequence[Source]], limit: int, offset: int) -> tuple[list[Row], int]:
+def rows(query: TimelineQuery, ranks: Sequence[Sequence[Source]], limit: int, offset: int) -> tuple[list[Row], int]:
     """The rows from ``offset`` on, newest first, and how many there are in all (0 beyond the last); one query.
 
-    ``places`` are the sources in the order of a day, the earliest first; those of one place are ordered by moment.
+    ``ranks`` are the sources in the order of a day, the earliest first; those of one rank are ordered by moment.
     """
     selects: list[str] = []
     parameters: list[object] = []
-    for place, sources in enumerate(places):
+    for rank, sources in enumerate(ranks):
         for source in sources:
             sql, values = source(query)
-            selects.append(f"SELECT {place} AS place, {source.__name__}.* FROM ({sql}) {source.__name__}")
+            selects.append(f"SELECT {rank} AS rank, {source.__name__}.* FROM ({sql}) {source.__name__}")
             parameters += values
     collation = ' COLLATE "C"' if is_postgres() else ""
     sql = (
         f"SELECT COUNT(*) OVER (), entries.* FROM ({' UNION ALL '.join(selects)}) entries "
-        f"ORDER BY day DESC, place DESC, moment DESC, source, sort DESC, ident{collation} "
+        f"ORDER BY day DESC, rank DESC, moment DESC, source, sort DESC, ident{collation} "
         f"LIMIT {int(limit)} OFFSET {int(offset)}"
     )
     found = fetch_prepared(sql, parameters)

@@ -24,7 +24,7 @@ DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
 ASK = Action("Ask what has changed", "Dropped, though still doing well")
 """Instead of what the rules have for those who do well, such as asking for a testimonial."""
 
-_WORSE_THAN = {status: list(HealthStatus)[:place] for place, status in enumerate(HealthStatus)}
+_WORSE_THAN = {status: list(HealthStatus)[:rank] for rank, status in enumerate(HealthStatus)}
 """For each status those that are better; from best to worst, and away is worst."""
 
 
@@ -72,11 +72,11 @@ def worklist(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQu
     dropped = worse | Q(score__lte=F("then__score") - DROP)
     at_risk = Q(status=HealthStatus.AT_RISK)
     settled = Q(customer__signup_date__lte=portfolio.date - timedelta(days=GRACE_DAYS))
-    places = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED)
-    whens = [When(place, then=Value(number)) for number, place in enumerate(places)]
+    ranked = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED)
+    whens = [When(condition, then=Value(rank)) for rank, condition in enumerate(ranked)]
     # Filtered before anything else is asked of ``then``: so that there is one join, not two.
     found = _beside(portfolio, before).filter(Snapshot.BLOCKED | (settled & (at_risk | dropped)))
-    return found.annotate(place=Case(*whens, output_field=SmallIntegerField())).order_by("place", "score", "pk")
+    return found.annotate(rank=Case(*whens, output_field=SmallIntegerField())).order_by("rank", "score", "pk")
 
 
 def _beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:

@@ -55,7 +55,7 @@ class Chart:
         texts: dict[str, list[str]] = {}
         for mark in self.marks:
             texts.setdefault(mark.label, []).append(mark.text)
-        for place, label in reversed(list(enumerate(self.labels))):
-            values = [one.values[place] for one in self.series]
+        for index, label in reversed(list(enumerate(self.labels))):
+            values = [one.values[index] for one in self.series]
             figures = ["–" if value is None else f"{value:,}" for value in values]
             yield label, figures, "; ".join(texts.get(label, []))

@@ -27,7 +27,7 @@ def in_order(queryset: Rows, values: Sequence[Any], is_descending: bool) -> Rows
     return queryset.order_by(*order, "pk")
 
 
-def by_place(queryset: Rows, column: str, places: Sequence[str], is_descending: bool) -> Rows:
-    """By the place that a column's value has among these; those that have none come last in either order."""
-    whens = [When(**{column: value}, then=place) for place, value in enumerate(places)]
+def by_rank(queryset: Rows, column: str, ranked: Sequence[str], is_descending: bool) -> Rows:
+    """By the rank that a column's value has among ``ranked``; those that have none come last in either order."""
+    whens = [When(**{column: value}, then=rank) for rank, value in enumerate(ranked)]
     return none_last(queryset, Case(*whens, output_field=SmallIntegerField()), is_descending)

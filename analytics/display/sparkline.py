@@ -33,7 +33,7 @@ def sparkline(scores: Mapping[date, int], day: date) -> Sparkline:
     """The drawing of the scores of the days up to ``day``; days without a score are gaps, and ``day`` is a dot."""
     first = day.toordinal() - DAYS + 1
     known = sorted((of.toordinal() - first, score) for of, score in scores.items())
-    points = [(STEP * place + 1, LOWEST - score / 5) for place, score in known]
+    points = [(STEP * index + 1, LOWEST - score / 5) for index, score in known]
     runs: list[list[tuple[int, float]]] = []
     for number, point in enumerate(points):
         if number and point[0] - points[number - 1][0] == STEP:

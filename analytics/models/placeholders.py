@@ -50,8 +50,8 @@ def faults(text: str) -> list[str]:
             if doubled.strip() in PLACEHOLDERS:
                 found.append(f"Write {{{doubled.strip()}}} with single braces.")
         elif name is None:
-            place = text.count("\n", 0, token.start()) + 1
-            found.append(f"Line {place} has a “{token[0]}” without its other brace.")
+            number = text.count("\n", 0, token.start()) + 1
+            found.append(f"Line {number} has a “{token[0]}” without its other brace.")
         elif name not in PLACEHOLDERS:
             shown = one_line(name, 40)
             found.append(f"There is no placeholder {{{shown}}}: use one of the list, or double braces for the braces.")

@@ -223,7 +223,7 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
             HealthStatus.HEALTHY,
             HealthStatus.CHAMPION,
         )
-        whens = [models.When(status=status, then=place) for place, status in enumerate(urgency)]
+        whens = [models.When(status=status, then=rank) for rank, status in enumerate(urgency)]
         order = models.Case(*whens, output_field=models.SmallIntegerField())
         return self.order_by(order.desc() if descending else order.asc(), "-score" if descending else "score", "pk")
 

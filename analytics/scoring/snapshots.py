@@ -134,8 +134,8 @@ class _Tally:
         days = [member.days for member in members if member.days is not None]
         statuses = [member.status for member in members]
         steps = {
-            step: sum(number for done, number in self._steps.items() if done[place])
-            for place, step in enumerate(STEPS)
+            step: sum(number for done, number in self._steps.items() if done[index])
+            for index, step in enumerate(STEPS)
         }
         return {
             "total": len(members),

@@ -45,7 +45,7 @@ def count_matches(rules: Iterable[RecommendationRule], day: date | None) -> list
     if day is None or not rules:
         return [0 for _rule in rules]
     wheres = [CONDITIONS[Condition(rule.condition)].where(day, rule.threshold or 0) for rule in rules]
-    counts = {f"rule_{place}": Count("pk", filter=where) for place, where in enumerate(wheres)}
+    counts = {f"rule_{index}": Count("pk", filter=where) for index, where in enumerate(wheres)}
     found = Snapshot.objects.filter(date=day).order_by().aggregate(**counts)
     return [found[name] for name in counts]
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from analytics.display.filter_choices import is_key, owner_in_words
-from analytics.display.ordering import as_read, by_place, in_order
+from analytics.display.ordering import as_read, by_rank, in_order
 from analytics.display.tables import CUT, Table
 from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
@@ -93,11 +93,11 @@ class TaskTable(Table[Task]):
 
     def order_kind(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
         """By its words."""
-        return by_place(queryset, "kind", _in_words(ActionKind), is_descending), True
+        return by_rank(queryset, "kind", _in_words(ActionKind), is_descending), True
 
     def order_outcome(self, queryset: TaskQuerySet, is_descending: bool) -> tuple[TaskQuerySet, bool]:
         """By its words; those without one come last in either order."""
-        return by_place(queryset, "outcome", _in_words(Task.Outcome), is_descending), True
+        return by_rank(queryset, "outcome", _in_words(Task.Outcome), is_descending), True
 
 
 def _in_words(choices: type[TextChoices]) -> list[str]:
@@ -189,8 +189,8 @@ def _empty(whose: str, state: Task.State, user: User) -> str:
     return {str(user.pk): NOTHING_OF_MINE, UNASSIGNED: ALL_OWNED}.get(whose, NOTHING)
 
 
-def _place(task: Task, today: date) -> int:
-    """Return the place of an open task's group in WHENS."""
+def _when(task: Task, today: date) -> int:
+    """Return the index of an open task's group in ``WHENS``."""
     if task.due <= today:
         return int(task.due == today)
     return 2 if task.due <= today + timedelta(days=NEXT_DAYS) else 3
@@ -201,8 +201,8 @@ def _groups(table: TaskTable, today: date, *, grouped: bool) -> Iterator[Group]:
     if not grouped:
         yield Group("", [cells for _task, cells in lines])
         return
-    for place, found in groupby(lines, key=lambda line: _place(line[0], today)):
-        yield Group(WHENS[place], [cells for _task, cells in found])
+    for when, found in groupby(lines, key=lambda line: _when(line[0], today)):
+        yield Group(WHENS[when], [cells for _task, cells in found])
 
 
 def _query(*, whose: str, state: Task.State) -> str:

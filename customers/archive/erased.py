@@ -14,8 +14,8 @@ from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import Feed
 from customers.models import Erasure
 
-_REMEMBERED = 100_000
-_LONGEST_KEY = 64
+_MAX_REMEMBERED = 100_000
+MAX_KEY_LENGTH = 64
 
 
 Ids = Container[str]
@@ -44,11 +44,11 @@ class ErasedIds:
         return bool(self._marks)
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str) or not key or len(key) > _LONGEST_KEY:
+        if not isinstance(key, str) or not key or len(key) > MAX_KEY_LENGTH:
             return False
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
             known = any(hmac.compare_digest(_digest(salt, key), digest) for salt, digest in self._marks)
             self._known[key] = known
@@ -61,15 +61,15 @@ def customer_column(feed: Feed) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class KeyPosition:
     """Where a file's records name their customer; ``column`` is None where its header does not say."""
 
     column: int | None
     width: int
 
     @classmethod
-    def by_header(cls, names: Sequence[str]) -> "Place":
-        """Return the place that a file's header tells, whatever its feed."""
+    def by_header(cls, names: Sequence[str]) -> "KeyPosition":
+        """Return the position that a file's header tells, whatever its feed."""
         lower = [name.strip().lower() for name in names]
         column = next((lower.index(name) for name in ("customer_id", "id") if name in lower), None)
         return cls(column, len(lower))
@@ -82,7 +82,7 @@ class Place:
         """
         if self.column is not None and len(cells) == self.width:
             return cells[self.column] in ids
-        places = () if self.column is None else (self.column, self.column - self.width)
-        near = [cells[place] for place in places if -len(cells) <= place < len(cells)]
+        positions = () if self.column is None else (self.column, self.column - self.width)
+        near = [cells[index] for index in positions if -len(cells) <= index < len(cells)]
         likely = [cell for cell in cells if self.column is None or not cell.isdecimal()]
         return any(valid_key(cell) and cell in ids for cell in (*near, *likely))

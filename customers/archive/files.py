@@ -43,8 +43,8 @@ def find(run: ImportRun) -> Path | None:
     """Return the archive of the file that a run read; None where it was not or is no longer kept."""
     if not run.sha256:
         return None
-    place = path_of(run.sha256)
-    return place if files.is_file(place) else None
+    archived = path_of(run.sha256)
+    return archived if files.is_file(archived) else None
 
 
 def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
@@ -57,14 +57,14 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
     blanked out; None is for whoever was erased, as far as the file names them.
     """
     try:
-        place = path_of(run.sha256)
+        archived = path_of(run.sha256)
         if erased is None:
             erased = _erased_in(path)
-        if files.is_file(place):
+        if files.is_file(archived):
             if erased:
-                redact_file(place, erased)
+                redact_file(archived, erased)
             return ""
-        if _copy_without(path, place, run.sha256, erased) if erased else _copy(path, place, run.sha256, goes_on):
+        if _copy_without(path, archived, run.sha256, erased) if erased else _copy(path, archived, run.sha256, goes_on):
             return ""
         hindrance = "it has changed since it was read"
     except unpacked.Unreadable:
@@ -80,10 +80,10 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
     return hindrance
 
 
-def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bool:
+def _copy(path: Path, archived: Path, sha256: str, goes_on: ImportRun | None) -> bool:
     """Compress the file to its place, all or nothing; false where its hash turns out to be another one."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(place.name + _HALF_DONE)
+    archived.parent.mkdir(parents=True, exist_ok=True)
+    partial = archived.with_name(archived.name + _HALF_DONE)
     digest = hashlib.sha256()
     try:
         with files.open_file(path) as source, files.create_file(partial) as file:
@@ -101,7 +101,7 @@ def _copy(path: Path, place: Path, sha256: str, goes_on: ImportRun | None) -> bo
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() == sha256:
-            files.move(partial, place)
+            files.move(partial, archived)
             return True
         return False
     finally:
@@ -114,7 +114,7 @@ def _erased_in(path: Path) -> set[str]:
     return redact.ids_in(path, unpacked.layers_of(path), erased) if erased else set()
 
 
-def _copy_without(path: Path, place: Path, sha256: str, ids: set[str]) -> bool:
+def _copy_without(path: Path, archived: Path, sha256: str, ids: set[str]) -> bool:
     """Compress the file to its place without the records of these customers; false where it has changed meanwhile."""
     layers, before = unpacked.layers_of(path), _state_of(path)
 
@@ -122,8 +122,8 @@ def _copy_without(path: Path, place: Path, sha256: str, ids: set[str]) -> bool:
         with files.open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256 and _state_of(path) == before
 
-    gone = _write_without(path, layers, layers, place, ids, lambda gone: gone > 0 and is_the_same())
-    return files.is_file(place) if gone else _copy(path, place, sha256, None)
+    gone = _write_without(path, layers, layers, archived, ids, lambda gone: gone > 0 and is_the_same())
+    return files.is_file(archived) if gone else _copy(path, archived, sha256, None)
 
 
 def _state_of(path: Path) -> tuple[int, ...]:
@@ -131,30 +131,30 @@ def _state_of(path: Path) -> tuple[int, ...]:
     return now.st_size, now.st_mtime_ns, now.st_ino
 
 
-def redact_file(place: Path, ids: Ids) -> bool:
+def redact_file(archived: Path, ids: Ids) -> bool:
     """Blank out the records of these customers in an archived file; return whether there were any.
 
     A file that names them and cannot be read as CSV goes as a whole. Raises ``OSError``; what lies there is either the
     old file or the new one, whenever this is interrupted.
     """
     try:
-        layers = unpacked.layers_of(place)
-        found = redact.ids_in(place, layers, ids)
-        return bool(found) and _write_without(place, layers, layers - 1, place, found, bool) > 0
+        layers = unpacked.layers_of(archived)
+        found = redact.ids_in(archived, layers, ids)
+        return bool(found) and _write_without(archived, layers, layers - 1, archived, found, bool) > 0
     except unpacked.Unreadable:
-        files.remove(place)
+        files.remove(archived)
         return True
 
 
 def _write_without(
-    path: Path, layers: int, layers_then: int, place: Path, ids: set[str], accept: Callable[[int], bool]
+    path: Path, layers: int, layers_then: int, archived: Path, ids: set[str], accept: Callable[[int], bool]
 ) -> int:
     """Write an archived file (of contents gzipped ``layers_then`` times) without the records of these customers.
 
     Return how many went; it comes to its place all or nothing, if ``accept`` says so of their number.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(place.name + _HALF_DONE)
+    archived.parent.mkdir(parents=True, exist_ok=True)
+    partial = archived.with_name(archived.name + _HALF_DONE)
     try:
         with files.create_file(partial) as file:
             target = _ChecksummedGzip(file, _REDACTED)
@@ -168,15 +168,15 @@ def _write_without(
             file.flush()
             os.fsync(file.fileno())
         if accept(gone):
-            files.move(partial, place)
+            files.move(partial, archived)
         return gone
     finally:
         files.remove(partial)
 
 
-def is_redacted(place: Path) -> bool:
+def is_redacted(archived: Path) -> bool:
     """Return whether records of erased customers were blanked out in an archived file."""
-    with files.open_file(place) as file:
+    with files.open_file(archived) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - len(_seal(hashlib.sha256(), _REDACTED)), 0))
         return file.read(_SEAL_SIZE).startswith(_SEAL_HEAD + _REDACTED)

@@ -9,15 +9,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from customers.archive.erased import Ids, Place
+from customers.archive.erased import MAX_KEY_LENGTH, Ids, KeyPosition
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, CsvReader, Refused
 from customers.feeds.unpacked import Unreadable, unpacked_blocks
 from customers.text.line_numbers import FIRST_LINE
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
 _TOKEN = re.compile(rb"[A-Za-z0-9]" + _KEY_CHARACTER + rb"*")
-_LONGEST_KEY = 64
-_OVERLAP = 4 * _LONGEST_KEY
+_OVERLAP = 4 * MAX_KEY_LENGTH
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
@@ -34,7 +33,7 @@ def ids_in(path: Path, layers: int, ids: Ids) -> set[str]:
         # UTF-16 is refused, but archived all the same.
         text = rest + block.replace(b"\0", b"")
         words = set(pattern.findall(text))
-        found.update(word.decode() for word in words if len(word) <= _LONGEST_KEY and word.decode() in ids)
+        found.update(word.decode() for word in words if len(word) <= MAX_KEY_LENGTH and word.decode() in ids)
         rest = text[-_OVERLAP:]
     return found
 
@@ -72,7 +71,7 @@ def _has_lone_returns(block: bytes) -> bool:
 def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
     """Redact a file without quotes, where a line is a record: look only at lines with an id on them."""
     pattern = _any_of(ids)
-    place: Place | None = None
+    key_position: KeyPosition | None = None
     rest, gone = b"", 0
     unpacked = unpacked_blocks(path, layers)
     at_end = False
@@ -85,16 +84,16 @@ def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
         if len(rest) > MAX_RECORD:
             raise Unreadable("a very long line")
         kept, done = 0, 0
-        if place is None:
-            place, done = _header(data)
+        if key_position is None:
+            key_position, done = _header(data)
         for match in pattern.finditer(data, done):
-            if place is None or match.start() < done:
+            if key_position is None or match.start() < done:
                 continue
             start = data.rfind(b"\n", 0, match.start()) + 1
             end = data.find(b"\n", match.end())
             done = end = len(data) if end < 0 else end
             line = data[start:end].removesuffix(b"\r")
-            if place.is_of(_cells(line), ids):
+            if key_position.is_of(_cells(line), ids):
                 write(data[kept:start])
                 kept = start + len(line)
                 gone += 1
@@ -106,7 +105,7 @@ def _cells(line: bytes) -> list[str]:
     return [cell.strip(BLANKS) for cell in line.decode(errors="replace").split(",")]
 
 
-def _header(data: bytes) -> tuple[Place | None, int]:
+def _header(data: bytes) -> tuple[KeyPosition | None, int]:
     """Return what the first line that is not blank says, and where it ends; None where there is none yet."""
     position = 0
     while position < len(data):
@@ -114,7 +113,7 @@ def _header(data: bytes) -> tuple[Place | None, int]:
         end = len(data) if end < 0 else end
         line = data[position:end].removeprefix(_BOM)
         if line.decode(errors="replace").strip(BLANKS):
-            return Place.by_header(_cells(line)), end
+            return KeyPosition.by_header(_cells(line)), end
         position = end + 1
     return None, 0
 
@@ -131,8 +130,8 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
         at_end = not block
         data = rest + block
         # A CR at the very end may be half of a CRLF.
-        held = data[-1:] == b"\r" and not at_end
-        lines = _LINE.findall(data[:-1] if held else data)
+        cut_short = data[-1:] == b"\r" and not at_end
+        lines = _LINE.findall(data[:-1] if cut_short else data)
         rest = data[sum(map(len, lines)) :]
         if at_end and rest:
             lines.append(rest)
@@ -159,14 +158,14 @@ def _spans(path: Path, layers: int, ids: set[str]) -> Iterator[tuple[int, int | 
         with CsvReader(path, packed=layers) as source:
             records = source.records()
             header = next(records, None)
-            place = Place.by_header(header.cells) if header else Place(None, 0)
+            key_position = KeyPosition.by_header(header.cells) if header else KeyPosition(None, 0)
             first = None
             for record in records:
                 if first is not None:
                     yield first, record.line - 1
                 # Of one that is too long only the beginning is known.
                 cells = record.cells or tuple(record.raw[:BLOCK].split(","))
-                first = record.line if place.is_of(cells, ids) else None
+                first = record.line if key_position.is_of(cells, ids) else None
             if first is not None:
                 yield first, None
     except Refused as refusal:

@@ -191,7 +191,7 @@ EVENTS = Feed(
 FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDING, ENGAGEMENT, FEEDBACK, EVENTS)}
 
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 """So many unknown columns stand in a message."""
 REASONS, ORIGINAL, RAW = "reasons", "quarantined_row", "raw_text"
 """The columns that only our downloads of quarantined rows have: why, which row of the quarantine it is, and its text
@@ -247,7 +247,7 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
     if missing:
         strange = [quoted(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
         looks_like = _looks_like(feed, names)
-        more = f"; unknown in it: {', '.join(strange[:MOST_NAMED])}" if strange and not looks_like else ""
+        more = f"; unknown in it: {', '.join(strange[:MAX_NAMED])}" if strange and not looks_like else ""
         raise ValueError(f"the header lacks {', '.join(missing)}{looks_like or more}")
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:

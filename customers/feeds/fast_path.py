@@ -27,8 +27,8 @@ def compile_line_pattern(feed: Feed, header: Header, today: date) -> re.Pattern[
     patterns = [pattern for column in feed.columns if (pattern := _pattern(column.cell_type, today)) is not None]
     if len(patterns) < len(feed.columns):
         return None
-    by_place = dict(zip(header.order, patterns, strict=True))
-    line = b",".join(by_place[place] for place in range(header.width))
+    by_rank = dict(zip(header.order, patterns, strict=True))
+    line = b",".join(by_rank[place] for place in range(header.width))
     return re.compile(rb"(?:" + line + rb"\r?\n)*+")
 
 

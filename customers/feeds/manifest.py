@@ -8,7 +8,7 @@ from customers.core.files import open_file
 
 MANIFEST = "manifest.json"
 GENERATOR = "rsolv-customer-success"
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 
 
 def vouches_for(path: Path) -> bool | None:
@@ -16,8 +16,8 @@ def vouches_for(path: Path) -> bool | None:
     beside = path.parent / MANIFEST
     try:
         with open_file(beside) as file:
-            text = file.read(MOST_BYTES + 1)
-        if len(text) > MOST_BYTES:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
             return None
         manifest = json.loads(text)
         if manifest["generator"] != GENERATOR:

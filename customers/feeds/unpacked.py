@@ -11,7 +11,7 @@ from customers.core.files import open_file
 from customers.feeds.reader import BLOCK
 
 _GZIP = b"\x1f\x8b"
-_MOST_LAYERS = 2
+_MAX_LAYERS = 2
 
 
 class Unreadable(Exception):
@@ -22,7 +22,7 @@ def layers_of(path: Path) -> int:
     """Return how often a file is gzipped: an archived one once, or twice where it came compressed."""
     layers = 0
     try:
-        while layers < _MOST_LAYERS and next(unpacked_blocks(path, layers), b"")[:2] == _GZIP:
+        while layers < _MAX_LAYERS and next(unpacked_blocks(path, layers), b"")[:2] == _GZIP:
             layers += 1
     except Unreadable:
         layers -= 1

@@ -20,7 +20,7 @@ from customers.models import Fix, ImportRun, QuarantinedRow
 from customers.text.cells import plain_cell
 from customers.text.numbers import number_or_none
 
-_LONGEST_NUMBER = 40
+_MAX_NUMBER_LENGTH = 40
 
 Corrected = tuple[int, int, str]
 
@@ -40,7 +40,7 @@ def of_record(header: Header, record: Record, cells: Sequence[str]) -> Iterator[
 
 
 @dataclass(frozen=True)
-class Held:
+class Retained:
     """A row of corrections that must stay quarantined: ``original`` is the quarantined row that it names."""
 
     original: QuarantinedRow
@@ -62,7 +62,7 @@ class Held:
         )
 
 
-def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Held]:
+def retained_rows(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Retained]:
     """Return by line the records that must stay quarantined: misread, or returned unedited.
 
     Unedited records stay if (a) we guessed their cells or (b) another row holds their key. An emptied ``raw_text``
@@ -71,7 +71,7 @@ def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Hel
     if header.original is None:
         return {}
     named = {record.line: (number, record) for record in records if (number := _original_id(header, record))}
-    found: dict[int, Held] = {}
+    found: dict[int, Retained] = {}
     headers: dict[int, Header] = {}
     lines = iter(named.items())
     while some := dict(islice(lines, BATCH_SIZE)):
@@ -85,7 +85,7 @@ def held(feed: Feed, header: Header, records: Sequence[Record]) -> dict[int, Hel
                 sent = [plain_cell(cell) for cell in header.cells(record.cells)]
                 misread = list(misread_cells(feed, sent, given))
                 if misread or (_may_not_come_back(header, record, row) and _is_same(sent, given)):
-                    found[line] = Held(row, misread)
+                    found[line] = Retained(row, misread)
     return found
 
 
@@ -110,7 +110,7 @@ def _is_same(sent: Sequence[str], given: Sequence[str]) -> bool:
 def _canonical(cell: str) -> str:
     cell = " ".join(cell.split()).casefold()
     try:
-        return repr(float(cell)) if cell.isascii() and len(cell) <= _LONGEST_NUMBER else cell
+        return repr(float(cell)) if cell.isascii() and len(cell) <= _MAX_NUMBER_LENGTH else cell
     except ValueError:
         return cell
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection
 
-from customers.archive.erased import ErasedIds, Ids, Place, customer_column
+from customers.archive.erased import ErasedIds, Ids, KeyPosition, customer_column
 from customers.core.limits import BATCH_SIZE, batches
 from customers.core.sql import execute, table_of
 from customers.feeds.declarations import Feed, Header
@@ -32,10 +32,10 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
             execute(f"DELETE FROM {CORRECTION} WHERE line IN (SELECT line FROM {STAGE} WHERE {theirs})", some)
         run.left_out += execute(f"DELETE FROM {STAGE} WHERE {theirs}", some)
     own = feed.column_names.index(column)
-    place = Place(header.order[own], header.width)
+    key_position = KeyPosition(header.order[own], header.width)
     bad: list[int] = []
     for row in run.quarantined_rows.order_by().only("raw", "cells").iterator(chunk_size=BATCH_SIZE):
-        whose = _customers(row, own, place, erased)
+        whose = _customers(row, own, key_position, erased)
         if whose:
             bad.append(row.pk)
             found |= whose
@@ -44,12 +44,12 @@ def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -
     return found
 
 
-def _customers(row: QuarantinedRow, own: int, place: Place, ids: Ids) -> set[str]:
+def _customers(row: QuarantinedRow, own: int, key_position: KeyPosition, ids: Ids) -> set[str]:
     """Return which of these customers a quarantined row is of."""
     if row.cells:
         return {row.cells[own]} if row.cells[own] in ids else set()
     cells = split(row.raw)
-    return {cell for cell in cells if cell in ids} if place.is_of(cells, ids) else set()
+    return {cell for cell in cells if cell in ids} if key_position.is_of(cells, ids) else set()
 
 
 def delete_quarantined(keys: Sequence[int]) -> None:
@@ -66,4 +66,4 @@ def suppressed_warning(number: int) -> str:
 def is_theirs(row: QuarantinedRow, feed: Feed, keys: Collection[str]) -> bool:
     """Return whether a quarantined row is of one of these customers; its file's header is unknown."""
     own = feed.column_names.index(customer_column(feed))
-    return bool(_customers(row, own, Place(own, len(feed.columns)), keys))
+    return bool(_customers(row, own, KeyPosition(own, len(feed.columns)), keys))

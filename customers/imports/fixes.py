@@ -70,10 +70,10 @@ def header_of(feed: Feed, row: QuarantinedRow) -> Header:
         same = QuarantinedRow.objects.filter(feed=row.feed, raw=row.raw, run__scope=ImportRun.Scope.WHOLE)
         newest = same.select_related("run").order_by("-pk").first()
         run = newest.run if newest else run
-    place = files.find(run)
-    if place and not run.file.endswith(".gz"):
+    path = files.find(run)
+    if path and not run.file.endswith(".gz"):
         try:
-            with CsvReader(place) as source:
+            with CsvReader(path) as source:
                 return read_header(feed, source, source.blocks())
         except (Refused, OSError):
             pass
@@ -91,7 +91,7 @@ def cells_to_fix(row: QuarantinedRow, header: Header | None = None) -> list[str]
         return list(row.cells)
     found = split(row.raw)
     header = header or header_of(feed, row)
-    return [found[place] if place < len(found) else "" for place in header.order]
+    return [found[index] if index < len(found) else "" for index in header.order]
 
 
 def cells_left_over(row: QuarantinedRow) -> list[str]:

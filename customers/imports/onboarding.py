@@ -33,7 +33,7 @@ def completed_before_signup(stage: str) -> str:
 
 def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
     """Return line and message of rows completed before signup that the run quarantined for another reason."""
-    place = ONBOARDING.column_names.index("completed_date")
+    index = ONBOARDING.column_names.index("completed_date")
     rows = QuarantinedRow.objects.filter(run=run, feed=FeedName.ONBOARDING, cells__isnull=False)
     rows = rows.exclude(customer_key="")
     signups = dict(Customer.objects.filter(pk__in=rows.values("customer_key")).values_list("pk", "signup_date"))
@@ -41,7 +41,7 @@ def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
     for line, customer, cells in rows.values_list("line", "customer_key", "cells").iterator():
         signup = signups.get(customer)
         try:
-            completed = ONBOARDING.columns[place].parse((cells or [])[place], date.max)
+            completed = ONBOARDING.columns[index].parse((cells or [])[index], date.max)
         except ValueError:
             continue
         if signup and completed and str(completed) < signup.isoformat():

@@ -28,8 +28,8 @@ def quarantined_row(
     feed: Feed, run: ImportRun, header: Header, record: Record, cells: list[str] | None, reasons: list[str]
 ) -> QuarantinedRow:
     """Make a row for the quarantine, not yet saved. The key of a row that cannot be split is a guess, by its place."""
-    place = header.order[feed.column_names.index("id")]
-    guess = [*record.cells[place : place + 1], ""][0]
+    index = header.order[feed.column_names.index("id")]
+    guess = [*record.cells[index : index + 1], ""][0]
     return QuarantinedRow(
         run=run,
         feed=feed.name,
@@ -122,8 +122,8 @@ def problems_of(rows: str) -> Iterator[tuple[int, str | int, Reasons]]:
 def _supersede_fixed(
     feed: Feed, run: ImportRun, earlier: QuerySet[QuarantinedRow], fixes: Mapping[str, list[str]]
 ) -> None:
-    place = feed.column_names.index("id")
-    fixed = [(pk, fixes[raw][place]) for pk, raw in earlier.values_list("pk", "raw") if raw in fixes] if fixes else []
+    index = feed.column_names.index("id")
+    fixed = [(pk, fixes[raw][index]) for pk, raw in earlier.values_list("pk", "raw") if raw in fixes] if fixes else []
     for some in batches(fixed, _KEYS_AT_ONCE):
         marks = ", ".join(["%s"] * len(some))
         found = fetch(f"SELECT id FROM {STAGE} WHERE id IN ({marks})", [key for _pk, key in some])
@@ -132,14 +132,14 @@ def _supersede_fixed(
         QuarantinedRow.objects.filter(pk__in=closed).update(status=QuarantinedRow.Status.SUPERSEDED, resolved_by=run)
 
 
-def _read_again(file: FileLoad, held: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
+def _read_again(file: FileLoad, in_memory: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
     """Yield the staged rows with problems, as rows for the quarantine."""
     feed, run = file.feed, file.run
     with CsvReader(file.path) as source:
         blocks = source.blocks()
         header = read_header(feed, source, blocks, corrections=run.scope == ImportRun.Scope.CORRECTIONS)
         source.line_pattern = compile_line_pattern(feed, header, file.today)
-        records = iter(held) if held is not None else records_of(blocks)
+        records = iter(in_memory) if in_memory is not None else records_of(blocks)
         for line, key, found in problems_of(f"SELECT line, id AS key FROM {STAGE}"):
             record = next((record for record in records if record.line >= line), None)
             cells = file.row_cells(record, header)[0] if record and record.line == line else None

@@ -57,7 +57,7 @@ _VALUE = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?|
 _UNKNOWN = "has a number format that is not understood here"
 _TOO_MANY_DIGITS = "has more than 15 digits, of which Excel keeps 15"
 _EXACT = Decimal(10) ** 15
-_LONGEST = 255
+_MAX_LENGTH = 255
 _LAST_DAY = 2_958_466
 _OF_1904 = 1_462
 _DAY_MS = 86_400_000
@@ -79,7 +79,7 @@ def shown_number(text: str, number_format: str, *, since_1904: bool) -> str:
     value = Decimal(f"{float(text):.15g}")
     if not value.is_finite():
         raise NotShown("is not a number")
-    if len(number_format) > _LONGEST:
+    if len(number_format) > _MAX_LENGTH:
         raise NotShown("has a number format that Excel does not take")
     sections = _sections(number_format)
     kind = _kind(sections[0])
@@ -91,7 +91,7 @@ def shown_number(text: str, number_format: str, *, since_1904: bool) -> str:
 
 def shown_text(text: str, number_format: str) -> str:
     """Return a text as its cell shows it, which only a fourth section changes."""
-    if ";" not in number_format or len(number_format) > _LONGEST:
+    if ";" not in number_format or len(number_format) > _MAX_LENGTH:
         return text
     sections = _sections(number_format)
     if len(sections) < 4:

@@ -8,14 +8,14 @@ from customers.workbooks.number_format import NotShown, shown_number, shown_text
 from customers.workbooks.workbook import Damaged, RunsPart, Styles, Texts, unescaped
 from customers.workbooks.xml_part import NotTaken
 
-MOST_ROWS = 2**20
-MOST_COLUMNS = 2**14
-MOST_CELLS = 1_000_000
-_MOST_PLACES = 10 * MOST_CELLS
+MAX_ROWS = 2**20
+MAX_COLUMNS = 2**14
+MAX_CELLS = 1_000_000
+_MAX_PLACES = 10 * MAX_CELLS
 """With the empty ones before a row's last cell, which its line of CSV has, too."""
-_LONGEST_TEXT = 32_767
-_TOO_LONG = f"has a text of more than {_LONGEST_TEXT:,} characters, which is the most that Excel takes"
-_LONGEST_ROW = 8 * 2**20
+_MAX_TEXT_LENGTH = 32_767
+_TOO_LONG = f"has a text of more than {_MAX_TEXT_LENGTH:,} characters, which is the most that Excel takes"
+_MAX_ROW_BYTES = 8 * 2**20
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _HALF = re.compile("[\ud800-\udfff]")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T00:00:00(?:\.0+)?Z?)?")
@@ -26,8 +26,8 @@ class SheetPart(RunsPart):
     """Reads a sheet's part: calls ``take`` for each row that has cells, with its number and its texts."""
 
     most_bytes = 256 * 2**20
-    most_elements = 6 * MOST_CELLS
-    too_much = f"The sheet has more than {MOST_CELLS:,} cells, or far more in it than a table needs"
+    most_elements = 6 * MAX_CELLS
+    too_much = f"The sheet has more than {MAX_CELLS:,} cells, or far more in it than a table needs"
 
     def __init__(self, texts: Texts, styles: Styles, take: Callable[[int, list[str]], None]) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class SheetPart(RunsPart):
         self._hidden_rows = 0
         self._is_hidden = False
         self._places = 0
-        self._hidden_from = MOST_COLUMNS + 1
+        self._hidden_from = MAX_COLUMNS + 1
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
         """Begin a row, a cell, or a part of one."""
@@ -102,8 +102,8 @@ class SheetPart(RunsPart):
     def _begin_row(self, attributes: Mapping[str, str]) -> None:
         number = attributes.get("r")
         row = self._number + 1 if number is None else _number(number)
-        if row > MOST_ROWS:
-            raise NotTaken(f"The sheet has more than {MOST_ROWS:,} rows, the most that Excel takes.")
+        if row > MAX_ROWS:
+            raise NotTaken(f"The sheet has more than {MAX_ROWS:,} rows, the most that Excel takes.")
         if row <= self._number:
             raise Damaged(f"row {row} after {self._number}")
         self._number = row
@@ -116,7 +116,7 @@ class SheetPart(RunsPart):
         if cells:
             last = max(cells)
             self._places += last
-            if self._places > _MOST_PLACES:
+            if self._places > _MAX_PLACES:
                 raise self.refusal()
             self._width = max(self._width, last)
             self._last = self._number
@@ -125,7 +125,7 @@ class SheetPart(RunsPart):
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._count += 1
-        if self._count > MOST_CELLS:
+        if self._count > MAX_CELLS:
             raise self.refusal()
         column = self._column + 1
         reference = attributes.get("r")
@@ -134,7 +134,7 @@ class SheetPart(RunsPart):
             if not found or int(found[2]) != self._number:
                 raise Damaged(f"cell {reference[:20]} in row {self._number}")
             column = _column(found[1])
-        if not self._column < column <= MOST_COLUMNS:
+        if not self._column < column <= MAX_COLUMNS:
             raise Damaged(f"column {column} after {self._column}")
         self._column = column
         self._cell = attributes
@@ -158,8 +158,8 @@ class SheetPart(RunsPart):
         self._cell = None
         if text and self._cells is not None:
             self._size += len(text)
-            if self._size > _LONGEST_ROW:
-                raise NotTaken(f"Row {self._number} has more than {_LONGEST_ROW >> 20} MB: save the sheet as CSV.")
+            if self._size > _MAX_ROW_BYTES:
+                raise NotTaken(f"Row {self._number} has more than {_MAX_ROW_BYTES >> 20} MB: save the sheet as CSV.")
             self._cells[self._column] = text
 
     def _shown(self, cell: Mapping[str, str]) -> str:
@@ -189,7 +189,10 @@ class SheetPart(RunsPart):
         return shown_number(value, self._styles.format_of(cell.get("s", "")), since_1904=self._styles.since_1904)
 
     def _text(self, text: str, cell: Mapping[str, str]) -> str:
-        if len(text) > _LONGEST_TEXT // 2 and len(text.encode("utf-16-le", "surrogatepass")) // 2 > _LONGEST_TEXT:
+        if (
+            len(text) > _MAX_TEXT_LENGTH // 2
+            and len(text.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_TEXT_LENGTH
+        ):
             raise NotShown(_TOO_LONG)
         if "\0" in text or _HALF.search(text):
             raise NotShown("has a character that is none")

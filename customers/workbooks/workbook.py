@@ -16,13 +16,13 @@ from pathlib import Path
 from customers.workbooks.number_format import BUILT_IN
 from customers.workbooks.xml_part import NotTaken, XmlPart
 
-MOST_ENTRIES = 5_000
-MOST_TEXTS = 1_000_000
-MOST_STYLES = 66_000
+MAX_ENTRIES = 5_000
+MAX_TEXTS = 1_000_000
+MAX_STYLES = 66_000
 """Excel itself has no more of them."""
-_MOST_FORMATS = 5_000
-_MOST_DIRECTORY = 2**20
-_MOST_SHEETS = 2_000
+_MAX_FORMATS = 5_000
+_MAX_DIRECTORY = 2**20
+_MAX_SHEETS = 2_000
 _BEGINNING = 2**20
 _COMPRESSED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -38,7 +38,7 @@ class _Careful(BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         """Read; raise ``NotTaken`` instead of reading a list of a million entries."""
-        if size is not None and size > _MOST_DIRECTORY:
+        if size is not None and size > _MAX_DIRECTORY:
             raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
         return super().read(size)
 
@@ -99,7 +99,7 @@ class Workbook:
         try:
             self._archive = zipfile.ZipFile(self._file)
             members = self._archive.infolist()
-            if len(members) > MOST_ENTRIES:
+            if len(members) > MAX_ENTRIES:
                 raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
             check_size(sum(member.file_size for member in members))
             if any(member.compress_type not in _COMPRESSED for member in members):
@@ -205,7 +205,7 @@ class RunsPart(XmlPart):
 class _TextsPart(RunsPart):
     most_bytes = 64 * 2**20
     most_elements = 4_000_000
-    too_much = f"The workbook holds more than {MOST_TEXTS:,} texts, or {most_bytes >> 20} MB of them"
+    too_much = f"The workbook holds more than {MAX_TEXTS:,} texts, or {most_bytes >> 20} MB of them"
 
     def __init__(self, texts: Texts) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class _TextsPart(RunsPart):
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "si":
-            if len(self._texts) >= MOST_TEXTS:
+            if len(self._texts) >= MAX_TEXTS:
                 raise self.refusal()
             self.begin_runs()
         super().started(name, attributes)
@@ -237,13 +237,13 @@ class _StylesPart(XmlPart):
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "numFmt":
-            if len(self._own) >= _MOST_FORMATS:
+            if len(self._own) >= _MAX_FORMATS:
                 raise self.refusal()
             self._own.setdefault(attributes.get("numFmtId", "")[:20], attributes.get("formatCode", "")[:1_000])
         elif name == "cellXfs":
             self._in_cells = True
         elif name == "xf" and self._in_cells:
-            if len(self._numbers) >= MOST_STYLES:
+            if len(self._numbers) >= MAX_STYLES:
                 raise self.refusal()
             self._numbers.append(attributes.get("numFmtId", "0")[:20])
 
@@ -290,7 +290,7 @@ class _Book(XmlPart):
             active = attributes.get("activeTab", "0")
             self._active = int(active) if active.isdecimal() and len(active) < 6 else 0
         elif name == "sheet":
-            if len(self.sheets) >= _MOST_SHEETS:
+            if len(self.sheets) >= _MAX_SHEETS:
                 raise self.refusal()
             key = next((value for name, value in attributes.items() if name.endswith(":id")), "")
             is_visible = attributes.get("state", "visible") == "visible"

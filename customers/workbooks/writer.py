@@ -21,10 +21,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from customers.text.cells import safe_cell
 
-MOST_ROWS = 1_048_576
+MAX_ROWS = 1_048_576
 """Of a sheet, the header included."""
-MOST_COLUMNS = 16_384
-MOST_CHARACTERS = 32_767
+MAX_COLUMNS = 16_384
+MAX_CHARACTERS = 32_767
 """Of a cell, as Excel counts them: one beyond U+FFFF is two."""
 
 Cell = str | int | date | None
@@ -54,10 +54,10 @@ def write_workbook(
 
     The rows come first, because that is the sheet which people see and programs read.
     """
-    if count >= MOST_ROWS:
-        raise TooLarge(f"{count:,} rows do not fit into a sheet of Excel, which has {MOST_ROWS:,}.")
-    if len(header) > MOST_COLUMNS:
-        raise TooLarge(f"{len(header):,} columns do not fit into a sheet of Excel, which has {MOST_COLUMNS:,}.")
+    if count >= MAX_ROWS:
+        raise TooLarge(f"{count:,} rows do not fit into a sheet of Excel, which has {MAX_ROWS:,}.")
+    if len(header) > MAX_COLUMNS:
+        raise TooLarge(f"{len(header):,} columns do not fit into a sheet of Excel, which has {MAX_COLUMNS:,}.")
     empty, day_style = _workbook(about, title, header, count)
     with (
         zipfile.ZipFile(empty) as source,
@@ -148,10 +148,10 @@ def _cell(place: str, value: Cell, day_style: int) -> str:
 
 def _fitting(text: str, where: str) -> str:
     # One place is for the apostrophe of safe_cell.
-    size = len(text) if len(text) < MOST_CHARACTERS // 2 else len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if size >= MOST_CHARACTERS:
+    size = len(text) if len(text) < MAX_CHARACTERS // 2 else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if size >= MAX_CHARACTERS:
         raise TooLarge(
-            f"A text of {size:,} characters does not fit into a cell of Excel, which takes {MOST_CHARACTERS:,} "
+            f"A text of {size:,} characters does not fit into a cell of Excel, which takes {MAX_CHARACTERS:,} "
             f"({where})."
         )
     return text

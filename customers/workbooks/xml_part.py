@@ -6,14 +6,14 @@ from typing import IO
 from xml.parsers import expat
 
 BLOCK = 64 * 1024
-_LONGEST_TAG = 1024 * 1024
+_MAX_TAG_LENGTH = 1024 * 1024
 """Also of a comment: expat holds each whole."""
 _DEEPEST = 100
-_MOST_NAMES = 1_000
+_MAX_NAMES = 1_000
 """Of elements and attributes, which expat keeps; those of a workbook are a hundred or two."""
-LONGEST_TEXT = 2**18
+MAX_TEXT_LENGTH = 2**18
 """Characters of one text, which may take seven for each of the 32,767 that Excel has in a cell."""
-MOST_SECONDS = 60
+MAX_SECONDS = 60
 """Of computing, for a whole part."""
 
 
@@ -58,14 +58,14 @@ class XmlPart:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         parser.StartDoctypeDeclHandler = _refuse_entities
-        fed, until = 0, time.thread_time() + MOST_SECONDS
+        fed, until = 0, time.thread_time() + MAX_SECONDS
         while not self.done:
             block = file.read(BLOCK)
             fed += len(block)
             parser.Parse(block, not block)
             if not block:
                 return
-            if fed - parser.CurrentByteIndex > _LONGEST_TAG or time.thread_time() > until:
+            if fed - parser.CurrentByteIndex > _MAX_TAG_LENGTH or time.thread_time() > until:
                 raise self.refusal()
 
     def refusal(self) -> NotTaken:
@@ -73,7 +73,7 @@ class XmlPart:
         return NotTaken(f"{self.too_much}: save the sheet as CSV.")
 
     def too_long(self) -> NotTaken:
-        """Return what to say where a text has more than ``LONGEST_TEXT`` characters."""
+        """Return what to say where a text has more than ``MAX_TEXT_LENGTH`` characters."""
         return NotTaken("The workbook has a text that is longer than any cell of Excel's: save the sheet as CSV.")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -83,7 +83,7 @@ class XmlPart:
             raise self.refusal()
         if not self._attributes.issuperset(attributes):
             self._attributes.update(attributes)
-            if len(self._attributes) > _MOST_NAMES:
+            if len(self._attributes) > _MAX_NAMES:
                 raise self.refusal()
         self.started(self._local.get(name) or self._localised(name), attributes)
 
@@ -93,7 +93,7 @@ class XmlPart:
 
     def _localised(self, name: str) -> str:
         local = name.rpartition(":")[2]
-        if len(self._local) >= _MOST_NAMES:
+        if len(self._local) >= _MAX_NAMES:
             raise self.refusal()
         self._local[name] = local
         return local
@@ -102,7 +102,7 @@ class XmlPart:
         if self.text is not None:
             self.text.append(text)
             self.length += len(text)
-            if self.length > LONGEST_TEXT:
+            if self.length > MAX_TEXT_LENGTH:
                 raise self.too_long()
 
 

@@ -27,7 +27,7 @@ from customers.runs.retention import expired_failures
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
 NAMES_OF_AN_ADDRESS = 10
-_LONGEST_NAME = 255
+_MAX_NAME_LENGTH = 255
 _IPV6_PREFIX = 64
 
 
@@ -61,7 +61,7 @@ def counted_address(request: HttpRequest) -> str | None:
 
 def tried_name(request: HttpRequest, credentials: Credentials | None) -> str:
     """The user name that was tried, no longer than its column."""
-    return str((credentials or {}).get("username") or request.POST.get("username", ""))[:_LONGEST_NAME]
+    return str((credentials or {}).get("username") or request.POST.get("username", ""))[:_MAX_NAME_LENGTH]
 
 
 class Attempts(AxesDatabaseHandler):

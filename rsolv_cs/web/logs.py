@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from customers.core import log_context
 
-LONGEST_MESSAGE = 4_000
-LONGEST_ERROR = 300
+MAX_MESSAGE_LENGTH = 4_000
+MAX_ERROR_LENGTH = 300
 DETAILS = ("method", "path", "status", "user", "ms")
 """What a record about a request has besides its message."""
 
@@ -22,7 +22,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-
 _ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]{}]{1,64}@[^\s@<>\"'(),:;=\[\]{}]{1,255}")
 
 
-def safe(text: str, most: int = LONGEST_MESSAGE) -> str:
+def safe(text: str, most: int = MAX_MESSAGE_LENGTH) -> str:
     """A text as one line without anything that a terminal or a reader of lines obeys, and without addresses."""
     text = _ADDRESS.sub("<address>", text[: most + 1])
     return _UNSAFE.sub(_escape, text if len(text) <= most else f"{text[:most]}…")
@@ -91,6 +91,6 @@ def _trace(record: logging.LogRecord) -> list[str]:
         seen.add(id(error))
         frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
         words = str(error).strip().partition("\n")[0]
-        parts.append([*frames, f"{type(error).__qualname__}: {words[:LONGEST_ERROR]}"])
+        parts.append([*frames, f"{type(error).__qualname__}: {words[:MAX_ERROR_LENGTH]}"])
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return [safe(line) for part in reversed(parts) for line in part]

@@ -16,10 +16,10 @@ _PAGES = [
     {byte: bytes([byte]).decode(page, "replace").replace("\ufffd", chr(byte)) for byte in range(128, 256)}
     for page in ("cp1252", "latin-1", "cp1250", "iso8859-15", "mac-roman")
 ]
-_TIMES = 2
+_MAX_TIMES = 2
 MISREAD_SIGN = "nothing but the old text misread"
 """A part of the warning, by which a preview recognises it: a run stores its warnings as text alone."""
-_LONGEST = 50_000
+_MAX_LENGTH = 50_000
 
 Misread = tuple[str, str, str]
 """A column, its new text, and the old one that it is a misreading of."""
@@ -27,14 +27,14 @@ Misread = tuple[str, str, str]
 
 def is_misread(new: str, old: str) -> bool:
     """Return whether the new text is the old one misread, once or twice."""
-    if old.isascii() or new.isascii() or len(new) <= len(old) or len(old) > _LONGEST:
+    if old.isascii() or new.isascii() or len(new) <= len(old) or len(old) > _MAX_LENGTH:
         return False
     # What is ASCII is always read right: most changes differ in it.
-    beginning = old[: next(place for place, character in enumerate(old) if not character.isascii())]
+    beginning = old[: next(index for index, character in enumerate(old) if not character.isascii())]
     if not new.startswith(beginning):
         return False
     wanted, readings = _comparable(new), {old}
-    for _time in range(_TIMES):
+    for _time in range(_MAX_TIMES):
         readings = {
             one.encode(errors="replace").decode("latin-1").translate(page) for one in readings for page in _PAGES
         }
@@ -55,10 +55,10 @@ def misread_cells(feed: Feed, new: list[str], old: list[str]) -> Iterator[Misrea
             yield column.name, after, before
 
 
-def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, allow_misread: bool) -> None:
+def find_misread(feed: Feed, run: ImportRun, retained: list[list[Misread]], *, allow_misread: bool) -> None:
     """Make a problem of each staged row with text that is its loaded or quarantined row's, misread.
 
-    With ``allow_misread`` there is a warning alone. It also counts the rows that are ``held`` already.
+    With ``allow_misread`` there is a warning alone. It also counts the rows that are ``retained`` already.
     """
     found: dict[int, list[Misread]] = {}
     names = [column.name for column in feed.columns if isinstance(column.cell_type, Text)]
@@ -68,17 +68,17 @@ def find_misread(feed: Feed, run: ImportRun, held: list[list[Misread]], *, allow
         for line, after, before in fetch(_changed(feed, name)):
             if is_misread(after, before):
                 found.setdefault(line, []).append((name, after, before))
-    places = [feed.column_names.index(name) for name in names]
+    indexes = [feed.column_names.index(name) for name in names]
     for line, text, *staged in fetch(_in_quarantine(feed, run, names)):
         cells = json.loads(text) if isinstance(text, str) else text
-        for name, after, place in zip(names, staged, places, strict=True):
-            if cells and isinstance(after, str) and is_misread(after, cells[place]):
-                found.setdefault(line, []).append((name, after, cells[place]))
+        for name, after, index in zip(names, staged, indexes, strict=True):
+            if cells and isinstance(after, str) and is_misread(after, cells[index]):
+                found.setdefault(line, []).append((name, after, cells[index]))
     if not allow_misread:
         problems = [(line, MISREAD, message) for line in sorted(found) for message in reasons(found[line])]
         copy_rows(PROBLEM, ["line", "kind", "message"], problems)
-    already = {tuple(cells) for cells in held}
-    rows = [*held, *(cells for cells in found.values() if tuple(cells) not in already)]
+    already = {tuple(cells) for cells in retained}
+    rows = [*retained, *(cells for cells in found.values() if tuple(cells) not in already)]
     _warn(run, rows, allow_misread=allow_misread)
 
 

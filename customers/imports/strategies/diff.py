@@ -172,12 +172,12 @@ def _of_source(source: CsvReader) -> Iterator[bytes]:
 
 def _archived(run: ImportRun) -> Iterator[bytes]:
     """Yield the archived file of the run in blocks. Its hash is checked after the last block."""
-    place = files.find(run)
-    if not place:
+    path = files.find(run)
+    if not path:
         raise CannotShortcut("the last file is not archived")
     digest = hashlib.sha256()
     try:
-        with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
+        with open_file(path) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 yield block

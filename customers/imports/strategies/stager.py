@@ -109,19 +109,19 @@ class Stager:
         good: list[tuple[Value, ...]] = []
         bad: list[QuarantinedRow] = []
         corrected: list[corrections.Corrected] = []
-        held = corrections.held(feed, header, records)
-        self.misread.extend(kept.misread for kept in held.values() if kept.misread)
+        retained = corrections.retained_rows(feed, header, records)
+        self.misread.extend(row.misread for row in retained.values() if row.misread)
         for record in records:
-            kept = held.get(record.line)
-            if kept and not (kept.misread and file.options.accepts_misread):
-                bad.append(kept.again(file.run, record.line))
+            stays = retained.get(record.line)
+            if stays and not (stays.misread and file.options.accepts_misread):
+                bad.append(stays.again(file.run, record.line))
                 continue
             cells, reasons = file.row_cells(record, header)
             values: list[Value] = []
             if cells:
                 values, reasons = feed.parse(cells, file.today)
                 # A misreading is never remembered as a fix, not even where it is allowed.
-                corrected.extend(() if kept else corrections.of_record(header, record, cells))
+                corrected.extend(() if stays else corrections.of_record(header, record, cells))
             if reasons:
                 bad.append(quarantined_row(feed, file.run, header, record, cells, reasons))
             else:

@@ -420,7 +420,7 @@ def test_an_export_of_nobody_is_an_empty_table(manager: Client) -> None:
 def test_more_rows_than_a_sheet_holds_are_refused_and_not_cut(
     manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MAX_ROWS", 2)
     response = download(manager, "xlsx", sort="score")
     assert response["Location"] == "/admin/?owner=&sort=score#customers"
     assert "2 rows do not fit into a sheet of Excel, which has 2. Export fewer customers, or export CSV." in words(

@@ -344,7 +344,7 @@ def test_no_date_to_report_on(post: MailServer, zoe: User) -> None:
 
 
 def test_too_many_rows_for_excel(post: MailServer, zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MAX_ROWS", 2)
     make_report(zoe, format="xlsx")
     run("send_reports")
     assert "2 rows do not fit into a sheet of Excel" in parts(post.take()[0])[0]

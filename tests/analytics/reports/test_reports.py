@@ -226,7 +226,7 @@ def test_a_query_that_is_not_understood(client: Client, zoe: User, query: str, w
 
 
 def test_a_report_too_large_for_excel_is_refused(client: Client, zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_ROWS", 2)
+    monkeypatch.setattr(writer, "MAX_ROWS", 2)
     report = make_report(zoe)
     assert client.get(f"/admin/reports/{report.pk}/export/xlsx/").status_code == 302
     assert "3 rows do not fit into a sheet of Excel, which has 2. Narrow the report, or choose CSV." in said(client)

@@ -401,7 +401,7 @@ def test_a_part_is_packed_as_workbooks_are_or_it_is_not_unpacked(kind: int, read
 def test_a_part_ends_after_so_many_seconds_of_computing(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
     content = book("".join(row("<c><v>1</v></c>") for _row in range(5_000)))
     assert len(read(content)) == 5_000
-    monkeypatch.setattr(xml_part, "MOST_SECONDS", 0)
+    monkeypatch.setattr(xml_part, "MAX_SECONDS", 0)
     with pytest.raises(NotTaken, match="save the sheet as CSV"):
         read(content)
 
