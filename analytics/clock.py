@@ -1,4 +1,4 @@
-"""Moments that are stored to say what came after what: they keep their order when the machine's clock is put back.
+"""Moments that say what came after what: they keep their order when the machine's clock is put back.
 
 A clock that was ahead for one night leaves moments in the future. What is compared with them would be silent until
 then, and pages would not notice a newer state. So each new moment is later than those it will be compared with.

@@ -38,7 +38,7 @@ def tenths(number: int) -> str:
 
 
 def known_of(known: int, onboarded: int) -> str:
-    """Over how many a time to value is, where that is not all of the onboarded: ``of 6 of 9 onboarded``."""
+    """Say of how many a time to value is, if not of all onboarded: ``of 6 of 9 onboarded``."""
     return f"of {known:,} of {onboarded:,} onboarded" if known < onboarded else ""
 
 

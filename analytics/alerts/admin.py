@@ -1,4 +1,4 @@
-"""Alert rules in the admin: there is one of each kind, to be tuned or turned off; and what was sent, to be read."""
+"""Alert rules in the admin, one of each kind, to be tuned or turned off; digests to be read."""
 
 from django.contrib import admin
 from django.http import HttpRequest

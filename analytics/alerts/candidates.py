@@ -1,4 +1,4 @@
-"""What a rule is judged by, read in sets: of the customers whom it may concern, or who have its alert."""
+"""Read what a rule is judged by, of the customers whom it may concern or who have its alert."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""What a kind of alert is judged by: the facts of one customer on a scored date, and the open alert, if any."""
+"""What a kind of alert is judged by: one customer on a scored date, and its open alert."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""Each kind of alert, declared once: whom it may concern, when it is raised, what grows worse, and when it closes.
+"""Each kind of alert, declared once: whom it may concern, when it is raised, grows worse and closes.
 
 A new kind is a choice of ``AlertRule.Kind``, a class here with its entry in ``CUSTOMER_KINDS`` or ``FEED_KINDS``,
 and a migration that adds its rule. By these declarations ``candidates`` asks the database, ``rules`` decides what

@@ -1,4 +1,4 @@
-"""What failed in a night and has been done since: its banner and its alerts close at once, not a night later."""
+"""Close the banner and the alerts of a night's failure once it is mended, not a night later."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""Pure: what becomes of an alert, given a rule, what a scored date says of a customer, and the open alert if any.
+"""Decide what becomes of the alert of a rule and a customer on a scored date; pure functions.
 
 A condition that is met on a date raises an alert where none is open. ``recovery`` recovery days in a row, the newest
 scored date last, close it. Between the two it stays as it is, so that a score that flaps about a threshold raises one

@@ -105,7 +105,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
 
 
 def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool = False) -> None:
-    """Say how many of the chosen alerts were done, and how many were not; ``noted``: the note of one was saved."""
+    """Say how many of the chosen alerts were changed; ``noted`` says that a note was saved, too."""
     left = len(chosen) - done
     if done:
         messages.success(request, f"{counted(done, 'alert')} {words}{', and the note is saved' if noted else ''}.")

@@ -111,7 +111,7 @@ def _name(record: Snapshot, table: "CustomerTable") -> SafeString:
 
 
 def _score(record: Snapshot, table: "CustomerTable") -> SafeString:
-    """Draw the score with its way over a month and, unless that is 0 or has its own column, its change over a week."""
+    """Draw the score, its sparkline, and its change over a week unless that is 0 or has its own column."""
     column = COLUMN_OF[WEEK]
     change = table.change(record, WEEK) if getattr(record, column) and not table.columns[column].visible else ""
     return atoms.score(record.score, table.sparklines[record.customer_id], change)

@@ -1,4 +1,4 @@
-"""The customer list as a file: exactly the customers that the filters leave, in the list's order, and what it is.
+"""The customer list as a file: the customers that the filters leave, in the list's order.
 
 Not by django-import-export's ``Resource.export``, which holds every row in memory twice and writes a workbook of
 100,000 rows for more than a minute.
@@ -28,7 +28,7 @@ CSV_NAME = "customer_table.csv"
 
 
 class TableExport:
-    """A list as a file, that of a report where it has a name; to be made and written within one moment."""
+    """A list (of a report, where it has a name) as a file, to be written within one moment."""
 
     def __init__(self, customers: CustomerList, portfolio: PortfolioDay, *, report: str = "") -> None:
         self.list = customers

@@ -36,7 +36,7 @@ class ColumnChoice:
 
 
 class RowsKey(page_cache.StateKey):
-    """Of a page of the list as HTML: what it is narrowed to for whom, what its links have, and what they may."""
+    """Of a page of the list as HTML: its filters, its links, and what its readers may do."""
 
     today: date
     day: date

@@ -1,4 +1,4 @@
-"""What a customer did in the last days: a chart by calendar day, and the counters of those days and of all time.
+"""What a customer did: a chart of the last days, and the counters of those days and of all time.
 
 It is one of the page's charts, as ``history`` has another: ``views`` gathers them, and the page's templates show them
 by the tag ``chart``.

@@ -1,4 +1,4 @@
-"""One customer's snapshots up to a date: the score as a chart, the one to compare with, since when it is blocked.
+"""One customer's snapshots up to a date: the chart of the score, the comparison date, and the block.
 
 It has one of the page's charts, as ``activity`` has another: ``views`` gathers them, and the page's templates show
 them by the tag ``chart``.

@@ -45,7 +45,7 @@ def origins(customer: Customer, onboarding: Onboarding | None, version: DataVers
 
 
 def rows_behind(snapshot: Snapshot) -> dict[str, str]:
-    """By the name of a counter, of a feed, or ``trend``: the address of the rows that it was computed from."""
+    """Return, by counter, feed or ``trend``, the address of the rows that it was computed from."""
     return {
         **{name: _rows(snapshot, FeedName.ENGAGEMENT, **{f"{name}__gt": 0}) for name in Engagement.COUNTERS},
         **{feed.value: _rows(snapshot, feed) for feed in (FeedName.ENGAGEMENT, FeedName.FEEDBACK, FeedName.EVENTS)},

@@ -28,7 +28,7 @@ def alerts_acknowledged(query: TimelineQuery) -> Sql:
 
 
 def alert_acts(query: TimelineQuery) -> Sql:
-    """What people noted on alerts, and that they put them off or no longer do, as the audit has it with its moment.
+    """Select from the audit who noted something on an alert, put it off, or woke it, and when.
 
     ``kind`` says which; ``more`` is the note (NULL: taken away) or the day until which it is put off.
     """

@@ -190,7 +190,7 @@ COUNTED = (("Tagged", "issue"), ("Generated", "PR"), ("Merged", "PR"), ("Rejecte
 
 
 def _untold(counter: str, words: tuple[str, str]) -> str:
-    """SQL: whether a counter above 0 is to be told, because no event of the day does so in the same words.
+    """Return SQL for whether a counter above 0 is told, because no event of the day says the same.
 
     From 1,000 on the words have a comma, which is not looked for: such a day is a row that may say nothing.
     """
@@ -304,7 +304,7 @@ def by_people(
     numbers: Sequence[str] = (),
     **columns: str,
 ) -> Sql:
-    """A source of what people did at a ``moment``, from the rows ``r`` of a table (and whatever it is joined to)."""
+    """Return the source of what people did at a ``moment``, from the rows ``r`` of a table."""
     cut, until = up_to(moment, query)
     day, zone = local_day(moment)
     chosen = select(numbers, day=day, sort="r.id", ident="''", source=f"'{source}'", moment=moment, **columns)

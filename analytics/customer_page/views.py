@@ -114,7 +114,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
 
 
 def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, object]:
-    """What is to be done, with all that a page shows of a customer who has a snapshot on its date."""
+    """Return what to do, and all that the page shows of a customer with a snapshot on its date."""
     if shown.portfolio is None:
         return todo(request, found, None)
     day = shown.portfolio.date

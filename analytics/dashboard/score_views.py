@@ -1,4 +1,4 @@
-"""The page that scores now, for those who may import: it says what it will do, and shows how far it is."""
+"""The page that scores now, for those who may import: what it will do, and how far it is."""
 
 import logging
 from collections.abc import Iterator

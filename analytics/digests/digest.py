@@ -1,4 +1,4 @@
-"""What a person is told of a night: alerts that are new, worse, recovered, and still open, since the last digest."""
+"""What a person is told of a night: the alerts that are new, worse, over or still open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The visual atoms of our pages: the few elements that each page has many of, without the cost of a template."""
+"""The visual atoms of our pages: elements that a page has many of, without the cost of a template."""
 
 from datetime import date
 from functools import lru_cache
@@ -15,7 +15,7 @@ from customers.text.codes import code_in_words
 NOTABLE = 10
 """A score that changed by fewer points has no colour: it goes up and down as days pass."""
 KEPT = 1_000
-"""A list says the same few things again and again; to escape them each time takes longer than the rest of it."""
+"""A list says the same few things again and again; escaping them each time would take the most time."""
 _ARROWS = {Trend.IMPROVING: "↑", Trend.STABLE: "→", Trend.DECLINING: "↓"}
 _AT_RISK = mark_safe('<span class="mark" role="img" aria-label="at risk">⚠</span>')
 _BLOCKED = '<span class="tag" title="Blocked: {}">blocked</span>'

@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Series:
-    """A line or a set of bars: a value for each label (None: nothing known), ``tone`` a colour of the theme."""
+    """A line or a set of bars: a value (or None) for each label, and its ``tone``, a theme colour."""
 
     label: str
     values: Sequence[float | None]

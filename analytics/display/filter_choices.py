@@ -69,7 +69,7 @@ def filter_choices() -> FilterChoices:
 def with_asked(
     choices: list[tuple[str, str]], asked: Iterable[str], words: Callable[[str], str | None]
 ) -> list[tuple[str, str]]:
-    """Return the choices, and what an address asks for beyond them: nobody has it at the moment, so it matches nobody.
+    """Return the choices, and what an address asks for beyond them, which matches nobody at the moment.
 
     A menu that is cut does not show it either.
     """

@@ -15,7 +15,7 @@ STEP, LOWEST = 2, 21
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Points of an SVG 60 wide and 22 high: a line for each run of days, lone days as dots; ``text`` says the same."""
+    """Points of an SVG, 60 by 22: a line for each run of days, a dot for each lone day; ``text`` says the same."""
 
     lines: list[str]
     dots: list[tuple[int, float]]
@@ -30,7 +30,7 @@ class Sparkline:
 
 
 def sparkline(scores: Mapping[date, int], day: date) -> Sparkline:
-    """The drawing of the scores of the days up to ``day``; days without a score are gaps, and ``day`` is a dot."""
+    """Draw the scores of the days up to ``day``, a dot; days without a score are gaps."""
     first = day.toordinal() - DAYS + 1
     known = sorted((of.toordinal() - first, score) for of, score in scores.items())
     points = [(STEP * index + 1, LOWEST - score / 5) for index, score in known]

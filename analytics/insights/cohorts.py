@@ -1,4 +1,4 @@
-"""The read side of the cohorts page: what was counted when a date was scored, as a comparison and as retention."""
+"""The cohorts page reads what was counted when a date was scored: a comparison, and the retention."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class RetentionCell:
 
 @dataclass(frozen=True)
 class RetentionRow:
-    """A row of the triangle: a cell for each week shown, None where the week has not ended for any member."""
+    """A row of the triangle: a cell for each week, None where it has ended for no member."""
 
     label: str
     query: str

@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(frozen=True)
 class ScoreGroup:
-    """How many customers with a status and a score on a date have a later score, and the sum of their deltas."""
+    """The customers with one status and score on a date who have a later score: number, sum of deltas."""
 
     score: int
     count: int
@@ -66,13 +66,13 @@ def _as_date(parameter: str) -> str:
 
 
 def _days() -> str:
-    """Common table of the dates with a case, each with the dates after it: worked out once, not for each customer."""
+    """Return the common table of the dates with a case, each with the dates after it."""
     later = ", ".join(f"{_plus('day', days)} AS day{days}" for days in HORIZONS)
     return f"days AS (SELECT DISTINCT day, {later} FROM done)"
 
 
 def _later() -> str:
-    """Joins to a snapshot ``s`` of a date ``x`` those of the same customer after each horizon, where there are any."""
+    """Return joins of a snapshot ``s`` of a date ``x`` to the same customer's after each horizon."""
     return " ".join(
         f"LEFT JOIN {table_of(Snapshot)} s{days} ON s{days}.date = x.day{days} "
         f"AND s{days}.customer_id = s.customer_id AND x.day{days} <= {_until()}"
@@ -145,7 +145,7 @@ def read_sample(day: date, keys: list[str]) -> list[Groups]:
 
 
 def read_treated(day: date, keys: list[str]) -> list[dict[str, Groups]]:
-    """Return for each horizon and kind who of the sample had it done near a date with a case; maybe the cases, too."""
+    """Return for each horizon and kind who of the sample had it done near a date with a case."""
     done, parameters = _done(day)
     rows = fetch(
         f"""

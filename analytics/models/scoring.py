@@ -312,7 +312,7 @@ class Snapshot(models.Model):
 
 
 class CohortDay(models.Model):
-    """What was known on a scored date of one cohort, of those who signed up in one month, or of everyone.
+    """A scored date of one cohort, of those who signed up in one month, or of everyone.
 
     ``middle_days`` is twice the median of the days to value (None: no day is known). ``weeks`` has, for week 0, 1,
     2 ... after each member's signup, how many were active in it, of the ``old_enough`` for whom it had ended.

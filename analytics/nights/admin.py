@@ -1,4 +1,4 @@
-"""Nights in the admin: a list, and for each night a page of its own with its steps; to be read only."""
+"""Nights in the admin, to be read only: a list, and a page for each night with its steps."""
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote

@@ -151,7 +151,7 @@ def _refused(name: str, state: FeedState) -> FeedProblem | None:
 
 
 def _failed_step() -> FeedProblem | None:
-    """The first step that failed when it was last tried; of this night, or of one before it that nobody has mended."""
+    """Return the first step that failed when it was last tried, in this night or an earlier one."""
     tried: set[str] = set()
     nights = Night.objects.order_by("-pk").values_list("started_at", "put_right_at", "steps")[:NIGHTS_TO_LOOK_AT]
     for started_at, put_right_at, steps in nights:

@@ -1,4 +1,4 @@
-"""The ledger of nights: written while a night runs, and read to tell whether the last one was as it should be."""
+"""The ledger of nights: written while a night runs, and read to tell how the last one went."""
 
 import logging
 import signal

@@ -1,4 +1,4 @@
-"""A mail to a customer before it is sent: who it is from and to, and headers that no text can break.
+"""A mail to a customer before it is sent: sender, recipient, and headers that no text can break.
 
 It goes another way than ``analytics.mail.message`` has for staff: what is sent is rebuilt from its record, word for
 word, as a person wrote it, with that person's name; and it is never repeated by itself.
@@ -89,7 +89,7 @@ def _named(name: str, address: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """Return the text as a header has it: as it is where it is plain ASCII, else in words of RFC 2047.
+    """Return the text for a header: as it is if it is ASCII, else in words of RFC 2047.
 
     What looks like such a word already is encoded again, so that it is shown as it is written.
     """

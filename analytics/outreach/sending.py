@@ -1,4 +1,4 @@
-"""Writing to customers: who may not be written to, and mails that are recorded before they are sent, and sent once.
+"""Writing to customers: who may not be written to, and mails that are recorded, then sent once.
 
 A message is stored under a one-time key that its preview was given, and sent by the protocol of ``mail.outbox``. Where
 the server gave no answer, or the process ended before it was recorded, the message stays ``sending`` and is shown as

@@ -58,7 +58,7 @@ class _ComposePage:
         return ComposeForm(data, initial=initial, values=self.values, organization=self.customer.organization)
 
     def first_form(self) -> ComposeForm:
-        """Return the form with the words of a message to write anew, of the chosen template, or of a fitting one."""
+        """Return the form with the words of a message to write anew, or of the chosen or a fitting template."""
         again = _named(Message.objects.filter(customer=self.customer), self.asked.get("message"))
         if not again and not self.asked.get("template"):
             self.template = next((one for one in self.templates if one.situation == self.situation), None)
@@ -221,7 +221,7 @@ def _send_again(request: StaffRequest, found: Message) -> None:
 
 
 def _tell(request: HttpRequest, sent: Message) -> None:
-    """Say at the top of the next page that it was sent; what went wrong stands on the message's page itself."""
+    """Say at the top of the next page that it was sent; the message's page says what went wrong."""
     sent.refresh_from_db(fields=["state"])
     if sent.state == Message.State.SENT:
         messages.success(request, f"Sent to {sent.recipient}.")

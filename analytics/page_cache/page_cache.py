@@ -43,7 +43,7 @@ class DataKey(Key):
 
 
 class ImmutableKey(Key):
-    """Of a value that is always the same, such as that of a scored date and the moment when it was scored."""
+    """Of a value that never changes, such as one of a scored date and the moment of its scoring."""
 
 
 def get_or_set(key: Key, make: Callable[[], Value]) -> Value:

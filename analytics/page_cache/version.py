@@ -17,7 +17,7 @@ OF_DATA = tuple(map(str, (Action.IMPORT, Action.REPLAY, Action.UNDO, Action.FIX,
 RECENT = 100
 """Transactions may be committed in another order than their entries were numbered, but not as far apart as this."""
 MAX_EDITS = 1_000
-"""After more entries without a change of the data, the data have no version of their own, only that of the state."""
+"""After more entries without a change of the data, the data have only the version of the state."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DataVersion:
 
 @dataclass(frozen=True)
 class StateVersion:
-    """The version of all that pages show: the newest entry of a change, when it was written, how many are recent.
+    """The version of all that pages show: the newest entry, its moment, and how many are recent.
 
     A restored backup numbers its next entry as one that is gone was numbered; hence the time.
     """

@@ -12,12 +12,12 @@ from analytics.wording import tenths
 from customers.models import Step
 
 FRESH_DAYS = 2
-"""A feed is expected every night: pages and mails say how old the data are, where they are older than this."""
+"""A feed is expected every night: pages and mails say how old the data are if they are older."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part of a ``whole``, such as a status of the portfolio: its key in filters, its label, and how many."""
+    """A part of a ``whole``, such as a status of the portfolio: its key in filters, label and number."""
 
     key: str
     label: str

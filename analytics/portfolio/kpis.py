@@ -1,4 +1,4 @@
-"""The six key figures of a scored date: what each is called, how it is shown, and which way is good."""
+"""The six key figures of a scored date: name, how it is shown, and which way is good."""
 
 from dataclasses import dataclass
 from typing import Literal

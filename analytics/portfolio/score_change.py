@@ -1,4 +1,4 @@
-"""By how much a score differs from that of a week and of a month before: a column, a filter, an order."""
+"""How much a score differs from that of a week or a month before: a column, a filter, an order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

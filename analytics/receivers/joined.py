@@ -82,7 +82,7 @@ def _tasks_in_the_way(pair: KeyChange, keys: Sequence[int]) -> set[int]:
 
 
 def _taken(tasks: QuerySet[Task], customer: str) -> QuerySet[Task]:
-    """Return those of the open tasks that the customer has already: by the rule, or by the words and the day."""
+    """Return the open tasks that the customer has already: of the same rule, or with the same words and day."""
     same = Task.objects.open().filter(customer=customer)
     by_rule = same.filter(rule=OuterRef("rule"))
     by_words = same.filter(rule=None, what=OuterRef("what"), due=OuterRef("due"))

@@ -21,7 +21,7 @@ QUERY_FIELD = forms.CharField(strip=False)
 
 @dataclass(frozen=True)
 class OpenReport:
-    """A report that the table was opened from: whether the view is still its own, and what it asks for in vain."""
+    """The report that the table was opened from: whether the view has changed, and what it asks for in vain."""
 
     report: Report
     query: str

@@ -62,7 +62,7 @@ class Measures(NamedTuple):
 
 
 Scorer = Callable[[Measures, Mapping[str, bool]], int | None]
-"""The points of a customer, by the measures and by which steps are done; None where the component is not available."""
+"""The points of a customer, by measures and steps done; None where the component is not available."""
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class _Reader:
 
 
 def _from_bits(text: str) -> int:
-    """Read the active days of a text of bits as one number: bit k is k days before the measured day."""
+    """Read a text of bits as one number: bit k is whether the day k days before was active."""
     return int(text[::-1], 2)
 
 
@@ -129,7 +129,7 @@ class _Dates(dict[str, int]):
 
 
 def _active_weeks(active: int, since: int) -> int:
-    """A bit for each of the ``WEEKS`` weeks from the signup, ``since`` days ago, that has one of the active days."""
+    """Return a bit for each of the ``WEEKS`` weeks from the signup that has an active day."""
     # Each bit joins those of the six days after it, so that a week's first day tells of the whole week. In a text
     # from the measured day back, every seventh bit is then a week, and the last one is week 0.
     week_from = (active << 6) | (active << 5) | (active << 4) | (active << 3) | (active << 2) | (active << 1) | active

@@ -181,7 +181,7 @@ def _select(undated: str, sums: str) -> str:
 
 
 def _step_date(step: Step, undated: str) -> str:
-    """SQL: by the earliest event, else by engagement, else by the run that saw it, else a date before all there is."""
+    """Return SQL for the date of the earliest event, else of engagement, else of the run that saw it."""
     by_engagement = ""
     if counter := COUNTER_OF_STEP.get(step):
         # Of all rows: a step that is dated later is not done yet.

@@ -1,4 +1,4 @@
-"""Find what is loaded but not scored yet, and hold the lock to score it: for the command and for the page."""
+"""Find what is loaded but not scored, and hold the lock to score it, for command and page."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -42,7 +42,7 @@ LAST_ACTIVE = [
     ("over_30", "30+ days ago"),
     ("never", "Never"),
 ]
-"""``within_7`` are the 7 days to D, D included; ``over_7`` is the day 7 days before D or earlier, but not never."""
+"""``within_7`` are the 7 days that end with D; ``over_7`` is a day before them, but not never."""
 
 
 class WholeNumberFilter(filters.Filter):
@@ -63,7 +63,7 @@ def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
 
 
 def _fall(days: int) -> WholeNumberFilter:
-    """Return the filter for how many points the score fell by in some days; without an earlier score it did not."""
+    """Return the filter for how many points the score fell by in some days, 0 without an earlier score."""
     return _number(f"Score fell in {days} days by at least", least=1, method="fell")
 
 

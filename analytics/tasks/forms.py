@@ -46,7 +46,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
 
 
 class ChangeForm(EditConflictMixin, TaskForm):
-    """The same of a task that is there, which somebody else may be changing too; with what came of it so far."""
+    """The form of a task that is there, which somebody else may be changing too; with its outcome."""
 
     outcome_note = TextAreaField(label="What came of it", required=False, max_length=MAX_NOTE_LENGTH)
 

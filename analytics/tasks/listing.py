@@ -1,4 +1,4 @@
-"""The page of tasks: whose they are and in which state, as the address says; overdue first, then today and later."""
+"""The page of tasks, by owner and state as the address says; overdue first, then today and later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def _in_words(choices: type[TextChoices]) -> list[str]:
 
 
 def whose_in_full(request: StaffRequest) -> str:
-    """The address' query with whose tasks are meant, where it leaves that to who asks; '' where it says so itself."""
+    """Return the query with whose tasks are meant, where the address leaves that open; else ''."""
     asked = request.GET.get("whose", "")
     if asked in {EVERYBODY, UNASSIGNED} or is_key(asked):
         return ""

@@ -1,4 +1,4 @@
-"""What to do about a customer: the rules that speak of it, less what somebody is at, or has done of late."""
+"""What to do about a customer: the rules that match, less what is open or was done of late."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -230,7 +230,7 @@ def _taken(request: StaffRequest, taken: Task | None) -> HttpResponse:
 
 
 def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -> Task:
-    """A task as the rule recommends it, for the customer's owner (who must be able to do it) or for the user."""
+    """Return the task that the rule recommends, for the customer's owner if it can be one, or for the user."""
     owner = getattr(getattr(customer, "care", None), "owner", None)
     if owner != user and not (owner and eligible_owners().filter(pk=owner.pk).exists()):
         owner = user

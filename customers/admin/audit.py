@@ -1,4 +1,4 @@
-"""The audit in the admin: a list to search, filter and export, and a page for each entry; nobody changes one."""
+"""The audit in the admin, to be read only: a list to search, filter and export, and its entries."""
 
 from django.contrib import admin
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Who was erased, known again by a mark alone: rows of such a customer are left out, whichever way they come.
+"""Who was erased, known again by a mark alone: rows of such a customer are left out everywhere.
 
 A mark is a HMAC-SHA256 of the id, keyed by a random salt that stands beside it. It does not hang on ``SECRET_KEY``,
 whose change would bring everybody back; and a slow hash would protect nothing, because ids like ``c1001`` are few

@@ -1,4 +1,4 @@
-"""Every file that an import read, kept gzipped by its SHA-256, so that any line of any run can be looked up.
+"""Every imported file, gzipped under its SHA-256, so that any line of any run can be looked up.
 
 Of a file with rows of erased customers those are blanked out: it says so at its end, and is another file than its
 SHA-256 tells.

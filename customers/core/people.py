@@ -54,7 +54,7 @@ def listen() -> None:
 
 @dataclass(frozen=True)
 class _People:
-    """The first and last names of all accounts by login, and the folded names that more than one of them has."""
+    """The first and last names of all accounts by login, and the folded names that several have."""
 
     names: dict[str, tuple[str, str]]
     names_of_several: frozenset[str]

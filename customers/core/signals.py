@@ -9,8 +9,8 @@ command_done = Signal()
 """Sent after a command has done what it is for; argument: ``name``, such as ``"score"``."""
 
 customer_erased = Signal()
-"""Sent while a customer is erased, within the transaction and before the customer's row goes; a listener that raises
-makes the erasure fail. What refers to the customer by a foreign key goes by itself.
+"""Sent in the transaction of an erasure, before the customer's row goes; a listener that raises stops it. What refers
+to the customer by a foreign key goes by itself.
 
 Arguments: ``customer_id``, ``organization`` ('' where there was no such row) and ``words``, a pattern of the id, the
 organisation and the address as they stand in what an import says, to find texts that mention them. A
@@ -19,8 +19,8 @@ leave, too, whose transaction is rolled back; and once more where a backup broug
 """
 
 customers_joined = Signal()
-"""Sent while a customer who vanished is joined to the one under its new key, within the transaction; argument:
-``pair`` (a ``KeyChange``). A listener that raises makes it fail. It comes in a dry run too.
+"""Sent in the transaction that joins a customer to its new key; argument: ``pair`` (a ``KeyChange``). A listener that
+raises makes it fail. It comes in a dry run too.
 
 A listener moves what it keeps from ``pair.former`` to ``pair.customer``, and returns ``{"rows": {"what": [keys]},
 "stays": [words]}``: the keys are kept, as JSON, in ``pair.carried["rows"]``.

@@ -1,4 +1,4 @@
-"""The admin's forms: they merge what two people change in one row, and say who deleted a row in the meantime."""
+"""The admin's forms: they merge what two people change in one row, and say who deleted it."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence

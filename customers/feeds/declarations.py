@@ -194,8 +194,7 @@ FEEDS: dict[str, Feed] = {feed.name.value: feed for feed in (CUSTOMERS, ONBOARDI
 MAX_NAMED = 10
 """So many unknown columns stand in a message."""
 REASONS, ORIGINAL, RAW = "reasons", "quarantined_row", "raw_text"
-"""The columns that only our downloads of quarantined rows have: why, which row of the quarantine it is, and its text
-where that cannot be told apart into cells."""
+"""The columns of our downloads of quarantined rows alone: reasons, primary key, and text that has no cells."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folder that the feeds' files are put into: which file is a feed's, and which one may be meant as it."""
+"""The drop folder: which file is a feed's, and which one may be meant as it."""
 
 import re
 from pathlib import Path

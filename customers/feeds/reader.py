@@ -29,7 +29,7 @@ MAX_RECORD = 16 * 1024 * 1024
 MAX_CELLS = 16_384
 """As many as a spreadsheet has columns."""
 MAX_TIMES_PACKED = 200
-"""A gzip file that unpacks to so many times its size was made to fill something, once it is not a small one."""
+"""A gzip file that unpacks to so many times its size, and is not small, was made to do harm."""
 _SMALL = 64 * 1024 * 1024
 BLANKS = " \t\r\n\u00a0"
 

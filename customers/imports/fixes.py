@@ -1,4 +1,4 @@
-"""Fixes of bad rows: what to read in place of a raw text, in this file and in every later one that has it."""
+"""Fixes of bad rows: what to read in place of a raw text, in this and every later file."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from customers.models import ImportRun, QuarantinedRow
 
 _DELTA = "delta"
 MANY_ROWS = 50_000
-"""From this many rows on, building the indexes afterwards is cheaper, if the table has no more rows than the stage."""
+"""From so many staged rows on, building indexes afterwards is cheaper, if the table has no more."""
 
 
 def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: bool = False) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Commands that an operator runs, each with an entry in the audit: who ran it, with which options, how it ended."""
+"""Commands of an operator, with an audit entry each: who ran it, with which options, how it ended."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""The database of this app: the feeds' rows, the ledger of how they got here, and what staff keep by hand."""
+"""The tables of this app: the feeds' rows, the ledger of imports, and what staff keep by hand."""
 
 from customers.models.audit import AuditEntry
 from customers.models.care import CustomerCare, Note

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 
 class AuditEntry(models.Model):
-    """An action of somebody; it has texts, not keys to other rows, so that it outlives the rows that it is about.
+    """An action of somebody, in texts without foreign keys, so that it outlives what it is about.
 
     ``changes`` has for each field its value before and after; ``text`` says the same in words, for the search, after
     whatever else there is to say. ``customer`` is the key of the customer whom the texts are about, if it is one.

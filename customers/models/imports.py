@@ -21,7 +21,7 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
 
 
 class ImportRun(models.Model):
-    """One attempt to load one file: what was read, what became of each row, and why not if it was refused.
+    """One attempt to load one file: what was read, what became of the rows, or why it was refused.
 
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
     files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
@@ -78,7 +78,7 @@ class ImportRun(models.Model):
     content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
 
     over_limit = False
-    """Whether the file was refused for more bad rows than an upload may have; the loader sets it, no column has it."""
+    """Whether the file was refused for too many bad rows; the loader sets it, no column has it."""
 
     objects = ImportRunQuerySet.as_manager()
 
@@ -146,7 +146,7 @@ class QuarantinedRow(models.Model):
 
 
 class Fix(models.Model):
-    """A correction of a bad row: the same raw text in a later file of the feed is read as ``cells``.
+    """A correction of a bad row: the same raw text in a later file is read as ``cells``.
 
     ``sha256`` is the text's own, because a text may be too long for an index.
     """

@@ -1,4 +1,4 @@
-"""Owners of customers: who can be one, and how one or many customers get one, with each change in the logs."""
+"""Owners of customers: who can be one, and how customers get one, with an audit entry each."""
 
 import hashlib
 import json

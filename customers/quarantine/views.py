@@ -50,7 +50,7 @@ def fix_address(row: QuarantinedRow) -> str:
 
 
 class FixForm(ConflictForm, forms.Form):
-    """A form with a field for each column of the feed; each reason stands beside its column, or above them all."""
+    """A form with a field for each column of the feed; a reason stands beside its column, or above all."""
 
     def __init__(self, row: QuarantinedRow, data: QueryDict | None = None) -> None:
         super().__init__(data)

@@ -89,7 +89,7 @@ class ChangedCell:
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row that a run changed: its page ('' where it is gone), what was done, and what became of it since."""
+    """A row that a run changed: its page ('' if it is gone), the change, and what became of it."""
 
     label: str
     link: str

@@ -1,4 +1,4 @@
-"""The fixes of a run that is undone go with its rows; otherwise the next file would bring the rows back."""
+"""Undo the fixes of a run with its rows; otherwise the next file would bring the rows back."""
 
 from django.utils.dateparse import parse_datetime
 

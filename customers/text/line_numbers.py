@@ -19,7 +19,7 @@ def numbered(block: bytes, first: int) -> "enumerate[str]":
 
 
 class LineCounter:
-    """The number of the line that begins behind a text, which arrives in pieces; a CRLF may be cut in two."""
+    """Counts the lines of a text that arrives in pieces; a CRLF may be cut in two."""
 
     def __init__(self, first: int = FIRST_LINE) -> None:
         self.number = first

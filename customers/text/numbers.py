@@ -5,7 +5,7 @@ MAX_DIGITS = 18
 
 
 def number_or_none(text: str | None) -> int | None:
-    """Return the whole number that ``text`` is, or None for any other text or a number that no row can have."""
+    """Return the whole number that ``text`` is, or None for any other text or too large a number."""
     if text and text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS:
         return int(text)
     return None

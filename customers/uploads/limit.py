@@ -13,7 +13,7 @@ _FORM_BYTES = 64 * 1024
 
 
 class NamelessFile(TemporaryFileUploadHandler):
-    """Stores a large file on the disk without a name, so that nothing is left of it, however the process ends."""
+    """Stores a large file on the disk without a name: nothing of it outlives the process."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Make the file, unlike the parent class without a name."""

@@ -1,4 +1,4 @@
-"""The rows of a preview: written into files by a dry run before it is rolled back, and read a page at a time."""
+"""The rows of a preview: a dry run writes them into files, and pages read them from there."""
 
 import json
 from array import array

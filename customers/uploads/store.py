@@ -1,4 +1,4 @@
-"""The folders in which uploads wait for a decision: each has the file and its preview, for a day at most."""
+"""The folders in which uploads wait for a decision, for a day at most: the file and its preview."""
 
 import hashlib
 import logging

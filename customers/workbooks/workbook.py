@@ -61,7 +61,7 @@ class Styles:
 
 
 class Texts:
-    """The texts that cells share: one after the other in one piece, which takes a fifth of what a list takes."""
+    """The texts that cells share, in one piece, which takes a fifth of the memory of a list."""
 
     def __init__(self) -> None:
         self._all = bytearray()
@@ -84,7 +84,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet of a workbook: its name, whether it can be seen, and the path of its part ('' of a chart)."""
+    """A sheet of a workbook: name, whether it can be seen, path of its part ('' of a chart)."""
 
     name: str
     is_visible: bool

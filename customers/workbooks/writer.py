@@ -78,7 +78,7 @@ def write_workbook(
 
 
 def cell_text(text: str) -> str:
-    """Return text as a cell's XML has it: no formula, even if saved as CSV; Excel shows it as it is."""
+    """Return text for a cell's XML, which Excel shows as it is: no formula, even if saved as CSV."""
     escaped = _ESCAPED.sub("_x005F_", _HALF.sub("\N{REPLACEMENT CHARACTER}", safe_cell(text)))
     return _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", escaped)
 

@@ -1,4 +1,4 @@
-"""XML of strangers, read as it streams by: nothing is built of it, and what would take too long ends early."""
+"""Untrusted XML, read as it streams by: it builds no tree, and ends what would take too long."""
 
 import time
 from collections.abc import Mapping

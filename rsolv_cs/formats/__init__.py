@@ -1,1 +1,1 @@
-"""How dates are written where a page does not say so itself, as in the admin's lists: as our own pages write them."""
+"""Let dates of the admin's lists, say, be written as our own pages write them."""

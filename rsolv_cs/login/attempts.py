@@ -35,7 +35,7 @@ Credentials = dict[str, object]
 
 
 class AxesRequest(HttpRequest):
-    """A request as axes makes it where it looks at a login: whence it comes, and whether a lock stops it."""
+    """A request as axes completes it at a login: its address, and whether a lock stops it."""
 
     axes_ip_address: str | None
     axes_locked_out: bool
@@ -88,7 +88,7 @@ class Attempts(AxesDatabaseHandler):
     def user_login_failed(
         self, sender: object, credentials: Credentials, request: AxesRequest | None = None, **more: object
     ) -> None:
-        """Count it, and put into the audit that a lock began; what is tried while it lasts is counted, not listed."""
+        """Count it, and record in the audit that a lock began; later attempts are counted, not listed."""
         was_locked = request is not None and request.axes_locked_out
         super().user_login_failed(sender, credentials, request, **more)
         if request is not None and was_locked:
@@ -119,7 +119,7 @@ def _from_address(request: AxesRequest) -> QuerySet[AccessAttempt]:
 
 
 def _count_locked(request: AxesRequest) -> None:
-    """Count an attempt that a lock stopped: the 1st, 10th, 100th … of an address make an entry, the others none.
+    """Count an attempt that a lock stopped: an address' 1st, 10th, 100th … make an entry.
 
     In the memory of each process and for as long as a lock lasts, because whoever has no login is not to write.
     """
@@ -161,7 +161,7 @@ class CurrentPassword(MiddlewareMixin):
 
 @receiver(post_delete, sender=AccessAttempt, dispatch_uid="rsolv_cs.count_anew")
 def count_anew(instance: AccessAttempt, **_kwargs: object) -> None:
-    """Put into the audit that failures were forgotten: by who unlocks a login, or who gets it right in the end.
+    """Record in the audit that failures were forgotten, because a login was unlocked or succeeded.
 
     Not the name that was tried, which may be a password in the wrong field; and not what is over by itself, which
     the next failure of anybody removes.

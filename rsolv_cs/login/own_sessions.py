@@ -1,4 +1,4 @@
-"""Where somebody is logged in: kept from login to logout, listed to them, and ended when they or their account say so.
+"""Where somebody is logged in: kept from login to logout, listed to them, and ended on demand.
 
 A session is ended by deleting Django's row of it, whatever else is known of it; ``OpenSession`` is there to be read.
 """

@@ -163,7 +163,7 @@ def verify_code(request: StaffRequest, code: str) -> str:
 
 
 def _is_right(device: Device, code: str) -> bool:
-    """Whether it is, where a code is taken now: a wrong one of a clock that was ahead counts as one of now."""
+    """Return whether a code is right; a wrong one of a clock that was ahead counts as of now."""
     now = timezone.now()
     ahead = type(device).objects.filter(pk=device.pk, throttling_failure_timestamp__gt=now)
     ahead.update(throttling_failure_timestamp=now)

@@ -90,7 +90,7 @@ class SessionLimits:
 
 
 def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
-    """Log out who is there for too long, or may not be there any more; else when they were last seen, and noted."""
+    """Log out who is there too long or may not be there; else return when they were seen and noted."""
     if not (request.user.is_authenticated and request.user.is_staff):
         # For good: the account may be given back, this session is not.
         logout(request)
@@ -110,7 +110,7 @@ def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
 
 
 def _seen(request: HttpRequest) -> tuple[int, int]:
-    """When this session was last used by a person, and when that was last written down; 0 where it is not known."""
+    """Return when a person last used this session, and when that was last noted; 0 where unknown."""
     try:
         fingerprint, seen, *noted = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""What people have done in the demo: tasks, mails, an alert that was seen, and reports, so that no page is empty."""
+"""What people have done in the demo, so that no page is empty: tasks, mails, an alert, reports."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Drafts that a browser keeps of what is typed: here it is told which of them have arrived, and so are needed no more.
+"""Tell a browser which of the drafts that it keeps have arrived, so that it can drop them.
 
 The script drafts.js adds the draft's id to what a form sends. Who is led on by the answer has been heard; whoever gets
 a page again, or an error, still has a draft.

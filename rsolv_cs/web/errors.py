@@ -1,4 +1,4 @@
-"""The pages that say what went wrong: what happened, what to do, where to go; with what was typed, where there was.
+"""The pages of errors: what happened, what to do, where to go, and what was typed.
 
 They need no database, session or user, so that they can be shown whatever is broken.
 """
@@ -28,7 +28,7 @@ AGAIN = "Look at it below, then send it again."
 
 
 class OwnPages(MiddlewareMixin):
-    """Answers with a page of ours where there would be a bare one, or where what was typed would be lost."""
+    """Answers with a page of ours where a bare one would come, or what was typed be lost."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """The answer, or what it should have been."""

@@ -56,7 +56,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Sent:
-    """The fields of a form as they were sent, and whether they are all that it takes to send it again."""
+    """The fields of a form as they were sent, and whether they suffice to send it again."""
 
     fields: tuple[Field, ...] = ()
     is_whole: bool = True
@@ -92,7 +92,7 @@ def sent(request: HttpRequest) -> Sent:
 
 
 def is_from_here(request: HttpRequest) -> bool:
-    """Whether the browser says that a page of ours has sent this; an old one that says nothing is not believed."""
+    """Return whether the browser says that a page of ours sent this; an old browser's silence is a no."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"

@@ -60,7 +60,7 @@ class Command(AuditedCommand):
 
 
 def _doubtful_run() -> str:
-    """Return the day of the last run if it is more than a week from now, before or after; else ''."""
+    """Return the day of the last run if it is more than a week away, before or after; else ''."""
     runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject="expire").order_by("-pk")
     last = runs.values_list("at", flat=True).first()
     if last is None or abs(timezone.now() - last) <= TRUSTED_FOR:

@@ -15,7 +15,7 @@ GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
 MIN_KEPT_SHARE = 0.5
 MAX_QUARANTINED = 10_000
-"""A file with more bad rows than this is refused at once, however many good ones it has; unless it is forced."""
+"""A file with more bad rows than this is refused at once, unless it is forced."""
 MAX_QUARANTINED_TEXT = 64 * 2**20
 """Bad rows with more characters than this end a file as early."""
 NAMED_ROWS = 3

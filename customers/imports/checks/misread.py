@@ -1,4 +1,4 @@
-"""New text that is nothing but the old text misread: its UTF-8 taken for a code page, as Excel does with some CSVs."""
+"""Find new text that is the old text misread: UTF-8 taken for a code page, as Excel does with CSVs."""
 
 import json
 from collections.abc import Iterator

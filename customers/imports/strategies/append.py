@@ -1,4 +1,4 @@
-"""The strategy for a file that begins with the very bytes of the base run's file: only what follows is judged."""
+"""The strategy for a file that begins with the base run's file, byte by byte: it judges what follows."""
 
 from customers.feeds.reader import CsvReader
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged

@@ -1,4 +1,4 @@
-"""The interface of the strategies by which a file is loaded; each comes to the result that the whole file gives."""
+"""The interface of the load strategies; each comes to the result that the whole file gives."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable

@@ -56,7 +56,7 @@ class DiffStrategy(LoadStrategy):
 
 @dataclass
 class FileDiff:
-    """The lines of the old file that the new one has not, and those of the new one alone, with their numbers.
+    """The lines of the old file that the new one lacks, and the new one's own with their numbers.
 
     The lines are without LF; ``size`` is how many bytes they come to. ``fixed`` of the lines that are in both have a
     fix.
