@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from analytics.alerts.of_customer import customer_alerts
 from analytics.customer_page.activity import WINDOWS, activity, window_of
 from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
@@ -150,7 +149,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         ),
         "kinds": TimelineFilter.choices,
         "may_open": may_open(user_of(request)),
-        "alerts": customer_alerts(found, day) if request.user.has_perm("analytics.view_alert") else [],
+        "alerts": found.alerts.open_on(day) if request.user.has_perm("analytics.view_alert") else [],
         **todo(request, found, snapshot),
     }
 

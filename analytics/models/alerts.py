@@ -14,7 +14,7 @@ from analytics.models.outbox import OutboxEntry
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
 
-_PLACE = models.SmallIntegerField()
+_RANK = models.SmallIntegerField()
 
 
 class AlertRule(models.Model):
@@ -138,15 +138,15 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.not_snoozed(today).filter(acknowledged_at=None)
 
     def worst_first(self, today: date) -> Self:
-        """Order them: open, not snoozed, severity, unacknowledged, and of each rule the worst value, the longest."""
-        place = Case(
-            When(~Q(closed_on=None), then=2), When(snoozed_until__gt=today, then=1), default=0, output_field=_PLACE
+        """Order by open, not snoozed, severity, unacknowledged, and of each rule the worst value, the longest."""
+        rank = Case(
+            When(~Q(closed_on=None), then=2), When(snoozed_until__gt=today, then=1), default=0, output_field=_RANK
         )
-        acknowledged = Case(When(acknowledged_at=None, then=0), default=1, output_field=_PLACE)
+        acknowledged = Case(When(acknowledged_at=None, then=0), default=1, output_field=_RANK)
         # Of a score the lower value is worse, of days, points, rows and customers the higher.
         badness = Case(When(rule__kind__in=AlertRule.Kind.of_scores(), then=-F("value")), default=F("value"))
         return self.order_by(
-            place,
+            rank,
             F("closed_at").desc(nulls_last=True),
             "rule__severity",
             acknowledged,
@@ -155,6 +155,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
             "opened_on",
             "pk",
         )
+
+    def open_on(self, day: date) -> Self:
+        """Keep those that were open on a scored date, each with its rule."""
+        then = Q(closed_on=None) | Q(closed_on__gt=day)
+        return self.filter(then, opened_on__lte=day).select_related("rule")
 
 
 class Alert(models.Model):
@@ -202,12 +207,12 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["rule", "customer"],
-                condition=models.Q(closed_on=None, customer__isnull=False),
+                condition=Q(closed_on=None, customer__isnull=False),
                 name="alert_open_once_a_customer",
             ),
             models.UniqueConstraint(
                 fields=["rule", "feed"],
-                condition=models.Q(closed_on=None, customer__isnull=True),
+                condition=Q(closed_on=None, customer__isnull=True),
                 name="alert_open_once_a_feed",
             ),
         ]
@@ -265,12 +270,12 @@ class Digest(OutboxEntry):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "recipient", "day"],
-                condition=models.Q(recipient__isnull=False),
+                condition=Q(recipient__isnull=False),
                 name="digest_once_a_person",
             ),
             models.UniqueConstraint(
                 fields=["kind", "channel", "day"],
-                condition=models.Q(recipient__isnull=True),
+                condition=Q(recipient__isnull=True),
                 name="digest_once_a_channel",
             ),
         ]

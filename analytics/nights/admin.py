@@ -5,9 +5,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.formats import date_format
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from analytics.models import Night
@@ -15,14 +13,14 @@ from analytics.nights.ledger import DONE, MAY_SEE
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
-from customers.runs.page import duration
+from customers.runs.times import duration, took, when
 
 
 @admin.register(Night)
 class NightAdmin(ReadOnlyAdmin):
     """The ledger of nights, for those who may see imports."""
 
-    list_display = ["id", "when", "status", "took", "troubles", "started_by"]
+    list_display = ["id", when, "status", took, "troubles", "started_by"]
     list_filter = ["state"]
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -33,11 +31,6 @@ class NightAdmin(ReadOnlyAdmin):
         """Let those see the list who may see nights."""
         return request.user.has_perm(MAY_SEE)
 
-    @admin.display(description="started", ordering="started_at")
-    def when(self, night: Night) -> str:
-        """Say when the night began, in one line."""
-        return date_format(localtime(night.started_at), "j M Y, H:i").replace(" ", "\u00a0")
-
     @display(
         description="state",
         ordering="state",
@@ -46,11 +39,6 @@ class NightAdmin(ReadOnlyAdmin):
     def status(self, night: Night) -> tuple[str, str]:
         """Say how the night ended, as a pill."""
         return night.state, night.get_state_display()
-
-    @admin.display(description="duration")
-    def took(self, night: Night) -> str:
-        """Say how long the night took, in one line."""
-        return (duration(night.started_at, night.finished_at) or "–").replace(" ", "\u00a0")
 
     @admin.display(description="not done")
     def troubles(self, night: Night) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models.expressions import RawSQL
 
-from customers.core.sql import fetch, table_of
+from customers.core.sql import table_of
 from customers.models import AuditEntry, KeyChange
 
 Action = AuditEntry.Action
@@ -68,11 +68,3 @@ def version_of(row: Mapping[str, Any]) -> StateVersion:
     newest = row["version"] or 0
     data = DataVersion(row["version_data"] or newest, row["version_data_recent"])
     return StateVersion(newest, str(row["version_at"]), row["version_recent"], data)
-
-
-def state_version() -> StateVersion:
-    """Return the version now; one query."""
-    sql = ", ".join(sql for sql, _parameters in _COLUMNS.values())
-    parameters = [value for _sql, values in _COLUMNS.values() for value in values]
-    [row] = fetch(f"SELECT {sql}", parameters)
-    return version_of(dict(zip(_COLUMNS, row, strict=True)))

@@ -33,7 +33,6 @@ class ActorFilter(admin.SimpleListFilter):
     parameter_name = "actor"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the logins."""
         names = User.objects.order_by("username").values_list("username", flat=True)[:MAX_PEOPLE]
         return [(name, name) for name in names]
 
@@ -42,7 +41,6 @@ class ActorFilter(admin.SimpleListFilter):
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        """Return the person's entries."""
         return queryset.filter(actor=self.value()) if self.value() else queryset
 
 
@@ -68,7 +66,6 @@ class AuditEntryAdmin(NeverEdited):
         return {"may_export": request.user.has_perms(MAY_EXPORT), "query": request.GET.urlencode()}
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses, and that of the export."""
         view = self.admin_site.admin_view(self.export_view)
         return [path("export/", view, name="customers_auditentry_export"), *super().get_urls()]
 

@@ -47,12 +47,10 @@ class OwnerFilter(admin.SimpleListFilter):
     parameter_name = "owner__id__exact"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the owners by name."""
         owners = User.objects.filter(customers_in_care__isnull=False).distinct()
         return [(str(one.pk), name_of(one)) for one in owners.order_by(*by_name(""))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CustomerCare]) -> QuerySet[CustomerCare]:
-        """Return the owner's customers."""
         return queryset.filter(owner=number_or_none(self.value()) or 0) if self.value() else queryset
 
 

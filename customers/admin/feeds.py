@@ -39,11 +39,9 @@ class MissingFilter(admin.SimpleListFilter):
     parameter_name = "missing"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the two choices."""
         return [("yes", "Missing from the feed"), ("no", "In the feed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
-        """Return the rows that are missing, or those that are not."""
         wanted = {"yes": False, "no": True}.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(missing_since__isnull=wanted)
 
@@ -136,11 +134,9 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
         )
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        """Return the feed's own columns."""
         return [RESOURCES[self.opts.model]]
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        """Return the rows of the list of this address."""
         return narrowed(lambda: super(FeedAdmin, self).get_export_queryset(request))  # type: ignore[no-untyped-call]
 
     def has_export_permission(self, request: HttpRequest) -> bool:

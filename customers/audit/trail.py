@@ -81,7 +81,6 @@ class AuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request."""
         source = f"{request.method} {request.path}"
         actor = Actor(source=source, address=client_address(request), request=request)
         with acting(actor):

@@ -131,15 +131,12 @@ class NeverEdited(ModelAdmin):
     """An admin whose rows nobody adds, changes or deletes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow nobody to add a row."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Allow nobody to change a row."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Allow nobody to delete a row."""
         return False
 
 

@@ -17,7 +17,7 @@ from customers.core.sql import copy_rows, create_temporary, drop_temporary, exec
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.imports import onboarding
-from customers.imports.checks.cross_row import DUPLICATE, UNKNOWN_CUSTOMER, find_problems
+from customers.imports.checks.cross_row import DUPLICATE, UNKNOWN_CUSTOMER, find_problems, select_problems
 from customers.imports.erased_rows import delete_quarantined
 from customers.imports.merge import mark_found, merge
 from customers.imports.quarantine import Reasons, problems_of
@@ -188,22 +188,18 @@ class _FileRetry:
 
     def _find_keys_in_use(self) -> None:
         """Make a problem of each row whose key (or customer) another line of its file has in the table."""
-        in_use = (
-            f"{STAGE} s JOIN {table_of(self.feed.model)} t ON {{}} "
-            f"WHERE t.run_id = {self.origin_run_id} AND t.line <> s.line"
-        )
-        text = "{} || ' is loaded already, from line ' || CAST(t.line AS text) || ' of the same file'"
-        execute(
-            f"""
-            INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'id: ' || {text.format("s.id")}
-            FROM {in_use.format("t.id = s.id")}"""
-        )
+        table = table_of(self.feed.model)
+        joins = {"'id: ' || s.id": "t.id = s.id"}
         if self.feed.one_row_per_customer:
-            execute(
+            joins["'customer_id: the row of ' || s.customer_id"] = "t.customer_id = s.customer_id AND t.id <> s.id"
+        for key, join in joins.items():
+            select_problems(
+                DUPLICATE,
                 f"""
-                INSERT INTO {PROBLEM} SELECT s.line, {DUPLICATE}, 'customer_id: the row of ' ||
-                    {text.format("s.customer_id")}
-                FROM {in_use.format("t.customer_id = s.customer_id AND t.id <> s.id")}"""
+                SELECT s.line, {key} || ' is loaded already, from line ' || CAST(t.line AS text) || ' of the same file'
+                    AS message
+                FROM {STAGE} s JOIN {table} t ON {join}
+                WHERE t.run_id = {self.origin_run_id} AND t.line <> s.line""",
             )
 
     def _refuse_problems(self) -> None:

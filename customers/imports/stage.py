@@ -1,6 +1,8 @@
 """The temporary tables of an import: the file's good rows, and what is wrong with the others."""
 
-from customers.core.sql import create_temporary, table_of
+from collections.abc import Iterable
+
+from customers.core.sql import copy_rows, create_temporary, table_of
 from customers.feeds.declarations import Feed
 
 STAGE = "stage"
@@ -16,3 +18,8 @@ def create_stage(feed: Feed) -> None:
     columns = ", ".join(feed.column_names)
     create_temporary(STAGE, f"SELECT CAST(0 AS bigint) AS line, {columns} FROM {table_of(feed.model)} WHERE 1 = 0")
     create_temporary(PROBLEM, "SELECT CAST(0 AS bigint) AS line, 0 AS kind, CAST('' AS text) AS message WHERE 1 = 0")
+
+
+def add_problems(problems: Iterable[tuple[int, int, str]]) -> None:
+    """Add reasons against rows: line, kind and message."""
+    copy_rows(PROBLEM, ["line", "kind", "message"], problems)

@@ -58,11 +58,9 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return self.list_display if self.has_fix_permission(request) else self.list_display[:-1]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """Return what the row's page shows."""
         return (*self.fields, "fix_link") if self.has_fix_permission(request) else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """Return the fields that are computed."""
         return [*self.readonly_fields, "fix_link"]
 
     def has_fix_permission(self, request: HttpRequest) -> bool:
@@ -98,7 +96,6 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         replay_and_tell(request, rows)
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses, and those for all rows of a filtered list."""
         guard = self.admin_site.admin_view
         return [
             path("replay/", guard(self.replay_shown), name="customers_quarantinedrow_replay"),

@@ -58,7 +58,6 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status__exact"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the states with their numbers, and all of them."""
         by_status = QuarantinedRow.objects.order_by().values_list("status").annotate(Count("pk"))
         counts = dict(by_status)
         states = [(value, f"{label} ({counts.get(value, 0):,})") for value, label in QuarantinedRow.Status.choices]
@@ -72,7 +71,6 @@ class StatusFilter(admin.SimpleListFilter):
             yield {"selected": value == chosen, "query_string": query, "display": label}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """Return the rows of the state."""
         chosen = self.value() or ALL
         return queryset if chosen == ALL else queryset.filter(status=chosen)
 
@@ -117,7 +115,6 @@ class RunFilter(admin.SimpleListFilter):
     parameter_name = "run"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the runs with rows in quarantine."""
         rows = QuarantinedRow.objects.filter(run=OuterRef("pk"))
         runs = ImportRun.objects.filter(Exists(rows)).annotate(name=Cast("pk", CharField()))
         return [(name, f"run {name}: {file}") for name, file in runs.values_list("name", "file")[:RUNS_TO_CHOOSE]]
@@ -127,5 +124,4 @@ class RunFilter(admin.SimpleListFilter):
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
-        """Return the run's rows."""
         return queryset.filter(run=number_or_none(self.value())) if self.value() else queryset

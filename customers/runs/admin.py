@@ -12,9 +12,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
-from django.utils.formats import date_format
 from django.utils.http import content_disposition_header
-from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from customers.archive import files
@@ -23,7 +21,8 @@ from customers.core.files import open_file
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import ImportRun
-from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts, duration
+from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
+from customers.runs.times import duration, took, when
 
 
 @admin.register(ImportRun)
@@ -32,7 +31,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
     list_display = [
         "id",
-        "when",
+        when,
         "feed",
         "state",
         "created",
@@ -40,7 +39,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "unchanged",
         "quarantined",
         "retried",
-        "took",
+        took,
         "file",
         "short_hash",
         "started_by",
@@ -49,11 +48,6 @@ class ImportRunAdmin(ReadOnlyAdmin):
     list_filter = ["feed", "status"]
     list_before_template = "customers/runs/tools.html"
     search_fields = ["file", "=sha256", "reason"]
-
-    @admin.display(description="started", ordering="started_at")
-    def when(self, run: ImportRun) -> str:
-        """Return when the run began, in one line."""
-        return date_format(localtime(run.started_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @admin.display(description="SHA-256")
     def short_hash(self, run: ImportRun) -> str:
@@ -69,13 +63,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         """Return how the run ended, as a pill."""
         return run.status, run.get_status_display()
 
-    @admin.display(description="duration")
-    def took(self, run: ImportRun) -> str | None:
-        """Return how long the run took, in one line."""
-        return (duration(run.started_at, run.finished_at) or "–").replace(" ", "\u00a0")
-
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses, and that of the run's file."""
         view = self.admin_site.admin_view(self.file_view)
         return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
 

@@ -1,9 +1,8 @@
-"""What a run's page shows: its duration, its counts with links to their rows, and its changes."""
+"""What a run's page shows: its counts with links to their rows, and its changes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import urlencode
 
 from django.apps import apps
@@ -155,15 +154,3 @@ def rows_address(feed: str, **lookups: object) -> str:
     """Return the address of the admin's list of a feed's rows, narrowed by the lookups."""
     address = reverse(f"admin:customers_{FEEDS[feed].model._meta.model_name}_changelist")
     return f"{address}?{urlencode(lookups)}" if lookups else address
-
-
-def duration(started_at: datetime, finished_at: datetime | None) -> str | None:
-    """Return in words how long a run or a night took; None while it has not ended."""
-    if finished_at is None:
-        return None
-    seconds = max((finished_at - started_at).total_seconds(), 0)
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

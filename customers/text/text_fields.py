@@ -48,7 +48,6 @@ class LongText(TextField):
     """Django's text column, whose form field is a ``TextAreaField``."""
 
     def formfield(self, **options: Any) -> forms.Field | None:
-        """Return the form field."""
         return super().formfield(**{"form_class": TextAreaField, **options})
 
     def deconstruct(self) -> Any:

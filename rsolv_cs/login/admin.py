@@ -72,7 +72,6 @@ class FailedLoginAdmin(ModelAdmin):
     actions = ["unlock"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """They happen."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:

@@ -33,12 +33,10 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
         parser.add_argument("--force", action="store_true", help="believe the clock, whenever the last run was")
 
     def handle(self, *, dry_run: bool, force: bool, **options: object) -> None:
-        """Remove it, or count it; the last line is a summary."""
         if not force and not dry_run and (last := _doubtful_run()):
             self.stdout.write(
                 f"Expired: nothing. The last run was on {last}, more than a week from now: if the clock is right, the "

@@ -23,14 +23,12 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--out", type=Path, default=settings.EXPORT_DIR, help="where to (default: EXPORT_DIR)")
         parser.add_argument(
             "--as-of", type=date.fromisoformat, metavar="DATE", help="a scored date (default: the newest)"
         )
 
     def handle(self, *, out: Path, as_of: date | None, **options: object) -> None:
-        """Write the archive."""
         portfolio = _portfolio(as_of)
         try:
             path = export_to_folder(out, portfolio)

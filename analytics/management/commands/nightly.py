@@ -39,11 +39,9 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
 
     def handle(self, *, dir: Path, **options: object) -> None:
-        """Run the steps; the last line says how each ended."""
         if not is_folder(dir):
             raise usage_error(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         try:

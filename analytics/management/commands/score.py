@@ -23,13 +23,11 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--as-of", type=date.fromisoformat, metavar="DATE", help="the date to score")
         parser.add_argument("--from", type=date.fromisoformat, metavar="DATE", dest="first", help="first of a range")
         parser.add_argument("--to", type=date.fromisoformat, metavar="DATE", dest="last", help="last of a range")
 
     def handle(self, *, as_of: date | None, first: date | None, last: date | None, **options: object) -> None:
-        """Score the dates in order."""
         days = _days(as_of, first, last)
         try:
             with scoring(days) as (days, newest):

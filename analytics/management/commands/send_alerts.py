@@ -24,7 +24,6 @@ class Command(AuditedCommand):
     )
 
     def handle(self, **options: object) -> None:
-        """Say what was found and sent; the last line sums up."""
         with job_lock("alerts") as lock:
             with job_lock("score", shared=True), job_lock("import", shared=True):
                 found = evaluate()

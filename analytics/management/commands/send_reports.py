@@ -24,7 +24,6 @@ class Command(AuditedCommand):
     )
 
     def handle(self, **options: object) -> None:
-        """Say what was sent; the last line sums up."""
         if not message.is_on():
             self.stdout.write("No report is sent, because EMAIL_URL is not set.")
             return

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
-from customers.core.limits import FETCH_SIZE, batches
-from customers.core.sql import copy_rows, create_temporary, drop_temporary, execute, fetch, table_of
+from customers.core.limits import FETCH_SIZE
+from customers.core.sql import create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
 from customers.imports import onboarding
-from customers.imports.stage import PROBLEM, STAGE
+from customers.imports.stage import PROBLEM, STAGE, add_problems
 from customers.models import Customer, ImportRun, QuarantinedRow
 
 NAMED_LINES = 20
@@ -27,13 +27,11 @@ def find_problems(feed: Feed, run: ImportRun, check: Callable[[int], object] = l
     if feed.of_customers:
         _find_unknown_customers(feed, run)
     if feed.one_row_per_customer:
-        _add_problems(_COMPLETED_BEFORE_SIGNUP, onboarding.completed_before_signup(STAGE))
-        copy_rows(
-            PROBLEM,
-            ["line", "kind", "message"],
-            [(line, _COMPLETED_BEFORE_SIGNUP, text) for line, text in onboarding.quarantined_before_signup(run)],
+        select_problems(_COMPLETED_BEFORE_SIGNUP, onboarding.completed_before_signup(STAGE))
+        add_problems(
+            (line, _COMPLETED_BEFORE_SIGNUP, text) for line, text in onboarding.quarantined_before_signup(run)
         )
-        _add_problems(
+        select_problems(
             _SECOND_ROW,
             f"""
             SELECT every_row.line, 'customer_id: ' || every_row.customer_id || ' has a row already, on line '
@@ -48,7 +46,8 @@ def find_problems(feed: Feed, run: ImportRun, check: Callable[[int], object] = l
     return repeated
 
 
-def _add_problems(kind: int, select: str) -> None:
+def select_problems(kind: int, select: str) -> None:
+    """Add the problems of a kind that a query finds: ``line`` and ``message``."""
     execute(f"INSERT INTO {PROBLEM} SELECT found.line, {kind}, found.message FROM ({select}) found")
 
 
@@ -58,12 +57,10 @@ def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], objec
     if number := fetch("SELECT COUNT(*) FROM repeated WHERE variants > 1")[0][0]:
         execute("CREATE INDEX repeated_id_line ON repeated (id, line)")
         problems = _duplicate_problems(_differing())
-        columns = ["line", "kind", "message"]
         # The first few are what a refusal names.
-        copy_rows(PROBLEM, columns, islice(problems, NAMED_LINES))
+        add_problems(islice(problems, NAMED_LINES))
         check(number)
-        for some in batches(problems, FETCH_SIZE):
-            copy_rows(PROBLEM, columns, some)
+        add_problems(problems)
     again = "line IN (SELECT line FROM repeated WHERE copy > 1 AND variants = 1)"
     folded = execute(f"DELETE FROM {STAGE} WHERE {again}")
     folded += execute(f"DELETE FROM {table_of(QuarantinedRow)} WHERE {_of_this_file(feed, run)} AND {again}")
@@ -109,13 +106,13 @@ def _bad_rows(feed: Feed, run: ImportRun) -> str:
 def _find_unknown_customers(feed: Feed, run: ImportRun) -> None:
     customers = table_of(Customer)
     unknown = "'customer_id: there is no customer ' || {0} AS message"
-    _add_problems(
+    select_problems(
         UNKNOWN_CUSTOMER,
         f"""
         SELECT s.line, {unknown.format("s.customer_id")} FROM {STAGE} s
         LEFT JOIN {customers} c ON c.id = s.customer_id WHERE c.id IS NULL""",
     )
-    _add_problems(
+    select_problems(
         UNKNOWN_CUSTOMER,
         f"""
         SELECT q.line, {unknown.format("q.customer_key")} FROM ({_bad_rows(feed, run)}) q

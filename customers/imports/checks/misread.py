@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 
-from customers.core.sql import copy_rows, fetch, is_postgres, table_of
+from customers.core.sql import fetch, is_postgres, table_of
 from customers.feeds.cell_types import Text
 from customers.feeds.declarations import Feed
 from customers.imports.checks.cross_row import MISREAD
-from customers.imports.stage import PROBLEM, STAGE
+from customers.imports.stage import STAGE, add_problems
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import quoted
 
@@ -76,7 +76,7 @@ def find_misread(feed: Feed, run: ImportRun, retained: list[list[Misread]], *, a
                 found.setdefault(line, []).append((name, after, cells[index]))
     if not allow_misread:
         problems = [(line, MISREAD, message) for line in sorted(found) for message in reasons(found[line])]
-        copy_rows(PROBLEM, ["line", "kind", "message"], problems)
+        add_problems(problems)
     already = {tuple(cells) for cells in retained}
     rows = [*retained, *(cells for cells in found.values() if tuple(cells) not in already)]
     _warn(run, rows, allow_misread=allow_misread)

@@ -23,7 +23,6 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the argument and the option."""
         parser.add_argument("id", help="the customer's id, as customers.csv has it")
         parser.add_argument("--yes", action="store_true", help="do not ask for the id once more")
 

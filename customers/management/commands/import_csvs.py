@@ -34,7 +34,6 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
         parser.add_argument(
             "--feed", action="append", choices=list(FEEDS), help="only this feed; may be given several times"

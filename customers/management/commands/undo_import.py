@@ -23,11 +23,9 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the argument."""
         parser.add_argument("run", type=int, help="the run's number, as the list of import runs has it")
 
     def handle(self, *, run: int, **options: object) -> None:
-        """Undo the run; the last line is a summary."""
         try:
             undone = ImportRun.objects.get(pk=run)
             undoing = undo(undone, user_name())

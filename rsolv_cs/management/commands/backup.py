@@ -25,7 +25,6 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--out", type=Path, default=settings.BACKUP_DIR, help="where to (default: BACKUP_DIR)")
         parser.add_argument(
             "--keep",
@@ -35,7 +34,6 @@ class Command(AuditedCommand):
         )
 
     def handle(self, *, out: Path, keep: int | None, **options: object) -> None:
-        """Write the backup; the last line is a summary."""
         if keep is not None and keep < 1:
             raise usage_error("--keep must be 1 or more.")
         path = out / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))

@@ -28,14 +28,12 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the argument."""
         parser.add_argument(
             "url",
             help="the other database, as DATABASE_URL would name it; the password may stand in ~/.pgpass instead",
         )
 
     def handle(self, *, url: str, **options: object) -> None:
-        """Copy; the last line is a summary."""
         if url == settings.DATABASE_URL:
             raise usage_error("That is the database that you are on.")
         try:

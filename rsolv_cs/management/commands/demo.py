@@ -41,7 +41,6 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument(
             "--address", default="http://127.0.0.1:8000/", help="where the server will be (only printed)"
         )

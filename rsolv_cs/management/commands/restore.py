@@ -27,14 +27,12 @@ class Command(AuditedCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the argument and the option."""
         parser.add_argument("file", type=Path, help="what `backup` wrote")
         parser.add_argument(
             "--replace", action="store_true", help="also where the database has data, which is then gone"
         )
 
     def handle(self, *, file: Path, replace: bool, **options: object) -> None:
-        """Fill the database; the last line is a summary."""
         try:
             backups.read_manifest(file)
             backups.migrate_empty()

@@ -14,7 +14,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.alerts.of_customer import customer_alerts
 from analytics.alerts.recipients import alerts_waiting_for, is_manager, managers, told_to
 from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import Alert, AlertRule
@@ -463,7 +462,7 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     make_alert(customer, kind="blocked", opened_on=date(2025, 5, 11), text="Blocked for 3 days: sso")
 
     def shown(day: int) -> list[str]:
-        return [alert.text for alert in customer_alerts(customer, date(2025, 5, day))]
+        return [alert.text for alert in customer.alerts.open_on(date(2025, 5, day))]
 
     assert shown(9) == []
     assert shown(10) == ["At risk with a score of 45"]
@@ -479,7 +478,7 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     assert timeline(customer, date(2025, 5, 12), chosen=TimelineFilter.STAFF).entries == []
     html = render_to_string(
         "analytics/customer_page/alerts.html",
-        {"alerts": customer_alerts(customer, date(2025, 5, 11)), "today": TODAY},
+        {"alerts": customer.alerts.open_on(date(2025, 5, 11)), "today": TODAY},
     )
     assert words(html).startswith("Alerts Blocked for 3 days: sso Warning since 11 May 2025")
     assert "<form" not in html, "without the permission"
