@@ -109,5 +109,4 @@ class NoteAdmin(ReadOnlyAdmin):
     search_fields = ["text", "=customer__id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Return whether the visitor may delete a note."""
         return request.user.has_perm("customers.delete_note")

@@ -241,21 +241,17 @@ class EditConflictMixin(ConflictForm, forms.BaseModelForm):  # type: ignore[type
     """For a form of a model's row, as the first base: it overwrites nothing that somebody else has changed."""
 
     def row_fields(self) -> list[str]:
-        """Return the names of the fields whose values are stored in the row."""
         model = self._meta.model._meta
         stored = {each.name for each in (*model.fields, *model.many_to_many)}
         return [name for name, field in self.fields.items() if name in stored and not field.disabled]
 
     def is_of_a_row(self) -> bool:
-        """Return whether the row is stored already."""
         return not self.instance._state.adding
 
     def changes(self) -> Mapping[str, LastChange]:
-        """Return who changed each field of the row last."""
         return last_changes(self.instance)
 
     def audit_label(self, name: str) -> str:
-        """Return what the audit calls a field of the model."""
         return trail.field_label(trail.field_of(self._meta.model, name))
 
 

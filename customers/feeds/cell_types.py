@@ -47,7 +47,6 @@ class Key(CellType):
     """An id: 1 to 64 ASCII letters, digits, ``.``, ``_``, ``:`` or ``-``, the first a letter or digit."""
 
     def parse(self, text: str, today: date) -> Value:
-        """Return the id itself."""
         if not _KEY.fullmatch(text):
             raise ValueError(
                 f"{quoted(text)} is not an id: 1 to 64 ASCII letters, digits, '.', '_', ':' or '-', "
@@ -63,7 +62,6 @@ class Text(CellType):
     longest: int = MAX_FIELD
 
     def parse(self, text: str, today: date) -> Value:
-        """Return the text itself."""
         faults = self.faults(text)
         if faults:
             raise ValueError(*faults)
@@ -87,7 +85,6 @@ class Email(Text):
     longest: int = 254
 
     def faults(self, text: str) -> list[str]:
-        """Return every reason against the text."""
         faults = super().faults(text)
         # What is remembered of checked texts must stay small.
         if len(text) <= self.longest and not _is_email(text):
@@ -103,7 +100,6 @@ class Day(CellType):
     not_after_today: bool = True
 
     def parse(self, text: str, today: date) -> Value:
-        """Return the date as ISO text."""
         day = _day(text) if len(text) == len("YYYY-MM-DD") else None
         if day is None:
             raise ValueError(f"{quoted(text)} is not a date of the form YYYY-MM-DD")
@@ -123,7 +119,6 @@ class WholeNumber(CellType):
     most: int = MAX_WHOLE_NUMBER
 
     def parse(self, text: str, today: date) -> Value:
-        """Return the number."""
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"{quoted(text)} is not a whole number (digits only)")
         # int() refuses some thousand digits, even zeros.
@@ -147,7 +142,6 @@ class YesNo(CellType):
     blank: ClassVar[Value] = False
 
     def parse(self, text: str, today: date) -> Value:
-        """Return true or false."""
         word = text.lower()
         if word in _TRUE:
             return True
@@ -164,7 +158,6 @@ class Choice(CellType):
     any_case: bool = False
 
     def parse(self, text: str, today: date) -> Value:
-        """Return the choice's value."""
         word = text.lower() if self.any_case else text
         if word not in self.choices.values:
             raise ValueError(f"{quoted(text)} is none of {', '.join(self.choices.values)}")

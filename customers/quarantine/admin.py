@@ -147,7 +147,6 @@ class FixAdmin(ReadOnlyAdmin):
     readonly_fields = ["read_as"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Return whether the visitor may forget a fix."""
         return request.user.has_perm("customers.delete_fix")
 
     @admin.display(description="raw text")

@@ -87,11 +87,9 @@ class FixForm(ConflictForm, forms.Form):
             )
 
     def row_fields(self) -> list[str]:
-        """Return the feed's columns."""
         return self.feed.column_names
 
     def changes(self) -> Mapping[str, LastChange]:
-        """Return who fixed each column last."""
         return last_changes(self.row)
 
     def clean(self) -> None:

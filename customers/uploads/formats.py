@@ -64,7 +64,6 @@ class FeedCsv(UploadFormat):
     word, ending = "text", ".csv"
 
     def recognises(self, beginning: bytes) -> bool:
-        """Take any file for text."""
         return True
 
     def convert(self, source: Path, target: Path) -> list[str]:
@@ -81,11 +80,9 @@ class PackedCsv(UploadFormat):
     word, ending = "a gzip file", ".csv.gz"
 
     def recognises(self, beginning: bytes) -> bool:
-        """Recognise gzip's first bytes."""
         return beginning.startswith(b"\x1f\x8b")
 
     def stored_name(self, feed_file: str) -> str:
-        """Return a name by which the loader unpacks the file."""
         return f"{feed_file}.gz"
 
     def convert(self, source: Path, target: Path) -> list[str]:

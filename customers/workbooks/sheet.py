@@ -50,7 +50,6 @@ class SheetPart(RunsPart):
         self._hidden_from = MAX_COLUMNS + 1
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Begin a row, a cell, or a part of one."""
         if self._cell is not None:
             if name == "v":
                 self.text, self.length = [], 0
@@ -76,7 +75,6 @@ class SheetPart(RunsPart):
             self._hidden_from = min(self._hidden_from, max(1, _number(attributes.get("min"))))
 
     def ended(self, name: str) -> None:
-        """End a row, a cell, or a part of one."""
         if self._cell is None:
             if name == "row" and self._cells is not None:
                 self._end_row()

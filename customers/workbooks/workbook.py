@@ -183,7 +183,6 @@ class RunsPart(XmlPart):
         return unescaped("".join(runs))
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Begin a run, or how one is pronounced."""
         if self._runs is None:
             return
         if name == "rPh":
@@ -192,7 +191,6 @@ class RunsPart(XmlPart):
             self.text = []
 
     def ended(self, name: str) -> None:
-        """End a run, or how one is pronounced."""
         if self._runs is None:
             return
         if name == "rPh":

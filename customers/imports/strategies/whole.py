@@ -12,7 +12,6 @@ class WholeStrategy(LoadStrategy):
     name = "whole"
 
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
-        """Stage every row."""
         file = stager.file
         with stager.reading(source):
             blocks = source.blocks()
