@@ -129,7 +129,7 @@ def _as_read(field: str) -> Order:
     return lambda rows, is_descending, changes: as_read(rows, field, is_descending)
 
 
-def _by_place(field: str, places: Sequence[str]) -> Order:
+def _by_rank(field: str, places: Sequence[str]) -> Order:
     return lambda rows, is_descending, changes: by_rank(rows, field, places, is_descending)
 
 
@@ -190,7 +190,7 @@ COLUMNS = (
         "trend",
         ACTIVITY_TREND,
         lambda record, table: atoms.trend(record.trend),
-        _by_place("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
+        _by_rank("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
         value=lambda trend: Trend(trend).label,
         shown=Shown.BY_DEFAULT,
     ),
@@ -206,7 +206,7 @@ COLUMNS = (
         "stage",
         "Stage",
         lambda record, table: Stage(record.stage).label,
-        _by_place("stage", tuple(Stage)),
+        _by_rank("stage", tuple(Stage)),
         value=lambda stage: Stage(stage).label,
         shown=Shown.BY_DEFAULT,
     ),

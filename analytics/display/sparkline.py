@@ -15,7 +15,7 @@ STEP, LOWEST = 2, 21
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Points of an SVG, 60 by 22: a line for each run of days, a dot for each lone day; ``text`` says the same."""
+    """Points of an SVG, 60 by 22: lines for runs of days, dots for lone days; ``text`` says the same."""
 
     lines: list[str]
     dots: list[tuple[int, float]]

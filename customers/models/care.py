@@ -32,7 +32,7 @@ class CustomerCare(models.Model):
 
 
 class Note(models.Model):
-    """A note by a member of staff about a customer, or what came of a call or a meeting; never changed.
+    """A note by staff about a customer, or what came of a call or a meeting; never changed.
 
     ``author`` is the name at that moment, so that the note outlives the user.
     """
