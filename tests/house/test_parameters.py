@@ -83,6 +83,10 @@ def everybody(
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
         keep_lock_files_in(patch, folder)
         patch.setattr(project, "UPLOAD_DIR", folder)
+        # What nobody asks for by a parameter, and would take most of the time: the sidebar, and more rows of a list.
+        patch.setattr("rsolv_cs.navigation.sidebar", lambda _request: [])
+        for model_admin in admin.site._registry.values():
+            patch.setattr(model_admin, "list_per_page", 5)
         patch.setattr("django.core.handlers.wsgi.QueryDict", Noting)
         patch.setattr("django.http.QueryDict", NotingForm)
         yield Program(), Visitors()

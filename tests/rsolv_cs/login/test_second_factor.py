@@ -491,3 +491,35 @@ def test_the_audit_tells_of_a_factor_that_is_turned_on_and_reset(client: Client,
         ("vera", "Turned the second factor on."),
         ("ada", "Reset the second factor."),
     ]
+
+
+# --- What is read along with the user ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "required", "known"),
+    [
+        # Whether there is a factor, whether a role must have one, whether it is a program manager.
+        (None, "managers", (False, False, False)),
+        ("Success manager", "managers", (False, False, False)),
+        ("Program manager", "managers", (False, True, True)),
+        ("Program manager", "administrators", (False, False, True)),
+        ("Administrator", "administrators", (False, True, False)),
+    ],
+)
+def test_the_user_of_a_request_comes_with_factor_and_roles(
+    settings: Settings, role: str | None, required: str, known: tuple[bool, bool, bool]
+) -> None:
+    settings.REQUIRE_SECOND_FACTOR = required
+    make_staff("Program manager")
+    key = make_staff(role).pk
+
+    def read() -> tuple[bool, bool, bool]:
+        user: Any = second_factor.Backend().get_user(key)
+        return user.has_factor, user.has_guarded_role, user.is_program_manager
+
+    assert read() == known
+    device = TOTPDevice.objects.create(user_id=key, name="app", confirmed=False)
+    assert read() == known
+    TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+    assert read() == (True, *known[1:])
