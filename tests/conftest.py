@@ -30,7 +30,6 @@ from tests.support.selection import (
     COLLECTED,
     FEW_EXAMPLES,
     asked_by_a_push,
-    examples_of_a_push,
     mark_slow,
     skip_what_postgres_need_not_repeat,
 )
@@ -44,7 +43,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(FEW_EXAMPLES, settings.get_profile("patient"), max_examples=examples_of_a_push(10))
+settings.register_profile(FEW_EXAMPLES, settings.get_profile("patient"), max_examples=10)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
