@@ -2,13 +2,14 @@
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function, with the first and the
 last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks one case of what can
-differ there: the packages that write SQL themselves or ask which database they have, the tests of locks between
-processes, the migrations, and one walk through all pages. On both, a property gets a tenth of its examples.
+differ there: every test that is about PostgreSQL or a race, the migrations, half of the tests of the packages that
+write SQL themselves or ask which database they have, and one walk through all pages, which sends the queries of the
+other packages. On both, a property gets a tenth of its examples.
 """
 
+import inspect
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,11 @@ FEW_EXAMPLES = "push"
 OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
 """What a module says that writes SQL itself, or asks which database it has."""
 
-OF_POSTGRES = re.compile(r"tests\.support\.(races|pooler)\b|postgres")
-"""What a module of tests says that lets two visitors race each other, or is about PostgreSQL."""
+OF_POSTGRES = re.compile(r"postgres|\brace\(|pooler")
+"""What a test says that is about PostgreSQL, or lets two visitors race each other for a lock."""
+
+PART_ON_POSTGRES = 2
+"""Of the other tests of a package with SQL of its own, a push asks one in so many on PostgreSQL."""
 
 WALK = "tests/house/test_access.py::test_who_gets_in_where[superuser]"
 """Opens every page as somebody who may open all of them: a push asks it on PostgreSQL, for the other packages."""
@@ -76,15 +80,29 @@ def skip_what_postgres_need_not_repeat(items: Iterable[pytest.Item]) -> None:
 
 def asked_by_a_push(items: list[pytest.Item], vendor: str) -> list[pytest.Item]:
     """Choose what a push asks of ``items`` on the database of this vendor, in their order."""
-    if vendor == "sqlite":
-        first = {function_of(item): item for item in reversed(items) if not item.get_closest_marker("slow")}
-        last = {function_of(item): item for item in items}
-        asked = {*first.values(), *last.values()}
-    else:
-        folders = folders_with_own_sql()
-        differing = [item for item in items if item.nodeid == WALK or _can_differ(item, folders)]
-        asked = {*{function_of(item): item for item in differing}.values()}
+    asked = _of_sqlite(items) if vendor == "sqlite" else _of_postgres(items)
     return [item for item in items if item in asked]
+
+
+def _of_sqlite(items: list[pytest.Item]) -> set[pytest.Item]:
+    first = {function_of(item): item for item in reversed(items) if not item.get_closest_marker("slow")}
+    last = {function_of(item): item for item in items}
+    return {*first.values(), *last.values()}
+
+
+def _of_postgres(items: list[pytest.Item]) -> set[pytest.Item]:
+    skipped = ("skip", "browser")
+    tests = {function_of(item): item for item in items if not any(map(item.get_closest_marker, skipped))}.values()
+    always = {item for item in tests if item.path.name == "test_migrations.py" or is_of_postgres(item)}
+    folders = folders_with_own_sql()
+    others = [item for item in tests if item not in always and not folders.isdisjoint(item.path.parents)]
+    walk = {item for item in items if item.nodeid == WALK}
+    return {*always, *others[::PART_ON_POSTGRES], *walk}
+
+
+def is_of_postgres(item: pytest.Item) -> bool:
+    """Whether the source of a test says that it is about PostgreSQL or a race."""
+    return isinstance(item, pytest.Function) and bool(OF_POSTGRES.search(inspect.getsource(item.function)))
 
 
 def folders_with_own_sql() -> set[Path]:
@@ -92,22 +110,6 @@ def folders_with_own_sql() -> set[Path]:
     modules = (path for app in ("analytics", "customers", "rsolv_cs") for path in (ROOT / app).rglob("*.py"))
     parts = (path.relative_to(ROOT).parts for path in modules if OWN_SQL.search(path.read_text()))
     return {ROOT / "tests" / app / package for app, package, *_rest in parts}
-
-
-@lru_cache
-def _is_of_postgres(module: Path) -> bool:
-    return bool(OF_POSTGRES.search(module.read_text()))
-
-
-def _can_differ(item: pytest.Item, folders: set[Path]) -> bool:
-    """Whether a test that uses the database may see something else on PostgreSQL."""
-    if item.get_closest_marker("skip") or item.get_closest_marker("browser"):
-        return False
-    return (
-        not folders.isdisjoint(item.path.parents)
-        or item.path.name == "test_migrations.py"
-        or _is_of_postgres(item.path)
-    )
 
 
 def function_of(item: pytest.Item) -> str:
