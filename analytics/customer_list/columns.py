@@ -1,9 +1,11 @@
 """The columns of the customer list, each declared once for the table and for the exported file; and the table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from itertools import islice
+from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import Case, F, FloatField, Value, When
@@ -31,6 +33,8 @@ from customers.workbooks.writer import Cell
 Draw = Callable[[Snapshot, "CustomerTable"], str]
 Order = Callable[[SnapshotQuerySet, bool, ScoreChanges], SnapshotQuerySet]
 """From rows, whether descending, and the score changes of the date."""
+Edits = Mapping[int, Mapping[str, str]]
+"""What people have edited of the rows of a page, in words: by the snapshot's key and the column's name."""
 
 
 class Shown(Enum):
@@ -48,6 +52,7 @@ class ListColumn:
 
     ``fields`` are read for the file; by default the field of the column's name is. Without ``draw`` the first of them
     is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
+    A column that ``reads_edits`` shows what people edit, as its ``value``; all others show the data alone.
     """
 
     name: str
@@ -60,6 +65,7 @@ class ListColumn:
     shown: Shown = Shown.IF_CHOSEN
     attrs: Mapping[str, Mapping[str, str]] | None = None
     related: str = ""
+    reads_edits: bool = False
 
     @property
     def file_fields(self) -> tuple[str, ...]:
@@ -221,12 +227,13 @@ COLUMNS = (
     ListColumn(
         "owner",
         "Owner",
-        _text("customer__care__owner_name"),
+        lambda record, table: table.edits[record.pk]["owner"] or DASH,
         lambda rows, is_descending, changes: in_order(rows, by_name("customer__care__owner__"), is_descending),
         fields=tuple(f"customer__care__owner__{field}" for field in ("first_name", "last_name", "username")),
         value=lambda first, last, login: display_name(first or "", last or "", login) if login else "",
         shown=Shown.BY_DEFAULT,
         attrs=CUT,
+        reads_edits=True,
     ),
     _customer_text("industry", "Industry"),
     ListColumn("signup_date", "Signed up", _text("customer__signup_date", _day), fields=("customer__signup_date",)),
@@ -303,13 +310,40 @@ class CustomerTable(Table[Snapshot]):
         self.changes = changes
         self.address, self.may_tick = address, may_tick
         self.sparklines: Mapping[str, Sparkline] = {}
+        self.edits: Edits = {}
         columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
         super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
 
-    def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot]) -> None:
-        """Show the ``records`` of a page, each with its sparkline; a query for these."""
+    def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot], edits: Edits | None = None) -> None:
+        """Show the ``records`` of a page, each with its sparkline: a query. Their ``edits`` may be known."""
         super().turn_to(page, records)
         self.sparklines = sparklines([record.customer_id for record in records], self.changes.day)
+        if edits is None:
+            accessors = [A(field) for column in self._editable for field in column.file_fields]
+            rows = [(one.pk, *(accessor.resolve(one, quiet=True) for accessor in accessors)) for one in records]
+            edits = self._edits(rows)
+        self.edits = edits
+
+    def edits_of(self, keys: Sequence[int]) -> Edits:
+        """Return what the shown columns show of people's edits; one query, none where no column shows any."""
+        fields = [field for column in self._editable for field in column.file_fields]
+        if not fields:
+            return {key: {} for key in keys}
+        found = self._edits(Snapshot.objects.filter(pk__in=keys).order_by().values_list("pk", *fields))
+        return {key: found[key] for key in keys if key in found}
+
+    def _edits(self, rows: Iterable[tuple[Any, ...]]) -> Edits:
+        """Put the values of rows, each a key and the fields of the columns, into words."""
+        edits: dict[int, dict[str, str]] = {}
+        for key, *values in rows:
+            rest = iter(values)
+            edits[key] = {one.name: str(one.value(*islice(rest, len(one.file_fields)))) for one in self._editable}
+        return edits
+
+    @property
+    def _editable(self) -> list[ListColumn]:
+        """The columns that show what people edit and that the address shows."""
+        return [one for one in TABLE_COLUMNS.values() if one.reads_edits and self.columns[one.name].visible]
 
     def change(self, record: Snapshot, days: int) -> str:
         """Draw what the score of a record changed by; a dash where there is nothing to compare with."""

@@ -1,29 +1,19 @@
 """The list of customers on the front page: narrowed, ordered, paged and given its columns by the address."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.core.paginator import Page, Paginator
-from django.db.models import Count, QuerySet, Window
-from django.http import HttpRequest, QueryDict
-from django.template.loader import render_to_string
-from django.utils import timezone
+from django.http import QueryDict
 
 from analytics.customer_list.chips import Chip, chips, narrowed_query
 from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
 from analytics.customer_list.first_view import OWNER, first_view
-from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
-from analytics.page_cache import page_cache
-from analytics.page_cache.version import DataVersion, StateVersion
+from analytics.models import SnapshotQuerySet
+from analytics.page_cache.version import DataVersion
 from analytics.portfolio.score_change import ScoreChanges
-from analytics.segments.filters import SnapshotFilter
+from analytics.segments.filters import READ_EDITS, SnapshotFilter
 from customers.owners.views import MAY_ASSIGN
-
-ROWS_PER_PAGE = (25, 50, 100)
-"""How many rows a page may have; the first one is what it has unless the address asks for another."""
-MAX_PAGES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,18 +23,6 @@ class ColumnChoice:
     name: str
     label: str
     shown: bool
-
-
-class RowsKey(page_cache.StateKey):
-    """Of a page of the list as HTML: its filters, its links, and what its readers may do."""
-
-    today: date
-    day: date
-    narrowed: str
-    address: str
-    me: str
-    owns: bool
-    may_tick: bool
 
 
 class CustomerList:
@@ -119,6 +97,12 @@ class CustomerList:
         return any(any(self.filters.data.getlist(name)) for name in self.filters.filters)
 
     @property
+    def reads_edits(self) -> bool:
+        """Whether people's edits decide which customers it shows, or in which order."""
+        filters = any(any(self.filters.data.getlist(name)) for name in READ_EDITS)
+        return filters or any(TABLE_COLUMNS[alias.bare].reads_edits for alias in self.table.order_by)
+
+    @property
     def customers(self) -> SnapshotQuerySet:
         """The customers that the filters leave, in the list's order."""
         customers: SnapshotQuerySet = self.table.data.data
@@ -140,112 +124,7 @@ class CustomerList:
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
 
 
-def list_context(
-    request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, version: StateVersion
-) -> dict[str, object]:
-    """Return what the list's templates need: the filters and how they are set, a page's ``rows``, and its choices."""
-    wanted = request.GET.get("per_page", "")
-    per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
-    filter_names = tuple(asked.filters.filters)
-    list_query = asked.query(asked.address)
-    key = RowsKey(
-        version=version,
-        today=timezone.localdate(),
-        day=portfolio.date,
-        narrowed=asked.address.urlencode(),
-        address=request.GET.urlencode(),
-        me=asked.filters.me_key,
-        owns=asked.owns,
-        may_tick=asked.table.may_tick,
-    )
-    count, rows = page_cache.get_or_set(key, lambda: _draw_rows(request, asked, portfolio, per_page))
-    return {
-        "filters": asked.filters,
-        "filtering": asked.filtering,
-        "chips": asked.chips,
-        "is_first_view": asked.is_first_view,
-        "count": count,
-        "rows": rows,
-        "column_choices": asked.column_choices,
-        "columns_chosen": asked.chosen,
-        "standard_query": asked.query(asked.address, leave_out=("columns",)),
-        "export_formats": ExportFormat.choices,
-        "list_query": list_query,
-        "cleared_query": asked.query(asked.address, leave_out=filter_names),
-        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
-        "kept_filters": _pairs(QueryDict(list_query), (*filter_names, "as_of", "sort", "per_page", "report")),
-    }
-
-
-def _draw_rows(request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay, per_page: int) -> tuple[int, str]:
-    """Return how many customers the filters leave, and the HTML of one page of them."""
-    _turn_to_page(asked, request.GET.get("page", ""), per_page, portfolio)
-    count = asked.table.paginator.count
-    others, others_query = (0, "") if count else asked.others()
-    context = {
-        "table": asked.table,
-        "others": others,
-        "others_query": others_query,
-        "per_page": per_page,
-        "page_sizes": ROWS_PER_PAGE,
-        "filtering": asked.filtering,
-        "everybody_query": asked.everybody(),
-    }
-    return count, render_to_string("analytics/customer_list/table.html", context, request)
-
-
 def _chosen(address: QueryDict) -> list[str]:
     """Return the columns that the address names, joined by commas or one by one, without those that do not exist."""
     names = {name for text in address.getlist("columns") for name in text.split(",")}
     return [one.name for one in TABLE_COLUMNS.values() if one.name in names and one.shown != Shown.ALWAYS]
-
-
-def _turn_to_page(asked: CustomerList, wanted: str, per_page: int, portfolio: PortfolioDay) -> None:
-    """Show one page in the table; the keys, the rows, the sparklines.
-
-    The database sorts the keys alone, not every column of each row that the filters leave. How many rows there are
-    without a filter is known, unless an undone import took some away.
-    """
-    keys: Collection[int] | QuerySet[Snapshot, int]
-    if asked.filtering:
-        page, keys = _filtered_page(asked.customers, wanted, per_page)
-    else:
-        paginator = Paginator(asked.customers, per_page)
-        if not portfolio.stale:
-            paginator.count = portfolio.listed
-        page = paginator.get_page(wanted)
-        # The database may look for them along with their rows.
-        keys = _keys(asked.customers, page)
-    found = asked.changes.beside(Snapshot.objects.on(portfolio.date)).filter(pk__in=keys)
-    related = [one.related for one in TABLE_COLUMNS.values() if one.related and asked.table.columns[one.name].visible]
-    if related:
-        found = found.select_related(*related)
-    asked.table.turn_to(page, list(found.order_by(*asked.customers.query.order_by)))
-
-
-def _filtered_page(customers: SnapshotQuerySet, wanted: str, per_page: int) -> tuple[Page[Snapshot], Collection[int]]:
-    """Return a page and its keys; the count comes along with them, so that the filters are applied but once."""
-    paginator = Paginator(customers, per_page)
-    try:
-        number = int(wanted or 1)
-    except ValueError:
-        number = 1
-    if 1 <= number <= MAX_PAGES:
-        numbered = customers.select_related(None).values_list("pk", Window(Count("pk")))
-        found = list(numbered[(number - 1) * per_page : number * per_page])
-        if found or number == 1:
-            paginator.count = found[0][1] if found else 0
-            return paginator.get_page(number), [key for key, _count in found]
-    # There is no such page, so the count must come first.
-    page = paginator.get_page(wanted)
-    return page, list(_keys(customers, page))
-
-
-def _keys(customers: SnapshotQuerySet, page: Page[Snapshot]) -> QuerySet[Snapshot, int]:
-    """Return the query for the keys of a page of customers."""
-    first = page.start_index() - 1 if page.paginator.count else 0
-    return customers.select_related(None).values_list("pk", flat=True)[first : page.end_index()]
-
-
-def _pairs(address: QueryDict, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(name, value) for name in names for value in address.getlist(name) if value or name == OWNER]

@@ -16,7 +16,7 @@ from analytics.customer_list.first_view import (
     unassigned,
     with_owner_named,
 )
-from analytics.customer_list.listing import list_context
+from analytics.customer_list.list_page import list_context
 from analytics.dashboard.blocks import BLOCKS, overview
 from analytics.dashboard.worklist import work_items, worklist
 from analytics.pages.as_of import as_of

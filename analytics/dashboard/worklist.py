@@ -94,32 +94,41 @@ class MostUrgentKey(page_cache.DataKey):
 
 
 def most_urgent(portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion) -> MostUrgent:
-    """Return the first of the worklist; two queries, and another one where the data have changed since the last time.
+    """Return the first of the worklist; one query, and two more where the data have changed since the last time.
 
-    Who they are changes only with the data, but takes a look at every customer: so the keys are kept.
+    Who they are and how they do changes only with the data, and takes a look at every customer: so it is kept.
     """
 
-    def make() -> tuple[list[int], int]:
+    def make() -> tuple[list[Snapshot], int]:
         found = worklist(portfolio, before).annotate(total=Window(Count("pk"))).values_list("pk", "total")
         first = list(found[:MAX_SHOWN])
-        return [pk for pk, _total in first], first[0][1] if first else 0
+        return _rows(portfolio, before, [pk for pk, _total in first]), first[0][1] if first else 0
 
     key = MostUrgentKey(version=version, day=portfolio.date, before=before.date if before else None)
-    keys, total = page_cache.get_or_set(key, make)
-    return MostUrgent(work_items(portfolio, before, keys), total)
+    rows, total = page_cache.get_or_set(key, make)
+    return MostUrgent(_items(portfolio, before, rows), total)
 
 
 def work_items(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[WorkItem]:
     """Return what to say of these snapshots, in their order; two queries, however many they are."""
+    return _items(portfolio, before, _rows(portfolio, before, keys))
+
+
+def _rows(portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int]) -> list[Snapshot]:
+    """Return the snapshots in the order of their keys, each with its customer and what it was before; one query."""
     found = _beside(portfolio, before).filter(pk__in=keys).select_related("customer")
     found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
-    snapshots = sorted(found, key=lambda one: keys.index(one.pk))
-    for one in snapshots:
+    return sorted(found, key=lambda one: keys.index(one.pk))
+
+
+def _items(portfolio: PortfolioDay, before: PortfolioDay | None, rows: Sequence[Snapshot]) -> list[WorkItem]:
+    """Return what to say of each of ``_rows``; one query, for the rules and what somebody is at."""
+    for one in rows:
         if one.policy_id == portfolio.policy_id:
             one.policy = portfolio.policy  # spares a query
-    actions = recommendations(snapshots) if snapshots else {}
+    actions = recommendations(rows) if rows else {}
     items = []
-    for one in snapshots:
+    for one in rows:
         score, status = _then(one)
         earlier = Earlier(before.date, score, status) if before and score is not None else None
         items.append(_work_item(one, earlier, actions[one.customer_id]))

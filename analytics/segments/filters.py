@@ -80,6 +80,8 @@ class FilterForm(forms.Form):
 
 ON_REQUEST = ("signup", "quiet_week")
 """Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
+READ_EDITS = ("owner",)
+"""Filters that look at what people edit; all others look at the data alone, so whom they find is kept with these."""
 
 
 def _month(value: str) -> date:

@@ -191,7 +191,7 @@ def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: Po
         assert most_urgent(day, before, DATA).total == 1
     with CaptureQueriesContext(connection) as second:
         assert [one.reason for one in most_urgent(day, before, DATA).items] == ["At risk, score 40"]
-    assert (len(first), len(second)) == (3, 2)
+    assert (len(first), len(second)) == (3, 1)
     make_pair("Two", None, ("at_risk", 30))
     assert most_urgent(day, before, DATA).total == 1
     assert [one.snapshot.score for one in most_urgent(day, before, DataVersion(2, 1)).items] == [30, 40]
