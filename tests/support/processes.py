@@ -45,9 +45,12 @@ def environment(url: str, **variables: str) -> dict[str, str]:
 
 
 def manage(url: str, *arguments: Any, seconds: int = 240, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py`` and wait for its end."""
+    """Run ``manage.py`` and wait for its end.
+
+    The system checks, a fifth of its start, are asked by ``tests/rsolv_cs/project/test_checks.py``.
+    """
     return subprocess.run(
-        [sys.executable, "manage.py", *map(str, arguments)],
+        [sys.executable, "manage.py", *map(str, arguments), "--skip-checks"],
         cwd=settings.BASE_DIR,
         env=environment(url, **variables),
         capture_output=True,

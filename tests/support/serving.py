@@ -20,7 +20,7 @@ ROOT: Path = settings.BASE_DIR
 SECRET_KEY = "Xq7-a-random-key-of-fifty-letters-or-more-for-the-tests-only"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Settings with which the application may be served: migrated, and its static files collected."""
     folder = tmp_path_factory.mktemp("ready")
