@@ -16,7 +16,7 @@ from customers.models import CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, section, words
 
-DATA = DataVersion(1, 1)
+DATA = DataVersion(1, "", 1)
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
@@ -194,7 +194,7 @@ def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: Po
     assert (len(first), len(second)) == (3, 1)
     make_pair("Two", None, ("at_risk", 30))
     assert most_urgent(day, before, DATA).total == 1
-    assert [one.snapshot.score for one in most_urgent(day, before, DataVersion(2, 1)).items] == [30, 40]
+    assert [one.snapshot.score for one in most_urgent(day, before, DataVersion(2, "", 1)).items] == [30, 40]
 
 
 # --- On the page ------------------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ class Other(page_cache.StateKey):
 
 
 def version(newest: int, data: int = 0) -> StateVersion:
-    return StateVersion(newest, "", 0, DataVersion(data, 0))
+    return StateVersion(newest, "", 0, DataVersion(data, "", 0))
 
 
 def test_kept_until_the_version_is_another() -> None:

@@ -289,7 +289,7 @@ def test_the_dashboard_says_how_many_have_no_owner(client: Client, sofia: User, 
 
 
 def version(newest: int) -> StateVersion:
-    return StateVersion(newest, "", 0, DataVersion(0, 0))
+    return StateVersion(newest, "", 0, DataVersion(0, "", 0))
 
 
 def test_how_many_have_no_owner(sofia: User, three: list[Customer]) -> None:
