@@ -6,6 +6,7 @@ from analytics.alerts import views as alert_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import assign_views, export_views, score_views, views
 from analytics.insights import cohort_views, effect_views
+from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.preferences import views as preference_views
 from analytics.reports import views as report_views
@@ -16,7 +17,9 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("cohorts/", cohort_views.cohorts, name="cohorts"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
-    path("needs/", views.needs, name="needs"),
+    path("my-day/", my_day_views.day, name="my-day"),
+    path("needs/", my_day_views.needs, name="needs"),
+    path("customer/<str:pk>/act/<str:act>/", my_day_views.act_on, name="act-on-customer"),
     path("customer/<str:pk>/notes/", customer_views.add_note, name="add-note"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/act/", alert_views.act, name="act-on-alerts"),

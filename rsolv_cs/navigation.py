@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
+from analytics.my_day.badge import to_do_count
 from analytics.pages.user_summary import user_summary
 
 Entry = tuple[str, str, str, str]
@@ -19,6 +20,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
     (
         "",
         [
+            ("My day", "today", "analytics:my-day", "customers.view_customer"),
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
             ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
@@ -96,7 +98,10 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def _badge(request: HttpRequest, name: str) -> dict[str, str]:
-    """How many alerts wait for the visitor and how many tasks are due, beside the entries of their pages."""
+    """How many customers, alerts and tasks wait for the visitor, beside the entries of their pages."""
+    if name == "analytics:my-day":
+        to_do = to_do_count(request)
+        return {"badge": f"{to_do:,}", "badge_variant": "danger"} if to_do else {}
     if name == "analytics:alerts":
         waiting = user_summary(request).waiting
         return {"badge": f"{waiting:,}", "badge_variant": "danger"} if waiting else {}

@@ -158,10 +158,11 @@ def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def today_is(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
-    """Sets the day of the run."""
+    """Sets the day of the run; the day of a given moment is its own."""
+    day_of = timezone.localdate
 
     def set_today(day: date) -> None:
-        monkeypatch.setattr(timezone, "localdate", lambda *_args, **_kwargs: day)
+        monkeypatch.setattr(timezone, "localdate", lambda value=None, **zone: day_of(value, **zone) if value else day)
 
     return set_today
 

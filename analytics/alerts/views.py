@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.alerts.acknowledge import acknowledge
 from analytics.alerts.forms import ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full
 from analytics.models import Alert
@@ -118,11 +119,10 @@ def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str
 def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
     """Apply the form's action to the chosen alerts that still need it; return how many, and the action in words."""
     data, chosen = form.cleaned_data, form.cleaned_data["alert"]
-    those, now, login = _rows(chosen), timezone.now(), request.user.get_username()
+    those = _rows(chosen)
     match data["action"]:
         case "acknowledge":
-            fresh = those.open().filter(acknowledged_at=None)
-            return update_rows(fresh, acknowledged_at=now, acknowledged_by=login), "acknowledged"
+            return acknowledge(those, request.user), "acknowledged"
         case "unacknowledge":
             seen = those.open().exclude(acknowledged_at=None)
             return update_rows(seen, acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"

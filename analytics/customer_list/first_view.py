@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 
-from analytics.display.filter_choices import is_key, owner_in_words
-from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.models import PortfolioDay, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from customers.models import CustomerCare
@@ -46,30 +45,6 @@ def _with_owner(address: QueryDict, old: str, new: str) -> QueryDict:
     changed = address.copy()
     changed.setlist(OWNER, list(dict.fromkeys(new if owner == old else owner for owner in owners)))
     return changed
-
-
-def of_owner(snapshots: SnapshotQuerySet, owner: str) -> SnapshotQuerySet:
-    """Return those whose customers an owner looks after; all for '', and none for who is nobody."""
-    if not owner:
-        return snapshots
-    return snapshots.filter(customer__care__owner=int(owner)) if is_key(owner) else snapshots.none()
-
-
-def owner_choices(request: HttpRequest, owner: str, *, owns: bool) -> list[tuple[str, str, bool]]:
-    """Everybody's, the visitor's own where the visitor ``owns`` some, and those of whom the address names.
-
-    Each is a label, the address' query for it, and whether it is what is shown.
-    """
-    labels = {"": "Everybody’s", **({str(request.user.pk): "Mine"} if owns else {})}
-    if owner not in labels:
-        labels[owner] = owner_in_words(owner) if is_key(owner) else "Nobody’s"
-    asked = request.GET.copy()
-    asked.pop("page", None)
-    choices = []
-    for key, label in labels.items():
-        asked[OWNER] = key
-        choices.append((label, asked.urlencode(), key == owner))
-    return choices
 
 
 class UnassignedKey(page_cache.StateKey):

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from analytics.customer_page import timeline_alerts, timeline_sql, timeline_staff
 from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row, Source, TimelineQuery
-from analytics.models import HealthStatus, Message, Stage, Task
+from analytics.models import Deferral, HealthStatus, Message, Stage, Task
 from analytics.wording import counted
 from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
@@ -53,6 +53,8 @@ _ORDER: tuple[tuple[tuple[Source, TimelineFilter], ...], ...] = (
         (timeline_staff.care, TimelineFilter.STAFF),
         (timeline_staff.tasks_taken, TimelineFilter.STAFF),
         (timeline_staff.tasks_closed, TimelineFilter.STAFF),
+        (timeline_staff.put_aside, TimelineFilter.STAFF),
+        (timeline_staff.brought_back, TimelineFilter.STAFF),
         (timeline_staff.mails, TimelineFilter.STAFF),
         (timeline_alerts.alerts_acknowledged, TimelineFilter.STAFF),
         (timeline_alerts.alert_acts, TimelineFilter.STAFF),
@@ -260,6 +262,15 @@ def _mail(row: Row) -> str:
     return f"E-mail “{row.text}”{how}"
 
 
+def _deferral(row: Row) -> str:
+    if row.kind == "back":
+        return "Brought back to the customers to act on"
+    if row.more:
+        return f"Snoozed until {date.fromisoformat(row.more):%-d %b %Y}"
+    reason = Deferral.Reason(row.kind or "").label
+    return f"Dismissed: {reason}{f' ({row.text})' if row.text else ''}"
+
+
 def _alert(row: Row) -> str:
     if row.kind == "noted":
         return f"Note on the alert “{row.text}”: {row.more}" if row.more else f"Note taken off the alert “{row.text}”"
@@ -282,4 +293,5 @@ _TEXTS = {
     "task": _task,
     "alert": _alert,
     "mail": _mail,
+    "deferral": _deferral,
 }

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 
 from analytics.customer_page.timeline_sql import Sql, TimelineQuery, by_people, named, separator
-from analytics.models import Message, Task
+from analytics.models import Deferral, Message, Task
 from customers.core.sql import table_of
 from customers.models import CustomerCare, Note
 
@@ -48,6 +48,23 @@ def _tasks(query: TimelineQuery, moment: str, login: str, kind: str) -> Sql:
     outcome = f"r.outcome || {separator()} || r.outcome_note"
     columns = {"who": named(login), "kind": kind, "text": "r.what", "more": outcome}
     return by_people(query, "task", table, moment, where, ["r.id"], **columns)
+
+
+def put_aside(query: TimelineQuery) -> Sql:
+    """Snoozes and dismissals: ``kind`` is the reason ('' of a snooze), ``text`` the details, ``more`` until when."""
+    return _deferrals(query, "r.created_at", "r.created_by", "r.reason", "1 = 1")
+
+
+def brought_back(query: TimelineQuery) -> Sql:
+    """Snoozes and dismissals that somebody ended."""
+    return _deferrals(query, "r.ended_at", "r.ended_by", "'back'", "r.ended_by <> ''")
+
+
+def _deferrals(query: TimelineQuery, moment: str, login: str, kind: str, which: str) -> Sql:
+    table = f"{table_of(Deferral)} r LEFT JOIN {_USERS} u ON u.username = {login}"
+    where: Sql = (f"r.customer_id = %s AND {which}", [query.customer.pk])
+    columns = {"who": named(login), "kind": kind, "text": "r.text", "more": "CAST(r.until AS text)"}
+    return by_people(query, "deferral", table, moment, where, **columns)
 
 
 def mails(query: TimelineQuery) -> Sql:

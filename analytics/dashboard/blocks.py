@@ -9,8 +9,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from analytics.dashboard.worklist import most_urgent
 from analytics.models import PortfolioDay
+from analytics.my_day.most_urgent import most_urgent
+from analytics.my_day.worklist import TEAM
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf
@@ -40,6 +41,8 @@ class BlockInputs:
     history_span: Span
     waiting: int
     """How many alerts wait for the user."""
+    whose: str
+    """The key of the user, if customers are the user's; else ``TEAM``."""
     version: StateVersion
 
 
@@ -95,8 +98,9 @@ def _summary(shown: BlockInputs) -> dict[str, object]:
 
 
 def _needs(shown: BlockInputs) -> dict[str, object]:
-    urgent = most_urgent(shown.portfolio, shown.days.comparison_day, shown.version.data)
-    return {"urgent": urgent, "waiting": shown.waiting}
+    days = shown.portfolio, shown.days.comparison_day
+    urgent = most_urgent(*days, shown.whose if shown.as_of.is_newest else None, shown.version)
+    return {"urgent": urgent, "waiting": shown.waiting, "whose": shown.whose, "is_mine": shown.whose != TEAM}
 
 
 def _onboarding(shown: BlockInputs) -> dict[str, object]:
@@ -139,6 +143,7 @@ class OverviewKey(page_cache.StateKey):
     day: date
     as_of: str
     waiting: int
+    whose: str
     address: str
 
 
@@ -159,9 +164,9 @@ class Overview:
 
 
 def overview(
-    as_of: AsOf, portfolio: PortfolioDay, address: QueryDict, waiting: int, version: StateVersion
+    as_of: AsOf, portfolio: PortfolioDay, address: QueryDict, waiting: int, whose: str, version: StateVersion
 ) -> Overview:
-    """Return the blocks for whoever asks: there is no user here whom they could show, beside the alerts that wait."""
+    """Return the blocks; of the user they show how many alerts wait, and the customers of ``whose`` first."""
 
     asked = address.urlencode()
 
@@ -172,7 +177,7 @@ def overview(
         dates = DaysKey(version=version.data, day=portfolio.date, days=longest)
         days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
-        shown = BlockInputs(as_of, portfolio, days, daily, history, waiting, version)
+        shown = BlockInputs(as_of, portfolio, days, daily, history, waiting, whose, version)
         blocks = [(block, block.html(shown, asked)) for block in BLOCKS]
         parts = {
             "wide": [html for block, html in blocks if block.is_wide],
@@ -187,6 +192,7 @@ def overview(
         day=portfolio.date,
         as_of=as_of.query,
         waiting=waiting,
+        whose=whose,
         address=asked,
     )
     return page_cache.get_or_set(key, make)

@@ -1,30 +1,24 @@
 """The front page and its export: from a request to what ``dashboard`` and its neighbours say, and back."""
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
 from analytics.customer_list.first_view import (
-    ME,
-    OWNER,
     first_view,
-    of_owner,
-    owner_choices,
     unassigned,
     with_owner_named,
 )
 from analytics.customer_list.list_page import list_context
 from analytics.dashboard.blocks import BLOCKS, overview
-from analytics.dashboard.worklist import work_items, worklist
+from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
 from analytics.pages.etag import answers_refresh, page_etag, with_etag
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.archive import write_archive
-from analytics.portfolio.days import days_around
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from analytics.segments.filters import SnapshotFilter
 from customers.audit.export import export_response
@@ -33,7 +27,6 @@ from customers.imports.feed_states import oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
 
-ROWS_PER_PAGE = 50
 NOT_CARRIED = {"as_of", "page"}
 """What another date does not take along from the address."""
 
@@ -70,7 +63,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "opened": report,
     }
     waiting = summary.waiting if request.user.has_perm("analytics.view_alert") else 0
-    above = overview(shown, shown.portfolio, request.GET, waiting, summary.version)
+    whose = str(request.user.pk) if summary.owns else TEAM
+    above = overview(shown, shown.portfolio, request.GET, waiting, whose, summary.version)
     context |= {"overview": above.html, "previous": above.previous, "next": above.next, "blocks": BLOCKS}
     asked = requested_list(request, shown.portfolio.date, report)
     context |= list_context(request, asked, shown.portfolio, summary.version)
@@ -84,27 +78,6 @@ def _in_full(request: HttpRequest, report: OpenReport | None) -> str:
         address = first_view(address, SnapshotFilter.base_filters, owns=user_summary(request).owns)
     named = with_owner_named(address, report.report.owner_id if report else request.user.pk)
     return "" if named == request.GET else named.urlencode()
-
-
-@admin_page("customers.view_customer")
-def needs(request: HttpRequest) -> HttpResponse:
-    """Who needs somebody on the date that the dashboard shows; everybody, or the customers of an owner."""
-    shown, owner = as_of(request), request.GET.get(OWNER, "")
-    if shown.portfolio is None:
-        return redirect("admin:index")
-    if owner == ME:
-        return redirect(f"{request.path}?{with_owner_named(request.GET, request.user.pk).urlencode()}")
-    before = days_around(shown.portfolio, 1).comparison_day
-    found = of_owner(worklist(shown.portfolio, before), owner)
-    page = Paginator(found.values_list("pk", flat=True), ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "title": f"Needs you {'today' if shown.is_newest else f'on {shown.portfolio.date:%-d %b}'}",
-        "as_of": shown,
-        "page": page,
-        "whose": owner_choices(request, owner, owns=user_summary(request).owns),
-        "items": work_items(shown.portfolio, before, list(page)),
-    }
-    return admin_response(request, "analytics/dashboard/worklist_page.html", context)
 
 
 @admin_page("customers.view_customer", "customers.export_customer")

@@ -94,6 +94,7 @@ def compose_digest(
         "as_of": as_of,
         "sections": sections,
         "all_alerts": address_of(f"{reverse('analytics:alerts')}{f'?told={person}' if person else ''}"),
+        "my_day": address_of(reverse("analytics:my-day")),
         "is_for_one": person is not None,
         "vanished": vanished_since(last),
         "vanished_list": address_of(LISTED),

@@ -2,6 +2,7 @@
 
 from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
+from analytics.models.deferrals import Deferral
 from analytics.models.export_formats import ExportFormat
 from analytics.models.nights import Night
 from analytics.models.preferences import Preferences, time_zones

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import Alert, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Deferral, Message, PortfolioDay, Snapshot, Task
 from customers.clock import program_today
 from customers.models import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
 DATES, AGAIN = "scored dates", "dates to be scored again"
-_Moved = type[Task] | type[Message] | type[Alert]
-_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert}
+PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
+_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral]
+_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert, PUT_ASIDE: Deferral}
 
 
 def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
@@ -25,6 +26,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
         TASKS: _move_tasks(pair, stays),
         MAILS: _move(Message, pair),
         **_move_alerts(pair),
+        **_move_deferrals(pair),
         **_move_dates(pair),
     }
     return {"rows": rows, "stays": stays}
@@ -33,13 +35,19 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
 def put_back(pair: KeyChange, **_signal: object) -> list[str]:
     """Move it back to the former key; return what could not be put back, in words. Receives ``customers_parted``."""
     rows, left = pair.carried["rows"], []
-    in_the_way = {TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])), ALERTS: _alerts_in_the_way(pair, rows)}
+    in_the_way = {
+        TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])),
+        ALERTS: _alerts_in_the_way(pair, rows),
+        PUT_ASIDE: _deferrals_in_the_way(pair, rows),
+    }
     for kind, model in _MODELS.items():
         left += _move_back(model, kind, rows.get(kind, []), in_the_way.get(kind, set()), pair)
     # Where another one is open by now, the one that ended stays over.
     ended = Alert.objects.filter(pk__in=rows.get(ENDED, []), customer=pair.former)
     for alert in ended.exclude(Exists(_open_alerts(pair.former_id))):
         Alert.objects.filter(pk=alert.pk).update(closed_on=None, closed_at=None, ending="", ending_text="")
+    if not Deferral.objects.standing().filter(customer=pair.former).exists():
+        Deferral.objects.filter(pk__in=rows.get(REPLACED, []), customer=pair.former).update(ended_at=None)
     dates = rows.get(DATES, [])
     theirs = Snapshot.objects.filter(customer=pair.former).values("date")
     ours = Snapshot.objects.filter(customer=pair.customer, date__in=dates).exclude(date__in=theirs)
@@ -108,6 +116,22 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
         ending_text=f"The same customer as {pair.customer_id}, who has this alert",
     )
     return {ALERTS: _move(Alert, pair, ~Q(pk__in=ended)), ENDED: ended}
+
+
+def _move_deferrals(pair: KeyChange) -> dict[str, list[int]]:
+    """Move what was snoozed or dismissed. A standing one ends where the new key has one, too, which is the later."""
+    standing = Deferral.objects.standing()
+    theirs, ours = standing.filter(customer=pair.former), standing.filter(customer=pair.customer)
+    replaced = sorted(theirs.values_list("pk", flat=True)) if ours.exists() else []
+    Deferral.objects.filter(pk__in=replaced).update(ended_at=timezone.now())
+    return {PUT_ASIDE: _move(Deferral, pair), REPLACED: replaced}
+
+
+def _deferrals_in_the_way(pair: KeyChange, rows: dict[str, list[int]]) -> set[int]:
+    """Return the standing one, if the former key has got another one since."""
+    there = Deferral.objects.standing().filter(pk__in=rows.get(PUT_ASIDE, []), customer=pair.customer)
+    is_in_the_way = Deferral.objects.standing().filter(customer=pair.former).exists()
+    return set(there.values_list("pk", flat=True)) if is_in_the_way else set()
 
 
 def _move_dates(pair: KeyChange) -> dict[str, list[str]]:

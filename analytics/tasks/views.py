@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
@@ -12,18 +11,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import Truncator
 
-from analytics.models import ActionKind, PortfolioDay, RecommendationRule, Snapshot, Task
-from analytics.models.tasks import MAX_REASON_LENGTH
+from analytics.models import ActionKind, RecommendationRule, Task
 from analytics.tasks import workflow
-from analytics.tasks.conditions import matching_reason
 from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
+from analytics.tasks.prefill import prefilled
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 from customers.editing.conflicts import form_status, tell_kept
 from customers.models import Customer
-from customers.owners.assign import eligible_owners
 from customers.text.numbers import number_or_none
 from customers.text.text_fields import one_break
 
@@ -54,7 +50,7 @@ def new_task(request: StaffRequest) -> HttpResponse:
     note = one_break(request.POST.get("note", "")).strip() if request.method == "POST" else ""
     if taken and note in {"", taken.note}:
         return _taken(request, taken)
-    task = _prefilled(customer, rule, request.user)
+    task = prefilled(customer, rule, request.user)
     form = TaskForm(request.POST if request.method == "POST" else None, instance=task)
     if request.method == "POST" and not taken and form.is_valid():
         try:
@@ -227,29 +223,6 @@ def _taken(request: StaffRequest, taken: Task | None) -> HttpResponse:
     )
     messages.warning(request, f"{who} taken this on already: {taken.what}, due {taken.due:%-d %b %Y}.")
     return redirect("analytics:task", pk=taken.pk)
-
-
-def _prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -> Task:
-    """Return the task that the rule recommends, for the customer's owner if it can be one, or for the user."""
-    owner = getattr(getattr(customer, "care", None), "owner", None)
-    if owner != user and not (owner and eligible_owners().filter(pk=owner.pk).exists()):
-        owner = user
-    today = timezone.localdate()
-    if rule is None:
-        return Task(customer=customer, owner=owner, due=workflow.due_date(workflow.ORDINARY, today))
-    portfolio = PortfolioDay.objects.newest()
-    snapshots = Snapshot.objects.select_related("policy", "customer")
-    snapshot = snapshots.filter(customer=customer, date=portfolio.date).first() if portfolio else None
-    reason = (snapshot and matching_reason(snapshot, rule)) or ""
-    return Task(
-        customer=customer,
-        rule=rule,
-        kind=rule.kind,
-        what=rule.text,
-        reason=Truncator(reason).chars(MAX_REASON_LENGTH),
-        owner=owner,
-        due=workflow.due_date(rule.urgency, today),
-    )
 
 
 def _choose_customer(request: StaffRequest) -> HttpResponse:

@@ -151,6 +151,7 @@ def delete_listed(key: str) -> dict[str, str]:
 ACTS: dict[str, dict[str, str]] = {
     # What to send, so that it is done; "?" is the query of the address.
     "analytics:add-note": {"text": "x"},
+    "analytics:act-on-customer": {"days": "1"},
     "analytics:act-on-alerts": {"alert": "{alert}", "action": "acknowledge"},
     "analytics:message": {"action": "failed"},
     "analytics:save-report": REPORT,

@@ -344,7 +344,7 @@ def test_nothing_is_wrong_with_the_login(open_page: Opened) -> None:
         "/admin/?q=nobody",
         "/admin/?status=great&as_of=never",
         "/admin/?as_of=2025-05-09&days=90&history=365",
-        "/admin/needs/",
+        "/admin/my-day/?owner=",
         "/admin/?signup=2025-04&quiet_week=1",
         "/admin/cohorts/",
         "/admin/cohorts/?by=month",

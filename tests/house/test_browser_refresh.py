@@ -164,7 +164,7 @@ def test_who_is_logged_out_is_told_so_and_keeps_the_page(open_page: Opened) -> N
     Session.objects.all().delete()
     page.get_by_role("link", name="Refresh").click()
     expect(page.locator("#refreshed")).to_have_text(re.compile(r"^Not refreshed since \d\d:\d\d: logged out$"))
-    expect(page.get_by_role("heading", name="Needs you today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Customers to act on")).to_be_visible()
     expect(page.get_by_label("Password")).to_have_count(0)
     page.get_by_role("link", name="Log in").click()
     expect(page).to_have_url(re.compile(r"/admin/login/\?next=/admin/$"))

@@ -111,6 +111,7 @@ class Program:
             "customer": "c1001",
             "digest": digest.pk,
             "alert": make_alert(acme).pk,
+            "act": "snooze",
             **{
                 model._meta.model_name: model.objects.order_by("pk").first().pk
                 for model in (Onboarding, Engagement, Event, Feedback)

@@ -65,7 +65,7 @@ def said(response: HttpResponse) -> list[str]:
 
 
 def links(response: HttpResponse, text: str) -> list[str]:
-    """Where the links of our part with these words lead, but for those under "Needs you today"."""
+    """Where the links of our part with these words lead, but for those under "Customers to act on"."""
     others = re.sub(r'<ul class="needs">.*?</ul>', "", main_part(response), flags=re.DOTALL)
     found = re.findall(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', others, re.DOTALL)
     return [unescape(href) for href, content in found if words(content) == text]

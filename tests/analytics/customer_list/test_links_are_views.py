@@ -103,17 +103,18 @@ def test_the_alerts_of_who_is_gone_are_nobodys(client: Client, paula: User, two:
     assert "Told to: Select a valid choice." in words(main_part(client.get("/admin/alerts/?told=everyone")))
 
 
-def test_needs(client: Client, sofia: User, paula: User, two: list[Customer]) -> None:
-    place, hers, again = as_sent(client, sofia, paula, "/admin/needs/?owner=me")
-    assert place == f"/admin/needs/?owner={sofia.pk}"
+@pytest.mark.parametrize("asked", ["my-day/", "my-day/?owner=me", "needs/?owner=me"])
+def test_my_day(asked: str, client: Client, sofia: User, paula: User, two: list[Customer]) -> None:
+    place, hers, again = as_sent(client, sofia, paula, f"/admin/{asked}")
+    assert place == f"/admin/my-day/?owner={sofia.pk}"
     for response in (hers, again):
         assert who_needs(response) == ["c1"]
-    everybody = client.get("/admin/needs/")
+    everybody = client.get("/admin/needs/", follow=True)
     assert who_needs(everybody) == ["c1", "c2"]
-    assert links(everybody, "Mine") == [f"/admin/needs/?owner={paula.pk}"]
-    assert links(again, "Everybody’s") == ["/admin/needs/?owner="]
-    nobody = client.get("/admin/needs/?owner=x")
-    assert who_needs(nobody) == [] and "Nobody needs you today." in words(nobody.text)
+    assert links(everybody, "Mine 1") == [f"?owner={paula.pk}"]
+    assert links(again, "Team 2") == ["?owner="]
+    nobody = client.get("/admin/my-day/?owner=x")
+    assert not nobody.context["items"] and "nobody needs you today" in words(nobody.text)
 
 
 def test_a_report_whose_owner_is_gone_is_about_nobody(

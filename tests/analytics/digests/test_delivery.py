@@ -135,6 +135,7 @@ def test_the_mail_in_both_forms(post: MailServer, olga: User) -> None:
         "  https://cs.example.com/admin/customer/c7/",
         "",
         f"All your alerts: https://cs.example.com/admin/alerts/?told={olga.pk}",
+        "My day: https://cs.example.com/admin/my-day/",
         "",
         "--",
         "Sent by RSOLV Customer Success to Olga.",

@@ -71,7 +71,7 @@ def test_rows_of_a_later_day_are_said_until_they_are_scored(drop: Path, manager:
     days = f"Data through {SECOND:%-d %b %Y}, scored to {FIRST:%-d %b %Y}"
     text = f"{days}: what was loaded since is in no figure yet. Score now"
     key = csv_row("customers")["id"]
-    for address in ("/admin/", "/admin/cohorts/", "/admin/needs/", f"/admin/customer/{key}/"):
+    for address in ("/admin/", "/admin/cohorts/", "/admin/my-day/?owner=", f"/admin/customer/{key}/"):
         assert said(manager, address) == [text], address
     run("score")
     assert said(manager) == []

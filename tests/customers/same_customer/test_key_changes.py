@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from analytics.models import Alert, Message, Night, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Deferral, Message, Night, PortfolioDay, Snapshot, Task
 from analytics.outreach.sending import why_closed
 from customers.erasure.erase import erase
 from customers.imports.key_changes import pairs_of
@@ -64,6 +64,7 @@ def pair(drop: Path, sofia: User) -> KeyChange:
     Task.objects.create(customer=c1, what="Call", due="2026-12-01", owner=sofia, created_by="sofia")
     make_message(c1, subject="Hello")
     make_alert(c1, text="Blocked")
+    Deferral.objects.create(customer=c1, until="2030-01-01", created_by="sofia")
     load_night(drop, "night2")
     return KeyChange.objects.get()
 
@@ -97,7 +98,7 @@ def kept(key: str) -> dict[str, Any]:
         "care": care and (care.owner_id, care.notes, care.do_not_contact),
         **{
             model.__name__: sorted(model.objects.filter(customer=key).values_list("pk", flat=True))
-            for model in (Note, Task, Message, Alert)
+            for model in (Note, Task, Message, Alert, Deferral)
         },
         "steps": sorted(StepSighting.objects.filter(customer=key).values_list("step", "seen_on", "at_first_import")),
         "dates": sorted(Snapshot.objects.filter(customer=key).values_list("date", "score")),
@@ -309,7 +310,7 @@ def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client,
     new, old = kept("A-1"), kept("c1")
     assert new["care"] == (sofia.pk, "Prefers calls", True)
     assert old["care"] == (None, "", True)
-    for kind in ("Note", "Task", "Message", "Alert", "steps"):
+    for kind in ("Note", "Task", "Message", "Alert", "Deferral", "steps"):
         assert (new[kind], old[kind]) == (before[kind], []), kind
     entries = AuditEntry.objects.filter(model="customers.keychange")
     assert sorted(entries.values_list("customer", "subject", "actor")) == [
@@ -323,6 +324,18 @@ def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client,
     day = f"{AuditEntry.objects.latest('pk').at:%-d %b %Y}"
     assert f"Goes on as A-1; mary said so on {day}. What staff keep is there. What moved" in said_of(manager, "c1")
     assert f"Was c1 in the feed before; mary said so on {day}. What moved" in said_of(manager, "A-1")
+
+
+def test_of_two_that_stand_the_new_keys_is_kept_and_the_other_stands_again(
+    pair: KeyChange, manager: Client, sofia: User
+) -> None:
+    [former] = Deferral.objects.all()
+    mine = Deferral.objects.create(customer_id="A-1", reason="other", created_by="sofia")
+    decide(manager, pair, "join")
+    assert [one.pk for one in Deferral.objects.standing()] == [mine.pk]
+    assert kept("A-1")["Deferral"] == [former.pk, mine.pk]
+    decide(manager, pair, "undo")
+    assert {one.customer_id: one.pk for one in Deferral.objects.standing()} == {"c1": former.pk, "A-1": mine.pk}
 
 
 def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Path, manager: Client) -> None:

@@ -363,7 +363,7 @@ def every_address() -> Iterator[str]:
         "/",
         "/admin/",
         "/admin/?as_of=2025-05-09",
-        "/admin/needs/",
+        "/admin/my-day/?owner=",
         "/admin/cohorts/",
         "/admin/customer/c1/",
         "/admin/alerts/",

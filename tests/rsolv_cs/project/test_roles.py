@@ -288,7 +288,17 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
     assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
-EVERYONE = {"Dashboard", "Cohorts", "Customers", "Onboarding", "Engagement", "Feedback", "Events", "Owners and notes"}
+EVERYONE = {
+    "My day",
+    "Dashboard",
+    "Cohorts",
+    "Customers",
+    "Onboarding",
+    "Engagement",
+    "Feedback",
+    "Events",
+    "Owners and notes",
+}
 EVERYONE |= {"Nights", "Import runs", "Quarantine", "Fixes", "Key changes", "Scoring policies"}
 EVERYONE |= {"Alerts", "Alert rules", "Sent digests", "My tasks", "Did it help", "Recommendations"}
 EVERYONE |= {"Messages", "Mail templates"}
@@ -348,7 +358,7 @@ VIEW = {
     "view_stepsighting",
     "view_task",
 }
-CARE = {"add_customercare", "add_note", "change_customercare", "export_customer", "act_on_alert"}
+CARE = {"add_customercare", "add_note", "add_deferral", "change_customercare", "export_customer", "act_on_alert"}
 CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
 POLICIES = {
     f"{verb}_{noun}"

@@ -1,0 +1,65 @@
+"""What staff have put aside of the customers to act on."""
+
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from customers.models import Customer
+from customers.text.text_fields import LongText
+
+
+class DeferralQuerySet(models.QuerySet["Deferral"]):
+    """Deferrals by whether they were ended."""
+
+    def standing(self) -> Self:
+        """Keep those that nobody has ended or replaced; a snooze whose day has come stands, and means nothing."""
+        return self.filter(ended_at=None)
+
+
+class Deferral(models.Model):
+    """A customer to act on who was snoozed ``until`` a day, or dismissed for a reason; one stands for a customer.
+
+    ``created_by`` and ``ended_by`` are logins, which outlive their users; '' is whoever put it aside anew.
+    """
+
+    class Reason(models.TextChoices):
+        """Why nothing is to be done."""
+
+        EXPECTED = "expected", "Expected: holidays, a pause, a pilot that ends"
+        ELSEWHERE = "elsewhere", "Handled elsewhere"
+        NOTHING = "nothing", "Nothing we can do"
+        WRONG_DATA = "wrong_data", "The data are wrong"
+        OTHER = "other", "Another reason"
+
+    KEPT_BY_HAND = True
+    """A customer's import is not undone while there are such rows."""
+    MAX_LENGTH = 500
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="deferrals", db_index=False)
+    until = models.DateField("snoozed until", null=True, blank=True)
+    reason = models.CharField(max_length=20, choices=Reason, blank=True)
+    text = LongText("details", max_length=MAX_LENGTH, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.CharField(max_length=150)
+    ended_at = models.DateTimeField("brought back", null=True, blank=True)
+    ended_by = models.CharField("brought back by", max_length=150, blank=True)
+
+    objects = DeferralQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("add",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"], condition=models.Q(ended_at=None), name="deferral_stands_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(until__isnull=False, reason="") | (models.Q(until=None) & ~models.Q(reason="")),
+                name="deferral_snoozed_or_dismissed",
+            ),
+        ]
+        indexes = [models.Index(fields=["customer", "created_at"], name="deferral_customer_created")]
+
+    def __str__(self) -> str:
+        return f"{'snooze' if self.until else 'dismissal'} of {self.customer_id}"

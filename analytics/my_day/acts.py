@@ -1,0 +1,184 @@
+"""What can be done in place about a customer to act on, each declared once: its words, its permission, its form.
+
+Each is done by the functions of whatever package it is about, which write the entries of the audit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from analytics.alerts.acknowledge import acknowledge
+from analytics.models import Alert, PortfolioDay, RecommendationRule, Snapshot, Task
+from analytics.my_day.deferrals import bring_back, dismiss, snooze
+from analytics.my_day.forms import CallForm, CompleteForm, DismissForm, SnoozeForm
+from analytics.tasks import workflow
+from analytics.tasks.forms import TaskForm
+from analytics.tasks.prefill import prefilled
+from analytics.tasks.recommendations import recommended_actions
+from analytics.wording import counted
+from customers.clock import program_today
+from customers.core.people import name_of
+from customers.models import Customer, Note
+from customers.owners.assign import assign
+from customers.owners.views import MAY_ASSIGN, OwnerForm
+from customers.text.numbers import number_or_none
+
+RULE = "rule"
+"""The parameter that names which rule recommends a new task."""
+
+
+class NothingDone(Exception):
+    """Somebody else was faster; the message says so."""
+
+
+@dataclass(frozen=True)
+class SentAct:
+    """A form as it was sent, or None where it is shown for the first time, with who it is about and from whom."""
+
+    data: QueryDict | None
+    customer: Customer
+    user: User
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The form of an act, and what does it once the form is valid; it returns what was done, in words.
+
+    ``apply`` raises ``NothingDone`` where there is nothing to do any more.
+    """
+
+    form: forms.BaseForm
+    apply: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing to do: its words, who may, and what ``ask`` makes of a form that is shown or sent."""
+
+    label: str
+    permission: str
+    ask: Callable[[SentAct], Asked]
+    button: str
+
+
+def _log_call(sent: SentAct) -> Asked:
+    form = CallForm(sent.data)
+
+    def apply() -> str:
+        note = Note(customer=sent.customer, author=name_of(sent.user), **form.cleaned_data)
+        note.save()
+        return f"{note.get_kind_display()} logged"
+
+    return Asked(form, apply)
+
+
+def _create_task(sent: SentAct) -> Asked:
+    """Fill in what the first rule recommends; the form keeps by which one."""
+    rule = _rule(sent)
+    form = TaskForm(sent.data, instance=prefilled(sent.customer, rule, sent.user))
+    form.fields[RULE] = forms.CharField(widget=forms.HiddenInput, required=False, initial=rule.pk if rule else "")
+    # As they are prefilled; the task's own page changes them.
+    del form.fields["kind"], form.fields["note"]
+
+    def apply() -> str:
+        task: Task = form.instance
+        try:
+            workflow.take(task, sent.user)
+        except workflow.TakenError as error:
+            raise NothingDone(f"{error}.") from None
+        return f"Task created, due {task.due:%-d %b %Y}"
+
+    return Asked(form, apply)
+
+
+def _rule(sent: SentAct) -> RecommendationRule | None:
+    rules = RecommendationRule.objects.all()
+    if sent.data is not None:
+        return rules.filter(pk=number_or_none(sent.data.get(RULE, "")) or 0).first()
+    newest = PortfolioDay.objects.newest()
+    snapshots = Snapshot.objects.select_related("policy", "customer").filter(customer=sent.customer)
+    snapshot = snapshots.filter(date=newest.date).first() if newest else None
+    actions = recommended_actions(snapshot) if snapshot else []
+    return rules.filter(pk=actions[0].rule or 0).first() if actions else None
+
+
+def _complete(sent: SentAct) -> Asked:
+    form = CompleteForm(sent.data, sent.customer)
+
+    def apply() -> str:
+        said, task = form.cleaned_data, form.cleaned_data["task"]
+        if not workflow.close(task, sent.user, Task.State.DONE, said["outcome"], said["outcome_note"]):
+            raise NothingDone("Somebody has closed this task already.")
+        return f"Task completed: {task.what}"
+
+    return Asked(form, apply)
+
+
+def _snooze(sent: SentAct) -> Asked:
+    form = SnoozeForm(sent.data)
+
+    def apply() -> str:
+        until = form.cleaned_data["until"]
+        snooze(sent.customer, until, sent.user)
+        return f"Snoozed until {until:%-d %b %Y}"
+
+    return Asked(form, apply)
+
+
+def _acknowledge(sent: SentAct) -> Asked:
+    def apply() -> str:
+        waiting = Alert.objects.waiting(program_today()).filter(customer=sent.customer)
+        done = acknowledge(waiting, sent.user)
+        if not done:
+            raise NothingDone("There is no alert to acknowledge any more.")
+        return f"{counted(done, 'alert')} acknowledged"
+
+    return Asked(forms.Form(sent.data), apply)
+
+
+def _assign(sent: SentAct) -> Asked:
+    care = getattr(sent.customer, "care", None)
+    form = OwnerForm(sent.data, user=sent.user, owner=care.owner_id if care else None)
+
+    def apply() -> str:
+        assign(Customer.objects.filter(pk=sent.customer.pk), form.chosen, sent.user)
+        return f"Assigned to {name_of(form.chosen)}"
+
+    return Asked(form, apply)
+
+
+def _dismiss(sent: SentAct) -> Asked:
+    form = DismissForm(sent.data)
+
+    def apply() -> str:
+        dismiss(sent.customer, form.cleaned_data["reason"], form.cleaned_data["text"], sent.user)
+        return "Dismissed"
+
+    return Asked(form, apply)
+
+
+def _bring_back(sent: SentAct) -> Asked:
+    def apply() -> str:
+        if not bring_back(sent.customer, sent.user):
+            raise NothingDone("Somebody has brought this customer back already.")
+        return "Back on the list"
+
+    return Asked(forms.Form(sent.data), apply)
+
+
+MAY_PUT_ASIDE = "analytics.add_deferral"
+ACTS: Mapping[str, Act] = {
+    "call": Act("Log call", "customers.add_note", _log_call, "Save"),
+    "task": Act("Create task", "analytics.add_task", _create_task, "Create task"),
+    "snooze": Act("Snooze", MAY_PUT_ASIDE, _snooze, "Snooze"),
+    "complete": Act("Complete a task", settings.OWNERS_MAY, _complete, "Complete"),
+    "acknowledge": Act("Acknowledge alerts", "analytics.act_on_alert", _acknowledge, "Acknowledge"),
+    "assign": Act("Assign owner", MAY_ASSIGN, _assign, "Assign"),
+    "dismiss": Act("Dismiss", MAY_PUT_ASIDE, _dismiss, "Dismiss"),
+    "bring-back": Act("Bring back", MAY_PUT_ASIDE, _bring_back, "Bring back"),
+}
+"""By the name in the address."""

@@ -1,0 +1,60 @@
+"""What was done today about customers: one query for all of them."""
+
+from datetime import date
+
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.models import Alert, Deferral, Task
+from analytics.my_day.facts import (
+    Kind,
+    WorkFact,
+    WorkFacts,
+    contacts_since,
+    midnight,
+    read,
+    said_by,
+    sent_since,
+    source,
+)
+from customers.models import Note
+
+
+def done_today(which: Q, today: date) -> WorkFacts:
+    """Return by customer what was done today: letters, calls, tasks, alerts that were seen, and what was put aside."""
+    begin = midnight(today)
+    put_aside = Deferral.objects.filter(created_at__gte=begin)
+    snoozes, dismissals = put_aside.exclude(until=None), put_aside.filter(until=None)
+    taken, closed = Task.objects.filter(created_at__gte=begin), Task.objects.filter(closed_at__gte=begin)
+    alerts = Alert.objects.exclude(customer=None).filter(acknowledged_at__gte=begin)
+    return read(
+        [
+            source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
+            source(dismissals, which, Kind.DISMISSAL, "created_at", who="created_by", more="reason"),
+            source(sent_since(begin), which, Kind.CONTACT, "sent_at", who="sent_by"),
+            source(contacts_since(begin), which, Kind.CONTACT, "created_at", who="author", more="kind"),
+            source(taken, which, Kind.TASK, "created_at", who="created_by", more="what"),
+            source(closed, which, Kind.TASK_CLOSED, "closed_at", who="closed_by", more="what"),
+            source(alerts, which, Kind.ACKNOWLEDGED, "acknowledged_at", who="acknowledged_by", more="text"),
+        ]
+    )
+
+
+def deed_in_words(fact: WorkFact) -> str:
+    """Return what somebody did, who, and when."""
+    return f"{_deed(fact)}, {said_by(fact)}, {timezone.localtime(fact.moment):%H:%M}"
+
+
+def _deed(fact: WorkFact) -> str:
+    match fact.kind:
+        case Kind.SNOOZE if fact.day:
+            return f"Snoozed until {fact.day:%-d %b %Y}"
+        case Kind.DISMISSAL:
+            return f"Dismissed: {Deferral.Reason(fact.more).label}"
+        case Kind.TASK:
+            return f"Task created: {fact.more}"
+        case Kind.TASK_CLOSED:
+            return f"Task closed: {fact.more}"
+        case Kind.ACKNOWLEDGED:
+            return f"Alert acknowledged: {fact.more}"
+    return {Note.Kind.CALL.value: "Called", Note.Kind.MEETING.value: "Met"}.get(fact.more, "Emailed")

@@ -1,0 +1,169 @@
+"""What a page says of some members of the worklist: all reasons, what is open, what was done, and what to do next."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.db.models import F, Q
+
+from analytics.models import Alert, PortfolioDay, Snapshot, Task
+from analytics.my_day.facts import WorkFact, facts
+from analytics.my_day.reasons import DOING_WELL, Earlier, Severity, beside, has_dropped, reasons_by_health
+from analytics.my_day.waiting import Waiting, state_in_words
+from analytics.my_day.worklist import WorkMember
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
+from analytics.tasks.recommendations import Action, recommendations
+from customers.models import Customer
+
+ASK = Action("Ask what has changed", "Dropped, though still doing well")
+"""Instead of what the rules have for those who do well, such as asking for a testimonial."""
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """A customer who needs somebody: every reason, the main one first, and what to do next.
+
+    ``alerts`` wait, ``tasks`` are open; ``states`` say what was done, and ``waiting`` how the customer comes back.
+    """
+
+    snapshot: Snapshot
+    reasons: Sequence[str]
+    action: Action | None
+    alerts: Sequence[Alert] = ()
+    tasks: Sequence[Task] = ()
+    states: Sequence[str] = ()
+    waiting: Waiting | None = None
+
+    @property
+    def customer(self) -> Customer:
+        """Return who it is."""
+        return self.snapshot.customer
+
+    @property
+    def reason(self) -> str:
+        """Return the main reason."""
+        return self.reasons[0] if self.reasons else ""
+
+
+@dataclass(frozen=True)
+class _Open:
+    """What is open about customers, by key."""
+
+    alerts: Mapping[str, list[Alert]] = field(default_factory=dict)
+    tasks: Mapping[str, list[Task]] = field(default_factory=dict)
+    facts: Mapping[str, list[WorkFact]] = field(default_factory=dict)
+
+
+def work_items(
+    portfolio: PortfolioDay,
+    before: PortfolioDay | None,
+    members: Sequence[WorkMember],
+    today: date | None = None,
+    waiting: Mapping[str, Waiting] | None = None,
+) -> list[WorkItem]:
+    """Return what to say of members, in their order; five queries, however many they are.
+
+    Without ``today`` it is what their health says, and no state: as of an earlier date, whose state nobody knows.
+    """
+    snapshots = _snapshots(portfolio, before, [one.snapshot for one in members], "customer__care__owner")
+    opened = _open(members, today, brief=False) if today else _Open()
+    return _items(portfolio, before, snapshots, opened, today, waiting or {})
+
+
+class SnapshotsKey(page_cache.DataKey):
+    """Of snapshots of a scored date, each with its customer and what it was before."""
+
+    day: date
+    before: date | None
+    keys: tuple[int, ...]
+
+
+def brief_items(
+    portfolio: PortfolioDay,
+    before: PortfolioDay | None,
+    members: Sequence[WorkMember],
+    today: date | None,
+    version: DataVersion,
+) -> list[WorkItem]:
+    """Return the main reason and the next action of each, without owner and state.
+
+    One query after an edit, and one for those whose main reason is an alert or a task: how they do is kept.
+    """
+    keys = tuple(one.snapshot for one in members)
+    key = SnapshotsKey(version=version, day=portfolio.date, before=before.date if before else None, keys=keys)
+    snapshots = page_cache.get_or_set(key, lambda: _snapshots(portfolio, before, keys))
+    return _items(portfolio, before, snapshots, _open(members, today, brief=True) if today else _Open(), today, {})
+
+
+def _snapshots(
+    portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int], *more: str
+) -> list[Snapshot]:
+    found = beside(portfolio, before).filter(pk__in=keys).select_related("customer", *more)
+    found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
+    order = {key: index for index, key in enumerate(keys)}
+    return sorted(found, key=lambda one: order[one.pk])
+
+
+def _items(
+    portfolio: PortfolioDay,
+    before: PortfolioDay | None,
+    snapshots: Sequence[Snapshot],
+    opened: _Open,
+    today: date | None,
+    waiting: Mapping[str, Waiting],
+) -> list[WorkItem]:
+    for one in snapshots:
+        if one.policy_id == portfolio.policy_id:
+            one.policy = portfolio.policy  # spares a query
+    actions = recommendations(snapshots) if snapshots else {}
+    return [
+        _work_item(one, before, actions[one.customer_id], opened, today, waiting.get(one.customer_id))
+        for one in snapshots
+    ]
+
+
+def _open(members: Sequence[WorkMember], today: date, *, brief: bool) -> _Open:
+    by_alert, by_task = (
+        [one.customer for one in members if not brief or one.severity == severity]
+        for severity in (Severity.ALERT, Severity.TASK)
+    )
+    alerts: dict[str, list[Alert]] = defaultdict(list)
+    for alert in Alert.objects.waiting(today).worst_first(today).filter(customer__in=by_alert):
+        alerts[alert.customer_id or ""].append(alert)
+    tasks: dict[str, list[Task]] = defaultdict(list)
+    for task in Task.objects.open().filter(customer__in=by_task).select_related("owner"):
+        tasks[task.customer_id].append(task)
+    known = {} if brief else facts(Q(customer__in=[one.customer for one in members]), today)
+    return _Open(alerts, tasks, known)
+
+
+def _work_item(
+    snapshot: Snapshot,
+    before: PortfolioDay | None,
+    actions: Sequence[Action],
+    opened: _Open,
+    today: date | None,
+    waiting: Waiting | None,
+) -> WorkItem:
+    score, status = (getattr(snapshot, name) for name in ("then_score", "then_status"))
+    earlier = Earlier(before.date, score, status) if before and score is not None else None
+    action = actions[0] if actions else None
+    if earlier and has_dropped(snapshot, earlier) and snapshot.status in DOING_WELL:
+        action = ASK
+    key = snapshot.customer_id
+    alerts, tasks = opened.alerts.get(key, []), opened.tasks.get(key, [])
+    reasons = [*reasons_by_health(snapshot, earlier), *(one.text for one in alerts)]
+    if today:
+        reasons += _due(tasks, today)
+    states = state_in_words(opened.facts.get(key, []), today, waits=bool(waiting)) if today else []
+    return WorkItem(snapshot, list(dict.fromkeys(reasons)), action, alerts, tasks, states, waiting)
+
+
+def _due(tasks: Iterable[Task], today: date) -> Iterable[str]:
+    for task in tasks:
+        if task.due == today:
+            yield f"Task due today: {task.what}"
+        elif task.due < today:
+            yield f"Task overdue since {task.due:%-d %b}: {task.what}"

@@ -1,0 +1,160 @@
+"""What the page My day shows: whose customers, in which tab, and the items of one of its pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Q
+from django.http import HttpRequest, QueryDict
+
+from analytics.customer_list.first_view import ME, OWNER
+from analytics.display.filter_choices import is_key, owner_in_words
+from analytics.models import PortfolioDay
+from analytics.my_day.acts import ACTS
+from analytics.my_day.done import deed_in_words, done_today
+from analytics.my_day.facts import WorkFacts, customers_of
+from analytics.my_day.items import WorkItem, work_items
+from analytics.my_day.worklist import NOBODY, TEAM, WorkMember, by_health_alone, newest_days, worklist
+from analytics.pages.user_summary import user_summary
+from customers.clock import program_today
+from customers.core.pages import user_of
+from customers.models import Customer
+
+Row = TypeVar("Row", str, WorkMember)
+ROWS_PER_PAGE = 25
+TO_DO, WAITING, DONE = "todo", "waiting", "done"
+TABS = {TO_DO: "To do", WAITING: "Waiting", DONE: "Done today"}
+QUICK = ("call", "task", "snooze")
+"""The acts that stand beside each customer; the others are under More."""
+MORE = ("complete", "acknowledge", "assign", "dismiss")
+
+
+@dataclass(frozen=True)
+class TabLink:
+    """One of the links that narrow the list: a label, the address' query, whether it is chosen, and how many."""
+
+    label: str
+    query: str
+    chosen: bool
+    count: int | None
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """A customer and what was done about it today, the newest first."""
+
+    customer: Customer
+    deeds: Sequence[str]
+
+
+def with_owner_in_full(request: HttpRequest) -> str:
+    """Return the address' query with whose customers it means, as far as it leaves that to who asks; '' else.
+
+    Without a word it is the visitor's own, or the team's for who owns none.
+    """
+    address, asked = request.GET, request.GET.get(OWNER)
+    if asked is not None and asked != ME:
+        return ""
+    named = address.copy()
+    mine = asked == ME or user_summary(request).owns
+    named[OWNER] = str(request.user.pk) if mine else TEAM
+    return named.urlencode()
+
+
+def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
+    """Return what the page of the customers to act on needs, as of the newest scored date; constant queries."""
+    version, today = user_summary(request).version, program_today()
+    _newest, before = newest_days(version.data)
+    whose, tab = _whose(request.GET), _tab(request.GET)
+    lists = {one: worklist(portfolio, before, one, today, version) for one in _labels(request, whose)}
+    shown, done = lists[whose], done_today(_which(whose), today)
+    counts = {TO_DO: len(shown.to_do), WAITING: len(shown.waiting), DONE: len(done)}
+    context: dict[str, object] = {
+        "whose": [
+            TabLink(label, _query(request.GET, owner=one), one == whose, len(lists[one].to_do))
+            for one, label in _labels(request, whose).items()
+        ],
+        "tabs": [TabLink(label, _query(request.GET, tab=one), one == tab, counts[one]) for one, label in TABS.items()],
+        "tab": tab,
+        "today": today,
+        "is_team": whose == TEAM,
+        "quick": _acts(request, QUICK),
+        "more": _acts(request, MORE),
+        "may_bring_back": "bring-back" in _acts(request, ("bring-back",)),
+    }
+    if tab == DONE:
+        return context | _done(request, done)
+    waits = {member.customer: wait for member, wait in shown.waiting}
+    rows: Sequence[WorkMember] = shown.to_do if tab == TO_DO else [member for member, _wait in shown.waiting]
+    page = _page(request, rows)
+    return context | {"page": page, "items": work_items(portfolio, before, list(page), today, waits)}
+
+
+def earlier_list(request: HttpRequest, portfolio: PortfolioDay, before: PortfolioDay | None) -> dict[str, object]:
+    """Return what the page needs as of an earlier scored date: who was to be acted on, and nothing of today."""
+    members = by_health_alone(portfolio, before, user_summary(request).version.data)
+    page = _page(request, members)
+    return {"page": page, "items": work_items(portfolio, before, list(page)), "tab": TO_DO, "is_team": True}
+
+
+def customer_item(request: HttpRequest, customer: Customer) -> WorkItem | None:
+    """Return what to say of one customer; None where it is on no worklist today."""
+    version, today = user_summary(request).version, program_today()
+    portfolio, before = newest_days(version.data)
+    if portfolio is None:
+        return None
+    found = worklist(portfolio, before, TEAM, today, version)
+    waits = {member.customer: wait for member, wait in found.waiting}
+    members = [one for one in (*found.to_do, *(member for member, _ in found.waiting)) if one.customer == customer.pk]
+    return next(iter(work_items(portfolio, before, members, today, waits)), None)
+
+
+def _done(request: HttpRequest, done: WorkFacts) -> dict[str, object]:
+    newest_first = sorted(done, key=lambda key: max(one.moment for one in done[key]), reverse=True)
+    page = _page(request, newest_first)
+    customers = Customer.objects.in_bulk(list(page))
+    deeds = {key: sorted(done[key], key=lambda one: one.moment, reverse=True) for key in page}
+    return {"page": page, "dealt": [Dealt(customers[key], [deed_in_words(one) for one in deeds[key]]) for key in page]}
+
+
+def _whose(address: QueryDict) -> str:
+    """Return whose customers the address asks for; what is nobody's key is a user without customers."""
+    asked = address.get(OWNER, TEAM)
+    return asked if asked in {TEAM, NOBODY} or is_key(asked) else "0"
+
+
+def _which(whose: str) -> Q:
+    if whose == TEAM:
+        return Q()
+    return customers_of(None if whose == NOBODY else int(whose))
+
+
+def _tab(address: QueryDict) -> str:
+    asked = address.get("tab", TO_DO)
+    return asked if asked in TABS else TO_DO
+
+
+def _labels(request: HttpRequest, whose: str) -> dict[str, str]:
+    labels = {str(request.user.pk): "Mine", TEAM: "Team", NOBODY: "Unassigned"}
+    if whose not in labels:
+        labels[whose] = owner_in_words(whose)
+    return labels
+
+
+def _acts(request: HttpRequest, names: Sequence[str]) -> dict[str, str]:
+    """Return the labels of the acts that the visitor may do, by name."""
+    user = user_of(request)
+    return {name: ACTS[name].label for name in names if user.has_perm(ACTS[name].permission)}
+
+
+def _query(address: QueryDict, **changed: str) -> str:
+    query = address.copy()
+    query.pop("page", None)
+    for name, value in changed.items():
+        query[name] = value
+    return query.urlencode()
+
+
+def _page(request: HttpRequest, rows: Sequence[Row]) -> "Page[Row]":
+    return Paginator(rows, ROWS_PER_PAGE).get_page(request.GET.get("page"))

@@ -1,0 +1,103 @@
+"""Why the data of a scored date say that somebody must act on a customer: at risk, dropped, or blocked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+
+from django.db.models import Case, F, FilteredRelation, Q, SmallIntegerField, Value, When
+
+from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
+from customers.text.codes import code_in_words
+
+DROP = 10
+"""A score that fell by as many points has dropped, whatever the status."""
+GRACE_DAYS = 7
+"""In its first days a customer needs somebody only when it is blocked: nothing else has had its time yet."""
+DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
+
+_WORSE_THAN = {status: list(HealthStatus)[:rank] for rank, status in enumerate(HealthStatus)}
+"""For each status those that are better; from best to worst, and away is worst."""
+
+
+class Severity(IntEnum):
+    """The main reason to act on a customer; the order of the worklist, the worst first."""
+
+    AT_RISK_BY_DROP = 0
+    AT_RISK = 1
+    DROPPED = 2
+    BLOCKED = 3
+    ALERT = 4
+    TASK = 5
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a customer's score and status were on the date to compare with."""
+
+    day: date
+    score: int
+    status: str
+
+
+def by_health(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
+    """Return the snapshots of a scored date that are reasons by themselves, the most urgent first.
+
+    At risk; or *dropped*: against the date ``before`` the status is worse, or the score fell by ``DROP`` points; or
+    blocked. They come with their ``severity``.
+    """
+    worse = Q()
+    for status, better in _WORSE_THAN.items():
+        worse |= Q(status=status, then__status__in=better)
+    dropped = worse | Q(score__lte=F("then__score") - DROP)
+    at_risk = Q(status=HealthStatus.AT_RISK)
+    settled = Q(customer__signup_date__lte=portfolio.date - timedelta(days=GRACE_DAYS))
+    ranked = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED)
+    whens = [When(condition, then=Value(rank)) for rank, condition in enumerate(ranked)]
+    # Filtered before anything else is asked of ``then``: so that there is one join, not two.
+    found = beside(portfolio, before).filter(Snapshot.BLOCKED | (settled & (at_risk | dropped)))
+    severity = Case(*whens, output_field=SmallIntegerField())
+    return found.annotate(severity=severity).order_by("severity", "score", "pk")
+
+
+def beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
+    """Return the snapshots of a date beside those of an earlier one (a date before all there is stands for none)."""
+    earlier = before.date if before else portfolio.date.min
+    then = FilteredRelation("customer__snapshots", condition=Q(customer__snapshots__date=earlier))
+    return Snapshot.objects.filter(date=portfolio.date).annotate(then=then)
+
+
+def has_dropped(snapshot: Snapshot, earlier: Earlier) -> bool:
+    """Return whether the customer has dropped since; the rule of ``by_health`` for one of its rows."""
+    status = HealthStatus(snapshot.status)
+    return earlier.status in _WORSE_THAN[status] or snapshot.score <= earlier.score - DROP
+
+
+def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[str]:
+    """Yield in words why to act on a customer by its snapshot, the main reason first.
+
+    ``snapshot.customer`` is known. A drop is told first, as the news.
+    """
+    settled = (snapshot.date - snapshot.customer.signup_date).days >= GRACE_DAYS
+    if settled and earlier and has_dropped(snapshot, earlier):
+        yield drop_in_words(snapshot, earlier)
+    elif settled and snapshot.status == HealthStatus.AT_RISK:
+        yield f"At risk, score {snapshot.score}"
+    if snapshot.blocked:
+        yield f"Blocked: {code_in_words(snapshot.blocker_type)}"
+
+
+def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:
+    """Return what has become worse, in words."""
+    was, now, day = HealthStatus(earlier.status), HealthStatus(snapshot.status), f"{earlier.day:%-d %b}"
+    if was == now:
+        return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
+    if now == HealthStatus.INACTIVE:
+        if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
+            return f"Became inactive by contract since {day}"
+        active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
+        return f"Became inactive ({active})"
+    if snapshot.score == earlier.score:
+        return f"Was {was.label} on {day}, now {now.label} with the same score, {snapshot.score}"
+    return f"Was {was.label} on {day}: score {earlier.score}, now {snapshot.score}"

@@ -1,0 +1,397 @@
+"""The page My day: who is on it for whom, in which order, and what can be done in place by whom."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from analytics.models import Alert, Deferral, Task
+from customers.models import AuditEntry, Customer, CustomerCare, Note
+from tests.factories import make_alert, make_customer, make_day, make_message, make_snapshot, make_staff
+from tests.support.pages import forget, main_part, section, words
+
+pytestmark = pytest.mark.django_db
+
+T = date(2025, 5, 12)
+D = date(2025, 5, 10)
+KEYS = count()
+ROLES = ["Viewer", "Success manager", "Program manager", "Administrator"]
+
+
+@pytest.fixture(autouse=True)
+def the_same_day(today_is: Callable[[date], None]) -> None:
+    today_is(T)
+    make_day(date=D - timedelta(days=7), total=2)
+    make_day(date=D, total=2)
+
+
+@pytest.fixture
+def sofia(client: Client) -> User:
+    user = make_staff("Success manager", username="sofia", first_name="Sofia", last_name="Marin")
+    client.force_login(user)
+    return user
+
+
+def customer(key: str, owner: User | None = None, *, before: int | None = None, **now: Any) -> Customer:
+    """A settled customer, at risk with a score of 40 unless ``now`` says otherwise; ``before`` is a score."""
+    made = make_customer(id=key, organization=f"Customer {key}", signup_date=date(2025, 1, 1))
+    if owner:
+        CustomerCare.objects.create(customer=made, owner=owner)
+    if before is not None:
+        make_snapshot(made, date=D - timedelta(days=7), score=before, status=now.get("status", "at_risk"))
+    make_snapshot(made, **{"status": "at_risk", "score": 40, **now})
+    return made
+
+
+def listed(response: HttpResponse) -> list[str]:
+    return [item.snapshot.customer_id for item in response.context["items"]]
+
+
+def my_day(client: Client, query: str = "owner=") -> HttpResponse:
+    response = client.get(f"/admin/my-day/?{query}")
+    assert response.status_code == 200
+    return response
+
+
+def act(client: Client, key: str, name: str, data: dict[str, Any] | None = None) -> HttpResponse:
+    """Do something in place, as a form does, and follow it back to the list."""
+    sent = {"next": "/admin/my-day/?owner=", "form_key": str(next(KEYS)), **(data or {})}
+    return client.post(f"/admin/customer/{key}/act/{name}/", sent, follow=True)
+
+
+def said(response: HttpResponse) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# --- Who and in which order -------------------------------------------------------------------------------------
+
+
+def test_each_customer_is_listed_once_with_all_its_reasons(client: Client, sofia: User) -> None:
+    one = customer("c1", before=60, blocker_type="sso_login")
+    make_alert(one, kind="blocked", text="Blocked for 20 days")
+    Task.objects.create(customer=one, what="Call them", due=date(2025, 5, 9), owner=sofia)
+    page = my_day(client)
+    [item] = page.context["items"]
+    assert item.reasons == [
+        "Score fell from 60 to 40 since 3 May",
+        "Blocked: SSO login",
+        "Blocked for 20 days",
+        "Task overdue since 9 May: Call them",
+    ]
+    assert words(main_part(page)).count("Customer c1") > 1  # and in the names of the buttons
+    assert len(re.findall(r'class="work-name"', page.text)) == 1
+
+
+def test_the_worst_come_first(client: Client, sofia: User) -> None:
+    well = {"status": "healthy", "score": 75}
+    task = customer("a-task", **well)
+    Task.objects.create(customer=task, what="Call", due=T, owner=sofia)
+    for key, kind in (("b-no-pr", "no_first_pr"), ("c-blocked", "blocked")):
+        make_alert(customer(key, **well), kind=kind)
+    customer("d-blocked", **well, blocker_type="sso_login")
+    customer("e-dropped", before=90, **well)
+    customer("f-at-risk, 39", score=39)
+    customer("g-at-risk, 38", score=38)
+    customer("h-at-risk by a drop", before=60, score=45)
+    customer("i-well", **well)
+    first = [item.snapshot.customer_id for item in my_day(client).context["items"]]
+    assert first[:5] == ["h-at-risk by a drop", "g-at-risk, 38", "f-at-risk, 39", "e-dropped", "d-blocked"]
+    assert set(first[5:7]) == {"b-no-pr", "c-blocked"}
+    assert first[7:] == ["a-task"]
+
+
+def test_of_two_alerts_the_more_severe_comes_first(client: Client, sofia: User) -> None:
+    for key, severity in (("c1", 3), ("c2", 1)):
+        alert = make_alert(customer(key, status="healthy", score=70), kind="blocked" if key == "c1" else "fell")
+        type(alert.rule).objects.filter(pk=alert.rule_id).update(severity=severity)
+    assert listed(my_day(client)) == ["c2", "c1"]
+
+
+def test_mine_the_teams_and_nobodys(client: Client, sofia: User) -> None:
+    for key, owner in (("c1", sofia), ("c2", make_staff("Success manager")), ("c3", None)):
+        customer(key, owner)
+    mine = my_day(client, f"owner={sofia.pk}")
+    assert (listed(mine), listed(my_day(client)), listed(my_day(client, "owner=nobody"))) == (
+        ["c1"],
+        ["c1", "c2", "c3"],
+        ["c3"],
+    )
+    assert [(one.label, one.count, one.chosen) for one in mine.context["whose"]] == [
+        ("Mine", 1, True),
+        ("Team", 3, False),
+        ("Unassigned", 1, False),
+    ]
+    assert client.get("/admin/my-day/").headers["Location"] == f"/admin/my-day/?owner={sofia.pk}"
+
+
+def test_who_owns_none_sees_the_teams_and_has_no_badge(client: Client, sofia: User) -> None:
+    customer("c1")
+    assert client.get("/admin/my-day/").headers["Location"] == "/admin/my-day/?owner="
+    links = re.findall(r'href="/admin/my-day/"[^>]*>(.*?)</a>', client.get("/admin/").text, re.DOTALL)
+    assert [words(link) for link in links] == ["today My day"]
+
+
+def test_the_badge_counts_what_is_to_do_for_the_visitor(client: Client, sofia: User) -> None:
+    for key in ("c1", "c2", "c3"):
+        customer(key, sofia)
+    act(client, "c3", "snooze", {"days": "1"})
+    link = re.search(r'href="/admin/my-day/"[^>]*>(.*?)</a>', client.get("/admin/?owner=").text, re.DOTALL)
+    assert link and words(link[1]) == "today My day 2"
+
+
+# --- The tabs ---------------------------------------------------------------------------------------------------
+
+
+def tabs(page: HttpResponse) -> list[int | None]:
+    return [one.count for one in page.context["tabs"]]
+
+
+def test_what_was_dealt_with_waits_with_its_rule_and_is_done_today(client: Client, sofia: User) -> None:
+    one = customer("c1")
+    customer("c2")
+    page = act(client, "c1", "snooze", {"days": "3"})
+    assert said(page) == ["Customer c1: Snoozed until 15 May 2025."]
+    assert (listed(page), tabs(page)) == (["c2"], [1, 1, 1])
+    waiting = my_day(client, "owner=&tab=waiting")
+    assert listed(waiting) == ["c1"]
+    assert "Snoozed until 15 May 2025 by Sofia Marin" in words(main_part(waiting))
+    assert "Back on 15 May 2025, or as soon as it gets worse" in words(main_part(waiting))
+    # The clock of the machine is not the day of the test.
+    Deferral.objects.update(created_at="2025-05-12T09:30:00Z")
+    closed = {"state": "done", "closed_at": "2025-05-12T10:00:00Z", "closed_by": "bo"}
+    Task.objects.create(customer=one, what="Call", due=T, created_at="2025-05-11T10:00:00Z", **closed)
+    forget()
+    done = section(my_day(client, "owner=&tab=done"), "work")
+    deeds = "Task closed: Call, bo, 10:00 Snoozed until 15 May 2025, Sofia Marin, 09:30"
+    assert done.endswith(f"Customer c1 {deeds} 1–1 of 1")
+
+
+def test_who_came_back_because_it_got_worse_says_so(client: Client, sofia: User) -> None:
+    one = customer("c1")
+    act(client, "c1", "snooze", {"days": "3"})
+    make_alert(one)
+    forget()
+    assert "Snoozed until 15 May 2025 by Sofia Marin, back with something new" in words(main_part(my_day(client)))
+
+
+def test_bring_back(client: Client, sofia: User) -> None:
+    customer("c1")
+    assert listed(act(client, "c1", "dismiss", {"reason": "expected", "text": "Holidays"})) == []
+    page = my_day(client, "owner=&tab=waiting")
+    assert "Dismissed by Sofia Marin: Expected" in words(main_part(page))
+    assert "Back with a new reason" in words(main_part(page))
+    page = act(client, "c1", "bring-back")
+    assert (said(page), listed(page)) == (["Customer c1: Back on the list."], ["c1"])
+    page = act(client, "c1", "bring-back")
+    assert said(page) == ["Customer c1: Somebody has brought this customer back already."]
+    assert [one.ended_by for one in Deferral.objects.all()] == ["sofia"]
+
+
+def test_empty(client: Client, sofia: User) -> None:
+    assert "Nothing to do: nobody needs you today." in words(main_part(my_day(client)))
+    assert "Nobody is waiting." in words(main_part(my_day(client, "owner=&tab=waiting")))
+    assert "Nothing was done today yet." in words(main_part(my_day(client, "owner=&tab=done")))
+
+
+# --- In place ---------------------------------------------------------------------------------------------------
+
+
+def test_log_a_call(client: Client, sofia: User) -> None:
+    customer("c1")
+    page = act(client, "c1", "call", {"kind": "call", "text": "They wait for SSO"})
+    assert (said(page), listed(page)) == (["Customer c1: Call logged."], [])
+    note = Note.objects.get()
+    assert (note.customer_id, note.kind, note.author, note.text) == ("c1", "call", "Sofia Marin", "They wait for SSO")
+
+
+def test_create_the_recommended_task(client: Client, sofia: User) -> None:
+    customer("c1", sofia)
+    form = client.get("/admin/customer/c1/act/task/")
+    said_by_form = {field.name: field.value() for field in form.context["form"]}
+    assert said_by_form["what"] == "Schedule a technical call"
+    page = act(client, "c1", "task", {key: value for key, value in said_by_form.items() if value is not None})
+    task = Task.objects.get()
+    assert said(page) == [f"Customer c1: Task created, due {task.due:%-d %b %Y}."]
+    assert (task.what, task.kind, task.owner, task.rule and task.rule.text) == (
+        "Schedule a technical call",
+        "call",
+        sofia,
+        "Schedule a technical call",
+    )
+    again = act(client, "c1", "task", {key: value for key, value in said_by_form.items() if value is not None})
+    assert said(again) == ["Customer c1: Sofia Marin has this task: Schedule a technical call."]
+
+
+def test_complete_a_task(client: Client, sofia: User) -> None:
+    one = customer("c1", status="healthy", score=75)
+    task = Task.objects.create(customer=one, what="Call", due=T, owner=sofia)
+    wrong = act(client, "c1", "complete", {"task": task.pk})
+    assert wrong.status_code == 422 and "This field is required." in wrong.text
+    page = act(client, "c1", "complete", {"task": task.pk, "outcome": "reached"})
+    assert (said(page), listed(page)) == (["Customer c1: Task completed: Call."], [])
+    task.refresh_from_db()
+    assert (task.state, task.outcome, task.closed_by) == ("done", "reached", "sofia")
+
+
+def test_acknowledge_all_alerts_of_a_customer(client: Client, sofia: User) -> None:
+    one = customer("c1", status="healthy", score=75)
+    for kind in ("blocked", "fell"):
+        make_alert(one, kind=kind)
+    page = act(client, "c1", "acknowledge")
+    assert (said(page), listed(page)) == (["Customer c1: 2 alerts acknowledged."], [])
+    assert {alert.acknowledged_by for alert in Alert.objects.all()} == {"sofia"}
+    assert said(act(client, "c1", "acknowledge")) == ["Customer c1: There is no alert to acknowledge any more."]
+
+
+def test_assign_an_owner(client: Client, sofia: User) -> None:
+    customer("c1")
+    page = act(client, "c1", "assign", {"owner": str(sofia.pk)})
+    assert said(page) == ["Customer c1: Assigned to Sofia Marin."]
+    assert CustomerCare.objects.get().owner == sofia
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({}, "Choose a date."),
+        ({"until": "2025-05-12"}, "Choose a future date within a year."),
+        ({"until": "2026-05-14"}, "Choose a future date within a year."),
+        ({"until": "soon"}, "Enter a valid date."),
+        ({"days": "400"}, "Choose a date."),
+    ],
+)
+def test_a_snooze_ends_on_a_future_date(client: Client, sofia: User, data: dict[str, str], fault: str) -> None:
+    customer("c1")
+    page = act(client, "c1", "snooze", data)
+    assert (page.status_code, fault in page.text) == (422, True)
+    assert not Deferral.objects.exists()
+
+
+def test_a_dismissal_has_a_reason(client: Client, sofia: User) -> None:
+    customer("c1")
+    assert act(client, "c1", "dismiss", {"text": "So"}).status_code == 422
+    assert act(client, "c1", "dismiss", {"reason": "because"}).status_code == 422
+    assert not Deferral.objects.exists()
+
+
+def test_the_script_asks_for_the_form_alone(client: Client, sofia: User) -> None:
+    customer("c1")
+    fragment = client.get("/admin/customer/c1/act/snooze/?next=/admin/my-day/", headers={"HX-Request": "true"})
+    assert fragment.text.lstrip().startswith("<form")
+    assert 'value="/admin/my-day/"' in fragment.text
+    assert "<main" in client.get("/admin/customer/c1/act/snooze/").text
+    assert 'value="/admin/my-day/"' in client.get("/admin/customer/c1/act/snooze/?next=//evil.example").text
+
+
+def test_a_form_sent_twice_is_done_once(client: Client, sofia: User) -> None:
+    customer("c1")
+    for _time in range(2):
+        act(client, "c1", "call", {"kind": "call", "text": "Once", "form_key": "k"})
+    assert Note.objects.count() == 1
+
+
+def test_what_is_no_act_and_who_is_no_customer(client: Client, sofia: User) -> None:
+    customer("c1")
+    assert client.get("/admin/customer/c1/act/sing/").status_code == 404
+    assert client.post("/admin/customer/nobody/act/snooze/", {"days": "1"}).status_code == 404
+
+
+# --- Roles and audit --------------------------------------------------------------------------------------------
+
+SENT: dict[str, dict[str, str]] = {
+    "call": {"kind": "meeting", "text": "Met"},
+    "task": {"what": "Call", "due": "2025-05-14"},
+    "snooze": {"days": "1"},
+    "acknowledge": {},
+    "assign": {"owner": "nobody"},
+    "dismiss": {"reason": "other"},
+    "bring-back": {},
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_viewer_sees_the_list_without_actions(client: Client, role: str) -> None:
+    client.force_login(make_staff(role))
+    make_alert(customer("c1"))
+    page = my_day(client)
+    may = role != "Viewer"
+    assert listed(page) == ["c1"]
+    assert ("/act/" in main_part(page)) is may
+    assert ("Write email" in main_part(page)) is may
+    for name, data in SENT.items():
+        response = client.post(f"/admin/customer/c1/act/{name}/", data)
+        assert (response.status_code == 403) is not may
+
+
+def test_each_act_is_in_the_audit(client: Client, sofia: User) -> None:
+    make_alert(customer("c1", make_staff("Success manager")))
+    told = {}
+    for name, data in SENT.items():
+        newest = AuditEntry.objects.latest("pk").pk
+        act(client, "c1", name, data)
+        told[name] = {
+            (one.model, one.action, one.actor) for one in AuditEntry.objects.filter(pk__gt=newest, customer="c1")
+        }
+    assert told == {
+        "call": {("customers.note", "add", "sofia")},
+        "task": {("analytics.task", "add", "sofia")},
+        "snooze": {("analytics.deferral", "add", "sofia")},
+        "acknowledge": {("analytics.alert", "change", "sofia")},
+        "assign": {("customers.customercare", "change", "sofia")},
+        "dismiss": {("analytics.deferral", "add", "sofia"), ("analytics.deferral", "change", "sofia")},
+        "bring-back": {("analytics.deferral", "change", "sofia")},
+    }
+
+
+def test_the_history_tells_what_was_put_aside(client: Client, sofia: User) -> None:
+    customer("c1")
+    act(client, "c1", "snooze", {"days": "3"})
+    act(client, "c1", "dismiss", {"reason": "nothing", "text": "They merge"})
+    act(client, "c1", "bring-back")
+    told = section(client.get("/admin/customer/c1/?told=staff"), "timeline")
+    for text in (
+        "Snoozed until 15 May 2025",
+        "Dismissed: Nothing we can do (They merge)",
+        "Brought back to the customers to act on",
+    ):
+        assert told.count(text) == 1
+
+
+# --- Cost -------------------------------------------------------------------------------------------------------
+
+
+def queries(client: Client, address: str) -> int:
+    forget()
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def sign_up(start: int, end: int, owner: User) -> None:
+    """Customers with a reason of each kind, of whom every third was dealt with."""
+    for number in range(start, end):
+        one = customer(f"n{number:03}", owner if number % 2 else None, before=60, blocker_type="sso_login")
+        make_alert(one, raised_at="2025-05-01T00:00:00Z")
+        Task.objects.create(customer=one, what="Call", due=T + timedelta(days=number % 3), owner=owner)
+        if number % 3 == 0:
+            make_message(one, sent_at="2025-05-11T12:00:00Z")
+            Deferral.objects.create(customer=one, until=T + timedelta(days=2), created_by="sofia")
+
+
+@pytest.mark.parametrize("query", ["owner=", "owner=nobody", "owner=&tab=waiting", "owner=&tab=done"])
+def test_the_number_of_queries_does_not_grow(client: Client, sofia: User, query: str) -> None:
+    sign_up(0, 12, sofia)
+    few = queries(client, f"/admin/my-day/?{query}")
+    sign_up(12, 300, sofia)
+    assert queries(client, f"/admin/my-day/?{query}") == few
+    with CaptureQueriesContext(connection) as again:
+        client.get(f"/admin/my-day/?{query}")
+    assert len(again) <= few - 10
