@@ -22,6 +22,13 @@ from analytics.display.tables import CUT, NUMBER, DrawnColumn, Table
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import SPANS, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
+from analytics.portfolio.status_change import (
+    STATUS_COLUMN_OF,
+    WAS_OF,
+    move_in_words,
+    places_risen,
+    places_risen_in_sql,
+)
 from analytics.rounding import onboarding_percent, success_rate
 from analytics.wording import ACTIVITY_TREND, DASH
 from customers.core.people import by_name, display_name
@@ -180,6 +187,18 @@ def _change(days: int) -> ListColumn:
     )
 
 
+def _status_change(days: int) -> ListColumn:
+    """Return a column of which way the status went in some days; the worst changes come first."""
+    return ListColumn(
+        STATUS_COLUMN_OF[days],
+        f"Status change, {days} days",
+        lambda record, table: table.status_change(record, days),
+        lambda rows, is_descending, changes: none_last(changes.beside(rows), places_risen_in_sql(days), is_descending),
+        fields=(WAS_OF[days], "status"),
+        value=lambda was, now: move_in_words(was, now) or None,
+    )
+
+
 COLUMNS = (
     ListColumn("customer_id", "Customer id", shown=Shown.NEVER),
     ListColumn("customer", "Name", _name, _by_customer_name, fields=("customer__organization",), shown=Shown.ALWAYS),
@@ -281,6 +300,7 @@ COLUMNS = (
         file_heading="Missing from the feed since",
         related="customer__missing_since",
     ),
+    *(_status_change(days) for days in SPANS),
 )
 """Every column, in the order of the exported file: a new one comes at the end. The table moves the changes forward."""
 TABLE_COLUMNS = {one.name: one for one in COLUMNS if one.shown != Shown.NEVER}
@@ -293,7 +313,7 @@ class CustomerTable(Table[Snapshot]):
     nothing_text = "Nobody had signed up by this date."
 
     class Meta:
-        sequence = ("customer", "status", "score", *COLUMN_OF.values(), "...")
+        sequence = ("customer", "status", *STATUS_COLUMN_OF.values(), "score", *COLUMN_OF.values(), "...")
         attrs = {"class": "rsolv-table"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
@@ -349,3 +369,11 @@ class CustomerTable(Table[Snapshot]):
         """Draw what the score of a record changed by; a dash where there is nothing to compare with."""
         points, then = getattr(record, COLUMN_OF[days]), self.changes.since[days]
         return DASH if points is None or then is None else atoms.score_change(points, record.score - points, then)
+
+    def status_change(self, record: Snapshot, days: int) -> str:
+        """Draw which way the status of a record went; a dash where there is nothing to compare with."""
+        was, then = getattr(record, WAS_OF[days]), self.changes.since[days]
+        risen = places_risen(was, record.status)
+        if risen is None or then is None:
+            return DASH
+        return atoms.status_move(move_in_words(was, record.status), risen, was, then)

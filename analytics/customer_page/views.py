@@ -22,7 +22,8 @@ from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
-from analytics.portfolio.score_change import score_changes, status_change
+from analytics.portfolio.score_change import score_changes
+from analytics.portfolio.status_change import status_change
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once

@@ -30,6 +30,7 @@ _SCORE = (
     '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
 )
 _CHANGE = '<span class="score-{}" title="{} on {}">{}</span>'
+_MOVE = '<span class="status-{}" title="{} on {}"><span aria-hidden="true">{}</span> {}</span>'
 _WARNING = mark_safe('<span aria-hidden="true">⚠</span> ')
 
 
@@ -84,6 +85,12 @@ def score_change(points: int, then: int, day: date) -> SafeString:
     """By how much a score changed, with its sign; what it was, and when, on hover."""
     tone = "fell" if points <= -NOTABLE else "rose" if points >= NOTABLE else "still"
     return format_html(_CHANGE, tone, then, f"{day:%-d %b %Y}", signed(points))
+
+
+def status_move(words: str, risen: int, was: str, day: date) -> SafeString:
+    """Which way a status went in words, with a sign: by how many places it has ``risen``; what it was on hover."""
+    tone, sign = ("better", "↑") if risen > 0 else ("worse", "↓") if risen else ("same", "→")
+    return format_html(_MOVE, tone, HealthStatus(was).label, f"{day:%-d %b %Y}", sign, words)
 
 
 def score(value: int, drawing: Sparkline, change: SafeString | str = "") -> SafeString:

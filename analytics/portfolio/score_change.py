@@ -1,16 +1,20 @@
-"""How much a score differs from that of a week or a month before: a column, a filter, an order."""
+"""How much a score differs from that of a week or a month before: a column, a filter, an order.
+
+The status of then comes along, for ``status_change``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
-from itertools import pairwise
 
 from django.db.models import ExpressionWrapper, F, FilteredRelation, IntegerField, Q
+from django.db.models.expressions import Combinable
 
-from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
+from analytics.models import Snapshot, SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
-from analytics.portfolio.comparison import MONTH, SLACK, SPANS, comparison_dates, kept_comparison_dates
+from analytics.portfolio.comparison import SLACK, SPANS, comparison_dates, kept_comparison_dates
+from analytics.portfolio.status_change import WAS_OF, StatusMove, places_risen_in_sql, went
 from analytics.wording import signed
 
 COLUMN_OF = {days: f"change_{days}" for days in SPANS}
@@ -18,8 +22,9 @@ FILTER_OF = {days: f"fell_{days}" for days in SPANS}
 
 
 class ScoreChanges:
-    """The changes of the scores of a scored date; its comparison dates are asked for once, and only where needed.
+    """The changes of the scores of a scored date, and the statuses before.
 
+    The comparison dates are asked for once, and only where needed.
     A change is score less score, whatever policies gave the two.
     """
 
@@ -33,8 +38,11 @@ class ScoreChanges:
         return kept_comparison_dates(self.version, self.day) if self.version else comparison_dates(self.day)
 
     def beside(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
-        """Return the snapshots of the date with their changes, None without an earlier score; annotated but once."""
-        columns = {}
+        """Return the snapshots of the date with their changes and earlier statuses; annotated but once.
+
+        Both are None without an earlier score.
+        """
+        columns: dict[str, Combinable] = {}
         for days, name in COLUMN_OF.items():
             if name not in snapshots.query.annotations:
                 # A date before all there is stands for none.
@@ -43,11 +51,17 @@ class ScoreChanges:
                 snapshots = snapshots.annotate(**{f"then_{days}": then})
                 difference = F("score") - F(f"then_{days}__score")
                 columns[name] = ExpressionWrapper(difference, output_field=IntegerField())
+                columns[WAS_OF[days]] = F(f"then_{days}__status")
         return snapshots.annotate(**columns)
 
     def fell(self, snapshots: SnapshotQuerySet, days: int, least: int) -> SnapshotQuerySet:
         """Return those whose score fell by at least so many points."""
         return self.beside(snapshots).filter(**{f"{COLUMN_OF[days]}__lte": -least})
+
+    def moved(self, snapshots: SnapshotQuerySet, days: int, move: StatusMove) -> SnapshotQuerySet:
+        """Return those whose status went this way."""
+        risen = f"risen_{days}"
+        return self.beside(snapshots).alias(**{risen: places_risen_in_sql(days)}).filter(went(move, risen))
 
 
 @dataclass(frozen=True)
@@ -71,15 +85,6 @@ class ScoreChange:
         return f"Score less the score of {self.then:%-d %b %Y}, whatever policy each was scored by"
 
 
-@dataclass(frozen=True)
-class StatusChange:
-    """The newest change of a status: from which to which, and the first scored date of the new one."""
-
-    was: str
-    now: str
-    day: date
-
-
 def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[ScoreChange]:
     """Return the changes of a customer's newest snapshot, of those given oldest first."""
     scores = {one.date: one.score for one in snapshots}
@@ -88,14 +93,3 @@ def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) 
         ScoreChange(days, now.score - scores[then], then) if then in scores else ScoreChange(days, None, then)
         for days, then in since.items()
     ]
-
-
-def status_change(snapshots: Sequence[Snapshot]) -> StatusChange | None:
-    """Return the newest change of a customer's status within a month; None where there was none."""
-    first = snapshots[-1].date - timedelta(days=MONTH)
-    for earlier, later in reversed(list(pairwise(snapshots))):
-        if later.date < first:
-            break
-        if earlier.status != later.status:
-            return StatusChange(HealthStatus(earlier.status).label, HealthStatus(later.status).label, later.date)
-    return None

@@ -18,6 +18,7 @@ from analytics.display.filter_choices import DELETED, filter_choices, is_key, ow
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
+from analytics.portfolio.status_change import STATUS_COLUMN_OF, StatusMove
 from analytics.scoring.measure import WEEKS
 from customers.core.people import name_of
 from customers.models import Customer, Step
@@ -53,7 +54,8 @@ class WholeNumberFilter(filters.Filter):
 
 def _number(label: str, *, least: int = 0, most: int = 100, **options: str) -> WholeNumberFilter:
     """Return a field for a whole number within bounds."""
-    bounds = {"min_value": least, "max_value": most}
+    digits = forms.TextInput(attrs={"inputmode": "numeric", "size": 4})
+    bounds = {"min_value": least, "max_value": most, "widget": digits}
     return WholeNumberFilter(label=label, **bounds, **options)  # type: ignore[no-untyped-call]  # nor do its filters
 
 
@@ -65,6 +67,12 @@ def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
 def _fall(days: int) -> WholeNumberFilter:
     """Return the filter for how many points the score fell by in some days, 0 without an earlier score."""
     return _number(f"Score fell in {days} days by at least", least=1, method="fell")
+
+
+def _move(days: int) -> filters.ChoiceFilter:
+    """Return the filter for which way the status went in some days; without an earlier one it went none."""
+    label = f"Status in {days} days"
+    return filters.ChoiceFilter(label=label, choices=StatusMove.choices, method="moved", empty_label="Any")
 
 
 class FilterForm(forms.Form):
@@ -80,6 +88,8 @@ class FilterForm(forms.Form):
 
 ON_REQUEST = ("signup", "quiet_week")
 """Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
+MORE = ("status_change_7", "status_change_30", "fell_7", "fell_30")
+"""Filters that stand behind "More filters": few need them at once."""
 READ_EDITS = ("owner",)
 """Filters that look at what people edit; all others look at the data alone, so whom they find is kept with these."""
 
@@ -112,6 +122,8 @@ class SnapshotFilter(FilterSet):
     score_max = _number("Score to", field_name="score", lookup_expr="lte")
     fell_7 = _fall(WEEK)
     fell_30 = _fall(MONTH)
+    status_change_7 = _move(WEEK)
+    status_change_30 = _move(MONTH)
     signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
     quiet_week = filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
@@ -138,6 +150,11 @@ class SnapshotFilter(FilterSet):
         for name in ON_REQUEST:
             if name not in self.data:
                 del self.filters[name]
+
+    @property
+    def more_set(self) -> int:
+        """How many of those behind "More filters" the address sets, be they understood or not."""
+        return sum(any(self.data.getlist(name)) for name in MORE)
 
     @property
     def me_key(self) -> str:
@@ -205,6 +222,11 @@ class SnapshotFilter(FilterSet):
         """Keep those whose score fell by at least so many points, in the days that the filter's name says."""
         [days] = [days for days, fell in FILTER_OF.items() if fell == name]
         return self.changes.fell(queryset, days, value)
+
+    def moved(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """Keep those whose status went this way, in the days that the filter's name says."""
+        [days] = [days for days, moved in STATUS_COLUMN_OF.items() if moved == name]
+        return self.changes.moved(queryset, days, StatusMove(value))
 
     def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """In that month."""

@@ -44,6 +44,8 @@ ASKED = {
     "score_max": "99",
     "fell_7": "5",
     "fell_30": "5",
+    "status_change_7": "worse",
+    "status_change_30": "changed",
     "signup": "2025-01",
     "quiet_week": "0",
 }

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from analytics.customer_page.history import recent_snapshots
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.portfolio.comparison import comparison_date, comparison_dates, comparison_day
-from analytics.portfolio.score_change import ScoreChanges, score_changes, status_change
+from analytics.portfolio.score_change import ScoreChanges, score_changes
+from analytics.portfolio.status_change import status_change
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, names, notices, rows, section, words
