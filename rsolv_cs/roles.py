@@ -25,8 +25,8 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     by_hand += ["add_deferral"]
     act = view | Q(codename__in=by_hand)
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
-    rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate"])
-    steer = act | rules | imports | Q(codename__in=["change_alertrule", "manage_every_report", "join_customer"])
+    rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate", "alertrule"])
+    steer = act | rules | imports | Q(codename__in=["manage_every_report", "join_customer"])
     return {
         Role.VIEWER: every.filter(view),
         Role.SUCCESS_MANAGER: every.filter(act),

@@ -1,31 +1,138 @@
-"""Alert rules in the admin, one of each kind, to be tuned or turned off; digests to be read."""
+"""Alert rules in the admin: one of each built-in kind, and people's own; and what was sent, to be read."""
 
+from datetime import timedelta
+from typing import Any
+
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from analytics.models import AlertRule, Digest
+from analytics.alerts.own_rules.forms import AlertRuleForm, ConditionsInput, rule_segment
+from analytics.alerts.own_rules.preview import preview
+from analytics.display.filter_choices import filter_choices
+from analytics.models import Alert, AlertRule, Digest
+from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, NeverEdited
+
+SHORT_DAYS, LONG_DAYS = 30, 90
+"""Over how many days the list says how often a rule fired."""
 
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
-    list_display = ["__str__", "severity", "active", "audience", "recovery"]
+    form = AlertRuleForm
+    list_display = ["__str__", "severity", "state", "audience", "fired_short", "fired_long", "seen", "still_open"]
+    list_fullwidth = True
     readonly_fields = ["kind"]
+    change_form_after_template = "analytics/alerts/rule_preview.html"  # type: ignore[assignment]  # unfold says None
+
+    class Media:
+        css = {"all": ["analytics/table.css", "analytics/alerts.css"]}
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
-        """Return the fields, without the N where the rule has none."""
-        has_none = obj is not None and not AlertRule.Kind(obj.kind).needs_threshold
-        return ("kind", "active", "severity", *(() if has_none else ("threshold",)), "audience", "recovery")
+        """Return the fields: of an own rule its name and conditions, of others the N, where it has one."""
+        common = ("severity", "audience", "recovery", "cooldown", "active")
+        if obj is None or obj.is_own:
+            return ("name", "query", *common)
+        return ("kind", *(("threshold",) if AlertRule.Kind(obj.kind).needs_threshold else ()), *common)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Let nobody add a rule: each kind has one."""
-        return False
+    def get_form(
+        self, request: HttpRequest, obj: AlertRule | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:  # type: ignore[type-arg]  # no generic at runtime
+        """Return the form, whose conditions may be the address of a report that the visitor sees."""
+        form = super().get_form(request, obj, change, **kwargs)
+        conditions = form.base_fields.get("query")
+        if conditions and isinstance(conditions.widget, ConditionsInput):
+            conditions.widget.user = user_of(request)
+        return form
 
     def has_delete_permission(self, request: HttpRequest, obj: AlertRule | None = None) -> bool:
-        """Let nobody delete a rule: it is turned off instead."""
-        return False
+        """Let own rules be deleted; a built-in one is turned off instead."""
+        return (obj is None or obj.is_own) and super().has_delete_permission(request, obj)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return the list, each rule with how often it fired, by one query for all; an own one is read by two."""
+        changes = super().get_changelist_instance(request)
+        now, rules = timezone.now(), list(changes.result_list)
+        short, long = (Q(raised_at__gte=now - timedelta(days=days)) for days in (SHORT_DAYS, LONG_DAYS))
+        counts = {
+            row["rule"]: row
+            for row in Alert.objects.order_by()
+            .values("rule")
+            .annotate(
+                short=Count("pk", filter=short),
+                long=Count("pk", filter=long),
+                seen=Count("pk", filter=long & Q(acknowledged_at__isnull=False)),
+                open=Count("pk", filter=Q(closed_on=None)),
+            )
+        }
+        known = filter_choices() if any(rule.is_own for rule in rules) else None
+        for rule in rules:
+            rule.counts = counts.get(rule.pk, {})
+            rule.is_broken = rule.is_own and bool(rule_segment(rule.query, known).problems)
+        changes.result_list = rules
+        return changes
+
+    @admin.display(description="state", ordering="active")
+    def state(self, rule: AlertRule) -> str:
+        """Return whether the rule is on, and does anything."""
+        if not rule.active:
+            return "Off"
+        return "On, but not understood: raises nothing" if getattr(rule, "is_broken", False) else "On"
+
+    @admin.display(description=f"fired in {SHORT_DAYS} days")
+    def fired_short(self, rule: AlertRule) -> str:
+        """Return how many alerts the rule has raised lately."""
+        return _count(rule, "short")
+
+    @admin.display(description=f"in {LONG_DAYS} days")
+    def fired_long(self, rule: AlertRule) -> str:
+        """Return how many alerts the rule has raised in the longer time."""
+        return _count(rule, "long")
+
+    @admin.display(description="acknowledged of these")
+    def seen(self, rule: AlertRule) -> str:
+        """Return how many of the alerts of the longer time somebody acknowledged."""
+        return _count(rule, "seen")
+
+    @admin.display(description="open")
+    def still_open(self, rule: AlertRule) -> SafeString | str:
+        """Return how many of the rule's alerts are open, with a link to them."""
+        number = _count(rule, "open")
+        if number == "0":
+            return number
+        address = f"{reverse('analytics:alerts')}?told=&rule={rule.pk if rule.is_own else rule.kind}"
+        return format_html('<a href="{}">{}</a>', address, number)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the form with what its rule would do: as stored, or as typed to be previewed; or why it does none."""
+        form = context["adminform"].form
+        rule: AlertRule = form.instance
+        if rule.is_own:
+            sent = form.is_bound and not form.errors
+            query = rule.query if sent or (not form.is_bound and rule.pk) else form.initial.get("query", "")
+            segment = rule_segment(query)
+            context["is_own_rule"] = True
+            context["not_saved"] = sent
+            if rule.pk and not form.is_bound:
+                context["rule_problems"] = segment.problems
+            if query and not segment.problems and not form.errors:
+                context["preview"] = preview(rule, segment)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _count(rule: AlertRule, name: str) -> str:
+    return f"{getattr(rule, 'counts', {}).get(name, 0):,}"
 
 
 @admin.register(Digest)

@@ -1,12 +1,13 @@
 """Read what a rule is judged by, of the customers whom it may concern or who have its alert."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
-from django.db.models import F, Q
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, Value
+from django.db.models.expressions import Combinable
 
 from analytics.alerts.inputs import AlertInputs
-from analytics.alerts.kinds import CUSTOMER_KINDS
+from analytics.alerts.kinds import CustomerKind
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
 from customers.core.limits import FETCH_SIZE
 
@@ -21,14 +22,13 @@ _COLUMNS = {
 _SNAPSHOT_COLUMNS = ("customer_id", "score", "status", "last_active", "onboarded")
 
 
-def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
+def inputs_of(kind: CustomerKind, rule: AlertRule, day: date) -> Iterator[AlertInputs]:
     """Yield the inputs of each customer of ``day`` whom the rule may concern, by four queries in all."""
-    kind = CUSTOMER_KINDS[rule.kind]
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
     recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]))
     alerts = Alert.objects.open().filter(rule=rule)
     open_alerts = {alert.customer_id: alert for alert in alerts}
-    columns = kind.columns(day, rule.n)
+    columns = {**kind.columns(day, rule.n), "is_cooling": _is_cooling(rule, day)}
     candidates = (
         Snapshot.objects.filter(date=day)
         .annotate(**columns)
@@ -38,3 +38,12 @@ def inputs_of(rule: AlertRule, day: date) -> Iterator[AlertInputs]:
     for row in candidates.values(*_SNAPSHOT_COLUMNS, *columns, **_COLUMNS).iterator(chunk_size=FETCH_SIZE):
         customer = row["customer_id"]
         yield AlertInputs(day=day, open=open_alerts.get(customer), recovery_days=recovery_days.get(customer, 0), **row)
+
+
+def _is_cooling(rule: AlertRule, day: date) -> Combinable:
+    """Return whether an alert of the rule and customer was resolved in the days of the cooldown before ``day``."""
+    if not rule.cooldown:
+        return Value(False, output_field=BooleanField())
+    since = day - timedelta(days=rule.cooldown)
+    of_customer = Alert.objects.filter(rule=rule, customer=OuterRef("customer"), closed_on__gt=since)
+    return Exists(of_customer.filter(ending__in=[Alert.Ending.RECOVERED, Alert.Ending.ENDED]))

@@ -9,7 +9,8 @@ from django.utils import timezone
 from analytics.alerts import vanished
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.changes import Changes
-from analytics.alerts.kinds import FEED_KINDS, KINDS, FeedKind, Vanished
+from analytics.alerts.kinds import FEED_KINDS, KINDS, CustomerKind, FeedKind, Vanished
+from analytics.alerts.own_rules.kind import customer_kind
 from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule, PortfolioDay
@@ -57,15 +58,15 @@ def evaluate() -> Evaluation:
     found = Evaluation(day, health.held_back)
     with transaction.atomic():
         for rule in AlertRule.objects.all():
-            kind = KINDS[rule.kind]
+            kind = KINDS.get(rule.kind)
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
             elif isinstance(kind, FeedKind):
                 found.store(_of_feeds(rule, kind, health, now))
             elif isinstance(kind, Vanished):
                 found.store(vanished.judge(rule, today, now))
-            elif day and not (found.held_back and kind.needs_engagement):
-                found.store(_of_customers(rule, day, now))
+            elif day and (of_customers := customer_kind(rule, day, found.held_back)):
+                found.store(_of_customers(of_customers, rule, day, now))
         found.record()
     return found
 
@@ -86,10 +87,10 @@ def close_feed_alerts() -> int:
     return found.closed
 
 
-def _of_customers(rule: AlertRule, day: date, now: datetime) -> Changes:
+def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime) -> Changes:
     changes = Changes()
-    for inputs in inputs_of(rule, day):
-        decision, alert = decide(rule, inputs), inputs.open
+    for inputs in inputs_of(kind, rule, day):
+        decision, alert = decide(kind, rule, inputs), inputs.open
         news = {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
         if decision.transition == Transition.RAISE:
             changes.raised.append(

@@ -32,6 +32,8 @@ class AlertInputs:
     """The open alert of the rule and the customer."""
     recovery_days: int = 0
     """The number of recovery days among the last ``rule.recovery`` scored dates."""
+    is_cooling: bool = False
+    """Whether the rule's cooldown for the customer is not over."""
 
     # Only a kind that asks for them in its ``columns`` has these.
     was_not_inactive: bool = False
@@ -42,6 +44,8 @@ class AlertInputs:
     """The first scored date of the block."""
     last_unblocked: date | None = None
     """The last scored date on which the customer was not blocked."""
+    is_matched: bool = False
+    """Whether an own rule's conditions hold."""
 
     @property
     def days_since_signup(self) -> int:

@@ -76,8 +76,12 @@ class CustomerKind(AlertKind, ABC):
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
         """Count the recovery days among the ``recent`` dates, of each customer with an open alert of the rule."""
-        found = _of_open_alerts(rule).filter(self.recovered, date__in=recent)
-        return dict(found.order_by().values_list("customer").annotate(Count("pk")))
+        return self.count(of_open_alerts(rule).filter(self.recovered, date__in=recent))
+
+    @staticmethod
+    def count(snapshots: SnapshotQuerySet) -> dict[str, int]:
+        """Count snapshots by customer."""
+        return dict(snapshots.order_by().values_list("customer").annotate(Count("pk")))
 
 
 class AtRisk(CustomerKind):
@@ -167,7 +171,7 @@ class Fell(CustomerKind):
     def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
         histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
         since = min(recent) - timedelta(days=FALL_DAYS)
-        rows = _of_open_alerts(rule).filter(date__gte=since, date__lte=max(recent)).order_by()
+        rows = of_open_alerts(rule).filter(date__gte=since, date__lte=max(recent)).order_by()
         for customer, day, score, policy in rows.values_list("customer_id", "date", "score", "policy_id"):
             histories[customer][day] = (score, policy)
         return {
@@ -283,5 +287,6 @@ def _same_customer() -> SnapshotQuerySet:
     return Snapshot.objects.filter(customer=OuterRef("customer")).order_by()
 
 
-def _of_open_alerts(rule: AlertRule) -> SnapshotQuerySet:
+def of_open_alerts(rule: AlertRule) -> SnapshotQuerySet:
+    """Return the snapshots of the customers who have an open alert of the rule."""
     return Snapshot.objects.filter(customer__in=Alert.objects.open().filter(rule=rule).values("customer"))

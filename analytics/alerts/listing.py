@@ -48,7 +48,7 @@ class AlertFilter(FilterSet):
         empty_label="Any",
         choices=[(severity.name.lower(), severity.label) for severity in AlertRule.Severity],
     )
-    rule = ChoiceFilter(field_name="rule__kind", label="Rule", choices=AlertRule.Kind.choices, empty_label="All rules")
+    rule = ChoiceFilter(method="of_rule", label="Rule", choices=[], empty_label="All rules")
     owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
     mine = BooleanFilter(method="of_mine", label="Only mine")
     told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="Anybody")
@@ -64,6 +64,9 @@ class AlertFilter(FilterSet):
         choices = [(NOBODY, "Nobody"), *((str(user.pk), name_of(user)) for user in owners)]
         asked = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
+        built_in = [choice for choice in AlertRule.Kind.choices if choice[0] != AlertRule.Kind.OWN]
+        own = AlertRule.objects.filter(kind=AlertRule.Kind.OWN).order_by("name").values_list("pk", "name")
+        self.filters["rule"].extra["choices"] = [*built_in, *((str(pk), name) for pk, name in own)]
         visitor = self.visitor
         people = may_be_told().exclude(pk=visitor.pk).order_by(*by_name(""))
         choices = [(str(visitor.pk), f"Me ({name_of(visitor)})"), *((str(one.pk), name_of(one)) for one in people)]
@@ -84,6 +87,10 @@ class AlertFilter(FilterSet):
     def of_severity(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts of rules of a severity."""
         return queryset.filter(rule__severity=AlertRule.Severity[value.upper()])
+
+    def of_rule(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Keep the alerts of a built-in rule, by its kind, or of an own one, by its key."""
+        return queryset.filter(rule=int(value)) if value.isdecimal() else queryset.filter(rule__kind=value)
 
     def of_owner(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts on the customers of an owner, or on those without one."""

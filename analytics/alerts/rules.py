@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from analytics.alerts.inputs import AlertInputs
-from analytics.alerts.kinds import CUSTOMER_KINDS, CustomerKind
+from analytics.alerts.kinds import CustomerKind
 from analytics.models import Alert, AlertRule
 
 Ending = Alert.Ending
@@ -43,10 +43,9 @@ class Decision:
 NOTHING = Decision(Transition.NOTHING)
 
 
-def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
+def decide(kind: CustomerKind, rule: AlertRule, inputs: AlertInputs) -> Decision:
     """Return what becomes of the alert of a rule and customer on the newest scored date."""
-    kind, alert = CUSTOMER_KINDS[rule.kind], inputs.open
-    is_met = kind.is_met(inputs, rule.n)
+    alert, is_met = inputs.open, kind.is_met(inputs, rule.n)
     if alert is None:
         raised = is_met and _may_raise(kind, inputs)
         return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
@@ -63,6 +62,6 @@ def decide(rule: AlertRule, inputs: AlertInputs) -> Decision:
 
 
 def _may_raise(kind: CustomerKind, inputs: AlertInputs) -> bool:
-    if inputs.days_since_signup < QUIET_DAYS:
+    if inputs.is_cooling or inputs.days_since_signup < QUIET_DAYS:
         return False
     return not inputs.ended_contract or (kind.while_contract_over and inputs.was_not_inactive)

@@ -32,15 +32,3 @@ def _without(address: QueryDict, name: str, value: str | None) -> QueryDict:
     rest = address.copy()
     rest.setlist(name, [one for one in rest.getlist(name) if value is not None and one != value])
     return rest
-
-
-def narrowed_query(address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
-    """Return the address' query from the first page on, without blanks and the names in ``leave_out``."""
-    rest = address.copy()
-    for name in list(rest):
-        values = [value for value in rest.getlist(name) if value != ""]
-        if name in {"page", *leave_out} or not values:
-            del rest[name]
-        else:
-            rest.setlist(name, values)
-    return rest.urlencode()

@@ -6,12 +6,13 @@ from datetime import date
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from analytics.customer_list.chips import Chip, chips, narrowed_query
+from analytics.customer_list.chips import Chip, chips
 from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
 from analytics.customer_list.first_view import OWNER, first_view
 from analytics.models import SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
 from analytics.portfolio.score_change import ScoreChanges
+from analytics.segments.address import narrowed_query
 from analytics.segments.filters import READ_EDITS, SnapshotFilter
 from customers.owners.views import MAY_ASSIGN
 

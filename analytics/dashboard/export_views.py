@@ -8,12 +8,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.export import TableExport
 from analytics.models import ExportFormat
 from analytics.pages.as_of import as_of
 from analytics.reports.open_report import opened_report, requested_list
 from analytics.reports.saved_views import file_name
+from analytics.segments.address import narrowed_query
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page
 from customers.core.sql import read_snapshot

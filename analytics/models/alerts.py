@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, When
+from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from analytics.models.outbox import OutboxEntry
@@ -17,9 +18,31 @@ from customers.text.text_fields import LongText
 _RANK = models.SmallIntegerField()
 
 
+def close_with_rule(
+    collector: Collector,
+    field: "models.ForeignKey[AlertRule | None, AlertRule | None]",
+    alerts: "AlertQuerySet",
+    using: str,
+) -> None:
+    """Close the alerts of a rule that is deleted, and keep them."""
+    still_open = list(alerts.filter(closed_on=None))
+    closing = {
+        "closed_on": timezone.localdate(),
+        "closed_at": timezone.now(),
+        "ending": Alert.Ending.RULE_OFF,
+        "ending_text": "The rule was deleted",
+    }
+    for column in Alert._meta.fields:
+        if column.name in closing:
+            collector.add_field_update(column, closing[column.name], still_open)
+    models.SET_NULL(collector, field, alerts, using)
+
+
 class AlertRule(models.Model):
     """The rule of one kind of alert: whether it is on, its N, who is told, and how it recovers.
 
+    Each kind has one, but of people's own rules there are many: each has a ``name``, and by ``query`` the filters of
+    the customer table that a customer must meet.
     ``recovery`` is the number of recovery days in a row, the newest scored date last, that close an alert; so a score
     that flaps about a threshold raises one alert and not one each time. ``alerts.kinds`` says for each kind what a
     recovery day is. A feed's alert closes with the first run or date that is as it should be.
@@ -36,6 +59,7 @@ class AlertRule(models.Model):
         FEED = "feed", "Feed late or refused"
         VANISHED = "vanished", "N or more customers vanished from the feed"
         QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"
+        OWN = "custom", "Own rule"
 
         @property
         def needs_threshold(self) -> bool:
@@ -46,7 +70,7 @@ class AlertRule(models.Model):
         @classmethod
         def of_scores(cls) -> list[str]:
             """Return the kinds whose value is the score, so that a lower one is worse."""
-            return [cls.AT_RISK]
+            return [cls.AT_RISK, cls.OWN]
 
     class Severity(models.IntegerChoices):
         """How urgent its alerts are; the most urgent sorts first."""
@@ -62,7 +86,9 @@ class AlertRule(models.Model):
         MANAGERS = "managers", "Program managers"
         BOTH = "both", "The owner and the program managers"
 
-    kind = models.CharField(max_length=20, choices=Kind, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    name = models.CharField(max_length=100, blank=True)
+    query = models.TextField("conditions", blank=True)
     severity = models.PositiveSmallIntegerField(
         choices=Severity,
         default=Severity.WARNING,
@@ -81,6 +107,11 @@ class AlertRule(models.Model):
             "1 closes it on the first; a feed's alert always closes at once."
         ),
     )
+    cooldown = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(365)],
+        help_text="For so many days after an alert was resolved, the rule raises no new one for that customer.",
+    )
     audience = models.CharField(
         max_length=10,
         choices=Audience,
@@ -93,10 +124,20 @@ class AlertRule(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind"], condition=~models.Q(kind="custom"), name="alert_rule_once_a_kind")
+        ]
 
     def __str__(self) -> str:
+        if self.is_own:
+            return self.name
         words = self.get_kind_display()
         return words.replace("N ", f"{self.threshold} ", 1) if self.threshold else words
+
+    @property
+    def is_own(self) -> bool:
+        """Whether people made it; the other rules are built in."""
+        return self.kind == self.Kind.OWN
 
     @property
     def n(self) -> int:
@@ -165,7 +206,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(models.Model):
     """Something about a customer (or a feed) that somebody should know; one open for a rule and customer.
 
-    One about neither is about a step of the night that failed.
+    One about neither is about a step of the night that failed. Once its rule is deleted it has none.
     The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
     ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
     points it fell, days, rows or customers. ``acknowledged_by`` and ``snoozed_by`` are logins: they outlive users.
@@ -179,7 +220,7 @@ class Alert(models.Model):
         ENDED = "ended", "The contract rests or has ended"
         RULE_OFF = "rule_off", "The rule was turned off"
 
-    rule = models.ForeignKey(AlertRule, models.CASCADE, related_name="alerts", db_index=False)
+    rule = models.ForeignKey(AlertRule, close_with_rule, null=True, related_name="alerts", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, null=True, blank=True, related_name="alerts")
     feed = models.CharField(max_length=20, choices=FeedName, blank=True)
     opened_on = models.DateField()

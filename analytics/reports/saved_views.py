@@ -8,22 +8,19 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.text import slugify
 
-from analytics.customer_list.chips import narrowed_query
 from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.export import TableExport
 from analytics.customer_list.first_view import with_owner_as_me
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
 from analytics.portfolio.comparison import comparison_day
+from analytics.segments.address import NOT_OF_THE_TABLE, OF_THE_TABLE, narrowed_query
 from analytics.segments.filters import ME, SnapshotFilter
 from analytics.segments.in_words import refusals
 from customers.core.roles import staff_who_may
 from customers.core.sql import read_snapshot
 from customers.workbooks.writer import TooLarge
 
-OF_THE_TABLE = ("sort", "columns", "per_page")
-NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
-"""What else an address of the dashboard has; it is not saved."""
 MAX_QUERY_LENGTH = 4_000
 MAX_FILE_NAME_LENGTH = 60
 OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."

@@ -14,7 +14,14 @@ from django.http import QueryDict
 from django_filters import filters
 from django_filters.filterset import FilterSet
 
-from analytics.display.filter_choices import DELETED, filter_choices, is_key, owner_in_words, with_asked
+from analytics.display.filter_choices import (
+    DELETED,
+    FilterChoices,
+    filter_choices,
+    is_key,
+    owner_in_words,
+    with_asked,
+)
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
@@ -103,7 +110,10 @@ def _month(value: str) -> date:
 
 
 class SnapshotFilter(FilterSet):
-    """Narrow the customers of ``day`` for a ``user``; the owner "me" is ``me``, or nobody. One query for choices."""
+    """Narrow the customers of ``day`` for a ``user``, if any; the owner "me" is ``me``, or nobody.
+
+    One query for the choices, unless they are known.
+    """
 
     base_filters: ClassVar[dict[str, filters.Filter]]
 
@@ -134,13 +144,22 @@ class SnapshotFilter(FilterSet):
         form = FilterForm
         fields: list[str] = []
 
-    def __init__(self, address: QueryDict, day: date, *, changes: ScoreChanges, user: User, me: User | None) -> None:
+    def __init__(
+        self,
+        address: QueryDict,
+        day: date,
+        *,
+        changes: ScoreChanges,
+        user: User | None,
+        me: User | None,
+        known: FilterChoices | None = None,
+    ) -> None:
         super().__init__(address, Snapshot.objects.on(day))  # type: ignore[no-untyped-call]  # django-filter has no types
         self.day = day
         self.changes = changes
         self.user = user
         self.me = me
-        there_are = filter_choices()
+        self.known = there_are = known or filter_choices()
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
             choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
@@ -165,7 +184,7 @@ class SnapshotFilter(FilterSet):
         """Whose report it is and who asks come first; only a report's own address says "me"."""
         asked = self.data.getlist("owner")
         me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else DELETED
-        first = {me: words, str(self.user.pk): f"Me ({name_of(self.user)})"}
+        first = {me: words, **({str(self.user.pk): f"Me ({name_of(self.user)})"} if self.user else {})}
         if ME in asked:
             first = {ME: first.pop(me), **first}
         elif not self.me:

@@ -175,7 +175,13 @@ ACTS: dict[str, dict[str, str]] = {
         "new_password1": "quite a long one",
         "new_password2": "quite a long one",
     },
-    "admin:analytics_alertrule_change": {"threshold": "9", "recovery": "2", "audience": "both", "severity": "1"},
+    "admin:analytics_alertrule_change": {
+        "threshold": "9",
+        "recovery": "2",
+        "cooldown": "0",
+        "audience": "both",
+        "severity": "1",
+    },
     "admin:customers_auditentry_export": {},
     **{
         f"admin:customers_{name}_export": {"format": "0", "resource": "0"}

@@ -3,6 +3,7 @@
 import logging
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
+from analytics.alerts.own_rules.kind import broken_rules
 from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, NightLog, night_log
 from customers.audit.trail import user_name
 from customers.core.database_errors import first_line
@@ -84,7 +86,7 @@ class Command(AuditedCommand):
         else:
             results["score"] = self._step(night, "score", "score")
         # Whatever went wrong before is what somebody must be told of.
-        results["alerts"] = self._step(night, "alerts", "send_alerts")
+        results["alerts"] = self._step(night, "alerts", "send_alerts", warned=broken_rules)
         for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
             if results["score"] == DONE:
                 results[step] = self._step(night, step, command)
@@ -93,7 +95,8 @@ class Command(AuditedCommand):
         results["expire"] = self._step(night, "expire", "expire")
         return {"import": named, **results}
 
-    def _step(self, night: NightLog, name: str, command: str) -> str:
+    def _step(self, night: NightLog, name: str, command: str, warned: Callable[[], list[str]] = list) -> str:
+        """Run a command; where it is done, but something is ``warned`` of, the step has a warning."""
         said = _LastLine(self.stdout)
         try:
             call_command(command, stdout=said, stderr=self.stderr)
@@ -107,8 +110,10 @@ class Command(AuditedCommand):
             logger.exception("%s failed", command)
             night.add(name, FAILED, f"{type(cause).__name__}: {first_line(cause)}")
             return FAILED
-        night.add(name, DONE, said.line)
-        return DONE
+        warnings = " ".join(warned())
+        result = WARNED if warnings else DONE
+        night.add(name, result, warnings or said.line)
+        return result
 
     def _hold_back(self, night: NightLog, *names: str) -> None:
         for name in names:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.alerts.evaluate import Evaluation, evaluate
+from analytics.alerts.own_rules.kind import broken_rules
 from analytics.digests.send import Delivery, send_digests
 from analytics.mail import message
 from analytics.wording import counted
@@ -38,6 +39,8 @@ class Command(AuditedCommand):
     def _report(self, found: Evaluation, delivery: Delivery) -> None:
         if found.held_back:
             self.stdout.write(f"Held back what is computed from engagement: {found.held_back}.")
+        for broken in broken_rules():
+            self.stdout.write(broken)
         for skipped in delivery.skipped:
             self.stdout.write(f"Not told: {skipped}.")
         if not message.is_on():

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from analytics.alerts import rules
 from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import CUSTOMER_KINDS, FEED_KINDS, KINDS, recovered_from_fall
-from analytics.alerts.rules import Transition, decide
+from analytics.alerts.rules import Decision, Transition
 from analytics.models import Alert, AlertRule
 
 DAY = date(2025, 5, 10)
@@ -38,6 +39,10 @@ def facts(**overrides: Any) -> AlertInputs:
 
 def rule(kind: str, threshold: int | None, recovery: int) -> AlertRule:
     return AlertRule(kind=kind, threshold=threshold, recovery=recovery)
+
+
+def decide(of: AlertRule, inputs: AlertInputs) -> Decision:
+    return rules.decide(CUSTOMER_KINDS[of.kind], of, inputs)
 
 
 OPENED = before(5)
@@ -265,7 +270,7 @@ def test_what_is_worse_has_new_words_and_a_new_value() -> None:
 
 
 def test_each_kind_is_declared_once() -> None:
-    assert set(KINDS) == set(Kind.values)
+    assert {*KINDS, Kind.OWN} == set(Kind.values)
     assert not set(CUSTOMER_KINDS) & set(FEED_KINDS)
 
 

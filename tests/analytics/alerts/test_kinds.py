@@ -54,7 +54,7 @@ class Agreement(TestCase):
             selected = set(snapshots.filter(kind.concerns(D, n)).values_list("customer_id", flat=True))
             for customer in stored:  # Who has an alert is judged whatever SQL says of it.
                 make_alert(customer, name)
-            met = {inputs.customer_id for inputs in inputs_of(rule, D) if kind.is_met(inputs, n)}
+            met = {inputs.customer_id for inputs in inputs_of(kind, rule, D) if kind.is_met(inputs, n)}
             # Of the blocked, SQL finds all, for how long being told by their histories.
             assert met == selected or (name == "blocked" and met <= selected), name
 
@@ -69,7 +69,7 @@ def test_no_first_pr_is_the_step_that_is_not_done_whatever_was_counted(
     customer = make_customer(signup_date=D - timedelta(days=14))
     snapshot = make_snapshot(customer, date=D, first_pr_generated=flag, prs_generated=generated)
     rule = AlertRule.objects.get(kind="no_first_pr")
-    found = [inputs.customer_id for inputs in inputs_of(rule, D)]
+    found = [inputs.customer_id for inputs in inputs_of(CUSTOMER_KINDS["no_first_pr"], rule, D)]
     assert found == ([customer.pk] if is_met else [])
     reason = matching_reason(snapshot, RecommendationRule(condition="no_first_pr", threshold=14))
     assert reason == ("No first PR 14 days after signup" if is_met else None)

@@ -53,7 +53,7 @@ MAY: dict[str, str] = {
     "/admin/reports/{report}/delete/": "PA",
     "/admin/analytics/alertrule/": "VSPA",
     "/admin/analytics/alertrule/{alert_rule}/change/": "VSPA",
-    "/admin/analytics/alertrule/add/": "",
+    "/admin/analytics/alertrule/add/": "PA",
     "/admin/analytics/alertrule/{alert_rule}/delete/": "",
     "/admin/analytics/digest/": "VSPA",
     "/admin/analytics/digest/add/": "",
@@ -243,7 +243,7 @@ MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "PA drop": ("/admin/reports/{report}/delete/", {}),
     "PA alert rule": (
         "/admin/analytics/alertrule/{alert_rule}/change/",
-        {"threshold": "9", "recovery": "2", "audience": "both"},
+        {"threshold": "9", "recovery": "2", "cooldown": "0", "audience": "both", "severity": "1"},
     ),
     "PA policy": ("/admin/analytics/scoringpolicy/{new_policy}/delete/", {"post": "yes"}),
     "A user": ("/admin/auth/user/{user}/delete/", {"post": "yes"}),
@@ -363,8 +363,8 @@ CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_re
 POLICIES = {
     f"{verb}_{noun}"
     for verb in ("add", "change", "delete")
-    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate")
-} | {"change_alertrule", "manage_every_report", "join_customer"}
+    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate", "alertrule")
+} | {"manage_every_report", "join_customer"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PEOPLE = {
     "delete_note",

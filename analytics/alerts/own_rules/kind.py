@@ -1,0 +1,74 @@
+"""Own rules: an alert where a customer meets the filters of the customer table that somebody has chosen.
+
+A rule whose filters are not understood (any more) raises and closes nothing. It never stands for everybody.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.expressions import Combinable
+
+from analytics.alerts.inputs import AlertInputs
+from analytics.alerts.kinds import CUSTOMER_KINDS, WORSE_POINTS, CustomerKind, of_open_alerts
+from analytics.models import AlertRule, HealthStatus, PortfolioDay
+from analytics.segments.segment import Segment
+from analytics.wording import one_line
+
+
+class OwnRule(CustomerKind):
+    """All conditions of a rule's ``segment`` hold; closed with none of it, worse with 5 points less than last told."""
+
+    def __init__(self, rule: AlertRule, segment: Segment) -> None:
+        self.name, self.segment = rule.name, segment
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        matched = Q(pk__in=self.segment.on(day).snapshots.order_by().values("pk"))
+        return {"is_matched": ExpressionWrapper(matched, output_field=BooleanField())}
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Q(is_matched=True)
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.is_matched
+
+    def value(self, inputs: AlertInputs) -> int | None:
+        return inputs.score
+
+    def text(self, inputs: AlertInputs) -> str:
+        conditions = one_line(self.segment.words, 300)
+        return f"{self.name} ({conditions}), {HealthStatus(inputs.status).label} with a score of {inputs.score}"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        return f"The conditions no longer hold: {super().recovery_text(inputs)}"
+
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+        days = [self.segment.on(day) for day in recent]
+        matched = Q(*(Q(pk__in=one.snapshots.order_by().values("pk")) for one in days), _connector=Q.OR)
+        found = of_open_alerts(rule).filter(date__in=recent).exclude(matched)
+        return self.count(found)
+
+    def _is_worse(self, before: int, now: int) -> bool:
+        return now <= before - WORSE_POINTS
+
+
+def customer_kind(rule: AlertRule, day: date, held_back: str) -> CustomerKind | None:
+    """Return the kind by which to judge a rule on customers; None where it raises and closes nothing now.
+
+    ``held_back`` is why engagement cannot be believed, or ''.
+    """
+    kind = CUSTOMER_KINDS.get(rule.kind)
+    if kind is None:
+        segment = Segment(rule.query, day)
+        kind = None if segment.problems else OwnRule(rule, segment)
+    return None if kind is None or (held_back and kind.needs_engagement) else kind
+
+
+def broken_rules() -> list[str]:
+    """Return each own rule that is on and not understood, with the reasons, in words."""
+    newest = PortfolioDay.objects.newest()
+    if newest is None:
+        return []
+    own = AlertRule.objects.filter(kind=AlertRule.Kind.OWN, active=True)
+    judged = [(rule, Segment(rule.query, newest.date).problems) for rule in own]
+    return [f"Alert rule “{rule.name}” raises nothing: {' '.join(problems)}" for rule, problems in judged if problems]
