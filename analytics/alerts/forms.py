@@ -3,49 +3,78 @@
 from datetime import date, timedelta
 
 from django import forms
-from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
+from analytics.alerts.acts import MAX_NOTE_LENGTH
 from analytics.models import Alert
+from analytics.models.alerts import AlertQuerySet
 from customers.editing.conflicts import EditConflictMixin
 from customers.text.text_fields import TextAreaField
 
 MAX_ALERTS = 500
+MAX_MATCHING = 5_000
+"""Of all that match a list's filters more are allowed than people can select."""
+MAX_TASKS = 100
 MAX_SNOOZE_DAYS = 366
-MAX_NOTE_LENGTH = 5_000
 
 
 class ActForm(forms.Form):
-    """What to do with which alerts."""
+    """What to do with which alerts: those that are selected, or where ``all`` is sent, all that ``matching`` has."""
 
     ACTIONS = [
         ("acknowledge", "Acknowledge"),
-        ("unacknowledge", "Take back"),
-        ("snooze", "Put off"),
-        ("unsnooze", "Wake"),
+        ("unacknowledge", "Unacknowledge"),
+        ("snooze", "Snooze"),
+        ("unsnooze", "Unsnooze"),
+        ("note", "Save note"),
+        ("add_note", "Add note"),
+        ("task", "Create task"),
     ]
-    ACTIONS += [("note", "Save the note")]
 
-    alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert was chosen."})
-    action = forms.ChoiceField(choices=ACTIONS)
+    alert = forms.ModelMultipleChoiceField(Alert.objects.all(), error_messages={"required": "No alert is selected."})
+    action = forms.ChoiceField(choices=ACTIONS, error_messages={"required": "Choose an action."})
     until = forms.DateField(required=False)
     note = TextAreaField(required=False, max_length=MAX_NOTE_LENGTH)
+    added_note = TextAreaField(label="Note", required=False, max_length=MAX_NOTE_LENGTH)
+    what = forms.CharField(label="Task title", required=False, max_length=200)
+    due = forms.DateField(label="Due date", required=False)
 
-    def clean_alert(self) -> QuerySet[Alert]:
-        """Refuse more alerts than a page or two has."""
-        chosen: QuerySet[Alert] = self.cleaned_data["alert"]
-        if len(chosen) > MAX_ALERTS:
-            raise forms.ValidationError(f"These are more than {MAX_ALERTS} alerts; choose fewer.")
+    def __init__(self, data: QueryDict, matching: AlertQuerySet | None = None) -> None:
+        super().__init__(data)
+        self.matching = matching if data.get("all") else None
+        if self.matching is not None:
+            self.fields["alert"].required = False
+
+    def clean_alert(self) -> AlertQuerySet:
+        """Refuse more alerts than a page or two has, or than can be changed at once."""
+        most = MAX_ALERTS if self.matching is None else MAX_MATCHING
+        chosen: AlertQuerySet = self.cleaned_data["alert"] if self.matching is None else self.matching
+        if len(chosen[: most + 1]) > most:
+            raise forms.ValidationError(f"These are more than {most:,} alerts; select fewer.")
         return chosen
 
     def clean(self) -> None:
-        """Let a snooze end on a day to come, within a year."""
-        today = timezone.localdate()
+        """Ask for what the action needs: a snooze a date to come, within a year, a note its text, a task its title."""
+        today, action = timezone.localdate(), self.cleaned_data.get("action")
         until: date | None = self.cleaned_data.get("until")
-        if self.cleaned_data.get("action") == "snooze" and until is None and "until" not in self.errors:
-            self.add_error("until", "Put off until when?")
+        if action == "snooze" and until is None and "until" not in self.errors:
+            self.add_error("until", "Choose a date.")
         if until and not today < until <= today + timedelta(days=MAX_SNOOZE_DAYS):
-            self.add_error("until", "Choose a day to come, within a year.")
+            self.add_error("until", "Choose a future date within a year.")
+        if action == "add_note" and not self.cleaned_data.get("added_note", "").strip():
+            self.add_error("added_note", "Write a note.")
+        if action == "task":
+            self._clean_task(today)
+
+    def _clean_task(self, today: date) -> None:
+        due = self.cleaned_data.get("due")
+        if not self.cleaned_data.get("what"):
+            self.add_error("what", "Give the task a title.")
+        if "due" not in self.errors and (due is None or due < today):
+            self.add_error("due", "Choose a due date from today on.")
+        if len(self.cleaned_data.get("alert") or []) > MAX_TASKS:
+            self.add_error("alert", f"At most {MAX_TASKS} tasks are created at once; select fewer alerts.")
 
 
 class AlertNoteForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs.

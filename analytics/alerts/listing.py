@@ -1,13 +1,15 @@
 """The list of alerts: narrowed and paged by the address, the worst first."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
-from django_filters.filters import BooleanFilter, ChoiceFilter
+from django_filters.filters import BooleanFilter, CharFilter, ChoiceFilter, Filter
 from django_filters.filterset import FilterSet
 
 from analytics.alerts.recipients import may_be_told, told_to
@@ -20,6 +22,7 @@ from customers.models import CustomerCare
 from customers.text.quoted import quoted
 
 ROWS_PER_PAGE = 50
+MAX_WORDS = 20
 NOBODY = "none"
 OPEN = "open"
 YES = {"1", "true"}
@@ -29,16 +32,19 @@ YES_OR_NO = {"", "0", "false", *YES}
 class AlertFilter(FilterSet):
     """Narrows the alerts; every filter is in the address."""
 
+    base_filters: ClassVar[dict[str, Filter]]
+
+    q = CharFilter(method="search", label="Search")
     state = ChoiceFilter(
         method="in_state",
         label="State",
         empty_label=None,
         choices=[
             (OPEN, "Open"),
-            ("waiting", "Open, not acknowledged"),
-            ("acknowledged", "Open, acknowledged"),
-            ("snoozed", "Put off"),
-            ("closed", "Over"),
+            ("waiting", "Not acknowledged"),
+            ("acknowledged", "Acknowledged"),
+            ("snoozed", "Snoozed"),
+            ("closed", "Resolved"),
             ("all", "All"),
         ],
     )
@@ -49,9 +55,9 @@ class AlertFilter(FilterSet):
         choices=[(severity.name.lower(), severity.label) for severity in AlertRule.Severity],
     )
     rule = ChoiceFilter(method="of_rule", label="Rule", choices=[], empty_label="All rules")
-    owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="Everybody")
+    owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="All")
     mine = BooleanFilter(method="of_mine", label="Only mine")
-    told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="Anybody")
+    told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="All")
 
     class Meta:
         model = Alert
@@ -61,7 +67,7 @@ class AlertFilter(FilterSet):
         super().__init__(data, queryset=alerts, request=request)  # type: ignore[no-untyped-call]  # django-filter's
         self.today, self.visitor = timezone.localdate(), user_of(request)
         owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
-        choices = [(NOBODY, "Nobody"), *((str(user.pk), name_of(user)) for user in owners)]
+        choices = [(NOBODY, "Unassigned"), *((str(user.pk), name_of(user)) for user in owners)]
         asked = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
         built_in = [choice for choice in AlertRule.Kind.choices if choice[0] != AlertRule.Kind.OWN]
@@ -72,6 +78,14 @@ class AlertFilter(FilterSet):
         choices = [(str(visitor.pk), f"Me ({name_of(visitor)})"), *((str(one.pk), name_of(one)) for one in people)]
         asked = [key for key in self.data.getlist("told") if is_key(key)]
         self.filters["told"].extra["choices"] = with_asked(choices, asked, owner_in_words)
+
+    def search(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        """Keep the alerts in whose text, or customer's name or id, each of the words occurs."""
+        for word in value.split()[:MAX_WORDS]:
+            queryset = queryset.filter(
+                Q(text__finds=word) | Q(customer__organization__finds=word) | Q(customer__pk__finds=word)
+            )
+        return queryset
 
     def in_state(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts that are open, closed, or in one of the states of open ones."""
@@ -109,25 +123,78 @@ class AlertFilter(FilterSet):
 
 
 def in_full(request: HttpRequest) -> str:
-    """Return the query of the address with the visitor named where it says "mine"; '' where it does not."""
-    if request.GET.get("mine", "").lower() not in YES:
+    """Return the query of the address with the visitor named where it means the visitor; '' where it does not.
+
+    It does where it says "mine", and where it asks for nothing and the visitor owns customers.
+    """
+    asks = any(name in request.GET for name in AlertFilter.base_filters)
+    if request.GET.get("mine", "").lower() not in YES and (asks or not _owns(request)):
         return ""
     named = request.GET.copy()
-    del named["mine"]
+    named.pop("mine", None)
     named["told"] = str(request.user.pk)
     return named.urlencode()
 
 
-def alert_list(request: HttpRequest) -> dict[str, object]:
-    """Return ``filters``, ``filtering``, ``ignored`` (words), ``page`` and ``today``, in constant queries."""
+def _owns(request: HttpRequest) -> bool:
+    return CustomerCare.objects.filter(owner=request.user.pk).exists()
+
+
+@dataclass(frozen=True)
+class Whose:
+    """A choice of the switch: its label, the address' query for it, and whether it is what is shown."""
+
+    label: str
+    query: str
+    is_chosen: bool
+
+
+def whose(request: HttpRequest) -> list[Whose]:
+    """Return the choices of whose alerts are shown: Mine are those that the sidebar counts."""
+    me, told, owner = str(request.user.pk), request.GET.get("told", ""), request.GET.get("owner", "")
+    rest = request.GET.copy()
+    for name in ("told", "owner", "mine", "page"):
+        rest.pop(name, None)
+    kept = f"&{rest.urlencode()}" if rest else ""
+    return [
+        Whose("Mine", f"told={me}{kept}", told == me and not owner),
+        Whose("Team", f"told={kept}", not told and not owner),
+        Whose("Unassigned", f"owner={NOBODY}{kept}", owner == NOBODY and not told),
+    ]
+
+
+def _alert_filter(request: HttpRequest) -> AlertFilter:
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
     alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
-    filters = AlertFilter(asked, alerts, request)
+    return AlertFilter(asked, alerts, request)
+
+
+def matching_alerts(request: HttpRequest) -> AlertQuerySet:
+    """Return all alerts that the filters of the address leave; none where any filter is not understood."""
+    filters = _alert_filter(request)
+    found: AlertQuerySet = filters.qs
+    return found.none() if filters.errors or any(_ignored(request.GET, filters)) else found
+
+
+def alert_list(request: HttpRequest) -> dict[str, object]:
+    """Return what the page shows, in constant queries: filters, a page of alerts, whose they are, and ``today``.
+
+    ``ignored`` says in words what of the address is not understood.
+    """
+    filters = _alert_filter(request)
     page = Paginator(filters.qs.worst_first(filters.today), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
-    return {"filters": filters, "filtering": filtering, "ignored": ignored, "page": page, "today": filters.today}
+    return {
+        "filters": filters,
+        "filtering": filtering,
+        "ignored": ignored,
+        "is_understood": not (ignored or filters.errors),
+        "page": page,
+        "today": filters.today,
+        "whose": whose(request),
+    }
 
 
 def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:

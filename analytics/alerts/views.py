@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.alerts import acts
 from analytics.alerts.acknowledge import acknowledge
 from analytics.alerts.forms import ActForm, AlertNoteForm
-from analytics.alerts.listing import alert_list, in_full
+from analytics.alerts.listing import alert_list, in_full, matching_alerts
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted
@@ -23,10 +24,13 @@ from customers.core.people import name_of_login
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
+MAX_TOLD = 5
+"""So many snoozes of others are told one by one."""
+
 
 @admin_page("analytics.view_alert")
 def alerts(request: HttpRequest) -> HttpResponse:
-    """Show every alert, open ones first."""
+    """Show the alerts, the worst first; at first those that the visitor is told of who owns customers."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
     return admin_response(request, "analytics/alerts/page.html", {"title": "Alerts", **alert_list(request)})
@@ -35,11 +39,12 @@ def alerts(request: HttpRequest) -> HttpResponse:
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
 @sent_by_form(lambda: reverse("analytics:alerts"))
 def act(request: StaffRequest) -> HttpResponse:
-    """Acknowledge, put off, or note something on one or many alerts, and go back to where the visitor was.
+    """Acknowledge, snooze, note something on or create tasks for alerts, and go back to where the visitor was.
 
-    One alert's panel is saved whole: its note and date go along, whichever button was pressed.
+    One alert's panel is saved whole: its note and date go along, whichever button was pressed. What is done to all
+    alerts that match is done to those that the filters of the address leave.
     """
-    form = ActForm(request.POST)
+    form = ActForm(request.POST, matching_alerts(request) if request.POST.get("all") else None)
     with transaction.atomic():
         panel = _alert_of_panel(request)
         note_form = AlertNoteForm(request.POST, instance=panel) if panel else None
@@ -47,6 +52,8 @@ def act(request: StaffRequest) -> HttpResponse:
             return _again(request, form, note_form)
         if note_form:
             _save_panel(request, form, note_form)
+        elif form.is_valid() and form.cleaned_data["action"] == "task":
+            _create_tasks(request, form)
         elif form.is_valid():
             _report(request, form.cleaned_data["alert"], *_apply(request, form))
     for errors in form.errors.values():
@@ -105,7 +112,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
     return admin_response(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
 
 
-def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str, *, noted: bool = False) -> None:
+def _report(request: HttpRequest, chosen: AlertQuerySet, done: int, words: str, *, noted: bool = False) -> None:
     """Say how many of the chosen alerts were changed; ``noted`` says that a note was saved, too."""
     left = len(chosen) - done
     if done:
@@ -113,7 +120,7 @@ def _report(request: HttpRequest, chosen: QuerySet[Alert], done: int, words: str
     elif noted:
         messages.success(request, "The note is saved.")
     if left:
-        messages.warning(request, f"{counted(left, 'alert')} left alone: over, or {words} already.")
+        messages.warning(request, f"{counted(left, 'alert')} skipped: resolved, or {words} already.")
 
 
 def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
@@ -124,26 +131,41 @@ def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
         case "acknowledge":
             return acknowledge(those, request.user), "acknowledged"
         case "unacknowledge":
-            seen = those.open().exclude(acknowledged_at=None)
-            return update_rows(seen, acknowledged_at=None, acknowledged_by=""), "no longer acknowledged"
+            return acts.unacknowledge(those), "unacknowledged"
         case "snooze":
             return _snooze(request, chosen, data["until"])
         case "unsnooze":
-            snoozed = those.open().exclude(snoozed_until=None)
-            return update_rows(snoozed, snoozed_until=None, snoozed_by=""), "no longer put off"
+            return acts.unsnooze(those), "unsnoozed"
+        case "add_note":
+            return acts.add_note(those, data["added_note"].strip()), "noted"
     return update_rows(those, note=data["note"].strip()), "noted"
 
 
-def _snooze(request: StaffRequest, chosen: QuerySet[Alert], until: date) -> tuple[int, str]:
-    login, those = request.user.get_username(), _rows(chosen).open()
-    snoozed = those.snoozed(timezone.localdate()).exclude(snoozed_by=login).exclude(snoozed_until=until)
-    for before in snoozed:
+def _create_tasks(request: StaffRequest, form: ActForm) -> None:
+    """Create a task for each customer of the chosen alerts, and say how many."""
+    if not request.user.has_perm("analytics.add_task"):
+        raise PermissionDenied("You may not create tasks.")
+    data = form.cleaned_data
+    customers = _rows(data["alert"]).exclude(customer=None).order_by().values("customer").distinct().count()
+    created = acts.create_tasks(_rows(data["alert"]), data["what"], data["due"], request.user)
+    if created:
+        messages.success(request, f"{counted(created, 'task')} created. Due {data['due']:%-d %b %Y}.")
+    if skipped := customers - created:
+        messages.warning(request, f"{counted(skipped, 'customer')} skipped: this task is open for them already.")
+    if not customers:
+        messages.warning(request, "None of these alerts is about a customer.")
+
+
+def _snooze(request: StaffRequest, chosen: AlertQuerySet, until: date) -> tuple[int, str]:
+    those = _rows(chosen).open()
+    snoozed = those.snoozed(timezone.localdate()).exclude(snoozed_by=request.user.get_username())
+    for before in snoozed.exclude(snoozed_until=until)[:MAX_TOLD]:
         day = f"{before.snoozed_until:%-d %b %Y}"
         messages.info(
-            request, f"Before, {name_of_login(before.snoozed_by)} had put it off until {day}: {before.text}."
+            request, f"Before, {name_of_login(before.snoozed_by)} had snoozed it until {day}: {before.text}."
         )
-    return update_rows(those, snoozed_until=until, snoozed_by=login), f"put off until {until:%-d %b %Y}"
+    return acts.snooze(those, until, request.user), f"snoozed until {until:%-d %b %Y}"
 
 
-def _rows(chosen: QuerySet[Alert]) -> AlertQuerySet:
+def _rows(chosen: AlertQuerySet) -> AlertQuerySet:
     return Alert.objects.filter(pk__in=[alert.pk for alert in chosen])

@@ -140,7 +140,7 @@ def _line(alert: Alert, today: date) -> Line:
     elif alert.acknowledged_at:
         hints.append(f"acknowledged by {one_line(name_of_login(alert.acknowledged_by), 40)}")
     elif alert.snoozed_until:
-        hints.append(f"was put off until {alert.snoozed_until:%-d %b %Y}")
+        hints.append(f"was snoozed until {alert.snoozed_until:%-d %b %Y}")
     return Line(name, link, one_line(alert.text, 200), ", ".join(hints))
 
 

@@ -175,6 +175,14 @@ ACTS: dict[str, dict[str, str]] = {
         "new_password1": "quite a long one",
         "new_password2": "quite a long one",
     },
+    "admin:analytics_alertrule_add": {
+        "name": "Low",
+        "score_max": "40",
+        "recovery": "2",
+        "cooldown": "0",
+        "audience": "both",
+        "severity": "1",
+    },
     "admin:analytics_alertrule_change": {
         "threshold": "9",
         "recovery": "2",

@@ -77,7 +77,12 @@ def some(olga: User) -> dict[str, Alert]:
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("", ["New", "Nobody", "Old", "Feed: Engagement", "Seen", "Later", "Awake"]),
+        ("", ["New", "Old", "Seen"]),
+        ("told=", ["New", "Nobody", "Old", "Feed: Engagement", "Seen", "Later", "Awake"]),
+        ("q=nOB", ["Nobody"]),
+        ("q=sso+new", ["New"]),
+        ("q=refused", ["Feed: Engagement"]),
+        ("q=sso+old", []),
         ("state=waiting", ["New", "Nobody", "Old", "Feed: Engagement", "Awake"]),
         ("state=acknowledged", ["Seen"]),
         ("state=snoozed", ["Later"]),
@@ -177,12 +182,12 @@ def test_pages_keep_the_filters(client: Client, olga: User) -> None:
 
 def test_an_empty_list_says_so(client: Client, olga: User) -> None:
     assert "No alert is open." in words(main_part(client.get("/admin/alerts/")))
-    assert "No alert is like this." in words(main_part(client.get("/admin/alerts/?rule=feed")))
+    assert "No alert matches these filters." in words(main_part(client.get("/admin/alerts/?rule=feed")))
 
 
 def test_hostile_text_is_only_text(client: Client, olga: User) -> None:
     make_alert(of(olga, organization="<b>x</b>"), text="<script>1</script>", note="<img src=x>", snoozed_by="<i>")
-    html = main_part(client.get("/admin/alerts/"))
+    html = main_part(client.get("/admin/alerts/?told="))
     assert not re.search(r"<(b|script|img|i)>", html)
 
 
@@ -190,7 +195,7 @@ def test_the_queries_do_not_grow_with_the_alerts(client: Client, olga: User) -> 
     def queries() -> int:
         forget()
         with CaptureQueriesContext(connection) as captured:
-            assert client.get("/admin/alerts/").status_code == 200
+            assert client.get("/admin/alerts/?told=").status_code == 200
         return len(captured)
 
     for _ in range(10):
@@ -216,9 +221,9 @@ def test_acknowledge_one_or_many_and_take_it_back(client: Client, olga: User) ->
     first.refresh_from_db()
     assert (first.acknowledged_by, first.acknowledged_at is not None) == ("olga", True)
     response = act(client, first, second, action="acknowledge")
-    assert said(response) == ["1 alert acknowledged.", "1 alert left alone: over, or acknowledged already."]
+    assert said(response) == ["1 alert acknowledged.", "1 alert skipped: resolved, or acknowledged already."]
     assert Alert.objects.waiting(TODAY).count() == 0
-    assert said(act(client, first, action="unacknowledge")) == ["1 alert no longer acknowledged."]
+    assert said(act(client, first, action="unacknowledge")) == ["1 alert unacknowledged."]
     assert Alert.objects.waiting(TODAY).get() == first
 
 
@@ -237,13 +242,13 @@ def test_put_off_until_a_day_to_come(client: Client, olga: User, days: int, take
     alert.refresh_from_db()
     assert (alert.snoozed_until, alert.snoozed_by) == ((until, "olga") if taken else (None, ""))
     assert said(response) == (
-        [f"1 alert put off until {until:%-d %b %Y}."] if taken else ["Choose a day to come, within a year."]
+        [f"1 alert snoozed until {until:%-d %b %Y}."] if taken else ["Choose a future date within a year."]
     )
 
 
 @pytest.mark.parametrize(
     ("until", "sentence"),
-    [("", "Put off until when?"), ("soon", "Enter a valid date."), ("0000-00-00", "Enter a valid date.")],
+    [("", "Choose a date."), ("soon", "Enter a valid date."), ("0000-00-00", "Enter a valid date.")],
 )
 def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, sentence: str) -> None:
     assert said(act(client, make_alert(), action="snooze", until=until)) == [sentence]
@@ -251,7 +256,7 @@ def test_a_day_that_is_none_is_refused(client: Client, olga: User, until: str, s
 
 def test_wake_and_note(client: Client, olga: User) -> None:
     alert = make_alert(snoozed_until=date(2025, 6, 1), snoozed_by="other")
-    assert said(act(client, alert, action="unsnooze")) == ["1 alert no longer put off."]
+    assert said(act(client, alert, action="unsnooze")) == ["1 alert unsnoozed."]
     act(client, alert, action="note", note="  Called\r\nthem ")
     alert.refresh_from_db()
     assert (alert.snoozed_until, alert.note) == (None, "Called\nthem")
@@ -261,14 +266,14 @@ def test_what_is_over_takes_a_note_and_nothing_else(client: Client, olga: User) 
     alert = make_alert(closed_on=TODAY, closed_at=timezone.now())
     for action in ("acknowledge", "snooze"):
         response = act(client, alert, action=action, until="2025-05-20")
-        assert said(response)[0].startswith("1 alert left alone: over")
+        assert said(response)[0].startswith("1 alert skipped: resolved")
     assert said(act(client, alert, action="note", note="x")) == ["1 alert noted."]
 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({"alert": []}, "No alert was chosen."),
+        ({"alert": []}, "No alert is selected."),
         ({"alert": ["999999"]}, "Select a valid choice. 999999 is not one of the available choices."),
         ({"alert": ["x"]}, "“x” is not a valid value."),
         ({"action": "delete"}, "Select a valid choice. delete is not one of the available choices."),
@@ -283,13 +288,13 @@ def test_what_cannot_be_done_is_said(client: Client, olga: User, data: dict[str,
 @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
 def test_it_leads_back_only_to_our_own_pages(client: Client, olga: User, address: str) -> None:
     response = act(client, make_alert(), action="acknowledge", next=address)
-    assert response.redirect_chain == [("/admin/alerts/", 302)]
+    assert response.redirect_chain[0] == ("/admin/alerts/", 302)
 
 
 def test_it_is_not_done_by_a_link(client: Client, olga: User) -> None:
     alert = make_alert()
     response = client.get(f"/admin/alerts/act/?alert={alert.pk}&action=acknowledge", follow=True)
-    assert response.redirect_chain == [("/admin/alerts/", 302)]
+    assert response.redirect_chain[0] == ("/admin/alerts/", 302)
     alert.refresh_from_db()
     assert alert.acknowledged_at is None
 
@@ -299,7 +304,9 @@ def test_it_is_not_done_by_a_link(client: Client, olga: User) -> None:
 
 def panel(client: Client, alert: Alert) -> dict[str, str]:
     """What the alert's panel on the page would send, without its buttons."""
-    [form] = re.findall(rf'data-draft="alert-{alert.pk}">.*?</form>', client.get("/admin/alerts/").text, re.DOTALL)
+    [form] = re.findall(
+        rf'data-draft="alert-{alert.pk}">.*?</form>', client.get("/admin/alerts/?told=").text, re.DOTALL
+    )
     return inputs(form)
 
 
@@ -313,7 +320,7 @@ def inputs(form: str) -> dict[str, str]:
     ("action", "field", "value", "sentence"),
     [
         ("acknowledge", "acknowledged_by", "olga", "1 alert acknowledged, and the note is saved."),
-        ("snooze", "snoozed_until", date(2025, 5, 20), "1 alert put off until 20 May 2025, and the note is saved."),
+        ("snooze", "snoozed_until", date(2025, 5, 20), "1 alert snoozed until 20 May 2025, and the note is saved."),
     ],
 )
 def test_a_note_goes_along_with_whatever_is_pressed(
@@ -330,18 +337,18 @@ def test_a_note_goes_along_with_whatever_is_pressed(
 def test_a_date_beside_another_button_goes_along_too(client: Client, olga: User) -> None:
     alert = make_alert()
     response = act(client, alert, **{**panel(client, alert), "until": "2025-05-20", "action": "acknowledge"})
-    assert said(response) == ["1 alert put off until 20 May 2025.", "1 alert acknowledged."]
+    assert said(response) == ["1 alert snoozed until 20 May 2025.", "1 alert acknowledged."]
     response = act(client, alert, **{**panel(client, alert), "until": "2025-05-21", "action": "note"})
-    assert said(response) == ["1 alert put off until 21 May 2025."]
+    assert said(response) == ["1 alert snoozed until 21 May 2025."]
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"until": ""}, "Put off until when?"),
-        ({"until": "2025-05-01"}, "Choose a day to come, within a year."),
+        ({"until": ""}, "Choose a date."),
+        ({"until": "2025-05-01"}, "Choose a future date within a year."),
         ({"until": "soon"}, "Enter a valid date."),
-        ({"until": "2025-05-01", "action": "acknowledge"}, "Choose a day to come, within a year."),
+        ({"until": "2025-05-01", "action": "acknowledge"}, "Choose a future date within a year."),
         ({"until": "", "action": "note", "note": "n" * 5_001}, "at most 5000 characters (it has 5001)."),
     ],
 )
@@ -394,7 +401,7 @@ def test_whose_day_it_was_before_is_said(client: Client, olga: User) -> None:
     make_staff("Program manager", username="otto", first_name="Otto", last_name="Ott")
     alert = make_alert(snoozed_until=date(2025, 5, 15), snoozed_by="otto")
     response = act(client, alert, action="snooze", until="2025-05-20")
-    assert said(response)[0] == f"Before, Otto Ott had put it off until 15 May 2025: {alert.text}."
+    assert said(response)[0] == f"Before, Otto Ott had snoozed it until 15 May 2025: {alert.text}."
 
 
 def test_a_viewer_sees_alerts_without_what_to_do(client: Client) -> None:
@@ -448,7 +455,7 @@ def test_the_sidebar_counts_what_waits(client: Client, olga: User) -> None:
     make_alert(of(olga))
     [badge] = [
         item.get("badge")
-        for group in client.get("/admin/alerts/").context["sidebar_navigation"]
+        for group in client.get("/admin/alerts/?told=").context["sidebar_navigation"]
         for item in group["items"]
         if item["title"] == "Alerts"
     ]

@@ -1,0 +1,77 @@
+"""What people do with alerts, beside acknowledging them: each is done to those that still need it, and counted."""
+
+from datetime import date
+
+from django.contrib.auth.models import User
+
+from analytics.models import Alert, Task
+from analytics.models.alerts import AlertQuerySet
+from analytics.models.tasks import MAX_REASON_LENGTH
+from analytics.tasks import workflow
+from analytics.wording import one_line
+from customers.audit.trail import update_rows
+from customers.models import Customer
+from customers.owners.assign import eligible_owners
+
+MAX_NOTE_LENGTH = 5_000
+
+
+def unacknowledge(alerts: AlertQuerySet) -> int:
+    """Let open alerts wait again; return how many were acknowledged."""
+    return update_rows(alerts.open().exclude(acknowledged_at=None), acknowledged_at=None, acknowledged_by="")
+
+
+def snooze(alerts: AlertQuerySet, until: date, by: User) -> int:
+    """Hide open alerts until a date; return how many."""
+    return update_rows(alerts.open(), snoozed_until=until, snoozed_by=by.get_username())
+
+
+def unsnooze(alerts: AlertQuerySet) -> int:
+    """Show open alerts again; return how many were snoozed."""
+    return update_rows(alerts.open().exclude(snoozed_until=None), snoozed_until=None, snoozed_by="")
+
+
+def add_note(alerts: AlertQuerySet, text: str) -> int:
+    """Add a paragraph to the note of each alert where it fits; return how many there are now noted."""
+    noted = 0
+    for note in alerts.order_by().values_list("note", flat=True).distinct():
+        longer = f"{note}\n\n{text}" if note else text
+        if len(longer) <= MAX_NOTE_LENGTH:
+            noted += update_rows(alerts.filter(note=note), note=longer)
+    return noted
+
+
+def create_tasks(alerts: AlertQuerySet, what: str, due: date, by: User) -> int:
+    """Create a task for each customer of the alerts who has no such task; return how many.
+
+    It is the customer's owner's who may act, or that of whoever creates it; its reason is the alert's text.
+    """
+    able = {owner.pk for owner in eligible_owners()}
+    reasons: dict[str, Alert] = {}
+    for alert in (
+        alerts.exclude(customer=None).select_related("customer__care__owner").order_by("rule__severity", "pk")
+    ):
+        reasons.setdefault(alert.customer_id or "", alert)
+    created = 0
+    for alert in reasons.values():
+        if alert.customer is None:
+            continue
+        owner = _owner(alert.customer)
+        task = Task(
+            customer=alert.customer,
+            what=what,
+            due=due,
+            reason=one_line(alert.text, MAX_REASON_LENGTH),
+            owner=owner if owner and owner.pk in able else by,
+        )
+        try:
+            workflow.take(task, by)
+        except workflow.TakenError:
+            continue
+        created += 1
+    return created
+
+
+def _owner(customer: Customer) -> User | None:
+    owner: User | None = getattr(getattr(customer, "care", None), "owner", None)
+    return owner
