@@ -275,9 +275,9 @@ def _alert(row: Row) -> str:
     if row.kind == "noted":
         return f"Note on the alert “{row.text}”: {row.more}" if row.more else f"Note taken off the alert “{row.text}”"
     if row.kind == "put_off":
-        return f"Alert put off until {date.fromisoformat(row.more or ''):%-d %b %Y}: {row.text}"
-    how = {"raised": "Alert", "acknowledged": "Alert acknowledged", "awake": "Alert no longer put off"}
-    return f"{how.get(row.kind or '', 'Alert over')}: {row.text}"
+        return f"Alert snoozed until {date.fromisoformat(row.more or ''):%-d %b %Y}: {row.text}"
+    how = {"raised": "Alert", "acknowledged": "Alert acknowledged", "awake": "Alert unsnoozed"}
+    return f"{how.get(row.kind or '', 'Alert resolved')}: {row.text}"
 
 
 _PERMISSIONS = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}

@@ -30,7 +30,7 @@ def alerts_acknowledged(query: TimelineQuery) -> Sql:
 def alert_acts(query: TimelineQuery) -> Sql:
     """Select from the audit who noted something on an alert, put it off, or woke it, and when.
 
-    ``kind`` says which; ``more`` is the note (NULL: taken away) or the day until which it is put off.
+    ``kind`` says which; ``more`` is the note (NULL: taken away) or the day until which it is snoozed.
     """
     until, note = (field_label(field_of(Alert, name)) for name in ("snoozed_until", "note"))
     has_until, has_note, off, text = _has(until), _has(note), _after(until), _after(note)

@@ -193,29 +193,29 @@ def test_nothing_is_wrong_with_a_refused_upload(open_page: Opened) -> None:
     expect(page.get_by_text("nothing of it was loaded")).to_be_visible()
 
 
-def test_alerts_are_acknowledged_put_off_and_noted(open_page: Opened) -> None:
+def test_alerts_are_acknowledged_snoozed_and_noted(open_page: Opened) -> None:
     for name in ("Acme", "Beta", "W" * 200):
         make_alert(make_customer(organization=name), text=f"Blocked for 3 days: {'B' * 100}")
     make_alert(kind="feed", text="engagement.csv was refused")
     page = open_page("/admin/alerts/")
     acme = page.get_by_role("listitem").filter(has_text="Acme")
-    acme.get_by_text("Act", exact=False).first.click()
+    acme.get_by_text("Actions", exact=False).first.click()
     acme.get_by_label("Note").fill("Called them")
-    acme.get_by_role("button", name="Save the note").click()
+    acme.get_by_role("button", name="Save note").click()
     expect(page.get_by_text("1 alert noted.")).to_be_visible()
-    acme.get_by_text("Act", exact=False).first.click()
+    acme.get_by_text("Actions", exact=False).first.click()
     next_week = timezone.localdate() + timedelta(days=7)
-    acme.get_by_label("Put off until").fill(next_week.isoformat())
-    acme.get_by_role("button", name="Put off", exact=True).click()
-    expect(acme.get_by_text(f"put off until {next_week:%-d %b %Y}")).to_be_visible()
+    acme.get_by_label("Snooze until").fill(next_week.isoformat())
+    acme.get_by_role("button", name="Snooze", exact=True).click()
+    expect(acme.get_by_text(f"snoozed until {next_week:%-d %b %Y}")).to_be_visible()
     unfold(page, "main summary")
     assert look(page) == []
     assert page.evaluate(SMALL_TARGETS) == []
     for name in ("Beta", "Feed: Engagement"):
         page.get_by_role("listitem").filter(has_text=name).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Acknowledge the chosen").click()
+    page.get_by_role("button", name="Acknowledge selected", exact=True).click()
     expect(page.get_by_text("2 alerts acknowledged.")).to_be_visible()
-    page.get_by_label("State").select_option("Open, not acknowledged")
+    page.get_by_label("State").select_option("Not acknowledged")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_role("heading", name="1 alert", exact=True)).to_be_visible()
 

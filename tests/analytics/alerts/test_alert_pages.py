@@ -111,7 +111,7 @@ def test_the_worst_comes_first(client: Client, olga: User) -> None:
     now = timezone.now()
     AlertRule.objects.filter(kind="blocked").update(severity=AlertRule.Severity.INFO)
     alert("Zeta, over", "at_risk", 1, closed_on=TODAY, closed_at=now, ending="recovered")
-    alert("Amber, put off", "at_risk", 2, snoozed_until=date(2025, 5, 12))
+    alert("Amber, snoozed", "at_risk", 2, snoozed_until=date(2025, 5, 12))
     alert("Beta, blocked", "blocked", 90)
     alert("Cleo, idle 14 days", "inactive", 14)
     alert("Dan, contract", "inactive", None)
@@ -131,7 +131,7 @@ def test_the_worst_comes_first(client: Client, olga: User) -> None:
         "Dan, contract",
         "Finn, idle but seen",
         "Beta, blocked",
-        "Amber, put off",
+        "Amber, snoozed",
         "Zeta, over",
     ]
 
@@ -477,7 +477,7 @@ def test_a_customers_alerts_as_they_were_then() -> None:
     assert shown(12) == ["Blocked for 3 days: sso"]
     entries = timeline(customer, date(2025, 5, 12), chosen=TimelineFilter.HEALTH).entries
     assert [(entry.day, entry.kind, entry.text) for entry in entries] == [
-        (date(2025, 5, 12), "alert", "Alert over: Healthy with a score of 75"),
+        (date(2025, 5, 12), "alert", "Alert resolved: Healthy with a score of 75"),
         (date(2025, 5, 11), "alert", "Alert: Blocked for 3 days: sso"),
         (date(2025, 5, 10), "alert", "Alert: At risk with a score of 45"),
     ]

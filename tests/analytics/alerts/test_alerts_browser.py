@@ -23,7 +23,7 @@ def test_select_all_acknowledge_and_use_the_actions_of_one(open_page: Opened) ->
     page.locator("input[name=alert]").first.uncheck()
     assert every.evaluate("box => box.indeterminate")
     assert look(page) == []
-    page.get_by_role("button", name="Acknowledge selected").click()
+    page.get_by_role("button", name="Acknowledge selected", exact=True).click()
     expect(page.get_by_text("2 alerts acknowledged.")).to_be_visible()
     page.get_by_text("More actions").click()
     page.get_by_label("All 3 that match").check()

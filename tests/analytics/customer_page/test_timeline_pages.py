@@ -138,7 +138,7 @@ def test_who_acknowledged_an_alert_is_told_at_its_time(customer: Customer) -> No
 
 
 def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Customer, client: Client) -> None:
-    """Notes, and that it is put off or no longer, between the notes, tasks and mails of the day."""
+    """Notes, and that it is snoozed or no longer, between the notes, tasks and mails of the day."""
     client.force_login(make_staff("Success manager", username="sofia", first_name="Sofia", last_name="Marchetti"))
     alert = make_alert(customer, opened_on=date(2025, 5, 8), text="At risk")
     later = (timezone.localdate() + timedelta(days=3)).isoformat()
@@ -160,9 +160,9 @@ def test_what_people_do_with_an_alert_is_told_in_the_order_of_time(customer: Cus
         ("After act 3", "Bo"),
         ("Note taken off the alert “At risk”", "Sofia Marchetti"),
         ("After act 2", "Bo"),
-        ("Alert no longer put off: At risk", "Sofia Marchetti"),
+        ("Alert unsnoozed: At risk", "Sofia Marchetti"),
         ("After act 1", "Bo"),
-        (f"Alert put off until {until}: At risk", "Sofia Marchetti"),
+        (f"Alert snoozed until {until}: At risk", "Sofia Marchetti"),
         ("After act 0", "Bo"),
         ("Note on the alert “At risk”: Ann is on leave", "Sofia Marchetti"),
     ]

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.management.commands import nightly as command
 from analytics.management.commands import score as score_command
-from analytics.models import PortfolioDay, Report, ScoringPolicy, Snapshot
+from analytics.models import AlertRule, Night, PortfolioDay, Report, ScoringPolicy, Snapshot
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
 from customers.imports.feed_states import feed_states
@@ -160,6 +160,16 @@ def test_the_next_night_adds_its_date_and_leaves_the_last_one(drop: Path, archiv
     assert scored_dates() == [date(2025, 5, 2), date(2025, 5, 3)]
     assert stored()["snapshots"][:1] == before
     assert sorted(exported(archives)) == ["rsolv_metrics_2025-05-02.zip", "rsolv_metrics_2025-05-03.zip"]
+
+
+def test_an_alert_rule_that_is_not_understood_is_a_warning(drop: Path) -> None:
+    AlertRule.objects.create(kind="custom", name="Lost", query="mood=bad")
+    done = run("nightly", "--dir", drop)
+    assert done.lines[-1] == ALL_DONE.replace("alerts done", "alerts done with a warning")
+    assert done.code == 1
+    night = Night.objects.get()
+    [message] = [step["message"] for step in night.steps if step["name"] == "alerts"]
+    assert (night.state, message) == ("warned", "Alert rule “Lost” raises nothing: There is no filter “mood”.")
 
 
 def test_quarantined_rows_are_no_failure(drop: Path) -> None:
