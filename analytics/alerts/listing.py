@@ -21,7 +21,7 @@ from customers.core.people import by_name, name_of
 from customers.models import CustomerCare
 from customers.text.quoted import quoted
 
-ROWS_PER_PAGE = 50
+ROWS_PER_PAGE = 25
 MAX_WORDS = 20
 NOBODY = "none"
 OPEN = "open"
