@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from analytics.alerts.own_rules.forms import AlertRuleForm, ConditionsInput, rule_segment
+from analytics.alerts.own_rules.forms import AlertRuleForm, rule_segment
 from analytics.alerts.own_rules.preview import preview
 from analytics.display.filter_choices import filter_choices
 from analytics.models import Alert, AlertRule, Digest
@@ -49,9 +49,9 @@ class AlertRuleAdmin(ModelAdmin):
     ) -> type[forms.ModelForm]:  # type: ignore[type-arg]  # no generic at runtime
         """Return the form, whose conditions may be the address of a report that the visitor sees."""
         form = super().get_form(request, obj, change, **kwargs)
-        conditions = form.base_fields.get("query")
-        if conditions and isinstance(conditions.widget, ConditionsInput):
-            conditions.widget.user = user_of(request)
+        if issubclass(form, AlertRuleForm):
+            # The class was made for this request alone; its fields are not.
+            form.user = user_of(request)
         return form
 
     def has_delete_permission(self, request: HttpRequest, obj: AlertRule | None = None) -> bool:
@@ -126,7 +126,8 @@ class AlertRuleAdmin(ModelAdmin):
             context["not_saved"] = sent
             if rule.pk and not form.is_bound:
                 context["rule_problems"] = segment.problems
-            if query and not segment.problems and not form.errors:
+            may_see = request.user.has_perm("customers.view_customer")
+            if may_see and query and not segment.problems and not form.errors:
                 context["preview"] = preview(rule, segment)
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -74,6 +74,8 @@ class ConditionsField(forms.CharField):
 class AlertRuleForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
     """A rule; one that was sent to be previewed is not saved, however right it is. A new one is an own rule."""
 
+    user: User | None = None
+    """Who asks, by whom it is decided which reports an address can name."""
     query = ConditionsField(label="Conditions", required=False, max_length=MAX_QUERY_LENGTH)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,6 +86,8 @@ class AlertRuleForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-ar
                 self.initial["query"] = conditions_of(QueryDict(str(self.initial["query"])))
         if not self.instance.is_own:
             del self.fields["query"]
+        elif isinstance(widget := self.fields["query"].widget, ConditionsInput):
+            widget.user = self.user
 
     @property
     def is_previewed(self) -> bool:

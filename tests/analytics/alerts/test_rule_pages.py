@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -207,3 +207,12 @@ def test_others_look_at_a_rule_and_change_nothing(client: Client, role: str) -> 
     assert send(client, score_max="40").status_code == 403
     assert send(client, change(rule), score_max="10").status_code == 403
     assert client.post(f"{LIST}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_who_may_not_see_customers_sees_none_in_a_preview(client: Client) -> None:
+    user = make_staff()
+    user.user_permissions.add(Permission.objects.get(codename="view_alertrule"))
+    client.force_login(user)
+    response = client.get(change(own()))
+    assert response.status_code == 200
+    assert "Score 20" not in response.text
