@@ -21,17 +21,17 @@ def unacknowledge(alerts: AlertQuerySet) -> int:
     return update_rows(alerts.open().exclude(acknowledged_at=None), acknowledged_at=None, acknowledged_by="")
 
 
-def snooze(alerts: AlertQuerySet, until: date, by: User) -> int:
+def snooze_alerts(alerts: AlertQuerySet, until: date, by: User) -> int:
     """Hide open alerts until a date; return how many."""
     return update_rows(alerts.open(), snoozed_until=until, snoozed_by=by.get_username())
 
 
-def unsnooze(alerts: AlertQuerySet) -> int:
+def unsnooze_alerts(alerts: AlertQuerySet) -> int:
     """Show open alerts again; return how many were snoozed."""
     return update_rows(alerts.open().exclude(snoozed_until=None), snoozed_until=None, snoozed_by="")
 
 
-def add_note(alerts: AlertQuerySet, text: str) -> int:
+def append_note(alerts: AlertQuerySet, text: str) -> int:
     """Add a paragraph to the note of each alert where it fits; return how many there are now noted."""
     noted = 0
     for note in alerts.order_by().values_list("note", flat=True).distinct():

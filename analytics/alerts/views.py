@@ -135,9 +135,9 @@ def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
         case "snooze":
             return _snooze(request, chosen, data["until"])
         case "unsnooze":
-            return acts.unsnooze(those), "unsnoozed"
+            return acts.unsnooze_alerts(those), "unsnoozed"
         case "add_note":
-            return acts.add_note(those, data["added_note"].strip()), "noted"
+            return acts.append_note(those, data["added_note"].strip()), "noted"
     return update_rows(those, note=data["note"].strip()), "noted"
 
 
@@ -164,7 +164,7 @@ def _snooze(request: StaffRequest, chosen: AlertQuerySet, until: date) -> tuple[
         messages.info(
             request, f"Before, {name_of_login(before.snoozed_by)} had snoozed it until {day}: {before.text}."
         )
-    return acts.snooze(those, until, request.user), f"snoozed until {until:%-d %b %Y}"
+    return acts.snooze_alerts(those, until, request.user), f"snoozed until {until:%-d %b %Y}"
 
 
 def _rows(chosen: AlertQuerySet) -> AlertQuerySet:

@@ -99,7 +99,7 @@ def test_the_alerts_of_who_is_gone_are_nobodys(client: Client, paula: User, two:
     make_alert(two[0])
     client.force_login(paula)
     page = words(main_part(client.get("/admin/alerts/?told=999999")))
-    assert "No alert is like this." in page and "Somebody whose account was deleted" in page
+    assert "No alert matches these filters." in page and "Somebody whose account was deleted" in page
     assert "Told to: Select a valid choice." in words(main_part(client.get("/admin/alerts/?told=everyone")))
 
 

@@ -7,7 +7,7 @@ import analytics.models.alerts
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0021_digest_checked_at'),
+        ('analytics', '0022_deferral'),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ def remove_own_rules(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0022_own_alert_rules"),
+        ("analytics", "0023_own_alert_rules"),
     ]
 
     operations = [
