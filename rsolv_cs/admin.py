@@ -1,3 +1,3 @@
 """The admin's pages of the project itself, each registered by its package."""
 
-from rsolv_cs.login import admin  # noqa: F401 - it registers
+from rsolv_cs.people import role_admin, user_admin  # noqa: F401 - they register

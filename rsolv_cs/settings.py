@@ -214,6 +214,9 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next", "csrfmiddlewaretoken"]
 AXES_VERBOSE = AXES_ENABLE_ADMIN = False
 
+INVITATION_DAYS = environment.number("INVITATION_DAYS", 7, least=1)
+PASSWORD_LINK_HOURS = environment.number("PASSWORD_LINK_HOURS", 2, least=1)
+
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, least=1) * 3600
 IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
 REQUIRE_SECOND_FACTOR = environment.roles("REQUIRE_SECOND_FACTOR")

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from rsolv_cs.login import own_sessions_views, second_factor_views
+from rsolv_cs.people import views as people_views
 from rsolv_cs.web import errors, health
 
 handler400 = errors.bad_request
@@ -20,6 +21,9 @@ urlpatterns = [
     path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
     path("admin/sessions/", own_sessions_views.sessions, name="sessions"),
+    path("admin/join/", people_views.join, name="join"),
+    path("admin/new-password/", people_views.new_password, name="new-password"),
+    path("admin/forgotten-password/", people_views.forgotten_password, name="forgotten-password"),
     path("admin/", include("analytics.urls")),
     path("admin/", include("customers.urls")),
     path("admin/", admin.site.urls),

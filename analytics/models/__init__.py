@@ -4,6 +4,7 @@ from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.contact import MailTemplate, Message
 from analytics.models.deferrals import Deferral
 from analytics.models.export_formats import ExportFormat
+from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
 from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery

@@ -24,7 +24,6 @@ from rsolv_cs.login.second_factor_views import note
 admin.site.unregister([StaticDevice, TOTPDevice, User])
 
 
-@admin.register(User)
 class UserWithFactorAdmin(UserAdmin):
     """Users, and the reset of a second factor whose phone and codes are lost."""
 

@@ -52,7 +52,7 @@ def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
     load_demo_program()
     make_staff("Success manager", username="sofia", password="a long password")
     page = open_page("/", role=None)
-    expect(page).to_have_url(re.compile(r"/admin/login/\?next=/admin/$"))
+    expect(page).to_have_url(re.compile(r"/admin/login/\?next=/admin/start/$"))
     page.get_by_label("Username").fill("sofia")
     page.get_by_label("Password").fill("a long password")
     page.get_by_role("button", name="Log in").click()

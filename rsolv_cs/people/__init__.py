@@ -1,0 +1,1 @@
+"""Accounts: invitations, forgotten passwords, the list of users, and roles."""

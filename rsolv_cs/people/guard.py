@@ -1,0 +1,24 @@
+"""The last who may manage users: nobody takes that away, for nobody could give it back."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group, User
+from django.db.models import Q
+
+from customers.core.roles import staff_who_may
+
+MANAGES = "auth.change_user"
+REASON = "Nobody else could manage users then. Make somebody else an Administrator first."
+
+
+def others_manage(people: Iterable[User]) -> bool:
+    """Return whether somebody who can log in may manage users besides these people."""
+    left = staff_who_may(MANAGES).exclude(pk__in=[person.pk for person in people])
+    return any(person.has_usable_password() for person in left)
+
+
+def may_manage(*, is_active: bool, is_staff: bool, is_superuser: bool, roles: Iterable[Group]) -> bool:
+    """Return whether an account with these rights may manage users."""
+    holds = Q(permissions__content_type__app_label="auth", permissions__codename="change_user")
+    keys = [role.pk for role in roles]
+    return is_active and is_staff and (is_superuser or Group.objects.filter(holds, pk__in=keys).exists())

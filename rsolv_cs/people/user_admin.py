@@ -1,0 +1,216 @@
+"""The list of users and the pages of one: who they are, their roles, whether they have joined, how they log in."""
+
+from typing import Any
+
+from axes.models import AccessAttempt
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.decorators import action, display
+from unfold.forms import UserChangeForm
+
+from analytics.models import Invitation
+from customers.core.pages import StaffRequest, admin_response, user_of
+from rsolv_cs.login.admin import UserWithFactorAdmin
+from rsolv_cs.people import guard, invitations
+from rsolv_cs.people.forms import InviteForm
+from rsolv_cs.people.views import site_of
+
+INVITED, NOT_SENT, LOCKED, ACTIVE, OFF = (
+    "Invited, not yet joined",
+    "Invitation not sent",
+    "Locked",
+    "Active",
+    "Deactivated",
+)
+_COLOURS = {INVITED: "info", NOT_SENT: "danger", LOCKED: "warning", ACTIVE: "success", OFF: "default"}
+
+
+class KeepsAnAdministrator(UserChangeForm):
+    """Refuses a change after which nobody could manage users."""
+
+    def clean(self) -> dict[str, Any]:
+        """Look at what the account may do afterwards."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        rights = {
+            name: given.get(name, getattr(self.instance, name)) for name in ("is_active", "is_staff", "is_superuser")
+        }
+        roles = given.get("groups", self.instance.groups.all())
+        if not guard.others_manage([self.instance]) and not guard.may_manage(**rights, roles=roles):
+            raise forms.ValidationError(guard.REASON)
+        return given
+
+
+def _has_factor() -> Exists:
+    return Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True))
+
+
+def _waiting(user: object) -> QuerySet[Invitation]:
+    """Return the invitation of the user with a key, if they have not joined."""
+    key = int(str(user)) if str(user).isdecimal() else 0
+    return Invitation.objects.select_related("user").filter(user=key, joined_at=None)
+
+
+class FactorFilter(admin.SimpleListFilter):
+    """Filter by two-factor authentication."""
+
+    title = "two-factor authentication"
+    parameter_name = "factor"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return on and off."""
+        return [("on", "On"), ("off", "Off")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Return the users who have it, or have not."""
+        if self.value() not in {"on", "off"}:
+            return queryset
+        return queryset.filter(_has_factor() if self.value() == "on" else ~_has_factor())
+
+
+class RoleFilter(admin.SimpleListFilter):
+    """Filter by role."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the roles, and none."""
+        return [
+            *((str(pk), name) for pk, name in Group.objects.order_by("pk").values_list("pk", "name")),
+            ("0", "No role"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Return the users who have it."""
+        chosen = self.value() or ""
+        if chosen == "0":
+            return queryset.filter(groups=None, is_superuser=False)
+        return queryset.filter(groups=int(chosen)) if chosen.isdecimal() else queryset
+
+
+class PeopleAdmin(UserWithFactorAdmin):
+    """Users: a list that says who is who, and an invitation in the place of a new password for somebody else."""
+
+    form = KeepsAnAdministrator
+    list_display = ["login", "name", "email", "roles", "last_login", "factor", "standing"]
+    list_filter = [RoleFilter, FactorFilter, "is_active"]
+    list_select_related = ["invitation"]
+    list_fullwidth = True
+    search_help_text = "Login, name or email"
+    actions_detail = ["reset_second_factor", "invitation"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the users with what the list says of each."""
+        since = timezone.now() - settings.AXES_COOLOFF_TIME
+        tried = AccessAttempt.objects.filter(username=OuterRef("username"), attempt_time__gte=since).order_by()
+        found: QuerySet[User] = super().get_queryset(request)
+        return found.prefetch_related("groups").annotate(
+            two_factor=_has_factor(),
+            is_locked=Exists(tried.filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT)),
+        )
+
+    @admin.display(description="login", ordering="username")
+    def login(self, user: User) -> str:
+        """Return the login."""
+        return user.get_username()
+
+    @admin.display(description="name", ordering="last_name")
+    def name(self, user: User) -> str:
+        """Return the name."""
+        return user.get_full_name()
+
+    @admin.display(description="role")
+    def roles(self, user: User) -> str:
+        """Return the roles, or that there is none."""
+        every = ["Superuser"] * user.is_superuser + sorted(role.name for role in user.groups.all())
+        return ", ".join(every) or "No role"
+
+    @admin.display(description="two-factor", ordering="two_factor")
+    def factor(self, user: Any) -> str:
+        """Return whether it is on; ``two_factor`` is of the list's query."""
+        return "On" if user.two_factor else "Off"
+
+    @display(description="state", label=_COLOURS)
+    def standing(self, user: Any) -> str:
+        """Return whether somebody can log in; ``is_locked`` is of the list's query."""
+        if not (user.is_active and user.is_staff):
+            return OFF
+        invitation = getattr(user, "invitation", None)
+        if invitation and not invitation.joined_at:
+            return NOT_SENT if invitation.state == Invitation.State.FAILED else INVITED
+        return LOCKED if user.is_locked else ACTIVE
+
+    # --- Invitations ----------------------------------------------------------------------------------------------
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: object = None) -> HttpResponse:
+        """Invite somebody."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = InviteForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            by = user_of(request)
+            made = invitations.create(form.account, by)
+            return self._sent(request, made, invitations.send(made, by, site_of(request)))
+        context = {"title": "Invite a user", "form": form, "days": settings.INVITATION_DAYS}
+        return admin_response(request, "people/invite.html", context, status=422 if form.errors else 200)
+
+    def has_invitation_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """For who may add users, of somebody who has not joined."""
+        return self.has_add_permission(request) and _waiting(object_id).exists()
+
+    @action(description="Invitation", url_path="invitation", permissions=["invitation"])  # type: ignore[operator]  # it decorates
+    def invitation(self, request: StaffRequest, object_id: str) -> HttpResponse:
+        """Show an invitation; send it again or withdraw it."""
+        found = _waiting(object_id).first()
+        if found is None:
+            raise Http404("There is no such invitation.")
+        do = request.POST.get("do") if request.method == "POST" else ""
+        if do == "send":
+            return self._sent(request, found, invitations.send(found, request.user, site_of(request)))
+        if do == "withdraw":
+            name = found.user.get_username()
+            if invitations.withdraw(found):
+                messages.success(request, f"The invitation of {name} is withdrawn, and the account is gone.")
+            else:
+                messages.error(request, f"{name} has joined meanwhile. Deactivate the account instead.")
+            return redirect("admin:auth_user_changelist")
+        context = {"title": "Invitation", "invitation": found, "person": found.user, "days": settings.INVITATION_DAYS}
+        return admin_response(request, "people/invitation.html", context)
+
+    def _sent(self, request: HttpRequest, made: Invitation, sent: invitations.Sent) -> HttpResponse:
+        if not sent.error:
+            messages.success(request, f"Invitation sent to {made.user.email}.")
+            return redirect("admin:auth_user_changelist")
+        context = {
+            "title": "Hand over the invitation",
+            "person": made.user,
+            "sent": sent,
+            "days": settings.INVITATION_DAYS,
+        }
+        return admin_response(request, "people/hand_over.html", context)
+
+    # --- The last Administrator -----------------------------------------------------------------------------------
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Not of the last who may manage users."""
+        if isinstance(obj, User) and not guard.others_manage([obj]):
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Delete the chosen ones together, unless nobody would be left who may manage users."""
+        if not guard.others_manage(queryset):
+            messages.error(request, guard.REASON)
+            return
+        super().delete_queryset(request, queryset)
+
+
+admin.site.register(User, PeopleAdmin)
