@@ -4,7 +4,7 @@ from django.urls import path
 
 from analytics.alerts import views as alert_views
 from analytics.customer_page import views as customer_views
-from analytics.dashboard import assign_views, export_views, score_views, views
+from analytics.dashboard import assign_views, export_views, score_views, summary_views, views
 from analytics.insights import cohort_views, effect_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
@@ -41,5 +41,6 @@ urlpatterns = [
     path("effects/", effect_views.effects, name="effects"),
     path("score/", score_views.score_now, name="score-now"),
     path("preferences/", preference_views.preferences, name="preferences"),
+    path("summary/", summary_views.summary, name="summary"),
     path("start/", preference_views.start, name="start"),
 ]

@@ -1,5 +1,6 @@
 """The sidebar: the pages first, then the data behind them; each entry only for those who may open it."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -16,11 +17,23 @@ def _rows(label: str, icon: str, model: str, permission: str = "") -> Entry:
     return label, icon, f"admin:{app}_{name}_changelist", permission or f"{app}.view_{name}"
 
 
+_WORK = (settings.OWNERS_MAY, "customers.upload_importrun", "customers.fix_quarantinedrow", "auth.view_user")
+"""Whoever has none of these permissions only reads."""
+_FOR_READERS = {"analytics:summary"}
+_FOR_WORK = {"analytics:my-day", "analytics:tasks", "admin:customers_customercare_changelist", "admin:customers_keychange_changelist"}
+_FOR_WORK |= {f"admin:customers_{name}_changelist" for name in ("importrun", "quarantinedrow", "fix")}
+_FOR_WORK |= {
+    f"admin:analytics_{name}_changelist"
+    for name in ("message", "night", "scoringpolicy", "alertrule", "digest", "mailtemplate", "recommendationrule")
+}
+"""What readers are spared in their menu; the pages lead there where it explains something."""
+
 _GROUPS: list[tuple[str, list[Entry]]] = [
     (
         "",
         [
             ("My day", "today", "analytics:my-day", "customers.view_customer"),
+            ("Summary", "speed", "analytics:summary", "customers.view_customer"),
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
             ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
@@ -71,12 +84,13 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
 
 def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     """The navigation for unfold's sidebar."""
+    spared = _FOR_READERS if any(map(request.user.has_perm, _WORK)) else _FOR_WORK
     groups = []
     for title, entries in _GROUPS:
         items = [
             {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
             for label, icon, name, permission in entries
-            if request.user.has_perm(permission)
+            if name not in spared and request.user.has_perm(permission)
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})

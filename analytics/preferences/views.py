@@ -24,5 +24,7 @@ def preferences(request: StaffRequest) -> HttpResponse:
 
 @admin_page()
 def start(request: StaffRequest) -> HttpResponse:
-    """Lead to the page that opens at login."""
+    """Lead to the page that opens at login; tell whoever has no role why there is none."""
+    if not request.user.get_all_permissions():
+        return admin_response(request, "analytics/preferences/no_role.html", {"title": "No role yet"})
     return redirect(start_address(request.user))

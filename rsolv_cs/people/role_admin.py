@@ -32,6 +32,9 @@ class RoleAdmin(GroupAdmin):
     change_form_before_template = "people/built_in.html"  # type: ignore[assignment]  # the same
     actions_detail = ["copy"]  # type: ignore[assignment]  # unfold declares the empty tuple
 
+    class Media:
+        css = {"all": ["rsolv_cs/people.css"]}
+
     @display(description="kind", label={BUILT_IN: "info", OWN: "default"})
     def kind(self, role: Group) -> str:
         """Return whether it comes with the tool."""

@@ -12,6 +12,8 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action, display
 from unfold.forms import UserChangeForm
@@ -100,10 +102,11 @@ class PeopleAdmin(UserWithFactorAdmin):
     """Users: a list that says who is who, and an invitation in the place of a new password for somebody else."""
 
     form = KeepsAnAdministrator
-    list_display = ["login", "name", "email", "roles", "last_login", "factor", "standing"]
+    list_display = ["person", "email", "roles", "last_login", "factor", "standing"]
     list_filter = [RoleFilter, FactorFilter, "is_active"]
     list_select_related = ["invitation"]
     list_fullwidth = True
+    list_before_template = "people/tools.html"  # type: ignore[assignment]  # the theme types it as None
     search_help_text = "Login, name or email"
     actions_detail = ["reset_second_factor", "invitation"]
 
@@ -117,15 +120,15 @@ class PeopleAdmin(UserWithFactorAdmin):
             is_locked=Exists(tried.filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT)),
         )
 
-    @admin.display(description="login", ordering="username")
-    def login(self, user: User) -> str:
-        """Return the login."""
-        return user.get_username()
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return whether the visitor may invite."""
+        return {"may_invite": self.has_add_permission(request)}
 
-    @admin.display(description="name", ordering="last_name")
-    def name(self, user: User) -> str:
-        """Return the name."""
-        return user.get_full_name()
+    @admin.display(description="user", ordering="username")
+    def person(self, user: User) -> SafeString | str:
+        """Return the name with the login below it; the login alone where there is no name."""
+        name, login = user.get_full_name(), user.get_username()
+        return format_html("<bdi>{}</bdi><br><small>{}</small>", name, login) if name else login
 
     @admin.display(description="role")
     def roles(self, user: User) -> str:
@@ -147,6 +150,9 @@ class PeopleAdmin(UserWithFactorAdmin):
         if invitation and not invitation.joined_at:
             return NOT_SENT if invitation.state == Invitation.State.FAILED else INVITED
         return LOCKED if user.is_locked else ACTIVE
+
+    class Media:
+        css = {"all": ["rsolv_cs/people.css"]}
 
     # --- Invitations ----------------------------------------------------------------------------------------------
 
