@@ -8,7 +8,6 @@ from analytics.dashboard import assign_views, export_views, score_views, summary
 from analytics.insights import cohort_views, effect_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
-from analytics.preferences import views as preference_views
 from analytics.reports import views as report_views
 from analytics.tasks import views as task_views
 
@@ -40,7 +39,5 @@ urlpatterns = [
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
     path("score/", score_views.score_now, name="score-now"),
-    path("preferences/", preference_views.preferences, name="preferences"),
     path("summary/", summary_views.summary, name="summary"),
-    path("start/", preference_views.start, name="start"),
 ]

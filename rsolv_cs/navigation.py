@@ -102,7 +102,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     if not request.user.is_authenticated:
         return []
     links = [
-        {"title": "Preferences", "link": reverse("analytics:preferences")},
+        {"title": "Preferences", "link": reverse("preferences")},
         {"title": "Second factor", "link": reverse("second-factor")},
         {"title": "Sessions", "link": reverse("sessions")},
     ]

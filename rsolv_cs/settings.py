@@ -187,7 +187,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # --- Login ----------------------------------------------------------------------------------------------------
 
-LOGIN_REDIRECT_URL = reverse_lazy("analytics:start")
+LOGIN_REDIRECT_URL = reverse_lazy("start")
 AUTHENTICATION_BACKENDS = ["rsolv_cs.login.second_factor.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}

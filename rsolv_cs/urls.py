@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from analytics.preferences import views as preference_views
 from rsolv_cs.login import own_sessions_views, second_factor_views
 from rsolv_cs.people import views as people_views
 from rsolv_cs.web import errors, health
@@ -14,13 +15,15 @@ handler404 = errors.not_found
 handler500 = errors.failed
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="analytics:start")),
+    path("", RedirectView.as_view(pattern_name="start")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     # Before the admin's own, whose catch-all would take them.
     path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
     path("admin/sessions/", own_sessions_views.sessions, name="sessions"),
+    path("admin/preferences/", preference_views.preferences, name="preferences"),
+    path("admin/start/", preference_views.start, name="start"),
     path("admin/join/", people_views.join, name="join"),
     path("admin/new-password/", people_views.new_password, name="new-password"),
     path("admin/forgotten-password/", people_views.forgotten_password, name="forgotten-password"),

@@ -17,7 +17,7 @@ def preferences(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Preferences saved.")
-        return redirect("analytics:preferences")
+        return redirect("preferences")
     context = {"title": "Preferences", "form": form, "now": timezone.localtime()}
     return admin_response(request, "analytics/preferences/page.html", context, status=422 if form.errors else 200)
 

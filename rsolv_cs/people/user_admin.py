@@ -20,6 +20,7 @@ from unfold.forms import UserChangeForm
 
 from analytics.models import Invitation
 from customers.core.pages import StaffRequest, admin_response, user_of
+from customers.editing.form_keys import answer_once
 from rsolv_cs.login.admin import UserWithFactorAdmin
 from rsolv_cs.people import guard, invitations
 from rsolv_cs.people.forms import InviteForm
@@ -160,11 +161,19 @@ class PeopleAdmin(UserWithFactorAdmin):
         """Invite somebody."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        made: list[Invitation] = []
+        answer = answer_once(request, lambda: self._invite(request, made)) if request.method == "POST" else None
+        if made:
+            # After the transaction: nothing is mailed of an account that is not stored.
+            return self._sent(request, made[0], invitations.send(made[0], user_of(request), site_of(request)))
+        return answer or self._invite(request, made)
+
+    def _invite(self, request: HttpRequest, made: list[Invitation]) -> HttpResponse:
+        """Show the form; where it is sent and valid, make the account and add its invitation to ``made``."""
         form = InviteForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            by = user_of(request)
-            made = invitations.create(form.account, by)
-            return self._sent(request, made, invitations.send(made, by, site_of(request)))
+            made.append(invitations.create(form.account, user_of(request)))
+            return redirect("admin:auth_user_changelist")
         context = {"title": "Invite a user", "form": form, "days": settings.INVITATION_DAYS}
         return admin_response(request, "people/invite.html", context, status=422 if form.errors else 200)
 

@@ -47,7 +47,8 @@ def _choose_password(request: HttpRequest, links: Links, done: Callable[[User], 
     if user and form and form.is_valid() and _set_password(user, links, link, form, done):
         logout(request)
         messages.success(request, "Your password is set. Log in with it now.")
-        return redirect("admin:login")
+        # By way of a page: a form that leads to the login itself looks like one that was sent too late.
+        return redirect("start")
     if form is None or form.is_valid():
         context: dict[str, object] = {"title": "This link does not work", "is_invitation": links is invitations.LINKS}
         return admin_response(request, "people/link_gone.html", context, status=HTTPStatus.GONE)

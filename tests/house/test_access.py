@@ -162,7 +162,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:export": {},
     "analytics:export-customers": {},
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
-    "analytics:preferences": {"time_zone": "Europe/Berlin"},
+    "preferences": {"time_zone": "Europe/Berlin"},
     "analytics:new-task": {"?": "customer=c1003", "what": "y", "kind": "call", "due": "2025-05-11"},
     "analytics:task": {"do": "dropped"},
     "customers:undo-run": {},
@@ -276,7 +276,7 @@ def test_what_is_sent_and_done_is_in_the_audit(name: str, everybody: tuple[Progr
         assert response.status_code in {200, 302}
         entries = list(AuditEntry.objects.filter(pk__gt=newest))
         assert entries, "nothing was recorded"
-        who = {"admin:login": ""}.get(name, "superuser")
+        who = {"admin:login": "", "forgotten-password": ""}.get(name, "superuser")
         assert {(one.actor, one.address) for one in entries} == {(who, "127.0.0.1")}
         assert {one.source for one in entries} == {f"POST {path.partition('?')[0]}"}
         assert len({one.request for one in entries}) == 1

@@ -109,7 +109,7 @@ ADDED: dict[str, dict[str, Any]] = {
     },
     "analytics/mailtemplate": {"name": "A", "situation": "check_in", "subject": "Hello", "body": "Hello\r\nthere"},
     "auth/group": {"name": "Night shift"},
-    "auth/user": {"username": "carl", "password1": "quite a long one", "password2": "quite a long one"},
+    "auth/user": {"name": "Carl", "email": "carl@example.com", "role": "1"},
     "customers/customercare": {"customer": "c1", "owner": "", "notes": "Called him"},
 }
 

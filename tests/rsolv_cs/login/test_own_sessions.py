@@ -273,9 +273,10 @@ def test_a_clock_that_was_ahead_confirms_nothing_afterwards(ada: Client, later: 
 
 
 def test_a_form_for_passwords_is_shown_only_with_it_and_carries_none(ada: Client) -> None:
-    address = "/admin/auth/user/add/"
+    new = make_staff("Viewer", username="new")
+    address = f"/admin/auth/user/{new.pk}/password/"
     assert ada.get(address).status_code == 403
-    form = {"username": "new", "password1": "quite a long one", "password2": "quite a long one"}
+    form = {"password1": "quite a long one", "password2": "quite a long one"}
     response = ada.post(address, form | {"usable_password": "true"}, headers={"Sec-Fetch-Site": "same-origin"})
     assert response.status_code == 403
     assert "quite a long one" not in response.text
@@ -283,7 +284,8 @@ def test_a_form_for_passwords_is_shown_only_with_it_and_carries_none(ada: Client
     assert (response.status_code, response.url) == (302, address)
     assert ada.get(address).status_code == 200
     assert ada.post(address, form | {"usable_password": "true"}).status_code == 302
-    assert User.objects.filter(username="new").exists()
+    new.refresh_from_db()
+    assert new.check_password("quite a long one")
 
 
 def test_neither_a_factor_nor_a_session_is_touched_without_it(vera: User, later: Pass) -> None:

@@ -17,7 +17,7 @@ from customers.models import AuditEntry
 from rsolv_cs.people.links import Links
 from tests.factories import make_staff
 from tests.support import mails
-from tests.support.forms import as_
+from tests.support.forms import as_, form_on
 from tests.support.mails import MailServer, parts
 
 pytestmark = pytest.mark.django_db
@@ -221,8 +221,16 @@ def test_a_name_cannot_break_the_mail(ada: Client, post: MailServer) -> None:
 
 
 def test_the_same_form_sent_twice_invites_once(ada: Client, post: MailServer) -> None:
+    form = form_on(ada.get(ADD), "form_key", **sent())
+    ada.post(ADD, form)
+    answer = ada.post(ADD, form, follow=True)
+    assert (len(post.take()), User.objects.count()) == (1, 2)
+    assert "You sent this form twice: it was stored once." in answer.text
+
+
+def test_an_address_is_of_one_account(ada: Client, post: MailServer) -> None:
     ada.post(ADD, sent())
-    answer = ada.post(ADD, sent())
+    answer = ada.post(ADD, sent(name="Another", email="MARIA@example.com"))
     assert (answer.status_code, len(post.take()), User.objects.count()) == (422, 1, 2)
     assert "Maria del Mar López has this address already." in answer.text
 
