@@ -39,5 +39,5 @@ urlpatterns = [
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
     path("score/", score_views.score_now, name="score-now"),
-    path("summary/", summary_views.summary, name="summary"),
+    path("summary/", summary_views.summary_page, name="summary"),
 ]

@@ -28,7 +28,7 @@ class MoversKey(page_cache.DataKey):
 
 @admin_page("customers.view_customer")
 @answers_refresh
-def summary(request: HttpRequest) -> HttpResponse:
+def summary_page(request: HttpRequest) -> HttpResponse:
     """Show the figures, what changed, and the worst."""
     tag = page_etag(request)
     shown = as_of(request)

@@ -30,7 +30,7 @@ class NewAccount:
 
 
 @dataclass(frozen=True)
-class Sent:
+class MailOutcome:
     """What became of an invitation's mail: '' or why it was not sent, and the link to hand over instead."""
 
     error: str
@@ -48,13 +48,13 @@ def create(new: NewAccount, by: User) -> Invitation:
         return Invitation.objects.create(user=user, invited_by=by.get_username())
 
 
-def send(invitation: Invitation, by: User, site: str) -> Sent:
+def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
     """Mail a fresh link, which makes the one before worthless; ``site`` is where people find the pages."""
     now = timezone.now()
     # The moment is a part of the link: two mails of one moment would have the same one.
     moment = max(now, invitation.invited_at + timedelta(microseconds=1))
     if not outbox.claim(invitation, now, invited_at=moment, invited_by=by.get_username()):
-        return Sent("Somebody else is sending it at this moment.", "")
+        return MailOutcome("Somebody else is sending it at this moment.", "")
     invitation.refresh_from_db()
     user = invitation.user
     link = f"{site}{LINKS.path_for(user)}"
@@ -63,7 +63,7 @@ def send(invitation: Invitation, by: User, site: str) -> Sent:
         with transaction.atomic():
             outbox.record(invitation, why)
             trail.record(trail.Action.MAIL, user, detail="Invitation made; no mail is set up, the link was shown")
-        return Sent(why.reason, link)
+        return MailOutcome(why.reason, link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
     mail = render_email(
         "invitation", "Your invitation to RSOLV Customer Success", {**context, "days": settings.INVITATION_DAYS}
@@ -75,7 +75,7 @@ def send(invitation: Invitation, by: User, site: str) -> Sent:
         audit=lambda: trail.record(trail.Action.MAIL, user, detail=f"Invitation sent to {user.email}"),
     )
     session.close()
-    return Sent(outcome.reason, link if outcome.reason else "")
+    return MailOutcome(outcome.reason, link if outcome.reason else "")
 
 
 def withdraw(invitation: Invitation) -> bool:

@@ -200,7 +200,7 @@ class PeopleAdmin(UserWithFactorAdmin):
         context = {"title": "Invitation", "invitation": found, "person": found.user, "days": settings.INVITATION_DAYS}
         return admin_response(request, "people/invitation.html", context)
 
-    def _sent(self, request: HttpRequest, made: Invitation, sent: invitations.Sent) -> HttpResponse:
+    def _sent(self, request: HttpRequest, made: Invitation, sent: invitations.MailOutcome) -> HttpResponse:
         if not sent.error:
             messages.success(request, f"Invitation sent to {made.user.email}.")
             return redirect("admin:auth_user_changelist")
