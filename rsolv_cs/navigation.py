@@ -20,7 +20,12 @@ def _rows(label: str, icon: str, model: str, permission: str = "") -> Entry:
 _WORK = (settings.OWNERS_MAY, "customers.upload_importrun", "customers.fix_quarantinedrow", "auth.view_user")
 """Whoever has none of these permissions only reads."""
 _FOR_READERS = {"analytics:summary"}
-_FOR_WORK = {"analytics:my-day", "analytics:tasks", "admin:customers_customercare_changelist", "admin:customers_keychange_changelist"}
+_FOR_WORK = {
+    "analytics:my-day",
+    "analytics:tasks",
+    "admin:customers_customercare_changelist",
+    "admin:customers_keychange_changelist",
+}
 _FOR_WORK |= {f"admin:customers_{name}_changelist" for name in ("importrun", "quarantinedrow", "fix")}
 _FOR_WORK |= {
     f"admin:analytics_{name}_changelist"

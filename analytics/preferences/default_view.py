@@ -1,7 +1,7 @@
 """The page that opens at login: the dashboard, or what a person prefers."""
 
 from django.contrib.auth.models import User
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from analytics.models import Preferences, Report
 
@@ -12,9 +12,7 @@ _REPORT = "report:"
 
 def default_views(user: User) -> list[tuple[str, str]]:
     """Return the pages that a user may choose, each with its label."""
-    pages = [(DASHBOARD, "Dashboard")]
-    if _my_day():
-        pages.append((MY_DAY, "My day"))
+    pages = [(DASHBOARD, "Dashboard"), (MY_DAY, "My day")]
     reports = Report.objects.visible_to(user).order_by("name", "pk").values_list("pk", "name")
     return [*pages, *((f"{_REPORT}{pk}", f"Report: {name}") for pk, name in reports)]
 
@@ -23,16 +21,9 @@ def start_address(user: User) -> str:
     """Return the address of a user's page; the dashboard's where that page is no longer there for them."""
     chosen = Preferences.of(user).default_view
     if chosen == MY_DAY:
-        return _my_day() or reverse("admin:index")
+        return reverse("analytics:my-day")
     if chosen.startswith(_REPORT):
         report = Report.objects.visible_to(user).filter(pk=chosen.removeprefix(_REPORT)).first()
         if report:
             return reverse("analytics:report", args=[report.pk])
     return reverse("admin:index")
-
-
-def _my_day() -> str:
-    try:
-        return reverse("analytics:my-day")
-    except NoReverseMatch:
-        return ""

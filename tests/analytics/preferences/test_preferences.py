@@ -167,6 +167,12 @@ def test_a_report_opens_at_login_for_who_prefers_it(path: str, olga: User) -> No
     assert start_address(olga) == f"/admin/reports/{report.pk}/"
 
 
+def test_my_day_opens_for_who_prefers_it(olga: User) -> None:
+    assert ("my-day", "My day") in default_views(olga)
+    prefer(olga, default_view="my-day")
+    assert log_in().partition("?")[0] == "/admin/my-day/"
+
+
 def test_who_asked_for_a_page_gets_that_page(olga: User) -> None:
     prefer(olga, default_view="my-day")
     assert log_in("/admin/cohorts/") == "/admin/cohorts/"
