@@ -4,9 +4,9 @@ from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 
-from analytics.dashboard.worklist import most_urgent
 from analytics.digests.weekly import Movers, movers
 from analytics.models import PortfolioDay
+from analytics.my_day.most_urgent import most_urgent
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.pages.as_of import as_of
@@ -29,18 +29,18 @@ class MoversKey(page_cache.DataKey):
 @admin_page("customers.view_customer")
 @answers_refresh
 def summary_page(request: HttpRequest) -> HttpResponse:
-    """Show the figures, what changed, and the worst."""
+    """Show the figures, what changed, and the worst by their health, whatever was done about them."""
     tag = page_etag(request)
     shown = as_of(request)
     context: dict[str, object] = {"title": "Summary", "as_of": shown, "tag": tag}
     if shown.portfolio:
-        version = user_summary(request).version.data
+        version = user_summary(request).version
         before = comparison_day(shown.portfolio.date)
         context |= {
             "before": before,
             "cards": cards(shown.portfolio, before, is_newest=shown.is_newest),
-            "movers": _movers(shown.portfolio, before, version) if before else [],
-            "worst": most_urgent(shown.portfolio, before, version).items[:MAX_WORST],
+            "movers": _movers(shown.portfolio, before, version.data) if before else [],
+            "worst": most_urgent(shown.portfolio, before, None, version).items[:MAX_WORST],
         }
     return with_etag(admin_response(request, "analytics/dashboard/summary.html", context), tag)
 

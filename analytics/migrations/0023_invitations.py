@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0021_digest_checked_at'),
+        ('analytics', '0022_deferral'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
