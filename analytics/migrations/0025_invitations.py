@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0022_deferral'),
+        ('analytics', '0024_own_rules_reverse'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
