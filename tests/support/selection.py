@@ -1,10 +1,10 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function, with the first and the
-last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks one case of what can
-differ there: every test that is about PostgreSQL or a race, the migrations, half of the tests of the packages that
-write SQL themselves or ask which database they have, and one walk through all pages, which sends the queries of the
-other packages. On both, a property gets a tenth of its examples.
+last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks what can differ there:
+every test that is about PostgreSQL or a race (first and last case), the migrations, half of the tests of the packages
+that write SQL themselves or ask which database they have (last case), and one walk through all pages, which sends the
+queries of the other packages. On both, a property gets a tenth of its examples.
 """
 
 import inspect
@@ -85,19 +85,25 @@ def asked_by_a_push(items: list[pytest.Item], vendor: str) -> list[pytest.Item]:
 
 
 def _of_sqlite(items: list[pytest.Item]) -> set[pytest.Item]:
-    first = {function_of(item): item for item in reversed(items) if not item.get_closest_marker("slow")}
-    last = {function_of(item): item for item in items}
-    return {*first.values(), *last.values()}
+    return _first_cases(item for item in items if not item.get_closest_marker("slow")) | _last_cases(items)
 
 
 def _of_postgres(items: list[pytest.Item]) -> set[pytest.Item]:
-    skipped = ("skip", "browser")
-    tests = {function_of(item): item for item in items if not any(map(item.get_closest_marker, skipped))}.values()
-    always = {item for item in tests if item.path.name == "test_migrations.py" or is_of_postgres(item)}
+    tests = [item for item in items if not any(map(item.get_closest_marker, ("skip", "browser")))]
+    own = [item for item in tests if item.path.name == "test_migrations.py" or is_of_postgres(item)]
+    asked = _first_cases(own) | _last_cases(own)
     folders = folders_with_own_sql()
-    others = [item for item in tests if item not in always and not folders.isdisjoint(item.path.parents)]
-    walk = {item for item in items if item.nodeid == WALK}
-    return {*always, *others[::PART_ON_POSTGRES], *walk}
+    others = _last_cases(item for item in tests if item not in own and not folders.isdisjoint(item.path.parents))
+    in_order = [item for item in items if item in others]
+    return asked | {*in_order[::PART_ON_POSTGRES]} | {item for item in items if item.nodeid == WALK}
+
+
+def _first_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    return _last_cases(reversed([*items]))
+
+
+def _last_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    return {*{function_of(item): item for item in items}.values()}
 
 
 def is_of_postgres(item: pytest.Item) -> bool:
