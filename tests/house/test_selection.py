@@ -69,7 +69,8 @@ def test_the_examples_of_a_property(number: int, of_a_push: int) -> None:
 
 def test_each_property_says_its_examples_by_the_helper() -> None:
     files = (ROOT / "tests").rglob("test_*.py")
-    assert [path.name for path in files if re.search(r"max_examples=\d+\b(?! if EXPLORE)", path.read_text())] == []
+    bare = [path.name for path in files if re.search(r"max_examples=\d+\b(?! if EXPLORE)", path.read_text())]
+    assert bare == [], "say max_examples=examples_of_a_push(...) there"
 
 
 @pytest.mark.parametrize("target", ["test", "test-sqlite", "test-postgres"])

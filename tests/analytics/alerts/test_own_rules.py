@@ -19,6 +19,7 @@ from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
 from analytics.segments.segment import Segment
 from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot, make_staff
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -265,7 +266,9 @@ def test_the_preview_counts_by_hand() -> None:
     assert not preview(rule, Segment("score_max=30", DAY)).cries_wolf, "exactly half"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples_of_a_push(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     customers=st.lists(
         st.tuples(

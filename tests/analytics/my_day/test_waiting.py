@@ -16,6 +16,7 @@ from analytics.page_cache.version import DataVersion, StateVersion
 from customers.models import Customer, Note
 from tests.factories import make_alert, make_customer, make_day, make_message, make_snapshot, make_staff
 from tests.support.pages import forget
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -320,7 +321,9 @@ def take(step: str, customer: Customer) -> None:
             now(status="healthy", score=80)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples_of_a_push(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=7))
 def test_whatever_was_done_who_has_a_reason_is_in_one_of_both(acme: Customer, steps: list[str]) -> None:
     Deferral.objects.all().delete()
