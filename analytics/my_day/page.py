@@ -15,7 +15,7 @@ from analytics.my_day.acts import ACTS
 from analytics.my_day.done import deed_in_words, done_today
 from analytics.my_day.facts import WorkFacts, customers_of
 from analytics.my_day.items import WorkItem, work_items
-from analytics.my_day.worklist import NOBODY, TEAM, WorkMember, by_health_alone, newest_days, worklist
+from analytics.my_day.worklist import NOBODY, TEAM, WorkMember, by_health_alone, newest_days, to_do_counts, worklist
 from analytics.pages.user_summary import user_summary
 from customers.clock import program_today
 from customers.core.pages import user_of
@@ -67,13 +67,13 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
     version, today = user_summary(request).version, program_today()
     _newest, before = newest_days(version.data)
     whose, tab = _whose(request.GET), _tab(request.GET)
-    lists = {one: worklist(portfolio, before, one, today, version) for one in _labels(request, whose)}
-    shown, done = lists[whose], done_today(_which(whose), today)
+    labels = _labels(request, whose)
+    to_do = to_do_counts(portfolio, before, tuple(labels), today, version)
+    shown, done = worklist(portfolio, before, whose, today, version), done_today(_which(whose), today)
     counts = {TO_DO: len(shown.to_do), WAITING: len(shown.waiting), DONE: len(done)}
     context: dict[str, object] = {
         "whose": [
-            TabLink(label, _query(request.GET, owner=one), one == whose, len(lists[one].to_do))
-            for one, label in _labels(request, whose).items()
+            TabLink(label, _query(request.GET, owner=one), one == whose, to_do[one]) for one, label in labels.items()
         ],
         "tabs": [TabLink(label, _query(request.GET, tab=one), one == tab, counts[one]) for one, label in TABS.items()],
         "tab": tab,

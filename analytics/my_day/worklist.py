@@ -3,10 +3,11 @@
 There is one list for all pages: My day, its badge, and the dashboard's block.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db.models import F, Q
 
@@ -18,21 +19,22 @@ from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.portfolio.comparison import comparison_day
 from customers.clock import program_day
+from customers.models import CustomerCare
 
 TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
 
 
-@dataclass(frozen=True)
-class WorkMember:
+class WorkMember(NamedTuple):
     """A customer to act on: the keys of customer and snapshot, the main reason, and the score.
 
-    ``alert`` is the severity of the worst alert, where that is the main reason; else 0.
+    ``severity`` is one of ``Severity`` as a number, which the cache reads in less time. ``alert`` is the severity of
+    the worst alert, where that is the main reason; else 0.
     """
 
     customer: str
     snapshot: int
-    severity: Severity
+    severity: int
     score: int
     alert: int = 0
 
@@ -52,6 +54,15 @@ class WorklistKey(page_cache.StateKey):
     day: date
     before: date | None
     whose: str
+
+
+class ToDoCountsKey(page_cache.StateKey):
+    """Of how many customers of somebody's are to do."""
+
+    today: date
+    day: date
+    before: date | None
+    whose: tuple[str, ...]
 
 
 class HealthKey(page_cache.DataKey):
@@ -91,6 +102,22 @@ def worklist(
     return page_cache.get_or_set(key, lambda: _worklist(portfolio, before, whose, today, version.data))
 
 
+def to_do_counts(
+    portfolio: PortfolioDay, before: PortfolioDay | None, whose: tuple[str, ...], today: date, version: StateVersion
+) -> dict[str, int]:
+    """Return how many are to do of each: all by the team's list and one query more, so that no list is made for it."""
+
+    def make() -> dict[str, int]:
+        team = worklist(portfolio, before, TEAM, today, version).to_do
+        owners = dict(CustomerCare.objects.filter(owner__isnull=False).values_list("customer_id", "owner_id"))
+        counts = Counter(str(owners.get(one.customer, NOBODY)) for one in team)
+        return {one: len(team) if one == TEAM else counts[one] for one in whose}
+
+    since = before.date if before else None
+    key = ToDoCountsKey(version=version, today=today, day=portfolio.date, before=since, whose=whose)
+    return page_cache.get_or_set(key, make)
+
+
 def by_health_alone(
     portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion
 ) -> Sequence[WorkMember]:
@@ -102,7 +129,7 @@ def by_health_alone(
 
 def _by_health(portfolio: PortfolioDay, before: PortfolioDay | None, which: Q) -> list[WorkMember]:
     found = by_health(portfolio, before).filter(which).values_list("customer_id", "pk", F("severity"), "score")
-    return [WorkMember(customer, pk, Severity(severity), score) for customer, pk, severity, score in found]
+    return [WorkMember(customer, pk, severity, score) for customer, pk, severity, score in found]
 
 
 def _worklist(

@@ -395,3 +395,20 @@ def test_the_number_of_queries_does_not_grow(client: Client, sofia: User, query:
     with CaptureQueriesContext(connection) as again:
         client.get(f"/admin/my-day/?{query}")
     assert len(again) <= few - 10
+
+
+def test_the_counts_are_those_of_the_lists(client: Client, sofia: User) -> None:
+    """Counted from the team's list in one place, and listed by SQL in another."""
+    other = make_staff("Success manager")
+    for number, owner in enumerate([sofia, other, None, sofia, None, None, other]):
+        customer(f"c{number}", owner)
+    act(client, "c0", "snooze", {"days": "1"})
+    act(client, "c2", "snooze", {"days": "1"})
+    page = my_day(client, f"owner={other.pk}")
+    assert [(one.label, one.count) for one in page.context["whose"]][:3] == [
+        ("Mine", 1),
+        ("Team", 5),
+        ("Unassigned", 2),
+    ]
+    for one in page.context["whose"]:
+        assert len(listed(my_day(client, one.query))) == one.count
