@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet, Window
@@ -23,7 +24,20 @@ from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
+from analytics.portfolio.comparison import WEEK
+from analytics.portfolio.score_change import COLUMN_OF
+from analytics.portfolio.status_change import STATUS_COLUMN_OF
+from analytics.segments.filters import GOT_WORSE
 
+GOT_WORSE_QUERY = urlencode(
+    {
+        "only": GOT_WORSE,
+        "sort": COLUMN_OF[WEEK],
+        "columns": f"status,{STATUS_COLUMN_OF[WEEK]},score,{COLUMN_OF[WEEK]},trend,last_active,owner",
+    },
+    safe=",",
+)
+"""The list's query for who got worse this week: the greatest falls first, with the columns that say it."""
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
 MAX_PAGES = 1_000_000
@@ -89,6 +103,8 @@ def list_context(
         "filters": asked.filters,
         "filtering": asked.filtering,
         "chips": asked.chips,
+        "owns": asked.owns,
+        "got_worse_query": GOT_WORSE_QUERY,
         "is_first_view": asked.is_first_view,
         "count": count,
         "rows": rows,

@@ -13,12 +13,15 @@ from django.db.models.expressions import Combinable
 
 from analytics.models import Snapshot, SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
-from analytics.portfolio.comparison import SLACK, SPANS, comparison_dates, kept_comparison_dates
+from analytics.portfolio.comparison import SLACK, SPANS, WEEK, comparison_dates, kept_comparison_dates
 from analytics.portfolio.status_change import WAS_OF, StatusMove, places_risen_in_sql, went
 from analytics.wording import signed
 
+NOTICED_FALL = 5
+"""A score that fell by as many points in a week got worse, whatever the status."""
 COLUMN_OF = {days: f"change_{days}" for days in SPANS}
 FILTER_OF = {days: f"fell_{days}" for days in SPANS}
+RISEN_OF = {days: f"risen_{days}" for days in SPANS}
 
 
 class ScoreChanges:
@@ -60,8 +63,16 @@ class ScoreChanges:
 
     def moved(self, snapshots: SnapshotQuerySet, days: int, move: StatusMove) -> SnapshotQuerySet:
         """Return those whose status went this way."""
-        risen = f"risen_{days}"
-        return self.beside(snapshots).alias(**{risen: places_risen_in_sql(days)}).filter(went(move, risen))
+        return self._risen(snapshots, days).filter(went(move, RISEN_OF[days]))
+
+    def got_worse(self, snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
+        """Return those who got worse in a week: the score fell by ``NOTICED_FALL`` points, or the status got worse."""
+        fell = Q(**{f"{COLUMN_OF[WEEK]}__lte": -NOTICED_FALL})
+        return self._risen(snapshots, WEEK).filter(fell | went(StatusMove.WORSE, RISEN_OF[WEEK]))
+
+    def _risen(self, snapshots: SnapshotQuerySet, days: int) -> SnapshotQuerySet:
+        """Return the snapshots with how many places the status rose."""
+        return self.beside(snapshots).alias(**{RISEN_OF[days]: places_risen_in_sql(days)})
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ from analytics.display.filter_choices import (
     owner_in_words,
     with_asked,
 )
-from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage
+from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
 from analytics.portfolio.status_change import STATUS_COLUMN_OF, StatusMove
 from analytics.scoring.measure import WEEKS
+from analytics.wording import ACTIVITY_TREND
 from customers.core.people import name_of
 from customers.models import Customer, Step
 
@@ -35,12 +36,13 @@ ME, NOBODY = "me", "nobody"
 MAX_WORDS = 20
 MAX_GROUP_LENGTH = 100
 """Characters of a cohort or an industry."""
-MISSING = "missing"
+MISSING, GOT_WORSE = "missing", "got_worse"
 ONLY = [
     ("active", "Active on this date"),
     ("onboarded", "Onboarded"),
     ("blocked", "Blocked"),
     (MISSING, "Missing from the feed"),
+    (GOT_WORSE, "Got worse this week"),
 ]
 LAST_ACTIVE = [
     ("within_7", "In the last 7 days"),
@@ -51,6 +53,9 @@ LAST_ACTIVE = [
     ("never", "Never"),
 ]
 """``within_7`` are the 7 days that end with D; ``over_7`` is a day before them, but not never."""
+
+
+DAY_FORMAT = "%Y-%m-%d"
 
 
 class WholeNumberFilter(filters.Filter):
@@ -64,6 +69,12 @@ def _number(label: str, *, least: int = 0, most: int = 100, **options: str) -> W
     digits = forms.TextInput(attrs={"inputmode": "numeric", "size": 4})
     bounds = {"min_value": least, "max_value": most, "widget": digits}
     return WholeNumberFilter(label=label, **bounds, **options)  # type: ignore[no-untyped-call]  # nor do its filters
+
+
+def _day(label: str, **options: str) -> filters.DateFilter:
+    """Return a field for a day, as a browser sends it."""
+    picker = forms.DateInput(format=DAY_FORMAT, attrs={"type": "date"})
+    return filters.DateFilter(label=label, widget=picker, input_formats=[DAY_FORMAT], **options)
 
 
 def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
@@ -86,16 +97,35 @@ class FilterForm(forms.Form):
     """Also compares what only makes sense together."""
 
     def clean(self) -> None:
-        """Refuse a range of scores that is none; both ends are then left out."""
-        least, most = self.cleaned_data.get("score_min"), self.cleaned_data.get("score_max")
-        if least is not None and most is not None and least > most:
-            self.add_error("score_max", f"{most} is below the lowest score asked for, {least}.")
-            self.cleaned_data.pop("score_min")
+        """Refuse each range that is none; both ends are then left out."""
+        for first, last, what in RANGES:
+            least, most = self.cleaned_data.get(first), self.cleaned_data.get(last)
+            if least is not None and most is not None and least > most:
+                self.add_error(last, f"{value_in_words(most)} is {what} asked for, {value_in_words(least)}.")
+                self.cleaned_data.pop(first)
+
+
+def value_in_words(value: object) -> str:
+    """Return a filter's value as people write it."""
+    return f"{value:%-d %b %Y}" if isinstance(value, date) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 ON_REQUEST = ("signup", "quiet_week")
 """Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
-MORE = ("status_change_7", "status_change_30", "fell_7", "fell_30")
+MAX_COUNT = 1_000_000
+"""The largest team, and the most days, that a filter takes."""
+RANGES = (
+    ("score_min", "score_max", "below the lowest score"),
+    ("success_rate_min", "success_rate_max", "below the lowest success rate"),
+    ("days_active_min", "days_active_max", "below the lowest number of days"),
+    ("team_size_min", "team_size_max", "below the smallest team"),
+    ("signup_from", "signup_to", "before the first day"),
+)
+"""The first and the last of what only makes sense together, and what to say where it makes none."""
+MORE = (
+    *("status_change_7", "status_change_30", "fell_7", "fell_30"),
+    *(name for first, last, _what in RANGES for name in (first, last) if not name.startswith("score_")),
+)
 """Filters that stand behind "More filters": few need them at once."""
 READ_EDITS = ("owner",)
 """Filters that look at what people edit; all others look at the data alone, so whom they find is kept with these."""
@@ -123,6 +153,7 @@ class SnapshotFilter(FilterSet):
     cohort = _menu("Cohort", method="in_group")
     industry = _menu("Industry", method="in_group")
     owner = _menu("Owner", method="owned")
+    trend = _menu(ACTIVITY_TREND, choices=Trend.choices)
     lacks = _menu("Lacks", method="lacking", choices=Step.choices)
     only = _menu("Only", method="those", choices=ONLY)
     last_active = filters.ChoiceFilter(
@@ -134,6 +165,14 @@ class SnapshotFilter(FilterSet):
     fell_30 = _fall(MONTH)
     status_change_7 = _move(WEEK)
     status_change_30 = _move(MONTH)
+    success_rate_min = _number("Success rate from, %", method="succeeded")
+    success_rate_max = _number("Success rate to, %", method="succeeded")
+    days_active_min = _number("Days active from", most=MAX_COUNT, field_name="days_active", lookup_expr="gte")
+    days_active_max = _number("Days active to", most=MAX_COUNT, field_name="days_active", lookup_expr="lte")
+    team_size_min = _number("Team size from", most=MAX_COUNT, field_name="customer__team_size", lookup_expr="gte")
+    team_size_max = _number("Team size to", most=MAX_COUNT, field_name="customer__team_size", lookup_expr="lte")
+    signup_from = _day("Signed up from", field_name="customer__signup_date", lookup_expr="gte")
+    signup_to = _day("Signed up to", field_name="customer__signup_date", lookup_expr="lte")
     signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
     quiet_week = filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
@@ -226,7 +265,7 @@ class SnapshotFilter(FilterSet):
         """In each of the groups behind the summary's figures."""
         methods = {"active": "active_today", **{name: name for name in ("onboarded", "blocked", MISSING)}}
         for group in value:
-            queryset = getattr(queryset, methods[group])()
+            queryset = self.changes.got_worse(queryset) if group == GOT_WORSE else getattr(queryset, methods[group])()
         return queryset
 
     def active(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
@@ -236,6 +275,16 @@ class SnapshotFilter(FilterSet):
         how, days = value.split("_")
         edge = self.day - timedelta(days=int(days))
         return queryset.filter(**{"last_active__gt" if how == "within" else "last_active__lte": edge})
+
+    def succeeded(self, queryset: SnapshotQuerySet, name: str, value: int) -> SnapshotQuerySet:
+        """By the success rate as it is shown, a whole number: at least or at most; none without a generated PR.
+
+        From n - 0.5 on it is shown as n, and as 100 however many were merged; in whole numbers, as in Python.
+        """
+        found = queryset.filter(prs_generated__gt=0).alias(merged_200=F("prs_merged") * 200)
+        if name == "success_rate_min":
+            return found.filter(merged_200__gte=F("prs_generated") * (2 * value - 1))
+        return found if value == 100 else found.filter(merged_200__lt=F("prs_generated") * (2 * value + 1))
 
     def fell(self, queryset: SnapshotQuerySet, name: str, value: int) -> SnapshotQuerySet:
         """Keep those whose score fell by at least so many points, in the days that the filter's name says."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.forms import MultipleChoiceField
 
-from analytics.segments.filters import SnapshotFilter
+from analytics.segments.filters import SnapshotFilter, value_in_words
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def filters_in_words(filters: SnapshotFilter) -> Iterator[FilterWords]:
             for one in dict.fromkeys(value or []):
                 yield FilterWords(name, one, str(field.label), str(words.get(one, one)))
         elif value not in (None, ""):
-            yield FilterWords(name, None, str(field.label), str(words.get(value, value)))
+            yield FilterWords(name, None, str(field.label), str(words.get(value) or value_in_words(value)))
 
 
 def refusals(filters: SnapshotFilter) -> list[str]:
