@@ -6,13 +6,13 @@ from django.urls import reverse
 from analytics.models import Preferences, Report
 
 DASHBOARD = ""
-MY_DAY = "my-day"
+_PAGES = {"my-day": ("My day", "analytics:my-day"), "summary": ("Summary", "analytics:summary")}
 _REPORT = "report:"
 
 
 def default_views(user: User) -> list[tuple[str, str]]:
     """Return the pages that a user may choose, each with its label."""
-    pages = [(DASHBOARD, "Dashboard"), (MY_DAY, "My day")]
+    pages = [(DASHBOARD, "Dashboard"), *((name, label) for name, (label, _address) in _PAGES.items())]
     reports = Report.objects.visible_to(user).order_by("name", "pk").values_list("pk", "name")
     return [*pages, *((f"{_REPORT}{pk}", f"Report: {name}") for pk, name in reports)]
 
@@ -20,8 +20,8 @@ def default_views(user: User) -> list[tuple[str, str]]:
 def start_address(user: User) -> str:
     """Return the address of a user's page; the dashboard's where that page is no longer there for them."""
     chosen = Preferences.of(user).default_view
-    if chosen == MY_DAY:
-        return reverse("analytics:my-day")
+    if chosen in _PAGES:
+        return reverse(_PAGES[chosen][1])
     if chosen.startswith(_REPORT):
         report = Report.objects.visible_to(user).filter(pk=chosen.removeprefix(_REPORT)).first()
         if report:

@@ -11,10 +11,12 @@ MANAGES = "auth.change_user"
 REASON = "Nobody else could manage users then. Make somebody else an Administrator first."
 
 
-def others_manage(people: Iterable[User]) -> bool:
-    """Return whether somebody who can log in may manage users besides these people."""
-    left = staff_who_may(MANAGES).exclude(pk__in=[person.pk for person in people])
-    return any(person.has_usable_password() for person in left)
+def are_last(people: Iterable[User]) -> bool:
+    """Return whether these people may manage users, and nobody else who can log in may."""
+    managing = staff_who_may(MANAGES).exclude(Q(invitation__isnull=False) & Q(invitation__joined_at=None))
+    keys = set(managing.values_list("pk", flat=True))
+    chosen = {person.pk for person in people}
+    return bool(keys & chosen) and keys <= chosen
 
 
 def may_manage(*, is_active: bool, is_staff: bool, is_superuser: bool, roles: Iterable[Group]) -> bool:

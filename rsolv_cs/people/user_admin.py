@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -46,7 +47,7 @@ class KeepsAnAdministrator(UserChangeForm):
             name: given.get(name, getattr(self.instance, name)) for name in ("is_active", "is_staff", "is_superuser")
         }
         roles = given.get("groups", self.instance.groups.all())
-        if not guard.others_manage([self.instance]) and not guard.may_manage(**rights, roles=roles):
+        if guard.are_last([self.instance]) and not guard.may_manage(**rights, roles=roles):
             raise forms.ValidationError(guard.REASON)
         return given
 
@@ -162,7 +163,14 @@ class PeopleAdmin(UserWithFactorAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         made: list[Invitation] = []
-        answer = answer_once(request, lambda: self._invite(request, made)) if request.method == "POST" else None
+        answer = None
+        if request.method == "POST":
+            try:
+                answer = answer_once(request, lambda: self._invite(request, made))
+            except IntegrityError:
+                # Somebody has just invited them: the second time the form says so.
+                made.clear()
+                answer = answer_once(request, lambda: self._invite(request, made))
         if made:
             # After the transaction: nothing is mailed of an account that is not stored.
             return self._sent(request, made[0], invitations.send(made[0], user_of(request), site_of(request)))
@@ -216,13 +224,13 @@ class PeopleAdmin(UserWithFactorAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Not of the last who may manage users."""
-        if isinstance(obj, User) and not guard.others_manage([obj]):
+        if isinstance(obj, User) and guard.are_last([obj]):
             return False
         return super().has_delete_permission(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete the chosen ones together, unless nobody would be left who may manage users."""
-        if not guard.others_manage(queryset):
+        if guard.are_last(queryset):
             messages.error(request, guard.REASON)
             return
         super().delete_queryset(request, queryset)

@@ -171,6 +171,8 @@ def test_my_day_opens_for_who_prefers_it(olga: User) -> None:
     assert ("my-day", "My day") in default_views(olga)
     prefer(olga, default_view="my-day")
     assert log_in().partition("?")[0] == "/admin/my-day/"
+    Preferences.objects.update(default_view="summary")
+    assert log_in() == "/admin/summary/"
 
 
 def test_who_asked_for_a_page_gets_that_page(olga: User) -> None:

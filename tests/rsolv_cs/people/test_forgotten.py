@@ -187,6 +187,12 @@ def test_a_request_is_in_the_audit_and_no_address_of_nobody_is(vera: User, post:
 # --- What is no address, and without mail -------------------------------------------------------------------------
 
 
+def test_an_address_that_no_server_takes_is_answered_alike(post: MailServer) -> None:
+    make_staff("Viewer", username="odd", email="ödd@example.com")
+    assert ask("ödd@example.com").status_code == ask("ädd@example.com").status_code
+    assert post.take() == []
+
+
 @pytest.mark.parametrize("email", ["", "x", "vera@example.com\nBcc: all@example.com", "v" * 250 + "@example.com"])
 def test_what_is_no_address_is_asked_again(email: str, vera: User, post: MailServer) -> None:
     assert ask(email).status_code == 422

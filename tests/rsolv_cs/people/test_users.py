@@ -131,11 +131,16 @@ def test_with_another_who_may_manage_users_one_may_go(kind: str, ada: Client) ->
 
 
 def test_who_cannot_log_in_is_no_other_administrator(ada: Client) -> None:
-    waiting = make_staff("Administrator")
-    waiting.set_unusable_password()
-    waiting.save()
+    Invitation.objects.create(user=make_staff("Administrator"), state="sent")
     make_staff("Administrator", is_active=False)
     assert LAST in change(ada, User.objects.get(username="ada"), is_active=None)
+
+
+def test_who_logs_in_elsewhere_is_one_as_well(ada: Client) -> None:
+    elsewhere = make_staff("Administrator")
+    elsewhere.set_unusable_password()
+    elsewhere.save()
+    assert LAST not in change(ada, User.objects.get(username="ada"), is_active=None)
 
 
 def test_all_who_may_manage_users_are_not_deleted_together(ada: Client) -> None:
