@@ -1,11 +1,17 @@
-"""The sidebar: the pages first, then the data behind them; each entry only for those who may open it."""
+"""The sidebar, and what else leads to a page or starts something; each entry only for those who may open it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
+from analytics.dashboard.score_views import MAY_SCORE
 from analytics.my_day.badge import to_do_count
 from analytics.pages.user_summary import user_summary
+from customers.core.pages import user_of
 
 Entry = tuple[str, str, str, str]
 """Label, icon, the name of the address, and the permission that it needs."""
@@ -87,33 +93,92 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
 ]
 
 
+_ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("Create task", "add_task", "analytics:new-task", ("analytics.add_task", "customers.view_customer")),
+    ("New report", "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
+    ("Export", "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
+    ("Upload a file", "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
+    ("Score now", "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),
+]
+"""Label, icon, the name of the address, and the permissions that it needs."""
+
+_OWN_PAGES = [
+    ("Preferences", "preferences"),
+    ("Second factor", "second-factor"),
+    ("Sessions", "sessions"),
+    ("Keyboard shortcuts", "shortcuts"),
+]
+
+GO_TO = {
+    "d": "admin:index",
+    "m": "analytics:my-day",
+    "a": "analytics:alerts",
+    "t": "analytics:tasks",
+    "r": "analytics:reports",
+    "c": "analytics:cohorts",
+}
+"""The key that leads to a page, after a g."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page or an action; ``group`` is its heading in the sidebar, ``key`` what is pressed after a g, or ''."""
+
+    label: str
+    icon: str
+    address: str
+    group: str = ""
+    key: str = ""
+
+
+def pages(user: User) -> Iterator[Link]:
+    """The pages that a user may open, in the order of the sidebar; their own ones come last."""
+    keys = {name: key for key, name in GO_TO.items()}
+    for title, entries in _menu(user):
+        for label, icon, name, _permission in entries:
+            yield Link(label, icon, reverse(name), title, keys.get(name, ""))
+    for label, name in _own_pages(user):
+        yield Link(label, "person", reverse(name), "Your account")
+
+
+def actions(user: User) -> Iterator[Link]:
+    """What a user may start from anywhere."""
+    for label, icon, name, permissions in _ACTIONS:
+        if user.has_perms(permissions):
+            yield Link(label, icon, reverse(name))
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     """The navigation for unfold's sidebar."""
-    spared = _FOR_READERS if any(map(request.user.has_perm, _WORK)) else _FOR_WORK
     groups = []
-    for title, entries in _GROUPS:
+    for title, entries in _menu(user_of(request)):
         items = [
             {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
-            for label, icon, name, permission in entries
-            if name not in spared and request.user.has_perm(permission)
+            for label, icon, name, _permission in entries
         ]
-        if items:
-            groups.append({"title": title, "separator": bool(title), "items": items})
+        groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def _menu(user: User) -> Iterator[tuple[str, list[Entry]]]:
+    """The groups of the sidebar that have an entry for a user, with these entries."""
+    spared = _FOR_READERS if any(map(user.has_perm, _WORK)) else _FOR_WORK
+    for title, entries in _GROUPS:
+        shown = [entry for entry in entries if entry[2] not in spared and user.has_perm(entry[3])]
+        if shown:
+            yield title, shown
 
 
 def account(request: HttpRequest) -> list[dict[str, str]]:
     """The visitor's own menu; who logs in elsewhere has no password here."""
-    if not request.user.is_authenticated:
+    if not isinstance(request.user, User):
         return []
-    links = [
-        {"title": "Preferences", "link": reverse("preferences")},
-        {"title": "Second factor", "link": reverse("second-factor")},
-        {"title": "Sessions", "link": reverse("sessions")},
-    ]
-    if request.user.has_usable_password():
-        links.insert(0, {"title": "Change password", "link": reverse("admin:password_change")})
-    return links
+    return [{"title": label, "link": reverse(name)} for label, name in _own_pages(request.user)]
+
+
+def _own_pages(user: User) -> list[tuple[str, str]]:
+    password = [("Change password", "admin:password_change")] if user.has_usable_password() else []
+    return [*password, *_OWN_PAGES]
 
 
 def _badge(request: HttpRequest, name: str) -> dict[str, str]:

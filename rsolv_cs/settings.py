@@ -333,8 +333,16 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
-    "SCRIPTS": [lambda request: static("rsolv_cs/drafts.js"), lambda request: static("rsolv_cs/sending.js")],
-    "STYLES": [lambda request: static("analytics/analytics.css"), lambda request: static("analytics/print.css")],
+    "SCRIPTS": [
+        lambda request: static("rsolv_cs/drafts.js"),
+        lambda request: static("rsolv_cs/sending.js"),
+        lambda request: static("rsolv_cs/palette.js"),
+    ],
+    "STYLES": [
+        lambda request: static("analytics/analytics.css"),
+        lambda request: static("rsolv_cs/palette.css"),
+        lambda request: static("analytics/print.css"),
+    ],
     "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
     "SIDEBAR": {
         "show_search": False,

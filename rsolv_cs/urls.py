@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from analytics.preferences import views as preference_views
 from rsolv_cs.login import own_sessions_views, second_factor_views
+from rsolv_cs.palette import views as palette_views
 from rsolv_cs.people import views as people_views
 from rsolv_cs.web import errors, health
 
@@ -27,6 +28,8 @@ urlpatterns = [
     path("admin/join/", people_views.join, name="join"),
     path("admin/new-password/", people_views.new_password, name="new-password"),
     path("admin/forgotten-password/", people_views.forgotten_password, name="forgotten-password"),
+    path("admin/search/", palette_views.search, name="search"),
+    path("admin/shortcuts/", palette_views.shortcuts, name="shortcuts"),
     path("admin/", include("analytics.urls")),
     path("admin/", include("customers.urls")),
     path("admin/", admin.site.urls),

@@ -44,6 +44,7 @@ class Preferences(models.Model):
     digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
     default_view = models.CharField("opens at login", max_length=40, blank=True)
     columns = models.JSONField("columns of the customer table", default=list, blank=True)
+    shortcuts = models.BooleanField("keyboard shortcuts", default=True)
     tour_closed_at = models.DateTimeField("closed the tour", null=True, blank=True)
 
     class Meta:

@@ -23,7 +23,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic 
 
     class Meta:
         model = Preferences
-        fields = ["time_zone", "digest_hour", "default_view"]
+        fields = ["time_zone", "digest_hour", "default_view", "shortcuts"]
 
     def __init__(self, data: QueryDict | None, user: User) -> None:
         super().__init__(data, instance=Preferences.of(user))

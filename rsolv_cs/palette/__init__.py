@@ -1,0 +1,1 @@
+"""Find anything: customers, pages, reports, tasks and actions by a few letters."""

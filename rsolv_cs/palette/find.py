@@ -1,0 +1,59 @@
+"""What a few letters find: a handful of each kind, the best match first, within the permissions of whoever asks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from analytics.page_cache.version import DataVersion
+from customers.text.fold import fold
+from rsolv_cs import navigation
+from rsolv_cs.palette import rows
+from rsolv_cs.palette.result import Result, rank
+
+MOST_CUSTOMERS, MOST_OTHERS = 8, 5
+MAX_LENGTH, MAX_WORDS = 200, 20
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results of one kind under its heading."""
+
+    label: str
+    results: list[Result]
+
+
+def find(user: User, text: str, version: DataVersion) -> list[Group]:
+    """Return what a user's text finds, in groups that are not empty; pages and actions where it is blank.
+
+    ``version`` is that of the data.
+    """
+    words = text[:MAX_LENGTH].replace("\0", " ").split()[:MAX_WORDS]
+    pages = [Result(page.label, page.address, page.icon, page.group) for page in navigation.pages(user)]
+    actions = [Result(action.label, action.address, action.icon) for action in navigation.actions(user)]
+    if not words:
+        found = [Group("Pages", [page for page in pages if not page.hint]), Group("Actions", actions)]
+    else:
+        sees_customers = user.has_perm("customers.view_customer")
+        sees_reports = sees_customers and user.has_perm("analytics.view_report")
+        sees_tasks = sees_customers and user.has_perm("analytics.view_task")
+        found = [
+            Group("Customers", rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
+            Group("Pages", _best(pages, words)),
+            Group("Actions", _best(actions, words)),
+            Group("Reports", rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
+            Group("Open tasks", rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
+        ]
+    return [group for group in found if group.results]
+
+
+def _best(results: list[Result], words: list[str]) -> list[Result]:
+    """Return the results whose titles have each word, the best first; equal ones in the order of the menu."""
+
+    def matching() -> Iterator[Result]:
+        for result in results:
+            title = fold(result.title)
+            if all(fold(word) in title for word in words):
+                yield result
+
+    return sorted(matching(), key=lambda result: rank(words, result.title))[:MOST_OTHERS]
