@@ -119,7 +119,7 @@ def test_everybody_finds_only_what_they_may_open(role: str | None, client: Clien
     forget()
     addresses = {
         one.address
-        for text in ("", *"aeiou", "export", "aeiou")
+        for text in ("", *"aeiou", "export", "aeiou", "preferences")
         for group in find(user, text, DataVersion(1, "", 1))
         for one in group.results
     }
