@@ -298,7 +298,7 @@ def test_the_page_lists_what_would_move_and_moves_nothing(pair: KeyChange, manag
     page = manager.get(decide_page(pair))
     assert section(page, "carried") == (
         "What would go over to A-1 Owner Sofia Internal notes 13 characters “Do not contact” yes Notes 1 "
-        "Dated steps 3 Tasks 1 E-mails 1 Alerts 1 Dates to be scored again 1"
+        "Dated steps 3 Tasks 1 E-mails 1 Alerts 1 Snoozes and dismissals 1 Dates to be scored again 1"
     )
     assert (kept("c1"), kept("A-1")) == before
     assert KeyChange.objects.get().state == "open"
