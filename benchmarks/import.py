@@ -14,12 +14,10 @@ import json
 import os
 import platform
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,21 +27,13 @@ from typing import Any
 import django
 
 from benchmarks import program
+from benchmarks.databases import Database, Postgres, Sqlite
 from tests.support.postgres import throwaway_postgres
 
 ROWS, CUSTOMERS, TAIL = 1_000_000, 10_000, 10_000
 BULK_ROWS = 50_000
 """As many rows django-import-export gets; a million would take it the better part of an hour."""
 COUNTS = ("created", "updated", "unchanged", "quarantined")
-FLOOR_TABLE = """
-CREATE TABLE floor (
-    id varchar(64) NOT NULL PRIMARY KEY,
-    customer_id varchar(64) NOT NULL REFERENCES customers_customer (id),
-    date date NOT NULL,
-    issues_tagged integer NOT NULL, prs_generated integer NOT NULL, prs_merged integer NOT NULL,
-    prs_rejected integer NOT NULL, support_requests integer NOT NULL);
-CREATE INDEX floor_customer_date ON floor (customer_id, date);
-"""
 
 
 @dataclass(frozen=True)
@@ -155,134 +145,6 @@ def bulk(file: Path) -> dict[str, Any]:
     result = Resource().import_data(dataset, use_transactions=True, raise_errors=True)
     totals = zip(COUNTS, ("new", "update", "skip", "invalid"), strict=True)
     return {name: result.totals[total] for name, total in totals}
-
-
-# --- The databases ------------------------------------------------------------------------------------------------
-
-
-class Database(ABC):
-    """A database and an archive, of which copies can be kept and taken again."""
-
-    kind: str
-    name: str
-
-    def __init__(self, folder: Path, url: str) -> None:
-        folder.mkdir(exist_ok=True)
-        self.folder = folder
-        self.archive = folder / "archive"
-        self.environment = {**os.environ, "DATABASE_URL": url, "DEBUG": "1", "ARCHIVE_DIR": str(self.archive)}
-
-    @abstractmethod
-    def sql(self, text: str) -> str:
-        """What the database's own shell says to that."""
-
-    @abstractmethod
-    def copy_database(self, name: str, to: str) -> None:
-        """Copy one prepared database to another name; "now" is the one that is measured."""
-
-    @abstractmethod
-    def load_floor(self, file: Path) -> str:
-        """What makes the shell load a file."""
-
-    def save(self, state: str) -> None:
-        """Keep the database and the archive as they are."""
-        self.sql("VACUUM;")
-        self.sql("ANALYZE;")
-        self.copy_database("now", state)
-        shutil.copytree(self.archive, self.folder / f"archive-{state}")
-
-    def restore(self, state: str) -> None:
-        """Take the database and the archive of that name, and let the disk come to rest."""
-        self.copy_database(state, "now")
-        shutil.rmtree(self.archive)
-        shutil.copytree(self.folder / f"archive-{state}", self.archive)
-        os.sync()
-
-    def run(self, job: str, path: Path) -> dict[str, Any]:
-        """One measurement, in a process of its own."""
-        command = [sys.executable, "-m", "benchmarks.import", "--job", job, str(path)]
-        done = subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE)
-        return json.loads(done.stdout)
-
-    def floor(self, file: Path) -> float:
-        """Seconds that the shell needs for the file."""
-        self.sql(FLOOR_TABLE)
-        os.sync()
-        start = time.perf_counter()
-        self.sql(self.load_floor(file))
-        seconds = time.perf_counter() - start
-        self.sql("DROP TABLE floor;")
-        return seconds
-
-
-class Sqlite(Database):
-    """A file."""
-
-    kind, name = "sqlite", "SQLite"
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "now.sqlite3"
-        super().__init__(folder, f"sqlite:///{self.file}")
-
-    def sql(self, text: str) -> str:
-        done = subprocess.run(
-            ["sqlite3", "-bail", self.file], input=text, text=True, check=True, stdout=subprocess.PIPE
-        )
-        return done.stdout.strip()
-
-    def copy_database(self, name: str, to: str) -> None:
-        self.sql("PRAGMA wal_checkpoint(TRUNCATE);")
-        for ending in ("-wal", "-shm"):
-            (self.folder / f"{to}.sqlite3{ending}").unlink(missing_ok=True)
-        shutil.copy(self.folder / f"{name}.sqlite3", self.folder / f"{to}.sqlite3")
-
-    def load_floor(self, file: Path) -> str:
-        return (
-            "PRAGMA synchronous=NORMAL;\nPRAGMA foreign_keys=ON;\nPRAGMA cache_size=-65536;\n.mode csv\n"
-            f".import --skip 1 {file} floor\n"
-        )
-
-    @property
-    def version(self) -> str:
-        """Of the library and of the shell."""
-        shell = subprocess.run(["sqlite3", "--version"], check=True, text=True, stdout=subprocess.PIPE).stdout
-        return f"SQLite {sqlite3.sqlite_version}, its shell {shell.split()[0]}"
-
-
-class Postgres(Database):
-    """A server that is thrown away."""
-
-    kind, name = "postgres", "PostgreSQL"
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.server, _slash, _name = url.rpartition("/")
-        super().__init__(folder, f"{self.server}/now")
-        self.copy_database("template0", "now")
-
-    def sql(self, text: str, database: str = "now") -> str:
-        done = subprocess.run(
-            ["psql", "-qtAX", "-v", "ON_ERROR_STOP=1", "-d", f"{self.server}/{database}"],
-            input=text,
-            text=True,
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-        return done.stdout.strip()
-
-    def copy_database(self, name: str, to: str) -> None:
-        self.sql(
-            f"SET client_min_messages = warning;\nDROP DATABASE IF EXISTS {to};\n"
-            f"CREATE DATABASE {to} TEMPLATE {name};\nCHECKPOINT;",
-            "postgres",
-        )
-
-    def load_floor(self, file: Path) -> str:
-        return f"\\copy floor FROM '{file}' WITH (FORMAT csv, HEADER)\n"
-
-    @property
-    def version(self) -> str:
-        """Of the server."""
-        return f"PostgreSQL {self.sql('SHOW server_version;')}, fsync off, otherwise as it comes"
 
 
 # --- The comparison -----------------------------------------------------------------------------------------------

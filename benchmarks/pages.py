@@ -12,7 +12,6 @@ but not of the peak memory; it is scored five times.
 import argparse
 import http.client
 import json
-import logging
 import os
 import platform
 import secrets
@@ -25,15 +24,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import program
+from benchmarks.page_work import EDIT, LIST, PAGES
 from tests.support.postgres import throwaway_postgres
 
-REQUESTS, ROUNDS, WARM_UP, HISTORY_DAYS, MAX_QUERIES, MAX_MIB = 200, 8, 20, 30, 15, 400
+REQUESTS, ROUNDS, WARM_UP, MAX_QUERIES, MAX_MIB = 200, 8, 20, 15, 400
 SCORED_TIMES = 5
 RETURNS = 10
 """Requests that are not counted after edits: until each worker has the page again."""
@@ -51,191 +51,7 @@ class Size:
 
 
 SIZES = {10_000: Size(10_000, 1_000_000, 60, 1), 100_000: Size(100_000, 3_000_000, 90, 8)}
-LIST, CUSTOMER = "list", "customer"
 CUSTOMER_MS = 50
-PAGES = [
-    ("dashboard", "/admin/", LIST),
-    ("filtered table", "/admin/?cohort=VIP&status=at_risk&status=needs_attention&sort=-score", LIST),
-    ("search", "/admin/?q=customer-99&sort=customer", LIST),
-    ("cohorts", "/admin/cohorts/", LIST),
-    ("signup months", "/admin/cohorts/?by=month", LIST),
-    ("customer page", "/admin/customer/c000007/", CUSTOMER),
-]
-
-
-# --- In a process of its own, with the project set up --------------------------------------------------------------
-
-
-def load(folder: str) -> dict[str, Any]:
-    """Import the feeds of a folder."""
-    from customers.imports.folder import import_folder
-    from customers.imports.interface import Options
-
-    names = ["customers", "onboarding", "engagement"]
-    outcomes = import_folder(Path(folder), names, Options(started_by="benchmark"))
-    assert [outcome.status for outcome in outcomes] == ["loaded"] * len(names)
-    return {}
-
-
-def score(days_before: str) -> dict[str, Any]:
-    """Score a date so many days before the newest one: seconds, and the process's peak memory."""
-    from analytics.scoring.snapshots import score_day
-    from customers.models import data_date
-
-    day = data_date() - timedelta(days=int(days_before))
-    start = time.perf_counter()
-    score_day(day)
-    seconds = time.perf_counter() - start
-    # Not getrusage: its maximum counts what the parent held when it forked.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return {"seconds": seconds, "peak_mib": int(status["VmHWM"].split()[0]) / 1024}
-
-
-def score_as_the_seed() -> dict[str, Any]:
-    """The same scores by the ORM, a handful of queries for each customer, as the seed had it: seconds."""
-    from analytics.models import ScoringPolicy, Snapshot
-    from analytics.scoring.components import Measures
-    from analytics.scoring.score import health
-    from customers.models import Customer, Engagement, Step, data_date
-
-    day, policy = data_date(), ScoringPolicy.objects.get()
-    before = dict(Snapshot.objects.filter(date=day).values_list("customer_id", "score"))
-
-    def score_of(customer: Customer) -> int:
-        from django.db.models import Sum
-
-        def total(rows: Any, *names: str) -> tuple[int, ...]:
-            sums = rows.aggregate(**{f"sum_{name}": Sum(name) for name in names})
-            return tuple(sums[f"sum_{name}"] or 0 for name in names)
-
-        def in_days(days: int) -> Any:
-            return rows.filter(date__gt=day - timedelta(days=days))
-
-        rows = Engagement.objects.filter(customer=customer, date__lte=day)
-        active = rows.exclude(**dict.fromkeys(Engagement.COUNTERS, 0))
-        onboarding = customer.onboarding
-        feedback = customer.feedback_set.filter(date__lte=day)
-        csat = feedback.filter(csat__isnull=False, date__gt=day - timedelta(days=90))
-        nps = feedback.filter(nps__isnull=False, date__gt=day - timedelta(days=180)).first()
-        generated, merged = total(in_days(30), "prs_generated", "prs_merged")
-        week_before = rows.filter(date__gt=day - timedelta(days=14), date__lte=day - timedelta(days=7))
-        week_days = active.filter(date__gt=day - timedelta(days=7)).order_by("date").values("date").distinct().count()
-        newest = active.order_by("-date").first()
-        done = {step.value: customer.signup_date for step in Step if getattr(onboarding, step.value)}
-        all_rows = dict(zip(Engagement.COUNTERS, total(rows, *Engagement.COUNTERS), strict=True))
-        measures = Measures(
-            customer_id=customer.pk,
-            cohort=customer.cohort,
-            csv_status=customer.status,
-            signup_date=customer.signup_date,
-            completed_date=onboarding.completed_date,
-            blocker_type=onboarding.blocker_type,
-            step_dates=done,
-            **all_rows,
-            days_active=active.order_by("date").values("date").distinct().count(),
-            last_active=newest.date if newest else None,
-            active_days=week_days,
-            window_prs_generated=generated,
-            window_prs_merged=merged,
-            window_support_requests=total(in_days(30), "support_requests")[0],
-            csat_sum=sum(csat.values_list("csat", flat=True)),
-            csat_count=csat.count(),
-            nps_answer=nps.nps if nps else None,
-            trend_now=sum(total(in_days(7), *Engagement.ACTIVITY)),
-            trend_before=sum(total(week_before, *Engagement.ACTIVITY)),
-            trend_moment=0,
-        )
-        return health(measures, policy, day).score
-
-    start = time.perf_counter()
-    scores = {customer.pk: score_of(customer) for customer in Customer.objects.filter(signup_date__lte=day)}
-    seconds = time.perf_counter() - start
-    assert scores == before
-    return {"seconds": seconds}
-
-
-def prepare() -> dict[str, Any]:
-    """Give the program a history, and a visitor: what the visitor's browser sends of cookies."""
-    from django.apps import apps
-    from django.contrib.auth import get_user_model
-    from django.db import connection
-    from django.test import Client
-
-    from customers.models import data_date
-
-    newest = data_date()
-    scored = newest - timedelta(days=7)
-    for model in apps.get_app_config("analytics").get_models():
-        columns = [field.column for field in model._meta.concrete_fields if field.name != "id"]
-        if "date" not in columns:
-            continue
-        names = ", ".join(columns)
-        values = ", ".join("%s" if name == "date" else name for name in columns)
-        copy = (
-            f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} FROM {model._meta.db_table} WHERE date = %s"
-        )
-        with connection.cursor() as cursor:
-            for days in range(1, HISTORY_DAYS):
-                if days != 7:
-                    cursor.execute(copy, [newest - timedelta(days=days), scored])
-            cursor.execute(f"ANALYZE {model._meta.db_table}")
-    client = Client(headers={"host": "127.0.0.1"})
-    client.force_login(get_user_model().objects.create_superuser("benchmark"))
-    client.get("/admin/")
-    return {"cookies": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
-
-
-def edit() -> None:
-    """For each line that comes in, what any edit of anybody leaves in the audit; then a line goes out."""
-    from customers.audit import trail
-
-    print(flush=True)
-    for _line in sys.stdin:
-        trail.record(trail.Action.CHANGE, "something")
-        print(flush=True)
-
-
-def count_queries(cookies: str) -> dict[str, Any]:
-    """How many queries each page takes: when it has been asked for before, and after an edit."""
-    from django.db import connection
-    from django.test import Client
-    from django.test.utils import CaptureQueriesContext
-
-    from customers.audit import trail
-
-    client = Client(headers={"host": "127.0.0.1"})
-    client.cookies.load(cookies)
-    found: dict[str, list[int]] = {name: [] for name, _address, _kind in PAGES}
-    for name, address, _kind in PAGES:
-        client.get(address)
-        for is_after_an_edit in (False, True):
-            if is_after_an_edit:
-                trail.record(trail.Action.CHANGE, "something")
-            with CaptureQueriesContext(connection) as queries:
-                assert client.get(address).status_code == 200, address
-            found[name].append(len(queries))
-    return found
-
-
-WORK: dict[str, Callable[..., dict[str, Any]]] = {
-    work.__name__: work for work in (load, score, score_as_the_seed, prepare, count_queries)
-}
-EDIT = "edit"
-
-
-def work(name: str, *arguments: str) -> None:
-    """One of the above, its answer as JSON, or the edits."""
-    import django
-
-    django.setup()
-    logging.getLogger("rsolv_cs.web.requests").setLevel(logging.WARNING)
-    if name == EDIT:
-        edit()
-    else:
-        json.dump(WORK[name](*arguments), sys.stdout)
-
-
-# --- The measuring process -----------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -260,14 +76,14 @@ class Installation:
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
     def work(self, name: str, *arguments: str) -> dict[str, Any]:
-        """One of ``WORK`` in a process of its own."""
-        command = [sys.executable, "-m", "benchmarks.pages", "--work", name, *arguments]
+        """One of ``page_work`` in a process of its own."""
+        command = [sys.executable, "-m", "benchmarks.page_work", name, *arguments]
         return json.loads(subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE).stdout)
 
     @contextmanager
     def editor(self) -> Iterator[Callable[[], None]]:
         """What makes an edit, by a process of its own."""
-        command = [sys.executable, "-m", "benchmarks.pages", "--work", EDIT]
+        command = [sys.executable, "-m", "benchmarks.page_work", EDIT]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
         with subprocess.Popen(command, env=self.environment, **pipes) as process:
             process.stdout.readline()
@@ -345,13 +161,8 @@ def row(*cells: object) -> None:
     print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
 
 
-def measure(database: str, url: str, folder: Path, size: Size, requests: int) -> None:
-    """The rows of one program on one database."""
-    where = f"{database}, {size.customers:,}"
-    ours = Installation(url)
-    ours.manage("migrate", "--verbosity", "0")
-    ours.work("load", str(folder))
-    ours.work("score", "7")
+def measure_score(where: str, ours: Installation, size: Size) -> None:
+    """The rows of the score: its seconds, and its memory."""
     scored, waits = [], []
     for _time in range(SCORED_TIMES):
         waits += [yardstick_ms() for _number in range(WARM_UP)]
@@ -361,6 +172,16 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
     row(where, "score", f"{seconds:.2f} s", "", "", f"{stick:.1f} ms", "", f"<= {most} s", verdict(seconds, most))
     peak, aim = max(one["peak_mib"] for one in scored), f"<= {MAX_MIB} MiB"
     row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak, MAX_MIB))
+
+
+def measure(database: str, url: str, folder: Path, size: Size, requests: int) -> None:
+    """The rows of one program on one database."""
+    where = f"{database}, {size.customers:,}"
+    ours = Installation(url)
+    ours.manage("migrate", "--verbosity", "0")
+    ours.work("load", str(folder))
+    ours.work("score", "7")
+    measure_score(where, ours, size)
     cookies = ours.work("prepare")["cookies"]
     queries = ours.work("count_queries", cookies)
     times: dict[str, list[float]] = {name: [] for name, _address, _kind in PAGES}
@@ -434,11 +255,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, choices=SIZES, action="append")
     parser.add_argument("--database", choices=["SQLite", "PostgreSQL"], action="append")
     parser.add_argument("--requests", type=int, default=REQUESTS)
-    parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.work:
-        work(*options.work)
-        return
     databases = options.database or ["SQLite", "PostgreSQL"]
     with tempfile.TemporaryDirectory(prefix="rsolv-bench-") as name:
         folder = Path(name)

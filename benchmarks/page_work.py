@@ -1,0 +1,148 @@
+"""What ``pages.py`` has done by processes of their own, with the project set up: load, score, prepare, count, edit."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+HISTORY_DAYS = 30
+LIST, CUSTOMER = "list", "customer"
+PAGES = [
+    ("dashboard", "/admin/", LIST),
+    ("filtered table", "/admin/?cohort=VIP&status=at_risk&status=needs_attention&sort=-score", LIST),
+    ("search", "/admin/?q=customer-99&sort=customer", LIST),
+    ("cohorts", "/admin/cohorts/", LIST),
+    ("signup months", "/admin/cohorts/?by=month", LIST),
+    ("customer page", "/admin/customer/c000007/", CUSTOMER),
+]
+
+
+def load(folder: str) -> dict[str, Any]:
+    """Import the feeds of a folder."""
+    from customers.imports.folder import import_folder
+    from customers.imports.interface import Options
+
+    names = ["customers", "onboarding", "engagement"]
+    outcomes = import_folder(Path(folder), names, Options(started_by="benchmark"))
+    assert [outcome.status for outcome in outcomes] == ["loaded"] * len(names)
+    return {}
+
+
+def score(days_before: str) -> dict[str, Any]:
+    """Score a date so many days before the newest one: seconds, and the process's peak memory."""
+    from analytics.scoring.snapshots import score_day
+    from customers.models import data_date
+
+    day = data_date() - timedelta(days=int(days_before))
+    start = time.perf_counter()
+    score_day(day)
+    seconds = time.perf_counter() - start
+    # Not getrusage: its maximum counts what the parent held when it forked.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {"seconds": seconds, "peak_mib": int(status["VmHWM"].split()[0]) / 1024}
+
+
+def score_as_the_seed() -> dict[str, Any]:
+    """The same scores by the ORM, a handful of queries for each customer, as the seed had it: seconds."""
+    from analytics.models import ScoringPolicy, Snapshot
+    from analytics.scoring.score import health
+    from benchmarks.seed import measures_of
+    from customers.models import Customer, data_date
+
+    day, policy = data_date(), ScoringPolicy.objects.get()
+    before = dict(Snapshot.objects.filter(date=day).values_list("customer_id", "score"))
+    start = time.perf_counter()
+    customers = Customer.objects.filter(signup_date__lte=day)
+    scores = {customer.pk: health(measures_of(customer, day), policy, day).score for customer in customers}
+    seconds = time.perf_counter() - start
+    assert scores == before
+    return {"seconds": seconds}
+
+
+def prepare() -> dict[str, Any]:
+    """Give the program a history, and a visitor: what the visitor's browser sends of cookies."""
+    from django.apps import apps
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test import Client
+
+    from customers.models import data_date
+
+    newest = data_date()
+    scored = newest - timedelta(days=7)
+    for model in apps.get_app_config("analytics").get_models():
+        columns = [field.column for field in model._meta.concrete_fields if field.name != "id"]
+        if "date" not in columns:
+            continue
+        names = ", ".join(columns)
+        values = ", ".join("%s" if name == "date" else name for name in columns)
+        copy = (
+            f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} FROM {model._meta.db_table} WHERE date = %s"
+        )
+        with connection.cursor() as cursor:
+            for days in range(1, HISTORY_DAYS):
+                if days != 7:
+                    cursor.execute(copy, [newest - timedelta(days=days), scored])
+            cursor.execute(f"ANALYZE {model._meta.db_table}")
+    client = Client(headers={"host": "127.0.0.1"})
+    client.force_login(get_user_model().objects.create_superuser("benchmark"))
+    client.get("/admin/")
+    return {"cookies": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
+
+
+def edit() -> None:
+    """For each line that comes in, what any edit of anybody leaves in the audit; then a line goes out."""
+    from customers.audit import trail
+
+    print(flush=True)
+    for _line in sys.stdin:
+        trail.record(trail.Action.CHANGE, "something")
+        print(flush=True)
+
+
+def count_queries(cookies: str) -> dict[str, Any]:
+    """How many queries each page takes: when it has been asked for before, and after an edit."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from customers.audit import trail
+
+    client = Client(headers={"host": "127.0.0.1"})
+    client.cookies.load(cookies)
+    found: dict[str, list[int]] = {name: [] for name, _address, _kind in PAGES}
+    for name, address, _kind in PAGES:
+        client.get(address)
+        for is_after_an_edit in (False, True):
+            if is_after_an_edit:
+                trail.record(trail.Action.CHANGE, "something")
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(address).status_code == 200, address
+            found[name].append(len(queries))
+    return found
+
+
+WORK: dict[str, Callable[..., dict[str, Any]]] = {
+    work.__name__: work for work in (load, score, score_as_the_seed, prepare, count_queries)
+}
+EDIT = "edit"
+
+
+def main(name: str, *arguments: str) -> None:
+    """Do one of the above, and print its answer as JSON, or make edits."""
+    import django
+
+    django.setup()
+    logging.getLogger("rsolv_cs.web.requests").setLevel(logging.WARNING)
+    if name == EDIT:
+        edit()
+    else:
+        json.dump(WORK[name](*arguments), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
