@@ -242,7 +242,7 @@ ELSEWHERE = {
     "analytics:contact": "its preview has to be sent back; tests/customers/audit/test_audit.py does so",
     "customers:upload-file": "needs a file; tests/customers/audit/test_audit.py sends one",
     "customers:confirm-upload": "needs a previewed file; tests/customers/audit/test_audit.py confirms one",
-    "customers:erase-customer": "asks for the id; tests/customers/erasure/test_erase.py gives it",
+    "customers:erase-customer": "asks for the id; tests/customers/erasure/test_erase_pages.py gives it",
     "second-factor": "needs a code of the app; tests/rsolv_cs/login/test_second_factor.py has one",
     "verify-second-factor": "the same",
     "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",

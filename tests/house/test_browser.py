@@ -1,20 +1,19 @@
-"""The pages in a real browser: the morning's way through them, phone and laptop, light and dark, and axe's opinion."""
+"""The pages in a real browser: the morning's way through them."""
 
 import re
 import zipfile
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, expect
 
-from analytics.scoring.snapshots import score_day
-from customers.models import Customer, CustomerCare, Event, ImportRun, Onboarding, RowChange
+from customers.models import Customer
 from tests.factories import csv_row, load_demo_program, make_alert, make_customer, make_message, make_staff
-from tests.support.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, names, unfold
+from tests.support.browsing import LAPTOP, SMALL_TARGETS, Opened, look, looks_alike, make_long_customer, names, unfold
 from tests.support.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,27 +24,24 @@ def figures(page: Page) -> Locator:
     return page.locator("dl.cards").first.locator("dd > a")
 
 
-def make_long_customer() -> Customer:
-    """A customer whose every text is as long as its column takes, in one word, and turns the writing around."""
-    customer = make_customer(
-        id="L" * 64,
-        organization="\N{RIGHT-TO-LEFT OVERRIDE}" + "W" * 199,
-        email=f"{'e' * 64}@{'d' * 63}.{'d' * 63}.example",
-        github_username="g" * 39,
-        cohort="C" * 100,
-        industry="I" * 100,
-        team_size=2_147_483_647,
-        signup_date=date(2025, 5, 1),
-    )
-    Onboarding.objects.create(id="long", customer=customer, blocker_type="B" * 100, notes="N" * 1000, run_id=1, line=2)
-    Event.objects.create(
-        id="long", customer=customer, date=date(2025, 5, 2), kind="note", detail="D" * 1000, run_id=1, line=2
-    )
-    CustomerCare.objects.create(customer=customer, owner=make_staff(username="o" * 150), notes="O" * 1000)
-    return customer
+def look_at_acme_and_come_back(page: Page) -> None:
+    """Filter and sort the list, open a customer, and come back to the list as it was."""
+    page.get_by_role("searchbox", name="Search").fill("e")
+    page.locator("summary", has_text="Cohort").click()
+    page.get_by_role("checkbox", name="VIP").check()
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("1–3 of 3")).to_be_visible()
+    page.get_by_role("columnheader", name="Name").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
+    expect(names(page)).to_have_text(["Acme Inc.", "DevSolutions", "株式会社さくらソフトウェア"])
+    filtered = page.url
 
-
-# --- The morning's way ------------------------------------------------------------------------------------------
+    page.locator(".customer-name", has_text="Acme Inc.").click()
+    expect(page.get_by_role("heading", name="Health score: 45/100 (At risk)")).to_be_visible()
+    expect(page.get_by_text("as of 9 May 2025")).to_be_visible()
+    page.get_by_role("link", name="Back to the dashboard").click()
+    expect(page).to_have_url(filtered)
+    expect(page.get_by_role("searchbox", name="Search")).to_have_value("e")
 
 
 def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
@@ -66,22 +62,7 @@ def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
     expect(page.get_by_text("As of Friday, 9 May 2025")).to_be_visible()
     expect(figures(page)).to_have_text(["12", "7", "3", "50%", "84%", "3.5d"])
 
-    page.get_by_role("searchbox", name="Search").fill("e")
-    page.locator("summary", has_text="Cohort").click()
-    page.get_by_role("checkbox", name="VIP").check()
-    page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_text("1–3 of 3")).to_be_visible()
-    page.get_by_role("columnheader", name="Name").get_by_role("link").click()
-    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
-    expect(names(page)).to_have_text(["Acme Inc.", "DevSolutions", "株式会社さくらソフトウェア"])
-    filtered = page.url
-
-    page.locator(".customer-name", has_text="Acme Inc.").click()
-    expect(page.get_by_role("heading", name="Health score: 45/100 (At risk)")).to_be_visible()
-    expect(page.get_by_text("as of 9 May 2025")).to_be_visible()
-    page.get_by_role("link", name="Back to the dashboard").click()
-    expect(page).to_have_url(filtered)
-    expect(page.get_by_role("searchbox", name="Search")).to_have_value("e")
+    look_at_acme_and_come_back(page)
 
     page.get_by_role("link", name="Clear").click()
     expect(page.get_by_text("1–12 of 12")).to_be_visible()
@@ -265,16 +246,21 @@ def test_owners_and_rules_have_nothing_wrong_with_their_pages(open_page: Opened)
     expect(page.get_by_text("Nothing is saved yet.")).to_be_visible()
 
 
-def test_a_success_manager_writes_to_a_customer(open_page: Opened) -> None:
-    load_demo_program()
-    page = open_page("/admin/customer/c1001/")
-    User.objects.update(email="sofia@rsolv.example")
+def begin_a_letter(page: Page) -> None:
+    """From the customer's page to a letter by another template than the one that is offered."""
     page.get_by_role("link", name="Contact customer").click()
     expect(page.locator("main.rsolv h1")).to_have_text("Write to Acme Inc.")
     expect(page.get_by_label("Template")).to_have_value(re.compile(r"\d+"))
     page.get_by_label("Template").select_option("Check-in")
     page.get_by_role("button", name="Use it").click()
     expect(page.get_by_label("Subject")).to_have_value("How is it going with RSOLV?")
+
+
+def test_a_success_manager_writes_to_a_customer(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customer/c1001/")
+    User.objects.update(email="sofia@rsolv.example")
+    begin_a_letter(page)
     wrong = look(page)
     page.set_viewport_size(LAPTOP)
     page.get_by_label("Text", exact=True).fill("Hello {organization},\n\n{last_active} {{ x }} <b>\n{sender}")
@@ -319,103 +305,3 @@ def test_nothing_is_wrong_with_a_long_mail_that_failed(open_page: Opened) -> Non
     assert look(page) == []
     page.goto(f"/admin/customer/{customer.pk}/contact/?message={message.pk}")
     assert look(page) == []
-
-
-# --- Every screen -----------------------------------------------------------------------------------------------
-
-
-@looks_alike
-def test_the_dark_theme_follows_the_system(open_page: Opened) -> None:
-    dark = "document.documentElement.classList.contains('dark')"
-    open_page("/admin/login/", role=None, scheme="dark").wait_for_function(dark)
-    assert not open_page("/admin/login/", role=None, scheme="light").evaluate(dark)
-
-
-@looks_alike
-def test_nothing_is_wrong_with_the_login(open_page: Opened) -> None:
-    assert look(open_page("/admin/login/", role=None)) == []
-
-
-@looks_alike
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/admin/",
-        "/admin/?q=nobody",
-        "/admin/?status=great&as_of=never",
-        "/admin/?as_of=2025-05-09&days=90&history=365",
-        "/admin/my-day/?owner=",
-        "/admin/?signup=2025-04&quiet_week=1",
-        "/admin/cohorts/",
-        "/admin/cohorts/?by=month",
-        "/admin/customer/c1001/",
-        "/admin/customer/{long}/",
-    ],
-)
-def test_nothing_is_wrong_with_a_page(open_page: Opened, address: str) -> None:
-    load_demo_program()
-    customer = make_long_customer()
-    score_day(date(2025, 5, 10))
-    page = open_page(address.format(long=customer.pk))
-    unfold(page)
-    assert look(page) == []
-
-
-@looks_alike
-def test_nothing_is_wrong_with_a_run_however_long_its_words(open_page: Opened) -> None:
-    load_demo_program()
-    run = ImportRun.objects.get(feed="customers")
-    ImportRun.objects.filter(pk=run.pk).update(
-        file="F" * 255, started_by="S" * 150, forced_by="B" * 150, warnings=["W" * 500], reason="R" * 500, updated=2
-    )
-    image = {"id": "c1001", "run_id": run.pk, "line": 2, "team_size": None}
-    after = {**image, "cohort": "C" * 100, "notes": "N" * 1000, "team_size": 15}
-    RowChange.objects.create(run=run, model="customer", key="c1001", before={**image, "cohort": "VIP"}, after=after)
-    RowChange.objects.create(run=run, model="customer", key="L" * 64, before=image, reason="T" * 200)
-    page = open_page(f"/admin/customers/importrun/{run.pk}/change/")
-    assert look(page) == []
-    assert page.evaluate(SMALL_TARGETS) == []
-
-
-@looks_alike
-def test_nothing_is_wrong_with_the_empty_page(open_page: Opened) -> None:
-    page = open_page("/admin/")
-    expect(page.get_by_role("heading", name="No customers yet")).to_be_visible()
-    assert look(page) == []
-
-
-@looks_alike
-@pytest.mark.parametrize("size", [LAPTOP, PHONE])
-def test_everything_to_press_is_large_enough(open_page: Opened, size: ViewportSize) -> None:
-    load_demo_program()
-    page = open_page("/admin/?q=a", role="Administrator", size=size)
-    small = []
-    unfold(page)
-    small += page.evaluate(SMALL_TARGETS)
-    for address in ("/admin/customer/c1001/?as_of=2025-05-09", "/admin/cohorts/"):
-        page.goto(address)
-        small += page.evaluate(SMALL_TARGETS)
-    assert small == []
-
-
-@looks_alike
-def test_the_table_scrolls_in_its_own_box_on_a_phone(open_page: Opened) -> None:
-    load_demo_program()
-    page = open_page("/admin/", size=PHONE)
-    box = page.get_by_role("region", name="List of customers")
-    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
-    box.focus()
-    page.keyboard.press("End")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('[aria-label=\"List of customers\"]').scrollLeft > 0")
-
-
-@looks_alike
-def test_our_own_assets_are_small(open_page: Opened) -> None:
-    load_demo_program()
-    sizes = open_page("/admin/").evaluate(
-        "performance.getEntriesByType('resource').filter(entry => entry.name.includes('/static/analytics/'))"
-        ".map(entry => entry.decodedBodySize)"
-    )
-    assert sizes
-    assert sum(sizes) < 150_000

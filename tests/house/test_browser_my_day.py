@@ -22,6 +22,15 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.textContent.trim()"))
 
 
+def open_a_form_and_leave_it(page: Page) -> None:
+    """A form opens under the customer; Escape closes it, and the focus is back."""
+    page.get_by_role("link", name="Log call for Acme Inc.").click()
+    expect(page.get_by_label("How")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("How")).to_have_count(0)
+    assert focused(page) == "Log call for Acme Inc."
+
+
 def test_a_morning_of_a_success_manager(open_page: Opened) -> None:
     load_demo_program(*DAYS)
     page = open_page(TEAM)
@@ -30,12 +39,7 @@ def test_a_morning_of_a_success_manager(open_page: Opened) -> None:
     second = todo.nth(1).locator(".work-name").text_content()
     expect(todo.first).to_contain_text("Acme Inc.")
 
-    # A form opens under the customer; Escape closes it, and the focus is back.
-    page.get_by_role("link", name="Log call for Acme Inc.").click()
-    expect(page.get_by_label("How")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.get_by_label("How")).to_have_count(0)
-    assert focused(page) == "Log call for Acme Inc."
+    open_a_form_and_leave_it(page)
 
     # A call is logged by keyboard: the customer waits, and the next one has the focus.
     page.keyboard.press("Enter")

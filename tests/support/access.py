@@ -96,32 +96,48 @@ class Program:
 
     def __init__(self) -> None:
         acme = Customer.objects.get(pk="c1001")
-        CustomerCare.objects.create(customer_id="c1002", notes="Secret note")
+        self.keys: dict[str, Any] = {**self._of_imports(acme), **self._of_staff(acme)}
+        trail.record(trail.Action.EXPORT, "something")
+        self.keys["auditentry"] = AuditEntry.objects.latest("pk").pk
+        self.keys["customer_type"] = ContentType.objects.get_for_model(Customer).pk
+
+    def _of_imports(self, acme: Customer) -> dict[str, Any]:
+        """The keys of feeds' rows, of imports, and of what belongs to them."""
         row = QuarantinedRow.objects.create(run=make_run(), feed="customers", line=2, raw="Secret row", reasons=["x"])
-        manager = make_staff("Program manager", username="owner")
         upload = Upload.objects.create(
             feed="customers", file="x.csv", folder="0" * 32, stored_name="customers.csv", size=1
         )
-        message = make_message(acme, state="sending", error="no answer")
-        digest = Digest.objects.create(
-            kind="alerts", day="2025-05-10", recipient=manager, subject="x", text="x", claimed_at=timezone.now()
-        )
-        self.keys: dict[str, Any] = {
-            "alertrule": AlertRule.objects.get(kind="fell").pk,
+        return {
             "customer": "c1001",
-            "digest": digest.pk,
-            "alert": make_alert(acme).pk,
-            "act": "snooze",
             **{
                 model._meta.model_name: model.objects.order_by("pk").first().pk
                 for model in (Onboarding, Engagement, Event, Feedback)
             },
-            "customercare": "c1002",
-            "note": Note.objects.create(customer=acme, author="x", text="x").pk,
             # The smallest file, which is undone quickest.
             "importrun": ImportRun.objects.get(feed="feedback").pk,
             "quarantinedrow": row.pk,
             "fix": Fix.objects.create(feed="customers", raw="Secret", sha256="0", cells=["x"]).pk,
+            "upload": upload.pk,
+            "night": Night.objects.create().pk,
+            "erasure": Erasure.objects.create(salt="00" * 32, digest="00" * 32, erased_by="x", last_run=1).pk,
+            "keychange": KeyChange.objects.create(customer=acme, former_id="c1002", run=make_run()).pk,
+        }
+
+    def _of_staff(self, acme: Customer) -> dict[str, Any]:
+        """The keys of what staff keep, send and set, and of themselves."""
+        CustomerCare.objects.create(customer_id="c1002", notes="Secret note")
+        manager = make_staff("Program manager", username="owner")
+        message = make_message(acme, state="sending", error="no answer")
+        digest = Digest.objects.create(
+            kind="alerts", day="2025-05-10", recipient=manager, subject="x", text="x", claimed_at=timezone.now()
+        )
+        return {
+            "alertrule": AlertRule.objects.get(kind="fell").pk,
+            "digest": digest.pk,
+            "alert": make_alert(acme).pk,
+            "act": "snooze",
+            "customercare": "c1002",
+            "note": Note.objects.create(customer=acme, author="x", text="x").pk,
             "user": make_staff("Viewer", username="somebody").pk,
             "group": Group.objects.create(name="Our own").pk,
             "mailtemplate": MailTemplate.objects.get(situation="check_in").pk,
@@ -131,15 +147,8 @@ class Program:
             "scoringpolicy": ScoringPolicy.objects.create(name="v2", effective_from="2030-01-01").pk,
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
-            "upload": upload.pk,
-            "night": Night.objects.create().pk,
-            "erasure": Erasure.objects.create(salt="00" * 32, digest="00" * 32, erased_by="x", last_run=1).pk,
-            "keychange": KeyChange.objects.create(customer=acme, former_id="c1002", run=make_run()).pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
-        trail.record(trail.Action.EXPORT, "something")
-        self.keys["auditentry"] = AuditEntry.objects.latest("pk").pk
-        self.keys["customer_type"] = ContentType.objects.get_for_model(Customer).pk
 
     def path(self, route: str) -> str:
         """An address by a pattern."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -23,7 +24,8 @@ from playwright.sync_api import (
 )
 from pytest_django.live_server_helper import LiveServer
 
-from tests.factories import make_staff
+from customers.models import Customer, CustomerCare, Event, Onboarding
+from tests.factories import make_customer, make_staff
 from tests.support.selection import in_a_push
 
 # Chromium without a window comes first: it takes two thirds of the time.
@@ -82,14 +84,8 @@ def context(shared_context: BrowserContext, live_server: LiveServer) -> Iterator
         page.close()
 
 
-@pytest.fixture
-def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer, client: Client) -> Iterator[Opened]:
-    """Opens a page as somebody (by default a Success manager; None is nobody) on a screen; nothing may go wrong.
-
-    ``apart`` is for what a page cannot undo, as the clock of a browser.
-    """
-    wrong: list[str] = []
-    others: list[BrowserContext] = []
+def note_faults(page: Page, wrong: list[str]) -> None:
+    """Note whatever goes wrong on a page from now on."""
 
     def note_message(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -103,6 +99,21 @@ def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer
     def note_response(response: Response) -> None:
         if response.status >= 400:
             wrong.append(f"{response.status} {response.url}")
+
+    page.on("console", note_message)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", note_failure)
+    page.on("response", note_response)
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer, client: Client) -> Iterator[Opened]:
+    """Opens a page as somebody (by default a Success manager; None is nobody) on a screen; nothing may go wrong.
+
+    ``apart`` is for what a page cannot undo, as the clock of a browser.
+    """
+    wrong: list[str] = []
+    others: list[BrowserContext] = []
 
     def open_it(
         address: str,
@@ -123,10 +134,7 @@ def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer
         page = within.new_page()
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
-        page.on("console", note_message)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", note_failure)
-        page.on("response", note_response)
+        note_faults(page, wrong)
         page.goto(address)
         return page
 
@@ -194,3 +202,23 @@ def look(page: Page) -> list[str]:
         page.evaluate("scheme => document.documentElement.classList.toggle('dark', scheme == 'dark')", scheme)
         found += [f"{page.url} {scheme} {size['width']}: {violation}" for violation in violations(page)]
     return found
+
+
+def make_long_customer() -> Customer:
+    """A customer whose every text is as long as its column takes, in one word, and turns the writing around."""
+    customer = make_customer(
+        id="L" * 64,
+        organization="\N{RIGHT-TO-LEFT OVERRIDE}" + "W" * 199,
+        email=f"{'e' * 64}@{'d' * 63}.{'d' * 63}.example",
+        github_username="g" * 39,
+        cohort="C" * 100,
+        industry="I" * 100,
+        team_size=2_147_483_647,
+        signup_date=date(2025, 5, 1),
+    )
+    Onboarding.objects.create(id="long", customer=customer, blocker_type="B" * 100, notes="N" * 1000, run_id=1, line=2)
+    Event.objects.create(
+        id="long", customer=customer, date=date(2025, 5, 2), kind="note", detail="D" * 1000, run_id=1, line=2
+    )
+    CustomerCare.objects.create(customer=customer, owner=make_staff(username="o" * 150), notes="O" * 1000)
+    return customer

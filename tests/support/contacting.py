@@ -27,8 +27,22 @@ def hidden(response: HttpResponse) -> dict[str, str]:
 
 
 def preview(client: Client, address: str = ACME, **data: str) -> HttpResponse:
+    """Preview a mail."""
     return client.post(address, {**TEXTS, "action": "preview", **data})
 
 
 def send(client: Client, previewed: HttpResponse, address: str = ACME, **data: str) -> HttpResponse:
+    """Send what was previewed."""
     return client.post(address, {**hidden(previewed), "action": "send", **data})
+
+
+def typed_into(response: HttpResponse) -> tuple[str, str]:
+    """The subject and the body of the draft's form."""
+    form = response.context["form"]
+    return form["subject"].value() or "", form["body"].value() or ""
+
+
+def draft(response: HttpResponse) -> dict[str, str]:
+    """What the draft's form would send."""
+    subject, body = typed_into(response)
+    return {**hidden(response), "subject": subject, "body": body}

@@ -9,13 +9,11 @@ from urllib.parse import quote_plus
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun
 from tests.factories import csv_row
 from tests.support.loading import load, write_bytes
 
 KEY, NAME, MAIL = "gone-77", "Vanishing Ünion, Ltd", "someone@vanishing.example"
-HEADER = ",".join(FEEDS["engagement"].column_names)
 ONE = f"a1,c1,2025-05-01,1,0,0,0,0\na2,{KEY},2025-05-01,1,0,0,0,0\n"
 NEEDLES = (KEY, NAME, "Vanishing", MAIL, "vanishing.example")
 THEIRS = {

@@ -19,6 +19,8 @@ STEPS = (
     "first_issue_tagged",
     "first_pr_generated",
 )
+HEADER = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
+"""Of engagement.csv."""
 NO_STEPS = dict.fromkeys(STEPS, "false")
 ALL_STEPS = dict.fromkeys(STEPS, "true")
 

@@ -4,133 +4,19 @@ Nothing here is shared with the real implementation and nothing is clever: loops
 fractions, one function for one paragraph of the specification. It is slow (each customer scans every row).
 """
 
-import csv
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
-from pathlib import Path
-from typing import Any
 
-Row = dict[str, Any]
+from tests.support.oracle_feeds import COUNTERS, STEPS, Feeds, Row
+
 Sightings = Mapping[tuple[str, str], dt.date]
 
-STEPS = (
-    "welcome_email_sent",
-    "account_created",
-    "github_action_installed",
-    "first_issue_tagged",
-    "first_pr_generated",
-)
 ADOPTION_STEPS = STEPS[1:]
-COUNTERS = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests")
 STEP_COUNTER = {"first_issue_tagged": "issues_tagged", "first_pr_generated": "prs_generated"}
 STATUSES = ("champion", "healthy", "needs_attention", "at_risk", "inactive")
 INACTIVE_CSV_STATUSES = ("paused", "inactive", "churned")
-TRUE_WORDS = ("true", "yes", "1", "t")
-TRIMMED = " \t\r\n\u00a0"
-
-
-@dataclass
-class Feeds:
-    """The five feeds as lists of rows with parsed values: dates, ints, bools; None for a blank optional.
-
-    A row built by hand may leave out what the calculation does not need: a missing counter is 0, a missing
-    flag False, a missing `status` active.
-    """
-
-    customers: list[Row] = field(default_factory=list)
-    onboarding: list[Row] = field(default_factory=list)
-    engagement: list[Row] = field(default_factory=list)
-    feedback: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-
-
-# Reading
-
-
-def read_feeds(directory: str | Path) -> Feeds:
-    """Read the CSVs of a drop folder. Valid files only: a bad value raises, nothing is quarantined."""
-    folder = Path(directory)
-    return Feeds(
-        customers=[parse_customer(row) for row in read_rows(folder / "customers.csv")],
-        onboarding=[parse_onboarding(row) for row in read_rows(folder / "onboarding.csv")],
-        engagement=[parse_engagement(row) for row in read_rows(folder / "engagement.csv")],
-        feedback=[parse_feedback(row) for row in read_rows(folder / "feedback.csv", optional=True)],
-        events=[parse_event(row) for row in read_rows(folder / "events.csv", optional=True)],
-    )
-
-
-def read_rows(path: Path, *, optional: bool = False) -> list[dict[str, str]]:
-    if optional and not path.exists():
-        return []
-    rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for raw in csv.DictReader(file):
-            rows.append({name.strip(TRIMMED).lower(): value.strip(TRIMMED) for name, value in raw.items()})
-    return rows
-
-
-def parse_date(text: str) -> dt.date | None:
-    return dt.date.fromisoformat(text) if text else None
-
-
-def parse_number(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def parse_customer(row: dict[str, str]) -> Row:
-    return {
-        "id": row["id"],
-        "email": row["email"],
-        "organization": row["organization"],
-        "github_username": row["github_username"],
-        "signup_date": parse_date(row["signup_date"]),
-        "cohort": row["cohort"],
-        "industry": row["industry"],
-        "team_size": parse_number(row["team_size"]),
-        "status": row["status"].lower() or "active",
-    }
-
-
-def parse_onboarding(row: dict[str, str]) -> Row:
-    parsed: Row = {"id": row["id"], "customer_id": row["customer_id"]}
-    for step in STEPS:
-        parsed[step] = row[step].lower() in TRUE_WORDS
-    parsed["completed_date"] = parse_date(row["completed_date"])
-    parsed["days_to_complete"] = parse_number(row["days_to_complete"])
-    parsed["blocker_type"] = row["blocker_type"]
-    parsed["notes"] = row["notes"]
-    return parsed
-
-
-def parse_engagement(row: dict[str, str]) -> Row:
-    parsed: Row = {"id": row["id"], "customer_id": row["customer_id"], "date": parse_date(row["date"])}
-    for counter in COUNTERS:
-        parsed[counter] = parse_number(row[counter]) or 0
-    return parsed
-
-
-def parse_feedback(row: dict[str, str]) -> Row:
-    return {
-        "id": row["id"],
-        "customer_id": row["customer_id"],
-        "date": parse_date(row["date"]),
-        "nps": parse_number(row["nps"]),
-        "csat": parse_number(row["csat"]),
-        "comment": row["comment"],
-    }
-
-
-def parse_event(row: dict[str, str]) -> Row:
-    return {
-        "id": row["id"],
-        "customer_id": row["customer_id"],
-        "date": parse_date(row["date"]),
-        "kind": row["kind"],
-        "detail": row["detail"],
-    }
 
 
 # Small helpers
@@ -360,6 +246,17 @@ def trend_by_slope(feeds: Feeds, customer: Row, d: dt.date) -> str:
 # What the tests ask for
 
 
+def points_of(feeds: Feeds, customer_id: str, steps: dict[str, dt.date], d: dt.date) -> dict[str, int | None]:
+    """The points of each component, of which the score is the sum."""
+    return {
+        "activity": activity_points(feeds, customer_id, d),
+        "pr_success": pr_success_points(feeds, customer_id, d),
+        "adoption": adoption_points(steps),
+        "support": support_points(feeds, customer_id, d),
+        "nps": nps_points(feeds, customer_id, d),
+    }
+
+
 def measure_customer(feeds: Feeds, customer_id: str, d: dt.date, sightings: Sightings | None = None) -> Row:
     """Every figure of one customer on D.
 
@@ -374,21 +271,13 @@ def measure_customer(feeds: Feeds, customer_id: str, d: dt.date, sightings: Sigh
     rows = rows_of(feeds.engagement, customer_id, None, d)
     days = active_days(rows)
 
-    activity = activity_points(feeds, customer_id, d)
-    pr_success = pr_success_points(feeds, customer_id, d)
-    adoption = adoption_points(steps)
-    support = support_points(feeds, customer_id, d)
-    nps = nps_points(feeds, customer_id, d)
-    score = activity + pr_success + adoption + support + (nps or 0)
+    points = points_of(feeds, customer_id, steps, d)
+    score = sum(one or 0 for one in points.values())
     success_rate = percent(total_of(rows, "prs_merged"), total_of(rows, "prs_generated"))
 
     return {
         "score": score,
-        "activity": activity,
-        "pr_success": pr_success,
-        "adoption": adoption,
-        "support": support,
-        "nps": nps,
+        **points,
         "status": status_of(feeds, customer, d, score),
         "trend": trend_of(feeds, customer, d),
         "stage": stage_of(onboarded, steps),

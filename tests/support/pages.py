@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.cache import caches
 from django.http import HttpResponse
@@ -85,3 +86,8 @@ class Elements(HTMLParser):
     def attributes(self, name: str) -> Iterator[Any]:
         """The values of an attribute."""
         return (attrs[name] for _tag, attrs in self.found if name in attrs)
+
+
+def addressed(**parameters: object) -> str:
+    """The address of the dashboard with these parameters."""
+    return f"/admin/?{urlencode(parameters, doseq=True)}"

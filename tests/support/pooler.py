@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from tests.support.mails import free_port
 
@@ -27,11 +27,7 @@ def knows_prepared_statements() -> bool:
     return tuple(map(int, version.groups())) >= (1, 21)
 
 
-@contextmanager
-def pooler(url: str, max_prepared_statements: int) -> Iterator[str]:
-    """The URL of a pooler before the database of ``url``: each transaction gets the next one of its sessions."""
-    assert PROGRAM
-    parts, port = urlsplit(url), free_port()
+def _configuration(parts: SplitResult, port: int, max_prepared_statements: int) -> str:
     server = {
         "host": unquote(parts.hostname or ""),
         "port": parts.port or 5432,
@@ -50,15 +46,23 @@ def pooler(url: str, max_prepared_statements: int) -> Iterator[str]:
     }
     if knows_prepared_statements():
         settings["max_prepared_statements"] = max_prepared_statements
+    return (
+        "[databases]\n* = "
+        + " ".join(f"{key}={value}" for key, value in server.items() if value)
+        + "\n[pgbouncer]\n"
+        + "".join(f"{key} = {value}\n" for key, value in settings.items())
+    )
+
+
+@contextmanager
+def pooler(url: str, max_prepared_statements: int) -> Iterator[str]:
+    """The URL of a pooler before the database of ``url``: each transaction gets the next one of its sessions."""
+    assert PROGRAM
+    parts, port = urlsplit(url), free_port()
     how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     with tempfile.TemporaryDirectory(prefix="rsolv-pooler-") as name:
         folder = Path(name)
-        (folder / "pgbouncer.ini").write_text(
-            "[databases]\n* = "
-            + " ".join(f"{key}={value}" for key, value in server.items() if value)
-            + "\n[pgbouncer]\n"
-            + "".join(f"{key} = {value}\n" for key, value in settings.items())
-        )
+        (folder / "pgbouncer.ini").write_text(_configuration(parts, port, max_prepared_statements))
         if os.geteuid() == 0:
             # Like PostgreSQL, it refuses to run as root.
             nobody = pwd.getpwnam("nobody")
@@ -70,7 +74,7 @@ def pooler(url: str, max_prepared_statements: int) -> Iterator[str]:
         ):
             try:
                 _wait_for(process, folder / "log")
-                yield parts._replace(netloc=f"{server['user']}@127.0.0.1:{port}").geturl()
+                yield parts._replace(netloc=f"{parts.username or 'postgres'}@127.0.0.1:{port}").geturl()
             finally:
                 process.terminate()
 

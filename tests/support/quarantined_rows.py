@@ -6,9 +6,8 @@ from typing import Any
 from customers.imports.fixes import cells_to_fix, fix
 from customers.models import QuarantinedRow
 from tests.factories import csv_row, write_feed, write_feeds
-from tests.support.loading import customer_row, load, states, write_bytes
+from tests.support.loading import HEADER, customer_row, load, states, write_bytes
 
-HEADER = "id,customer_id,date,issues_tagged,prs_generated,prs_merged,prs_rejected,support_requests"
 UNKNOWN = "customer_id: there is no customer c9"
 
 

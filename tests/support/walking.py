@@ -21,20 +21,23 @@ def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = 
             yield ":".join((*namespaces, pattern.name)), list(pattern.pattern.regex.groupindex)
 
 
+ROWS = {
+    "message": Message,
+    "task": Task,
+    "undo-run": ImportRun,
+    "fix-row": QuarantinedRow,
+    "same-customer": KeyChange,
+    "upload": Upload,
+    "preview-upload": Upload,
+    "confirm-upload": Upload,
+    "cancel-upload": Upload,
+    **dict.fromkeys(("report", "edit-report", "change-report-view", "delete-report", "export-report"), Report),
+}
+"""Of which kind the row is that an address takes, by its name."""
+
+
 def addresses(customer: str) -> list[str]:
     """Every address, for a customer and the first row of each other kind."""
-    rows = {
-        "message": Message,
-        "task": Task,
-        "undo-run": ImportRun,
-        "fix-row": QuarantinedRow,
-        "same-customer": KeyChange,
-        "upload": Upload,
-        "preview-upload": Upload,
-        "confirm-upload": Upload,
-        "cancel-upload": Upload,
-        **dict.fromkeys(("report", "edit-report", "change-report-view", "delete-report", "export-report"), Report),
-    }
     found = []
     for name, takes in patterns():
         last = name.rpartition(":")[2]
@@ -48,7 +51,7 @@ def addresses(customer: str) -> list[str]:
             key = customer if model._meta.model_name == "customer" else first.pk if first else 1
             values.update(dict.fromkeys(takes, key))
         elif "pk" in takes:
-            model = rows.get(last)
+            model = ROWS.get(last)
             first = model.objects.order_by("pk").first() if model else None
             values["pk"] = first.pk if first else 1 if model else customer
         if "format" in takes:

@@ -13,8 +13,17 @@ from analytics.scoring.snapshots import score_day
 from customers.models import Customer
 from customers.owners.assign import assign
 from tests.factories import load_demo_program, make_staff
-from tests.house.test_browser import make_long_customer
-from tests.support.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, names, unfold
+from tests.support.browsing import (
+    LAPTOP,
+    PHONE,
+    SMALL_TARGETS,
+    Opened,
+    look,
+    looks_alike,
+    make_long_customer,
+    names,
+    unfold,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
@@ -25,6 +34,24 @@ LINES = "td => { const all = document.createRange(); all.selectNodeContents(td);
 
 def headers(page: Page) -> Locator:
     return page.locator("#table-box th")
+
+
+def assert_both_exports_are_as_shown(page: Page) -> None:
+    """The workbook and the CSV have the two customers, the columns and the order of the page."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Excel", exact=True).click()
+    assert download.value.suggested_filename == "customers_2025-05-10.xlsx"
+    book = load_workbook(io.BytesIO(download.value.path().read_bytes()))
+    table = [list(row) for row in book["Customers"].iter_rows(values_only=True)]
+    assert table[0] == ["Customer id", "Name", "Status", "Score", "Signed up", "As of"]
+    assert [row[1:4] for row in table[1:]] == [["Acme Inc.", "At risk", 45], ["Tide & Timber Co.", "At risk", 15]]
+    assert dict(book["About"].iter_rows(values_only=True))["Filter: Status"] == "At risk"
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    assert (manifest["customers"], manifest["sorted_by"]) == (2, "Signed up, ascending")
 
 
 def test_from_a_filter_to_the_export(open_page: Opened) -> None:
@@ -57,20 +84,7 @@ def test_from_a_filter_to_the_export(open_page: Opened) -> None:
     expect(page.get_by_role("columnheader", name="Signed up")).to_have_attribute("aria-sort", "ascending")
     expect(names(page)).to_have_text(["Acme Inc.", "Tide & Timber Co."])
 
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Excel", exact=True).click()
-    assert download.value.suggested_filename == "customers_2025-05-10.xlsx"
-    book = load_workbook(io.BytesIO(download.value.path().read_bytes()))
-    table = [list(row) for row in book["Customers"].iter_rows(values_only=True)]
-    assert table[0] == ["Customer id", "Name", "Status", "Score", "Signed up", "As of"]
-    assert [row[1:4] for row in table[1:]] == [["Acme Inc.", "At risk", 45], ["Tide & Timber Co.", "At risk", 15]]
-    assert dict(book["About"].iter_rows(values_only=True))["Filter: Status"] == "At risk"
-
-    with page.expect_download() as download:
-        page.get_by_role("link", name="CSV", exact=True).click()
-    with zipfile.ZipFile(download.value.path()) as archive:
-        manifest = json.loads(archive.read("manifest.json"))
-    assert (manifest["customers"], manifest["sorted_by"]) == (2, "Signed up, ascending")
+    assert_both_exports_are_as_shown(page)
 
     page.locator("summary", has_text="Columns").click()
     page.get_by_role("link", name="Standard", exact=True).click()

@@ -1,46 +1,29 @@
-"""The list of customers as a file: the same customers in the same order, what it says of itself, and refusals."""
+"""The list of customers as a file: the same customers in the same order, and what it says of itself."""
 
-import csv
-import hashlib
 import io
-import json
-import re
-import zipfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from analytics.customer_list import export
 from analytics.customer_list.columns import COLUMNS, TABLE_COLUMNS
-from analytics.models import ExportFormat, HealthStatus, Stage
-from customers.models import Customer, CustomerCare
-from customers.text.cells import safe_cell
-from customers.workbooks import writer
-from customers.workbooks.writer import TooLarge, write_workbook
-from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
-from tests.support.pages import links, names, notices, words
+from analytics.models import HealthStatus, Stage
+from customers.models import CustomerCare
+from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.support.pages import links, names, words
 from tests.support.selection import examples_of_a_push
+from tests.support.table_export import HEADER, D, content, download, read_csv, read_xlsx
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("manager")]
 
-D = date(2025, 5, 10)
-HEADER_LINE = (
-    "Customer id,Name,Status,Score,Activity trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,"
-    "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of,"
-    "Score change; 7 days,Score change; 30 days,Missing from the feed since,"
-    "Status change; 7 days,Status change; 30 days"
-)
-HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 ACME = [
     *("c1", "Acme Inc.", "At risk", 45, "Declining", 80, "Initial adoption", date(2025, 5, 7), "VIP", "Zoe Quist"),
     *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "GitHub permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
@@ -50,92 +33,6 @@ NEW = [
     *("c2", "Tide & Timber", "Healthy", 75, "Stable", 0, "Onboarding", None, None, None),
     *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, *[None] * 5),
 ]
-
-
-@pytest.fixture
-def zoe() -> User:
-    return make_staff("Success manager", username="zoe", first_name="Zoe", last_name="Quist")
-
-
-@pytest.fixture(autouse=True)
-def manager(client: Client, zoe: User) -> Client:
-    client.force_login(zoe)
-    return client
-
-
-@pytest.fixture
-def two(zoe: User) -> None:
-    """A customer of whom everything is known, and one who has just come."""
-    make_day(total=2)
-    acme = make_customer(
-        id="c1",
-        organization="Acme Inc.",
-        email="john@acme.example",
-        cohort="VIP",
-        industry="SaaS",
-        team_size=15,
-        signup_date=date(2025, 5, 3),
-        missing_since=make_run(started_at=datetime(2025, 5, 9, 12, tzinfo=UTC)),
-    )
-    make_snapshot(
-        acme,
-        status="at_risk",
-        score=45,
-        trend="declining",
-        steps_done=4,
-        stage="initial_adoption",
-        last_active=date(2025, 5, 7),
-        blocker_type="github_permissions",
-        days_active=4,
-        issues_tagged=1200,
-        prs_generated=8,
-        prs_merged=5,
-        support_requests=2,
-    )
-    make_day(date=date(2025, 5, 3), total=1)
-    make_snapshot(acme, date=date(2025, 5, 3), score=55)
-    CustomerCare.objects.create(customer=acme, owner=zoe)
-    make_snapshot(
-        make_customer(
-            id="c2", organization="Tide & Timber", email="ann@tide.example", signup_date=date(2025, 5, 1), cohort=""
-        )
-    )
-
-
-def download(client: Client, kind: str, **parameters: object) -> HttpResponse:
-    asked = {"owner": "", **parameters}  # of everybody, not of the visitor's own customers alone
-    return client.get(f"/admin/export/customers/{kind}/?{urlencode(asked, doseq=True)}")
-
-
-def content(response: HttpResponse) -> bytes:
-    assert response.status_code == 200
-    return b"".join(response.streaming_content)
-
-
-def read_csv(response: HttpResponse) -> tuple[list[list[str]], dict[str, Any]]:
-    """The CSV's rows with the header, and the manifest, which must vouch for them."""
-    with zipfile.ZipFile(io.BytesIO(content(response))) as archive:
-        assert archive.namelist() == ["customer_table.csv", "manifest.json"]
-        table, manifest = archive.read("customer_table.csv"), json.loads(archive.read("manifest.json"))
-    rows = list(csv.reader(io.StringIO(table.decode("utf-8-sig"), newline="")))
-    file = manifest["files"]["customer_table.csv"]
-    assert file == {"rows": len(rows) - 1, "sha256": hashlib.sha256(table).hexdigest()}
-    assert manifest["customers"] == len(rows) - 1
-    return rows, manifest
-
-
-def read_xlsx(response: HttpResponse) -> tuple[list[list[Any]], dict[str, Any]]:
-    """The first sheet's rows with the header, and the second sheet, which must count them."""
-    book = load_workbook(io.BytesIO(content(response)))
-    assert book.sheetnames == ["Customers", "About"]
-    assert book.active.title == "Customers"
-    rows = [
-        [value.date() if isinstance(value, datetime) else value for value in row]
-        for row in book["Customers"].iter_rows(values_only=True)
-    ]
-    about = dict(book["About"].iter_rows(values_only=True))
-    assert about["Customers"] == len(rows) - 1
-    return rows, about
 
 
 # --- What is in the files ---------------------------------------------------------------------------------------
@@ -376,116 +273,3 @@ def test_the_queries_do_not_grow(manager: Client, forty: None) -> None:
     # Session, user, twice permissions; the badges, who is called alike, the filters' choices, the count and the rows;
     # the entry in the audit. The scored date and those to compare with are known from the page.
     assert counts == [10, 10, 10, 10]
-
-
-# --- Refusals ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("two")
-def test_who_may_not_export_neither_does_nor_is_offered_it(client: Client) -> None:
-    client.force_login(make_staff("Viewer"))
-    for kind in ("csv", "xlsx"):
-        assert download(client, kind).status_code == 403
-    assert links(client.get("/admin/"), "CSV") == []
-    client.logout()
-    assert download(client, "csv")["Location"].startswith("/admin/login/")
-
-
-@pytest.mark.usefixtures("two")
-def test_there_is_no_other_format(manager: Client) -> None:
-    assert download(manager, "pdf").status_code == 404
-
-
-@pytest.mark.usefixtures("two")
-def test_nothing_is_exported_where_a_filter_is_not_understood(manager: Client) -> None:
-    response = download(manager, "csv", status="great", sort="score", page=2)
-    assert response["Location"] == "/admin/?status=great&sort=score#customers"
-    page = manager.get(response["Location"])
-    assert "Nothing was exported, because a filter was not understood." in words(page.text)
-    assert "Status: Select a valid choice. great is not one of the available choices." in notices(page)
-
-
-def test_nothing_is_exported_where_nothing_is_scored(manager: Client) -> None:
-    response = download(manager, "xlsx")
-    assert response["Location"] == "/admin/#customers"
-    assert "Nothing is scored yet" in words(manager.get("/admin/").text)
-
-
-@pytest.mark.usefixtures("two")
-def test_an_export_of_nobody_is_an_empty_table(manager: Client) -> None:
-    assert read_csv(download(manager, "csv", q="zz"))[0] == [HEADER]
-    assert read_xlsx(download(manager, "xlsx", q="zz"))[0] == [HEADER]
-
-
-@pytest.mark.usefixtures("two")
-def test_more_rows_than_a_sheet_holds_are_refused_and_not_cut(
-    manager: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "MAX_ROWS", 2)
-    response = download(manager, "xlsx", sort="score")
-    assert response["Location"] == "/admin/?owner=&sort=score#customers"
-    assert "2 rows do not fit into a sheet of Excel, which has 2. Export fewer customers, or export CSV." in words(
-        manager.get("/admin/?owner=").text
-    )
-    assert len(read_csv(download(manager, "csv"))[0]) == 3
-    assert len(read_xlsx(download(manager, "xlsx", q="acme"))[0]) == 2
-
-
-def test_a_text_longer_than_a_cell_holds_is_refused_and_not_cut() -> None:
-    about = [("As of", D)]
-    for longest, fits in ((32_766, True), (32_767, False)):
-        file = io.BytesIO()
-        rows = [["x", "W" * longest]]
-        if fits:
-            write_workbook(file, about, "Rows", ["a", "b"], rows, 1)
-            assert load_workbook(file)["Rows"]["B2"].value == "W" * longest
-        else:
-            with pytest.raises(TooLarge, match=re.escape("A text of 32,767 characters does not fit into a cell")):
-                write_workbook(file, about, "Rows", ["a", "b"], rows, 1)
-
-
-def test_a_row_too_few_is_noticed() -> None:
-    with pytest.raises(RuntimeError, match="1 rows were written, and 2 counted"):
-        write_workbook(io.BytesIO(), [("As of", D)], "Rows", ["a"], [["x"]], 2)
-
-
-TEXTS = st.text(max_size=50) | st.text(alphabet="'=+-@\t\r\n_x01ADF<&>\ufffe\x01 ", max_size=20)
-
-
-@settings(max_examples=examples_of_a_push(60))
-@given(texts=st.lists(TEXTS, min_size=1, max_size=8))
-def test_any_text_comes_back_from_the_workbook(texts: list[str]) -> None:
-    file = io.BytesIO()
-    write_workbook(file, [("As of", D)], "Rows", ["text"], [[text] for text in texts], len(texts))
-    sheet = load_workbook(file)["Rows"]
-    for place, text in enumerate(texts, 2):
-        cell = sheet.cell(place, 1)
-        assert cell.data_type == ("s" if text else "n")
-        # Excel reads _x005F_ as _, openpyxl leaves it to us.
-        found = re.sub("_x([0-9A-F]{4})_", lambda code: chr(int(code[1], 16)), cell.value or "")
-        assert found == safe_cell(text)
-
-
-def test_a_large_list_comes_out_whole(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "FETCH_SIZE", 500)
-    make_day(total=2500)
-    first = make_snapshot(make_customer(id="first", organization="0"))
-    row = {"run_id": 1, "line": 2, "email": "a@b.example", "signup_date": D}
-    customers = [Customer(id=f"m{number:04}", organization=f"{number:04}", **row) for number in range(2499)]
-    Customer.objects.bulk_create(customers)
-    values = {field.name: getattr(first, field.attname) for field in first._meta.concrete_fields if field.name != "id"}
-    values = {name: value for name, value in values.items() if name not in {"customer", "policy"}}
-    type(first).objects.bulk_create(
-        type(first)(customer=customer, policy_id=first.policy_id, **values) for customer in customers
-    )
-    expected = ["0", *(f"{number:04}" for number in range(2499))]
-    assert [row[1] for row in read_csv(download(manager, "csv", sort="customer"))[0][1:]] == expected
-    assert [row[1] for row in read_xlsx(download(manager, "xlsx", sort="customer"))[0][1:]] == expected
-
-
-def test_each_format_is_declared_with_its_file_and_has_a_writer() -> None:
-    assert [(one.value, one.label, one.extension, one.content_type) for one in ExportFormat] == [
-        ("csv", "CSV", "zip", "application/zip"),
-        ("xlsx", "Excel", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ]
-    assert set(export.WRITERS) == set(ExportFormat)

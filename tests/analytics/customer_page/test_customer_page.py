@@ -1,7 +1,6 @@
 """A customer's page: the golden case as the mock-up has it, and the pages of those who have less, or more."""
 
 import re
-from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -18,7 +17,7 @@ from customers.models import Customer, CustomerCare, Engagement, Event, Feedback
 from tests.factories import make_customer, make_engagement, make_run, make_staff
 from tests.support.pages import links, main_part, notices, section, words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "the_day_after")]
 
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
@@ -30,17 +29,6 @@ EDITED_QUERIES = PAGE_QUERIES + 3
 FIRST_QUERIES = EDITED_QUERIES + 4
 """After an import or a scoring, once or twice a day, the first one also finds the feeds, the runs and the dates to
 compare with."""
-
-
-@pytest.fixture(autouse=True)
-def the_day_after(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 11))
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def timeline_entries(response: HttpResponse) -> list[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from datetime import date
 from html import unescape
 
@@ -13,25 +12,14 @@ from django.test import Client
 
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, LoadedRow, Onboarding
-from tests.factories import make_customer, make_engagement, make_feedback, make_onboarding, make_run, make_staff
+from tests.factories import make_customer, make_engagement, make_feedback, make_onboarding, make_run
 from tests.support.pages import links, main_part, section, words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "the_day_after")]
 
 D = date(2025, 5, 10)
 ACME = "/admin/customer/c1001/"
 FIXTURES = settings.BASE_DIR / "fixtures"
-
-
-@pytest.fixture(autouse=True)
-def the_day_after(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 11))
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def keys(client: Client, address: str) -> list[str]:

@@ -11,10 +11,10 @@ from django.test import Client
 from analytics.dashboard.blocks import BLOCKS
 from analytics.models import PortfolioDay
 from customers.models import Customer, ImportRun, QuarantinedRow
-from tests.factories import end_run, make_day, make_run, make_staff
+from tests.factories import end_run, make_day, make_run
 from tests.support.pages import links, main_part, names, notices, rows, section, words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "the_day_after")]
 
 NEWEST = date(2025, 5, 10)
 
@@ -36,17 +36,6 @@ BRIGHTWATER = (
 OREN = "מעבדות אורן בע״מ"
 QUILLFEATHER = "Quillfeather Games"
 TIMBER = "Tide & Timber Co."
-
-
-@pytest.fixture(autouse=True)
-def the_day_after(today_is: Callable[[date], None]) -> None:
-    today_is(date(2025, 5, 11))
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def figures(response: HttpResponse) -> list[str]:

@@ -1,7 +1,6 @@
 """The cohorts page of the demo program: what it says, of which date, and where its figures lead."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -9,19 +8,11 @@ from django.test import Client
 
 from analytics.insights.cohorts import cohort_comparison
 from analytics.models import CohortDay
-from tests.factories import make_staff
 from tests.support.pages import links, main_part, names, notices, section, table, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 D = date(2025, 5, 10)
-
-
-@pytest.fixture
-def viewer(client: Client, today_is: Callable[[date], None]) -> Client:
-    today_is(D)
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def test_the_demo_program_by_cohort(viewer: Client) -> None:

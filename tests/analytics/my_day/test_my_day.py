@@ -1,10 +1,7 @@
-"""The page My day: who is on it for whom, in which order, and what can be done in place by whom."""
+"""The page My day: who is on it for whom, in which order, who may do what there, and what it costs."""
 
 import re
-from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import count
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,62 +10,15 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import Alert, Deferral, Task
-from customers.models import AuditEntry, Customer, CustomerCare, Note
-from tests.factories import make_alert, make_customer, make_day, make_message, make_snapshot, make_staff
-from tests.support.pages import forget, main_part, section, words
+from analytics.models import Deferral, Task
+from customers.models import AuditEntry
+from tests.factories import make_alert, make_message, make_staff
+from tests.support.my_day import T, act, customer, listed, my_day
+from tests.support.pages import forget, main_part, said, section, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("the_same_day")]
 
-T = date(2025, 5, 12)
-D = date(2025, 5, 10)
-KEYS = count()
 ROLES = ["Viewer", "Success manager", "Program manager", "Administrator"]
-
-
-@pytest.fixture(autouse=True)
-def the_same_day(today_is: Callable[[date], None]) -> None:
-    today_is(T)
-    make_day(date=D - timedelta(days=7), total=2)
-    make_day(date=D, total=2)
-
-
-@pytest.fixture
-def sofia(client: Client) -> User:
-    user = make_staff("Success manager", username="sofia", first_name="Sofia", last_name="Marin")
-    client.force_login(user)
-    return user
-
-
-def customer(key: str, owner: User | None = None, *, before: int | None = None, **now: Any) -> Customer:
-    """A settled customer, at risk with a score of 40 unless ``now`` says otherwise; ``before`` is a score."""
-    made = make_customer(id=key, organization=f"Customer {key}", signup_date=date(2025, 1, 1))
-    if owner:
-        CustomerCare.objects.create(customer=made, owner=owner)
-    if before is not None:
-        make_snapshot(made, date=D - timedelta(days=7), score=before, status=now.get("status", "at_risk"))
-    make_snapshot(made, **{"status": "at_risk", "score": 40, **now})
-    return made
-
-
-def listed(response: HttpResponse) -> list[str]:
-    return [item.snapshot.customer_id for item in response.context["items"]]
-
-
-def my_day(client: Client, query: str = "owner=") -> HttpResponse:
-    response = client.get(f"/admin/my-day/?{query}")
-    assert response.status_code == 200
-    return response
-
-
-def act(client: Client, key: str, name: str, data: dict[str, Any] | None = None) -> HttpResponse:
-    """Do something in place, as a form does, and follow it back to the list."""
-    sent = {"next": "/admin/my-day/?owner=", "form_key": str(next(KEYS)), **(data or {})}
-    return client.post(f"/admin/customer/{key}/act/{name}/", sent, follow=True)
-
-
-def said(response: HttpResponse) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 # --- Who and in which order -------------------------------------------------------------------------------------
@@ -201,110 +151,8 @@ def test_empty(client: Client, sofia: User) -> None:
     assert "Nothing was done today yet." in words(main_part(my_day(client, "owner=&tab=done")))
 
 
-# --- In place ---------------------------------------------------------------------------------------------------
-
-
-def test_log_a_call(client: Client, sofia: User) -> None:
-    customer("c1")
-    page = act(client, "c1", "call", {"kind": "call", "text": "They wait for SSO"})
-    assert (said(page), listed(page)) == (["Customer c1: Call logged."], [])
-    note = Note.objects.get()
-    assert (note.customer_id, note.kind, note.author, note.text) == ("c1", "call", "Sofia Marin", "They wait for SSO")
-
-
-def test_create_the_recommended_task(client: Client, sofia: User) -> None:
-    customer("c1", sofia)
-    form = client.get("/admin/customer/c1/act/task/")
-    said_by_form = {field.name: field.value() for field in form.context["form"]}
-    assert said_by_form["what"] == "Schedule a technical call"
-    page = act(client, "c1", "task", {key: value for key, value in said_by_form.items() if value is not None})
-    task = Task.objects.get()
-    assert said(page) == [f"Customer c1: Task created, due {task.due:%-d %b %Y}."]
-    assert (task.what, task.kind, task.owner, task.rule and task.rule.text) == (
-        "Schedule a technical call",
-        "call",
-        sofia,
-        "Schedule a technical call",
-    )
-    again = act(client, "c1", "task", {key: value for key, value in said_by_form.items() if value is not None})
-    assert said(again) == ["Customer c1: Sofia Marin has this task: Schedule a technical call."]
-
-
-def test_complete_a_task(client: Client, sofia: User) -> None:
-    one = customer("c1", status="healthy", score=75)
-    task = Task.objects.create(customer=one, what="Call", due=T, owner=sofia)
-    wrong = act(client, "c1", "complete", {"task": task.pk})
-    assert wrong.status_code == 422 and "This field is required." in wrong.text
-    page = act(client, "c1", "complete", {"task": task.pk, "outcome": "reached"})
-    assert (said(page), listed(page)) == (["Customer c1: Task completed: Call."], [])
-    task.refresh_from_db()
-    assert (task.state, task.outcome, task.closed_by) == ("done", "reached", "sofia")
-
-
-def test_acknowledge_all_alerts_of_a_customer(client: Client, sofia: User) -> None:
-    one = customer("c1", status="healthy", score=75)
-    for kind in ("blocked", "fell"):
-        make_alert(one, kind=kind)
-    page = act(client, "c1", "acknowledge")
-    assert (said(page), listed(page)) == (["Customer c1: 2 alerts acknowledged."], [])
-    assert {alert.acknowledged_by for alert in Alert.objects.all()} == {"sofia"}
-    assert said(act(client, "c1", "acknowledge")) == ["Customer c1: There is no alert to acknowledge any more."]
-
-
-def test_assign_an_owner(client: Client, sofia: User) -> None:
-    customer("c1")
-    page = act(client, "c1", "assign", {"owner": str(sofia.pk)})
-    assert said(page) == ["Customer c1: Assigned to Sofia Marin."]
-    assert CustomerCare.objects.get().owner == sofia
-
-
-@pytest.mark.parametrize(
-    ("data", "fault"),
-    [
-        ({}, "Choose a date."),
-        ({"until": "2025-05-12"}, "Choose a future date within a year."),
-        ({"until": "2026-05-14"}, "Choose a future date within a year."),
-        ({"until": "soon"}, "Enter a valid date."),
-        ({"days": "400"}, "Choose a date."),
-    ],
-)
-def test_a_snooze_ends_on_a_future_date(client: Client, sofia: User, data: dict[str, str], fault: str) -> None:
-    customer("c1")
-    page = act(client, "c1", "snooze", data)
-    assert (page.status_code, fault in page.text) == (422, True)
-    assert not Deferral.objects.exists()
-
-
-def test_a_dismissal_has_a_reason(client: Client, sofia: User) -> None:
-    customer("c1")
-    assert act(client, "c1", "dismiss", {"text": "So"}).status_code == 422
-    assert act(client, "c1", "dismiss", {"reason": "because"}).status_code == 422
-    assert not Deferral.objects.exists()
-
-
-def test_the_script_asks_for_the_form_alone(client: Client, sofia: User) -> None:
-    customer("c1")
-    fragment = client.get("/admin/customer/c1/act/snooze/?next=/admin/my-day/", headers={"HX-Request": "true"})
-    assert fragment.text.lstrip().startswith("<form")
-    assert 'value="/admin/my-day/"' in fragment.text
-    assert "<main" in client.get("/admin/customer/c1/act/snooze/").text
-    assert 'value="/admin/my-day/"' in client.get("/admin/customer/c1/act/snooze/?next=//evil.example").text
-
-
-def test_a_form_sent_twice_is_done_once(client: Client, sofia: User) -> None:
-    customer("c1")
-    for _time in range(2):
-        act(client, "c1", "call", {"kind": "call", "text": "Once", "form_key": "k"})
-    assert Note.objects.count() == 1
-
-
-def test_what_is_no_act_and_who_is_no_customer(client: Client, sofia: User) -> None:
-    customer("c1")
-    assert client.get("/admin/customer/c1/act/sing/").status_code == 404
-    assert client.post("/admin/customer/nobody/act/snooze/", {"days": "1"}).status_code == 404
-
-
 # --- Roles and audit --------------------------------------------------------------------------------------------
+
 
 SENT: dict[str, dict[str, str]] = {
     "call": {"kind": "meeting", "text": "Met"},

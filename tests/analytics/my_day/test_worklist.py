@@ -215,12 +215,6 @@ def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: Po
 # --- On the page ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
-
-
 def test_nobody_needs_us(viewer: Client, day: PortfolioDay) -> None:
     make_pair("One", None, ("healthy", 75))
     assert section(viewer.get("/admin/"), "needs") == "Customers to act on Nobody needs you today."

@@ -23,7 +23,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
 from customers.imports.feed_states import feed_states
 from customers.models import Customer, ImportRun, StepSighting
-from tests.factories import csv_row, make_staff, write_feed, write_feeds
+from tests.factories import csv_row, make_staff, write_feed
 from tests.support.commands import Ran, held_elsewhere, python, run
 from tests.support.mails import free_port
 
@@ -46,19 +46,6 @@ def archives(settings: Settings, tmp_path: Path) -> Path:
     """Where the exports go."""
     settings.EXPORT_DIR = tmp_path / "exports"
     return settings.EXPORT_DIR
-
-
-@pytest.fixture
-def drop(settings: Settings, tmp_path: Path) -> Path:
-    """The drop folder, with one customer in the three required feeds; data through 2 May 2025."""
-    settings.CSV_DIR = tmp_path / "csv"
-    settings.CSV_DIR.mkdir()
-    return write_feeds(
-        settings.CSV_DIR,
-        customers=[csv_row("customers")],
-        onboarding=[csv_row("onboarding")],
-        engagement=[csv_row("engagement")],
-    )
 
 
 def add_a_day(drop: Path) -> None:

@@ -1,7 +1,6 @@
 """Mails after they were sent, or not: what a failure leaves, where a mail is found again, and the templates."""
 
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
-from django.test import Client, override_settings
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from analytics.mail import outbox
 from analytics.models import MailTemplate, Message
 from customers.models import Customer
 from tests.factories import make_customer, make_message, make_staff
-from tests.support.contacting import ACME, make_sofia, preview, send
+from tests.support.contacting import ACME, preview, send
 from tests.support.pages import links, main_part, notices, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
@@ -26,20 +25,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "fr
 PAGE_QUERIES = 12
 """Session, user and twice permissions; customer, scored date, snapshot, templates; do not contact, the same of a
 former key, the newest mail; ``missing_since`` and care come with the customer; the badges."""
-
-
-@pytest.fixture
-def from_rsolv(today_is: Callable[[date], None]) -> Iterator[None]:
-    today_is(date(2025, 5, 11))
-    with override_settings(DEFAULT_FROM_EMAIL="RSOLV <success@rsolv.example>"):
-        yield
-
-
-@pytest.fixture
-def sofia(client: Client) -> User:
-    user = make_sofia()
-    client.force_login(user)
-    return user
 
 
 # --- Failures ---------------------------------------------------------------------------------------------------

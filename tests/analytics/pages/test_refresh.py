@@ -31,12 +31,6 @@ def a_scored_day(today_is: Callable[[date], None]) -> None:
     score_day(D)
 
 
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
-
-
 def tag_of(client: Client, address: str = "/admin/") -> str:
     return client.get(address).headers["ETag"]
 

@@ -13,19 +13,13 @@ from analytics.portfolio.comparison import comparison_date, comparison_dates, co
 from analytics.portfolio.score_change import ScoreChanges, score_changes
 from analytics.portfolio.status_change import status_change
 from customers.models import Customer
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.factories import make_customer, make_day, make_snapshot
 from tests.support.pages import main_part, names, notices, rows, section, words
 
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
 ANT, BEE, CAT, DOG = "Ant", "Bee", "Cat", "Dog"
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def before(days: int) -> date:

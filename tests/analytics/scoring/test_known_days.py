@@ -19,7 +19,6 @@ from tests.factories import (
     make_event,
     make_onboarding,
     make_sighting,
-    make_staff,
 )
 from tests.support.pages import main_part, section, words
 
@@ -46,12 +45,6 @@ def three() -> list[Customer]:
     make_engagement(seen, date(2025, 4, 5), issues_tagged=1)
     make_engagement(seen, date(2025, 4, 6), prs_generated=1)
     return [stated, first_import, seen]
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_staff("Viewer"))
-    return client
 
 
 def known() -> dict[str, tuple[bool, date | None, int | None]]:

@@ -22,6 +22,7 @@ from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import make_run, make_sighting
 from tests.support import oracle
 from tests.support.databases import examples
+from tests.support.oracle_feeds import read_feeds
 
 pytestmark = pytest.mark.django_db
 
@@ -168,7 +169,7 @@ def test_every_field_is_compared() -> None:
 def test_the_demo_program_on_each_of_its_days() -> None:
     outcomes = import_folder(FIXTURES, None, Options(started_by="test"))
     assert [(outcome.loaded, outcome.quarantined) for outcome in outcomes] == [(True, 0)] * 5
-    feeds = oracle.read_feeds(FIXTURES)
+    feeds = read_feeds(FIXTURES)
     day = min(row["signup_date"] for row in feeds.customers)
     last = max(row["date"] for row in feeds.engagement)
     assert (day, last) == (date(2025, 3, 10), D)
@@ -202,7 +203,7 @@ def test_steps_that_turn_true_from_night_to_night(tmp_path: Path) -> None:
         (tmp_path / "engagement.csv").write_text(engagement)
         outcomes = import_folder(tmp_path, None, Options(started_by="test"))
         assert all(outcome.loaded for outcome in outcomes)
-    feeds = oracle.read_feeds(tmp_path)
+    feeds = read_feeds(tmp_path)
     sightings = {
         ("c1", "account_created"): date(2025, 5, 6),
         ("c1", "github_action_installed"): date(2025, 5, 9),

@@ -1,4 +1,4 @@
-"""The day, somebody and a customer of the tests of tasks."""
+"""The day, somebody and the customers of the tests of tasks."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,8 +8,11 @@ from django.contrib.auth.models import User
 
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.support.owners import three
 from tests.support.scoring import D
 from tests.support.tasks import TODAY
+
+__all__ = ["three"]
 
 
 @pytest.fixture

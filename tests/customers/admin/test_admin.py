@@ -1,7 +1,5 @@
 """The rows behind the pages, in the admin: all pages open, a feed's rows are read-only, what staff keep is theirs."""
 
-import csv
-import io
 import re
 from datetime import date
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import connection
@@ -17,26 +14,11 @@ from django.db.models import Model
 from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
-from openpyxl import load_workbook
 
 from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
-from customers.models import (
-    AuditEntry,
-    Customer,
-    CustomerCare,
-    Engagement,
-    Erasure,
-    Event,
-    Feedback,
-    Fix,
-    ImportRun,
-    Note,
-    Onboarding,
-    QuarantinedRow,
-)
+from customers.models import AuditEntry, Customer, CustomerCare, Erasure, Fix, ImportRun, Note, QuarantinedRow
 from customers.models.key_change import KeyChange
 from tests.factories import (
     csv_row,
@@ -50,23 +32,14 @@ from tests.factories import (
     make_staff,
     write_feeds,
 )
-from tests.support import ROOT
+from tests.support.admin import FEEDS, address, of_models
 from tests.support.pages import Elements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
-FEEDS = [Customer, Onboarding, Engagement, Feedback, Event]
 LEDGER = [ImportRun, QuarantinedRow, Note, Fix, KeyChange]
 EDITABLE = [CustomerCare, MailTemplate, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
-
-
-def address(model: type[Model], page: str, *arguments: object) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
-
-
-def of_models(models: list[type[Model]]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("model", models, ids=lambda model: model.__name__)
 
 
 def editable_fields(html: str) -> set[str]:
@@ -94,12 +67,6 @@ def a_row(model: type[Model]) -> Model:
         return make_message()
     assert row is not None
     return row
-
-
-@pytest.fixture
-def superuser(client: Client) -> Client:
-    client.force_login(make_staff(is_superuser=True))
-    return client
 
 
 # --- Every page opens -------------------------------------------------------------------------------------------
@@ -252,136 +219,6 @@ def test_an_import_leaves_owner_and_notes_alone(tmp_path: Path) -> None:
     assert Customer.objects.get(pk="c1001").organization == "Acme Holding"
     care = CustomerCare.objects.get()
     assert (care.customer_id, care.owner, care.notes) == ("c1001", owner, "Call Mondays")
-
-
-# --- Export -----------------------------------------------------------------------------------------------------
-
-COLUMNS: dict[type[Model], list[str]] = {
-    Customer: [
-        "id",
-        "email",
-        "organization",
-        "github_username",
-        "signup_date",
-        "cohort",
-        "industry",
-        "team_size",
-        "status",
-    ],
-    Onboarding: [
-        "id",
-        "customer_id",
-        "welcome_email_sent",
-        "account_created",
-        "github_action_installed",
-        "first_issue_tagged",
-        "first_pr_generated",
-        "completed_date",
-        "days_to_complete",
-        "blocker_type",
-        "notes",
-    ],
-    Engagement: [
-        "id",
-        "customer_id",
-        "date",
-        "issues_tagged",
-        "prs_generated",
-        "prs_merged",
-        "prs_rejected",
-        "support_requests",
-    ],
-    Feedback: ["id", "customer_id", "date", "nps", "csat", "comment"],
-    Event: ["id", "customer_id", "date", "kind", "detail"],
-}
-
-
-def export(client: Client, model: type[Model], file_format: str, **query: Any) -> bytes:
-    page = address(model, "export")
-    options = re.findall(r'<option value="(\d)"[^>]*>\s*(\w+)', client.get(page).text)
-    value = {name: value for value, name in options}[file_format]
-    response = client.post(f"{page}?{query['query']}" if query else page, {"format": value, "resource": "0"})
-    assert response.status_code == 200
-    assert "attachment" in response["Content-Disposition"]
-    return response.content
-
-
-def as_csv(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-
-
-def as_xlsx(content: bytes) -> list[list[Any]]:
-    sheet = load_workbook(io.BytesIO(content)).active
-    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
-    return [list(row) for row in sheet.iter_rows(values_only=True)]
-
-
-@of_models(FEEDS)
-def test_an_export_has_the_feeds_columns_and_all_its_rows(superuser: Client, model: type[Model]) -> None:
-    fixture = ROOT / "fixtures" / f"{apps.get_model(model._meta.label)._meta.model_name}.csv"
-    fixture = {Customer: fixture.with_name("customers.csv"), Event: fixture.with_name("events.csv")}.get(
-        model, fixture
-    )
-    with fixture.open(encoding="utf-8", newline="") as file:
-        expected = {row["id"] for row in csv.DictReader(file)}
-    header, *rows = as_csv(export(superuser, model, "csv"))
-    assert header == COLUMNS[model]
-    assert {row[0] for row in rows} == expected
-    header, *rows = as_xlsx(export(superuser, model, "xlsx"))
-    assert header == COLUMNS[model]
-    assert {row[0] for row in rows} == expected
-
-
-def test_an_export_says_what_is_stored(superuser: Client) -> None:
-    rows = {row[0]: row for row in as_csv(export(superuser, Customer, "csv"))}
-    assert rows["c1001"] == [
-        "c1001",
-        "john@acme.com",
-        "Acme Inc.",
-        "acme-dev",
-        "2025-05-03",
-        "VIP",
-        "SaaS",
-        "15",
-        "active",
-    ]
-    rows = {row[0]: row for row in as_csv(export(superuser, Onboarding, "csv"))}
-    assert rows["o1003"][1:9] == ["c1003", "true", "true", "true", "true", "true", "2025-03-13", "3"]
-    assert rows["o1012"][1:] == [
-        "c1012",
-        *["false"] * 5,
-        "",
-        "",
-        "",
-        "Signed up by phone on Friday afternoon; welcome call planned for Monday.",
-    ]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_cell_that_a_spreadsheet_would_run_is_text(superuser: Client, start: str) -> None:
-    hostile = f"{start}cmd|' /C calc'!A0"
-    make_customer(id="evil", organization=hostile, industry=hostile)
-    for content in (as_csv(export(superuser, Customer, "csv")), as_xlsx(export(superuser, Customer, "xlsx"))):
-        [row] = [row for row in content if row[0] == "evil"]
-        assert str(row[2]).startswith("'")
-        assert str(row[2]).replace("_x000D_", "\r").replace("\n", "\r") == f"'{hostile}".replace("\n", "\r")
-
-
-def test_an_export_holds_what_is_filtered(superuser: Client) -> None:
-    _header, *rows = as_csv(export(superuser, Customer, "csv", query="status__exact=paused"))
-    assert [row[0] for row in rows] == ["c1011"]
-
-
-def test_an_export_costs_the_same_however_many_rows_it_has(superuser: Client) -> None:
-    def count() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            export(superuser, Engagement, "csv")
-        return len(captured)
-
-    few = count()
-    for number in range(50):
-        make_engagement(Customer.objects.get(pk="c1001"), date(2025, 4, 1), id=f"more{number}")
-    assert count() == few
 
 
 # --- Policies ---------------------------------------------------------------------------------------------------

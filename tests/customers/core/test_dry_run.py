@@ -15,9 +15,9 @@ from customers.core.sql import is_postgres
 from customers.erasure import erase
 from customers.models import Customer, ImportRun, Upload
 from customers.runs import undo
-from tests.customers.imports.test_faults import own, unblocked, url
 from tests.factories import csv_row, make_customer, make_staff, write_feed
 from tests.support.loading import load
+from tests.support.own_databases import own, unblocked, url
 from tests.support.uploading import csv_of, own_folders, uploaded
 
 __all__ = ["own", "own_folders", "unblocked", "url"]

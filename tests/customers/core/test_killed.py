@@ -19,10 +19,10 @@ from customers.models import Customer, Erasure, ImportRun, Upload
 from customers.uploads import store
 from customers.uploads.uploads import confirm, make_preview
 from rsolv_cs.operations import backups
-from tests.customers.imports.test_faults import COMMIT, SECONDS, own, signalled, unblocked, url, wait_until_alone
 from tests.factories import csv_row, make_customer, make_day, make_staff, write_feed
 from tests.support.commands import run
 from tests.support.loading import customer_row, load
+from tests.support.own_databases import COMMIT, SECONDS, own, signalled, unblocked, url, wait_until_alone
 from tests.support.processes import manage
 from tests.support.uploading import send
 

@@ -37,8 +37,8 @@ from customers.models import (
 )
 from tests.factories import csv_row, make_alert, make_customer, make_message, make_snapshot, make_staff
 from tests.support.commands import run
-from tests.support.erasing import HEADER, KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
-from tests.support.loading import feed_tables
+from tests.support.erasing import KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
+from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
 from tests.support.uploading import csv_of, uploaded
 

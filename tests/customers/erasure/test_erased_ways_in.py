@@ -17,8 +17,8 @@ from customers.models import Customer, Engagement, Erasure, Fix, ImportRun, Quar
 from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, make_staff, write_feeds
 from tests.support.commands import run
-from tests.support.erasing import HEADER, KEY, ONE, OTHERS, THEIRS, contents, night, traces
-from tests.support.loading import load, write_bytes
+from tests.support.erasing import KEY, ONE, OTHERS, THEIRS, contents, night, traces
+from tests.support.loading import HEADER, load, write_bytes
 from tests.support.pages import words
 from tests.support.uploading import csv_of, loaded, uploaded
 

@@ -1,13 +1,7 @@
 """Bytes to records: the dialect, line numbers, and what refuses the whole file."""
 
 import csv
-import gzip
-import hashlib
 import io
-import os
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -15,21 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customers.feeds import reader
-from customers.feeds.drop_folder import find_file
-from customers.feeds.reader import MAX_RECORD, CsvReader, Record, Refused
+from customers.feeds.reader import MAX_RECORD, Refused
+from tests.support.reading import records
 
 BLANKS = " \t\r\n\u00a0"
 AWKWARD = st.text(alphabet='"",,\r\n\n a\u00a0é😀\u2028\ufeff', max_size=40)
 CONTENT = (AWKWARD | st.text(max_size=40)).map(lambda text: text.replace("\0", ""))
-
-
-def records(content: bytes, name: str = "feed.csv") -> list[Record]:
-    """What the reader makes of a file with these bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        path.write_bytes(content)
-        with CsvReader(path) as source:
-            return list(source.records())
 
 
 def lines_and_cells(content: bytes) -> list[tuple[int, tuple[str, ...]]]:
@@ -44,8 +29,7 @@ class NeverEnds(Exception):
 
 def naive_records(text: str) -> list[tuple[int, str, tuple[str, ...]]]:
     """Line, raw text and trimmed cells of each record that is not blank: one character after the other."""
-    found = []
-    line, at = 1, 0
+    found, line, at = [], 1, 0
     while at < len(text):
         start, begin = line, at
         cells, cell, opened_on = [], "", 0
@@ -80,9 +64,8 @@ def naive_records(text: str) -> list[tuple[int, str, tuple[str, ...]]]:
         raw = text[begin:at]
         if cells != ("",) or '"' in raw:
             found.append((start, raw, cells))
-        if at < len(text):
-            at += 2 if text[at : at + 2] == "\r\n" else 1
-            line += 1
+        at += 2 if text[at : at + 2] == "\r\n" else 1
+        line += 1
     return found
 
 
@@ -303,124 +286,3 @@ def test_what_pythons_writer_writes_is_read_back(rows: list[list[str]], how: tup
     assert [record.cells for record in records(written.encode())] == [
         tuple(cell.strip(BLANKS) for cell in row) for row in rows
     ]
-
-
-# --- The file ----------------------------------------------------------------------------------------------------
-
-
-def test_hash_size_and_progress_are_of_the_file_as_it_lies_there(tmp_path: Path) -> None:
-    path = tmp_path / "feed.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000))
-    counts: list[int] = []
-    with CsvReader(path, counts.append) as source:
-        assert len(list(source.records())) == 100_001
-        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert source.size == sum(counts) == path.stat().st_size
-        assert not source.changed
-
-
-def test_hash_of_a_file_that_is_given_up_is_the_whole_files(tmp_path: Path) -> None:
-    path = tmp_path / "feed.csv"
-    path.write_bytes(b"a,\0\n" + b"1,2\n" * 500_000)
-    with CsvReader(path) as source:
-        with pytest.raises(Refused):
-            list(source.records())
-        source.read_out()
-        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_gzip_of_several_parts_is_one_file() -> None:
-    content = gzip.compress(b"a,b\n1,") + gzip.compress(b"2\n")
-    assert [record.cells for record in records(content, "feed.csv.gz")] == [("a", "b"), ("1", "2")]
-
-
-COMPRESSED = gzip.compress(b"a,b\n" + os.urandom(5000).hex().encode() + b",2\n")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"a,b\n1,2\n",
-        COMPRESSED[:-3],
-        COMPRESSED[:2000],
-        COMPRESSED[:-8] + bytes([COMPRESSED[-8] ^ 1]) + COMPRESSED[-7:],
-        COMPRESSED[:1000] + b"\xff" * 50 + COMPRESSED[1050:],
-        COMPRESSED + b"and more",
-    ],
-    ids=["plain", "cut-at-the-end", "cut-in-the-middle", "wrong-checksum", "damaged", "more-behind"],
-)
-def test_broken_gzip_is_refused(content: bytes) -> None:
-    with pytest.raises(Refused, match=r"^feed\.csv\.gz is a broken gzip file: |is not UTF-8"):
-        records(content, "feed.csv.gz")
-
-
-@pytest.mark.parametrize("kind", ["folder", "fifo", "dangling link"])
-def test_what_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "feed.csv"
-    if kind == "folder":
-        path.mkdir()
-    elif kind == "fifo":
-        os.mkfifo(path)
-    else:
-        path.symlink_to(tmp_path / "nowhere")
-    reason = "is a symbolic link" if kind == "dangling link" else "is not a regular file"
-    with pytest.raises(Refused, match=f"feed.csv {reason}"):
-        CsvReader(path)
-
-
-def append(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"3,4\n")
-
-
-def replace(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(path.read_bytes())
-    other.replace(path)
-
-
-def write_again(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b"1", b"2"))
-    os.utime(path, ns=(1, 1))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [append, replace, write_again, Path.unlink, lambda path: os.truncate(path, 4)],
-    ids=["append", "replace", "write-again", "remove", "truncate"],
-)
-def test_a_change_while_reading_is_noticed(tmp_path: Path, change: Callable[[Path], None]) -> None:
-    path = tmp_path / "feed.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    calls: list[int] = []
-
-    def progress(count: int) -> None:
-        calls.append(count)
-        if len(calls) == 1:
-            change(path)
-
-    with CsvReader(path, progress) as source:
-        list(source.records())
-        assert source.changed
-
-
-def test_a_file_is_found_plain_or_compressed_but_not_both(tmp_path: Path) -> None:
-    assert find_file(tmp_path, "feed.csv") is None
-    compressed = tmp_path / "feed.csv.gz"
-    compressed.touch()
-    assert find_file(tmp_path, "feed.csv") == compressed
-    plain = tmp_path / "feed.csv"
-    plain.symlink_to("nowhere")
-    with pytest.raises(Refused, match=r"^both feed\.csv and feed\.csv\.gz are there"):
-        find_file(tmp_path, "feed.csv")
-    compressed.unlink()
-    assert find_file(tmp_path, "feed.csv") == plain
-
-
-def test_a_folder_that_may_not_be_looked_into_is_refused(tmp_path: Path) -> None:
-    with (
-        mock.patch.object(Path, "lstat", side_effect=PermissionError(13, "Permission denied")),
-        pytest.raises(Refused, match="cannot be looked for: Permission denied"),
-    ):
-        find_file(tmp_path, "feed.csv")

@@ -54,8 +54,33 @@ def day(first: int = 0, last: int = 40) -> st.SearchStrategy[date]:
     return st.integers(first, last).map(lambda days: START + timedelta(days=days))
 
 
+ARRIVAL = st.integers(0, NIGHTS - 1)
+"""The night from which on a row is there."""
 Night = dict[str, list[dict[str, str]]]
 """The feeds of a night, as rows of text."""
+
+
+def draw_histories(draw: st.DrawFn, owner: st.SearchStrategy[str]) -> dict[str, list[tuple[int, dict[str, str]]]]:
+    """The rows of each feed that grows, each with the night from which on it is there."""
+    histories: dict[str, list[tuple[int, dict[str, str]]]] = {"engagement": [], "feedback": [], "events": []}
+    counter = st.sampled_from(["", "0", "0", "0", "1", "3"])
+    for number in range(draw(st.integers(0, 6))):
+        night = draw(ARRIVAL)
+        values = {name: draw(counter) for name in FEEDS["engagement"].column_names[3:]}
+        when = draw(day(0, 10 * night + 9)).isoformat()
+        row = csv_row("engagement", id=f"e{number}", customer_id=draw(owner), date=when, **values)
+        histories["engagement"].append((night, row))
+    for number in range(draw(st.integers(0, 3))):
+        nps, csat = draw(st.sampled_from([("", "1"), ("0", ""), ("10", "5"), ("7", "3")]))
+        row = csv_row(
+            "feedback", id=f"f{number}", customer_id=draw(owner), date=draw(day()).isoformat(), nps=nps, csat=csat
+        )
+        histories["feedback"].append((draw(ARRIVAL), {**row, "comment": draw(TEXT)}))
+    for number in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from(Event.Kind.values))
+        row = csv_row("events", id=f"v{number}", customer_id=draw(owner), date=draw(day()).isoformat(), kind=kind)
+        histories["events"].append((draw(ARRIVAL), {**row, "detail": draw(TEXT)}))
+    return histories
 
 
 @st.composite
@@ -76,28 +101,8 @@ def programs(draw: st.DrawFn) -> list[Night]:
         )
         for number in range(draw(st.integers(1, 3)))
     ]
-    # The night from which on a row is there.
-    arrival = st.integers(0, NIGHTS - 1)
-    onboarding = [(draw(arrival), *draw_onboarding(draw, row)) for row in customers if draw(st.booleans())]
-    histories: dict[str, list[tuple[int, dict[str, str]]]] = {"engagement": [], "feedback": [], "events": []}
-    owner = st.sampled_from([row["id"] for row in customers])
-    counter = st.sampled_from(["", "0", "0", "0", "1", "3"])
-    for number in range(draw(st.integers(0, 6))):
-        night = draw(arrival)
-        values = {name: draw(counter) for name in FEEDS["engagement"].column_names[3:]}
-        when = draw(day(0, 10 * night + 9)).isoformat()
-        row = csv_row("engagement", id=f"e{number}", customer_id=draw(owner), date=when, **values)
-        histories["engagement"].append((night, row))
-    for number in range(draw(st.integers(0, 3))):
-        nps, csat = draw(st.sampled_from([("", "1"), ("0", ""), ("10", "5"), ("7", "3")]))
-        row = csv_row(
-            "feedback", id=f"f{number}", customer_id=draw(owner), date=draw(day()).isoformat(), nps=nps, csat=csat
-        )
-        histories["feedback"].append((draw(arrival), {**row, "comment": draw(TEXT)}))
-    for number in range(draw(st.integers(0, 4))):
-        kind = draw(st.sampled_from(Event.Kind.values))
-        row = csv_row("events", id=f"v{number}", customer_id=draw(owner), date=draw(day()).isoformat(), kind=kind)
-        histories["events"].append((draw(arrival), {**row, "detail": draw(TEXT)}))
+    onboarding = [(draw(ARRIVAL), *draw_onboarding(draw, row)) for row in customers if draw(st.booleans())]
+    histories = draw_histories(draw, st.sampled_from([row["id"] for row in customers]))
     return [
         {
             "customers": customers,

@@ -13,8 +13,8 @@ from customers.imports.load import replay_chosen
 from customers.models import Customer, Engagement, ImportRun, Onboarding, QuarantinedRow, StepSighting
 from customers.runs.undo import undo
 from tests.factories import csv_row, make_customer, write_feed, write_feeds
-from tests.support.loading import customer_row, load, states, write_bytes
-from tests.support.quarantined_rows import HEADER, bad_customer, fixed, load_engagement_lines
+from tests.support.loading import HEADER, customer_row, load, states, write_bytes
+from tests.support.quarantined_rows import bad_customer, fixed, load_engagement_lines
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_10_may")]
 

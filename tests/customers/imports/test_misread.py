@@ -12,20 +12,15 @@ from hypothesis import strategies as st
 
 from customers.imports.checks.misread import is_misread
 from customers.models import Customer, Fix, QuarantinedRow
-from tests.customers.imports.test_corrections import as_csv, as_workbook, download, statuses
-from tests.factories import make_staff, write_feed
+from tests.customers.imports.test_corrections import as_workbook, statuses
+from tests.factories import write_feed
+from tests.support.corrections import as_csv, download
 from tests.support.loading import customer_row, load, states
 from tests.support.uploading import counts, csv_of, fixed_day, loaded, own_folders, uploaded
 
 __all__ = ["fixed_day", "own_folders"]
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def manager(client: Client) -> Client:
-    client.force_login(make_staff("Program manager", username="mary"))
-    return client
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,6 @@ LIST = "/admin/customers/quarantinedrow/"
 HOSTILE = '<script>alert("x")</script>'
 
 
-@pytest.fixture
-def manager(client: Client) -> Client:
-    client.force_login(make_staff("Program manager", username="mary"))
-    return client
-
-
 # --- The spreadsheet --------------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,9 @@
-"""A workbook is read as Excel shows it, or refused by the cell's name; and none costs memory or minutes."""
+"""A workbook is read as Excel shows it, or refused by the cell's name."""
 
 import io
-import zipfile
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from time import process_time
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given, settings
@@ -16,79 +12,12 @@ from hypothesis import strategies as st
 from customers.feeds.reader import BLANKS, CsvReader
 from customers.text.cells import safe_cell
 from customers.uploads.formats import FeedXlsx
-from customers.workbooks import sheet, workbook, xml_part
 from customers.workbooks.number_format import NotShown, shown_number
 from customers.workbooks.writer import write_workbook
 from customers.workbooks.xml_part import NotTaken
 from tests.support.selection import examples_of_a_push
 from tests.support.uploading import workbook as openpyxl_workbook
-
-MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-TYPES = (
-    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Override PartName="/xl/workbook.xml" '
-    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
-)
-REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-RELS = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
-SHEET_REL = f'<Relationship Id="r1" Type="{REL}/worksheet" Target="worksheets/sheet1.xml"/>'
-TEXT_REL = f'<Relationship Id="r2" Type="{REL}/sharedStrings" Target="/xl/sharedStrings.xml"/>'
-STYLE_REL = f'<Relationship Id="r3" Type="{REL}/styles" Target="styles.xml"/>'
-MAIN_REL = RELS.format(f'<Relationship Id="r1" Type="{REL}/officeDocument" Target="xl/workbook.xml"/>')
-
-
-def book(
-    data: str, *, texts: str = "", formats: tuple[str, ...] = (), before: str = "", after: str = "", **parts: str
-) -> bytes:
-    """A workbook by hand: its sheet's rows, its shared texts, and the number formats of its styles from 1 on."""
-    styles = "".join(
-        f'<numFmt numFmtId="{164 + place}" formatCode={quoteattr(code)}/>' for place, code in enumerate(formats)
-    )
-    cells = "".join(f'<xf numFmtId="{164 + place}"/>' for place in range(len(formats)))
-    members = {
-        "[Content_Types].xml": TYPES,
-        "_rels/.rels": MAIN_REL,
-        "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{REL}"><sheets><sheet name="One" sheetId="1" r:id="r1"/>'
-        "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": RELS.format(SHEET_REL + TEXT_REL + STYLE_REL),
-        "xl/sharedStrings.xml": f"<sst {MAIN}>{texts}</sst>",
-        "xl/styles.xml": f'<styleSheet {MAIN}><numFmts>{styles}</numFmts><cellXfs><xf numFmtId="0"/>{cells}'
-        "</cellXfs></styleSheet>",
-        "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}>{before}<sheetData>{data}</sheetData>{after}</worksheet>",
-        **{name.replace("__", "/"): text for name, text in parts.items()},
-    }
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in members.items():
-            archive.writestr(name, text)
-    return file.getvalue()
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Callable[[bytes], list[tuple[str, ...]]]:
-    """Converts a workbook and reads its CSV by the loader's own reader."""
-
-    def convert(content: bytes) -> list[tuple[str, ...]]:
-        return converted(content, tmp_path)[0]
-
-    return convert
-
-
-def converted(content: bytes, folder: Path) -> tuple[list[tuple[str, ...]], list[str]]:
-    source, target = folder / "a.xlsx", folder / "a.csv"
-    source.write_bytes(content)
-    target.unlink(missing_ok=True)
-    notes = FeedXlsx().convert(source, target)
-    with CsvReader(target) as file:
-        return [record.cells for record in file.records()], notes
-
-
-Read = Callable[[bytes], list[tuple[str, ...]]]
-
-
-def row(*cells: str) -> str:
-    return f"<row>{''.join(cells)}</row>"
-
+from tests.support.workbooks import MAIN, REL, Read, book, converted, row
 
 # --- Numbers ----------------------------------------------------------------------------------------------------
 
@@ -268,6 +197,7 @@ def test_merged_cells_show_one_value_for_several_and_are_refused(read: Read) -> 
 
 # --- There and back ---------------------------------------------------------------------------------------------
 
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 TEXTS |= st.text("'=+-@\t\r\n_x01ADF<&>\ufffe\x01 ", max_size=20)
 
@@ -291,123 +221,3 @@ def test_what_we_write_is_read_back(texts: list[str], tmp_path_factory: pytest.T
 
 def test_openpyxls_workbook_is_read(read: Read) -> None:
     assert read(openpyxl_workbook(["a", 1.5, True, date(2025, 5, 1)])) == [("a", "1.5", "true", "2025-05-01")]
-
-
-# --- Bounds -----------------------------------------------------------------------------------------------------
-
-SECONDS = 20
-"""Of a processor that others use, too; the bounds themselves take three at most."""
-
-
-def many_texts() -> bytes:
-    return book("", texts="<si/>" * (60 * 2**20 // 5))
-
-
-def many_parts(kind: str) -> bytes:
-    """A workbook that names a part as often as it likes, which takes a second each time."""
-    rels = "".join(f'<Relationship Id="k{n}" Type="{REL}/{kind}" Target="many.xml"/>' for n in range(1_000))
-    return book(
-        "",
-        **{
-            "xl/_rels/workbook.xml.rels": RELS.format(SHEET_REL + rels),
-            "xl/many.xml": "<a>" + "<b/>" * 90_000 + "</a>",
-        },
-    )
-
-
-def distinct(element: str) -> str:
-    """Elements, none of which is like another one: the parser keeps each name."""
-    return "".join(element.format(number) for number in range(1_100))
-
-
-def styles(inner: str) -> bytes:
-    return book("", **{"xl__styles.xml": f"<styleSheet {MAIN}>{inner}</styleSheet>"})
-
-
-@pytest.mark.sqlite_is_enough
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: styles("<cellXfs>" + "<xf/>" * 1_600_000 + "</cellXfs>"), "far more cell styles"),
-        (lambda: styles("<fonts>" + "<font/>" * 1_600_000 + "</fonts>"), "far more cell styles"),
-        (lambda: styles("<dxfs>" + "<dxf/>" * 1_600_000 + "</dxfs>"), "far more cell styles"),
-        (lambda: styles("<cellXfs>" + "<xf/>" * 70_000 + "</cellXfs>"), "far more cell styles"),
-        (lambda: styles("<numFmts>" + "".join(f'<numFmt numFmtId="{n}"/>' for n in range(6_000))), "cell styles"),
-        (many_texts, "more than 1,000,000 texts, or 64 MB of them"),
-        (lambda: book(row("<c/>" * (450 * 2**18))), "more than 1,000,000 cells"),
-        (lambda: book((row("<c/>" * 16_000)) * 70), "more than 1,000,000 cells"),
-        (lambda: book(row("<c/>" * 16_385)), "damaged"),
-        (lambda: book("<row>" * 200), "more than 1,000,000 cells"),
-        (lambda: book(f'<row a="{"x" * 2**23}">'), "more than 1,000,000 cells"),
-        (lambda: book(f"<!--{'x' * 2**23}-->"), "more than 1,000,000 cells"),
-        (lambda: book("".join(f'<row r="{1_048_576 + n}"/>' for n in range(2))), "more than 1,048,576 rows"),
-        (
-            lambda: book(row('<c t="s"><v>0</v></c>' * 300), texts=f"<si><t>{'x' * 32_000}</t></si>"),
-            "Row 1 has more than 8 MB",
-        ),
-        (lambda: book(row("<v>1</v>"), after=distinct("<k{} />")), "far more in it than a table needs"),
-        (lambda: book(row("<v>1</v>"), after=distinct('<k a{}="1"/>')), "far more in it than a table needs"),
-        (
-            lambda: book("".join(f'<row r="{n}"><c r="XFD{n}"><v>1</v></c></row>' for n in range(1, 20_000))),
-            "far more in it than a table needs",
-        ),
-        (
-            lambda: book(row(f"<c t='str'><v>{'a' * 2**25}\U0001f600</v></c>")),
-            "Cell A1 has a text of more than 32,767",
-        ),
-        (
-            lambda: book(row(f"<c/><c t='inlineStr'><is>{'<r><t>aa</t></r>' * 2**18}</is></c>")),
-            "Cell B1 has a text of more than 32,767",
-        ),
-        (lambda: book("", texts=f"<si><t>{'a' * 2**25}</t></si>"), "a text that is longer than any cell"),
-        (lambda: many_parts("sharedStrings"), "damaged"),
-        (lambda: many_parts("styles"), "damaged"),
-        (lambda: book(f"<!DOCTYPE x [<!ENTITY a 'b'>]>{row('<c/>')}"), "damaged|declares entities"),
-    ],
-)
-def test_a_workbook_that_would_cost_memory_or_minutes_is_refused_at_once(
-    make: Callable[[], bytes], message: str, read: Read
-) -> None:
-    content = make()
-    started = process_time()
-    with pytest.raises(NotTaken, match=message):
-        read(content)
-    assert process_time() - started < SECONDS
-
-
-def test_a_million_entries_are_not_even_listed(read: Read) -> None:
-    file = io.BytesIO(book(""))
-    with zipfile.ZipFile(file, "a") as archive:
-        for number in range(60_000):
-            archive.writestr(f"{number}", b"")
-    started = process_time()
-    with pytest.raises(NotTaken, match="far more parts than one needs"):
-        read(file.getvalue())
-    assert process_time() - started < 1
-
-
-@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_part_is_packed_as_workbooks_are_or_it_is_not_unpacked(kind: int, read: Read) -> None:
-    """Python unpacks four kilobytes of the other kinds at once, and they may hold gigabytes."""
-    content = io.BytesIO(book(row("<c><v>1</v></c>")))
-    file = io.BytesIO()
-    with zipfile.ZipFile(content) as source, zipfile.ZipFile(file, "w") as archive:
-        for name in source.namelist():
-            archive.writestr(name, source.read(name), zipfile.ZIP_STORED if "sheet1" not in name else kind)
-    with pytest.raises(NotTaken, match="damaged"):
-        read(file.getvalue())
-
-
-def test_a_part_ends_after_so_many_seconds_of_computing(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
-    content = book("".join(row("<c><v>1</v></c>") for _row in range(5_000)))
-    assert len(read(content)) == 5_000
-    monkeypatch.setattr(xml_part, "MAX_SECONDS", 0)
-    with pytest.raises(NotTaken, match="save the sheet as CSV"):
-        read(content)
-
-
-def test_bounds_are_counted_where_a_part_hides_its_size() -> None:
-    part = sheet.SheetPart(workbook.Texts(), workbook.Styles(), lambda _number, _texts: None)
-    with pytest.raises(NotTaken):
-        part.read(io.BytesIO(b""), part.most_bytes + 1)
-    assert xml_part.XmlPart.most_bytes < sheet.SheetPart.most_bytes

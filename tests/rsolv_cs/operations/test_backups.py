@@ -119,6 +119,42 @@ def with_another_manifest(manifest: dict[str, Any]) -> Callable[[str, bytes], by
     return lambda name, data: json.dumps(manifest).encode() if name == "manifest.json" else data
 
 
+def without_a_row(name: str, data: bytes) -> bytes:
+    return data.split(b"\n", 1)[1] if name == "customers_engagement.jsonl" else data
+
+
+def with_a_bad_value(name: str, data: bytes) -> bytes:
+    return data.replace(b"2025-05-03", b"2025-15-03") if name == "customers_customer.jsonl" else data
+
+
+def lacking(backup: Path, member: str) -> Path:
+    """A copy without a member."""
+    other = rewritten(backup, lambda _name, data: data)
+    with zipfile.ZipFile(backup) as source, zipfile.ZipFile(other, "w") as target:
+        for name in source.namelist():
+            if name != member:
+                target.writestr(name, source.read(name))
+    return other
+
+
+def with_another(key: str, value: Any) -> Callable[[str, bytes], bytes]:
+    def change(name: str, data: bytes) -> bytes:
+        return json.dumps({**json.loads(data), key: value}).encode() if name == "manifest.json" else data
+
+    return change
+
+
+def scrambled(backup: Path) -> Path:
+    """A copy with zeros in the midst of a member."""
+    other = backup.with_name("scrambled.zip")
+    content = bytearray(backup.read_bytes())
+    with zipfile.ZipFile(backup) as source:
+        start = source.getinfo("customers_engagement.jsonl").header_offset + 100
+    content[start : start + 50] = bytes(50)
+    other.write_bytes(content)
+    return other
+
+
 def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, tmp_path: Path) -> None:
     before = every_row()
 
@@ -135,39 +171,13 @@ def test_what_is_wrong_with_a_backup_is_told_and_changes_nothing(backup: Path, t
     cut.write_bytes(backup.read_bytes()[:-2000])
     assert "is not a backup, or is damaged" in refused(cut)
 
-    def without_a_row(name: str, data: bytes) -> bytes:
-        return data.split(b"\n", 1)[1] if name == "customers_engagement.jsonl" else data
-
     assert "customers_engagement came out with other rows" in refused(rewritten(backup, without_a_row))
 
-    def with_a_bad_value(name: str, data: bytes) -> bytes:
-        return data.replace(b"2025-05-03", b"2025-15-03") if name == "customers_customer.jsonl" else data
-
-    def lacking(member: str) -> Path:
-        other = rewritten(backup, lambda _name, data: data)
-        with zipfile.ZipFile(backup) as source, zipfile.ZipFile(other, "w") as target:
-            for name in source.namelist():
-                if name != member:
-                    target.writestr(name, source.read(name))
-        return other
-
     assert "customers_customer is damaged" in refused(rewritten(backup, with_a_bad_value))
-    assert "customers_note is damaged" in refused(lacking("customers_note.jsonl"))
-    assert "is not a backup, or is damaged" in refused(lacking("manifest.json"))
+    assert "customers_note is damaged" in refused(lacking(backup, "customers_note.jsonl"))
+    assert "is not a backup, or is damaged" in refused(lacking(backup, "manifest.json"))
     assert "is not a backup, or is damaged" in refused(rewritten(backup, with_another_manifest({"format": 1})))
-    scrambled = tmp_path / "scrambled.zip"
-    content = bytearray(backup.read_bytes())
-    with zipfile.ZipFile(backup) as source:
-        start = source.getinfo("customers_engagement.jsonl").header_offset + 100
-    content[start : start + 50] = bytes(50)
-    scrambled.write_bytes(content)
-    assert "customers_engagement is damaged" in refused(scrambled)
-
-    def with_another(key: str, value: Any) -> Callable[[str, bytes], bytes]:
-        def change(name: str, data: bytes) -> bytes:
-            return json.dumps({**json.loads(data), key: value}).encode() if name == "manifest.json" else data
-
-        return change
+    assert "customers_engagement is damaged" in refused(scrambled(backup))
 
     assert "has format 2, and this version reads 1" in refused(rewritten(backup, with_another("format", 2)))
     migrations = [name for name in backups.migrated() if name != "customers.0001_initial"]

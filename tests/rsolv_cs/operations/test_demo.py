@@ -68,6 +68,25 @@ NOTHING: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def assert_there_is_a_login_for_each_role(client: Client) -> None:
+    users = {
+        user.username: (user.is_staff, user.is_superuser, [group.name for group in user.groups.all()])
+        for user in User.objects.all()
+    }
+    assert users == {
+        "admin": (True, True, ["Administrator"]),
+        "manager": (True, False, ["Program manager"]),
+        "success": (True, False, ["Success manager"]),
+        "viewer": (True, False, ["Viewer"]),
+    }
+    for name in users:
+        client.logout()
+        answer = client.post(
+            reverse("admin:login"), {"username": name, "password": "rsolv-demo", "next": reverse("admin:index")}
+        )
+        assert (answer.status_code, answer.url) == (302, reverse("admin:index")), name
+
+
 def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(client: Client) -> None:
     assert run("demo") == Ran(0, "\n".join(["Loaded the demo program and scored 62 days.", ADDRESS, *LOGINS, ""]), "")
 
@@ -88,22 +107,7 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
         "My customers, last month": False,
     }
 
-    users = {
-        user.username: (user.is_staff, user.is_superuser, [group.name for group in user.groups.all()])
-        for user in User.objects.all()
-    }
-    assert users == {
-        "admin": (True, True, ["Administrator"]),
-        "manager": (True, False, ["Program manager"]),
-        "success": (True, False, ["Success manager"]),
-        "viewer": (True, False, ["Viewer"]),
-    }
-    for name in users:
-        client.logout()
-        answer = client.post(
-            reverse("admin:login"), {"username": name, "password": "rsolv-demo", "next": reverse("admin:index")}
-        )
-        assert (answer.status_code, answer.url) == (302, reverse("admin:index")), name
+    assert_there_is_a_login_for_each_role(client)
     in_care = CustomerCare.objects.order_by("pk").values_list("customer", "owner__username")
     assert list(in_care) == [(pk, "success") for pk in ("c1001", "c1002", "c1003", "c1009")]
 

@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
 from analytics.models import AlertRule, MailTemplate, RecommendationRule, Report, ScoringPolicy, Task
 from customers.models import Customer, CustomerCare, Fix, QuarantinedRow, Upload
-from rsolv_cs import roles
 from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.support.pages import Elements
 
@@ -215,6 +214,7 @@ def test_an_unknown_customer_tells_nothing_to_who_may_not_look(client: Client, v
 
 # --- Who does what ----------------------------------------------------------------------------------------------
 
+
 MAY_SEND: dict[str, tuple[str, dict[str, str]]] = {
     "SPA care": ("/admin/customers/customercare/add/", {"customer": "c1003", "notes": "x"}),
     "SPA notes": ("/admin/customers/customercare/c1002/change/", {"notes": "x"}),
@@ -329,88 +329,6 @@ def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: s
 
 
 # --- The roles themselves ---------------------------------------------------------------------------------------
-
-VIEW = {
-    "view_cohortday",
-    "view_alert",
-    "view_alertrule",
-    "view_customer",
-    "view_customercare",
-    "view_digest",
-    "view_engagement",
-    "view_event",
-    "view_feedback",
-    "view_fix",
-    "view_importrun",
-    "view_keychange",
-    "view_note",
-    "view_mailtemplate",
-    "view_message",
-    "view_onboarding",
-    "view_portfolioday",
-    "view_quarantinedrow",
-    "view_recommendationrule",
-    "view_report",
-    "view_reportdelivery",
-    "view_rowchange",
-    "view_scoringpolicy",
-    "view_snapshot",
-    "view_stepsighting",
-    "view_task",
-}
-CARE = {"add_customercare", "add_note", "add_deferral", "change_customercare", "export_customer", "act_on_alert"}
-CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
-POLICIES = {
-    f"{verb}_{noun}"
-    for verb in ("add", "change", "delete")
-    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate", "alertrule")
-} | {"manage_every_report", "join_customer"}
-IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
-PEOPLE = {
-    "delete_note",
-    "erase_customer",
-    "view_erasure",
-    "view_auditentry",
-    "export_auditentry",
-    "view_accessattempt",
-    "delete_accessattempt",
-} | {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
-HOLDS = {
-    "Viewer": VIEW,
-    "Success manager": VIEW | CARE,
-    "Program manager": VIEW | CARE | POLICIES | IMPORTS,
-    "Administrator": VIEW | CARE | POLICIES | IMPORTS | PEOPLE,
-}
-
-
-def held(role: str) -> set[str]:
-    return set(Permission.objects.filter(group__name=role).values_list("codename", flat=True))
-
-
-def test_what_each_role_holds() -> None:
-    assert {role: held(role) for role in HOLDS} == HOLDS
-    assert set(Group.objects.values_list("name", flat=True)) == set(HOLDS)
-
-
-def test_a_second_sync_changes_nothing() -> None:
-    before = list(Group.permissions.through.objects.order_by("pk").values())
-    roles.sync()
-    assert list(Group.permissions.through.objects.order_by("pk").values()) == before
-    assert Group.objects.count() == 4
-
-
-def test_sync_puts_roles_right_and_leaves_the_others_alone() -> None:
-    viewer = Group.objects.get(name="Viewer")
-    viewer.permissions.remove(Permission.objects.get(codename="view_customer"))
-    viewer.permissions.add(Permission.objects.get(codename="delete_customer"))
-    Group.objects.get(name="Program manager").delete()
-    own = Group.objects.create(name="Our own")
-    own.permissions.add(Permission.objects.get(codename="view_event"))
-    member = make_staff("Viewer")
-    roles.sync()
-    assert {role: held(role) for role in HOLDS} == HOLDS
-    assert held("Our own") == {"view_event"}
-    assert member.groups.get().name == "Viewer"
 
 
 def test_log_out(client: Client) -> None:
