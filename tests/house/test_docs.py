@@ -145,6 +145,14 @@ def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_test_that_a_document_names_is_there() -> None:
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    of_today = [document for document in documents() if document.name != "CHANGELOG.md"]
+    named = {name for document in of_today for name in re.findall(r"`(test_\w+\.py)`", document.read_text())}
+    assert "test_access.py" in named
+    assert named - there == set()
+
+
 def test_the_architecture_has_every_package_and_the_contracts_of_lint() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     packages = {path.parent.name for app in OUR_APPS for path in (ROOT / app).glob("*/__init__.py")}
