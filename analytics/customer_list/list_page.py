@@ -25,6 +25,7 @@ from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuery
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.portfolio.comparison import WEEK
+from analytics.portfolio.period import COMPARE
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.portfolio.status_change import STATUS_COLUMN_OF
 from analytics.segments.filters import GOT_WORSE
@@ -40,6 +41,8 @@ GOT_WORSE_QUERY = urlencode(
 """The list's query for who got worse this week: the greatest falls first, with the columns that say it."""
 ROWS_PER_PAGE = (25, 50, 100)
 """How many rows a page may have; the first one is what it has unless the address asks for another."""
+OF_THE_BLOCKS = ("history", "days", COMPARE)
+"""What an address says of the blocks above the list."""
 MAX_PAGES = 1_000_000
 
 
@@ -97,6 +100,7 @@ def list_context(
 ) -> dict[str, object]:
     """Return what the list's templates need: the filters and how they are set, a page's ``rows``, and its choices."""
     filter_names = tuple(asked.filters.filters)
+    kept_filters = (*filter_names, "as_of", "sort", "per_page", "report", *OF_THE_BLOCKS)
     list_query = asked.query(asked.address)
     count, rows = ListPage(request, asked, portfolio).rows(version)
     return {
@@ -114,8 +118,8 @@ def list_context(
         "export_formats": ExportFormat.choices,
         "list_query": list_query,
         "cleared_query": asked.query(asked.address, leave_out=filter_names),
-        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report")),
-        "kept_filters": _pairs(QueryDict(list_query), (*filter_names, "as_of", "sort", "per_page", "report")),
+        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report", *OF_THE_BLOCKS)),
+        "kept_filters": _pairs(QueryDict(list_query), kept_filters),
     }
 
 

@@ -1,8 +1,8 @@
 """The blocks of the dashboard above its list, each declared once: its name, its template, and what that one needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -28,6 +28,7 @@ from analytics.portfolio.charts import (
 )
 from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import Days, days_around
+from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,24 @@ class BlockInputs:
     days: Days
     engagement_span: Span
     history_span: Span
+    period: Period
+    """What the figures are compared with, which is in the address."""
+    periods: Sequence[PeriodChoice]
     waiting: int
     """How many alerts wait for the user."""
     whose: str
     """The key of the user, if customers are the user's; else ``TEAM``."""
     version: StateVersion
+
+    @property
+    def stay_query(self) -> str:
+        """What a link needs to stay on this date, compared as it is."""
+        return stay_query(self.as_of, self.period)
+
+
+def stay_query(as_of: AsOf, period: Period) -> str:
+    """Return what the address of the dashboard needs to stay on a date, compared with a period."""
+    return "&".join(query for query in (as_of.query, period.query) if query)
 
 
 class BlockKey(page_cache.DataKey):
@@ -60,8 +74,9 @@ class BlockKey(page_cache.DataKey):
 class Block:
     """A block; its section is called as it is, and its template lies under that name in ``blocks``.
 
-    A template gets ``as_of``, ``block`` and the ``context``, and neither the request nor the user. A block that shows
-    what people edit, such as tasks and owners, says so; the others are kept until something is imported or scored.
+    A template gets ``as_of``, ``block``, ``stay_query`` and the ``context``, and neither the request nor the user.
+    A block that shows what people edit, such as tasks and owners, says so. The others are kept until something is
+    imported or scored.
     """
 
     name: str
@@ -89,12 +104,13 @@ class Block:
         return page_cache.get_or_set(key, lambda: self._render(shown))
 
     def _render(self, shown: BlockInputs) -> SafeString:
-        context = {"as_of": shown.as_of, "block": self, **self.context(shown)}
+        context = {"as_of": shown.as_of, "block": self, "stay_query": shown.stay_query, **self.context(shown)}
         return render_to_string(f"analytics/dashboard/blocks/{self.name}.html", context)
 
 
 def _summary(shown: BlockInputs) -> dict[str, object]:
-    return {"cards": cards(shown.portfolio, shown.days.comparison_day, is_newest=shown.as_of.is_newest)}
+    found = cards(shown.portfolio, shown.days.compared, is_newest=shown.as_of.is_newest, period=shown.period)
+    return {"cards": found, "compared": shown.days.compared_on, "periods": shown.periods}
 
 
 def _needs(shown: BlockInputs) -> dict[str, object]:
@@ -114,15 +130,16 @@ def _health(shown: BlockInputs) -> dict[str, object]:
 def _engagement(shown: BlockInputs) -> dict[str, object]:
     days, chosen = shown.days.scored, shown.engagement_span
     return {
-        "active": active_customers(days, chosen.days),
-        "engagement": engagement_chart(days, chosen.days),
+        "active": active_customers(days, chosen.days, shown.period),
+        "engagement": engagement_chart(days, chosen.days, shown.period),
+        "beside": shown.period.label,
         "span": chosen,
     }
 
 
 def _history(shown: BlockInputs) -> dict[str, object]:
     chosen = shown.history_span
-    return {"history": health_history(shown.days.since(chosen.days)), "span": chosen}
+    return {"history": health_history(shown.days.since(chosen.days), shown.days.compared_on), "span": chosen}
 
 
 BLOCKS = (
@@ -152,6 +169,7 @@ class DaysKey(page_cache.DataKey):
 
     day: date
     days: int
+    compare: str
 
 
 @dataclass(frozen=True)
@@ -173,11 +191,14 @@ def overview(
     def make() -> Overview:
         history = span(address, "history", HISTORY_CHOICES, 90)
         daily = span(address, "days", ENGAGEMENT_CHOICES, 30)
-        longest = max(history.days, daily.days)
-        dates = DaysKey(version=version.data, day=portfolio.date, days=longest)
-        days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest))
+        period = period_of(address)
+        first_beside = period.day_beside(portfolio.date - timedelta(days=daily.days - 1))
+        longest = max(history.days, (portfolio.date - first_beside).days + 1)
+        dates = DaysKey(version=version.data, day=portfolio.date, days=longest, compare=period.key)
+        days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest, period))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
-        shown = BlockInputs(as_of, portfolio, days, daily, history, waiting, whose, version)
+        periods = period_choices(address)
+        shown = BlockInputs(as_of, portfolio, days, daily, history, period, periods, waiting, whose, version)
         blocks = [(block, block.html(shown, asked)) for block in BLOCKS]
         parts = {
             "wide": [html for block, html in blocks if block.is_wide],

@@ -12,13 +12,14 @@ from analytics.customer_list.first_view import (
     with_owner_named,
 )
 from analytics.customer_list.list_page import list_context
-from analytics.dashboard.blocks import BLOCKS, overview
+from analytics.dashboard.blocks import BLOCKS, overview, stay_query
 from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
 from analytics.pages.etag import answers_refresh, page_etag, with_etag
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.archive import write_archive
+from analytics.portfolio.period import period_of
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from analytics.segments.filters import SnapshotFilter
 from customers.audit.export import export_response
@@ -61,6 +62,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context |= {
         "unassigned": unassigned(shown.portfolio, summary.version),
         "opened": report,
+        "stay_query": stay_query(shown, period_of(request.GET)),
     }
     waiting = summary.waiting if request.user.has_perm("analytics.view_alert") else 0
     whose = str(request.user.pk) if summary.owns else TEAM

@@ -7,11 +7,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Series:
-    """A line or a set of bars: a value (or None) for each label, and its ``tone``, a theme colour."""
+    """A line or a set of bars: a value (or None) for each label, and its ``tone``, a theme colour.
+
+    What ``is_former`` is a faint line, which says how it was before.
+    """
 
     label: str
     values: Sequence[float | None]
     tone: str = "accent"
+    is_former: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ class Chart:
             "kind": self.kind,
             "stacked": self.stacked,
             "labels": list(self.labels),
-            "series": [{"label": one.label, "tone": one.tone, "values": list(one.values)} for one in self.series],
+            "series": [
+                {"label": one.label, "tone": one.tone, "values": list(one.values), "former": one.is_former}
+                for one in self.series
+            ],
             "marks": [{"label": mark.label, "text": mark.text} for mark in self.marks],
         }
 

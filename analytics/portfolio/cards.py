@@ -5,6 +5,7 @@ from typing import Literal
 
 from analytics.models import PortfolioDay
 from analytics.portfolio.kpis import Kpi, kpis
+from analytics.portfolio.period import USUAL, Period
 from analytics.wording import known_of
 
 
@@ -35,8 +36,13 @@ class KpiCard:
     tone: str = ""
 
 
-def cards(portfolio: PortfolioDay, before: PortfolioDay | None, *, is_newest: bool = True) -> list[KpiCard]:
-    """Return the cards of a scored date, compared with an earlier one; of another than the newest they say which."""
+def cards(
+    portfolio: PortfolioDay, before: PortfolioDay | None, *, is_newest: bool = True, period: Period = USUAL
+) -> list[KpiCard]:
+    """Return the cards of a scored date, compared with the one ``before`` of a period.
+
+    Of another date than the newest they say which.
+    """
     active = "" if is_newest else f"Active on {portfolio.date:%-d %b}"
     erased = f"{portfolio.erased:,} erased since" if portfolio.erased else ""
     inactive = f"and {portfolio.inactive:,} inactive" if portfolio.inactive else ""
@@ -49,19 +55,19 @@ def cards(portfolio: PortfolioDay, before: PortfolioDay | None, *, is_newest: bo
         "success_rate": KpiCard(part="engagement", hint="of generated PRs merged"),
         "avg_time_to_value": KpiCard(query="only=onboarded", hint="from signup to onboarded", note=known),
     }
-    now, changes = kpis(portfolio), _changes(portfolio, before) if before else {}
+    now, changes = kpis(portfolio), _changes(portfolio, before, period) if before else {}
     return [
         replace(card, label=card.label or kpi.label, value=kpi.text, change=changes.get(kpi.key))
         for kpi, card in ((kpi, details[kpi.key]) for kpi in now)
     ]
 
 
-def _changes(portfolio: PortfolioDay, before: PortfolioDay) -> dict[str, KpiChange | None]:
-    days, changes = (portfolio.date - before.date).days, {}
+def _changes(portfolio: PortfolioDay, before: PortfolioDay, period: Period) -> dict[str, KpiChange | None]:
+    since, changes = period.since(portfolio.date, before.date), {}
     for kpi, earlier in zip(kpis(portfolio), kpis(before), strict=True):
         if kpi.key == "onboarding_rate" and not _has_moved(portfolio, before):
             kpi = replace(kpi, good=0)
-        changes[kpi.key] = _change(kpi, earlier, days)
+        changes[kpi.key] = _change(kpi, earlier, since)
     return changes
 
 
@@ -71,15 +77,15 @@ def _has_moved(now: PortfolioDay, then: PortfolioDay) -> bool:
     return share * (now.onboarded - then.onboarded) > 0
 
 
-def _change(kpi: Kpi, earlier: Kpi, days: int) -> KpiChange | None:
+def _change(kpi: Kpi, earlier: Kpi, since: str) -> KpiChange | None:
     difference = kpi.difference(earlier)
     if difference is None:
         return None
     if not difference:
-        return KpiChange(f"same in {days} days", "→", "")
+        return KpiChange(f"same {since}", "→", "")
     up = difference > 0
     return KpiChange(
-        f"{kpi.change(difference, 'pt')} in {days} days",
+        f"{kpi.change(difference, 'pt')} {since}",
         "↑" if up else "↓",
         "" if abs(difference) < kpi.least or not kpi.good else "better" if up == (kpi.good > 0) else "worse",
     )

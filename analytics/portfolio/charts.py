@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from analytics.display.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
+from analytics.portfolio.period import Period
 
 HISTORY_CHOICES = (30, 90, 365)
 ENGAGEMENT_CHOICES = (30, 90)
@@ -34,9 +35,14 @@ def span(address: QueryDict, name: str, choices: Sequence[int], default: int) ->
     return Span(next((days for days in choices if str(days) == asked), default), links)
 
 
-def health_history(scored: Sequence[PortfolioDay]) -> Chart:
-    """Return the distribution on each of the scored dates, oldest first, with the policy changes marked."""
-    labels = _labels([one.date for one in scored])
+def health_history(scored: Sequence[PortfolioDay], compared: date | None = None) -> Chart:
+    """Return the distribution on each of the scored dates, oldest first.
+
+    Marked are policy changes, and the date that the figures are ``compared`` with.
+    """
+    days = [one.date for one in scored]
+    labels = _labels(days)
+    marks = [Mark(labels[days.index(compared)], "Comparison date")] if compared in days else []
     return Chart(
         "health-history",
         f"Customers by health status, {_range(scored[0].date, scored[-1].date)}",
@@ -47,7 +53,7 @@ def health_history(scored: Sequence[PortfolioDay]) -> Chart:
             for status in HealthStatus
         ],
         stacked=True,
-        marks=policy_marks([one.policy for one in scored], labels),
+        marks=[*policy_marks([one.policy for one in scored], labels), *marks],
     )
 
 
@@ -57,14 +63,14 @@ def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> li
     return [Mark(label, f"Policy {later}") for (earlier, later), label in pairs if earlier != later]
 
 
-def active_customers(scored: Sequence[PortfolioDay], days: int) -> Chart:
-    """Return how many were active on each of the ``days`` up to the last scored date."""
-    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE)
+def active_customers(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
+    """Return how many were active on each of the ``days`` up to the last scored date, and a period before."""
+    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside)
 
 
-def engagement_chart(scored: Sequence[PortfolioDay], days: int) -> Chart:
-    """Return what was done on each of the ``days`` up to the last scored date."""
-    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE)
+def engagement_chart(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
+    """Return what was done on each of the ``days`` up to the last scored date, and a period before."""
+    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside)
 
 
 ACTIVE = (("Active customers", "active_today", "active"),)
@@ -82,19 +88,29 @@ def _per_day(
     scored: Sequence[PortfolioDay],
     days: int,
     lines: Sequence[tuple[str, str, str]],
+    beside: Period | None,
 ) -> Chart:
     """Return a chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
     last = scored[-1].date
     calendar = [last - timedelta(days=back) for back in reversed(range(days))]
     known = {one.date: one for one in scored}
+    former = [beside.day_beside(day) for day in calendar] if beside else []
+
+    def values(days: Sequence[date], field: str) -> list[float | None]:
+        return [getattr(known[day], field) if day in known else None for day in days]
+
     return Chart(
         key,
         f"{title} per day, {_range(calendar[0], last)}",
         kind,
         _labels(calendar),
         [
-            Series(label, [getattr(known[day], field) if day in known else None for day in calendar], tone)
-            for label, field, tone in lines
+            *(Series(label, values(calendar, field), tone) for label, field, tone in lines),
+            *(
+                Series(f"{label}, {beside.label}", values(former, field), tone, is_former=True)
+                for label, field, tone in (lines if beside else ())
+                if beside
+            ),
         ],
     )
 

@@ -19,7 +19,12 @@ def comparison_date(scored: Iterable[date], day: date, days: int = WEEK) -> date
 
     It is the newest one at least so many days before, and at most ``SLACK`` older than that.
     """
-    return max((one for one in scored if days <= (day - one).days <= days + SLACK), default=None)
+    return newest_until(scored, day - timedelta(days=days))
+
+
+def newest_until(scored: Iterable[date], last: date) -> date | None:
+    """Return the newest of the dates up to the ``last`` one that is at most ``SLACK`` older."""
+    return max((one for one in scored if 0 <= (last - one).days <= SLACK), default=None)
 
 
 def comparison_dates(day: date) -> dict[int, date | None]:

@@ -3,7 +3,7 @@
 from django.http import QueryDict
 
 OF_THE_TABLE = ("sort", "columns", "per_page")
-NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days"}
+NOT_OF_THE_TABLE = {"as_of", "page", "report", "history", "days", "compare"}
 """What else an address of the dashboard has; it is not saved."""
 
 

@@ -36,13 +36,17 @@
         const colour = (name) => theme.getPropertyValue(`--${name}`).trim();
         const text = colour("muted");
         const area = data.kind === "area";
+        const present = data.series.filter((series) => !series.former);
+        const faint = (tone) => `color-mix(in srgb, ${colour(tone)} 55%, transparent)`;
         const datasets = data.series.map((series) => ({
             label: series.label,
             data: series.values,
-            borderColor: colour(series.tone),
-            backgroundColor: area ? `color-mix(in srgb, ${colour(series.tone)} 55%, transparent)` : colour(series.tone),
-            borderWidth: data.kind === "bar" ? 0 : 2,
-            fill: area ? (data.stacked ? "stack" : "origin") : false,
+            borderColor: series.former ? (area ? text : faint(series.tone)) : colour(series.tone),
+            borderDash: series.former ? [3, 3] : [],
+            order: series.former ? 0 : 1,
+            backgroundColor: area ? faint(series.tone) : colour(series.tone),
+            borderWidth: data.kind === "bar" ? 0 : series.former ? 1.25 : 2,
+            fill: area && !series.former ? (data.stacked ? "stack" : "origin") : false,
             // No line leads to a value between two gaps.
             pointRadius: series.values.map((value, place) => isAlone(series.values, place) ? 3 : 0),
             pointHitRadius: 8,
@@ -72,9 +76,14 @@
                 },
                 plugins: {
                     legend: {
-                        display: data.series.length > 1,
+                        display: present.length > 1,
                         position: "bottom",
-                        labels: { color: colour("text"), boxWidth: 12, boxHeight: 12 },
+                        labels: {
+                            color: colour("text"),
+                            boxWidth: 12,
+                            boxHeight: 12,
+                            filter: (item) => item.datasetIndex < present.length,
+                        },
                     },
                     marks: { list: data.marks, color: text },
                 },

@@ -110,6 +110,24 @@ def test_the_columns_by_keyboard(open_page: Opened) -> None:
     expect(page.locator(".matches")).to_have_text("12 customers")
 
 
+def test_more_filters_by_keyboard(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/?owner=")
+    panel = page.locator(".more-filters")
+    days = page.get_by_role("group", name="Days active").get_by_label("from")
+    expect(days).to_be_hidden()
+    panel.locator("summary").focus()
+    page.keyboard.press("Enter")
+    days.focus()
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Days active from: 1 , remove")).to_be_visible()
+    expect(days).to_have_value("1")
+    expect(days).to_be_visible()
+    page.get_by_role("link", name="Clear all").click()
+    expect(days).to_be_hidden()
+
+
 EVERYTHING = (
     "/admin/?q=e&status=at_risk&status=healthy&status=inactive&score_min=0&columns=status,score,trend,industry,"
     "signup_date,team_size,email,blocker_type,success_rate&per_page=50"
@@ -117,7 +135,14 @@ EVERYTHING = (
 
 
 @looks_alike
-@pytest.mark.parametrize("address", [EVERYTHING, "/admin/?score_min=high&last_active=never&q=zz&owner=nobody"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        EVERYTHING,
+        "/admin/?score_min=high&last_active=never&q=zz&owner=nobody",
+        "/admin/?status_change_7=changed&team_size_min=2&signup_from=2025-01-01&compare=month&columns=status_change_7",
+    ],
+)
 def test_nothing_is_wrong_with_the_list(open_page: Opened, address: str) -> None:
     load_demo_program()
     make_long_customer()

@@ -50,7 +50,8 @@ def test_the_summary(viewer: Client) -> None:
     none = "– no earlier date to compare with"
     assert section(viewer.get("/admin/"), "summary") == (
         f"Summary Total customers 12 {none} Active today 8 {none} At risk 2 and 2 inactive {none} "
-        f"Onboarding rate 50% {none} Success rate 82% {none} Avg time to value 3.5d {none}"
+        f"Onboarding rate 50% {none} Success rate 82% {none} Avg time to value 3.5d {none} "
+        "No date to compare with 7 days 30 days 90 days Previous month"
     )
 
 
