@@ -94,24 +94,20 @@ def _per_day(
     last = scored[-1].date
     calendar = [last - timedelta(days=back) for back in reversed(range(days))]
     known = {one.date: one for one in scored}
-    former = [beside.day_beside(day) for day in calendar] if beside else []
 
     def values(days: Sequence[date], field: str) -> list[float | None]:
         return [getattr(known[day], field) if day in known else None for day in days]
 
+    series = [Series(label, values(calendar, field), tone) for label, field, tone in lines]
+    if beside:
+        former, when = [beside.day_beside(day) for day in calendar], beside.label
+        series += [Series(f"{label}, {when}", values(former, field), tone, True) for label, field, tone in lines]
     return Chart(
         key,
         f"{title} per day, {_range(calendar[0], last)}",
         kind,
         _labels(calendar),
-        [
-            *(Series(label, values(calendar, field), tone) for label, field, tone in lines),
-            *(
-                Series(f"{label}, {beside.label}", values(former, field), tone, is_former=True)
-                for label, field, tone in (lines if beside else ())
-                if beside
-            ),
-        ],
+        series,
     )
 
 

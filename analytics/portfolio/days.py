@@ -38,7 +38,7 @@ class Days:
 def days_around(portfolio: PortfolioDay, days: int, period: Period = USUAL) -> Days:
     """Return the scored dates of the ``days`` up to this one, and its neighbours; one query.
 
-    Those to compare with come along, and over the ``period`` those beside the days.
+    The date that the ``period`` compares with comes along.
     """
     day = portfolio.date
     others = PortfolioDay.objects.order_by()

@@ -301,3 +301,24 @@ def test_the_preview_counts_what_the_next_evaluation_raises(
             unsaved = AlertRule(kind="custom", recovery=recovery, cooldown=cooldown)
             assert preview(unsaved, Segment(rule.query, DAY)).raised == total
         transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    ("query", "raised"),
+    [
+        ("only=got_worse", ["Five down", "Status down"]),
+        ("status_change_7=worse", ["Status down"]),
+        ("status_change_7=changed&trend=declining", []),
+        ("signup_from=2025-05-01&team_size_max=20", ["Five down", "Status down"]),
+    ],
+)
+def test_filters_of_changes_make_a_rule(query: str, raised: list[str]) -> None:
+    """Of three customers one lost 5 points, one kept its score and became At risk, and one of 30 people lost 4."""
+    then_and_now = {"Five down": (80, 75, 20), "Status down": (40, 40, 10), "Four down": (80, 76, 30)}
+    for name, (then, now, team_size) in then_and_now.items():
+        customer = make_customer(organization=name, team_size=team_size)
+        score(on(-7), customer, then, status="healthy")
+        score(DAY, customer, now)
+    own(query)
+    evaluate()
+    assert sorted(Alert.objects.values_list("customer__organization", flat=True)) == raised
