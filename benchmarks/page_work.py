@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HISTORY_DAYS = 30
-LIST, CUSTOMER = "list", "customer"
+LIST, CUSTOMER, PALETTE = "list", "customer", "palette"
 PAGES = [
     ("dashboard", "/admin/", LIST),
     ("filtered table", "/admin/?cohort=VIP&status=at_risk&status=needs_attention&sort=-score", LIST),
@@ -18,6 +18,7 @@ PAGES = [
     ("cohorts", "/admin/cohorts/", LIST),
     ("signup months", "/admin/cohorts/?by=month", LIST),
     ("customer page", "/admin/customer/c000007/", CUSTOMER),
+    ("palette", "/admin/search/?q=customer-99&part=1", PALETTE),
 ]
 
 

@@ -337,9 +337,11 @@ UNFOLD = {
         lambda request: static("rsolv_cs/drafts.js"),
         lambda request: static("rsolv_cs/sending.js"),
         lambda request: static("rsolv_cs/palette.js"),
+        lambda request: static("rsolv_cs/escape.js"),
     ],
     "STYLES": [
         lambda request: static("analytics/analytics.css"),
+        lambda request: static("rsolv_cs/frame.css"),
         lambda request: static("rsolv_cs/palette.css"),
         lambda request: static("analytics/print.css"),
     ],

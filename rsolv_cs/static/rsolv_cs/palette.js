@@ -171,7 +171,9 @@
                 return;
             }
             const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
-            if (hasModifier || event.repeat || event.isComposing || event.target.closest?.(KEYED)) return;
+            // The field of a dialog that has just been closed keeps the focus until the next frame.
+            const isTyping = event.target.closest?.(KEYED)?.checkVisibility();
+            if (hasModifier || event.repeat || event.isComposing || isTyping) return;
             if (document.querySelector("dialog[open]")) return;
             if (event.key === "/") event.stopPropagation();
             if (hasShortcuts) act(event);
