@@ -22,6 +22,7 @@ from unfold.forms import UserChangeForm
 from analytics.models import Invitation
 from customers.core.pages import StaffRequest, admin_response, user_of
 from customers.editing.form_keys import answer_once
+from customers.text.numbers import number_or_none
 from rsolv_cs.login.admin import UserWithFactorAdmin
 from rsolv_cs.people import guard, invitations
 from rsolv_cs.people.forms import InviteForm
@@ -58,8 +59,7 @@ def _has_factor() -> Exists:
 
 def _waiting(user: object) -> QuerySet[Invitation]:
     """Return the invitation of the user with a key, if they have not joined."""
-    key = int(str(user)) if str(user).isdecimal() else 0
-    return Invitation.objects.select_related("user").filter(user=key, joined_at=None)
+    return Invitation.objects.select_related("user").filter(user=number_or_none(str(user)), joined_at=None)
 
 
 class FactorFilter(admin.SimpleListFilter):
@@ -97,7 +97,8 @@ class RoleFilter(admin.SimpleListFilter):
         chosen = self.value() or ""
         if chosen == "0":
             return queryset.filter(groups=None, is_superuser=False)
-        return queryset.filter(groups=int(chosen)) if chosen.isdecimal() else queryset
+        role = number_or_none(chosen)
+        return queryset if role is None else queryset.filter(groups=role)
 
 
 class PeopleAdmin(UserWithFactorAdmin):

@@ -22,7 +22,7 @@ from django.test import Client
 from openpyxl import load_workbook
 from pytest_django import Settings
 
-from analytics.models import Report, Task
+from analytics.models import Deferral, Report, Task
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
@@ -120,6 +120,7 @@ def everything(output: list[str]) -> User:
         Note.objects.create(customer=customer, author=text[:100], text=text)
         make_message(customer, subject=re.sub(r"\s", " ", text)[:100], body=text)
         Task.objects.create(customer=customer, what=text[:100], due=D, owner=user)
+        Deferral.objects.create(customer=customer, reason="other", text=text[:500], created_by=text[:150])
         Report.objects.create(name=text[:100], owner=user, shared=True, query=f"q={MARK}")
     Upload.objects.create(
         feed="customers", file=f"{TEXTS[1]}.csv", folder="0" * 32, stored_name="customers.csv", size=1
@@ -204,6 +205,7 @@ def test_no_page_lets_a_text_out(client: Client, everything: User) -> None:
     wrong, shown, seen = {}, 0, 0
     pages = [page for number in range(len(TEXTS)) for page in (f"/admin/customer/h{number}/", f"/admin/?q=h{number}")]
     walked = [address for address in addresses("h0") if "logout" not in address]
+    pages += [f"/admin/my-day/?owner=&tab={tab}" for tab in ("todo", "waiting", "done")]
     for address in [*walked, *pages, f"/admin/?q=<script>{MARK}&cohort={TEXTS[1]}", f"/admin/alerts/?q={TEXTS[8]}"]:
         response = client.get(address)
         if leads_to_view(response, address):

@@ -49,8 +49,9 @@ def manage(url: str, *arguments: Any, seconds: int = 240, **variables: str) -> s
 
     The system checks, a fifth of its start, are asked by ``tests/rsolv_cs/project/test_checks.py``.
     """
+    skip = [] if arguments[0] == "shell" else ["--skip-checks"]  # the shell makes none, and knows no such option
     return subprocess.run(
-        [sys.executable, "manage.py", *map(str, arguments), "--skip-checks"],
+        [sys.executable, "manage.py", *map(str, arguments), *skip],
         cwd=settings.BASE_DIR,
         env=environment(url, **variables),
         capture_output=True,

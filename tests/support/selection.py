@@ -7,7 +7,6 @@ that write SQL themselves or ask which database they have (last case), and one w
 queries of the other packages. On both, a property gets a tenth of its examples.
 """
 
-import inspect
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +44,7 @@ FEW_EXAMPLES = "push"
 OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
 """What a module says that writes SQL itself, or asks which database it has."""
 
-OF_POSTGRES = re.compile(r"postgres|\brace\(|pooler")
+OF_POSTGRES = re.compile(r"postgres|^race$|pooler")
 """What a test says that is about PostgreSQL, or lets two visitors race each other for a lock."""
 
 PART_ON_POSTGRES = 2
@@ -107,8 +106,11 @@ def _last_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
 
 
 def is_of_postgres(item: pytest.Item) -> bool:
-    """Whether the source of a test says that it is about PostgreSQL or a race."""
-    return isinstance(item, pytest.Function) and bool(OF_POSTGRES.search(inspect.getsource(item.function)))
+    """Whether a name or a text in a test says that it is about PostgreSQL or a race."""
+    if not isinstance(item, pytest.Function):
+        return False
+    code = item.function.__code__
+    return any(map(OF_POSTGRES.search, (*item.fixturenames, *code.co_names, *map(str, code.co_consts))))
 
 
 def folders_with_own_sql() -> set[Path]:

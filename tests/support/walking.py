@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from analytics.models import ExportFormat, Message, Report, Task
+from analytics.my_day.acts import ACTS
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
 
@@ -56,6 +57,8 @@ def addresses(customer: str) -> list[str]:
             values["pk"] = first.pk if first else 1 if model else customer
         if "format" in takes:
             choices = [{**values, "format": file_format} for file_format in ExportFormat.values]
+        if "act" in takes:
+            choices = [{**values, "act": act} for act in ACTS]
         if "feed" in takes:
             values["feed"] = "customers"
         if "app_label" in takes:

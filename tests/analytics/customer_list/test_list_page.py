@@ -221,6 +221,7 @@ def test_after_an_edit_nothing_of_the_data_is_asked_for_again(viewer: Client) ->
         with CaptureQueriesContext(connection) as captured:
             viewer.get(address)
         asked = [query["sql"] for query in captured.captured_queries]
-        # Session, user and twice permissions; the tag; the scored dates, who has no owner, what the rules say of those
-        # who need somebody; the filters' choices, how staff are called; the owners, where the page shows them.
-        assert len(asked) == (10 if "columns" in address else 11), asked
+        # Session, user and twice permissions; the tag; the scored dates, who has no owner, what was done about
+        # customers to act on and what the rules say of them; the filters' choices, how staff are called; the owners,
+        # where the page shows them.
+        assert len(asked) == (11 if "columns" in address else 12), asked

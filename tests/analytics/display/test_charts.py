@@ -21,8 +21,8 @@ def test_the_data_are_what_the_script_draws() -> None:
         "stacked": False,
         "labels": ["1 May", "2 May", "3 May"],
         "series": [
-            {"label": "Score", "tone": "accent", "values": [40, None, 1045]},
-            {"label": "</script>", "tone": "at_risk", "values": [1, 2, 3]},
+            {"label": "Score", "tone": "accent", "values": [40, None, 1045], "former": False},
+            {"label": "</script>", "tone": "at_risk", "values": [1, 2, 3], "former": False},
         ],
         "marks": [{"label": "2 May", "text": "Policy A"}, {"label": "2 May", "text": "Policy B"}],
     }

@@ -26,7 +26,7 @@ from analytics.scoring.snapshots import score_day
 from analytics.tasks.admin import RecommendationRuleAdmin
 from analytics.templatetags import rsolv
 from customers.erasure.erase import erase
-from customers.models import Customer, CustomerCare, Engagement, ImportRun
+from customers.models import Customer, CustomerCare, Engagement, ImportRun, Note
 from customers.runs.undo import undo
 from tests.factories import make_engagement, make_run, make_staff
 from tests.support.pages import forget, main_part, names
@@ -286,6 +286,9 @@ MORE = (
     "?owner=me",
     "alerts/",
     "tasks/",
+    "summary/",
+    "my-day/?owner=",
+    "my-day/?owner=me",
 )
 
 
@@ -302,8 +305,10 @@ def test_no_key_stands_for_what_two_users_see_differently(
         return value
 
     monkeypatch.setattr(page_cache, "get_or_set", get_or_set)
+    score_day(date(2025, 5, 3))
     make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)
     make_run(created=1)
+    Note.objects.create(customer_id="c1001", author="Bo", kind="call", text="They wait for their IT")
     for address in (*ADDRESSES, *MORE):
         for client in visitors:
             assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)

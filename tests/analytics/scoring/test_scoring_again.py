@@ -5,6 +5,7 @@ from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
@@ -149,7 +150,8 @@ def test_a_date_of_the_future_is_refused() -> None:
 @pytest.mark.usefixtures("today")
 @pytest.mark.parametrize(("zone", "today_there"), [("Pacific/Kiritimati", 13), ("Pacific/Midway", 12), ("UTC", 12)])
 def test_today_is_that_of_the_time_zone(zone: str, today_there: int) -> None:
-    with timezone.override(ZoneInfo(zone)):
+    """It is the zone of the settings; a visitor's own changes nothing."""
+    with override_settings(TIME_ZONE=zone), timezone.override(ZoneInfo("Pacific/Kiritimati")):
         score_day(date(2025, 5, today_there))
         with pytest.raises(NotScorable):
             score_day(date(2025, 5, today_there + 1))

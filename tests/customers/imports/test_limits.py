@@ -14,6 +14,7 @@ from customers.core.sql import copy_rows
 from customers.feeds import reader
 from customers.feeds.declarations import FEEDS
 from customers.feeds.reader import MAX_CELLS, CsvReader, Refused
+from customers.imports import stage
 from customers.imports.checks import cross_row as problems
 from customers.imports.checks import guardrails
 from customers.imports.folder import import_folder
@@ -60,7 +61,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
     monkeypatch.setattr(QuarantinedRow.objects, "bulk_create", counted_rows)
     monkeypatch.setattr(stager, "copy_rows", counted)
-    monkeypatch.setattr(problems, "copy_rows", counted)
+    monkeypatch.setattr(stage, "copy_rows", counted)
     return lambda: count
 
 
