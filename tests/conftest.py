@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import override_settings
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
@@ -185,10 +186,18 @@ def demo_program(
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """The name of a copy of the database as the migrations made it, before any test was there."""
+    """The name of a copy of the test database as the migrations made it, before any test was there.
+
+    The fixture of pytest-django makes no test database where no test that was chosen has its mark. A test of commands
+    that was run alone would then work on the developer's own.
+    """
     with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={DEFAULT_DB_ALIAS})
         if connection.vendor == "sqlite":
             copy = str(tmp_path_factory.mktemp("migrated") / "db.sqlite3")
             connection.ensure_connection()
@@ -206,6 +215,7 @@ def django_db_setup(
         if connection.vendor == "postgresql":
             connection.close()
             leave_alone(connection.settings_dict["NAME"])
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -20,27 +20,27 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.contrib.sessions.models import Session
+from django.apps.registry import Apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.color import no_style
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import CharField, Field, JSONField, Model, TextField
+from django.db.models import CharField, JSONField, Model, TextField
 from django.db.models.functions import Collate
 from django.utils import timezone
 
 from customers.audit import trail
+from customers.audit.trail import AnyField
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
 from customers.core.limits import FETCH_SIZE, batches
 from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
-from customers.models import OpenSession
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_SESSIONS = {Session, OpenSession}
+_SESSIONS = {"sessions.Session", "customers.OpenSession"}
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 """What reading a damaged ZIP, or one that is no backup of ours, may raise."""
 
@@ -54,10 +54,13 @@ class Unusable(Exception):
     """A backup that cannot be restored here; the message says why, and what to do."""
 
 
-def models() -> list[type[Model]]:
-    """All models with a table of their own, those between two others included, in the order of their tables' names."""
-    every = apps.get_models(include_auto_created=True)
-    kept = [model for model in every if model._meta.managed and not model._meta.proxy and model not in _SESSIONS]
+def models(registry: Apps = apps) -> list[type[Model]]:
+    """All models with a table of their own, those between two others included, in the order of their tables' names.
+
+    ``registry`` may be that of an older version's models, as migrations build it.
+    """
+    every = (model._meta for model in registry.get_models(include_auto_created=True))
+    kept = [meta.model for meta in every if meta.managed and not meta.proxy and meta.label not in _SESSIONS]
     return sorted(kept, key=table_of)
 
 
@@ -76,7 +79,7 @@ def write(path: Path) -> dict[str, Any]:
         for model in models():
             with archive.open(_member(table_of(model)), "w", force_zip64=True) as member:
                 digest, rows = hashlib.sha256(), 0
-                for lines in _lines(model):
+                for lines in _lines(model, model._meta.concrete_fields):
                     text = "".join(lines).encode()
                     digest.update(text)
                     member.write(text)
@@ -109,31 +112,29 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def fill(path: Path) -> dict[str, Any]:
+def fill(path: Path, registry: Apps = apps) -> dict[str, Any]:
     """Replace all rows of the database by those of a backup, or change nothing; return the manifest.
 
-    The tables must be those of the backup's version. Afterwards every table's hash is the manifest's. Raises
-    ``Unusable``, also where the database holds something else than was written.
+    The tables must be those of the backup's version, and ``registry`` that of its models. Afterwards every table's
+    hash is the manifest's. Raises ``Unusable``, also where the database holds something else than was written.
     """
     manifest = read_manifest(path)
     _check_migrations(manifest)
+    kept = [(model, _fields(model, manifest, path)) for model in models(registry)]
     with open_file(path) as file, zipfile.ZipFile(file) as archive, trail.writable():
-        for model in models():
+        for model, _fields_of_it in kept:
             execute(f"DELETE FROM {table_of(model)}")
-        for model in models():
-            columns = [field.column for field in model._meta.concrete_fields]
+        for model, fields in kept:
             table = table_of(model)
-            if manifest["tables"].get(table, {}).get("columns") != columns:
-                raise Unusable(f"{path}: the columns of {table} are not the ones that it has here.")
             try:
                 with archive.open(_member(table)) as member:
-                    copy_rows(f'"{table}"', [f'"{name}"' for name in columns], _rows(model, member))
+                    copy_rows(f'"{table}"', [f'"{field.column}"' for field in fields], _rows(fields, member))
             except (*_DAMAGE, *_UNFIT, TypeError, ValidationError) as error:
                 what = str(error).strip().partition("\n")[0]
                 raise Unusable(f"{path}: {table} is damaged ({what}); take another backup.") from error
-        for statement in connection.ops.sequence_reset_sql(no_style(), models()):
+        for statement in connection.ops.sequence_reset_sql(no_style(), [model for model, _fields_of_it in kept]):
             execute(statement)
-        found = digests()
+        found = {table_of(model): _digest(model, fields) for model, fields in kept}
         wrong = [table for table, told in manifest["tables"].items() if found.get(table) != told["sha256"]]
         if wrong:
             raise Unusable(f"{path}: {', '.join(wrong)} came out with other rows than the manifest tells.")
@@ -142,13 +143,7 @@ def fill(path: Path) -> dict[str, Any]:
 
 def digests() -> dict[str, str]:
     """The SHA-256 of each table's rows, as a manifest has it."""
-    found = {}
-    for model in models():
-        digest = hashlib.sha256()
-        for lines in _lines(model):
-            digest.update("".join(lines).encode())
-        found[table_of(model)] = digest.hexdigest()
-    return found
+    return {table_of(model): _digest(model, model._meta.concrete_fields) for model in models()}
 
 
 def is_empty() -> bool:
@@ -164,6 +159,26 @@ def migrate_empty() -> None:
     begun = MigrationRecorder.Migration._meta.db_table in tables
     if not tables or (begun and is_empty() and pending_migrations()):
         call_command("migrate", verbosity=0)
+
+
+def is_older(manifest: dict[str, Any]) -> bool:
+    """Whether an older version wrote the backup, and the database is empty and has no later table yet."""
+    ours = {f"{app}.{name}" for app, name in MigrationExecutor(connection).loader.graph.nodes}
+    return {*migrated()} <= {*manifest["migrations"]} < ours and is_empty()
+
+
+def fill_as_older(path: Path) -> dict[str, Any]:
+    """Give the database the tables of the older version that wrote a backup, fill them, and migrate them.
+
+    Returns the manifest. Raises ``Unusable``; the database then has that version's tables, and no rows.
+    """
+    manifest = read_manifest(path)
+    newest = dict(each.split(".", 1) for each in sorted(manifest["migrations"]))
+    state = MigrationExecutor(connection).migrate([*newest.items()])
+    with transaction.atomic():
+        fill(path, state.apps)
+    call_command("migrate", verbosity=0)
+    return manifest
 
 
 def migrated() -> list[str]:
@@ -197,7 +212,7 @@ def _check_migrations(manifest: dict[str, Any]) -> None:
     what += [f"it has not had {', '.join(fewer)}"] if fewer else []
     raise Unusable(
         f"The backup is of another version: {'; '.join(what)}. "
-        "Restore it with the version that made it, and migrate afterwards."
+        "Restore it into a database without tables, which is migrated afterwards, or with the version that made it."
     )
 
 
@@ -205,9 +220,25 @@ def _member(table: str) -> str:
     return f"{table}.jsonl"
 
 
-def _lines(model: type[Model]) -> Iterator[list[str]]:
+def _fields(model: type[Model], manifest: dict[str, Any], path: Path) -> Sequence[AnyField]:
+    """A model's fields in the order of the backup's columns; an older version may declare them in another one."""
+    here = {field.column: field for field in model._meta.concrete_fields}
+    there = manifest["tables"].get(table_of(model), {}).get("columns", [])
+    if sorted(here) != sorted(there):
+        raise Unusable(f"{path}: the columns of {table_of(model)} are not the ones that it has here.")
+    return [here[column] for column in there]
+
+
+def _digest(model: type[Model], fields: Sequence[AnyField]) -> str:
+    digest = hashlib.sha256()
+    for lines in _lines(model, fields):
+        digest.update("".join(lines).encode())
+    return digest.hexdigest()
+
+
+def _lines(model: type[Model], fields: Sequence[AnyField]) -> Iterator[list[str]]:
     """A model's rows in the order of their keys, each a line of JSON, some at once."""
-    names = [field.attname for field in model._meta.concrete_fields]
+    names = [field.attname for field in fields]
     # Text is ordered by the rules of a language on one database, and by its bytes on another.
     is_text = isinstance(model._meta.pk, CharField | TextField)
     order = Collate("pk", "C" if is_postgres() else "BINARY") if is_text else "pk"
@@ -227,9 +258,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written to a backup")
 
 
-def _rows(model: type[Model], lines: Iterable[bytes]) -> Iterator[list[Any]]:
+def _rows(fields: Sequence[AnyField], lines: Iterable[bytes]) -> Iterator[list[Any]]:
     """Lines of a backup as values that the database at hand takes."""
-    fields = model._meta.concrete_fields
     for line in lines:
         values = json.loads(line)
         if len(values) != len(fields):
@@ -247,7 +277,7 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(map(_has_nul, value))
 
 
-def _check_size(field: "Field[Any, Any]", value: Any) -> None:
+def _check_size(field: AnyField, value: Any) -> None:
     """Refuse what PostgreSQL cannot hold; SQLite takes texts of any length, and larger numbers."""
     if isinstance(value, str):
         if field.max_length and len(value) > field.max_length:
@@ -259,7 +289,7 @@ def _check_size(field: "Field[Any, Any]", value: Any) -> None:
             raise ValueError(f"a number too large for {field.column}")
 
 
-def _stored(field: "Field[Any, Any]", value: Any) -> Any:
+def _stored(field: AnyField, value: Any) -> Any:
     if value is not None and field.get_internal_type() == "BinaryField":
         return base64.b64decode(value)
     if not isinstance(field, JSONField):

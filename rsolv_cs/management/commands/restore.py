@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
@@ -18,8 +19,9 @@ class Command(AuditedCommand):
 
     help = (
         "Fill the database from a backup, wholly or not at all, and compare what came out with what was backed up, "
-        "table by table. A database without rows gets the tables that it lacks first. Stop the web server before you "
-        "replace what it works on. Customers who were erased here since then are erased again. "
+        "table by table. A database without rows gets the tables that it lacks first. A database without tables also "
+        "takes a backup of an older version, and is then migrated. Stop the web server before you replace what it "
+        "works on. Customers who were erased here since then are erased again. "
         "Exit code: 0 restored and compared, 1 the file or the database cannot be used, 2 usage: the database has "
         "data and --replace is not given, 75 an import is running."
     )
@@ -34,7 +36,9 @@ class Command(AuditedCommand):
 
     def handle(self, *, file: Path, replace: bool, **options: object) -> None:
         try:
-            backups.read_manifest(file)
+            if backups.is_older(backups.read_manifest(file)):
+                self._say(backups.fill_as_older(file), " It is of an older version, and is migrated.")
+                return
             backups.migrate_empty()
             if pending := backups.pending_migrations():
                 raise usage_error(
@@ -56,10 +60,13 @@ class Command(AuditedCommand):
                 f"{file}: its tables contradict one another ({first_line(error)}); take another backup. "
                 "Nothing was changed."
             ) from error
+        self._say(manifest, _erased_again(again))
+
+    def _say(self, manifest: dict[str, Any], more: str) -> None:
         rows = sum(table["rows"] for table in manifest["tables"].values())
         self.stdout.write(
             f"Restored {rows} rows of {len(manifest['tables'])} tables, as they were at {manifest['made_at']}; "
-            "every table has the hash that was backed up." + _erased_again(again)
+            f"every table has the hash that was backed up.{more}"
         )
 
 

@@ -95,7 +95,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     ("customers.imports.strategies.stager:copy_rows", 1, 0, "customers"),
     ("customers.imports.strategies.stager:copy_lines", 1, 2, "engagement"),
     ("customers.imports.load:find_problems", 2, 1, "onboarding"),
-    ("customers.imports.checks.cross_row:add_problems", 4, 2, "engagement"),
+    ("customers.imports.checks.cross_row:add_problems", 3, 2, "engagement"),
     ("customers.imports.quarantine:execute", 2, 1, "onboarding"),
     ("customers.imports.merge:save_before", 1, 0, "customers"),
     ("customers.imports.merge:execute", 2, 0, "customers"),  # updated, but nothing created yet
