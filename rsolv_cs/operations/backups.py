@@ -222,9 +222,9 @@ def _member(table: str) -> str:
 
 def _fields(model: type[Model], manifest: dict[str, Any], path: Path) -> Sequence[AnyField]:
     """A model's fields in the order of the backup's columns; an older version may declare them in another one."""
-    here = {field.column: field for field in model._meta.concrete_fields}
+    here = {field.column or "": field for field in model._meta.concrete_fields}
     there = manifest["tables"].get(table_of(model), {}).get("columns", [])
-    if sorted(here) != sorted(there):
+    if {*here} != {*there} or len(here) != len(there):
         raise Unusable(f"{path}: the columns of {table_of(model)} are not the ones that it has here.")
     return [here[column] for column in there]
 
