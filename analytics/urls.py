@@ -15,6 +15,7 @@ app_name = "analytics"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("cohorts/", cohort_views.cohorts, name="cohorts"),
+    path("cohorts/export/", cohort_views.export_cohorts, name="export-cohorts"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("my-day/", my_day_views.day, name="my-day"),
     path("needs/", my_day_views.needs, name="needs"),

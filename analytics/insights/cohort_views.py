@@ -1,13 +1,20 @@
-"""The cohorts page."""
+"""The cohorts page, and its download."""
 
+from typing import IO
+
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 
+from analytics.insights.cohort_export import write_cohorts
 from analytics.insights.cohorts import WEEKS_SHOWN
 from analytics.insights.cohorts import cohort_comparison as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
+from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, admin_response
 from customers.models import Customer
 
@@ -19,7 +26,7 @@ _WEEKS = {str(weeks): weeks for weeks in WEEKS_SHOWN}
 def cohorts(request: HttpRequest) -> HttpResponse:
     """How cohorts compare, and how many of each stay active; what the address asks in vain is left aside."""
     shown = as_of(request)
-    by = _BY.get(request.GET.get("by", ""), CohortDay.By.COHORT)
+    by = _grouped_by(request)
     weeks = _WEEKS.get(request.GET.get("weeks", ""), WEEKS_SHOWN[0])
     day = shown.portfolio and shown.portfolio.date
     found = read_cohorts(day, by, weeks, request.GET.get("page")) if day else None
@@ -35,3 +42,25 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "any_customer": found is not None or Customer.objects.exists(),
     }
     return admin_response(request, "analytics/insights/cohorts.html", context)
+
+
+@admin_page("customers.view_customer", "customers.export_customer")
+def export_cohorts(request: HttpRequest) -> HttpResponseBase:
+    """Download every cohort of the date that the page shows; where none is kept, say so."""
+    portfolio, by = as_of(request).portfolio, _grouped_by(request)
+
+    def write(file: IO[bytes]) -> Export:
+        if portfolio is None or not (rows := write_cohorts(file, portfolio.date, by)):
+            raise CohortDay.DoesNotExist
+        detail = f"{rows} rows by {by.label.lower()} as of {portfolio.date}"
+        return Export(f"cohorts_{portfolio.date}.csv", "cohorts", detail)
+
+    try:
+        return export_response(write)
+    except CohortDay.DoesNotExist:
+        messages.error(request, "No cohorts are kept of this date, so there is nothing to export.")
+        return redirect("analytics:cohorts")
+
+
+def _grouped_by(request: HttpRequest) -> CohortDay.By:
+    return _BY.get(request.GET.get("by", ""), CohortDay.By.COHORT)

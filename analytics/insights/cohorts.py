@@ -105,12 +105,10 @@ class Cohorts:
 
 def cohort_comparison(day: date, by: CohortDay.By, weeks: int, page: str | None) -> Cohorts | None:
     """Return what is known of ``day``; None where nothing was counted by cohort when it was scored. One query."""
-    known = list(CohortDay.objects.filter(date=day, by__in=(CohortDay.By.ALL, by)))
-    total = next((one for one in known if one.by == CohortDay.By.ALL), None)
+    rows, total = _counted(day, by)
     if total is None:
         return None
-    rows = sorted((one for one in known if one.by == by), key=_sort_key)
-    ended = max(len(row.weeks) for row in rows)
+    ended = _ended(rows)
     columns = min(weeks, ended)
     shown = Paginator(rows, ROWS_PER_PAGE).get_page(page)
     return Cohorts(
@@ -122,6 +120,26 @@ def cohort_comparison(day: date, by: CohortDay.By, weeks: int, page: str | None)
         retention=[_retention_row(row, columns) for row in shown],
         overall=_retention_row(total, columns),
     )
+
+
+def every_cohort(day: date, by: CohortDay.By) -> list[tuple[CohortRow, RetentionRow]]:
+    """Return the rows of both tables side by side, all customers last, with every week that has ended. One query."""
+    rows, total = _counted(day, by)
+    if total is None:
+        return []
+    return [(_cohort_row(row), _retention_row(row, _ended(rows))) for row in (*rows, total)]
+
+
+def _counted(day: date, by: CohortDay.By) -> tuple[list[CohortDay], CohortDay | None]:
+    """Return what was counted of each cohort, in the order of the page, and of all customers."""
+    known = list(CohortDay.objects.filter(date=day, by__in=(CohortDay.By.ALL, by)))
+    total = next((one for one in known if one.by == CohortDay.By.ALL), None)
+    return sorted((one for one in known if one.by == by), key=_sort_key), total
+
+
+def _ended(rows: Sequence[CohortDay]) -> int:
+    """Return how many weeks have ended for a member of any cohort."""
+    return max(len(row.weeks) for row in rows)
 
 
 def _sort_key(row: CohortDay) -> tuple[bool, str, str]:

@@ -159,6 +159,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:change-report-view": {"query": "status=champion"},
     "analytics:delete-report": {},
     "analytics:export-report": {},
+    "analytics:export-cohorts": {},
     "analytics:export": {},
     "analytics:export-customers": {},
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},

@@ -91,13 +91,53 @@
         };
     }
 
+    const paper = {
+        id: "paper",
+        beforeDraw({ ctx, width, height }) {
+            ctx.fillStyle = "#fff";
+            ctx.fillRect(0, 0, width, height);
+        },
+    };
+
+    /* The chart as a picture for a slide: on white, with its title, whatever the theme. */
+    function picture(figure, data) {
+        const root = document.documentElement.classList;
+        const isDark = root.contains("dark");
+        root.remove("dark");
+        const made = configuration(figure, data);
+        if (isDark) root.add("dark");
+        made.plugins.push(paper);
+        Object.assign(made.options, { responsive: false, devicePixelRatio: 2 });
+        made.options.plugins.title = { display: true, text: figure.getAttribute("aria-label"), color: "#111" };
+        const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 420 });
+        const chart = new window.Chart(canvas, made);
+        const address = canvas.toDataURL("image/png");
+        chart.destroy();
+        return address;
+    }
+
+    function offerPicture(figure, data) {
+        if (figure.querySelector(".save-picture")) return;
+        const title = figure.getAttribute("aria-label");
+        const button = Object.assign(document.createElement("button"), { type: "button", className: "save-picture" });
+        button.textContent = "Save as PNG";
+        button.setAttribute("aria-label", `Save as PNG: ${title}`);
+        button.addEventListener("click", () => {
+            const download = `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.png`;
+            Object.assign(document.createElement("a"), { href: picture(figure, data), download }).click();
+        });
+        figure.append(button);
+    }
+
     function draw(figure) {
         const canvas = figure.querySelector("canvas");
         const source = document.getElementById(canvas.dataset.source);
         drawn.get(canvas)?.destroy();
         drawn.delete(canvas);
         try {
-            drawn.set(canvas, new window.Chart(canvas, configuration(figure, JSON.parse(source.textContent))));
+            const data = JSON.parse(source.textContent);
+            drawn.set(canvas, new window.Chart(canvas, configuration(figure, data)));
+            offerPicture(figure, data);
             figure.classList.add("is-drawn");
         } catch {
             figure.classList.remove("is-drawn");

@@ -1,6 +1,9 @@
 """The cohorts page of the demo program: what it says, of which date, and where its figures lead."""
 
+import csv
+import io
 import re
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -8,7 +11,10 @@ from django.test import Client
 
 from analytics.insights.cohorts import cohort_comparison
 from analytics.models import CohortDay
+from customers.models import AuditEntry
+from tests.factories import make_staff
 from tests.support.pages import links, main_part, names, notices, section, table, words
+from tests.support.table_export import content
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
@@ -91,3 +97,42 @@ def test_what_the_address_asks_in_vain_is_left_aside(viewer: Client) -> None:
     assert page.status_code == 200
     assert notices(page) == ["'never' is not a date; this is the newest one that is scored."]
     assert table(main_part(page), "comparison")[0][0] == "Beta"
+
+
+def test_every_cohort_as_a_csv(client: Client, today_is: Callable[[date], None]) -> None:
+    today_is(D)
+    client.force_login(make_staff("Success manager"))
+    page = client.get("/admin/cohorts/?as_of=2025-05-09")
+    assert links(page, "Export CSV") == ["/admin/cohorts/export/?by=cohort&as_of=2025-05-09"]
+    made = client.get("/admin/cohorts/export/?by=cohort")
+    assert made["Content-Disposition"] == 'attachment; filename="cohorts_2025-05-10.csv"'
+    header, *rows = csv.reader(io.StringIO(content(made).decode("utf-8-sig"), newline=""))
+    assert header[:9] == [
+        "Cohort",
+        "Customers",
+        "Onboarded",
+        "Onboarded %",
+        "Median days to value",
+        "Average days to value",
+        "Success rate %",
+        "Average score",
+        "Champion",
+    ]
+    assert header[13:17] == ["Week 0: active", "Week 0: of", "Week 1: active", "Week 1: of"]
+    assert header[-2:] == ["Week 7: of", "As of"]
+    assert [row[0] for row in rows] == ["Beta", "Early Access", "VIP", "No cohort", "All customers"]
+    # As the page has them: 67% of 3 are onboarded, and in week 2 one of the three was not active.
+    beta = ["Beta", "3", "2", "67", "4.0", "4.0", "74", "55", "0", "2", "0", "0", "1"]
+    assert rows[0] == [*beta, "3", "3", "3", "3", "2", "3", *["2", "2"] * 3, *["1", "1"] * 2, "2025-05-10"]
+    assert rows[3][13:] == ["1", "1", *[""] * 14, "2025-05-10"]
+    [entry] = AuditEntry.objects.filter(action="export")
+    assert (entry.subject, entry.text) == ("cohorts", "5 rows by cohort as of 2025-05-10")
+
+
+def test_nothing_is_exported_of_a_date_without_cohorts(client: Client) -> None:
+    client.force_login(make_staff("Success manager"))
+    CohortDay.objects.all().delete()
+    made = client.get("/admin/cohorts/export/", follow=True)
+    assert made.redirect_chain == [("/admin/cohorts/", 302)]
+    assert "so there is nothing to export" in made.text
+    assert not AuditEntry.objects.filter(action="export").exists()
