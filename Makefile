@@ -24,11 +24,12 @@ help: ## show this list
 run setup setup-alerts setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
 lint lint-style lint-layers lint-types lint-templates lint-django: export DEBUG = 1
 
+run: export SITE_URL := $(or $(SITE_URL),http://127.0.0.1:$(PORT))
 run: setup ## start with demo data and say where to log in; your data stays from run to run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
 		echo "Port $(PORT) is taken or not allowed. Choose another one: make run PORT=8001"; exit 1; }
 	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/
+	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/ --feeds var/demo
 	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
 		--worker-class rsolv_cs.server.BufferedWorker --log-level warning --no-control-socket
 

@@ -23,6 +23,20 @@ PICTURES: list[tuple[str, str, str, ViewportSize]] = [
     ("cohorts", "/admin/cohorts/", "light", LAPTOP),
 ]
 """Name, address, colour scheme and screen of each picture."""
+CLOCK = """
+import sys
+from datetime import datetime
+from django.core.management import execute_from_command_line
+from django.utils import timezone
+
+real, started = timezone.now, timezone.now()
+shown = datetime.fromisoformat(sys.argv.pop(1))
+timezone.now = lambda: shown + (real() - started)
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+"""``manage.py`` on a clock that begins at its first argument: the demo ends yesterday, the pictures stay the same."""
+BEFORE, THEN = "2025-05-11T07:00:00+00:00", "2025-05-11T08:00:00+00:00"
+"""When the demo is loaded, and when it is looked at."""
 
 
 def main() -> None:
@@ -35,11 +49,13 @@ def main() -> None:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": f"sqlite:///{name}/demo.sqlite3"}
-        environment["ARCHIVE_DIR"] = f"{name}/archive"
+        environment |= {"ARCHIVE_DIR": f"{name}/archive", "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings"}
         base = f"http://127.0.0.1:{port}"
         for command in (["migrate", "--verbosity", "0"], ["demo", "--address", base]):
-            subprocess.run([sys.executable, "manage.py", *command], env=environment, check=True, cwd=DOCS.parent)
-        serve = [sys.executable, "manage.py", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
+            subprocess.run(
+                [sys.executable, "-c", CLOCK, BEFORE, *command], env=environment, check=True, cwd=DOCS.parent
+            )
+        serve = [sys.executable, "-c", CLOCK, THEN, "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
         with subprocess.Popen(
             serve, env=environment, cwd=DOCS.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as server:

@@ -24,14 +24,14 @@ from customers.models import Customer
 
 Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
 
-DONE: list[tuple[str, str, str, str, date, str]] = [
-    # customer, kind, what, outcome, the day, note
-    ("c1003", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 3, 28), "The token had expired."),
-    ("c1004", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 4), ""),
-    ("c1007", Kind.CALL, "Schedule a technical call", Outcome.REACHED, date(2025, 4, 8), "Wants a demo of labels."),
-    ("c1006", Kind.EMAIL, "Send a follow-up e-mail about PR generation", Outcome.NO_ANSWER, date(2025, 4, 9), ""),
-    ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, date(2025, 4, 11), ""),
-    ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, date(2025, 4, 25), ""),
+DONE: list[tuple[str, str, str, str, int, str]] = [
+    # customer, kind, what, outcome, days before the newest scored date, note
+    ("c1003", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 43, "The token had expired."),
+    ("c1004", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 36, ""),
+    ("c1007", Kind.CALL, "Schedule a technical call", Outcome.REACHED, 32, "Wants a demo of labels."),
+    ("c1006", Kind.EMAIL, "Send a follow-up e-mail about PR generation", Outcome.NO_ANSWER, 31, ""),
+    ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 29, ""),
+    ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 15, ""),
 ]
 LEGAL = "Legal has read them; page 4 still lacks the sub-processors."
 AGREED = (
@@ -49,7 +49,7 @@ def add_work(day: date) -> None:
     people = {user.username: user for user in User.objects.filter(username__in=("manager", "success"))}
     manager, success = people["manager"], people["success"]
     _add_tasks(day, manager, success)
-    _add_mails(success)
+    _add_mails(day, success)
     for alert in Alert.objects.open().filter(customer="c1001", rule__kind="blocked"):
         alert.acknowledged_at, alert.acknowledged_by = timezone.now(), success.username
         alert.note = "Their administrator is back on Monday and will accept the permissions."
@@ -65,15 +65,16 @@ def _add_tasks(day: date, manager: User, success: User) -> None:
             _from_rule("c1001", "blocked_on_permissions", "documentation", success, today),
             _from_rule("c1012", "at_risk", "call", manager, today - timedelta(days=1)),
             _task("c1002", "Send the answers to their security questionnaire", success, soon, note=LEGAL),
-            _task("c1008", "Ask who decides on the renewal in summer", manager, later, kind=Kind.CONTACT),
-            *(_closed(*one, by=success) for one in DONE),
+            _task("c1008", "Ask who decides on the renewal", manager, later, kind=Kind.CONTACT),
+            *(_closed(*one, day=day, by=success) for one in DONE),
             _closed(
                 "c1011",
                 Kind.CONTACT,
                 "Confirm the contact",
                 Outcome.NOT_NEEDED,
-                day,
-                "They paused until autumn and said so.",
+                0,
+                "They paused until the next funding round and said so.",
+                day=day,
                 by=manager,
                 state=State.DROPPED,
             ),
@@ -90,8 +91,18 @@ def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date)
 
 
 def _closed(
-    customer: str, kind: str, what: str, outcome: str, on: date, note: str, *, by: User, state: str = State.DONE
+    customer: str,
+    kind: str,
+    what: str,
+    outcome: str,
+    ago: int,
+    note: str,
+    *,
+    day: date,
+    by: User,
+    state: str = State.DONE,
 ) -> Task:
+    on = day - timedelta(days=ago)
     began, ended = _at(on - timedelta(days=2), 9), _at(on, 16)
     done = {"state": state, "outcome": outcome, "outcome_note": note}
     closed = {"closed_at": ended, "closed_on": on, "closed_by": by.username}
@@ -102,16 +113,16 @@ def _task(customer: str, what: str, owner: User, due: date, **more: object) -> T
     return Task(customer_id=customer, what=what, owner=owner, due=due, created_by=owner.username, **more)
 
 
-def _add_mails(sender: User) -> None:
+def _add_mails(day: date, sender: User) -> None:
     """One that was sent, and one that the mail server refused."""
     template = MailTemplate.objects.filter(situation=MailTemplate.Situation.CHECK_IN).first()
     mails: Iterable[tuple[str, str, str, datetime, str, str]] = (
-        ("c1003", "What we agreed on today", AGREED, _at(date(2025, 4, 30), 11), Message.State.SENT, ""),
+        ("c1003", "What we agreed on today", AGREED, _at(day - timedelta(days=10), 11), Message.State.SENT, ""),
         (
             "c1012",
             "Welcome to RSOLV",
             WELCOME,
-            _at(date(2025, 5, 9), 15),
+            _at(day - timedelta(days=1), 15),
             Message.State.FAILED,
             "The mail server refused it: 450 4.2.2 mailbox full, try again later.",
         ),

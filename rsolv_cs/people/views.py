@@ -22,8 +22,10 @@ from rsolv_cs.people.links import FIELD, Links
 
 
 def site_of(request: HttpRequest) -> str:
-    """Return where people find the pages: ``SITE_URL``, or where this request found them."""
-    return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"
+    """Return where people find the pages: ``SITE_URL``, or where this request found them, as always in DEBUG."""
+    here = f"{request.scheme}://{request.get_host()}"
+    # There the setting is a guess: a server of one's own may listen on any port.
+    return here if settings.DEBUG else settings.SITE_URL or here
 
 
 @never_cache

@@ -1,6 +1,7 @@
 """``manage.py demo``: give an empty database the demo program, and say where to log in."""
 
 import secrets
+import tempfile
 from argparse import ArgumentParser
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +14,14 @@ from django.db.models import Min
 
 from analytics.alerts.evaluate import evaluate
 from analytics.scoring.snapshots import score_day
+from customers.clock import program_today
 from customers.core.roles import Role
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
+from rsolv_cs.operations.demo_feeds import write_feeds
 from rsolv_cs.operations.demo_work import add_work
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
@@ -32,26 +35,30 @@ IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
 
 class Command(AuditedCommand):
-    """Loads ``fixtures/`` by the ordinary import, scores each day, raises alerts, adds logins and work."""
+    """Loads ``fixtures/``, moved to end yesterday, by the ordinary import; scores each day; adds logins and work."""
 
     help = (
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
+        "The newest data are of yesterday. "
         "Outside DEBUG the passwords are random and shown once. "
         "Says where to log in. Exit code: 0 done or nothing to do, 1 it could not be loaded."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        address = f"{settings.SITE_URL or 'http://127.0.0.1:8000'}/"
+        parser.add_argument("--address", default=address, help="where the server will be (only printed)")
         parser.add_argument(
-            "--address", default="http://127.0.0.1:8000/", help="where the server will be (only printed)"
+            "--feeds", type=Path, metavar="FOLDER", help="keep the files that are loaded in this folder"
         )
 
-    def handle(self, *, address: str, **options: object) -> None:
+    def handle(self, *, address: str, feeds: Path | None, **options: object) -> None:
         """Load where nothing is, and print the logins."""
         logins: dict[str, str] = {}
         with transaction.atomic():
             days = 0
             if not Customer.objects.exists() and not User.objects.exists():
-                days = _load(settings.BASE_DIR / "fixtures")
+                with tempfile.TemporaryDirectory() as folder:
+                    days = _load(feeds or Path(folder))
                 logins = _add_logins()
                 day = evaluate().day
                 if day:
@@ -69,6 +76,7 @@ class Command(AuditedCommand):
 
 
 def _load(folder: Path) -> int:
+    write_feeds(settings.BASE_DIR / "fixtures", folder, program_today() - timedelta(days=1))
     try:
         outcomes = import_folder(folder, None, Options(started_by="demo"))
     except LockHeld:

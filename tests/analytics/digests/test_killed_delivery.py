@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from customers.clock import program_today
 from tests.support.commands import SECONDS
 from tests.support.mails import mail_server
 from tests.support.processes import environment, manage
@@ -44,8 +46,9 @@ def test_a_kill_between_sending_and_recording_repeats_one_mail_and_loses_none(
         # The one that was recorded is not sent again; the other one is, as the same message.
         done = manage(migrated_database, "send_alerts", **variables)
         assert (done.returncode, done.stderr) == (0, "")
+        yesterday = program_today() - timedelta(days=1)
         assert (
-            done.stdout.splitlines()[-1] == "Alerts as of 2025-05-10: 0 raised, 0 worse, 0 closed; 2 sent, 0 failed."
+            done.stdout.splitlines()[-1] == f"Alerts as of {yesterday}: 0 raised, 0 worse, 0 closed; 2 sent, 0 failed."
         )
         second = [(mail["To"], mail["Message-ID"]) for mail in post.take()]
         assert second[0] == first[1]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from analytics.models import Alert, Message, PortfolioDay, Report, Snapshot, Task
-from customers.models import Customer, CustomerCare, ImportRun
+from customers.clock import program_today
+from customers.models import Customer, CustomerCare, Engagement, Event, Feedback, ImportRun, Onboarding, QuarantinedRow
 from rsolv_cs.management.commands import demo
+from rsolv_cs.operations.demo_feeds import write_feeds
 from tests.factories import make_customer, make_staff
 from tests.support.commands import Ran, python, run
 from tests.support.loading import load
@@ -92,10 +94,11 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
 
     assert Customer.objects.count() == 12
     days = list(PortfolioDay.objects.order_by("date").values_list("date", flat=True))
-    assert (len(days), days[0], days[-1]) == (62, date(2025, 3, 10), date(2025, 5, 10))
-    last = PortfolioDay.objects.get(date=date(2025, 5, 10))
+    yesterday = program_today() - timedelta(days=1)
+    assert (len(days), days[0], days[-1]) == (62, yesterday - timedelta(days=61), yesterday)
+    last = PortfolioDay.objects.get(date=yesterday)
     assert (last.total, last.active_today, last.at_risk, last.champion, last.onboarded) == (12, 8, 2, 3, 6)
-    acme = Snapshot.objects.get(date=date(2025, 5, 10), customer="c1001")
+    acme = Snapshot.objects.get(date=yesterday, customer="c1001")
     assert (acme.score, acme.status, acme.trend, acme.days_since_active) == (45, "at_risk", "declining", 3)
 
     assert Task.objects.open().count() == 4
@@ -114,6 +117,70 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     before = stored()
     assert run("demo") == Ran(0, "\n".join([ADDRESS, *LOGINS, ""]), "")
     assert stored() == before
+
+
+def test_every_date_of_the_demo_moves_by_the_same_days() -> None:
+    """Ten days before the newest engagement of 10 May 2025 stays ten days before yesterday."""
+    run("demo")
+    yesterday = program_today() - timedelta(days=1)
+
+    def ago(day: date | None) -> int | None:
+        return day and (yesterday - day).days
+
+    assert ago(Engagement.objects.latest("date").date) == 0
+    assert ago(Customer.objects.get(pk="c1001").signup_date) == 7  # 3 May
+    assert ago(Onboarding.objects.get(pk="o1003").completed_date) == 58  # 13 March
+    assert Onboarding.objects.get(pk="o1001").completed_date is None
+    assert ago(Engagement.objects.get(pk="e10001").date) == 59  # 12 March
+    assert ago(Feedback.objects.get(pk="f102").date) == 36  # 4 April
+    assert ago(Event.objects.get(pk="v1003").date) == 60  # 11 March
+    assert not QuarantinedRow.objects.exists()
+
+    tasks = {task.customer_id: ago(task.closed_on) for task in Task.objects.exclude(closed_on=None)}
+    assert tasks == {"c1003": 43, "c1004": 36, "c1005": 15, "c1006": 31, "c1007": 32, "c1010": 29, "c1011": 0}
+    assert {mail.customer_id: ago(mail.created_at.date()) for mail in Message.objects.all()} == {
+        "c1003": 10,
+        "c1012": 1,
+    }
+
+
+def test_the_first_page_does_not_call_the_demo_old(client: Client) -> None:
+    run("demo")
+    client.force_login(User.objects.get(username="manager"))
+    page = client.get(reverse("admin:index"))
+    assert page.status_code == 200
+    assert "days old" not in page.text
+
+
+def test_the_files_stay_in_a_folder_and_change_nothing_when_loaded_again(tmp_path: Path) -> None:
+    run("demo", "--feeds", str(tmp_path / "feeds"))
+    assert sorted(path.name for path in (tmp_path / "feeds").iterdir()) == [
+        *("customers.csv", "engagement.csv", "events.csv", "feedback.csv", "onboarding.csv")
+    ]
+    outcomes = load(tmp_path / "feeds")
+    assert {name: (one.unchanged, one.created + one.updated + one.quarantined) for name, one in outcomes.items()} == {
+        "customers": (12, 0),
+        "onboarding": (12, 0),
+        "engagement": (330, 0),
+        "feedback": (13, 0),
+        "events": (51, 0),
+    }
+
+
+def test_moved_there_and_back_the_files_are_the_same(tmp_path: Path) -> None:
+    source = project.BASE_DIR / "fixtures"
+    write_feeds(source, tmp_path / "there", date(2028, 2, 29))
+    moved = (tmp_path / "there" / "customers.csv").read_text(encoding="utf-8").splitlines()[1]
+    # From 10 May 2025 to 29 February 2028 it is 1,025 days, and from 3 May 2025 to 22 February 2028 as well.
+    assert moved == "c1001,john@acme.com,Acme Inc.,acme-dev,2028-02-22,VIP,SaaS,15,active"
+    notes = (tmp_path / "there" / "onboarding.csv").read_text(encoding="utf-8")
+    # 14 May, 17 April and the middle of July, 1,025 days later.
+    for said in ("decision expected on 4 March.", "No answer since 6 February.", "Ask again in May."):
+        assert said in notes
+    write_feeds(tmp_path / "there", tmp_path / "back", date(2025, 5, 10))
+    for path in source.glob("*.csv"):
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes(), path.name
+        assert (tmp_path / "there" / path.name).read_bytes() != path.read_bytes(), path.name
 
 
 def test_the_address_of_the_server_is_printed() -> None:
@@ -138,12 +205,12 @@ def test_a_database_with_data_of_its_own_stays_as_it_is_and_no_login_is_printed(
 def test_a_failure_on_the_way_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     score_day = demo.score_day
 
-    def fail_in_april(day: date) -> PortfolioDay:
-        if day == date(2025, 3, 20):
+    def fail_on_the_way(day: date) -> PortfolioDay:
+        if day == program_today() - timedelta(days=52):
             raise RuntimeError("out of luck")
         return score_day(day)
 
-    monkeypatch.setattr(demo, "score_day", fail_in_april)
+    monkeypatch.setattr(demo, "score_day", fail_on_the_way)
     with pytest.raises(RuntimeError, match="out of luck"):
         run("demo")
     assert stored() == NOTHING

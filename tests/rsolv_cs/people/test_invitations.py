@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core import mail, signing
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
@@ -15,6 +15,7 @@ from analytics.mail.message import OFF
 from analytics.models import Invitation
 from customers.models import AuditEntry
 from rsolv_cs.people.links import Links
+from rsolv_cs.people.views import site_of
 from tests.factories import make_staff
 from tests.support import mails
 from tests.support.forms import as_, form_on
@@ -276,3 +277,12 @@ def test_a_secret_link_is_in_no_entry_of_the_audit(ada: Client, post: MailServer
     assert secret
     every = AuditEntry.objects.values_list("text", "source", "subject", "changes")
     assert not any(secret in str(entry) for entry in every)
+
+
+def test_in_debug_a_link_leads_to_the_server_that_was_asked(rf: RequestFactory, settings: Settings) -> None:
+    """``SITE_URL`` is then a guess of port 8000, and the server may listen on any."""
+    asked = rf.get("/admin/login/", headers={"host": "127.0.0.1:8401"})
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    assert site_of(asked) == "https://cs.example.com"
+    settings.DEBUG = True
+    assert site_of(asked) == "http://127.0.0.1:8401"
