@@ -1,14 +1,14 @@
-"""The page of one customer, and the form on it that adds a note."""
+"""The page of one customer, and the box on it that adds to its history."""
 
 from http import HTTPStatus
 
-from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
 from analytics.customer_page.activity import WINDOWS, activity, window_of
+from analytics.customer_page.composer import EMAIL, NoteForm
 from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
@@ -17,6 +17,7 @@ from analytics.customer_page.timeline import TimelineFilter, may_open, page_numb
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
 from analytics.outreach.sending import closed_mailboxes, why_closed
+from analytics.outreach.views import preview_typed
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.feeds import known_feed_states
@@ -28,24 +29,10 @@ from customers.core.pages import admin_page, admin_response, sent_by_form, user_
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
 from customers.imports.key_changes import changed_keys, pairs_of
-from customers.models import Customer, Note, Step
+from customers.models import Customer, Step
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
-
-
-class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the parameter in its stubs alone
-    """A note's text; who writes it about whom the page knows."""
-
-    class Meta:
-        model = Note
-        fields = ["text"]
-        labels = {"text": "Add a note"}
-        widgets = {
-            "text": forms.Textarea(
-                attrs={"rows": 2, "dir": "auto", "placeholder": "What was said, agreed or found out"}
-            )
-        }
 
 
 class ChangedKeysKey(page_cache.DataKey):
@@ -63,18 +50,22 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 @admin_page("customers.view_customer", "customers.add_note")
-@sent_by_form(lambda pk: f"{reverse('analytics:customer', args=[pk])}#timeline")
+@sent_by_form(lambda pk: f"{reverse('analytics:customer', args=[pk])}#composer")
+def compose(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """Add a note to the customer's history, or preview the email that was typed."""
+    return preview_typed(request, pk=pk) if request.POST.get("kind") == EMAIL else _add_note(request, pk)
+
+
 @create_once
-def add_note(request: HttpRequest, pk: str) -> HttpResponse:
-    """Add a note to the customer's timeline."""
+def _add_note(request: HttpRequest, pk: str) -> HttpResponse:
     found = _find(request, pk)
     form = NoteForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     form.instance.customer = found
     form.instance.author = name_of(user_of(request))
-    form.save()
-    messages.success(request, "The note is on the timeline.")
+    note = form.save()
+    messages.success(request, f"{note.get_kind_display()} added to the history.")
     # On the newest date, where it shows.
     query = _query(request, but=(*OWN_PARAMETERS, "as_of"))
     return redirect(f"{reverse('analytics:customer', args=[found.pk])}{query}#timeline")

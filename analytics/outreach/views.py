@@ -104,6 +104,7 @@ class _ComposePage:
             "warnings": sending.warnings(self.customer),
             "stale": self.stale,
             "aside": self.aside,
+            "drafts": self.request.POST.getlist("draft"),
             "recent": self.recent,
             "quiet_days": sending.QUIET.days,
             "from_line": from_line(self.request.user),
@@ -141,6 +142,19 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
     draft = page.draft(form)
     if action == "send":
         return _send(page, form, draft, token)
+    return page.show("preview", form, draft=draft, token=sending.sign_preview(draft))
+
+
+@admin_page("customers.view_customer", MAY_CONTACT)
+def preview_typed(request: StaffRequest, pk: str) -> HttpResponse:
+    """Preview the ``subject`` and ``text`` typed on the customer's page; show them again where one is wrong."""
+    page = _ComposePage(request, get_object_or_404(Customer.objects.select_related("care"), pk=pk))
+    typed = QueryDict(mutable=True)
+    typed.update({"subject": request.POST.get("subject", ""), "body": request.POST.get("text", "")})
+    form = page.form(None, typed)
+    if not form.is_valid() or page.obstacles:
+        return page.show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    draft = page.draft(form)
     return page.show("preview", form, draft=draft, token=sending.sign_preview(draft))
 
 

@@ -15,16 +15,17 @@ FIELD = "draft"
 COOKIE = "sent-"
 _ID = re.compile(r"[0-9a-f]{16}")
 _SECONDS = 600
+_MOST = 5
+"""A letter goes through several pages, and brings the draft of each."""
 
 
 class ArrivedDrafts(MiddlewareMixin):
-    """Names the draft that has arrived in a cookie, which the script reads and removes."""
+    """Names each draft that has arrived in a cookie, which the script reads and removes."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """The response, with that cookie where it leads on."""
+        """The response, with the cookies where it leads on."""
         if request.method == "POST" and response.status_code in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
-            draft = request.POST.get(FIELD, "")
-            if _ID.fullmatch(draft):
+            for draft in filter(_ID.fullmatch, request.POST.getlist(FIELD)[:_MOST]):
                 response.set_cookie(
                     f"{COOKIE}{draft}",
                     "1",

@@ -58,7 +58,7 @@ def test_a_note_is_added_by_keyboard(open_page: Opened) -> None:
     page.keyboard.type("John waits for IT <soon>")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The note is on the timeline.")).to_be_attached()
+    expect(page.get_by_text("Note added to the history.")).to_be_attached()
     expect(page.locator("ol.timeline > li").first).to_contain_text("John waits for IT <soon>")
     expect(page.locator("ol.timeline > li").first).to_contain_text("Sofia Marchetti")
     assert Note.objects.get().customer_id == "c1001"

@@ -36,7 +36,7 @@ def test_a_second_click_sends_nothing_and_the_button_comes_back(open_page: Opene
 
     page.route("**/notes/**", hold)
     page.get_by_label("Add a note").fill("Called him")
-    button = page.get_by_role("button", name="Add note")
+    button = page.get_by_role("button", name="Save", exact=True)
     button.evaluate("button => { button.click(); button.click(); button.form.requestSubmit(); }")
     expect(button).to_be_disabled()
     assert len(sent) == 1
@@ -44,7 +44,7 @@ def test_a_second_click_sends_nothing_and_the_button_comes_back(open_page: Opene
     expect(button).to_be_enabled()
     page.unroute("**/notes/**")
     button.click()
-    expect(page.get_by_text("The note is on the timeline.")).to_be_visible()
+    expect(page.get_by_text("Note added to the history.")).to_be_visible()
     assert Note.objects.count() == 1
 
 

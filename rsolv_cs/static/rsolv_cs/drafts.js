@@ -223,7 +223,7 @@
         if (!hasText && !form.dataset.draft) return;
         form.addEventListener("formdata", (event) => {
             const draft = read(key);
-            if (draft) event.formData.set("draft", draft.id);
+            if (draft) event.formData.append("draft", draft.id);
         });
         if (!hasText) return;
         const one = new Guarded(form, key, fields);

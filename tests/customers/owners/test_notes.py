@@ -51,7 +51,7 @@ def test_a_note_is_on_the_timeline_with_its_author_and_time(success: Client, cus
     [note] = Note.objects.all()
     assert (note.customer, note.author, note.text) == (customer, "Sofia Marchetti", "Called John.\nHe waits for IT.")
     assert f"Called John. He waits for IT. Sofia Marchetti , {note.created_at:%H:%M}" in section(response, "timeline")
-    assert "The note is on the timeline." in response.text
+    assert "Note added to the history." in response.text
 
 
 def test_afterwards_the_page_keeps_the_filters_and_goes_to_the_newest_date(
@@ -101,7 +101,7 @@ def test_a_customer_that_is_not_there(success: Client, customer: Customer) -> No
 def test_the_forms_own_address_leads_to_the_form(success: Client, customer: Customer) -> None:
     """As after a login that came in between: once this was a blank page."""
     response = success.get(f"{ADDRESS}notes/", follow=True)
-    assert response.redirect_chain == [(f"{ADDRESS}#timeline", 302)]
+    assert response.redirect_chain == [(f"{ADDRESS}#composer", 302)]
     assert "Nothing was saved by opening that address." in words(response.text)
     assert success.put(f"{ADDRESS}notes/").status_code == 405
 

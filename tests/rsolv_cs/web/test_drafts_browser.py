@@ -90,8 +90,8 @@ def test_a_text_outlives_its_tab_until_it_is_discarded(page: Page, context: Brow
 
 def test_what_is_sent_does_not_come_back(page: Page) -> None:
     write(page)
-    page.get_by_role("button", name="Add note").click()
-    expect(page.get_by_text("The note is on the timeline.")).to_be_visible()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Note added to the history.")).to_be_visible()
     expect(page.locator(".draft")).to_have_count(0)
     assert drafts(page) == "[]"
     assert "sent-" not in page.evaluate("document.cookie")
@@ -103,7 +103,7 @@ def test_a_text_is_there_after_the_session_ended(
 ) -> None:
     write(page)
     context.clear_cookies(name="sessionid")
-    page.get_by_role("button", name="Add note").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="You are logged out")).to_be_visible()
     expect(page.get_by_label("Text", exact=True)).to_have_value(TEXT)
     with context.expect_page() as opened:
@@ -118,7 +118,7 @@ def test_a_text_is_there_after_the_session_ended(
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_role("heading", name="This was not sent yet")).to_be_visible()
     page.get_by_role("button", name="Send again").click()
-    expect(page.get_by_text("The note is on the timeline.")).to_be_visible()
+    expect(page.get_by_text("Note added to the history.")).to_be_visible()
     # The other tab does not offer to send it once more.
     expect(other.get_by_label("Add a note")).to_have_value("")
     assert Note.objects.get().text.split() == TEXT.split()
@@ -146,7 +146,7 @@ def test_a_logout_takes_the_drafts_along(page: Page) -> None:
 def test_a_lost_connection_loses_nothing(page: Page, context: BrowserContext) -> None:
     write(page)
     context.set_offline(True)
-    page.get_by_role("button", name="Add note").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url("chrome-error://**")
     context.set_offline(False)
     page.goto(ACME)

@@ -199,7 +199,7 @@ def test_the_login_then_leads_to_the_page_with_the_form(acme: Customer) -> None:
     client = Client()
     login = {"username": "sofia", "password": "a long password", "next": NOTES}
     response = client.post(f"/admin/login/?next={NOTES}", login, follow=True)
-    assert response.redirect_chain[-1] == ("/admin/customer/acme/#timeline", 302)
+    assert response.redirect_chain[-1] == ("/admin/customer/acme/#composer", 302)
     assert response.status_code == 200
 
 
