@@ -56,10 +56,10 @@ def test_search_open_note_and_back_by_keyboard(open_page: Opened) -> None:
     tab_to(page, page.locator(".customer-name", has_text="Acme Inc."))
     page.keyboard.press("Enter")
     page.wait_for_url("**/customer/c1001/**")
-    note = page.locator("form.note-form textarea")
+    note = page.locator("form.composer textarea")
     tab_to(page, note)
     page.keyboard.type("Called them")
-    tab_to(page, page.locator("form.note-form button[type=submit]").first)
+    tab_to(page, page.locator("form.composer button[type=submit]").first)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Called them").first).to_be_visible()
     assert Note.objects.get().text == "Called them"

@@ -82,7 +82,7 @@ def test_an_email_is_previewed_and_sent_once_from_there(sofia: Client) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
-    [({"subject": ""}, "This field is required."), ({"text": "{nonsense}"}, "There is no {nonsense}")],
+    [({"subject": ""}, "This field is required."), ({"text": "{nonsense}"}, "There is no placeholder {nonsense}")],
 )
 def test_an_email_that_cannot_be_previewed_is_shown_to_be_mended(
     sofia: Client, wrong: dict[str, str], reason: str

@@ -233,7 +233,7 @@ def test_a_draft_is_forgotten_after_a_week(page: Page) -> None:
         "Object.keys(localStorage).filter(key => key.startsWith('draft:')).forEach(key => localStorage.setItem(key,"
         "JSON.stringify({...JSON.parse(localStorage.getItem(key)), at: Date.now() - 7 * 24 * 3600 * 1000 - 1})))"
     )
-    page.evaluate("document.querySelector('.note-form').reset()")
+    page.evaluate("document.querySelector('.composer').reset()")
     page.goto("/admin/alerts/")
     assert drafts(page) == "[]"
 
