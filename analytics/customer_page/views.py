@@ -51,7 +51,7 @@ def customer(request: HttpRequest, pk: str) -> HttpResponse:
 
 @admin_page("customers.view_customer", "customers.add_note")
 @sent_by_form(lambda pk: f"{reverse('analytics:customer', args=[pk])}#composer")
-def compose(request: HttpRequest, pk: str) -> HttpResponseBase:
+def add_to_history(request: HttpRequest, pk: str) -> HttpResponseBase:
     """Add a note to the customer's history, or preview the email that was typed."""
     return preview_typed(request, pk=pk) if request.POST.get("kind") == EMAIL else _add_note(request, pk)
 
