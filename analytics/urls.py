@@ -30,6 +30,7 @@ urlpatterns = [
     path("reports/<int:pk>/", report_views.open_report, name="report"),
     path("reports/<int:pk>/edit/", report_views.edit, name="edit-report"),
     path("reports/<int:pk>/view/", report_views.change_view, name="change-report-view"),
+    path("reports/<int:pk>/pin/", report_views.pin_as_tab, name="pin-report"),
     path("reports/<int:pk>/delete/", report_views.delete, name="delete-report"),
     path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
     path("export/", views.export_archive, name="export"),

@@ -21,9 +21,10 @@ from analytics.pages.user_summary import user_summary
 from analytics.portfolio.archive import write_archive
 from analytics.portfolio.period import period_of
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
+from analytics.reports.pinned import pinned_reports
 from analytics.segments.filters import SnapshotFilter
 from customers.audit.export import export_response
-from customers.core.pages import admin_page, admin_response
+from customers.core.pages import admin_page, admin_response, user_of
 from customers.imports.feed_states import oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
@@ -59,9 +60,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return with_etag(admin_response(request, "analytics/dashboard/empty.html", context), tag)
+    tabs = pinned_reports(user_of(request), summary.version)
     context |= {
         "unassigned": unassigned(shown.portfolio, summary.version),
         "opened": report,
+        "tabs": tabs,
+        "is_pinned": report is not None and report.report.pk in dict(tabs),
+        "has_own": summary.owns,
         "stay_query": stay_query(shown, period_of(request.GET)),
     }
     waiting = summary.waiting if request.user.has_perm("analytics.view_alert") else 0

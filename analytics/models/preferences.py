@@ -30,6 +30,7 @@ class Preferences(models.Model):
 
     ``columns`` are those of the customer table in their order: ``[{"name": "score", "width": 120}]``, the width in
     pixels or left out. It is ``[]`` for the usual ones. ``default_view`` is a page of ``analytics.preferences``.
+    ``pinned_reports`` are the keys of the reports over that table, in their order; one may be gone meanwhile.
     """
 
     class Channel(models.TextChoices):
@@ -44,6 +45,7 @@ class Preferences(models.Model):
     digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
     default_view = models.CharField("opens at login", max_length=40, blank=True)
     columns = models.JSONField("columns of the customer table", default=list, blank=True)
+    pinned_reports = models.JSONField("pinned reports", default=list, blank=True)
     shortcuts = models.BooleanField("keyboard shortcuts", default=True)
     tour_closed_at = models.DateTimeField("closed the tour", null=True, blank=True)
 

@@ -15,8 +15,10 @@ from django.urls import reverse
 
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
+from analytics.pages.user_summary import user_summary
 from analytics.reports.forms import ReportForm
 from analytics.reports.open_report import QUERY_FIELD
+from analytics.reports.pinned import MAX_PINNED, move, pin, pinned_reports, unpin
 from analytics.reports.saved_views import (
     MAX_QUERY_LENGTH,
     ReportUnavailable,
@@ -33,7 +35,7 @@ from analytics.reports.saved_views import (
 from customers.audit import trail
 from customers.audit.export import Export, export_response
 from customers.clock import program_today
-from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.editing.conflicts import VERSION, Decision, decide, tell_kept
 from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
 from customers.editing.form_keys import create_once
@@ -56,6 +58,7 @@ def reports(request: StaffRequest) -> HttpResponse:
         "title": "Reports",
         "page": page,
         "rows": [_row(report, request, exporting) for report in page],
+        "pinned": {key for key, _name in pinned_reports(request.user, user_summary(request).version)},
         "export_formats": ExportFormat.choices,
     }
     return admin_response(request, "analytics/reports/list.html", context)
@@ -93,6 +96,9 @@ def save(request: StaffRequest) -> HttpResponse:
     form = ReportForm(request.POST or None, instance=report, owner=request.user)
     if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
         messages.success(request, f"Saved “{saved.name}”.")
+        if "pinned" in request.POST:
+            _pin(request, saved)
+            return redirect("analytics:report", saved.pk)
         return redirect("analytics:reports")
     context = {
         "title": "Save as report",
@@ -168,6 +174,28 @@ def _tell_other_view(request: StaffRequest, report: Report, query: str) -> bool:
     messages.warning(request, f"{who}, after you opened it: nothing is saved yet. “Back to what was saved” shows it.")
     messages.warning(request, "Yours is below as it was; save it once more to store it instead.")
     return True
+
+
+@admin_page("analytics.view_report", "customers.view_customer")
+@sent_by_form(lambda pk: reverse("analytics:report", args=[pk]))
+def pin_as_tab(request: StaffRequest, pk: int) -> HttpResponse:
+    """Pin a report as a tab over the visitor's table, move that tab, or take it away."""
+    report = _visible(request, pk)
+    match request.POST.get("action"):
+        case "unpin":
+            unpin(request.user, report)
+        case "left":
+            move(request.user, report, -1)
+        case "right":
+            move(request.user, report, 1)
+        case _:
+            _pin(request, report)
+    return redirect(next_page(request, reverse("analytics:report", args=[pk])))
+
+
+def _pin(request: StaffRequest, report: Report) -> None:
+    if not pin(request.user, report):
+        messages.error(request, f"You have {MAX_PINNED} tabs, which is the most: unpin one first.")
 
 
 @admin_page("analytics.delete_report")

@@ -157,6 +157,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:save-report": REPORT,
     "analytics:edit-report": REPORT,
     "analytics:change-report-view": {"query": "status=champion"},
+    "analytics:pin-report": {"action": "pin"},
     "analytics:delete-report": {},
     "analytics:export-report": {},
     "analytics:export-cohorts": {},
