@@ -74,7 +74,7 @@ def test_the_tab_of_what_is_shown_is_marked(browser: Client, zoe: User) -> None:
         page = browser.get(f"/admin/?{address}", follow=True)
         assert page.text.count('aria-current="page">') == page.text.count(f'id="{tab}"') == 1, address
         assert f'id="{tab}"' in page.text.split(' aria-current="page">')[0].rpartition("<a")[2], address
-    assert "Unpin Low" in words(main_part(page))
+    assert "Unpin Edit" in words(main_part(page))
 
 
 def test_what_is_gone_or_hidden_is_no_tab(browser: Client, mira: User) -> None:
