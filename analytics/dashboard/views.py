@@ -13,6 +13,7 @@ from analytics.customer_list.first_view import (
 )
 from analytics.customer_list.list_page import list_context
 from analytics.dashboard.blocks import BLOCKS, overview, stay_query
+from analytics.models import PortfolioDay
 from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
 from analytics.pages.etag import answers_refresh, page_etag, with_etag
@@ -60,22 +61,28 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
         return with_etag(admin_response(request, "analytics/dashboard/empty.html", context), tag)
-    tabs = pinned_reports(user_of(request), summary.version)
-    context |= {
-        "unassigned": unassigned(shown.portfolio, summary.version),
-        "opened": report,
-        "tabs": tabs,
-        "is_pinned": report is not None and report.report.pk in dict(tabs),
-        "has_own": summary.owns,
-        "stay_query": stay_query(shown, period_of(request.GET)),
-    }
+    context["stay_query"] = stay_query(shown, period_of(request.GET))
     waiting = summary.waiting if request.user.has_perm("analytics.view_alert") else 0
     whose = str(request.user.pk) if summary.owns else TEAM
     above = overview(shown, shown.portfolio, request.GET, waiting, whose, summary.version)
     context |= {"overview": above.html, "previous": above.previous, "next": above.next, "blocks": BLOCKS}
-    asked = requested_list(request, shown.portfolio.date, report)
-    context |= list_context(request, asked, shown.portfolio, summary.version)
+    context |= _customer_list(request, report, shown.portfolio)
     return with_etag(admin_response(request, "analytics/dashboard/page.html", context), tag)
+
+
+def _customer_list(request: HttpRequest, report: OpenReport | None, portfolio: PortfolioDay) -> dict[str, object]:
+    """Return what the section of the customers shows, and the tabs over it."""
+    summary = user_summary(request)
+    tabs = pinned_reports(user_of(request), summary.version)
+    asked = requested_list(request, portfolio.date, report)
+    return {
+        "unassigned": unassigned(portfolio, summary.version),
+        "opened": report,
+        "tabs": tabs,
+        "is_pinned": report is not None and report.report.pk in dict(tabs),
+        "has_own": summary.owns,
+        **list_context(request, asked, portfolio, summary.version),
+    }
 
 
 def _in_full(request: HttpRequest, report: OpenReport | None) -> str:
