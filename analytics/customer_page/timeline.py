@@ -30,38 +30,51 @@ MAX_PAGES = 100_000
 
 
 class TimelineFilter(models.TextChoices):
-    """What the timeline can be narrowed to."""
+    """What the history can be narrowed to; ``staff`` and ``health`` are several of the others at once."""
 
     ALL = "", "Everything"
-    PRODUCT = "product", "Product"
-    HEALTH = "health", "Health"
     STAFF = "staff", "Staff"
+    NOTES = "notes", "Notes"
+    CALLS = "calls", "Calls and meetings"
+    EMAILS = "emails", "Emails"
+    TASKS = "tasks", "Tasks"
+    SNOOZES = "snoozes", "Snoozes"
+    OWNER = "owner", "Owner"
+    ALERTS = "alerts", "Alerts"
+    STATUS = "status", "Status"
+    HEALTH = "health", "Health"
+    PRODUCT = "product", "Product"
     IMPORTS = "imports", "Imports"
 
 
-_ORDER: tuple[tuple[tuple[Source, TimelineFilter], ...], ...] = (
-    ((timeline_sql.events, TimelineFilter.PRODUCT),),
-    ((timeline_sql.engagement, TimelineFilter.PRODUCT),),
-    ((timeline_sql.feedback, TimelineFilter.PRODUCT),),
-    (
-        (timeline_sql.snapshots, TimelineFilter.HEALTH),
-        (timeline_alerts.alerts_raised, TimelineFilter.HEALTH),
-        (timeline_alerts.alerts_closed, TimelineFilter.HEALTH),
-    ),
-    (
-        (timeline_staff.notes, TimelineFilter.STAFF),
-        (timeline_staff.care, TimelineFilter.STAFF),
-        (timeline_staff.tasks_taken, TimelineFilter.STAFF),
-        (timeline_staff.tasks_closed, TimelineFilter.STAFF),
-        (timeline_staff.put_aside, TimelineFilter.STAFF),
-        (timeline_staff.brought_back, TimelineFilter.STAFF),
-        (timeline_staff.mails, TimelineFilter.STAFF),
-        (timeline_alerts.alerts_acknowledged, TimelineFilter.STAFF),
-        (timeline_alerts.alert_acts, TimelineFilter.STAFF),
-        (timeline_sql.imports, TimelineFilter.IMPORTS),
-    ),
+OFFERED = [choice for choice in TimelineFilter.choices if choice[0] != TimelineFilter.HEALTH]
+"""The filters that the page offers; addresses of before may ask for health."""
+
+_F = TimelineFilter
+_ORDER: tuple[dict[Source, set[TimelineFilter]], ...] = (
+    {timeline_sql.events: {_F.PRODUCT}},
+    {timeline_sql.engagement: {_F.PRODUCT}},
+    {timeline_sql.feedback: {_F.PRODUCT}},
+    {
+        timeline_sql.snapshots: {_F.STATUS, _F.HEALTH},
+        timeline_alerts.alerts_raised: {_F.ALERTS, _F.HEALTH},
+        timeline_alerts.alerts_closed: {_F.ALERTS, _F.HEALTH},
+    },
+    {
+        timeline_staff.notes: {_F.NOTES, _F.STAFF},
+        timeline_staff.calls: {_F.CALLS, _F.STAFF},
+        timeline_staff.care: {_F.OWNER, _F.STAFF},
+        timeline_staff.tasks_taken: {_F.TASKS, _F.STAFF},
+        timeline_staff.tasks_closed: {_F.TASKS, _F.STAFF},
+        timeline_staff.put_aside: {_F.SNOOZES, _F.STAFF},
+        timeline_staff.brought_back: {_F.SNOOZES, _F.STAFF},
+        timeline_staff.mails: {_F.EMAILS, _F.STAFF},
+        timeline_alerts.alerts_acknowledged: {_F.ALERTS, _F.STAFF},
+        timeline_alerts.alert_acts: {_F.ALERTS, _F.STAFF},
+        timeline_sql.imports: {_F.IMPORTS},
+    },
 )
-"""All sources in the order of a day, the earliest first, each with the filter that shows it."""
+"""All sources in the order of a day, the earliest first, each with the filters that show it."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +134,7 @@ def timeline(
     """
     midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     query = TimelineQuery(customer, day, None if is_newest else midnight, dated_steps)
-    ranks = [[source for source, kind in rank if chosen in (kind, TimelineFilter.ALL)] for rank in _ORDER]
+    ranks = [[source for source, shown in rank.items() if chosen in {_F.ALL, *shown}] for rank in _ORDER]
     rows, total = timeline_sql.rows(query, ranks, PER_PAGE, (number - 1) * PER_PAGE)
     entries = (_entry(row) for row in rows)
     pages = -(-total // PER_PAGE) if rows else 1

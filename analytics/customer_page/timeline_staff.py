@@ -1,5 +1,7 @@
 """What people did, among what the timeline tells: notes, care, tasks and mails."""
 
+from collections.abc import Sequence
+
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -13,8 +15,18 @@ _USERS = table_of(User)
 
 
 def notes(query: TimelineQuery) -> Sql:
-    """What staff noted; ``kind`` says whether it was said in a call or a meeting."""
-    where: Sql = ("r.customer_id = %s", [query.customer.pk])
+    """Return what staff noted."""
+    return _notes(query, [Note.Kind.NOTE])
+
+
+def calls(query: TimelineQuery) -> Sql:
+    """Return the calls and meetings, which ``kind`` tells apart."""
+    return _notes(query, Note.CONTACTS)
+
+
+def _notes(query: TimelineQuery, kinds: Sequence[Note.Kind]) -> Sql:
+    marks = ", ".join(["%s"] * len(kinds))
+    where: Sql = (f"r.customer_id = %s AND r.kind IN ({marks})", [query.customer.pk, *(kind.value for kind in kinds)])
     columns = {"who": "r.author", "kind": "r.kind", "text": "r.text"}
     return by_people(query, "note", f"{table_of(Note)} r", "r.created_at", where, **columns)
 

@@ -1,5 +1,6 @@
 """The page of one customer, and the box on it that adds to its history."""
 
+from datetime import date
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from analytics.customer_page.history import blocked_since, may_be_blocked_longer
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
 from analytics.customer_page.steps import steps
-from analytics.customer_page.timeline import TimelineFilter, may_open, page_number, parse_filter, timeline
+from analytics.customer_page.timeline import OFFERED, may_open, page_number, parse_filter, timeline
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
 from analytics.outreach.sending import closed_mailboxes, why_closed
@@ -25,6 +26,7 @@ from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
 from analytics.portfolio.score_change import score_changes
 from analytics.portfolio.status_change import status_change
+from customers.clock import program_today
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
 from customers.core.people import name_of
 from customers.editing.form_keys import create_once
@@ -105,13 +107,12 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
 
 
 def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, object]:
-    """Return what to do, and all that the page shows of a customer with a snapshot on its date."""
-    if shown.portfolio is None:
-        return todo(request, found, None)
-    day = shown.portfolio.date
-    snapshots = recent_snapshots(found, day)
+    """Return what to do and what happened, and all that the page shows of a customer with a snapshot on its date."""
+    day = shown.portfolio.date if shown.portfolio else program_today()
+    snapshots = recent_snapshots(found, day) if shown.portfolio else []
     if not snapshots or snapshots[-1].date != day:
-        return todo(request, found, None)
+        # Whoever is not scored yet may have been called all the same; on an earlier date there is nothing to tell.
+        return {**todo(request, found, None), **(_history(request, found, day, shown) if shown.is_newest else {})}
     snapshot = snapshots[-1]
     since = kept_comparison_dates(user_summary(request).version.data, day)
     then = next((one for one in snapshots if one.date == since[WEEK]), None)
@@ -131,6 +132,17 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         "blocked_longer": may_be_blocked_longer(found, snapshots),
         "activity": activity(found, snapshot, window_of(request.GET.get("activity", "")), rows),
         "windows": WINDOWS,
+        "alerts": found.alerts.open_on(day) if request.user.has_perm("analytics.view_alert") else [],
+        **_history(request, found, day, shown, dated),
+        **todo(request, found, snapshot),
+    }
+
+
+def _history(
+    request: HttpRequest, found: Customer, day: date, shown: AsOf, dated: frozenset[str] = frozenset()
+) -> dict[str, object]:
+    """Return a page of what happened up to a day, as the address narrows it."""
+    return {
         "timeline": timeline(
             found,
             day,
@@ -139,10 +151,8 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
             number=page_number(request.GET.get("timeline", "")),
             dated_steps=dated,
         ),
-        "kinds": TimelineFilter.choices,
+        "kinds": OFFERED,
         "may_open": may_open(user_of(request)),
-        "alerts": found.alerts.open_on(day) if request.user.has_perm("analytics.view_alert") else [],
-        **todo(request, found, snapshot),
     }
 
 

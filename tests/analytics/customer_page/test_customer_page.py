@@ -134,7 +134,7 @@ def test_what_happened_after_the_date_is_not_told(viewer: Client) -> None:
     assert "First Issue not yet" in section(response, "onboarding")
     timeline = section(response, "timeline")
     assert timeline.startswith(
-        "Activity timeline Everything Product Health Staff Imports "
+        "History Everything Staff Notes Calls and meetings Emails Tasks Snoozes Owner Alerts Status Product Imports "
         "4 May 1 support request 4 May Installed GitHub Action 3 May"
     )
 
@@ -217,6 +217,17 @@ def test_a_customer_that_the_feed_lacks_says_since_when(viewer: Client) -> None:
     assert notices(viewer.get("/admin/customer/c1002/"))[0] == (
         f"Missing from customers.csv since {run.started_at:%-d %b %Y}."
     )
+
+
+@pytest.mark.parametrize(("scored", "said"), [(True, "No score on 10 May 2025"), (False, "Nothing is scored yet")])
+def test_whoever_is_not_scored_yet_has_a_history_all_the_same(client: Client, scored: bool, said: str) -> None:
+    client.force_login(make_staff("Success manager"))
+    make_customer(id="fresh", organization="Fresh Ltd")
+    if not scored:
+        PortfolioDay.objects.all().delete()
+    response = client.post("/admin/customer/fresh/notes/", {"kind": "call", "text": "Welcomed them"}, follow=True)
+    assert said in words(main_part(response))
+    assert "Call: Welcomed them" in section(response, "timeline")
 
 
 # --- Addresses --------------------------------------------------------------------------------------------------

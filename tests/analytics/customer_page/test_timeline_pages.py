@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.customer_page.timeline import TimelineFilter, page_number, parse_filter, timeline
-from analytics.models import Snapshot
+from analytics.models import Deferral, Message, Snapshot, Task
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.models import Customer, CustomerCare, Engagement, Event, ImportRun, Note
+from customers.owners.assign import assign
 from customers.runs.undo import undo
 from tests.factories import (
     csv_row,
@@ -227,19 +228,43 @@ def test_a_row_whose_run_is_not_known_has_no_entry(customer: Customer) -> None:
 
 
 def test_each_kind_alone(customer: Customer) -> None:
+    moment = datetime(2025, 5, 10, tzinfo=UTC)
     make_event(customer, D, "note", detail="Event")
     make_engagement(customer, D, issues_tagged=1)
     make_snapshot(customer, date=date(2025, 5, 1))
     make_snapshot(customer, date=D, status="champion")
-    Note.objects.create(customer=customer, author="Bo", text="Note", created_at=datetime(2025, 5, 10, tzinfo=UTC))
-    by_kind = {kind: [text for _day, text in told(customer, kind)] for kind in TimelineFilter}
+    make_alert(customer, text="Blocked", opened_on=D)
+    for hour, kind in enumerate(Note.Kind):
+        moment = datetime(2025, 5, 10, hour, tzinfo=UTC)
+        Note.objects.create(customer=customer, author="Bo", kind=kind, text=f"A {kind}", created_at=moment)
+    Task.objects.create(customer=customer, what="Ring them", due=D, created_by="bo", created_at=moment)
+    Deferral.objects.create(customer=customer, until=date(2025, 5, 12), created_by="bo", created_at=moment)
+    letter = {"subject": "Hello", "recipient": "a@b.example", "message_id": "<1@b.example>", "attempted_at": moment}
+    Message.objects.create(customer=customer, sent_by="bo", state="sent", **letter)
+    by_kind = {kind: sorted(text for _day, text in told(customer, kind)) for kind in TimelineFilter}
+    status, calls = ["Status: Healthy → Champion"], ["Call: A call", "Meeting: A meeting"]
+    staff = {"notes": ["A note"], "calls": calls, "emails": ["E-mail “Hello”"], "tasks": ["Took on: Ring them"]}
+    staff |= {"snoozes": ["Snoozed until 12 May 2025"], "owner": []}
+    product, of_staff = ["Event", "Tagged 1 issue"], [text for texts in staff.values() for text in texts]
     assert by_kind == {
-        TimelineFilter.ALL: ["Note", "Status: Healthy → Champion", "Tagged 1 issue", "Event"],
-        TimelineFilter.PRODUCT: ["Tagged 1 issue", "Event"],
-        TimelineFilter.HEALTH: ["Status: Healthy → Champion"],
-        TimelineFilter.STAFF: ["Note"],
-        TimelineFilter.IMPORTS: [],
+        "": sorted([*of_staff, *status, "Alert: Blocked", *product]),
+        "staff": sorted(of_staff),
+        **staff,
+        "alerts": ["Alert: Blocked"],
+        "status": status,
+        "health": ["Alert: Blocked", *status],
+        "product": product,
+        "imports": [],
     }
+
+
+def test_a_change_of_the_owner_is_of_its_own_kind(customer: Customer) -> None:
+    assign(Customer.objects.filter(pk=customer.pk), make_staff("Success manager"), make_staff(first_name="Bo"))
+    today = timezone.localdate()
+    assert [text for _day, text in told(customer, TimelineFilter.OWNER, day=today)] == [
+        text for _day, text in told(customer, day=today)
+    ]
+    assert len(told(customer, TimelineFilter.OWNER, day=today)) == 1
 
 
 def test_fifty_on_a_page_and_none_lost_between(customer: Customer) -> None:
