@@ -4,7 +4,7 @@ from django.urls import path
 
 from analytics.alerts import views as alert_views
 from analytics.customer_page import views as customer_views
-from analytics.dashboard import assign_views, export_views, score_views, summary_views, views
+from analytics.dashboard import assign_views, export_views, neighbor_views, score_views, summary_views, views
 from analytics.insights import cohort_views, effect_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
@@ -41,5 +41,7 @@ urlpatterns = [
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
     path("score/", score_views.score_now, name="score-now"),
+    path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
+    path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),
     path("summary/", summary_views.summary_page, name="summary"),
 ]

@@ -48,7 +48,8 @@ def count_queries(client: Client, address: str) -> int:
 def test_acme_head(viewer: Client) -> None:
     page = main_part(viewer.get(ACME))
     assert words(page).startswith(
-        "← Back to the dashboard Acme Inc. ⚠ Health score 45 ⚠ At risk · – in 7 days · – in 30 days · "
+        "← Back to the dashboard Previous Next Acme Inc. ⚠ Health score 45 ⚠ At risk · – in 7 days · "
+        "– in 30 days · "
         "Activity trend: ↓ Declining · Initial adoption · "
         "as of 10 May 2025"
     )
