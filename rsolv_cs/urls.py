@@ -24,6 +24,7 @@ urlpatterns = [
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
     path("admin/sessions/", own_sessions_views.sessions, name="sessions"),
     path("admin/preferences/", preference_views.preferences, name="preferences"),
+    path("admin/preferences/close-tour/", preference_views.close_tour, name="close-tour"),
     path("admin/start/", preference_views.start, name="start"),
     path("admin/join/", people_views.join, name="join"),
     path("admin/new-password/", people_views.new_password, name="new-password"),

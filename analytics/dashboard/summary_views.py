@@ -15,6 +15,7 @@ from analytics.pages.user_summary import user_summary
 from analytics.portfolio.cards import cards
 from analytics.portfolio.comparison import comparison_day
 from customers.core.pages import admin_page, admin_response
+from customers.models import Customer
 
 MAX_WORST = 3
 
@@ -42,6 +43,8 @@ def summary_page(request: HttpRequest) -> HttpResponse:
             "movers": _movers(shown.portfolio, before, version.data) if before else [],
             "worst": most_urgent(shown.portfolio, before, None, version).items[:MAX_WORST],
         }
+    else:
+        context["any_customer"] = Customer.objects.exists()
     return with_etag(admin_response(request, "analytics/dashboard/summary.html", context), tag)
 
 

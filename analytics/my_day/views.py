@@ -28,7 +28,8 @@ def day(request: HttpRequest) -> HttpResponse:
     """Show the customers to act on: mine, the team's or nobody's; as of an earlier date without today's state."""
     shown = as_of(request)
     if shown.portfolio is None:
-        return redirect("admin:index")
+        context = {"title": "My day", "as_of": shown, "any_customer": Customer.objects.exists()}
+        return admin_response(request, "analytics/my_day/empty.html", context)
     if not shown.is_newest:
         before = comparison_day(shown.portfolio.date)
         context = {"title": "Customers to act on", "as_of": shown, **earlier_list(request, shown.portfolio, before)}

@@ -3,11 +3,14 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
+from analytics.models import Preferences
 from analytics.preferences.default_view import start_address
 from analytics.preferences.forms import PreferencesForm
-from customers.core.pages import StaffRequest, admin_page, admin_response
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 
 
 @admin_page()
@@ -28,3 +31,14 @@ def start(request: StaffRequest) -> HttpResponse:
     if not request.user.get_all_permissions():
         return admin_response(request, "analytics/preferences/no_role.html", {"title": "No role yet"})
     return redirect(start_address(request.user))
+
+
+@require_POST
+@admin_page()
+def close_tour(request: StaffRequest) -> HttpResponse:
+    """Keep the tour closed for the visitor, for good, and go back to where they were."""
+    chosen = Preferences.of(request.user)
+    if not chosen.tour_closed_at:
+        chosen.tour_closed_at = timezone.now()
+        chosen.save()
+    return redirect(next_page(request, reverse("admin:index")))

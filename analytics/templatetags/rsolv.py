@@ -14,7 +14,9 @@ from analytics.display.charts import Chart
 from analytics.models import Alert
 from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
+from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
+from customers.core.pages import user_of
 from customers.core.people import name_of, name_of_login
 from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
@@ -98,3 +100,10 @@ def night_banner(context: Context) -> dict[str, NightProblem | None]:
     # The admin's page about a lookup that it cannot make has no request.
     request = context.get("request")
     return {"trouble": user_summary(request).trouble if request else None}
+
+
+@register.inclusion_tag("analytics/pages/tour.html", takes_context=True)
+def tour(context: Context) -> dict[str, object]:
+    """Return the steps of the visitor's tour; none where it was closed."""
+    request = context["request"]
+    return {"steps": tour_of(user_of(request)), "here": request.get_full_path()}

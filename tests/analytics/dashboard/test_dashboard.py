@@ -272,8 +272,8 @@ def test_an_empty_database_says_what_to_do_next(viewer: Client) -> None:
     response = viewer.get("/admin/")
     assert response.status_code == 200
     assert (
-        "No customers yet Run manage.py nightly --dir FOLDER with the folder of the CSV files, "
-        "or manage.py demo for the demo program." in words(main_part(response))
+        "No customers yet They appear here after the first import. "
+        "Ask a program manager to upload the CSV files." in words(main_part(response))
     )
 
 
@@ -282,7 +282,10 @@ def test_loaded_but_not_scored_says_what_to_do_next(viewer: Client) -> None:
     for address in ("/admin/", "/admin/?as_of=2025-05-10", "/admin/?status=at_risk&page=3"):
         response = viewer.get(address)
         assert response.status_code == 200
-        assert "Nothing is scored yet The customers are loaded. Run manage.py score" in words(main_part(response))
+        assert (
+            "Nothing is scored yet The customers are loaded. Their scores appear after the next nightly run"
+            in words(main_part(response))
+        )
 
 
 def test_where_nothing_was_counted_there_is_a_dash(viewer: Client) -> None:

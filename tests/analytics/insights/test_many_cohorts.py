@@ -49,7 +49,9 @@ def test_the_two_filters_are_there_on_request_only(viewer: Client) -> None:
 
 
 def test_without_customers_or_scores_the_page_says_what_to_do(viewer: Client) -> None:
-    assert "No customers yet Run manage.py nightly" in words(main_part(viewer.get("/admin/cohorts/")))
+    assert "No customers yet They appear here after the first import." in words(
+        main_part(viewer.get("/admin/cohorts/"))
+    )
     make_customer()
     assert "Nothing is scored yet" in words(main_part(viewer.get("/admin/cohorts/")))
     make_day(total=1)

@@ -270,4 +270,6 @@ def test_the_page_of_all_needs_a_permission_and_a_date(client: Client) -> None:
     client.force_login(make_staff())
     assert client.get("/admin/needs/").status_code == 403
     client.force_login(make_staff("Viewer"))
-    assert client.get("/admin/needs/", follow=True).redirect_chain[-1] == ("/admin/", 302)
+    page = client.get("/admin/needs/", follow=True)
+    assert page.redirect_chain[-1] == ("/admin/my-day/?owner=", 302)
+    assert "No customers yet" in page.text

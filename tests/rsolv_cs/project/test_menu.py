@@ -22,7 +22,7 @@ def menu(client: Client) -> list[str]:
 
 
 def test_without_a_scored_date_it_says_so() -> None:
-    assert "Nothing is scored yet." in as_role("Viewer").get(PAGE).text
+    assert "No customers yet" in as_role("Viewer").get(PAGE).text
 
 
 def test_a_viewers_menu_has_what_a_viewer_can_use() -> None:
