@@ -165,6 +165,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:export-customers": {},
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
     "preferences": {"time_zone": "Europe/Berlin"},
+    "close-tour": {},
     "analytics:new-task": {"?": "customer=c1003", "what": "y", "kind": "call", "due": "2025-05-11"},
     "analytics:task": {"do": "dropped"},
     "customers:undo-run": {},
