@@ -66,8 +66,12 @@ def subject_faults(text: str) -> list[str]:
 
 def body_faults(text: str) -> list[str]:
     """Return every reason against the text of a template or a mail."""
-    control = any(unicodedata.category(one) == "Cc" and one not in "\r\n\t" for one in text)
-    return [*(["The text has a control character."] if control else []), *faults(text)]
+    return [*(["The text has a control character."] if has_control(text) else []), *faults(text)]
+
+
+def has_control(text: str) -> bool:
+    """Return whether a text of several lines has another control character than those that end and indent lines."""
+    return any(unicodedata.category(one) == "Cc" and one not in "\r\n\t" for one in text)
 
 
 def used(text: str) -> list[str]:

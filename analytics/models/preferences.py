@@ -10,6 +10,9 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
 
+from analytics.models.placeholders import has_control
+from customers.text.text_fields import LongText
+
 
 @cache
 def time_zones() -> tuple[str, ...]:
@@ -25,6 +28,12 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError("Choose a time zone from the list.", code="invalid")
 
 
+def validate_signature(text: str) -> None:
+    """Raise ``ValidationError`` for what a mail may not have."""
+    if has_control(text):
+        raise ValidationError("The text has a control character.", code="invalid")
+
+
 class Preferences(models.Model):
     """One row for each person who has chosen anything; what is blank follows the settings.
 
@@ -38,6 +47,8 @@ class Preferences(models.Model):
 
         EMAIL = "email", "Email"
 
+    MAX_SIGNATURE_LENGTH = 500
+
     user = models.OneToOneField(User, models.CASCADE, related_name="preferences")
     time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
     digest_hour = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(23)])
@@ -47,6 +58,9 @@ class Preferences(models.Model):
     columns = models.JSONField("columns of the customer table", default=list, blank=True)
     pinned_reports = models.JSONField("pinned reports", default=list, blank=True)
     shortcuts = models.BooleanField("keyboard shortcuts", default=True)
+    signature = LongText(
+        "email signature", max_length=MAX_SIGNATURE_LENGTH, blank=True, validators=[validate_signature]
+    )
     tour_closed_at = models.DateTimeField("closed the tour", null=True, blank=True)
 
     class Meta:

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 
 from analytics.mail.message import own_address
-from analytics.models import MailTemplate, Message, Task
+from analytics.models import MailTemplate, Message, Preferences, Task
 from analytics.wording import one_line
 from customers.models import Customer
 
@@ -63,6 +63,13 @@ class EmailDraft:
 def sender_name(user: User) -> str:
     """Return what a member of staff is called where customers read it: without a login in brackets."""
     return one_line(user.get_full_name(), MAX_NAME_LENGTH) or one_line(user.get_username(), MAX_NAME_LENGTH)
+
+
+def with_signature(body: str, user: User) -> str:
+    """Return the text of a mail with its author's signature below it, once, as mail programs know one."""
+    signature = Preferences.of(user).signature.strip("\n")
+    below = f"\n\n-- \n{signature}"
+    return body if not signature.strip() or body.endswith(below) else f"{body.rstrip()}{below}"
 
 
 def from_line(user: User) -> str:

@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 
-from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot, Task
+from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Snapshot, Task
 from analytics.models.placeholders import lacking, listed, used
 from analytics.outreach import sending
-from analytics.outreach.draft import EmailDraft, from_line, sender_name
+from analytics.outreach.draft import EmailDraft, from_line, sender_name, with_signature
 from analytics.outreach.forms import ComposeForm, Words
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import Situation, situation_of
@@ -81,8 +81,8 @@ class _ComposePage:
 
     def draft(self, form: ComposeForm) -> EmailDraft:
         """Return what a valid form says."""
-        subject, body = form.filled["subject"], form.filled["body"]
         user = self.request.user
+        subject, body = form.filled["subject"], with_signature(form.filled["body"], user)
         return sending.draft_email(self.customer, user, subject, body, template=self.template, task=self.task)
 
     def show(self, name: str, form: ComposeForm, status: int = HTTPStatus.OK, **more: object) -> HttpResponse:
@@ -212,11 +212,17 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:
-    """The task that a sent message was written for, where it is open and the visitor may close it."""
-    task = found.task
-    if found.state != Message.State.SENT or task is None or task.state != Task.State.OPEN:
+    """Return the task that a sent message was written for, where it is open and the visitor may close it.
+
+    A message that was written for none may have done the visitor's own task to write to the customer.
+    """
+    if found.state != Message.State.SENT or not request.user.has_perm(settings.OWNERS_MAY):
         return {}
-    if not request.user.has_perm(settings.OWNERS_MAY):
+    task = found.task
+    if task is None:
+        to_write = Task.objects.open().filter(customer=found.customer, kind=ActionKind.EMAIL, owner=request.user)
+        task = to_write.filter(created_at__lte=found.attempted_at).order_by("due", "pk").first()
+    if task is None or task.state != Task.State.OPEN:
         return {}
     return {"open_task": task, "outcome_note": task.outcome_note or f"Wrote “{found.subject}”."}
 

@@ -9,13 +9,14 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from analytics.models import Preferences, time_zones
+from analytics.outreach.views import MAY_CONTACT
 from analytics.preferences.default_view import default_views
 
 WITH_THE_NIGHT = "With the nightly run"
 
 
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
-    """Time zone and first page; the hour of the digest for those who may get one."""
+    """Time zone and first page; the hour of the digest and a signature for those who may have them."""
 
     time_zone = forms.ChoiceField(required=False)
     digest_hour = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
@@ -23,7 +24,8 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic 
 
     class Meta:
         model = Preferences
-        fields = ["time_zone", "digest_hour", "default_view", "shortcuts"]
+        fields = ["time_zone", "digest_hour", "default_view", "signature", "shortcuts"]
+        widgets = {"signature": forms.Textarea({"rows": 4, "dir": "auto"})}
 
     def __init__(self, data: QueryDict | None, user: User) -> None:
         super().__init__(data, instance=Preferences.of(user))
@@ -35,6 +37,8 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic 
             self._offer("digest_hour", [("", WITH_THE_NIGHT), *hours])
         else:
             del self.fields["digest_hour"]
+        if not user.has_perm(MAY_CONTACT):
+            del self.fields["signature"]
 
     def _offer(self, name: str, choices: Sequence[tuple[str, str] | tuple[str, list[tuple[str, str]]]]) -> None:
         field = self.fields[name]
