@@ -3,8 +3,9 @@
 from django.urls import path
 
 from analytics.alerts import views as alert_views
+from analytics.bulk import views as bulk_views
 from analytics.customer_page import views as customer_views
-from analytics.dashboard import assign_views, export_views, neighbor_views, score_views, summary_views, views
+from analytics.dashboard import export_views, neighbor_views, score_views, summary_views, views
 from analytics.insights import cohort_views, effect_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
@@ -35,7 +36,9 @@ urlpatterns = [
     path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
     path("export/", views.export_archive, name="export"),
     path("export/customers/<str:format>/", export_views.export_customers, name="export-customers"),
-    path("assign/", assign_views.assign, name="assign"),
+    path("assign/", bulk_views.assign, name="assign"),
+    path("bulk/<str:act>/", bulk_views.act_on_many, name="act-on-customers"),
+    path("undo/", bulk_views.undo, name="undo"),
     path("tasks/", task_views.task_page_list, name="tasks"),
     path("tasks/new/", task_views.new_task, name="new-task"),
     path("tasks/<int:pk>/", task_views.task, name="task"),

@@ -4,14 +4,12 @@ from datetime import date
 
 from django.contrib.auth.models import User
 
-from analytics.models import Alert, Task
 from analytics.models.alerts import AlertQuerySet
 from analytics.models.tasks import MAX_REASON_LENGTH
 from analytics.tasks import workflow
 from analytics.wording import one_line
 from customers.audit.trail import update_rows
 from customers.models import Customer
-from customers.owners.assign import eligible_owners
 
 MAX_NOTE_LENGTH = 5_000
 
@@ -46,32 +44,9 @@ def create_tasks(alerts: AlertQuerySet, what: str, due: date, by: User) -> int:
 
     It is the customer's owner's who may act, or that of whoever creates it; its reason is the alert's text.
     """
-    able = {owner.pk for owner in eligible_owners()}
-    reasons: dict[str, Alert] = {}
-    for alert in (
-        alerts.exclude(customer=None).select_related("customer__care__owner").order_by("rule__severity", "pk")
-    ):
-        reasons.setdefault(alert.customer_id or "", alert)
-    created = 0
-    for alert in reasons.values():
-        if alert.customer is None:
-            continue
-        owner = _owner(alert.customer)
-        task = Task(
-            customer=alert.customer,
-            what=what,
-            due=due,
-            reason=one_line(alert.text, MAX_REASON_LENGTH),
-            owner=owner if owner and owner.pk in able else by,
-        )
-        try:
-            workflow.take(task, by)
-        except workflow.TakenError:
-            continue
-        created += 1
-    return created
-
-
-def _owner(customer: Customer) -> User | None:
-    owner: User | None = getattr(getattr(customer, "care", None), "owner", None)
-    return owner
+    with_owner = alerts.exclude(customer=None).select_related("customer__care__owner")
+    reasons: dict[Customer, str] = {}
+    for alert in with_owner.order_by("rule__severity", "pk"):
+        if alert.customer:
+            reasons.setdefault(alert.customer, one_line(alert.text, MAX_REASON_LENGTH))
+    return len(workflow.take_for_each(reasons, what, due, by))

@@ -20,8 +20,7 @@ _ARROWS = {Trend.IMPROVING: "↑", Trend.STABLE: "→", Trend.DECLINING: "↓"}
 _AT_RISK = mark_safe('<span class="mark" role="img" aria-label="at risk">⚠</span>')
 _BLOCKED = '<span class="tag" title="Blocked: {}">blocked</span>'
 _BOX = (
-    '<label class="tick"><input type="checkbox" name="customer" form="assign" value="{}" '
-    'aria-label="Choose {}"></label>'
+    '<label class="tick"><input type="checkbox" name="customer" form="bulk" value="{}" aria-label="Select {}"></label>'
 )
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
 _NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'

@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from analytics.alerts.acknowledge import acknowledge
 from analytics.models import Alert, PortfolioDay, RecommendationRule, Snapshot, Task
-from analytics.my_day.deferrals import bring_back, dismiss, snooze
+from analytics.my_day.deferrals import UNDO_DEFERRALS, bring_back, dismiss, snooze
 from analytics.my_day.forms import CallForm, CompleteForm, DismissForm, SnoozeForm
 from analytics.tasks import workflow
 from analytics.tasks.forms import TaskForm
@@ -22,8 +22,9 @@ from analytics.tasks.recommendations import recommended_actions
 from analytics.wording import counted
 from customers.clock import program_today
 from customers.core.people import name_of
+from customers.core.undo import Undo
 from customers.models import Customer, Note
-from customers.owners.assign import assign
+from customers.owners.assign import UNDO_OWNERS, assign
 from customers.owners.views import MAY_ASSIGN, OwnerForm
 from customers.text.numbers import number_or_none
 
@@ -45,14 +46,22 @@ class SentAct:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What was done, in words, and what undoes it."""
+
+    words: str
+    undo: Undo | None = None
+
+
+@dataclass(frozen=True)
 class Asked:
-    """The form of an act, and what does it once the form is valid; it returns what was done, in words.
+    """The form of an act, and what does it once the form is valid; it returns what was done.
 
     ``apply`` raises ``NothingDone`` where there is nothing to do any more.
     """
 
     form: forms.BaseForm
-    apply: Callable[[], str]
+    apply: Callable[[], Done]
 
 
 @dataclass(frozen=True)
@@ -68,10 +77,10 @@ class Act:
 def _log_call(sent: SentAct) -> Asked:
     form = CallForm(sent.data)
 
-    def apply() -> str:
+    def apply() -> Done:
         note = Note(customer=sent.customer, author=name_of(sent.user), **form.cleaned_data)
         note.save()
-        return f"{note.get_kind_display()} logged"
+        return Done(f"{note.get_kind_display()} logged")
 
     return Asked(form, apply)
 
@@ -84,13 +93,13 @@ def _create_task(sent: SentAct) -> Asked:
     # As they are prefilled; the task's own page changes them.
     del form.fields["kind"], form.fields["note"]
 
-    def apply() -> str:
+    def apply() -> Done:
         task: Task = form.instance
         try:
             workflow.take(task, sent.user)
         except workflow.TakenError as error:
             raise NothingDone(f"{error}.") from None
-        return f"Task created, due {task.due:%-d %b %Y}"
+        return Done(f"Task created, due {task.due:%-d %b %Y}", Undo(workflow.UNDO_TASKS, [task.pk]))
 
     return Asked(form, apply)
 
@@ -109,11 +118,11 @@ def _rule(sent: SentAct) -> RecommendationRule | None:
 def _complete(sent: SentAct) -> Asked:
     form = CompleteForm(sent.data, sent.customer)
 
-    def apply() -> str:
+    def apply() -> Done:
         said, task = form.cleaned_data, form.cleaned_data["task"]
         if not workflow.close(task, sent.user, Task.State.DONE, said["outcome"], said["outcome_note"]):
             raise NothingDone("Somebody has closed this task already.")
-        return f"Task completed: {task.what}"
+        return Done(f"Task completed: {task.what}")
 
     return Asked(form, apply)
 
@@ -121,21 +130,21 @@ def _complete(sent: SentAct) -> Asked:
 def _snooze(sent: SentAct) -> Asked:
     form = SnoozeForm(sent.data)
 
-    def apply() -> str:
+    def apply() -> Done:
         until = form.cleaned_data["until"]
-        snooze(sent.customer, until, sent.user)
-        return f"Snoozed until {until:%-d %b %Y}"
+        put_aside = snooze(sent.customer, until, sent.user)
+        return Done(f"Snoozed until {until:%-d %b %Y}", Undo(UNDO_DEFERRALS, [put_aside]))
 
     return Asked(form, apply)
 
 
 def _acknowledge(sent: SentAct) -> Asked:
-    def apply() -> str:
+    def apply() -> Done:
         waiting = Alert.objects.waiting(program_today()).filter(customer=sent.customer)
         done = acknowledge(waiting, sent.user)
         if not done:
             raise NothingDone("There is no alert to acknowledge any more.")
-        return f"{counted(done, 'alert')} acknowledged"
+        return Done(f"{counted(done, 'alert')} acknowledged")
 
     return Asked(forms.Form(sent.data), apply)
 
@@ -144,9 +153,9 @@ def _assign(sent: SentAct) -> Asked:
     care = getattr(sent.customer, "care", None)
     form = OwnerForm(sent.data, user=sent.user, owner=care.owner_id if care else None)
 
-    def apply() -> str:
-        assign(Customer.objects.filter(pk=sent.customer.pk), form.chosen, sent.user)
-        return f"Assigned to {name_of(form.chosen)}"
+    def apply() -> Done:
+        done = assign(Customer.objects.filter(pk=sent.customer.pk), form.chosen, sent.user)
+        return Done(f"Assigned to {name_of(form.chosen)}", Undo(UNDO_OWNERS, done.former))
 
     return Asked(form, apply)
 
@@ -154,18 +163,19 @@ def _assign(sent: SentAct) -> Asked:
 def _dismiss(sent: SentAct) -> Asked:
     form = DismissForm(sent.data)
 
-    def apply() -> str:
-        dismiss(sent.customer, form.cleaned_data["reason"], form.cleaned_data["text"], sent.user)
-        return "Dismissed"
+    def apply() -> Done:
+        said = form.cleaned_data
+        put_aside = dismiss(sent.customer, said["reason"], said["text"], sent.user)
+        return Done("Dismissed", Undo(UNDO_DEFERRALS, [put_aside]))
 
     return Asked(form, apply)
 
 
 def _bring_back(sent: SentAct) -> Asked:
-    def apply() -> str:
+    def apply() -> Done:
         if not bring_back(sent.customer, sent.user):
             raise NothingDone("Somebody has brought this customer back already.")
-        return "Back on the list"
+        return Done("Back on the list")
 
     return Asked(forms.Form(sent.data), apply)
 

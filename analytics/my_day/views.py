@@ -17,6 +17,7 @@ from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
 from analytics.portfolio.comparison import comparison_day
 from customers.core.pages import admin_page, admin_response, next_page, user_of
+from customers.core.undo import tell_done
 from customers.editing.form_keys import create_once
 from customers.models import Customer
 
@@ -78,7 +79,7 @@ def _do(request: HttpRequest, asked: Asked, customer: Customer) -> None:
     except NothingDone as error:
         messages.warning(request, f"{customer.organization}: {error}")
     else:
-        messages.success(request, f"{customer.organization}: {done}.")
+        tell_done(request, f"{customer.organization}: {done.words}.", done.undo)
 
 
 def _ask(

@@ -18,6 +18,7 @@ from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
 from analytics.tasks.prefill import prefilled
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
+from customers.core.undo import Undo, tell_done
 from customers.editing.conflicts import form_status, tell_kept
 from customers.models import Customer
 from customers.text.numbers import number_or_none
@@ -60,7 +61,9 @@ def new_task(request: StaffRequest) -> HttpResponse:
             if not taken or note in {"", taken.note}:
                 return _taken(request, taken)
         else:
-            messages.success(request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.")
+            tell_done(
+                request, f"Taken on: {task.what}. Due {task.due:%-d %b %Y}.", Undo(workflow.UNDO_TASKS, [task.pk])
+            )
             return redirect(_next(request, task))
     context = {
         "title": f"New task for {customer.organization}",

@@ -3,7 +3,8 @@
 Who did what is kept in the admin's log. "Today" is the day of the person at work, not the date of the data.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -17,12 +18,15 @@ from analytics.models import PortfolioDay, RecommendationRule, Task
 from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.models import Customer
+from customers.owners.assign import eligible_owners
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))
 """Up to which urgency a task is due in how many days; beyond, in two weeks."""
 DUE_DAYS_ELSE = 14
 ORDINARY = 20
 """The urgency of a task that no rule has asked for."""
+UNDO_TASKS = "tasks"
+"""The kind of ``Undo`` whose rows are keys of tasks."""
 
 
 class TakenError(Exception):
@@ -50,6 +54,35 @@ def take(task: Task, by: User) -> Task:
     """Store a new task; where somebody else has taken the same action meanwhile, raise TakenError with theirs."""
     task.created_by = by.get_username()
     return _store_once(task, by, ADDITION, "Taken on.")
+
+
+def take_for_each(reasons: Mapping[Customer, str], what: str, due: date, by: User) -> list[Task]:
+    """Create a task for each customer who has no such task, each with its reason; return those that are new.
+
+    It is the customer's owner's who may act, or that of whoever creates it. The customers come with their ``care``.
+    """
+    able = {owner.pk for owner in eligible_owners()}
+    created = []
+    for customer, reason in reasons.items():
+        owner: User | None = getattr(getattr(customer, "care", None), "owner", None)
+        task = Task(
+            customer=customer, what=what, due=due, reason=reason, owner=owner if owner and owner.pk in able else by
+        )
+        with suppress(TakenError):
+            created.append(take(task, by))
+    return created
+
+
+def take_back(keys: Iterable[int], by: User) -> int:
+    """Delete tasks of one's own making that nobody has touched since; return how many."""
+    mine = Task.objects.open().filter(pk__in=list(keys), created_by=by.get_username(), mails=None)
+    deleted = 0
+    with transaction.atomic():
+        for task in Task.objects.select_for_update(of=("self",)).filter(pk__in=mine.values("pk")).order_by("pk"):
+            if not task_history(task).exclude(action_flag=ADDITION).exists():
+                task.delete()
+                deleted += 1
+    return deleted
 
 
 def change(task: Task, by: User, fields: Iterable[str]) -> None:

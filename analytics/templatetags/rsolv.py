@@ -18,6 +18,7 @@ from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
 from customers.core.pages import user_of
 from customers.core.people import name_of, name_of_login
+from customers.core.undo import undo_token
 from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
 from customers.editing.values import rows_hash
@@ -28,6 +29,7 @@ register = template.Library()
 for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
 register.filter(name_of_login)
+register.filter(undo_token)
 
 
 class ChartKey(page_cache.ImmutableKey):

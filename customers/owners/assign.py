@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from django.conf import settings
@@ -20,6 +20,8 @@ from customers.core.roles import staff_who_may
 from customers.models import Customer, CustomerCare
 
 CANNOT_ACT = "may not act"
+UNDO_OWNERS = "owners"
+"""The kind of ``Undo`` whose rows are ``Former``."""
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -32,12 +34,20 @@ if TYPE_CHECKING:
     EligibleOwner = WithAnnotations[User, MayAct]
 
 
+Former = tuple[str, int | None, int | None]
+"""A customer's key, and the keys of its owner before and after; None for nobody."""
+
+
 @dataclass(frozen=True)
 class Assigned:
-    """The number of customers that got another owner, and of those that had that one already."""
+    """The number of customers that got another owner, and of those that had that one already.
+
+    ``former`` says how to give those that changed back.
+    """
 
     changed: int
     same: int
+    former: Sequence[Former] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,18 +102,34 @@ def assign(customers: QuerySet[Customer], owner: User | None, by: User, seen: st
 
     Raises ``OwnersChanged``, with nothing changed, where ``owners_hash`` is no longer ``seen``.
     """
-    changed = same = 0
+    former: list[Former] = []
+    same = 0
     with transaction.atomic():
         if seen and owners_hash(customers, lock=True) != seen:
             raise OwnersChanged
         for keys in batches(list(customers.order_by("pk").values_list("pk", flat=True))):
-            count = _assign_some(keys, owner, by)
-            changed += count
-            same += len(keys) - count
-    return Assigned(changed, same)
+            changed = _assign_some(keys, owner, by)
+            former += changed
+            same += len(keys) - len(changed)
+    return Assigned(len(former), same, former)
 
 
-def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
+def give_back(former: Iterable[Former], by: User) -> int:
+    """Give customers their former owners, unless somebody has assigned them since; return how many."""
+    groups: dict[tuple[int | None, int | None], list[str]] = {}
+    for key, before, after in former:
+        groups.setdefault((before, after), []).append(key)
+    people = User.objects.in_bulk([before for before, _after in groups if before is not None])
+    given = 0
+    with transaction.atomic():
+        for (before, after), keys in groups.items():
+            cares = CustomerCare.objects.select_for_update(of=("self",)).filter(pk__in=keys, owner=after)
+            still = Customer.objects.filter(pk__in=list(cares.order_by("pk").values_list("pk", flat=True)))
+            given += assign(still, people.get(before) if before else None, by).changed
+    return given
+
+
+def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> list[Former]:
     cares = CustomerCare.objects.select_for_update(of=("self",)).select_related("owner")
     known = {care.pk: care for care in cares.filter(pk__in=keys).order_by("pk")}
     new = [CustomerCare(customer_id=key, owner=owner) for key in keys if owner and key not in known]
@@ -112,6 +138,7 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
     if new and cares.filter(pk__in=[care.pk for care in new]).exclude(owner=owner).exists():
         raise OwnersChanged
     changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
+    was = {care.pk: care.owner_id for care in changed}
     CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
     before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]
     trail.record_all(
@@ -119,9 +146,9 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
             trail.Action.CHANGE,
             care,
             actor=by.get_username(),
-            changes={"owner": (was.get_username() if was else None, owner.get_username() if owner else None)},
+            changes={"owner": (former.get_username() if former else None, owner.get_username() if owner else None)},
         )
-        for care, was in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
+        for care, former in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
     )
     kind = ContentType.objects.get_for_model(CustomerCare)
     LogEntry.objects.bulk_create(
@@ -131,8 +158,9 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> int:
             object_id=care.pk,
             object_repr=str(care)[:200],
             action_flag=CHANGE,
-            change_message=f"Owner: {name_of(owner)} (before: {was}).",
+            change_message=f"Owner: {name_of(owner)} (before: {name}).",
         )
-        for care, was in before
+        for care, name in before
     )
-    return len(before)
+    after = owner.pk if owner else None
+    return [*((care.pk, was[care.pk], after) for care in changed), *((care.pk, None, after) for care in new)]

@@ -14,9 +14,18 @@ from django.utils import timezone
 
 from customers.core.pages import admin_response, user_of
 from customers.core.people import name_of
+from customers.core.undo import MAX_ROWS, Undo, tell_done
 from customers.editing.last_changes import actor_names, ago
 from customers.models import AuditEntry, Customer, CustomerCare
-from customers.owners.assign import OwnersChanged, assign, count_owned, eligible_owners, marked_name, owners_hash
+from customers.owners.assign import (
+    UNDO_OWNERS,
+    OwnersChanged,
+    assign,
+    count_owned,
+    eligible_owners,
+    marked_name,
+    owners_hash,
+)
 from customers.text.numbers import number_or_none
 
 MAY_ASSIGN = "customers.change_customercare"
@@ -68,7 +77,8 @@ def assign_page(
                 status = HTTPStatus.CONFLICT
                 _tell_changed(request, customers, since)
             else:
-                messages.success(request, _result(done.changed, done.same, name_of(form.chosen)))
+                undo = Undo(UNDO_OWNERS, done.former) if done.changed <= MAX_ROWS else None
+                tell_done(request, _result(done.changed, done.same, name_of(form.chosen)), undo)
                 return redirect(back)
         else:
             messages.warning(request, "The customers are not as many as before: look again.")

@@ -163,6 +163,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:export-cohorts": {},
     "analytics:export": {},
     "analytics:export-customers": {},
+    "analytics:act-on-customers": {"customer": "c1001", "expected": "1", "days": "1"},
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
     "preferences": {"time_zone": "Europe/Berlin"},
     "close-tour": {},

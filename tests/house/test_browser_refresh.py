@@ -97,7 +97,7 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
 
 def test_ticked_customers_stay_ticked(open_page: Opened) -> None:
     page = open_page("/admin/")
-    tick = page.get_by_role("checkbox", name="Choose TechCorp")
+    tick = page.get_by_role("checkbox", name="Select TechCorp")
     tick.check()
     page.locator("#refresh").focus()
     something_new()
@@ -108,8 +108,8 @@ def test_ticked_customers_stay_ticked(open_page: Opened) -> None:
     tick.uncheck()
     press_and_wait(page, 200)
     expect(page.locator(".customer-name", has_text="Acme Renamed")).to_be_visible()
-    page.get_by_role("checkbox", name="Choose TechCorp").check()
-    page.get_by_role("button", name="Assign owner to the ticked").click()
+    page.get_by_role("checkbox", name="Select TechCorp").check()
+    page.get_by_role("button", name="Assign owner").click()
     expect(page.get_by_role("button", name="Assign owner", exact=True)).to_be_visible()
 
 

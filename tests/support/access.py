@@ -136,6 +136,7 @@ class Program:
             "digest": digest.pk,
             "alert": make_alert(acme).pk,
             "act": "snooze",
+            "bulk": "snooze",
             "customercare": "c1002",
             "note": Note.objects.create(customer=acme, author="x", text="x").pk,
             "user": make_staff("Viewer", username="somebody").pk,

@@ -160,7 +160,7 @@ def test_the_list_of_owners_has_names(client: Client, sofia: User, three: list[C
 def test_nobody_ticked_leads_back(client: Client, sofia: User, three: list[Customer]) -> None:
     client.force_login(sofia)
     assert client.post("/admin/assign/?q=a", {}).url == "/admin/?q=a#customers"
-    assert "No customer was ticked." in words(client.get("/admin/").content.decode())
+    assert "No customer is selected." in words(client.get("/admin/").content.decode())
     page = main_part(client.post("/admin/assign/", {"customer": ["nobody", "\0"]}))
     assert "No customer is meant" in words(page)
 

@@ -1,0 +1,120 @@
+"""The pages that ask what is to be done to many customers, do it, and undo it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from analytics.bulk.acts import BULK_ACTS, BulkAct
+from analytics.bulk.selection import Selection, list_address, selection
+from analytics.my_day.acts import MAY_PUT_ASIDE
+from analytics.my_day.deferrals import UNDO_DEFERRALS, put_back
+from analytics.my_day.forms import SNOOZE_DAYS
+from analytics.tasks import workflow
+from analytics.wording import counted
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
+from customers.core.undo import MAX_ROWS, read_undo, tell_done
+from customers.editing.conflicts import form_status
+from customers.owners.assign import UNDO_OWNERS, give_back
+from customers.owners.views import MAY_ASSIGN, assign_page
+
+MAX_NAMES = 10
+
+
+@admin_page("customers.view_customer", MAY_ASSIGN)
+def assign(request: HttpRequest) -> HttpResponse:
+    """Ask for the owner of the customers that are meant, and assign."""
+    meant = selection(request)
+    if meant is None:
+        return _nobody(request)
+    return assign_page(request, meant.customers, meant.sent, meant.back)
+
+
+@admin_page("customers.view_customer")
+def act_on_many(request: StaffRequest, act: str) -> HttpResponse:
+    """Ask for what an act needs, do it to the customers that are meant, and go back to the table."""
+    if act not in BULK_ACTS:
+        raise Http404
+    todo = BULK_ACTS[act]
+    if not request.user.has_perm(todo.permission):
+        raise PermissionDenied
+    meant = selection(request)
+    if meant is None:
+        return _nobody(request)
+    count = meant.customers.count()
+    confirming = request.method == "POST" and "expected" in request.POST
+    form = todo.form(request.POST if confirming else None)
+    if confirming and request.POST["expected"] != str(count):
+        messages.warning(request, "The customers are not as many as before: look again.")
+    elif confirming and count <= MAX_ROWS and form.is_valid():
+        _do(request, todo, meant, form)
+        return redirect(meant.back)
+    context = {
+        "title": todo.label,
+        "act": todo,
+        "form": form,
+        "count": count,
+        "most": MAX_ROWS,
+        "snooze_days": SNOOZE_DAYS if act == "snooze" else (),
+        "names": meant.customers.order_by("organization", "pk")[:MAX_NAMES],
+        "others": count - MAX_NAMES,
+        "sent": meant.sent,
+        "back": meant.back,
+    }
+    return admin_response(request, "analytics/bulk/act.html", context, status=form_status(form))
+
+
+def _do(request: StaffRequest, todo: BulkAct, meant: Selection, form: Any) -> None:
+    with transaction.atomic():
+        customers = list(meant.customers.select_related("care__owner").order_by("pk"))
+        done = todo.apply(customers, form, request.user)
+    if done.undo.rows:
+        tell_done(request, done.words, done.undo)
+    if done.skipped:
+        messages.warning(request, f"{counted(done.skipped, 'customer')} skipped: {done.why}.")
+
+
+def _nobody(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        messages.error(request, "No customer is selected.")
+    return redirect(list_address(request))
+
+
+@dataclass(frozen=True)
+class _Undoing:
+    """How a kind of deed is undone: who may, and what returns how many of its rows it has undone."""
+
+    permission: str
+    undo: Callable[[Iterable[Any], Any], int]
+
+
+_UNDOING: Mapping[str, _Undoing] = {
+    UNDO_OWNERS: _Undoing(MAY_ASSIGN, give_back),
+    UNDO_DEFERRALS: _Undoing(MAY_PUT_ASIDE, put_back),
+    workflow.UNDO_TASKS: _Undoing("analytics.add_task", workflow.take_back),
+}
+
+
+@admin_page("customers.view_customer")
+@sent_by_form(lambda: reverse("admin:index"))
+def undo(request: StaffRequest) -> HttpResponse:
+    """Undo what a message's button says, as far as nobody has changed it since."""
+    asked = read_undo(request.POST.get("undo", ""), request.user)
+    if asked is None or asked.kind not in _UNDOING:
+        messages.error(request, "This can no longer be undone.")
+    else:
+        way = _UNDOING[asked.kind]
+        if not request.user.has_perm(way.permission):
+            raise PermissionDenied
+        undone = way.undo(asked.rows, request.user)
+        if undone:
+            messages.success(request, "Undone.")
+        if left := len(asked.rows) - undone:
+            messages.warning(request, f"{left:,} of {len(asked.rows):,} changed since: not undone.")
+    return redirect(next_page(request, reverse("admin:index")))
