@@ -17,7 +17,7 @@ from analytics.my_day.forms import SnoozeForm
 from analytics.tasks import workflow
 from analytics.wording import counted
 from customers.clock import program_today
-from customers.core.undo import Undo
+from customers.editing.undo import Undo
 from customers.models import Customer
 
 

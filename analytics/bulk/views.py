@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,8 +21,8 @@ from analytics.my_day.forms import SNOOZE_DAYS
 from analytics.tasks import workflow
 from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
-from customers.core.undo import MAX_ROWS, read_undo, tell_done
 from customers.editing.conflicts import form_status
+from customers.editing.undo import MAX_ROWS, read_undo, tell_done
 from customers.owners.assign import UNDO_OWNERS, give_back
 from customers.owners.views import MAY_ASSIGN, assign_page
 
@@ -70,7 +72,7 @@ def act_on_many(request: StaffRequest, act: str) -> HttpResponse:
     return admin_response(request, "analytics/bulk/act.html", context, status=form_status(form))
 
 
-def _do(request: StaffRequest, todo: BulkAct, meant: Selection, form: Any) -> None:
+def _do(request: StaffRequest, todo: BulkAct, meant: Selection, form: forms.Form) -> None:
     with transaction.atomic():
         customers = list(meant.customers.select_related("care__owner").order_by("pk"))
         done = todo.apply(customers, form, request.user)
@@ -91,7 +93,7 @@ class _Undoing:
     """How a kind of deed is undone: who may, and what returns how many of its rows it has undone."""
 
     permission: str
-    undo: Callable[[Iterable[Any], Any], int]
+    undo: Callable[[Iterable[Any], User], int]
 
 
 _UNDOING: Mapping[str, _Undoing] = {

@@ -22,7 +22,7 @@ from analytics.tasks.recommendations import recommended_actions
 from analytics.wording import counted
 from customers.clock import program_today
 from customers.core.people import name_of
-from customers.core.undo import Undo
+from customers.editing.undo import Undo
 from customers.models import Customer, Note
 from customers.owners.assign import UNDO_OWNERS, assign
 from customers.owners.views import MAY_ASSIGN, OwnerForm

@@ -17,8 +17,8 @@ from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
 from analytics.portfolio.comparison import comparison_day
 from customers.core.pages import admin_page, admin_response, next_page, user_of
-from customers.core.undo import tell_done
 from customers.editing.form_keys import create_once
+from customers.editing.undo import tell_done
 from customers.models import Customer
 
 PAGE, ACT_PAGE, FORM = (f"analytics/my_day/{name}.html" for name in ("page", "act_page", "act"))

@@ -18,8 +18,8 @@ from analytics.tasks.forms import ChangeForm, ClosingForm, TaskForm
 from analytics.tasks.listing import task_list, whose_in_full
 from analytics.tasks.prefill import prefilled
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
-from customers.core.undo import Undo, tell_done
 from customers.editing.conflicts import form_status, tell_kept
+from customers.editing.undo import Undo, tell_done
 from customers.models import Customer
 from customers.text.numbers import number_or_none
 from customers.text.text_fields import one_break

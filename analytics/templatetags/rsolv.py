@@ -18,9 +18,9 @@ from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
 from customers.core.pages import user_of
 from customers.core.people import name_of, name_of_login
-from customers.core.undo import undo_token
 from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
+from customers.editing.undo import undo_token
 from customers.editing.values import rows_hash
 from customers.text.codes import code_in_words
 

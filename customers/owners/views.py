@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from customers.core.pages import admin_response, user_of
 from customers.core.people import name_of
-from customers.core.undo import MAX_ROWS, Undo, tell_done
 from customers.editing.last_changes import actor_names, ago
+from customers.editing.undo import MAX_ROWS, Undo, tell_done
 from customers.models import AuditEntry, Customer, CustomerCare
 from customers.owners.assign import (
     UNDO_OWNERS,

@@ -20,7 +20,7 @@ MAX_ROWS = 500
 """Of more rows the form would be too large."""
 LASTS = timedelta(hours=1)
 _TAG = "undo:"
-_SALT = "customers.undo"
+_SALT = "customers.editing.undo"
 
 
 @dataclass(frozen=True)
