@@ -16,7 +16,7 @@ from django.urls import reverse
 from analytics.bulk.acts import BULK_ACTS, BulkAct
 from analytics.bulk.selection import Selection, list_address, selection
 from analytics.my_day.acts import MAY_PUT_ASIDE
-from analytics.my_day.deferrals import UNDO_DEFERRALS, put_back
+from analytics.my_day.deferrals import UNDO_DEFERRALS, undo_deferrals
 from analytics.my_day.forms import SNOOZE_DAYS
 from analytics.tasks import workflow
 from analytics.wording import counted
@@ -98,7 +98,7 @@ class _Undoing:
 
 _UNDOING: Mapping[str, _Undoing] = {
     UNDO_OWNERS: _Undoing(MAY_ASSIGN, give_back),
-    UNDO_DEFERRALS: _Undoing(MAY_PUT_ASIDE, put_back),
+    UNDO_DEFERRALS: _Undoing(MAY_PUT_ASIDE, undo_deferrals),
     workflow.UNDO_TASKS: _Undoing("analytics.add_task", workflow.take_back),
 }
 

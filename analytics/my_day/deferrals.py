@@ -32,7 +32,7 @@ def bring_back(customer: Customer, by: User) -> bool:
     return bool(_end(customer, by.get_username()))
 
 
-def put_back(rows: Iterable[PutAside], by: User) -> int:
+def undo_deferrals(rows: Iterable[PutAside], by: User) -> int:
     """Take back deferrals of one's own that still stand, and let those stand again that they replaced; count them."""
     undone, login = 0, by.get_username()
     with transaction.atomic():

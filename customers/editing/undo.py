@@ -6,7 +6,6 @@ What is to be undone travels in the button's form, signed and for one user alone
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -28,7 +27,7 @@ class Undo:
     """What undoes something: its ``kind`` in the table of the view, and the ``rows`` that it is about, as JSON."""
 
     kind: str
-    rows: Sequence[Any]
+    rows: Sequence[object]
 
 
 def tell_done(request: HttpRequest, text: str, undo: Undo | None = None) -> None:
