@@ -60,6 +60,7 @@ class ListColumn:
     ``fields`` are read for the file; by default the field of the column's name is. Without ``draw`` the first of them
     is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
     A column that ``reads_edits`` shows what people edit, as its ``value``; all others show the data alone.
+    ``definition`` says to people what is not plain from the heading.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ListColumn:
     attrs: Mapping[str, Mapping[str, str]] | None = None
     related: str = ""
     reads_edits: bool = False
+    definition: str = ""
 
     @property
     def file_fields(self) -> tuple[str, ...]:
@@ -184,6 +186,7 @@ def _change(days: int) -> ListColumn:
         lambda rows, is_descending, changes: none_last(changes.beside(rows), F(name), is_descending),
         file_heading=f"Score change, {days} days",
         attrs=NUMBER,
+        definition=f"Score less the score {days} days before.",
     )
 
 
@@ -196,6 +199,7 @@ def _status_change(days: int) -> ListColumn:
         lambda rows, is_descending, changes: none_last(changes.beside(rows), places_risen_in_sql(days), is_descending),
         fields=(WAS_OF[days], "status"),
         value=lambda was, now: move_in_words(was, now) or None,
+        definition=f"Status compared with {days} days before.",
     )
 
 
@@ -209,8 +213,16 @@ COLUMNS = (
         lambda rows, is_descending, changes: rows.by_urgency(descending=is_descending),
         value=lambda status: HealthStatus(status).label,
         shown=Shown.BY_DEFAULT,
+        definition="Health by the score, or Inactive: without activity, or by contract.",
     ),
-    ListColumn("score", "Score", _score, shown=Shown.BY_DEFAULT, attrs=NUMBER),
+    ListColumn(
+        "score",
+        "Score",
+        _score,
+        shown=Shown.BY_DEFAULT,
+        attrs=NUMBER,
+        definition="Health score from 0 to 100: the sum of its components, which the customer's page explains.",
+    ),
     ListColumn(
         "trend",
         ACTIVITY_TREND,
@@ -218,6 +230,7 @@ COLUMNS = (
         _by_rank("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
         value=lambda trend: Trend(trend).label,
         shown=Shown.BY_DEFAULT,
+        definition="Activity of the last 7 days compared with the 7 days before.",
     ),
     ListColumn(
         "steps_done",
@@ -226,6 +239,7 @@ COLUMNS = (
         value=onboarding_percent,
         file_heading="Progress %",
         shown=Shown.BY_DEFAULT,
+        definition="Completed onboarding steps, as a share of all five.",
     ),
     ListColumn(
         "stage",
@@ -234,6 +248,7 @@ COLUMNS = (
         _by_rank("stage", tuple(Stage)),
         value=lambda stage: Stage(stage).label,
         shown=Shown.BY_DEFAULT,
+        definition="How far into the product: New signup, Onboarding, Initial adoption or Regular usage.",
     ),
     ListColumn(
         "last_active",
@@ -286,6 +301,7 @@ COLUMNS = (
         value=success_rate,
         file_heading="Success rate %",
         attrs=NUMBER,
+        definition="Pull requests that were merged, as a share of those that were generated.",
     ),
     _count("support_requests", "Support requests"),
     ListColumn("date", "As of", shown=Shown.NEVER),
@@ -299,6 +315,7 @@ COLUMNS = (
         value=lambda moment: moment and timezone.localtime(moment).date(),
         file_heading="Missing from the feed since",
         related="customer__missing_since",
+        definition="Gone from the newest full file; the customer is kept.",
     ),
     *(_status_change(days) for days in SPANS),
 )

@@ -24,6 +24,7 @@ class ColumnChoice:
     name: str
     label: str
     shown: bool
+    definition: str = ""
 
 
 class CustomerList:
@@ -113,7 +114,7 @@ class CustomerList:
     def column_choices(self) -> list[ColumnChoice]:
         """Every column but the name."""
         return [
-            ColumnChoice(column.name, column.verbose_name, column.visible)
+            ColumnChoice(column.name, column.verbose_name, column.visible, TABLE_COLUMNS[column.name].definition)
             for column in self.table.columns.iterall()
             if column.name in TABLE_COLUMNS and TABLE_COLUMNS[column.name].shown != Shown.ALWAYS
         ]

@@ -21,6 +21,7 @@ class ScoreLine:
     inputs: str
     rows: str
     dates: tuple[date, date] | None = None
+    definition: str = ""
 
     @property
     def percent(self) -> int:
@@ -42,4 +43,5 @@ def _line(component: ScoreComponent, snapshot: Snapshot) -> ScoreLine:
         inputs=component.inputs(snapshot),
         rows=component_rows(snapshot, behind),
         dates=(snapshot.date - timedelta(days=behind.days - 1), snapshot.date) if behind.days else None,
+        definition=component.definition(snapshot.policy),
     )

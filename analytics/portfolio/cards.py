@@ -22,7 +22,7 @@ class KpiChange:
 class KpiCard:
     """A card: ``query`` narrows the list to the customers behind it, ``part`` is the page's section that it leads to.
 
-    ``hint`` says what the figure is. ``note`` must be seen beside it, and leads to customers, too (``note_query``).
+    ``definition`` says what the figure means. ``note`` must be seen beside it; it leads to customers by ``note_query``.
     """
 
     label: str = ""
@@ -30,7 +30,7 @@ class KpiCard:
     change: KpiChange | None = None
     query: str = ""
     part: str = "customers"
-    hint: str = ""
+    definition: str = ""
     note: str = ""
     note_query: str = ""
     tone: str = ""
@@ -52,12 +52,18 @@ def cards(
         "active_today": KpiCard(active, query="only=active"),
         "at_risk": KpiCard(query="status=at_risk", tone="at_risk", note=inactive, note_query="status=inactive"),
         "onboarding_rate": KpiCard(query="only=onboarded"),
-        "success_rate": KpiCard(part="engagement", hint="of generated PRs merged"),
-        "avg_time_to_value": KpiCard(query="only=onboarded", hint="from signup to onboarded", note=known),
+        "success_rate": KpiCard(part="engagement"),
+        "avg_time_to_value": KpiCard(query="only=onboarded", note=known),
     }
     now, changes = kpis(portfolio), _changes(portfolio, before, period) if before else {}
     return [
-        replace(card, label=card.label or kpi.label, value=kpi.text, change=changes.get(kpi.key))
+        replace(
+            card,
+            label=card.label or kpi.label,
+            value=kpi.text,
+            change=changes.get(kpi.key),
+            definition=kpi.definition,
+        )
         for kpi, card in ((kpi, details[kpi.key]) for kpi in now)
     ]
 

@@ -94,6 +94,10 @@ class ScoreComponent(ABC):
         """Return the function that scores many customers by a policy."""
 
     @abstractmethod
+    def definition(self, policy: ScoringPolicy) -> str:
+        """Say to people what gives points by a policy."""
+
+    @abstractmethod
     def inputs(self, snapshot: Snapshot) -> str:
         """Say what the points were computed from."""
 
@@ -117,6 +121,10 @@ class _Activity(ScoreComponent):
     def scorer(self, policy: ScoringPolicy) -> Scorer:
         points, most = policy.activity_points_per_day, policy.activity_max
         return lambda measures, _done: min(points * measures.active_days, most)
+
+    def definition(self, policy: ScoringPolicy) -> str:
+        points = counted(policy.activity_points_per_day, "point")
+        return f"{points} for each active day in the last {policy.activity_days}, at most {policy.activity_max}."
 
     def inputs(self, snapshot: Snapshot) -> str:
         return f"{counted(snapshot.active_days, 'active day')} in the last {snapshot.policy.activity_days}"
@@ -146,6 +154,10 @@ class _PrSuccess(ScoreComponent):
             return half_up(most * merged, generated) if merged < generated else most
 
         return points
+
+    def definition(self, policy: ScoringPolicy) -> str:
+        rate = f"The share of generated PRs that were merged in the last {policy.pr_days} days"
+        return f"{rate}: all of them give {counted(policy.pr_max, 'point')}."
 
     def inputs(self, snapshot: Snapshot) -> str:
         window = f"in the last {snapshot.policy.pr_days} days"
@@ -182,6 +194,10 @@ class _Adoption(ScoreComponent):
         points, steps = policy.adoption_points_per_step, tuple(self.steps)
         return lambda _measures, done: points * sum([done[step] for step in steps])
 
+    def definition(self, policy: ScoringPolicy) -> str:
+        points = counted(policy.adoption_points_per_step, "point")
+        return f"{points} for each of {len(self.steps)} steps: {', '.join(self.steps.values())}."
+
     def inputs(self, snapshot: Snapshot) -> str:
         done = [words for step, words in self.steps.items() if getattr(snapshot, step)]
         lacking = [words for step, words in self.steps.items() if not getattr(snapshot, step)]
@@ -215,6 +231,13 @@ class _Support(ScoreComponent):
             return half_up(left, parts) if left > 0 else 0
 
         return points
+
+    def definition(self, policy: ScoringPolicy) -> str:
+        csat = (
+            f"The average CSAT answer of the last {policy.csat_days} days: 5 of 5 gives {policy.support_max} points."
+        )
+        lost = f"{policy.support_points_per_request.normalize():f}"
+        return f"{csat} Without one, {lost} points are lost for each support request in {policy.support_days} days."
 
     def inputs(self, snapshot: Snapshot) -> str:
         policy = snapshot.policy
@@ -259,6 +282,11 @@ class _Nps(ScoreComponent):
             return None if measures.nps_answer is None else half_up(measures.nps_answer * most, 10)
 
         return points
+
+    def definition(self, policy: ScoringPolicy) -> str:
+        return (
+            f"The newest NPS answer of the last {policy.nps_days} days: 10 gives {counted(policy.nps_max, 'point')}."
+        )
 
     def inputs(self, snapshot: Snapshot) -> str:
         window = f"in the last {snapshot.policy.nps_days} days"

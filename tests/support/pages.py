@@ -18,7 +18,8 @@ def forget() -> None:
 
 
 def words(html: str) -> str:
-    """The text of a piece of HTML, each run of blanks as one."""
+    """The text of a piece of HTML without the definitions behind a "?", each run of blanks as one."""
+    html = re.sub(r'<details class="definition".*?</details>', " ", html, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 

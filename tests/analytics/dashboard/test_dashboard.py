@@ -305,3 +305,16 @@ def test_a_refresh_replaces_each_block(viewer: Client) -> None:
     for block in BLOCKS:
         assert f"#{block.name}-part" in regions
         assert page.count(f'<section id="{block.name}-part"') == 1
+
+
+def test_each_figure_and_column_that_is_not_plain_says_what_it_means(viewer: Client) -> None:
+    page = main_part(viewer.get("/admin/?columns=success_rate"))
+    found = re.findall(r'<summary aria-label="What ([^"]*) means">\?</summary><p>([^<]+)</p>', page)
+    assert [label for label, _text in found] == [
+        *("Total customers", "Active today", "At risk", "Onboarding rate", "Success rate", "Avg time to value")
+    ]
+    assert dict(found)["Success rate"] == (
+        "Pull requests that were merged, as a share of those that were generated, up to this date."
+    )
+    [columns] = re.findall(r'"What the columns mean">\?</summary>(.*?)</details>', page, re.DOTALL)
+    assert words(columns) == ("Success rate Pull requests that were merged, as a share of those that were generated.")

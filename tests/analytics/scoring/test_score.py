@@ -1,6 +1,7 @@
 """The score by metrics.md: every component at its borders, worked out by hand, without a database."""
 
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from analytics.models import HealthStatus, ScoringPolicy, Stage, Trend
 from analytics.rounding import half_up
+from analytics.scoring.components import COMPONENTS
 from analytics.scoring.score import Health
 from tests.support.loading import STEPS
 from tests.support.measures import scored, steps_on
@@ -248,3 +250,15 @@ def test_the_policy_decides(
     before, after = scored(**values), scored(ScoringPolicy(**policy), **values)
     assert (before.points | before._asdict())[component] == default
     assert (after.points | after._asdict())[component] == changed
+
+
+def test_each_component_says_what_gives_points_by_its_policy() -> None:
+    policy = ScoringPolicy(activity_points_per_day=4, support_points_per_request=Decimal("2.50"))
+    assert [component.definition(policy) for component in COMPONENTS] == [
+        "4 points for each active day in the last 7, at most 30.",
+        "The share of generated PRs that were merged in the last 30 days: all of them give 25 points.",
+        "5 points for each of 4 steps: account, GitHub Action, first issue, first PR.",
+        "The average CSAT answer of the last 90 days: 5 of 5 gives 15 points. "
+        "Without one, 2.5 points are lost for each support request in 30 days.",
+        "The newest NPS answer of the last 180 days: 10 gives 10 points.",
+    ]
