@@ -22,7 +22,7 @@ class KpiChange:
 class KpiCard:
     """A card: ``query`` narrows the list to the customers behind it, ``part`` is the page's section that it leads to.
 
-    ``definition`` says what the figure means. ``note`` must be seen beside it; it leads to customers by ``note_query``.
+    ``definition`` says what the figure means. ``note`` is seen beside it, and leads to customers by ``note_query``.
     """
 
     label: str = ""

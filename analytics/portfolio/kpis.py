@@ -7,13 +7,21 @@ from analytics.models import PortfolioDay
 from analytics.rounding import mean_tenths, percent, success_rate
 from analytics.wording import DASH, MINUS, counted, tenths
 
+_DEFINITIONS = {
+    "total_customers": "Customers who had signed up by this date.",
+    "active_today": "Customers with any activity on this date.",
+    "at_risk": "Customers whose health score is below the scoring policy's limit; inactive ones are apart.",
+    "onboarding_rate": "Customers who have completed onboarding, as a share of all customers.",
+    "success_rate": "Pull requests that were merged, as a share of those that were generated, up to this date.",
+    "avg_time_to_value": "Average days from signup to the end of onboarding, where both days are known.",
+}
+
 
 @dataclass(frozen=True)
 class Kpi:
     """A key figure; ``number`` is in its smallest unit (of days: tenths), None where nothing was counted.
 
-    ``definition`` says to people what is counted. A change by less than ``least`` has no meaning, nor any where
-    neither way is ``good``.
+    A change by less than ``least`` has no meaning, nor any where neither way is ``good``.
     """
 
     key: str
@@ -22,7 +30,11 @@ class Kpi:
     unit: Literal["", "%", "d"] = ""
     good: Literal[1, 0, -1] = 1
     least: int = 1
-    definition: str = ""
+
+    @property
+    def definition(self) -> str:
+        """What is counted, as people are told."""
+        return _DEFINITIONS[self.key]
 
     @property
     def value(self) -> int | str | None:
@@ -52,52 +64,13 @@ def kpis(portfolio: PortfolioDay) -> list[Kpi]:
     one = portfolio
     days_to_value = mean_tenths(one.days_to_value, one.days_known)
     return [
-        Kpi(
-            "total_customers",
-            "Total customers",
-            one.total,
-            good=0,
-            definition="Customers who had signed up by this date.",
-        ),
-        Kpi(
-            "active_today",
-            "Active today",
-            one.active_today,
-            # It goes up and down with the days of the week.
-            least=max(2, one.active_today // 10),
-            definition="Customers with any activity on this date.",
-        ),
-        Kpi(
-            "at_risk",
-            "At risk",
-            one.at_risk,
-            good=-1,
-            definition="Customers whose health score is below the scoring policy's limit; inactive ones are apart.",
-        ),
-        Kpi(
-            "onboarding_rate",
-            "Onboarding rate",
-            percent(one.onboarded, one.total),
-            "%",
-            definition="Customers who have completed onboarding, as a share of all customers.",
-        ),
-        Kpi(
-            "success_rate",
-            "Success rate",
-            success_rate(one.prs_merged, one.prs_generated),
-            "%",
-            least=2,
-            definition="Pull requests that were merged, as a share of those that were generated, up to this date.",
-        ),
-        Kpi(
-            "avg_time_to_value",
-            "Avg time to value",
-            days_to_value,
-            "d",
-            good=-1,
-            least=5,
-            definition="Average days from signup to the end of onboarding, where the day of both is known.",
-        ),
+        Kpi("total_customers", "Total customers", one.total, good=0),
+        # It goes up and down with the days of the week.
+        Kpi("active_today", "Active today", one.active_today, least=max(2, one.active_today // 10)),
+        Kpi("at_risk", "At risk", one.at_risk, good=-1),
+        Kpi("onboarding_rate", "Onboarding rate", percent(one.onboarded, one.total), "%"),
+        Kpi("success_rate", "Success rate", success_rate(one.prs_merged, one.prs_generated), "%", least=2),
+        Kpi("avg_time_to_value", "Avg time to value", days_to_value, "d", good=-1, least=5),
     ]
 
 
