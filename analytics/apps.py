@@ -14,6 +14,8 @@ class AnalyticsConfig(AppConfig):
         from analytics.alerts.put_right import close_repaired
         from analytics.models import (
             AlertRule,
+            Board,
+            BoardTile,
             Deferral,
             MailTemplate,
             Preferences,
@@ -41,7 +43,8 @@ class AnalyticsConfig(AppConfig):
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
-        for model in (AlertRule, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+        for model in (AlertRule, BoardTile, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
             track(model)
         track(Preferences, skipped=["digest_checked_at"])
-        track(Report, skipped=["last_run_at", "last_error", "failure_told"])
+        for shared in (Board, Report):
+            track(shared, skipped=["last_run_at", "last_error", "failure_told"])

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from analytics.alerts import views as alert_views
+from analytics.boards import views as board_views
 from analytics.bulk import views as bulk_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import export_views, neighbor_views, score_views, summary_views, views
@@ -34,6 +35,12 @@ urlpatterns = [
     path("reports/<int:pk>/pin/", report_views.pin_as_tab, name="pin-report"),
     path("reports/<int:pk>/delete/", report_views.delete, name="delete-report"),
     path("reports/<int:pk>/export/<str:format>/", report_views.export, name="export-report"),
+    path("board/", board_views.boards, name="boards"),
+    path("board/new/", board_views.new_board, name="new-board"),
+    path("board/<int:pk>/", board_views.board, name="board"),
+    path("board/<int:pk>/edit/", board_views.edit_board, name="edit-board"),
+    path("board/<int:pk>/tiles/", board_views.change_tiles, name="change-board-tiles"),
+    path("board/<int:pk>/delete/", board_views.delete_board, name="delete-board"),
     path("export/", views.export_archive, name="export"),
     path("export/customers/<str:format>/", export_views.export_customers, name="export-customers"),
     path("assign/", bulk_views.assign, name="assign"),

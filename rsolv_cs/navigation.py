@@ -51,6 +51,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
             ("Did it help", "insights", "analytics:effects", "analytics.view_task"),
             ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
+            ("Boards", "dashboard_customize", "analytics:boards", "analytics.view_board"),
         ],
     ),
     (

@@ -1,13 +1,14 @@
 """What is scored, and what staff do about it."""
 
 from analytics.models.alerts import Alert, AlertRule, Digest
+from analytics.models.boards import Board, BoardDelivery, BoardTile
 from analytics.models.contact import MailTemplate, Message
 from analytics.models.deferrals import Deferral
 from analytics.models.export_formats import ExportFormat
 from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
 from analytics.models.preferences import Preferences, time_zones
-from analytics.models.reports import Report, ReportDelivery
+from analytics.models.reports import Report, ReportDelivery, Shared
 from analytics.models.scoring import (
     CohortDay,
     HealthStatus,

@@ -1,6 +1,7 @@
-"""Views of the customer table that somebody saved, and their deliveries."""
+"""Views of the customer table that somebody saved, what they share with boards, and their deliveries."""
 
 from datetime import date, timedelta
+from typing import Self, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -15,32 +16,29 @@ from analytics.models.outbox import OutboxEntry
 def keep_shared(
     collector: Collector,
     field: "models.ForeignKey[AbstractUser | None, AbstractUser | None]",
-    reports: "ReportQuerySet",
+    rows: "SharedQuerySet[Shared]",
     using: str,
 ) -> None:
-    """What a deleted owner leaves: the shared reports stay, in nobody's hands; private ones go too."""
-    models.SET_NULL(collector, field, reports.filter(shared=True), using)
-    models.CASCADE(collector, field, reports.filter(shared=False), using)
+    """What a deleted owner leaves: what is shared stays, in nobody's hands; what is private goes too."""
+    models.SET_NULL(collector, field, rows.filter(shared=True), using)
+    models.CASCADE(collector, field, rows.filter(shared=False), using)
 
 
-class ReportQuerySet(models.QuerySet["Report"]):
-    """Reports, by who may see them."""
+SharedRow = TypeVar("SharedRow", bound="Shared")
 
-    def visible_to(self, user: AbstractUser) -> "ReportQuerySet":
+
+class SharedQuerySet(models.QuerySet[SharedRow]):
+    """Reports or boards, by who may see them."""
+
+    def visible_to(self, user: AbstractUser) -> Self:
         """One's own, the shared ones, and those that one gets by mail."""
-        received = Report.recipients.through.objects.filter(user_id=user.pk).values("report")
+        name = str(self.model._meta.model_name)
+        received = self.model.recipients.through._default_manager.filter(user_id=user.pk).values(name)
         return self.filter(Q(owner=user.pk) | Q(shared=True) | Q(pk__in=received))
 
 
-class Report(models.Model):
-    """A saved view: the address of the table (filters, columns, order) and a date relative to the newest one."""
-
-    class AsOf(models.TextChoices):
-        """Which scored date the report is about when it is opened or sent."""
-
-        NEWEST = "newest", "The newest date"
-        WEEK_BEFORE = "week_before", "7 days before the newest date"
-        MONTH_END = "month_end", "The end of last month"
+class Shared(models.Model):
+    """What somebody keeps under a name, for oneself or for everybody, and has mailed to people on fixed days."""
 
     class Schedule(models.TextChoices):
         """How often ``nightly`` mails it."""
@@ -53,21 +51,18 @@ class Report(models.Model):
         def due_day(self, today: date) -> date | None:
             """Return the newest day up to today on which such a report is due."""
             match self:
-                case Report.Schedule.NEVER:
+                case Shared.Schedule.NEVER:
                     return None
-                case Report.Schedule.DAILY:
+                case Shared.Schedule.DAILY:
                     return today
-                case Report.Schedule.WEEKLY:
+                case Shared.Schedule.WEEKLY:
                     return today - timedelta(days=today.weekday())
-                case Report.Schedule.MONTHLY:
+                case Shared.Schedule.MONTHLY:
                     return today.replace(day=1)
 
     name = models.CharField(max_length=100)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, keep_shared, related_name="reports", null=True, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, keep_shared, related_name="%(class)ss", null=True, blank=True)
     shared = models.BooleanField("shared with everybody", default=False)
-    query = models.TextField("filters, columns and order", blank=True)
-    as_of = models.CharField("date", max_length=20, choices=AsOf, default=AsOf.NEWEST)
-    format = models.CharField(max_length=4, choices=ExportFormat, default=ExportFormat.XLSX)
     schedule = models.CharField(max_length=10, choices=Schedule, blank=True, default=Schedule.NEVER)
     recipients = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
     scheduled_on = models.DateField("day on which the schedule was set", null=True, blank=True)
@@ -75,12 +70,9 @@ class Report(models.Model):
     last_error = models.TextField(blank=True)
     failure_told = models.DateField("due day whose failure the owner was told of", null=True, blank=True)
 
-    objects = ReportQuerySet.as_manager()
-
     class Meta:
+        abstract = True
         ordering = ["name", "pk"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="report_name_once")]
-        permissions = [("manage_every_report", "Can change other people's shared reports")]
 
     def __str__(self) -> str:
         return self.name
@@ -93,8 +85,29 @@ class Report(models.Model):
         return None if day and since and day <= since else day
 
 
-class ReportDelivery(OutboxEntry):
-    """A scheduled report to one person, of the day when it was due. It is claimed before it is sent, and sent once."""
+class Report(Shared):
+    """A saved view: the address of the table (filters, columns, order) and a date relative to the newest one."""
+
+    class AsOf(models.TextChoices):
+        """Which scored date the report is about when it is opened or sent."""
+
+        NEWEST = "newest", "The newest date"
+        WEEK_BEFORE = "week_before", "7 days before the newest date"
+        MONTH_END = "month_end", "The end of last month"
+
+    query = models.TextField("filters, columns and order", blank=True)
+    as_of = models.CharField("date", max_length=20, choices=AsOf, default=AsOf.NEWEST)
+    format = models.CharField(max_length=4, choices=ExportFormat, default=ExportFormat.XLSX)
+
+    objects = SharedQuerySet.as_manager()
+
+    class Meta(Shared.Meta):
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="report_name_once")]
+        permissions = [("manage_every_report", "Can change other people's shared reports")]
+
+
+class MailedCopy(OutboxEntry):
+    """What is mailed to one person, of the day when it was due. It is claimed before it is sent, and sent once."""
 
     class State(models.TextChoices):
         """To be sent, claimed by a process, sent, or to be tried again."""
@@ -104,7 +117,6 @@ class ReportDelivery(OutboxEntry):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    report = models.ForeignKey(Report, models.CASCADE, related_name="deliveries")
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     day = models.DateField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -114,7 +126,16 @@ class ReportDelivery(OutboxEntry):
     error = models.TextField(blank=True)
 
     class Meta:
+        abstract = True
         ordering = ["-pk"]
+
+
+class ReportDelivery(MailedCopy):
+    """A scheduled report to one person."""
+
+    report = models.ForeignKey(Report, models.CASCADE, related_name="deliveries")
+
+    class Meta(MailedCopy.Meta):
         constraints = [models.UniqueConstraint(fields=["report", "recipient", "day"], name="report_sent_once")]
 
     def __str__(self) -> str:

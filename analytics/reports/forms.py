@@ -1,4 +1,4 @@
-"""The form of a report."""
+"""The form of a report, and what it shares with that of a board."""
 
 from typing import Any
 
@@ -7,25 +7,23 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from analytics.models import Report
+from analytics.models import Report, Shared
 from analytics.reports.saved_views import users_who_may_export, why_no_mail
 from customers.clock import program_today
 from customers.core.people import by_name, name_of
 from customers.editing.conflicts import EditConflictMixin
 
-TAKEN = "There is a report of that name already; choose another one."
 
+class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
+    """Name, who sees it, and how it is mailed; ``people`` are the possible recipients."""
 
-class ReportForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
-    """Name, date, who sees it, and how it is mailed; ``people`` are the possible recipients."""
-
-    class Meta:
-        model = Report
-        fields = ["name", "shared", "as_of", "schedule", "format", "recipients"]
+    instance: Shared
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
+        self.model = type(self.instance)
+        self.taken = f"There is a {self.model._meta.verbose_name} of that name already; choose another one."
         self.exporting = set(users_who_may_export().values_list("pk", flat=True))
         self.was_scheduled = self.instance.schedule
         if not self.instance.pk and not why_no_mail(owner, self.exporting):
@@ -44,11 +42,11 @@ class ReportForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         return [(user, why_no_mail(user, self.exporting), str(user.pk) in chosen) for user in self.staff]
 
     def clean_name(self) -> str:
-        """One's own reports have names of their own."""
+        """What one owns has names of its own."""
         name = " ".join(self.cleaned_data["name"].split())
-        same = Report.objects.filter(owner=self.owner, name=name).exclude(pk=self.instance.pk)
+        same = self.model._default_manager.filter(owner=self.owner, name=name).exclude(pk=self.instance.pk)
         if same.exists():
-            raise forms.ValidationError(TAKEN)
+            raise forms.ValidationError(self.taken)
         return name
 
     def clean_recipients(self) -> QuerySet[User]:
@@ -73,19 +71,27 @@ class ReportForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         if self.owner.pk not in self.exporting:
             self.add_error("schedule", "It cannot be mailed, because its owner may not export customers.")
 
-    def save(self, commit: bool = True) -> Report:
+    def save(self, commit: bool = True) -> Shared:
         """Store it; a schedule that is new begins on the day after."""
         self.instance.owner = self.owner
         if self.instance.schedule != self.was_scheduled:
             self.instance.scheduled_on = program_today() if self.instance.schedule else None
-        report: Report = super().save(commit)
-        return report
+        saved: Shared = super().save(commit)
+        return saved
 
-    def store(self) -> Report | None:
+    def store(self) -> Shared | None:
         """Store a valid form; None, with the reason at the name, where another save took that name meanwhile."""
         try:
             with transaction.atomic():
                 return self.save()
         except IntegrityError:
-            self.add_error("name", TAKEN)
+            self.add_error("name", self.taken)
             return None
+
+
+class ReportForm(SharedForm):
+    """The date of a report and its file, too."""
+
+    class Meta:
+        model = Report
+        fields = ["name", "shared", "as_of", "schedule", "format", "recipients"]

@@ -1,20 +1,21 @@
-"""Mail the scheduled reports that are due: once to each recipient, whatever breaks, and failures to their owners.
+"""Mail the scheduled reports and boards that are due: once to each recipient, whatever breaks; tell the owners.
 
-Who gets a report of a day is written down when it is first due, each as a row that is unique; each row is sent by the
+Who gets one of a day is written down when it is first due, each as a row that is unique; each row is sent by the
 protocol of ``mail.outbox``. What could not be sent or made is tried again by every run until the next due day.
 """
 
 import io
 import logging
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import IO
+from typing import IO, ClassVar, Protocol
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,7 +24,8 @@ from analytics.mail import message, outbox
 from analytics.mail.compose import Attachment, RenderedEmail, render_email, staff_name
 from analytics.mail.message import address_of
 from analytics.mail.post import SmtpSession
-from analytics.models import ExportFormat, Report, ReportDelivery
+from analytics.models import ExportFormat, Report, ReportDelivery, Shared
+from analytics.models.reports import MailedCopy
 from analytics.outreach.draft import sender_name
 from analytics.portfolio.figures import stale_days
 from analytics.reports.saved_views import (
@@ -41,7 +43,7 @@ from customers.jobs.lock import JobLock
 
 logger = logging.getLogger(__name__)
 
-State = ReportDelivery.State
+State = MailedCopy.State
 MAX_NAME_LENGTH = 60
 MAX_ERROR_LENGTH = 1_000
 
@@ -63,14 +65,44 @@ class ReportCrashed(ReportUnavailable):
     """There is no file because of us, not of what the report asks for."""
 
 
-def send_due(lock: JobLock) -> Sent:
+@dataclass(frozen=True)
+class Made:
+    """A mail that is ready to be addressed: its file, if any, how many rows it has, and what the audit says of it."""
+
+    email: RenderedEmail
+    attachment: Attachment | None
+    rows: int
+    in_words: str
+
+
+class Mailing(Protocol):
+    """A report or board with a schedule; ``noun`` is what it is, ``page`` the address of all of its kind."""
+
+    noun: ClassVar[str]
+    page: ClassVar[str]
+
+    @property
+    def row(self) -> Shared:
+        """The report or board."""
+
+    @property
+    def copies(self) -> "models.QuerySet[MailedCopy]":
+        """What was planned or sent of it."""
+
+    def copy(self, recipient: User, day: date) -> MailedCopy:
+        """Return an unsaved copy to somebody."""
+
+    def make(self, owner: User, today: date) -> Made:
+        """Return its mail, as its owner sees it. Raises ``ReportUnavailable``."""
+
+
+def send_due(lock: JobLock, mailings: Iterable[Mailing]) -> Sent:
     """Mail what is due; the caller holds ``lock``, that of ``reports``."""
     run = _Run(lock)
-    scheduled = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
     with closing(run.session):
-        for report in scheduled.prefetch_related("recipients"):
-            if day := report.due_day(run.today):
-                run.report(report, day)
+        for mailing in mailings:
+            if day := mailing.row.due_day(run.today):
+                run.send(mailing, day)
     return run.sent
 
 
@@ -84,104 +116,138 @@ class _Run:
         self.session = SmtpSession()
         self.sent = Sent()
 
-    def report(self, report: Report, day: date) -> None:
-        """Send a report of a day to those who have not got it."""
-        title = one_line(report.name, MAX_NAME_LENGTH)
-        owner, stopped = report.owner, why_stopped(report, self.exporting)
+    def send(self, mailing: Mailing, day: date) -> None:
+        """Send a report or board of a day to those who have not got it."""
+        row = mailing.row
+        title = one_line(row.name, MAX_NAME_LENGTH)
+        owner, stopped = row.owner, why_stopped(row, self.exporting)
         if owner is None or stopped:
             self.sent.skipped.append(f"{title}: {stopped}")
             return
-        self._plan(report, day, title)
-        left = report.deliveries.filter(day=day).exclude(state=State.SENT).select_related("recipient").order_by("pk")
+        self._plan(mailing, day, title)
+        copies = mailing.copies.filter(day=day)
+        left = copies.exclude(state=State.SENT).select_related("recipient").order_by("pk")
         waiting = [one for one in left if not why_no_mail(one.recipient, self.exporting)]
         if not waiting:
-            if not report.deliveries.filter(day=day).exists():
-                self._end(report, day, title, ["None of its recipients can be sent a report."], self.sent.broken)
+            if not copies.exists():
+                what = f"None of its recipients can be sent a {mailing.noun}."
+                self._end(mailing, day, [what], self.sent.broken)
             return
-        with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
-            try:
-                made = self._made(report, owner, file)
-            except ReportUnavailable as fault:
-                kind = self.sent.failed if isinstance(fault, ReportCrashed) else self.sent.broken
-                self._end(report, day, title, [str(fault)], kind)
-                return
-            email, attachment = _mail(report, made, file)
-        errors = [error for one in waiting if (error := self._send(one, email, attachment, made))]
-        self._end(report, day, title, errors, self.sent.failed)
+        try:
+            made = self._made(mailing, owner)
+        except ReportUnavailable as fault:
+            kind = self.sent.failed if isinstance(fault, ReportCrashed) else self.sent.broken
+            self._end(mailing, day, [str(fault)], kind)
+            return
+        errors = [error for one in waiting if (error := self._send(mailing, one, made))]
+        self._end(mailing, day, errors, self.sent.failed)
 
-    def _plan(self, report: Report, day: date, title: str) -> None:
-        """Write down who gets the report of a day, once: who is added later gets the next one.
+    def _plan(self, mailing: Mailing, day: date, title: str) -> None:
+        """Write down who gets the one of a day, once: who is added later gets the next one.
 
         What was planned for the day before an earlier day was, while the clock was ahead, is planned anew.
         """
-        before = report.deliveries.filter(day__lt=day).order_by("-pk").first()
+        copies = mailing.copies
+        before = copies.filter(day__lt=day).order_by("-pk").first()
         if before:
-            report.deliveries.filter(day=day, pk__lt=before.pk).delete()
-        if report.deliveries.filter(day=day).exists():
+            copies.filter(day=day, pk__lt=before.pk).delete()
+        if copies.filter(day=day).exists():
             return
         able = []
-        for person in report.recipients.all():
+        for person in mailing.row.recipients.all():
             if why := why_no_mail(person, self.exporting):
                 self.sent.skipped.append(f"{title}: {staff_name(person)}: {why}")
             else:
-                able.append(ReportDelivery(report=report, recipient=person, day=day))
+                able.append(mailing.copy(person, day))
         with suppress(IntegrityError), transaction.atomic():
-            ReportDelivery.objects.bulk_create(able)
+            copies.bulk_create(able)
 
-    def _made(self, report: Report, owner: User, file: IO[bytes]) -> TableExport:
+    def _made(self, mailing: Mailing, owner: User) -> Made:
         try:
-            return write_report(report, ExportFormat(report.format), file, owner, self.today)
+            return mailing.make(owner, self.today)
         except ReportUnavailable:
             raise
         except Exception as error:
             # Whatever it was, the other reports are made.
-            logger.exception("The report %s failed", report.pk)
+            logger.exception("The %s %s failed", mailing.noun, mailing.row.pk)
             raise ReportCrashed("An error of the program, which the log of the night has.") from error
 
-    def _send(
-        self, delivery: ReportDelivery, email: RenderedEmail, attachment: Attachment | None, made: TableExport
-    ) -> str:
+    def _send(self, mailing: Mailing, copy: MailedCopy, made: Made) -> str:
         """Claim, send, record; returns why it could not be sent."""
         self.lock.renew()
-        if not outbox.claim(delivery, timezone.now()):
+        if not outbox.claim(copy, timezone.now()):
             return ""
-        to = delivery.recipient
-        detail = f"to {to}, {'attached' if attachment else 'linked'}\n{made.in_words}"
+        to = copy.recipient
+        how = ("attached" if made.attachment else "linked") if mailing.noun == "report" else "in the mail"
+        detail = f"to {to}, {how}\n{made.in_words}"
         outcome = outbox.deliver(
-            delivery,
-            lambda: self.session.send(email.addressed(to.email, f"report-{delivery.pk}", attachment)),
-            audit=lambda: trail.record(trail.Action.MAIL, f"report “{delivery.report}”", detail=detail),
-            rows=made.count,
+            copy,
+            lambda: self.session.send(made.email.addressed(to.email, f"{mailing.noun}-{copy.pk}", made.attachment)),
+            audit=lambda: trail.record(trail.Action.MAIL, f"{mailing.noun} “{mailing.row}”", detail=detail),
+            rows=made.rows,
         )
         if outcome.result != outbox.Result.SENT:
             return f"{staff_name(to)}: {outcome.reason}"
         self.sent.mails += 1
         return ""
 
-    def _end(self, report: Report, day: date, title: str, errors: list[str], kind: list[str]) -> None:
-        """Keep what happened for the list of reports, and tell the owner of a failure, once for each due day."""
-        error = one_line(" ".join(errors), MAX_ERROR_LENGTH)
-        Report.objects.filter(pk=report.pk).update(last_run_at=timezone.now(), last_error=error)
+    def _end(self, mailing: Mailing, day: date, errors: list[str], kind: list[str]) -> None:
+        """Keep what happened for the list, and tell the owner of a failure, once for each due day."""
+        row = mailing.row
+        title, error = one_line(row.name, MAX_NAME_LENGTH), one_line(" ".join(errors), MAX_ERROR_LENGTH)
+        same = type(row)._default_manager.filter(pk=row.pk)
+        same.update(last_run_at=timezone.now(), last_error=error)
         if not errors:
             return
         kind.append(f"{title}: {error}")
-        owner = report.owner
-        if self.session.down or report.failure_told == day or owner is None or not owner.email:
+        owner = row.owner
+        if self.session.down or row.failure_told == day or owner is None or not owner.email:
             return
         context = {
             "greeting": sender_name(owner),
-            "name": title,
+            "noun": mailing.noun,
             "errors": [one_line(text, 300) for text in errors],
-            "address": address_of(reverse("analytics:reports")),
+            "address": address_of(reverse(mailing.page)),
         }
-        email = render_email("report_failed", f"The report “{title}” could not be sent", context)
+        email = render_email("report_failed", f"The {mailing.noun} “{title}” could not be sent", context)
         try:
-            self.session.send(email.addressed(owner.email, f"report-{report.pk}-failed-{day}"))
+            self.session.send(email.addressed(owner.email, f"{mailing.noun}-{row.pk}-failed-{day}"))
         except message.FAILURES as fault:
             self.sent.failed.append(f"{title}: {staff_name(owner)}: {one_line(str(fault), 300)}")
         else:
-            Report.objects.filter(pk=report.pk).update(failure_told=day)
-            trail.record(trail.Action.MAIL, f"failure of report “{report}”", detail=f"to {owner}")
+            same.update(failure_told=day)
+            trail.record(trail.Action.MAIL, f"failure of {mailing.noun} “{row}”", detail=f"to {owner}")
+
+
+def scheduled_reports() -> Iterator[Mailing]:
+    """Yield the reports that have a schedule."""
+    found = Report.objects.exclude(schedule=Report.Schedule.NEVER).select_related("owner").order_by("pk")
+    yield from map(ScheduledReport, found.prefetch_related("recipients"))
+
+
+@dataclass(frozen=True)
+class ScheduledReport:
+    """A saved report, which is mailed as a file."""
+
+    row: Report
+    noun: ClassVar[str] = "report"
+    page: ClassVar[str] = "analytics:reports"
+
+    @property
+    def copies(self) -> "models.QuerySet[ReportDelivery]":
+        """What was planned or sent of it."""
+        return ReportDelivery.objects.filter(report=self.row)
+
+    def copy(self, recipient: User, day: date) -> ReportDelivery:
+        """Return an unsaved copy to somebody."""
+        return ReportDelivery(report=self.row, recipient=recipient, day=day)
+
+    def make(self, owner: User, today: date) -> Made:
+        """Write the file, and the mail that carries or links it."""
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
+            made = write_report(self.row, ExportFormat(self.row.format), file, owner, today)
+            email, attachment = _mail(self.row, made, file)
+        return Made(email, attachment, made.count, made.in_words)
 
 
 def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedEmail, Attachment | None]:

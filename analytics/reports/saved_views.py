@@ -12,7 +12,7 @@ from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.export import TableExport
 from analytics.customer_list.first_view import with_owner_as_me
 from analytics.customer_list.listing import CustomerList
-from analytics.models import ExportFormat, PortfolioDay, Report
+from analytics.models import ExportFormat, PortfolioDay, Report, Shared
 from analytics.portfolio.comparison import comparison_day
 from analytics.segments.address import NOT_OF_THE_TABLE, OF_THE_TABLE, narrowed_query
 from analytics.segments.filters import ME, SnapshotFilter
@@ -64,13 +64,15 @@ def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
     return [*unknown(address), *refusals(filters)]
 
 
-def scored_day(report: Report, today: date) -> PortfolioDay:
+def scored_day(report: Report, today: date, newest: PortfolioDay | None = None) -> PortfolioDay:
     """The scored date that a report is about; raises ``ReportUnavailable`` where there is none.
+
+    An earlier date may stand for the ``newest``, as it was on it ``today``.
 
     A week before is what a page compares the newest date with. Last month is that of the calendar, not of the data;
     where its end is not scored, the newest date before it will do.
     """
-    newest = PortfolioDay.objects.newest()
+    newest = newest or PortfolioDay.objects.newest()
     if newest is None:
         raise ReportUnavailable("Nothing is scored yet.")
     if report.as_of == Report.AsOf.WEEK_BEFORE:
@@ -88,17 +90,22 @@ def scored_day(report: Report, today: date) -> PortfolioDay:
     return found
 
 
+def report_list(report: Report, user: User, day: date) -> CustomerList:
+    """Return the list that a report asks for of a scored date. Raises ``ReportUnavailable``."""
+    address = QueryDict(report.query)
+    if report.owner is None and ME in address.getlist("owner"):
+        raise ReportUnavailable(OWNERLESS)
+    asked = CustomerList(address, user, day, me=report.owner)
+    if wrong := problems(address, asked.filters):
+        raise ReportUnavailable(" ".join(wrong))
+    return asked
+
+
 def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: User, today: date) -> TableExport:
     """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``ReportUnavailable``."""
     with read_snapshot():
         portfolio = scored_day(report, today)
-        address = QueryDict(report.query)
-        if report.owner is None and ME in address.getlist("owner"):
-            raise ReportUnavailable(OWNERLESS)
-        asked = CustomerList(address, user, portfolio.date, me=report.owner)
-        if wrong := problems(address, asked.filters):
-            raise ReportUnavailable(" ".join(wrong))
-        made = TableExport(asked, portfolio, report=report.name)
+        made = TableExport(report_list(report, user, portfolio.date), portfolio, report=report.name)
         try:
             made.write(format, file)
         except TooLarge as fault:
@@ -115,11 +122,11 @@ def file_name(report: Report, day: date, format: ExportFormat) -> str:
 # --- Who ----------------------------------------------------------------------------------------------------------
 
 
-def may_change(user: User, report: Report, verb: str = "change") -> bool:
-    """Whether somebody may edit (or delete) it: the owner, and for a shared one who manages every report."""
-    if not user.has_perm(f"analytics.{verb}_report"):
+def may_change(user: User, row: Shared, verb: str = "change") -> bool:
+    """Whether somebody may edit (or delete) a report or board: the owner; a shared one, who manages every report."""
+    if not user.has_perm(f"analytics.{verb}_{row._meta.model_name}"):
         return False
-    return report.owner_id == user.pk or (report.shared and user.has_perm("analytics.manage_every_report"))
+    return row.owner_id == user.pk or (row.shared and user.has_perm("analytics.manage_every_report"))
 
 
 def users_who_may_export() -> QuerySet[User]:
@@ -136,8 +143,8 @@ def why_no_mail(user: User, exporting: set[int]) -> str:
     return "" if user.email else "no e-mail address"
 
 
-def why_stopped(report: Report, exporting: set[int]) -> str:
-    """Why a scheduled report is not mailed, because of its owner; '' where it is."""
+def why_stopped(report: Shared, exporting: set[int]) -> str:
+    """Why a scheduled report or board is not mailed, because of its owner; '' where it is."""
     if report.owner is None:
         return "its owner has been deleted"
     if not (report.owner.is_active and report.owner.is_staff):

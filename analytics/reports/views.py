@@ -97,8 +97,8 @@ def save(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
         messages.success(request, f"Saved “{saved.name}”.")
         if "pinned" in request.POST:
-            _pin(request, saved)
-            return redirect("analytics:report", saved.pk)
+            _pin(request, report)
+            return redirect("analytics:report", report.pk)
         return redirect("analytics:reports")
     context = {
         "title": "Save as report",

@@ -7,6 +7,9 @@ from django.forms import MultipleChoiceField
 
 from analytics.segments.filters import SnapshotFilter, value_in_words
 
+ALL_HOLD = {"lacks", "only"}
+"""The menus that keep those of whom every chosen value is true, not one of them."""
+
 
 @dataclass(frozen=True)
 class FilterWords:
@@ -33,6 +36,16 @@ def filters_in_words(filters: SnapshotFilter) -> Iterator[FilterWords]:
                 yield FilterWords(name, one, str(field.label), str(words.get(one, one)))
         elif value not in (None, ""):
             yield FilterWords(name, None, str(field.label), str(words.get(value) or value_in_words(value)))
+
+
+def in_one_sentence(filters: SnapshotFilter) -> str:
+    """Return what narrows in words, such as ``Status: At risk or Inactive; Score to: 40``; '' where nothing does."""
+    values: dict[tuple[str, str], list[str]] = {}
+    for one in filters_in_words(filters):
+        values.setdefault((one.name, one.label), []).append(one.words)
+    return "; ".join(
+        f"{label}: {(' and ' if name in ALL_HOLD else ' or ').join(words)}" for (name, label), words in values.items()
+    )
 
 
 def refusals(filters: SnapshotFilter) -> list[str]:

@@ -11,13 +11,10 @@ from analytics.models import SnapshotQuerySet
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.segments.address import NOT_OF_THE_TABLE, OF_THE_TABLE, narrowed_query
 from analytics.segments.filters import ME, SnapshotFilter
-from analytics.segments.in_words import filters_in_words, refusals
+from analytics.segments.in_words import filters_in_words, in_one_sentence, refusals
 
 NOTHING = "Choose at least one condition, or it would mean every customer."
 NO_ME = "Owner: nobody is “me” here; choose an owner by name."
-
-ALL_HOLD = {"lacks", "only"}
-"""The menus that keep those of whom every chosen value is true, not one of them."""
 
 
 def conditions_of(address: QueryDict) -> str:
@@ -64,10 +61,4 @@ class Segment:
     @cached_property
     def words(self) -> str:
         """The conditions in words, such as ``Status: At risk or Inactive; Score to: 40``."""
-        values: dict[tuple[str, str], list[str]] = {}
-        for one in filters_in_words(self.filters):
-            values.setdefault((one.name, one.label), []).append(one.words)
-        return "; ".join(
-            f"{label}: {(' and ' if name in ALL_HOLD else ' or ').join(words)}"
-            for (name, label), words in values.items()
-        )
+        return in_one_sentence(self.filters)

@@ -18,6 +18,7 @@ PAGES = [
     "/admin/alerts/",
     "/admin/tasks/",
     "/admin/reports/",
+    "/admin/board/",
     "/admin/cohorts/",
     "/admin/customer/c1001/",
     "/admin/customers/customer/",

@@ -23,7 +23,15 @@ from tests.support.walking import addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-OURS = ("/admin/", "/admin/customer/", "/admin/cohorts/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/")
+OURS = (
+    "/admin/",
+    "/admin/customer/",
+    "/admin/cohorts/",
+    "/admin/alerts/",
+    "/admin/tasks/",
+    "/admin/reports/",
+    "/admin/board/",
+)
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) =>

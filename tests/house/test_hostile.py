@@ -22,7 +22,7 @@ from django.test import Client
 from openpyxl import load_workbook
 from pytest_django import Settings
 
-from analytics.models import Deferral, Report, Task
+from analytics.models import Board, BoardTile, Deferral, Report, Task
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
@@ -121,7 +121,9 @@ def everything(output: list[str]) -> User:
         make_message(customer, subject=re.sub(r"\s", " ", text)[:100], body=text)
         Task.objects.create(customer=customer, what=text[:100], due=D, owner=user)
         Deferral.objects.create(customer=customer, reason="other", text=text[:500], created_by=text[:150])
-        Report.objects.create(name=text[:100], owner=user, shared=True, query=f"q={MARK}")
+        report = Report.objects.create(name=text[:100], owner=user, shared=True, query=f"q={MARK}")
+        board = Board.objects.create(name=text[:100], owner=user, shared=True)
+        BoardTile.objects.create(board=board, report=report, kind=BoardTile.Kind.values[number % 4])
     Upload.objects.create(
         feed="customers", file=f"{TEXTS[1]}.csv", folder="0" * 32, stored_name="customers.csv", size=1
     )
@@ -299,6 +301,9 @@ def test_mails_have_one_line_subjects_their_own_recipients_and_escaped_bodies(
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     everything.groups.clear()
     Report.objects.update(schedule="daily", format="csv")
+    Board.objects.update(schedule="daily")
+    for board in Board.objects.all():
+        board.recipients.add(everything)
     for report in Report.objects.all():
         report.recipients.add(everything)
     run("send_alerts")

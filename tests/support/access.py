@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from analytics.models import (
     AlertRule,
+    Board,
     Digest,
     MailTemplate,
     Night,
@@ -147,6 +148,7 @@ class Program:
             "recommendationrule": RecommendationRule.objects.get(urgency=30).pk,
             "scoringpolicy": ScoringPolicy.objects.create(name="v2", effective_from="2030-01-01").pk,
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
+            "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }

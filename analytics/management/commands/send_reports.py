@@ -1,10 +1,13 @@
-"""``manage.py send_reports``: mail the scheduled reports that are due."""
+"""``manage.py send_reports``: mail the scheduled reports and boards that are due."""
+
+from itertools import chain
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from analytics.boards.mails import scheduled_boards
 from analytics.mail import message
-from analytics.reports.mails import send_due
+from analytics.reports.mails import scheduled_reports, send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import job_lock
@@ -15,11 +18,11 @@ class Command(AuditedCommand):
 
     busy = "Another run of send_reports is going on; try again when it has ended."
     help = (
-        "Mail the reports that are due: daily ones, weekly ones on Mondays, monthly ones on the first. A second run "
-        "sends nothing again; a missed day is made good once, until the next one is due. A run that is killed "
-        "between sending a mail and recording it makes the next one send that mail a second time, never more. "
-        "A report whose filters are not understood any more, or that nobody can get, is told to its owner, and is no "
-        "failure of the run. Exit code: 0 done, 1 something could not be sent, or the program failed, "
+        "Mail the reports and boards that are due: daily ones, weekly ones on Mondays, monthly ones on the first. "
+        "A second run sends nothing again; a missed day is made good once, until the next one is due. A run that "
+        "is killed between sending a mail and recording it makes the next one send that mail a second time, never "
+        "more. A report whose filters are not understood any more, or that nobody can get, is told to its owner, and "
+        "is no failure of the run. Exit code: 0 done, 1 something could not be sent, or the program failed, "
         "75 another run is going on."
     )
 
@@ -28,7 +31,7 @@ class Command(AuditedCommand):
             self.stdout.write("No report is sent, because EMAIL_URL is not set.")
             return
         with job_lock("reports") as lock:
-            sent = send_due(lock)
+            sent = send_due(lock, chain(scheduled_reports(), scheduled_boards()))
         for skipped in sent.skipped:
             self.stdout.write(f"Not mailed: {skipped}.")
         if sent.mails and not settings.SITE_URL:

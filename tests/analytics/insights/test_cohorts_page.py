@@ -136,3 +136,12 @@ def test_nothing_is_exported_of_a_date_without_cohorts(client: Client) -> None:
     assert made.redirect_chain == [("/admin/cohorts/", 302)]
     assert "so there is nothing to export" in made.text
     assert not AuditEntry.objects.filter(action="export").exists()
+
+
+def test_a_week_that_is_not_known_of_all_customers_is_no_figure(viewer: Client) -> None:
+    """As of a date that an earlier version scored, which counted only the weeks that had ended for everybody."""
+    CohortDay.objects.filter(by=CohortDay.By.ALL).update(weeks=[11], old_enough=[])
+    assert table(main_part(viewer.get("/admin/cohorts/")), "retention")[-1][2:] == [
+        "92% : 11 of 12 active in week 0",
+        *["not ended"] * 7,
+    ]

@@ -30,6 +30,8 @@ VIEW = {
     "view_recommendationrule",
     "view_report",
     "view_reportdelivery",
+    "view_board",
+    "view_boarddelivery",
     "view_rowchange",
     "view_scoringpolicy",
     "view_snapshot",
@@ -38,6 +40,7 @@ VIEW = {
 }
 CARE = {"add_customercare", "add_note", "add_deferral", "change_customercare", "export_customer", "act_on_alert"}
 CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
+CARE |= {"add_board", "change_board", "delete_board"}
 POLICIES = {
     f"{verb}_{noun}"
     for verb in ("add", "change", "delete")

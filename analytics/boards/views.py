@@ -1,0 +1,191 @@
+"""The pages of the boards: the list, a board, and the forms that make and change one; all work without a script."""
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Case, Count, Value, When
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from analytics.boards.forms import BoardForm, TileForm
+from analytics.boards.tiles import tiles_of
+from analytics.models import Board
+from analytics.pages.as_of import as_of
+from analytics.pages.user_summary import user_summary
+from analytics.reports.saved_views import may_change, users_who_may_export, why_no_mail, why_stopped
+from customers.clock import program_today
+from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
+from customers.editing.conflicts import tell_kept
+from customers.editing.edit_admin import warn_if_changed
+from customers.editing.form_keys import answer_once, create_once
+from customers.text.numbers import number_or_none
+
+PER_PAGE = 50
+
+
+@admin_page("analytics.view_board", "customers.view_customer")
+def boards(request: StaffRequest) -> HttpResponse:
+    """One's own boards, then those of others that one may see."""
+    mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
+    visible = Board.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
+    found = visible.select_related("owner").prefetch_related("recipients").annotate(count=Count("tiles"))
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    exporting = set(users_who_may_export().values_list("pk", flat=True))
+    context = {"title": "Boards", "page": page, "rows": [_row(board, request, exporting) for board in page]}
+    return admin_response(request, "analytics/boards/list.html", context)
+
+
+def _row(board: Board, request: StaffRequest, exporting: set[int]) -> dict[str, object]:
+    people = list(board.recipients.all())
+    refused = [(person, why) for person in people if (why := why_no_mail(person, exporting))]
+    return {
+        "board": board,
+        "mine": board.owner_id == request.user.pk,
+        "stopped": why_stopped(board, exporting) if board.schedule else "",
+        "recipients": people,
+        "refused": refused if board.schedule else [],
+        "may_change": may_change(request.user, board),
+    }
+
+
+@admin_page("analytics.view_board", "customers.view_customer")
+def board(request: StaffRequest, pk: int) -> HttpResponse:
+    """A board's tiles as of the date that the address asks for."""
+    found, shown = _visible(request, pk), as_of(request)
+    tiles = []
+    if shown.portfolio:
+        today = program_today() if shown.is_newest else shown.portfolio.date
+        tiles = tiles_of(found, shown.portfolio, request.user, today, user_summary(request).version)
+    context = {
+        "title": found.name,
+        "board": found,
+        "as_of": shown,
+        "tiles": tiles,
+        "may_change": may_change(request.user, found),
+    }
+    return admin_response(request, "analytics/boards/board.html", context)
+
+
+@admin_page("analytics.add_board", "customers.view_customer")
+@create_once
+def new_board(request: StaffRequest) -> HttpResponse:
+    """Make a board, and lead to where its tiles are chosen."""
+    form = BoardForm(request.POST or None, instance=Board(owner=request.user), owner=request.user)
+    if request.method == "POST" and form.is_valid() and (saved := form.store()):
+        messages.success(request, f"Saved “{saved.name}”. Now add its tiles.")
+        return redirect("analytics:edit-board", pk=saved.pk)
+    context = {"title": "New board", "form": form, "back": reverse("analytics:boards")}
+    return admin_response(request, "analytics/boards/form.html", context)
+
+
+@admin_page("analytics.change_board", "customers.view_customer")
+def edit_board(request: StaffRequest, pk: int) -> HttpResponse:
+    """Change a board's name, who sees it and how it is mailed; one that nobody owns becomes the visitor's."""
+    with transaction.atomic():
+        found = _changeable(request, pk)
+        form = BoardForm(request.POST or None, instance=found, owner=found.owner or request.user)
+        saved = form.store() if request.method == "POST" and form.is_valid() else None
+    if saved:
+        tell_kept(request, form)
+        messages.success(request, f"Saved “{saved.name}”.")
+        return redirect("analytics:board", pk=pk)
+    status = HTTPStatus.CONFLICT if form.is_bound and form.is_refused else 200
+    return _edit_page(request, found, form, TileForm(board=found, user=request.user), status)
+
+
+def _edit_page(request: StaffRequest, found: Board, form: BoardForm, tile: TileForm, status: int) -> HttpResponse:
+    context = {
+        "title": "Edit board",
+        "form": form,
+        "board": found,
+        "tiles": list(found.tiles.select_related("report")),
+        "tile_form": tile,
+        "adopts": found.owner is None,
+        "back": reverse("analytics:board", args=[found.pk]),
+        "may_delete": may_change(request.user, found, "delete"),
+    }
+    return admin_response(request, "analytics/boards/form.html", context, status=status)
+
+
+@admin_page("analytics.change_board", "customers.view_customer")
+@sent_by_form(lambda pk: reverse("analytics:edit-board", args=[pk]))
+def change_tiles(request: StaffRequest, pk: int) -> HttpResponse:
+    """Add a tile, or move or remove one."""
+    if request.POST.get("action") == "add":
+        return answer_once(request, lambda: _add(request, pk))
+    with transaction.atomic():
+        _move(request, _changeable(request, pk))
+    return _to_tiles(pk)
+
+
+def _add(request: StaffRequest, pk: int) -> HttpResponse:
+    found = _changeable(request, pk)
+    form = TileForm(request.POST, board=found, user=request.user)
+    if form.is_valid():
+        form.save()
+        return _to_tiles(pk)
+    return _edit_page(
+        request, found, BoardForm(instance=found, owner=found.owner or request.user), form, HTTPStatus.OK
+    )
+
+
+def _to_tiles(pk: int) -> HttpResponse:
+    return redirect(f"{reverse('analytics:edit-board', args=[pk])}#tiles")
+
+
+def _move(request: StaffRequest, found: Board) -> None:
+    """Put a tile one place earlier or later, or remove it; what is gone already stays gone."""
+    tiles = list(found.tiles.all())
+    place = next((at for at, one in enumerate(tiles) if one.pk == number_or_none(request.POST.get("tile"))), None)
+    if place is None:
+        messages.info(request, "That tile is gone already.")
+        return
+    tile = tiles.pop(place)
+    match request.POST.get("action"):
+        case "remove":
+            tile.delete()
+        case "up":
+            tiles.insert(max(place - 1, 0), tile)
+        case "down":
+            tiles.insert(place + 1, tile)
+        case _:
+            return
+    for position, one in enumerate(tiles):
+        if one.position != position:
+            one.position = position
+            one.save(update_fields=["position"])
+
+
+@admin_page("analytics.delete_board")
+def delete_board(request: StaffRequest, pk: int) -> HttpResponse:
+    """Ask, then delete; its reports stay."""
+    found = _visible(request, pk)
+    if not may_change(request.user, found, "delete"):
+        raise PermissionDenied
+    if request.method == "POST":
+        with transaction.atomic():
+            Board.objects.select_for_update().filter(pk=pk).first()
+            found = _visible(request, pk)
+            if not warn_if_changed(request, [found]):
+                found.delete()
+                messages.success(request, f"Deleted “{found.name}”.")
+                return redirect("analytics:boards")
+    return admin_response(request, "analytics/boards/delete.html", {"title": "Delete board", "board": found})
+
+
+def _visible(request: StaffRequest, pk: int) -> Board:
+    return get_object_or_404(Board.objects.visible_to(request.user).select_related("owner"), pk=pk)
+
+
+def _changeable(request: StaffRequest, pk: int) -> Board:
+    """The board; where it is about to be changed, locked first."""
+    if request.method == "POST":
+        Board.objects.select_for_update().filter(pk=pk).first()
+    found = _visible(request, pk)
+    if not may_change(request.user, found):
+        raise PermissionDenied
+    return found
