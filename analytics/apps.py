@@ -16,6 +16,7 @@ class AnalyticsConfig(AppConfig):
             AlertRule,
             Board,
             BoardTile,
+            Contact,
             Deferral,
             MailTemplate,
             Preferences,
@@ -43,7 +44,7 @@ class AnalyticsConfig(AppConfig):
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
-        for model in (AlertRule, BoardTile, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+        for model in (AlertRule, BoardTile, Contact, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
             track(model)
         track(Preferences, skipped=["digest_checked_at"])
         for shared in (Board, Report):

@@ -2,7 +2,7 @@
 
 from analytics.models.alerts import Alert, AlertRule, Digest
 from analytics.models.boards import Board, BoardDelivery, BoardTile
-from analytics.models.contact import MailTemplate, Message
+from analytics.models.contact import Contact, MailTemplate, Message
 from analytics.models.deferrals import Deferral
 from analytics.models.export_formats import ExportFormat
 from analytics.models.invitations import Invitation

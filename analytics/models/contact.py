@@ -1,4 +1,4 @@
-"""E-mails to customers: the templates, and what was sent."""
+"""E-mails to customers: the templates, the people there, and what was sent."""
 
 from datetime import timedelta
 
@@ -47,6 +47,24 @@ class MailTemplate(models.Model):
         wrong = {"subject": subject_faults(self.subject), "body": body_faults(self.body)}
         if any(wrong.values()):
             raise ValidationError({name: reasons for name, reasons in wrong.items() if reasons})
+
+
+class Contact(models.Model):
+    """A person at a customer, kept by staff beside the address of the feed."""
+
+    KEPT_BY_HAND = True
+    """A customer's import is not undone while there are such rows."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contacts")
+    name = models.CharField(max_length=100)
+    email = models.CharField(max_length=254)
+    role = models.CharField(max_length=100, blank=True, help_text="What this person does there, such as Team lead.")
+
+    class Meta:
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
 
 
 class Message(OutboxEntry):

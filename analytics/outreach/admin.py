@@ -1,23 +1,28 @@
-"""The templates of mails to customers, with what they become; and the mails themselves, to be found and read."""
+"""The templates of mails to customers, with what they become; the people there; and the mails, to be read."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import TextField
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model, TextField
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
+from analytics.mail.message import mail_address
+from analytics.models import Contact, MailTemplate, Message, PortfolioDay, Snapshot
 from analytics.models.placeholders import body_faults, fill, lacking, listed, subject_faults
 from analytics.outreach.draft import sender_name
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import situation_of
 from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
+from customers.text.addresses import mailbox
 from customers.text.numbers import number_or_none
 
 SAMPLES = 200
@@ -70,6 +75,51 @@ def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, object]:
         "sample_body": fill(template.body, values),
         "sample_lacks": lacking(f"{template.subject}\n{template.body}", values),
     }
+
+
+class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
+    """A person at a customer; the address is one that a mail can go to."""
+
+    def clean_email(self) -> str:
+        """Return the address as mails name it; refuse what is none."""
+        try:
+            return mail_address(self.cleaned_data["email"].strip())
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an address that the customer has already."""
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        customer, email = said.get("customer") or getattr(self.instance, "customer", None), said.get("email")
+        if customer and email:
+            others = Contact.objects.filter(customer=customer).exclude(pk=self.instance.pk)
+            known = [customer.email, *others.values_list("email", flat=True)]
+            if mailbox(email) in map(mailbox, known):
+                self.add_error("email", "This customer has this address already.")
+        return said
+
+
+@admin.register(Contact)
+class ContactAdmin(ModelAdmin):
+    """The people at the customers."""
+
+    form = ContactForm
+    list_display = ["name", "customer", "email", "role"]
+    list_select_related = ["customer"]
+    search_fields = ["name", "email", "role", "customer__organization", "=customer__id"]
+    autocomplete_fields = ["customer"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """Keep the customer of a contact that is stored."""
+        return ["customer"] if obj else []
+
+    def response_post_save_add(self, request: HttpRequest, obj: Contact) -> HttpResponseRedirect:
+        """Lead to the customer."""
+        return redirect("analytics:customer", obj.customer_id)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Contact) -> HttpResponseRedirect:
+        """Lead to the customer."""
+        return redirect("analytics:customer", obj.customer_id)
 
 
 @admin.register(Message)

@@ -1,19 +1,20 @@
-"""What moves here when two customers are the same: tasks, mails, alerts, and the scored dates before the change."""
+"""What moves here when two customers are the same: what staff keep and did, alerts, and the scored dates."""
 
 from collections.abc import Sequence
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import Alert, Deferral, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Contact, Deferral, Message, PortfolioDay, Snapshot, Task
 from customers.clock import program_today
 from customers.models import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
+CONTACTS = "contacts"
 DATES, AGAIN = "scored dates", "dates to be scored again"
 PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
-_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral]
-_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert, PUT_ASIDE: Deferral}
+_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact]
+_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert, PUT_ASIDE: Deferral, CONTACTS: Contact}
 
 
 def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
@@ -25,6 +26,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
     rows = {
         TASKS: _move_tasks(pair, stays),
         MAILS: _move(Message, pair),
+        CONTACTS: _move(Contact, pair),
         **_move_alerts(pair),
         **_move_deferrals(pair),
         **_move_dates(pair),

@@ -22,7 +22,7 @@ from django.test import Client
 from openpyxl import load_workbook
 from pytest_django import Settings
 
-from analytics.models import Board, BoardTile, Deferral, Report, Task
+from analytics.models import Board, BoardTile, Contact, Deferral, Report, Task
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, CustomerCare, ImportRun, Note, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
@@ -120,6 +120,7 @@ def everything(output: list[str]) -> User:
         Note.objects.create(customer=customer, author=text[:100], text=text)
         make_message(customer, subject=re.sub(r"\s", " ", text)[:100], body=text)
         Task.objects.create(customer=customer, what=text[:100], due=D, owner=user)
+        Contact.objects.create(customer=customer, name=text[:100], email=f"{number}@x.example", role=text[:100])
         Deferral.objects.create(customer=customer, reason="other", text=text[:500], created_by=text[:150])
         report = Report.objects.create(name=text[:100], owner=user, shared=True, query=f"q={MARK}")
         board = Board.objects.create(name=text[:100], owner=user, shared=True)

@@ -22,6 +22,7 @@ from django.utils import timezone
 from analytics.models import (
     AlertRule,
     Board,
+    Contact,
     Digest,
     MailTemplate,
     Night,
@@ -140,6 +141,7 @@ class Program:
             "bulk": "snooze",
             "customercare": "c1002",
             "note": Note.objects.create(customer=acme, author="x", text="x").pk,
+            "contact": Contact.objects.create(customer=acme, name="Ann", email="ann@acme.example").pk,
             "user": make_staff("Viewer", username="somebody").pk,
             "group": Group.objects.create(name="Our own").pk,
             "mailtemplate": MailTemplate.objects.get(situation="check_in").pk,

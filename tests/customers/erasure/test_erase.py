@@ -15,7 +15,18 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.models import Alert, AlertRule, CohortDay, Deferral, Digest, Night, PortfolioDay, Snapshot, Task
+from analytics.models import (
+    Alert,
+    AlertRule,
+    CohortDay,
+    Contact,
+    Deferral,
+    Digest,
+    Night,
+    PortfolioDay,
+    Snapshot,
+    Task,
+)
 from customers.archive import files
 from customers.archive.erased import ErasedIds
 from customers.audit import trail
@@ -94,6 +105,7 @@ def be_known(client: Client) -> None:
     Note.objects.create(customer=customer, author="Ada", text=f"{NAME} called")
     Task.objects.create(customer=customer, what=f"Call {NAME}", due=date(2025, 5, 20))
     make_alert(customer, text=f"{NAME} fell")
+    Contact.objects.create(customer=customer, name=NAME, email=MAIL, role=f"Head of {NAME}")
     Deferral.objects.create(customer=customer, reason="other", text=f"{NAME} merges", created_by="ada")
     other = Customer.objects.exclude(pk=KEY).first()
     for former, new in ((customer, other), (other, customer)):

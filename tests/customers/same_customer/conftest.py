@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from analytics.models import Deferral, Task
+from analytics.models import Contact, Deferral, Task
 from customers.models import Customer, CustomerCare, KeyChange, Note
 from tests.factories import make_alert, make_message, make_staff
 from tests.support.key_changes import load_night
@@ -28,5 +28,6 @@ def pair(drop: Path, sofia: User) -> KeyChange:
     make_message(c1, subject="Hello")
     make_alert(c1, text="Blocked")
     Deferral.objects.create(customer=c1, until="2030-01-01", created_by="sofia")
+    Contact.objects.create(customer=c1, name="Ann", email="ann@c1.example")
     load_night(drop, "night2")
     return KeyChange.objects.get()

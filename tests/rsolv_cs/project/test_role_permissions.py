@@ -22,6 +22,7 @@ VIEW = {
     "view_importrun",
     "view_keychange",
     "view_note",
+    "view_contact",
     "view_mailtemplate",
     "view_message",
     "view_onboarding",
@@ -39,6 +40,7 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "add_deferral", "change_customercare", "export_customer", "act_on_alert"}
+CARE |= {"add_contact", "change_contact", "delete_contact"}
 CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
 CARE |= {"add_board", "change_board", "delete_board"}
 POLICIES = {
