@@ -1,7 +1,5 @@
 """The templates of mails to customers, with what they become; the people there; and the mails, to be read."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -87,16 +85,16 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> None:
         """Refuse an address that the customer has already."""
-        said: dict[str, Any] = super().clean() or self.cleaned_data
+        super().clean()
+        said = self.cleaned_data
         customer, email = said.get("customer") or getattr(self.instance, "customer", None), said.get("email")
         if customer and email:
             others = Contact.objects.filter(customer=customer).exclude(pk=self.instance.pk)
             known = [customer.email, *others.values_list("email", flat=True)]
             if mailbox(email) in map(mailbox, known):
                 self.add_error("email", "This customer has this address already.")
-        return said
 
 
 @admin.register(Contact)
