@@ -22,6 +22,14 @@ OUTSIDE = """() => [...document.querySelectorAll('.rsolv :is(h1, h2, th, td, can
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.tagName + ' ' + one.textContent.trim().slice(0, 40))"""
 
+ON_PAPER = (
+    *("/admin/", "/admin/?status=at_risk&owner=", "/admin/customer/c1001/", "/admin/cohorts/", "/admin/effects/"),
+    *("/admin/my-day/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/", "/admin/customers/importrun/"),
+)
+OVERLAPPING = """() => [...document.querySelectorAll('.rsolv .customer-name')]
+    .filter((one) => one.getBoundingClientRect().bottom > one.closest('tr, li').getBoundingClientRect().bottom + 1)
+    .map((one) => one.textContent.trim())"""
+
 
 def to_paper(page: Page) -> None:
     """The page as it is printed; Chromium sends the event before it lays out the paper."""
@@ -31,13 +39,15 @@ def to_paper(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["/admin/", "/admin/customer/c1001/", "/admin/cohorts/"])
+@pytest.mark.parametrize("address", ON_PAPER)
 def test_paper_has_all_of_a_page(open_page: Opened, address: str, scheme: str) -> None:
     load_demo_program()
     page = open_page(address, "Program manager", scheme)
     page.wait_for_load_state("networkidle")
     to_paper(page)
     assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate(OVERLAPPING) == []
+    expect(page.locator("dialog:visible")).to_have_count(0)
     for canvas in page.locator("canvas").all():
         assert canvas.bounding_box()["width"] == pytest.approx(625, abs=15)
     bars = page.locator("progress.bar").all()
@@ -45,6 +55,7 @@ def test_paper_has_all_of_a_page(open_page: Opened, address: str, scheme: str) -
     assert {bar.evaluate("one => getComputedStyle(one).printColorAdjust") for bar in bars} <= {"exact"}
     assert page.evaluate("getComputedStyle(document.querySelector('.rsolv')).color") == "rgb(17, 17, 17)"
     expect(page.locator("#nav-sidebar")).to_be_hidden()
+    expect(page.locator(".rsolv :is(.switch, .choice) a:visible:not([aria-current])")).to_have_count(0)
     expect(page.locator(".rsolv button:visible, .rsolv .button:visible")).to_have_count(0)
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
