@@ -4,6 +4,7 @@ from django.urls import path
 
 from analytics.alerts import views as alert_views
 from analytics.boards import views as board_views
+from analytics.bulk import message_views
 from analytics.bulk import views as bulk_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import export_views, neighbor_views, score_views, summary_views, views
@@ -44,6 +45,7 @@ urlpatterns = [
     path("export/", views.export_archive, name="export"),
     path("export/customers/<str:format>/", export_views.export_customers, name="export-customers"),
     path("assign/", bulk_views.assign, name="assign"),
+    path("bulk/message/", message_views.message_many, name="message-customers"),
     path("bulk/<str:act>/", bulk_views.act_on_many, name="act-on-customers"),
     path("undo/", bulk_views.undo, name="undo"),
     path("tasks/", task_views.task_page_list, name="tasks"),

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from analytics.pages.as_of import as_of
@@ -29,15 +31,22 @@ def selection(request: HttpRequest) -> Selection | None:
     single customer, whose page is then the way back.
     """
     if request.POST.get("all"):
-        return Selection(_all_found(request), [("all", "1")], list_address(request))
+        return Selection(_all_found(request), [("all", "1")], _list_address(request))
     keys = [key for key in (request.POST or request.GET).getlist("customer") if valid_key(key)]
     if not keys:
         return None
-    back = reverse("analytics:customer", args=keys) if len(keys) == 1 else list_address(request)
+    back = reverse("analytics:customer", args=keys) if len(keys) == 1 else _list_address(request)
     return Selection(Customer.objects.filter(pk__in=keys), [("customer", key) for key in keys], back)
 
 
-def list_address(request: HttpRequest) -> str:
+def nobody_selected(request: HttpRequest) -> HttpResponse:
+    """Lead back to the table, and say that no customer is selected where that was forgotten."""
+    if request.method == "POST":
+        messages.error(request, "No customer is selected.")
+    return redirect(_list_address(request))
+
+
+def _list_address(request: HttpRequest) -> str:
     """Return the address of the table that a request came from."""
     query = request.GET.copy()
     query.pop("customer", None)

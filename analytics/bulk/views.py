@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from analytics.bulk.acts import BULK_ACTS, BulkAct
-from analytics.bulk.selection import Selection, list_address, selection
+from analytics.bulk.selection import Selection, nobody_selected, selection
 from analytics.my_day.acts import MAY_PUT_ASIDE
 from analytics.my_day.deferrals import UNDO_DEFERRALS, undo_deferrals
 from analytics.my_day.forms import SNOOZE_DAYS
@@ -34,7 +34,7 @@ def assign(request: HttpRequest) -> HttpResponse:
     """Ask for the owner of the customers that are meant, and assign."""
     meant = selection(request)
     if meant is None:
-        return _nobody(request)
+        return nobody_selected(request)
     return assign_page(request, meant.customers, meant.sent, meant.back)
 
 
@@ -48,7 +48,7 @@ def act_on_many(request: StaffRequest, act: str) -> HttpResponse:
         raise PermissionDenied
     meant = selection(request)
     if meant is None:
-        return _nobody(request)
+        return nobody_selected(request)
     count = meant.customers.count()
     confirming = request.method == "POST" and "expected" in request.POST
     form = todo.form(request.POST if confirming else None)
@@ -80,12 +80,6 @@ def _do(request: StaffRequest, todo: BulkAct, meant: Selection, form: forms.Form
         tell_done(request, done.words, done.undo)
     if done.skipped:
         messages.warning(request, f"{counted(done.skipped, 'customer')} skipped: {done.why}.")
-
-
-def _nobody(request: HttpRequest) -> HttpResponse:
-    if request.method == "POST":
-        messages.error(request, "No customer is selected.")
-    return redirect(list_address(request))
 
 
 @dataclass(frozen=True)

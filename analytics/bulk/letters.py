@@ -1,0 +1,103 @@
+"""One message to several customers: filled in for each, shown to who writes it, and sent once to each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import OperationalError
+from django.http import QueryDict
+
+from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
+from analytics.outreach import sending
+from analytics.outreach.draft import EmailDraft, sender_name
+from analytics.outreach.forms import ComposeForm
+from analytics.outreach.merge_fields import merge_fields
+from customers.models import Customer
+
+MAX_LETTERS = 50
+BUSY = "It was not sent: the data are being changed at this moment. Try again in a minute."
+CHANGED = "It was not sent: something has changed since the preview."
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What one customer would get, or why nothing."""
+
+    customer: Customer
+    draft: EmailDraft | None
+    against: Sequence[str]
+
+    @property
+    def field(self) -> str:
+        """The name under which the preview sends the letter's token; what is not sent is left out."""
+        return f"token-{self.customer.pk}"
+
+    @property
+    def token(self) -> str:
+        """Return what sends exactly this letter, once."""
+        return sending.sign_preview(self.draft) if self.draft else ""
+
+
+def letters(customers: Iterable[Customer], user: User, data: QueryDict, template: MailTemplate | None) -> list[Letter]:
+    """Fill in the subject and the text of ``data`` for each customer; who was written to lately gets none."""
+    customers = list(customers)
+    newest = PortfolioDay.objects.newest()
+    rows = Snapshot.objects.filter(customer__in=customers, date=newest.date) if newest else Snapshot.objects.none()
+    snapshots = {one.customer_id: one for one in rows}
+    return [_letter(one, snapshots.get(one.pk), user, data, template) for one in customers]
+
+
+def _letter(
+    customer: Customer, snapshot: Snapshot | None, user: User, data: QueryDict, template: MailTemplate | None
+) -> Letter:
+    values = merge_fields(customer, snapshot, sender_name(user))
+    form = ComposeForm(data, values=values, organization=customer.organization)
+    against = [*sending.obstacles(customer, user), *(str(one) for errors in form.errors.values() for one in errors)]
+    if sending.last_message(customer):
+        against.append(f"Somebody wrote to them within the last {sending.QUIET.days} days.")
+    if against:
+        return Letter(customer, None, against)
+    subject, body = form.filled["subject"], form.filled["body"]
+    return Letter(customer, sending.draft_email(customer, user, subject, body, template=template), [])
+
+
+class LettersSent:
+    """Sends the letters whose tokens a preview has sent: how many were ``sent``, and which were not, and why."""
+
+    def __init__(self, previewed: Sequence[Letter], data: QueryDict) -> None:
+        self.previewed, self.data = previewed, data
+        self.sent = 0
+        self.failed: list[tuple[Customer, str]] = []
+
+    def send(self) -> None:
+        """Claim and send one letter after the other; a letter that was claimed before is left as it is."""
+        claimed: list[Message] = []
+
+        def each() -> Iterator[Message]:
+            for letter in self.previewed:
+                if letter.field in self.data and (message := self._claim(letter)):
+                    claimed.append(message)
+                    yield message
+
+        sending.send_messages(each())
+        for message in claimed:
+            message.refresh_from_db(fields=["state", "error"])
+            if message.state == Message.State.SENT:
+                self.sent += 1
+            else:
+                self.failed.append((message.customer, message.error))
+
+    def _claim(self, letter: Letter) -> Message | None:
+        if letter.draft is None:
+            self.failed.append((letter.customer, " ".join(letter.against)))
+            return None
+        key = sending.verify_preview(self.data.get(letter.field, ""), letter.draft)
+        if key is None:
+            self.failed.append((letter.customer, CHANGED))
+            return None
+        try:
+            message, is_ours = sending.claim_draft(letter.draft, key, confirmed=False)
+        except (sending.NotSent, OperationalError) as error:
+            self.failed.append((letter.customer, str(error) if isinstance(error, sending.NotSent) else BUSY))
+            return None
+        return message if is_ours else None
