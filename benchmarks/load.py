@@ -124,7 +124,7 @@ def measure(database: str, url: str, folder: Path, drop: Path, minutes: float) -
     errors = [error for person in people for error in person.errors]
     late = times[len(times) * 95 // 100]
     code, night = ended[0]
-    state = verdict(late, MAX_SECONDS) if not errors and code == 0 else f"**errors**: {errors[:3]}, nightly {code}"
+    state = verdict(late <= MAX_SECONDS) if not errors and code == 0 else f"**errors**: {errors[:3]}, nightly {code}"
     row(
         database,
         len(people),

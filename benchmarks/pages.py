@@ -42,15 +42,16 @@ SEED_CUSTOMERS, SEED_ROWS = 1_000, 100_000
 
 @dataclass(frozen=True)
 class Size:
-    """A program: how large it is, and what is aimed at, in milliseconds and seconds."""
+    """A program: how large it is, and the aims: a list kept, a list after an edit (ms), the score (s)."""
 
     customers: int
     rows: int
     list_ms: int
+    edit_ms: int
     score_seconds: int
 
 
-SIZES = {10_000: Size(10_000, 1_000_000, 60, 1), 100_000: Size(100_000, 3_000_000, 90, 8)}
+SIZES = {10_000: Size(10_000, 1_000_000, 60, 60, 1), 100_000: Size(100_000, 3_000_000, 90, 100, 8)}
 CUSTOMER_MS, PALETTE_MS = 50, 50
 
 
@@ -151,9 +152,9 @@ def write_program(folder: Path, customers: int, rows: int, per_day: int = 10_000
     return folder
 
 
-def verdict(value: float, most: float) -> str:
-    """Whether an aim is reached."""
-    return "met" if value <= most else "**missed**"
+def verdict(met: bool) -> str:
+    """Whether an aim is reached, in the table's words."""
+    return "met" if met else "**missed**"
 
 
 def row(*cells: object) -> None:
@@ -169,9 +170,9 @@ def measure_score(where: str, ours: Installation, size: Size) -> None:
         scored.append(ours.work("score", "0"))
     seconds, stick = statistics.median(one["seconds"] for one in scored), statistics.median(waits)
     most = size.score_seconds
-    row(where, "score", f"{seconds:.2f} s", "", "", f"{stick:.1f} ms", "", f"<= {most} s", verdict(seconds, most))
+    row(where, "score", f"{seconds:.2f} s", "", "", f"{stick:.1f} ms", "", f"<= {most} s", verdict(seconds <= most))
     peak, aim = max(one["peak_mib"] for one in scored), f"<= {MAX_MIB} MiB"
-    row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak, MAX_MIB))
+    row(where, "score, memory", f"{peak:.0f} MiB", "", "", "", "", aim, verdict(peak <= MAX_MIB))
 
 
 def measure(database: str, url: str, folder: Path, size: Size, requests: int) -> None:
@@ -207,9 +208,18 @@ def measure(database: str, url: str, folder: Path, size: Size, requests: int) ->
         aims = {LIST: size.list_ms, CUSTOMER: CUSTOMER_MS, PALETTE: PALETTE_MS}
         most, stick = aims[kind], statistics.median(sticks[name])
         again, after_an_edit = queries[name]
-        state = verdict(middle, most) if after_an_edit <= MAX_QUERIES else "**too many queries**"
+        met = middle <= most and first <= max(most, size.edit_ms)
+        state = verdict(met) if after_an_edit <= MAX_QUERIES else "**too many queries**"
         figures = [f"{ms:.0f} ms" for ms in (middle, late, first)]
-        row(where, name, *figures, f"{stick:.1f} ms", f"{again}, {after_an_edit}", f"<= {most} ms", state)
+        row(
+            where,
+            name,
+            *figures,
+            f"{stick:.1f} ms",
+            f"{again}, {after_an_edit}",
+            f"<= {most} / {max(most, size.edit_ms)} ms",
+            state,
+        )
 
 
 def compare_with_the_seed(database: str, url: str, folder: Path) -> None:

@@ -9,9 +9,9 @@ from django.db.models import F, Q
 
 from analytics.models import Alert, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import WorkFact, facts
+from analytics.my_day.members import WorkMember
 from analytics.my_day.reasons import DOING_WELL, Earlier, Severity, beside, has_dropped, reasons_by_health
 from analytics.my_day.waiting import Waiting, state_in_words
-from analytics.my_day.worklist import WorkMember
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.tasks.recommendations import Action, recommendations

@@ -15,7 +15,8 @@ from analytics.my_day.acts import ACTS
 from analytics.my_day.done import deed_in_words, done_today
 from analytics.my_day.facts import WorkFacts, customers_of
 from analytics.my_day.items import WorkItem, work_items
-from analytics.my_day.worklist import NOBODY, TEAM, WorkMember, by_health_alone, newest_days, to_do_counts, worklist
+from analytics.my_day.members import WorkMember
+from analytics.my_day.worklist import NOBODY, TEAM, by_health_alone, newest_days, to_do_counts, worklist
 from analytics.pages.user_summary import user_summary
 from customers.clock import program_today
 from customers.core.pages import user_of
@@ -106,7 +107,7 @@ def customer_item(request: HttpRequest, customer: Customer) -> WorkItem | None:
         return None
     found = worklist(portfolio, before, TEAM, today, version)
     waits = {member.customer: wait for member, wait in found.waiting}
-    members = [one for one in (*found.to_do, *(member for member, _ in found.waiting)) if one.customer == customer.pk]
+    members = found.to_do.of(customer.pk) or [one for one, _wait in found.waiting if one.customer == customer.pk]
     return next(iter(work_items(portfolio, before, members, today, waits)), None)
 
 

@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
 
 from django.db.models import F, Q
 
 from analytics.models import Alert, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import Kind, WorkFacts, customers_of, facts
+from analytics.my_day.members import WorkMember, WorkMembers
 from analytics.my_day.reasons import Severity, by_health
 from analytics.my_day.waiting import Waiting, holds, longest, waits
 from analytics.page_cache import page_cache
@@ -25,25 +25,11 @@ TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
 
 
-class WorkMember(NamedTuple):
-    """A customer to act on: the keys of customer and snapshot, the main reason, and the score.
-
-    ``severity`` is one of ``Severity`` as a number, which the cache reads in less time. ``alert`` is the severity of
-    the worst alert, where that is the main reason; else 0.
-    """
-
-    customer: str
-    snapshot: int
-    severity: int
-    score: int
-    alert: int = 0
-
-
 @dataclass(frozen=True)
 class Worklist:
     """The customers to act on, the worst first, and those who wait, who comes back first."""
 
-    to_do: Sequence[WorkMember]
+    to_do: WorkMembers
     waiting: Sequence[tuple[WorkMember, Waiting]]
 
 
@@ -110,7 +96,7 @@ def to_do_counts(
     def make() -> dict[str, int]:
         team = worklist(portfolio, before, TEAM, today, version).to_do
         owners = dict(CustomerCare.objects.filter(owner__isnull=False).values_list("customer_id", "owner_id"))
-        counts = Counter(str(owners.get(one.customer, NOBODY)) for one in team)
+        counts = Counter(str(owners.get(customer, NOBODY)) for customer in team.customers)
         return {one: len(team) if one == TEAM else counts[one] for one in whose}
 
     since = before.date if before else None
@@ -118,18 +104,16 @@ def to_do_counts(
     return page_cache.get_or_set(key, make)
 
 
-def by_health_alone(
-    portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion
-) -> Sequence[WorkMember]:
+def by_health_alone(portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion) -> WorkMembers:
     """Return the customers to act on by their health on a scored date, whatever was done since."""
     since = before.date if before else None
     key = HealthKey(version=version, day=portfolio.date, before=since)
     return page_cache.get_or_set(key, lambda: _by_health(portfolio, before, Q()))
 
 
-def _by_health(portfolio: PortfolioDay, before: PortfolioDay | None, which: Q) -> list[WorkMember]:
+def _by_health(portfolio: PortfolioDay, before: PortfolioDay | None, which: Q) -> WorkMembers:
     found = by_health(portfolio, before).filter(which).values_list("customer_id", "pk", F("severity"), "score")
-    return [WorkMember(customer, pk, severity, score) for customer, pk, severity, score in found]
+    return WorkMembers(WorkMember(customer, pk, severity, score) for customer, pk, severity, score in found)
 
 
 def _worklist(
@@ -137,16 +121,15 @@ def _worklist(
 ) -> Worklist:
     which = Q() if whose == TEAM else customers_of(None if whose == NOBODY else int(whose))
     known = facts(which, today)
-    if whose == TEAM:
-        members = list(by_health_alone(portfolio, before, version))
-    else:
-        members = _by_health(portfolio, before, which)
-    members += _by_facts(portfolio, which, known, {one.customer for one in members}, today)
-    members.sort(key=lambda one: (one.severity, one.alert, one.score, one.snapshot))
-    wait = _who_waits(portfolio, {one.customer for one in members}, known, today, version)
+    members = by_health_alone(portfolio, before, version) if whose == TEAM else _by_health(portfolio, before, which)
+    if more := _by_facts(portfolio, which, known, set(members.customers), today):
+        members = WorkMembers([*members, *more])
+    wait = _who_waits(portfolio, set(members.customers), known, today, version)
+    if not wait:
+        return Worklist(members, [])
     waiting = [(one, wait[one.customer]) for one in members if one.customer in wait]
     waiting.sort(key=lambda pair: pair[1].until or date.max)
-    return Worklist([one for one in members if one.customer not in wait], waiting)
+    return Worklist(WorkMembers(one for one in members if one.customer not in wait), waiting)
 
 
 def _by_facts(portfolio: PortfolioDay, which: Q, known: WorkFacts, others: set[str], today: date) -> list[WorkMember]:

@@ -136,7 +136,8 @@ def test_a_task_that_is_due_is_to_do_whoever_was_contacted(acme: Customer) -> No
 def test_who_has_recovered_is_on_no_list(acme: Customer) -> None:
     make_message(acme, sent_at=at(1))
     now(status="healthy", score=80)
-    assert lists() == Worklist([], [])
+    found = lists()
+    assert ([*found.to_do], found.waiting) == ([], [])
 
 
 # --- Tasks ------------------------------------------------------------------------------------------------------
