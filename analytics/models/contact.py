@@ -92,6 +92,7 @@ class Message(OutboxEntry):
     sent_by = models.CharField(max_length=150)
     from_line = models.CharField("from", max_length=400)
     recipient = models.CharField("to", max_length=254)
+    cc = models.TextField(blank=True, default="")
     reply_to = models.CharField(max_length=254, blank=True)
     subject = models.CharField(max_length=200)
     body = models.TextField("text")
@@ -115,6 +116,11 @@ class Message(OutboxEntry):
         now = timezone.now()  # An attempt that is still to come was made while the clock was ahead.
         late = not now - STUCK_AFTER <= self.attempted_at <= now + STUCK_AFTER
         return self.state == self.State.SENDING and (bool(self.error) or late)
+
+    @property
+    def copies(self) -> list[str]:
+        """Return the addresses that get a copy."""
+        return self.cc.split(", ") if self.cc else []
 
     @property
     def author(self) -> str:

@@ -26,7 +26,7 @@ MAX_BODY_LENGTH = 20_000
 
 @dataclass(frozen=True)
 class EmailDraft:
-    """A mail as it will be sent, and for whom it is recorded."""
+    """A mail as it will be sent, and for whom it is recorded; ``cc`` are addresses, joined by a comma and a blank."""
 
     customer: Customer
     author: User
@@ -37,6 +37,7 @@ class EmailDraft:
     body: str
     template: MailTemplate | None = None
     task: Task | None = None
+    cc: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +52,7 @@ class EmailDraft:
             "sender_id": self.author.pk,
             "sent_by": self.author.get_username(),
             "recipient": self.recipient,
+            "cc": self.cc,
             "from_line": self.from_line,
             "reply_to": self.reply_to,
             "subject": self.subject,
@@ -85,6 +87,7 @@ def as_mail(message: Message) -> EmailMessage:
         body=message.body,
         from_email=address,
         to=[message.recipient],
+        cc=message.copies,
         reply_to=[message.reply_to],
         headers={"From": _named(name, address), "Message-ID": message.message_id},
     )

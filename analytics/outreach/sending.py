@@ -6,7 +6,7 @@ perhaps sent; only a person sends it again, under the same Message-ID.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -16,13 +16,13 @@ from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from django.contrib.auth.models import User
 from django.core import signing
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics.mail import outbox
 from analytics.mail.message import is_on, mail_address, message_id
 from analytics.mail.post import SmtpSession
-from analytics.models import MailTemplate, Message, Task
+from analytics.models import Contact, MailTemplate, Message, Task
 from analytics.models.contact import STUCK_AFTER
 from analytics.outreach.draft import EmailDraft, as_mail, from_line
 from analytics.wording import one_line
@@ -122,10 +122,35 @@ def draft_email(
     *,
     template: MailTemplate | None = None,
     task: Task | None = None,
+    to: str = "",
+    cc: Sequence[str] = (),
 ) -> EmailDraft:
-    """Draft a mail from a member of staff to a customer; ``ValueError`` where one of the addresses is none."""
-    recipient, reply_to = mail_address(customer.email), mail_address(author.email)
-    return EmailDraft(customer, author, recipient, from_line(author), reply_to, subject, body, template, task)
+    """Draft a mail from a member of staff to a customer; ``ValueError`` where one of the addresses is none.
+
+    It goes to the address of the feed, unless it goes ``to`` another one of the customer.
+    """
+    recipient, reply_to = mail_address(to or customer.email), mail_address(author.email)
+    copies = ", ".join(one for one in dict.fromkeys(map(mail_address, cc)) if one != recipient)
+    return EmailDraft(customer, author, recipient, from_line(author), reply_to, subject, body, template, task, copies)
+
+
+def customers_to_write() -> QuerySet[Customer]:
+    """Return the customers with their care, and whether they have contacts at all."""
+    has_contacts = Exists(Contact.objects.filter(customer=OuterRef("pk")))
+    return Customer.objects.select_related("care").annotate(has_contacts=has_contacts)
+
+
+def open_contacts(customer: Customer) -> list[Contact]:
+    """Return the contacts of a customer to whom a mail may go; no query where it is known to have none."""
+    contacts = list(customer.contacts.all()) if getattr(customer, "has_contacts", True) else []
+    closed = closed_mailboxes() if contacts else {}
+    return [one for one in contacts if mailbox(one.email) not in closed]
+
+
+def _goes_astray(customer: Customer, addresses: set[str]) -> bool:
+    """Return whether a mail would go to an address that is not the customer's, or is not to be written to."""
+    others = addresses - {mail_address(customer.email)}
+    return bool(others) and not others <= {one.email for one in open_contacts(customer)}
 
 
 def sign_preview(draft: EmailDraft) -> str:
@@ -159,8 +184,12 @@ def claim_draft(draft: EmailDraft, key: str, *, confirmed: bool) -> tuple[Messag
         if found:
             return found, False
         _check(draft.customer, confirmed=confirmed)
-        message = Message.objects.create(**draft.fields, message_id=message_id(key))
-        trail.record(trail.Action.MAIL, message, detail=f"to {message.recipient}, template: {message.template or '–'}")
+        message = Message(**draft.fields, message_id=message_id(key))
+        if _goes_astray(draft.customer, {message.recipient, *message.copies}):
+            raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to mails.")
+        message.save(force_insert=True)
+        to = ", ".join([message.recipient, *message.copies])
+        trail.record(trail.Action.MAIL, message, detail=f"to {to}, template: {message.template or '–'}")
         return message, True
 
 
@@ -175,7 +204,8 @@ def may_send_again(message: Message, user: User) -> str:
     reasons = obstacles(message.customer, user)
     if reasons:
         return " ".join(reasons)
-    if (mail_address(message.customer.email), mail_address(user.email)) != (message.recipient, message.reply_to):
+    addresses = {message.recipient, *message.copies}
+    if _goes_astray(message.customer, addresses) or mail_address(user.email) != message.reply_to:
         return "An address has changed since it was written."
     return ""
 

@@ -25,6 +25,8 @@ from customers.models import Customer
 from customers.text.numbers import number_or_none
 
 MAY_CONTACT = "analytics.contact_customer"
+FEED = "feed"
+"""Stands for the address of the feed among those that get a copy."""
 ASIDE = "own_"
 """Begins the names of the fields that keep what a template has taken the place of."""
 BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
@@ -51,6 +53,11 @@ class _ComposePage:
         self.stale = f"Data through {day.date:%-d %b %Y}, {age} days old" if day and age else ""
         self.obstacles = sending.obstacles(customer, request.user)
         self.recent = sending.last_message(customer)
+        self.contacts = sending.open_contacts(customer)
+        copies = self.asked.getlist("cc")
+        self.to = next((one for one in self.contacts if str(one.pk) == self.asked.get("to")), None)
+        self.cc = [one for one in self.contacts if str(one.pk) in copies]
+        self.copies_feed = FEED in copies
 
     def form(self, words: MailTemplate | Message | Words | None, data: QueryDict | None = None) -> ComposeForm:
         """Return the form, with these words to begin with."""
@@ -83,7 +90,10 @@ class _ComposePage:
         """Return what a valid form says."""
         user = self.request.user
         subject, body = form.filled["subject"], with_signature(form.filled["body"], user)
-        return sending.draft_email(self.customer, user, subject, body, template=self.template, task=self.task)
+        to = self.to.email if self.to else ""
+        cc = [*([self.customer.email] if self.copies_feed else []), *(one.email for one in self.cc)]
+        template, task = self.template, self.task
+        return sending.draft_email(self.customer, user, subject, body, template=template, task=task, to=to, cc=cc)
 
     def show(self, name: str, form: ComposeForm, status: int = HTTPStatus.OK, **more: object) -> HttpResponse:
         """Return one of the two pages."""
@@ -106,6 +116,10 @@ class _ComposePage:
             "aside": self.aside,
             "drafts": self.request.POST.getlist("draft"),
             "recent": self.recent,
+            "contacts": self.contacts,
+            "to": self.to,
+            "cc": self.cc,
+            "copies_feed": self.copies_feed,
             "quiet_days": sending.QUIET.days,
             "from_line": from_line(self.request.user),
             **more,
@@ -123,7 +137,7 @@ class _ComposePage:
 @admin_page("customers.view_customer", MAY_CONTACT)
 def compose(request: StaffRequest, pk: str) -> HttpResponse:
     """Write to a customer: first the texts, then what they become, then it is sent."""
-    page = _ComposePage(request, get_object_or_404(Customer.objects.select_related("care"), pk=pk))
+    page = _ComposePage(request, get_object_or_404(sending.customers_to_write(), pk=pk))
     if request.method != "POST":
         return page.show("compose", page.first_form())
     action, token = request.POST.get("action"), request.POST.get("token", "")
@@ -148,7 +162,7 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
 @admin_page("customers.view_customer", MAY_CONTACT)
 def preview_typed(request: StaffRequest, pk: str) -> HttpResponse:
     """Preview the ``subject`` and ``text`` typed on the customer's page; show them again where one is wrong."""
-    page = _ComposePage(request, get_object_or_404(Customer.objects.select_related("care"), pk=pk))
+    page = _ComposePage(request, get_object_or_404(sending.customers_to_write(), pk=pk))
     typed = QueryDict(mutable=True)
     typed.update({"subject": request.POST.get("subject", ""), "body": request.POST.get("text", "")})
     form = page.form(None, typed)

@@ -2,11 +2,15 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import mail
+from django.http import HttpResponse
 from django.test import Client
 
-from analytics.models import Contact
-from customers.models import AuditEntry
-from tests.factories import make_staff
+from analytics.models import Contact, Message
+from analytics.outreach import sending
+from customers.models import AuditEntry, Customer, CustomerCare
+from tests.factories import make_message, make_staff
+from tests.support.contacting import ACME, preview, send
 from tests.support.pages import links, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
@@ -56,3 +60,65 @@ def test_a_viewer_sees_the_contacts_and_changes_none(client: Client) -> None:
     page = client.get(PAGE + "?activity=30")
     assert section(page, "details").endswith("Contacts Bea bea@acme.com")
     assert client.get(ADD).status_code == 403
+
+
+# --- A mail to them ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ann() -> Contact:
+    return Contact.objects.create(customer_id="c1001", name="Ann", email="ann@acme.com")
+
+
+def both(client: Client, ann: Contact) -> HttpResponse:
+    """Preview a mail to Ann, with a copy for the address of the feed."""
+    return preview(client, to=str(ann.pk), cc="feed")
+
+
+def test_a_mail_goes_to_a_contact_with_a_copy_to_another_address(client: Client, sofia: User, ann: Contact) -> None:
+    assert f'<option value="{ann.pk}">Ann (ann@acme.com)</option>' in client.get(ACME).text
+    previewed = both(client, ann)
+    assert "To ann@acme.com Cc john@acme.com Subject" in section(previewed, "mail")
+    response = send(client, previewed)
+    [sent] = mail.outbox
+    assert (sent.to, sent.cc) == (["ann@acme.com"], ["john@acme.com"])
+    assert sent.recipients() == ["ann@acme.com", "john@acme.com"]
+    message = Message.objects.get()
+    assert (message.recipient, message.cc) == ("ann@acme.com", "john@acme.com")
+    assert "Cc john@acme.com" in section(client.get(response.url), "mail")
+    assert AuditEntry.objects.filter(text__startswith="to ann@acme.com, john@acme.com, ").exists()
+
+
+def test_another_customers_contact_gets_nothing(client: Client, sofia: User) -> None:
+    other = Contact.objects.create(customer_id="c1002", name="Mallory", email="eve@other.example")
+    assert "Mallory" not in client.get(ACME).text
+    send(client, preview(client, to=str(other.pk), cc=str(other.pk)))
+    assert [one.recipients() for one in mail.outbox] == [["john@acme.com"]]
+
+
+def test_a_recipient_changed_after_the_preview_stops_it(client: Client, sofia: User, ann: Contact) -> None:
+    previewed = both(client, ann)
+    Contact.objects.update(email="new@acme.com")
+    assert send(client, previewed).status_code == 422
+    previewed = both(client, ann)
+    ann.delete()
+    assert send(client, previewed).status_code == 422
+    assert mail.outbox == []
+
+
+def test_who_is_not_to_be_contacted_elsewhere_is_not_offered(client: Client, sofia: User, ann: Contact) -> None:
+    closed = Customer.objects.get(pk="c1002")
+    Customer.objects.filter(pk="c1002").update(email="Ann@acme.com")
+    draft = sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b", to=ann.email)
+    CustomerCare.objects.create(customer=closed, do_not_contact=True)
+    assert "Ann (" not in client.get(ACME).text
+    with pytest.raises(sending.NotSent, match="One of its addresses"):
+        sending.claim_draft(draft, "key", confirmed=True)
+
+
+def test_a_mail_that_failed_is_sent_again_to_the_same_people(sofia: User, ann: Contact) -> None:
+    acme, addresses = Customer.objects.get(pk="c1001"), {"recipient": ann.email, "cc": "john@acme.com"}
+    message = make_message(acme, sofia, state="failed", reply_to=sofia.email, **addresses)
+    assert sending.may_send_again(message, sofia) == ""
+    ann.delete()
+    assert sending.may_send_again(message, sofia) == "An address has changed since it was written."
