@@ -39,9 +39,9 @@ def tell_done(request: HttpRequest, text: str, undo: Undo | None = None) -> None
     messages.success(request, text, extra_tags=token)
 
 
-def undo_token(message: Message) -> str:
-    """Return what the Undo button of a message sends; '' for a message without one."""
-    tag = message.extra_tags or ""
+def undo_token(message: Message | str) -> str:
+    """Return what the Undo button of a message sends; '' for one without, as the texts that the theme says itself."""
+    tag = "" if isinstance(message, str) else message.extra_tags or ""
     return tag.removeprefix(_TAG) if tag.startswith(_TAG) else ""
 
 
