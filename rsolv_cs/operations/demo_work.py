@@ -1,4 +1,4 @@
-"""What people have done in the demo, so that no page is empty: tasks, mails, an alert, reports."""
+"""What people have done in the demo, so that no page is empty: tasks, mails, an alert, reports, a board."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -10,6 +10,8 @@ from analytics.mail.message import message_id
 from analytics.models import (
     ActionKind,
     Alert,
+    Board,
+    BoardTile,
     ExportFormat,
     MailTemplate,
     Message,
@@ -19,6 +21,7 @@ from analytics.models import (
     Task,
 )
 from analytics.outreach.draft import from_line
+from analytics.reports.pinned import pin
 from analytics.tasks.conditions import matching_reason
 from customers.models import Customer
 
@@ -54,7 +57,7 @@ def add_work(day: date) -> None:
         alert.acknowledged_at, alert.acknowledged_by = timezone.now(), success.username
         alert.note = "Their administrator is back on Monday and will accept the permissions."
         alert.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
-    _add_reports(manager, success)
+    _add_board(manager, _add_reports(manager, success))
 
 
 def _add_tasks(day: date, manager: User, success: User) -> None:
@@ -148,8 +151,8 @@ def _add_mails(day: date, sender: User) -> None:
         )
 
 
-def _add_reports(manager: User, success: User) -> None:
-    """A shared one that is mailed each Monday, and a private one."""
+def _add_reports(manager: User, success: User) -> Report:
+    """Return a shared one, mailed each Monday and pinned by everybody; a private one is added too."""
     shared = Report.objects.create(
         name="Who needs us this week",
         owner=manager,
@@ -159,12 +162,27 @@ def _add_reports(manager: User, success: User) -> None:
         scheduled_on=timezone.localdate(),
     )
     shared.recipients.set([manager, success])
+    for user in User.objects.all():
+        pin(user, shared)
     Report.objects.create(
         name="My customers, last month",
         owner=success,
         query="owner=me&sort=-score",
         as_of=Report.AsOf.MONTH_END,
         format=ExportFormat.CSV,
+    )
+    return shared
+
+
+def _add_board(manager: User, urgent: Report) -> None:
+    """A shared one for the weekly meeting, of two shared reports."""
+    everybody = Report.objects.create(name="All customers by score", owner=manager, shared=True, query="sort=score")
+    board = Board.objects.create(name="Weekly meeting", owner=manager, shared=True)
+    shown = BoardTile.Kind
+    tiles = ((urgent, shown.COUNT), (everybody, shown.TREND), (everybody, shown.CHART), (urgent, shown.TABLE))
+    BoardTile.objects.bulk_create(
+        BoardTile(board=board, report=report, kind=kind, position=position)
+        for position, (report, kind) in enumerate(tiles)
     )
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from analytics.models import Alert, Message, PortfolioDay, Report, Snapshot, Task
+from analytics.models import Alert, Board, Message, PortfolioDay, Preferences, Report, Snapshot, Task
 from customers.clock import program_today
 from customers.models import Customer, CustomerCare, Engagement, Event, Feedback, ImportRun, Onboarding, QuarantinedRow
 from rsolv_cs.management.commands import demo
@@ -52,17 +52,20 @@ def test_outside_debug_the_passwords_are_random_and_shown_once(settings: Setting
 
 def stored() -> dict[str, list[dict[str, Any]]]:
     """Everything that the command may write, times included."""
-    models = (Alert, Customer, CustomerCare, ImportRun, Message, PortfolioDay, Report, Snapshot, Task, User)
+    kept = (Alert, Board, Customer, CustomerCare, ImportRun, Message)
+    models = (*kept, PortfolioDay, Preferences, Report, Snapshot, Task, User)
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
 
 
 NOTHING: dict[str, list[dict[str, Any]]] = {
     "Alert": [],
+    "Board": [],
     "Customer": [],
     "CustomerCare": [],
     "ImportRun": [],
     "Message": [],
     "PortfolioDay": [],
+    "Preferences": [],
     "Report": [],
     "Snapshot": [],
     "Task": [],
@@ -107,6 +110,7 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     assert list(Alert.objects.exclude(acknowledged_at=None).values_list("customer", flat=True)) == ["c1001"]
     assert dict(Report.objects.values_list("name", "shared")) == {
         "Who needs us this week": True,
+        "All customers by score": True,
         "My customers, last month": False,
     }
 
@@ -117,6 +121,20 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     before = stored()
     assert run("demo") == Ran(0, "\n".join([ADDRESS, *LOGINS, ""]), "")
     assert stored() == before
+
+
+@pytest.mark.parametrize("name", ["admin", "manager", "success", "viewer"])
+def test_everybody_finds_a_pinned_report_and_a_board_of_four_tiles(client: Client, name: str) -> None:
+    """Of the demo's 12 customers 2 are at risk and 1 needs attention."""
+    run("demo")
+    client.force_login(User.objects.get(username=name))
+    urgent = Report.objects.get(name="Who needs us this week")
+    assert f'id="tab-{urgent.pk}"' in client.get(reverse("admin:index"), follow=True).text
+    assert "Weekly meeting" in client.get(reverse("analytics:boards")).text
+    tiles = client.get(reverse("analytics:board", args=[Board.objects.get().pk])).context["tiles"]
+    assert [(tile.tile.kind, tile.figures.count) for tile in tiles] == [
+        *(("count", 3), ("trend", 12), ("chart", 12), ("table", 3)),
+    ]
 
 
 def test_every_date_of_the_demo_moves_by_the_same_days() -> None:
