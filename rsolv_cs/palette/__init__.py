@@ -1,1 +1,1 @@
-"""Find anything: customers, pages, reports, tasks and actions by a few letters."""
+"""Find anything: customers, pages, reports, boards, tasks and actions by a few letters."""

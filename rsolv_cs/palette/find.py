@@ -36,12 +36,14 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
     else:
         sees_customers = user.has_perm("customers.view_customer")
         sees_reports = sees_customers and user.has_perm("analytics.view_report")
+        sees_boards = sees_customers and user.has_perm("analytics.view_board")
         sees_tasks = sees_customers and user.has_perm("analytics.view_task")
         found = [
             Group("Customers", rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
             Group("Pages", _best(pages, words)),
             Group("Actions", _best(actions, words)),
             Group("Reports", rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
+            Group("Boards", rows.boards(user, words, MOST_OTHERS) if sees_boards else []),
             Group("Open tasks", rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
         ]
     return [group for group in found if group.results]

@@ -4,7 +4,8 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
 
-from analytics.models import HealthStatus, PortfolioDay, Report, Snapshot, Task
+from analytics.models import Board, HealthStatus, PortfolioDay, Report, Snapshot, Task
+from analytics.models.reports import SharedQuerySet
 from analytics.page_cache.version import DataVersion
 from customers.core.people import name_of
 from customers.models import Customer, CustomerCare
@@ -19,15 +20,15 @@ LOOKED_AT = 200
 def customers(version: DataVersion, words: list[str], most: int) -> list[Result]:
     """Return the customers with each word in name, id, email or GitHub name, the best match first."""
     keys = CustomerIndex.current(version).find(words, most)
-    rows = Customer.objects.in_bulk(keys)
+    rows = Customer.objects.select_related("care__owner").in_bulk(keys)
     found = [rows[key] for key in keys if key in rows]
-    statuses, owners = _statuses(keys), _owners(keys)
+    statuses = _statuses(keys)
     return [
         Result(
             one.organization,
             reverse("analytics:customer", args=[one.pk]),
             "group",
-            _joined(_told_apart(words, one), statuses.get(one.pk, ""), owners.get(one.pk, "")),
+            _joined(_told_apart(words, one), statuses.get(one.pk, ""), _owner(one)),
         )
         for one in found
     ]
@@ -35,18 +36,31 @@ def customers(version: DataVersion, words: list[str], most: int) -> list[Result]
 
 def reports(user: User, words: list[str], most: int) -> list[Result]:
     """Return the reports that a user may see with each word in their names, the best match first."""
-    found = Report.objects.visible_to(user).select_related("owner")
+    return _shared(Report.objects.visible_to(user), user, words, most, "analytics:report", "summarize")
+
+
+def boards(user: User, words: list[str], most: int) -> list[Result]:
+    """Return the boards that a user may see with each word in their names, the best match first."""
+    return _shared(Board.objects.visible_to(user), user, words, most, "analytics:board", "dashboard_customize")
+
+
+def _shared(
+    visible: SharedQuerySet[Report] | SharedQuerySet[Board],
+    user: User,
+    words: list[str],
+    most: int,
+    address: str,
+    icon: str,
+) -> list[Result]:
+    found = visible.select_related("owner")
     for word in words:
         found = found.filter(name__finds=word)
-    best = sorted(found[:LOOKED_AT], key=lambda report: (rank(words, report.name), fold(report.name), report.pk))
+    best = sorted(found[:LOOKED_AT], key=lambda one: (rank(words, one.name), fold(one.name), one.pk))
     return [
         Result(
-            report.name,
-            reverse("analytics:report", args=[report.pk]),
-            "summarize",
-            "" if report.owner == user else f"by {name_of(report.owner)}",
+            one.name, reverse(address, args=[one.pk]), icon, "" if one.owner == user else f"by {name_of(one.owner)}"
         )
-        for report in best[:most]
+        for one in best[:most]
     ]
 
 
@@ -85,7 +99,7 @@ def _statuses(keys: list[str]) -> dict[str, str]:
     return {key: HealthStatus(status).label for key, status in rows if key}
 
 
-def _owners(keys: list[str]) -> dict[str, str]:
-    """Return what the owner of each customer is called, by the customer's key."""
-    cares = CustomerCare.objects.filter(customer__in=keys).select_related("owner")
-    return {care.customer_id: name_of(care.owner, "") for care in cares}
+def _owner(customer: Customer) -> str:
+    """Return what the customer's owner is called; '' where nobody is."""
+    care: CustomerCare | None = getattr(customer, "care", None)
+    return name_of(care.owner, "") if care else ""

@@ -5,12 +5,12 @@ from datetime import date
 from html import unescape
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import Preferences, Report, Task
+from analytics.models import Board, Preferences, Report, Task
 from analytics.page_cache.version import DataVersion
 from customers.models import CustomerCare
 from rsolv_cs.palette.find import find
@@ -55,17 +55,25 @@ def test_everything_of_a_name_is_found_in_its_group() -> None:
     Report.objects.create(name="All of Acme", owner=sofia)
     Report.objects.create(name="Acme, shared", owner=make_staff(username="max"), shared=True)
     Report.objects.create(name="Acme, of another", owner=User.objects.get(username="max"))
+    Board.objects.create(name="Acme's board", owner=sofia)
+    Board.objects.create(name="Shared board of Acme", owner=User.objects.get(username="max"), shared=True)
+    Board.objects.create(name="Acme's board of another", owner=User.objects.get(username="max"))
+    Board.objects.create(name="Acme, by mail", owner=User.objects.get(username="max")).recipients.set([sofia])
     Task.objects.create(customer=acme, what="Call them", due="2025-05-12", owner=sofia)
     Task.objects.create(customer=acme, what="Done long ago", due="2025-05-12", state="done")
     assert found(sofia, "acme") == {
         "Customers": ["Acme Inc."],
         "Reports": ["Acme, shared", "All of Acme"],
+        "Boards": ["Acme's board", "Acme, by mail", "Shared board of Acme"],
         "Open tasks": ["Call them"],
     }
     assert hints(sofia, "acme") == [
         "c7 · At risk · Sofia Marchetti",
         "by max",
         "",
+        "",
+        "by max",
+        "by max",
         "Acme Inc. · due 12 May 2025 · Sofia Marchetti",
     ]
     assert hints(sofia, "john")[0] == "john@acme.example · At risk · Sofia Marchetti"
@@ -90,10 +98,12 @@ def test_no_more_than_a_handful_of_each_kind() -> None:
     for number in range(12):
         task = make_task(f"Alert {number:02}", f"Alert customer {number:02}")
         Report.objects.create(name=f"Alert {number:02}", owner=user)
+        Board.objects.create(name=f"Alert {number:02}", owner=user)
     assert {label: len(titles) for label, titles in found(user, "alert").items()} == {
         "Customers": 8,
         "Pages": 2,
         "Reports": 5,
+        "Boards": 5,
         "Open tasks": 5,
     }
     assert found(user, f"alert {task.customer_id}")["Customers"] == ["Alert customer 11"]
@@ -114,6 +124,7 @@ def test_everybody_finds_only_what_they_may_open(role: str | None, client: Clien
     user = make_staff(role)
     make_task("Export aeiou", "Export aeiou")
     Report.objects.create(name="Export aeiou", owner=make_staff(username="other"), shared=True)
+    board = Board.objects.create(name="Export aeiou", owner=User.objects.get(username="other"), shared=True)
     make_day()
     client.force_login(user)
     forget()
@@ -125,6 +136,7 @@ def test_everybody_finds_only_what_they_may_open(role: str | None, client: Clien
     }
     assert "/admin/preferences/" in addresses
     assert ("/admin/customers/customer/" in addresses) == (role is not None)
+    assert (f"/admin/board/{board.pk}/" in addresses) == (role is not None)
     refused = []
     for address in addresses:
         response = client.get(address, follow=True)
@@ -136,11 +148,17 @@ def test_everybody_finds_only_what_they_may_open(role: str | None, client: Clien
     assert refused == []
 
 
-def test_who_has_no_role_finds_no_customer_report_or_task() -> None:
+def test_who_has_no_role_finds_no_customer_report_board_or_task() -> None:
     make_task("Call Acme", "Acme")
     Report.objects.create(name="Acme", owner=make_staff(username="other"), shared=True)
+    Board.objects.create(name="Acme", owner=User.objects.get(username="other"), shared=True)
     assert found(make_staff(), "acme") == {}
-    assert list(found(make_staff("Viewer"), "acme")) == ["Customers", "Reports", "Open tasks"]
+    viewer = make_staff("Viewer")
+    assert list(found(viewer, "acme")) == ["Customers", "Reports", "Boards", "Open tasks"]
+    # Who may see no boards finds none, whatever is shared.
+    sees_some = make_staff(username="some")
+    sees_some.user_permissions.set(Permission.objects.filter(codename__in=["view_customer", "view_report"]))
+    assert list(found(sees_some, "acme")) == ["Customers", "Reports"]
     assert found(make_staff("Viewer", username="v"), "upload") == {}
 
 
@@ -166,11 +184,12 @@ def test_hostile_names_are_text(client: Client) -> None:
     client.force_login(make_staff("Administrator"))
     make_task(hostile, hostile)
     Report.objects.create(name=hostile, owner=make_staff(username="other"), shared=True)
+    Board.objects.create(name=hostile, owner=User.objects.get(username="other"), shared=True)
     for part in ("", "&part=1"):
         forget()
         text = client.get(f"/admin/search/?q=%22%3E%3Cimg{part}").text
         assert "<img src=x" not in text
-        assert unescape(text).count(hostile) >= 3
+        assert unescape(text).count(hostile) >= 4
     assert "<b>" not in client.get("/admin/search/?q=<b>&part=1").text
 
 
@@ -192,6 +211,7 @@ def test_as_many_queries_whatever_is_found(client: Client) -> None:
         task = make_task(f"Acme {number}", f"Acme {number}", owner=user)
         CustomerCare.objects.create(customer=task.customer, owner=user)
         Report.objects.create(name=f"Acme {number}", owner=user)
+        Board.objects.create(name=f"Acme {number}", owner=user)
     assert count() == few <= 10
 
 
