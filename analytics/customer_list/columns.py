@@ -125,6 +125,10 @@ def _name(record: Snapshot, table: "CustomerTable") -> SafeString:
     return atoms.customer_name(record, table.address, may_tick=table.may_tick)
 
 
+def _owner(record: Snapshot, table: "CustomerTable") -> str:
+    return atoms.owner(record, table.edits[record.pk]["owner"], table.address, may_assign=table.may_tick)
+
+
 def _score(record: Snapshot, table: "CustomerTable") -> SafeString:
     """Draw the score, its sparkline, and its change over a week unless that is 0 or has its own column."""
     column = COLUMN_OF[WEEK]
@@ -261,7 +265,7 @@ COLUMNS = (
     ListColumn(
         "owner",
         "Owner",
-        lambda record, table: table.edits[record.pk]["owner"] or DASH,
+        _owner,
         lambda rows, is_descending, changes: in_order(rows, by_name("customer__care__owner__"), is_descending),
         fields=tuple(f"customer__care__owner__{field}" for field in ("first_name", "last_name", "username")),
         value=lambda first, last, login: display_name(first or "", last or "", login) if login else "",

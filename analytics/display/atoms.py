@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
+from urllib.parse import quote
 
 from django.urls import reverse
 from django.utils.html import conditional_escape, format_html
@@ -9,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from analytics.display.sparkline import Sparkline
 from analytics.models import HealthStatus, Snapshot, Trend
-from analytics.wording import days_ago, signed
+from analytics.wording import DASH, days_ago, signed
 from customers.text.codes import code_in_words
 
 NOTABLE = 10
@@ -24,6 +25,10 @@ _BOX = (
 )
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
 _NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'
+_OWNER = (
+    '<a class="owner-link" href="{}?next={}" aria-label="Owner: {}. Assign an owner to {}" '
+    'title="Assign an owner" dir="auto">{}</a>'
+)
 _SCORE = (
     '<span class="score" title="{}">{} <small class="score-change">{}</small> '
     '<svg class="sparkline" viewBox="0 0 60 22" role="img" aria-label="{}">{}</svg></span>'
@@ -78,6 +83,16 @@ def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeSt
     blocked = format_html(_BLOCKED, code_in_words(snapshot.blocker_type)) if snapshot.blocked else ""
     missing = _MISSING if snapshot.customer.missing_since_id else ""
     return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked, missing)
+
+
+def owner(snapshot: Snapshot, name: str, address: str, *, may_assign: bool) -> SafeString | str:
+    """Draw the owner's name or a dash; for those who ``may_assign``, as the way to the form, and back to the row."""
+    if not may_assign:
+        return name or DASH
+    page = reverse("analytics:act-on-customer", args=[snapshot.customer_id, "assign"])
+    back = f"{reverse('admin:index')}?{address}#customer-{quote(snapshot.customer_id)}"
+    customer = snapshot.customer.organization
+    return format_html(_OWNER, page, quote(back, safe="/"), name or "nobody", customer, name or DASH)
 
 
 def score_change(points: int, then: int, day: date) -> SafeString:

@@ -28,7 +28,10 @@ from tests.support.browsing import (
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
-LINES = "td => { const all = document.createRange(); all.selectNodeContents(td); return all.getClientRects().length; }"
+LINES = (
+    "td => { const all = document.createRange(); all.selectNodeContents(td.querySelector('a') ?? td);"
+    " return all.getClientRects().length; }"
+)
 """How many lines a cell of text has."""
 
 
