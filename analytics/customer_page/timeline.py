@@ -257,12 +257,12 @@ def _note(row: Row) -> str:
 
 def _care(row: Row) -> str:
     message = LogEntry(action_flag=row.numbers[0] or CHANGE, change_message=row.text or "").get_change_message()
-    return f"Owner and notes: {message}" if message else "Owner and notes changed"
+    return f"Assignment: {message}" if message else "Assignment changed"
 
 
 def _task(row: Row) -> str:
     if row.kind == "taken":
-        return f"Took on: {row.text}"
+        return f"Task created: {row.text}"
     outcome, _mark, note = (row.more or "").partition(SEPARATOR)
     came_of_it = f" ({Task.Outcome(outcome).label.lower()})" if outcome else ""
     return f"{Task.State(row.kind or '').label}: {row.text}{came_of_it}{f': {note}' if note else ''}"

@@ -25,7 +25,7 @@ def effects(request: HttpRequest) -> HttpResponse:
     """How the score moved after each kind of action, beside similar customers without it."""
     shown = as_of(request)
     context = {
-        "title": "Did it help",
+        "title": "Impact",
         "as_of": shown,
         "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
         "horizons": HORIZONS,

@@ -1,4 +1,4 @@
-"""Did it help: how the score moved after a kind of action, beside similar customers without it.
+"""Impact: how the score moved after a kind of action, beside similar customers without it.
 
 A **case** is a customer and a scored date on which at least one task of a kind was closed as done
 (``Task.closed_on``). For each horizon of 14 and 28 days its **delta** is the score that many days later less the score

@@ -154,8 +154,8 @@ class SnapshotFilter(FilterSet):
     industry = _menu("Industry", method="in_group")
     owner = _menu("Owner", method="owned")
     trend = _menu(ACTIVITY_TREND, choices=Trend.choices)
-    lacks = _menu("Lacks", method="lacking", choices=Step.choices)
-    only = _menu("Only", method="those", choices=ONLY)
+    lacks = _menu("Missing step", method="lacking", choices=Step.choices)
+    only = _menu("Quick filters", method="those", choices=ONLY)
     last_active = filters.ChoiceFilter(
         method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Last active"
     )

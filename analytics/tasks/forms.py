@@ -48,7 +48,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
 class ChangeForm(EditConflictMixin, TaskForm):
     """The form of a task that is there, which somebody else may be changing too; with its outcome."""
 
-    outcome_note = TextAreaField(label="What came of it", required=False, max_length=MAX_NOTE_LENGTH)
+    outcome_note = TextAreaField(label="Outcome note", required=False, max_length=MAX_NOTE_LENGTH)
 
     class Meta(TaskForm.Meta):
         fields = [*TaskForm.Meta.fields, "outcome_note"]
@@ -76,6 +76,6 @@ class ClosingForm(forms.Form):
         done = self.cleaned_data.get("state") == Task.State.DONE
         outcome = self.cleaned_data.get("outcome")
         if done and not outcome and not self.errors:
-            self.add_error("outcome", "Choose what came of it.")
+            self.add_error("outcome", "Choose an outcome.")
         if done and outcome == Task.Outcome.NOT_NEEDED:
             self.add_error("outcome", "What was not needed was not done: drop it instead.")

@@ -165,7 +165,7 @@ def _narrowed(whose: str) -> TaskQuerySet:
 def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:
     """The visitor's tasks, everybody's, nobody's, and those of another whom the address names; two queries at most."""
     key = str(user.pk)
-    labels = {key: "Mine", EVERYBODY: "Everybody’s", UNASSIGNED: "Unassigned"}
+    labels = {key: "Mine", EVERYBODY: "Team", UNASSIGNED: "Unassigned"}
     if whose not in labels:
         labels[whose] = owner_in_words(whose)
     counts = {f"of_{one}": Count("pk", filter=Q(owner=int(one))) for one in labels if is_key(one)}
@@ -180,7 +180,7 @@ def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:
 def _title(whose: str, user: User, choices: list[Choice]) -> str:
     if whose == str(user.pk):
         return "My tasks"
-    return {EVERYBODY: "Everybody’s tasks", UNASSIGNED: "Unassigned tasks"}.get(whose) or f"Tasks: {choices[-1].label}"
+    return {EVERYBODY: "Team’s tasks", UNASSIGNED: "Unassigned tasks"}.get(whose) or f"Tasks: {choices[-1].label}"
 
 
 def _empty(whose: str, state: Task.State, user: User) -> str:

@@ -53,7 +53,7 @@ def open_task(customer: Customer, rule: RecommendationRule) -> Task | None:
 def take(task: Task, by: User) -> Task:
     """Store a new task; where somebody else has taken the same action meanwhile, raise TakenError with theirs."""
     task.created_by = by.get_username()
-    return _store_once(task, by, ADDITION, "Taken on.")
+    return _store_once(task, by, ADDITION, "Task created.")
 
 
 def take_for_each(reasons: Mapping[Customer, str], what: str, due: date, by: User) -> list[Task]:

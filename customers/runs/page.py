@@ -33,10 +33,10 @@ def counts(run: ImportRun) -> list[Count]:
     """Return what became of the rows of the file, and of those of earlier files."""
     if run.undoes_id:
         return [
-            Count("There again", run.created),
-            Count("As before", run.updated),
+            Count("Restored", run.created),
+            Count("Reverted", run.updated),
             Count("Removed", run.deleted),
-            Count("Left as they are", run.unchanged, hint="changed since by another run"),
+            Count("Skipped", run.unchanged, hint="changed since by another run"),
         ]
     quarantine = reverse("admin:customers_quarantinedrow_changelist")
     if run.scope == ImportRun.Scope.REPLAY:

@@ -86,7 +86,7 @@ def _add_tasks(day: date, manager: User, success: User) -> None:
 
 
 def _from_rule(customer: str, condition: str, kind: str, owner: User, due: date) -> Task:
-    """A task as "Take action" makes it."""
+    """A task as "Create task" makes it."""
     rule = RecommendationRule.objects.filter(condition=condition, kind=kind).earliest("urgency")
     snapshot = Snapshot.objects.select_related("customer", "policy").filter(customer=customer).latest("date")
     reason = matching_reason(snapshot, rule) or ""

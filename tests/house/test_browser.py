@@ -106,7 +106,7 @@ def test_with_the_keyboard_alone(open_page: Opened) -> None:
 def test_a_success_manager_takes_a_customer(open_page: Opened) -> None:
     load_demo_program()
     page = open_page("/admin/customer/c1012/")
-    page.get_by_role("link", name="Owner and notes").click()
+    page.get_by_role("link", name="Assignment").click()
     page.locator("select[name=owner]").select_option(index=1)
     page.locator("[name=notes]").fill("Call on Monday")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -204,13 +204,13 @@ def test_alerts_are_acknowledged_snoozed_and_noted(open_page: Opened) -> None:
 def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None:
     load_demo_program()
     page = open_page("/admin/customer/c1001/")
-    page.get_by_role("link", name="Take action: Schedule a technical call").click()
+    page.get_by_role("link", name="Create task: Schedule a technical call").click()
     expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
     page.get_by_label("Note").fill("They are free on Tuesdays")
     assert look(page) == []
-    page.get_by_role("button", name="Take action").click()
-    expect(page.get_by_text("Taken on: Schedule a technical call.")).to_be_visible()
-    expect(page.get_by_role("link", name="Take action: Schedule a technical call")).to_have_count(0)
+    page.get_by_role("button", name="Create task").click()
+    expect(page.get_by_text("Task created: Schedule a technical call.")).to_be_visible()
+    expect(page.get_by_role("link", name="Create task: Schedule a technical call")).to_have_count(0)
     assert look(page) == []
 
     page.set_viewport_size(LAPTOP)
@@ -252,7 +252,7 @@ def begin_a_letter(page: Page) -> None:
     expect(page.locator("main.rsolv h1")).to_have_text("Write to Acme Inc.")
     expect(page.get_by_label("Template")).to_have_value(re.compile(r"\d+"))
     page.get_by_label("Template").select_option("Check-in")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Apply template").click()
     expect(page.get_by_label("Subject")).to_have_value("How is it going with RSOLV?")
 
 

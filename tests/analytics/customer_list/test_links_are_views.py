@@ -71,7 +71,7 @@ def test_tasks(asked: str, client: Client, sofia: User, paula: User, two: list[C
     assert "Tasks: Sofia Marin" in words(main_part(again))
     assert [(one.label, one.count, one.chosen) for one in again.context["whose"]] == [
         ("Mine", 1, False),
-        ("Everybody’s", 2, False),
+        ("Team", 2, False),
         ("Unassigned", 0, False),
         ("Sofia Marin", 1, True),
     ]

@@ -59,7 +59,7 @@ def test_acme_head(viewer: Client) -> None:
 def test_acme_details(viewer: Client) -> None:
     assert section(viewer.get(ACME), "details") == (
         "Details Contact john@acme.com Team size 15 GitHub acme-dev Cohort VIP Signup date 3 May 2025 Industry SaaS "
-        "Contract Active Owner – Customer id c1001 Last active 3 days ago"
+        "Account status Active Owner – Customer id c1001 Last active 3 days ago"
     )
 
 
@@ -198,16 +198,16 @@ def test_owner_and_notes(viewer: Client) -> None:
     details = section(response, "details")
     assert "Owner Sofia Marchetti" in details
     assert details.endswith("Internal notes Prefers mornings")
-    assert links(response, "Owner and notes") == []
+    assert links(response, "Assignment") == []
 
 
 def test_who_may_edit_owner_and_notes_is_led_there(client: Client) -> None:
     client.force_login(make_staff("Success manager"))
-    [address] = links(client.get(ACME), "Owner and notes")
+    [address] = links(client.get(ACME), "Assignment")
     assert address == "/admin/customers/customercare/add/?customer=c1001"
     assert client.get(address).status_code == 200
     CustomerCare.objects.create(customer_id="c1001")
-    [address] = links(client.get(ACME), "Owner and notes")
+    [address] = links(client.get(ACME), "Assignment")
     assert address == "/admin/customers/customercare/c1001/change/"
     assert client.get(address).status_code == 200
 

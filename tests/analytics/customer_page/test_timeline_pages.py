@@ -102,7 +102,7 @@ def test_notes_and_changes_of_care_say_who(customer: Customer) -> None:
     make_engagement(customer, date(2025, 5, 9), issues_tagged=1)
     page = timeline(customer, D)
     assert [(entry.text, entry.who) for entry in page.entries] == [
-        ("Owner and notes: Changed Owner.", "Sofia Marchetti"),
+        ("Assignment: Changed Owner.", "Sofia Marchetti"),
         ("Called at 11", "Bo"),
         ("Called at 9", "Bo"),
         ("Tagged 1 issue", ""),
@@ -243,7 +243,7 @@ def test_each_kind_alone(customer: Customer) -> None:
     Message.objects.create(customer=customer, sent_by="bo", state="sent", **letter)
     by_kind = {kind: sorted(text for _day, text in told(customer, kind)) for kind in TimelineFilter}
     status, calls = ["Status: Healthy → Champion"], ["Call: A call", "Meeting: A meeting"]
-    staff = {"notes": ["A note"], "calls": calls, "emails": ["E-mail “Hello”"], "tasks": ["Took on: Ring them"]}
+    staff = {"notes": ["A note"], "calls": calls, "emails": ["E-mail “Hello”"], "tasks": ["Task created: Ring them"]}
     staff |= {"snoozes": ["Snoozed until 12 May 2025"], "owner": []}
     product, of_staff = ["Event", "Tagged 1 issue"], [text for texts in staff.values() for text in texts]
     assert by_kind == {

@@ -46,7 +46,7 @@ def test_a_table_is_copied_as_cells(open_page: Opened) -> None:
     assert cells[0] == [
         *("Cohort", "Customers", "Onboarded"),
         *["Time to value"] * 2,
-        *("Success rate", "Mean score"),
+        *("Success rate", "Average score"),
         *["Health"] * 5,
     ]
     assert cells[2] == ["Beta", "3", "67%", "4.0d", "4.0d", "74%", "55", "0%", "67%", "0%", "0%", "33%"]

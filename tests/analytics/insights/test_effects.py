@@ -1,4 +1,4 @@
-"""Did it help: worked out by hand on a small program, and no verdict where there are too few cases."""
+"""Impact: worked out by hand on a small program, and no verdict where there are too few cases."""
 
 from datetime import date, timedelta
 from zlib import crc32

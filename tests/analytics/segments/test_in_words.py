@@ -33,7 +33,7 @@ def test_each_value_that_narrows_is_said(user: User) -> None:
         ("status", "at_risk", "Status", "At risk"),
         ("status", "inactive", "Status", "Inactive"),
         ("cohort", "2025-Q1", "Cohort", "2025-Q1"),
-        ("only", "blocked", "Only", "Blocked"),
+        ("only", "blocked", "Quick filters", "Blocked"),
         ("score_max", None, "Score to", "40"),
     ]
     assert refusals(filters) == []

@@ -137,7 +137,7 @@ def test_an_e_mail_task_leads_to_its_letter_and_the_letter_closes_it(
 ) -> None:
     client.force_login(sofia)
     address = f"/admin/tasks/new/?customer=acme&rule={rule('Send a re-engagement e-mail').pk}"
-    assert "Take action and write the e-mail" in words(main_part(client.get(address)))
+    assert "Create task and write the email" in words(main_part(client.get(address)))
     sent = {"what": "Write", "kind": "email", "owner": sofia.pk, "due": "2025-05-20", "note": "", "then": "write"}
     response = client.post(address, sent)
     task = Task.objects.get()

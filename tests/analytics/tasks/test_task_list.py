@@ -57,7 +57,7 @@ def test_overdue_first_then_today_next_and_later(client: Client, sofia: User, ac
     page = client.get("/admin/tasks/", follow=True)
     assert [(one.label, one.count) for one in page.context["whose"]] == [
         ("Mine", 7),
-        ("Everybody’s", 9),
+        ("Team", 9),
         ("Unassigned", 1),
     ]
     [badge] = [
@@ -105,7 +105,7 @@ def test_tasks_on_the_timeline(sofia: User, acme: Customer) -> None:
         return [(entry.day, entry.who, entry.text, entry.address) for entry in page.entries]
 
     taken = [
-        (date(2025, 5, 9), "Sofia Marchetti", f"Took on: {task.what}", f"/admin/tasks/{task.pk}/")
+        (date(2025, 5, 9), "Sofia Marchetti", f"Task created: {task.what}", f"/admin/tasks/{task.pk}/")
         for task in (dropped, done, open_one)
     ]
     assert told(date(2025, 5, 8), is_newest=False) == []
@@ -122,7 +122,7 @@ def test_on_an_earlier_date_there_is_nothing_to_take(client: Client, sofia: User
     make_day(date=D - timedelta(days=1))
     make_snapshot(acme, status="champion", score=90, date=D - timedelta(days=1))
     client.force_login(sofia)
-    assert "Take action" not in client.get("/admin/customer/acme/?as_of=2025-05-09").text
+    assert "Create task" not in client.get("/admin/customer/acme/?as_of=2025-05-09").text
 
 
 def test_who_may_only_look_is_offered_nothing(client: Client, acme: Customer) -> None:
@@ -130,7 +130,7 @@ def test_who_may_only_look_is_offered_nothing(client: Client, acme: Customer) ->
     client.force_login(make_staff("Viewer"))
     text = client.get("/admin/customer/acme/").text + client.get("/admin/tasks/", follow=True).text
     assert "Call them" in text
-    for offer in ("Take action", "New task", "Assign owner"):
+    for offer in ("Create task", "Create task", "Assign owner"):
         assert offer not in text
     page = main_part(client.get(f"/admin/tasks/{task.pk}/"))
     assert "<form" not in page

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("the_day")
 def test_a_recommendation_leads_to_a_prefilled_task(client: Client, sofia: User, acme: Customer) -> None:
     client.force_login(sofia)
     page = client.get("/admin/customer/acme/")
-    address = links(page, "Take action")[0]
+    address = links(page, "Create task")[0]
     form = client.get(address).context["form"]
     values = {name: form[name].value() for name in form.fields}
     # Urgency 70: in two weeks.
@@ -36,7 +36,7 @@ def test_a_recommendation_leads_to_a_prefilled_task(client: Client, sofia: User,
         "note": "",
     }
     done = client.post(address, {**values, "note": "By phone", "due": "2025-05-20"}, follow=True)
-    assert said(done) == ["Taken on: Ask for a testimonial. Due 20 May 2025."]
+    assert said(done) == ["Task created: Ask for a testimonial. Due 20 May 2025."]
     task = Task.objects.get()
     assert (task.customer, task.rule, task.kind, task.owner) == (acme, rule(), "testimonial", sofia)
     assert (task.reason, task.due, task.note, task.created_by) == (
@@ -45,7 +45,7 @@ def test_a_recommendation_leads_to_a_prefilled_task(client: Client, sofia: User,
         "By phone",
         "sofia",
     )
-    assert section(done, "actions") == "Recommended actions Discuss expansion Champion, score 91 Take action"
+    assert section(done, "actions") == "Recommended actions Discuss expansion Champion, score 91 Create task"
     assert "Ask for a testimonial due Tue, 20 May 2025 · Sofia Marchetti" in section(done, "tasks")
 
 
@@ -124,7 +124,7 @@ def test_two_people_take_the_same_action_at_once() -> None:
 
 def test_a_task_of_ones_own_and_its_double_click(client: Client, sofia: User, acme: Customer) -> None:
     client.force_login(sofia)
-    [address] = links(client.get("/admin/customer/acme/"), "New task")
+    [address] = links(client.get("/admin/customer/acme/"), "Create task")
     sent = {"what": "Send the contract", "kind": "other", "owner": sofia.pk, "due": "2025-05-20", "note": ""}
     client.post(address, sent)
     again = client.post(address, sent, follow=True)
@@ -174,7 +174,7 @@ def test_done_with_its_outcome(client: Client, sofia: User, acme: Customer) -> N
     address = f"/admin/tasks/{task.pk}/?next=/admin/tasks/"
     refused = client.post(address, {"do": "done"})
     assert refused.status_code == 422
-    assert "Choose what came of it." in words(main_part(refused))
+    assert "Choose an outcome." in words(main_part(refused))
     assert client.post(address, {"do": "done", "outcome": "not_needed"}).status_code == 422
     response = client.post(address, {"do": "done", "outcome": "solved", "outcome_note": "It works."})
     assert (response.status_code, response.url) == (302, "/admin/tasks/")

@@ -170,7 +170,7 @@ def test_the_exports_have_it_where_it_was(two_nights: ImportRun, manager: Client
     assert list(table[0])[-3:] == ["Missing from the feed since", *newer]
     assert {row["Missing from the feed since"] for row in table} == {f"{two_nights.started_at:%Y-%m-%d}"}
     assert sorted(row["Customer id"] for row in table) == GONE
-    assert manifest["filters"] == [{"filter": "Only", "value": "Missing from the feed"}]
+    assert manifest["filters"] == [{"filter": "Quick filters", "value": "Missing from the feed"}]
 
 
 def test_a_saved_report_keeps_the_filter(two_nights: ImportRun, manager: Client) -> None:

@@ -125,5 +125,5 @@ def test_an_undone_run_and_its_undo_name_each_other(manager: Client) -> None:
     response = manager.get(page_of(undo))
     assert links(response, f"run {run.pk}") == [page_of(run)]
     assert section(response, "rows") == (
-        "What became of its rows There again 0 As before 1 Removed 2 Left as they are 3 changed since by another run"
+        "Results Restored 0 Reverted 1 Removed 2 Skipped 3 changed since by another run"
     )

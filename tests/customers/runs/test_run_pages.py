@@ -52,7 +52,7 @@ def test_a_run_says_what_it_read_and_what_became_of_it(manager: Client, settings
         "Loaded 1,010 rows read · 11 May 2025, 02:30 · 1 min 5 s · by nightly-cron"
     )
     assert section(response, "rows") == (
-        "What became of its rows Created 1,000 Updated 4 Unchanged 1 Quarantined 5 "
+        "Results Created 1,000 Updated 4 Unchanged 1 Quarantined 5 "
         "Retried 2 rows of earlier files that left the quarantine"
     )
     assert section(response, "warnings") == "Warnings unknown columns are ignored: x another"
@@ -139,9 +139,7 @@ def test_an_unknown_run_is_not_found(manager: Client, key: str) -> None:
 def test_the_counts_lead_to_their_rows(manager: Client, folder: Path) -> None:
     _first, second = two_nights(folder)
     response = manager.get(page_of(second))
-    assert section(response, "rows").startswith(
-        "What became of its rows Created 1 Updated 1 Unchanged 1 Quarantined 1 Retried 0"
-    )
+    assert section(response, "rows").startswith("Results Created 1 Updated 1 Unchanged 1 Quarantined 1 Retried 0")
     created, updated, quarantined = re.findall(r'<dd><a href="([^"]*)">', main_part(response))
     assert created == updated == f"/admin/customers/customer/?run={second.pk}"
     assert keys(manager, created) == ["c1", "c3"]

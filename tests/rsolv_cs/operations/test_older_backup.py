@@ -83,11 +83,11 @@ FIGURES: dict[str, list[str]] = {
         "Their administrator is back on Monday and will accept the permissions.",
     ],
     "/admin/tasks/?whose=3": [
-        "Mine 0 Everybody’s 4 Unassigned 1 Sofia Marchetti 2",
+        "Mine 0 Team 4 Unassigned 1 Sofia Marchetti 2",
         "Send the answers to their security questionnaire TechCorp Tue, 1 Dec 2026 Something else",
     ],
     "/admin/tasks/?whose=3&state=done": [
-        "Mine 0 Everybody’s 6 Unassigned 0 Sofia Marchetti 6",
+        "Mine 0 Team 6 Unassigned 0 Sofia Marchetti 6",
         "Schedule a technical call DevSolutions 28 Mar 2025 Call Problem solved",
     ],
     "/admin/analytics/night/": ["0 results", "Nothing here yet"],

@@ -276,22 +276,22 @@ def test_who_may_send_what(client: Client, visitor: str, rows: dict[str, Any]) -
     ("role", "shown"),
     [
         ("Viewer", set()),
-        ("Success manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
-        ("Program manager", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
-        ("Administrator", {"Export", "Owner and notes", "Assign owner", "New task", "Contact customer"}),
+        ("Success manager", {"Export", "Assignment", "Assign owner", "Create task", "Contact customer"}),
+        ("Program manager", {"Export", "Assignment", "Assign owner", "Create task", "Contact customer"}),
+        ("Administrator", {"Export", "Assignment", "Assign owner", "Create task", "Contact customer"}),
     ],
 )
 def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, shown: set[str]) -> None:
     log_in(client, role)
     text = client.get("/admin/").text + client.get("/admin/customer/c1001/").text
-    offers = ("Export", "Owner and notes", "Assign owner", "New task", "Contact customer")
+    offers = ("Export", "Assignment", "Assign owner", "Create task", "Contact customer")
     assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
-EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Did it help", "Reports", "Boards"}
+EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Reports", "Boards"}
 EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
-WORKS = {"My day", "My tasks", "Owners and notes", "Messages", "Mail templates"}
+WORKS = {"My day", "My tasks", "Assignments", "Messages", "Mail templates"}
 WORKS |= {"Nights", "Import runs", "Quarantine", "Fixes", "Key changes"}
 WORKS |= {"Scoring policies", "Alert rules", "Sent digests", "Recommendations"}
 

@@ -243,7 +243,7 @@ def test_a_template_may_be_tried_and_the_enter_key_previews(page: Page) -> None:
     page.get_by_label("Subject").fill("My own")
     page.get_by_label("Text", exact=True).fill("Will you renew?")
     page.get_by_label("Template").select_option("0")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Apply template").click()
     expect(page.get_by_text("Your own words are kept.")).to_be_visible()
     # The page keeps them, so the browser does not offer them a second time.
     expect(page.locator(".draft")).to_have_count(0)
