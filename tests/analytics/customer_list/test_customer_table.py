@@ -119,7 +119,7 @@ def test_search_and_filters(
         ({"stage": "0"}, "Stage: Select a valid choice. 0 is not one of the available choices."),
         ({"owner": "' OR 1=1"}, "Owner: Select a valid choice. ' OR 1=1 is not one of the available choices."),
         ({"lacks": "pk"}, "Missing step: Select a valid choice. pk is not one of the available choices."),
-        ({"only": "delete"}, "Only: Select a valid choice. delete is not one of the available choices."),
+        ({"only": "delete"}, "Quick filters: Select a valid choice. delete is not one of the available choices."),
         ({"q": "\x00"}, "Search: Null characters are not allowed."),
     ],
     ids=str,

@@ -193,7 +193,7 @@ def seven(zoe: User) -> None:
 def test_five_points_in_a_week_or_a_worse_status(viewer: Client) -> None:
     page = viewer.get("/admin/?only=got_worse&sort=customer")
     assert names(page) == ["Back with less", "Five down", "Inactive since", "Status down"]
-    assert "Only: Got worse this week" in section(page, "customers")
+    assert "Quick filters: Got worse this week" in section(page, "customers")
     assert names(viewer.get(f"/admin/?only=got_worse&as_of={WEEK_BEFORE}")) == []
 
 
