@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from django.db.models import Sum
 
+from analytics.customer_page.provenance import rows_of_day
 from analytics.display.charts import Chart, Series
 from analytics.models import Snapshot
 from customers.models import Customer
@@ -72,6 +73,7 @@ def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mappi
             for name, label in COUNTERS.items()
         ],
         stacked=True,
+        addresses=[rows_of_day(customer, day) if day in by_day else "" for day in shown],
     )
     counters = [
         Counter(label, sum(row[name] for row in by_day.values()), getattr(snapshot, name), addresses[name])

@@ -7,6 +7,8 @@ them by the tag ``chart``.
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from django.urls import reverse
+
 from analytics.display.charts import Chart, Series
 from analytics.models import Snapshot
 from analytics.portfolio.charts import policy_marks
@@ -26,7 +28,8 @@ def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
 
 
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
-    """Return the score on each scored date, with the policy changes marked."""
+    """Return the score on each scored date, which leads to the page as of then, with the policy changes marked."""
+    page = reverse("analytics:customer", args=[snapshots[0].customer_id])
     labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
     return Chart(
         "score-history",
@@ -35,6 +38,7 @@ def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
         labels,
         [Series("Score", [snapshot.score for snapshot in snapshots])],
         marks=policy_marks([one.policy for one in snapshots], labels),
+        addresses=[f"{page}?as_of={snapshot.date}" for snapshot in snapshots],
     )
 
 

@@ -1,7 +1,7 @@
 """Where each number of a customer's page comes from: the rows behind it, and a row's run, file and line."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.contrib.admin.utils import quote
 from django.urls import reverse
@@ -51,6 +51,11 @@ def rows_behind(snapshot: Snapshot) -> dict[str, str]:
         **{feed.value: _rows(snapshot, feed) for feed in (FeedName.ENGAGEMENT, FeedName.FEEDBACK, FeedName.EVENTS)},
         "trend": _rows(snapshot, FeedName.ENGAGEMENT, 2 * snapshot.policy.trend_days),
     }
+
+
+def rows_of_day(customer: Customer, day: date) -> str:
+    """Return the address of a customer's engagement on a day."""
+    return rows_address(FeedName.ENGAGEMENT, customer__id__exact=customer.pk, date__gte=day, date__lte=day)
 
 
 def component_rows(snapshot: Snapshot, behind: RowsBehind) -> str:

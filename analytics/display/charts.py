@@ -28,7 +28,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """``key`` names it within its page; ``title`` is what a screen reader says and the table's caption."""
+    """``key`` names it within its page; ``title`` is what a screen reader says and the table's caption.
+
+    ``addresses`` are where the labels lead, one for each and '' where that is nowhere; none for a chart without any.
+    """
 
     key: str
     title: str
@@ -38,6 +41,7 @@ class Chart:
     stacked: bool = False
     marks: Sequence[Mark] = field(default_factory=list)
     unit: str = "Date"
+    addresses: Sequence[str] = ()
 
     @property
     def data_id(self) -> str:
@@ -55,14 +59,15 @@ class Chart:
                 for one in self.series
             ],
             "marks": [{"label": mark.label, "text": mark.text} for mark in self.marks],
+            "addresses": list(self.addresses),
         }
 
-    def rows(self) -> Iterator[tuple[str, list[str], str]]:
-        """Yield the table's rows, the last label first: the label, a figure of each series, and the marks there."""
+    def rows(self) -> Iterator[tuple[str, str, list[str], str]]:
+        """Yield the table's rows, the last label first: label, its address, a figure of each series, the marks."""
         texts: dict[str, list[str]] = {}
         for mark in self.marks:
             texts.setdefault(mark.label, []).append(mark.text)
         for index, label in reversed(list(enumerate(self.labels))):
             values = [one.values[index] for one in self.series]
             figures = ["–" if value is None else f"{value:,}" for value in values]
-            yield label, figures, "; ".join(texts.get(label, []))
+            yield label, self.addresses[index] if self.addresses else "", figures, "; ".join(texts.get(label, []))

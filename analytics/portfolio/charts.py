@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from analytics.display.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
@@ -54,6 +55,7 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None)
         ],
         stacked=True,
         marks=[*policy_marks([one.policy for one in scored], labels), *marks],
+        addresses=[_dashboard(day) for day in days],
     )
 
 
@@ -108,7 +110,13 @@ def _per_day(
         kind,
         _labels(calendar),
         series,
+        addresses=[_dashboard(day) if day in known else "" for day in calendar],
     )
+
+
+def _dashboard(day: date) -> str:
+    """Return where the dashboard as of a scored date is."""
+    return f"{reverse('admin:index')}?as_of={day}"
 
 
 def _labels(days: Sequence[date]) -> list[str]:

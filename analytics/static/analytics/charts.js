@@ -29,6 +29,18 @@
         },
     };
 
+    /* A click leads to where the label of the nearest point leads. A finger reads the figures by a touch: it has the
+       links of the table. */
+    const links = {
+        id: "links",
+        afterEvent(chart, { event, inChartArea }, options) {
+            const [nearest] = inChartArea ? chart.getActiveElements() : [];
+            const address = nearest && options.addresses[nearest.index];
+            chart.canvas.style.cursor = address ? "pointer" : "";
+            if (address && event.type === "click" && event.native?.pointerType !== "touch") window.location.assign(address);
+        },
+    };
+
     const isAlone = (values, place) => (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null;
 
     function configuration(figure, data) {
@@ -56,7 +68,7 @@
         return {
             type: data.kind === "bar" ? "bar" : "line",
             data: { labels: data.labels, datasets },
-            plugins: [marks],
+            plugins: [marks, links],
             options: {
                 animation: false,
                 maintainAspectRatio: false,
@@ -86,6 +98,7 @@
                         },
                     },
                     marks: { list: data.marks, color: text },
+                    links: { addresses: data.addresses },
                 },
             },
         };

@@ -38,6 +38,14 @@ def snapshot(customer: Customer) -> Snapshot:
 def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Customer, snapshot: Snapshot) -> None:
     chart = activity(customer, snapshot, 7, rows_behind(snapshot)).chart
     assert chart.labels == ["4 May", "5 May", "6 May", "7 May", "8 May", "9 May", "10 May"]
+    rows = f"/admin/customers/engagement/?customer__id__exact={customer.pk}&"
+    # Only a day with rows leads to them.
+    assert chart.addresses == [
+        *("", "", ""),
+        f"{rows}date__gte=2025-05-07&date__lte=2025-05-07",
+        *("", ""),
+        f"{rows}date__gte=2025-05-10&date__lte=2025-05-10",
+    ]
     assert {series.label: series.values for series in chart.series} == {
         "Issues tagged": [None, None, 0, 5, 0, 0, 0],
         "PRs generated": [None, None, 0, 1, 0, 0, 0],
@@ -91,4 +99,6 @@ def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -
     assert len(captured) == 1
     assert chart.labels == ["10 Feb 2025", "9 May 2025", "10 May 2025"]
     assert chart.series[0].values == [20, 30, 40]
+    page = f"/admin/customer/{customer.pk}/?as_of="
+    assert chart.addresses == [f"{page}{day}" for day in ("2025-02-10", "2025-05-09", "2025-05-10")]
     assert [(mark.label, mark.text) for mark in chart.marks] == [("10 May 2025", "Policy v2")]

@@ -111,7 +111,7 @@ def test_the_charts_show_what_was_before_each_day() -> None:
         ("Active customers", [3, None, 6], False),
         ("Active customers, 7 days before", [1, None, 4], True),
     ]
-    assert next(chart.rows()) == ("10 May", ["6", "4"], "")
+    assert next(chart.rows()) == ("10 May", "/admin/?as_of=2025-05-10", ["6", "4"], "")
     assert [one["former"] for one in engagement_chart(scored, 3, WEEK).data()["series"]] == [False] * 3 + [True] * 3  # type: ignore[union-attr]
     assert len(engagement_chart(scored, 3).series) == 3
     history = health_history(scored, D - timedelta(days=7))

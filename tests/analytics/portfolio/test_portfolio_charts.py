@@ -27,7 +27,10 @@ def test_a_day_that_was_not_scored_is_a_gap_and_not_0() -> None:
         ("PRs generated", [None, 3, None, None, 0]),
         ("PRs merged", [None, 0, None, None, 1]),
     ]
+    # Only a scored date has a dashboard.
+    assert done.addresses == ["", "/admin/?as_of=2025-05-07", "", "", "/admin/?as_of=2025-05-10"]
     active = active_customers([first, last], 5)
+    assert active.addresses == done.addresses
     assert [(one.label, one.values) for one in active.series] == [("Active customers", [None, 2, None, None, 0])]
 
 
@@ -52,6 +55,7 @@ def test_the_history_marks_where_the_policy_changed() -> None:
         ("At risk", [0, 1]),
         ("Inactive", [0, 0]),
     ]
+    assert history.addresses == ["/admin/?as_of=2025-05-09", "/admin/?as_of=2025-05-10"]
     assert [(mark.label, mark.text) for mark in history.marks] == [("10 May", "Policy Stricter")]
 
 
