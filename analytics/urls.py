@@ -7,7 +7,7 @@ from analytics.boards import views as board_views
 from analytics.bulk import message_views
 from analytics.bulk import views as bulk_views
 from analytics.customer_page import views as customer_views
-from analytics.dashboard import export_views, neighbor_views, score_views, summary_views, views
+from analytics.dashboard import column_views, export_views, neighbor_views, score_views, summary_views, views
 from analytics.insights import cohort_views, effect_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
@@ -55,5 +55,6 @@ urlpatterns = [
     path("score/", score_views.score_now, name="score-now"),
     path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
     path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),
+    path("columns/", column_views.keep, name="keep-columns"),
     path("summary/", summary_views.summary_page, name="summary"),
 ]

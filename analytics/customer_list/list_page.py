@@ -56,6 +56,7 @@ class PageAddress:
     address: str
     me: str
     owns: bool
+    own_columns: tuple[str, ...]
     may_tick: bool
 
 
@@ -114,6 +115,7 @@ def list_context(
         "rows": rows,
         "column_choices": asked.column_choices,
         "columns_chosen": asked.chosen,
+        "own_columns": asked.own_columns,
         "standard_query": asked.query(asked.address, leave_out=("columns",)),
         "export_formats": ExportFormat.choices,
         "list_query": list_query,
@@ -142,6 +144,7 @@ class ListPage:
             address=self.request.GET.urlencode(),
             me=self.asked.filters.me_key,
             owns=self.asked.owns,
+            own_columns=self.asked.own_columns,
             may_tick=self.asked.table.may_tick,
         )
         shown = page_cache.get_or_set(

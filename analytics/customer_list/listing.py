@@ -9,6 +9,7 @@ from django.http import QueryDict
 from analytics.customer_list.chips import Chip, chips
 from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
 from analytics.customer_list.first_view import OWNER, first_view
+from analytics.customer_list.own_columns import known_columns
 from analytics.models import SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
 from analytics.portfolio.score_change import ScoreChanges
@@ -30,7 +31,8 @@ class ColumnChoice:
 class CustomerList:
     """What an address asks for of a scored date: ``filters``, and the ``table`` in its order and columns.
 
-    "me" in the address means ``me``, or nobody. Whoever ``owns`` customers sees these first.
+    "me" in the address means ``me``, or nobody. Whoever ``owns`` customers sees these first. Where the address names
+    no columns, the table shows ``own_columns``, or the usual ones if there are none.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class CustomerList:
         *,
         me: User | None,
         owns: bool = False,
+        own_columns: tuple[str, ...] = (),
         version: DataVersion | None = None,
     ) -> None:
         self.asked, self.user, self.day, self.owns = address, user, day, owns
@@ -58,13 +61,16 @@ class CustomerList:
             address=address.urlencode(),
             may_tick=user.has_perm(MAY_ASSIGN),
         )
-        self.chosen = _chosen(address)
+        self.own_columns = own_columns
+        # The address has them joined by commas or one by one.
+        self.chosen = known_columns(name for text in address.getlist("columns") for name in text.split(","))
         for column in TABLE_COLUMNS.values():
             if not (column.shown == Shown.ALWAYS or self._asks_for(column)):
                 self.table.columns.hide(column.name)
 
     def _asks_for(self, column: ListColumn) -> bool:
-        return column.name in self.chosen if self.chosen else column.shown == Shown.BY_DEFAULT
+        asked = self.chosen or self.own_columns
+        return column.name in asked if asked else column.shown == Shown.BY_DEFAULT
 
     def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
         """Return an address' query, which says it where it asks for all customers and not for the visitor's own."""
@@ -124,9 +130,3 @@ class CustomerList:
         """What the list is ordered by, such as ``Score, descending``."""
         named = [(self.table.columns[alias.bare].header, alias.is_descending) for alias in self.table.order_by]
         return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
-
-
-def _chosen(address: QueryDict) -> list[str]:
-    """Return the columns that the address names, joined by commas or one by one, without those that do not exist."""
-    names = {name for text in address.getlist("columns") for name in text.split(",")}
-    return [one.name for one in TABLE_COLUMNS.values() if one.name in names and one.shown != Shown.ALWAYS]

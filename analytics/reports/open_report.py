@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpRequest
 
 from analytics.customer_list.listing import CustomerList
+from analytics.customer_list.own_columns import own_columns
 from analytics.models import Report
 from analytics.pages.user_summary import user_summary
 from analytics.reports.saved_views import OWNERLESS, is_same, may_change, query_of, unknown
@@ -57,4 +58,5 @@ def requested_list(request: HttpRequest, day: date, report: OpenReport | None) -
     if report:
         return CustomerList(request.GET, user, day, me=report.report.owner)
     known = user_summary(request)
-    return CustomerList(request.GET, user, day, me=user, owns=known.owns, version=known.version.data)
+    own = own_columns(user)
+    return CustomerList(request.GET, user, day, me=user, owns=known.owns, own_columns=own, version=known.version.data)

@@ -171,6 +171,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:assign": {"customer": "c1001", "expected": "1", "owner": "{owner}"},
     "preferences": {"time_zone": "Europe/Berlin"},
     "close-tour": {},
+    "analytics:keep-columns": {"columns": "score"},
     "analytics:new-task": {"?": "customer=c1003", "what": "y", "kind": "call", "due": "2025-05-11"},
     "analytics:task": {"do": "dropped"},
     "customers:undo-run": {},
