@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Preferences, Report
+from customers.audit import trail
 from customers.models import AuditEntry
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, said, words
@@ -69,6 +70,16 @@ def test_two_people_with_other_columns_each_see_their_own(browser: Client) -> No
         assert shown(browser) == ["Name", "Score"]
         assert shown(other) == ["Name", "E-mail"]
         assert shown(of(User.objects.get(username="zoe"))) == ["Name", "Score"]
+
+
+def test_new_columns_show_at_once_though_the_data_are_those_of_before(browser: Client) -> None:
+    """What is drawn is kept through people's edits, so its key must tell the columns apart."""
+    trail.record(trail.Action.IMPORT, "customers.csv")
+    assert shown(browser) == STANDARD
+    browser.post(KEEP, {"columns": ["score"]})
+    assert shown(browser) == ["Name", "Score"]
+    browser.post(KEEP, {"columns": ["email"]})
+    assert shown(browser) == ["Name", "E-mail"]
 
 
 def test_back_to_the_standard_columns(browser: Client) -> None:
