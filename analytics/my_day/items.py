@@ -7,7 +7,7 @@ from datetime import date
 
 from django.db.models import F, Q
 
-from analytics.models import Alert, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import WorkFact, facts
 from analytics.my_day.members import WorkMember
 from analytics.my_day.reasons import DOING_WELL, Earlier, Severity, beside, has_dropped, reasons_by_health
@@ -130,7 +130,7 @@ def _open(members: Sequence[WorkMember], today: date, *, brief: bool) -> _Open:
         for severity in (Severity.ALERT, Severity.TASK)
     )
     alerts: dict[str, list[Alert]] = defaultdict(list)
-    for alert in Alert.objects.waiting(today).worst_first(today).filter(customer__in=by_alert):
+    for alert in Alert.objects.waiting(today).worst_first(today).filter(customer__in=by_alert).select_related("rule"):
         alerts[alert.customer_id or ""].append(alert)
     tasks: dict[str, list[Task]] = defaultdict(list)
     for task in Task.objects.open().filter(customer__in=by_task).select_related("owner"):
@@ -154,11 +154,21 @@ def _work_item(
         action = ASK
     key = snapshot.customer_id
     alerts, tasks = opened.alerts.get(key, []), opened.tasks.get(key, [])
-    reasons = [*reasons_by_health(snapshot, earlier), *(one.text for one in alerts)]
+    reasons = _reasons(snapshot, earlier, alerts)
     if today:
         reasons += _due(tasks, today)
     states = state_in_words(opened.facts.get(key, []), today, waits=bool(waiting)) if today else []
     return WorkItem(snapshot, list(dict.fromkeys(reasons)), action, alerts, tasks, states, waiting)
+
+
+def _reasons(snapshot: Snapshot, earlier: Earlier | None, alerts: Sequence[Alert]) -> list[str]:
+    """Return the reasons by health and by alerts, none said twice; of a blocker, the alert tells the days."""
+    by_alert = [(AlertRule.Kind(one.rule.kind) if one.rule else None, one.text) for one in alerts]
+    blocked = next((text for kind, text in by_alert if kind == AlertRule.Kind.BLOCKED), "")
+    by_health = dict(reasons_by_health(snapshot, earlier))
+    if blocked and AlertRule.Kind.BLOCKED in by_health:
+        by_health[AlertRule.Kind.BLOCKED] = blocked
+    return [*by_health.values(), *(text for kind, text in by_alert if kind not in by_health)]
 
 
 def _due(tasks: Iterable[Task], today: date) -> Iterable[str]:

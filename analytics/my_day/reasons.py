@@ -7,7 +7,8 @@ from enum import IntEnum
 
 from django.db.models import Case, F, FilteredRelation, Q, SmallIntegerField, Value, When
 
-from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.models import AlertRule, HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.portfolio.status_change import is_worse
 from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
 from customers.text.codes import code_in_words
 
@@ -16,9 +17,6 @@ DROP = 10
 GRACE_DAYS = 7
 """In its first days a customer needs somebody only when it is blocked: nothing else has had its time yet."""
 DOING_WELL = (HealthStatus.CHAMPION, HealthStatus.HEALTHY)
-
-_WORSE_THAN = {status: list(HealthStatus)[:rank] for rank, status in enumerate(HealthStatus)}
-"""For each status those that are better; from best to worst, and away is worst."""
 
 
 class Severity(IntEnum):
@@ -48,8 +46,8 @@ def by_health(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQ
     blocked. They come with their ``severity``.
     """
     worse = Q()
-    for status, better in _WORSE_THAN.items():
-        worse |= Q(status=status, then__status__in=better)
+    for status in HealthStatus:
+        worse |= Q(status=status, then__status__in=[was for was in HealthStatus if is_worse(was, status)])
     dropped = worse | Q(score__lte=F("then__score") - DROP)
     at_risk = Q(status=HealthStatus.AT_RISK)
     settled = Q(customer__signup_date__lte=portfolio.date - timedelta(days=GRACE_DAYS))
@@ -70,22 +68,24 @@ def beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuer
 
 def has_dropped(snapshot: Snapshot, earlier: Earlier) -> bool:
     """Return whether the customer has dropped since; the rule of ``by_health`` for one of its rows."""
-    status = HealthStatus(snapshot.status)
-    return earlier.status in _WORSE_THAN[status] or snapshot.score <= earlier.score - DROP
+    return is_worse(earlier.status, snapshot.status) or snapshot.score <= earlier.score - DROP
 
 
-def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[str]:
+def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[tuple[AlertRule.Kind, str]]:
     """Yield in words why to act on a customer by its snapshot, the main reason first.
 
-    ``snapshot.customer`` is known. A drop is told first, as the news.
+    With each comes the kind of alert that says the same. ``snapshot.customer`` is known. A drop is told first, as the
+    news.
     """
+    kind = AlertRule.Kind
     settled = (snapshot.date - snapshot.customer.signup_date).days >= GRACE_DAYS
     if settled and earlier and has_dropped(snapshot, earlier):
-        yield drop_in_words(snapshot, earlier)
+        of_status = {HealthStatus.AT_RISK: kind.AT_RISK, HealthStatus.INACTIVE: kind.INACTIVE}
+        yield of_status.get(HealthStatus(snapshot.status), kind.FELL), drop_in_words(snapshot, earlier)
     elif settled and snapshot.status == HealthStatus.AT_RISK:
-        yield f"At risk, score {snapshot.score}"
+        yield kind.AT_RISK, f"At risk, score {snapshot.score}"
     if snapshot.blocked:
-        yield f"Blocked: {code_in_words(snapshot.blocker_type)}"
+        yield kind.BLOCKED, f"Blocked: {code_in_words(snapshot.blocker_type)}"
 
 
 def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:

@@ -35,6 +35,11 @@ def places_risen(was: str | None, now: str) -> int | None:
     return None if was is None else _PLACES[was] - _PLACES[now]
 
 
+def is_worse(was: str, now: str) -> bool:
+    """Return whether a status is worse than it was."""
+    return _PLACES[now] > _PLACES[was]
+
+
 def places_risen_in_sql(days: int) -> Combinable:
     """Return the same for the database, of snapshots with their earlier status."""
     difference = CombinedExpression(_place(WAS_OF[days]), "-", _place("status"))

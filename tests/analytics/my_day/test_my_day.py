@@ -32,12 +32,20 @@ def test_each_customer_is_listed_once_with_all_its_reasons(client: Client, sofia
     [item] = page.context["items"]
     assert item.reasons == [
         "Score fell from 60 to 40 since 3 May",
-        "Blocked: SSO login",
         "Blocked for 20 days",
         "Task overdue since 9 May: Call them",
     ]
     assert words(main_part(page)).count("Customer c1") > 1  # and in the names of the buttons
     assert len(re.findall(r'class="work-name"', page.text)) == 1
+
+
+def test_what_health_and_an_alert_say_is_said_once(client: Client) -> None:
+    one = customer("c1", status="at_risk", score=45)
+    make_alert(one, kind="at_risk", text="At risk with a score of 45")
+    make_alert(one, kind="no_first_pr", text="No first PR 40 days after signup")
+    [item] = my_day(client).context["items"]
+    assert item.reasons[0] == "At risk, score 45"
+    assert item.reasons[1:] == ["No first PR 40 days after signup"]
 
 
 def test_the_worst_come_first(client: Client, sofia: User) -> None:
