@@ -21,7 +21,7 @@ from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.models import Customer, Engagement, Event, Feedback, ImportRun, Onboarding, StepSighting
 
-_numbers = count(10_001)  # above the ids of the demo program, c1001 and on
+_numbers = count(1_000_001)  # above every id of the demo program
 
 ROWS: dict[str, dict[str, str]] = {
     "customers": {

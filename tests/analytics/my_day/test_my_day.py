@@ -39,7 +39,7 @@ def test_each_customer_is_listed_once_with_all_its_reasons(client: Client, sofia
     assert len(re.findall(r'class="work-name"', page.text)) == 1
 
 
-def test_what_health_and_an_alert_say_is_said_once(client: Client) -> None:
+def test_what_health_and_an_alert_say_is_said_once(client: Client, sofia: User) -> None:
     one = customer("c1", status="at_risk", score=45)
     make_alert(one, kind="at_risk", text="At risk with a score of 45")
     make_alert(one, kind="no_first_pr", text="No first PR 40 days after signup")
