@@ -41,10 +41,8 @@ class WorkMembers(Sequence[WorkMember]):
         """Return the member of this customer, if any."""
         return [self[self.customers.index(customer)]] if customer in self.customers else []
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkMembers) and [*self] == [*other]
-
-    __hash__ = None  # type: ignore[assignment]  # as of a list
+    def __repr__(self) -> str:
+        return f"WorkMembers({[*self]})"
 
     def __len__(self) -> int:
         return len(self.customers)
