@@ -22,6 +22,7 @@ import analytics.urls
 from analytics.models import Alert, AlertRule, RecommendationRule, Task
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion, StateVersion
+from analytics.reports import pinned
 from analytics.scoring.snapshots import score_day
 from analytics.tasks.admin import RecommendationRuleAdmin
 from analytics.templatetags import rsolv
@@ -29,6 +30,7 @@ from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun, Note
 from customers.runs.undo import undo
 from tests.factories import make_engagement, make_run, make_staff
+from tests.support.boards import make_board, saved
 from tests.support.pages import forget, main_part, names
 
 pytestmark = pytest.mark.django_db
@@ -292,6 +294,15 @@ MORE = (
 )
 
 
+def board_and_tab() -> str:
+    """The address of a board that all may see, whose report each of the staff has pinned."""
+    owner = User.objects.get(is_superuser=True)
+    report = saved(owner, "Everybody")
+    for user in User.objects.filter(is_staff=True):
+        pinned.pin(user, report)
+    return f"board/{make_board(owner, (report, 'count'), (report, 'table'), shared=True).pk}/"
+
+
 @pytest.mark.sqlite_is_enough
 def test_no_key_stands_for_what_two_users_see_differently(
     visitors: list[Client], monkeypatch: pytest.MonkeyPatch
@@ -309,7 +320,8 @@ def test_no_key_stands_for_what_two_users_see_differently(
     make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)
     make_run(created=1)
     Note.objects.create(customer_id="c1001", author="Bo", kind="call", text="They wait for their IT")
-    for address in (*ADDRESSES, *MORE):
+    pages = (*ADDRESSES, *MORE, board_and_tab())
+    for address in pages:
         for client in visitors:
             assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)
     assert {key for key, values in made.items() if len(values) > 1} == set()
