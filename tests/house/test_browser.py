@@ -106,7 +106,7 @@ def test_with_the_keyboard_alone(open_page: Opened) -> None:
 def test_a_success_manager_takes_a_customer(open_page: Opened) -> None:
     load_demo_program()
     page = open_page("/admin/customer/c1012/")
-    page.get_by_role("link", name="Assignment").click()
+    page.get_by_role("link", name="Assignment", exact=True).click()
     page.locator("select[name=owner]").select_option(index=1)
     page.locator("[name=notes]").fill("Call on Monday")
     page.get_by_role("button", name="Save", exact=True).click()

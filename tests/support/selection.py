@@ -96,7 +96,8 @@ def _of_postgres(items: list[pytest.Item]) -> set[pytest.Item]:
     asked = _first_cases(own) | _last_cases(own)
     folders = folders_with_own_sql()
     others = _last_cases(item for item in tests if item not in own and not folders.isdisjoint(item.path.parents))
-    in_order = [item for item in items if item in others]
+    # By path, since pytest-django puts the tests with transactions last, whatever their package.
+    in_order = sorted(others, key=lambda item: item.nodeid)
     return asked | {*in_order[::PART_ON_POSTGRES]} | {item for item in items if item.nodeid == WALK}
 
 

@@ -15,7 +15,16 @@ from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import AlertRule, Digest, MailTemplate, Message, Night, RecommendationRule, ScoringPolicy
+from analytics.models import (
+    AlertRule,
+    Contact,
+    Digest,
+    MailTemplate,
+    Message,
+    Night,
+    RecommendationRule,
+    ScoringPolicy,
+)
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.models import AuditEntry, Customer, CustomerCare, Erasure, Fix, ImportRun, Note, QuarantinedRow
@@ -38,7 +47,7 @@ from tests.support.pages import Elements
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 LEDGER = [ImportRun, QuarantinedRow, Note, Fix, KeyChange]
-EDITABLE = [CustomerCare, MailTemplate, ScoringPolicy, User, Group]
+EDITABLE = [Contact, CustomerCare, MailTemplate, ScoringPolicy, User, Group]
 FORM_FIELDS = {"input", "select", "textarea"}
 
 
@@ -69,6 +78,8 @@ def a_row(model: type[Model]) -> Model:
         return CustomerCare.objects.create(customer_id="c1001", owner=make_staff())
     if row is None and model is Message:
         return make_message()
+    if row is None and model is Contact:
+        return Contact.objects.create(customer_id="c1001", name="Ada", email="ada@acme.example")
     assert row is not None
     return row
 
