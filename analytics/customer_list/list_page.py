@@ -125,14 +125,19 @@ def list_context(
     }
 
 
+def rows_per_page(address: QueryDict) -> int:
+    """Return how many rows an address asks for, of ``ROWS_PER_PAGE``; the first of them where it asks for none."""
+    wanted = address.get("per_page", "")
+    return next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
+
+
 class ListPage:
     """The page of a list that a request asks for; its table is turned to it only where something must be drawn."""
 
     def __init__(self, request: HttpRequest, asked: CustomerList, portfolio: PortfolioDay) -> None:
         self.request, self.asked, self.portfolio = request, asked, portfolio
         self.number = request.GET.get("page", "")
-        wanted = request.GET.get("per_page", "")
-        self.per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
+        self.per_page = rows_per_page(request.GET)
         self.is_turned = False
 
     def rows(self, version: StateVersion) -> tuple[int, SafeString]:

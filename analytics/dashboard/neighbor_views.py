@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.customer_list.list_page import MAX_PAGES, ROWS_PER_PAGE
+from analytics.customer_list.list_page import MAX_PAGES, rows_per_page
 from analytics.models import Snapshot
 from analytics.pages.as_of import as_of
 from analytics.reports.open_report import opened_report, requested_list
@@ -23,10 +23,8 @@ def neighbor(request: HttpRequest, pk: str, step: int) -> HttpResponse:
     if portfolio:
         asked = requested_list(request, portfolio.date, opened_report(request))
         keys = asked.customers.select_related(None).values_list("customer_id", flat=True)
-        wanted = query.get("per_page", "")
-        per_page = next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
         number = min(max(number_or_none(query.get("page", "")) or 1, 1), MAX_PAGES)
-        found = find_neighbor(keys, pk, step, number, per_page)
+        found = find_neighbor(keys, pk, step, number, rows_per_page(query))
     if found is None:
         messages.info(request, f"There is no {'next' if step > 0 else 'previous'} customer in this list.")
         return redirect(f"{reverse('admin:index')}{'?' if query else ''}{query.urlencode()}#customers")
