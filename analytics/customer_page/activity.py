@@ -20,6 +20,7 @@ COUNTERS = {
     "issues_tagged": "Issues tagged",
     "prs_generated": "PRs generated",
     "prs_merged": "PRs merged",
+    "prs_rejected": "PRs rejected",
     "support_requests": "Support requests",
 }
 

@@ -44,10 +44,10 @@ def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
 
 def may_be_blocked_longer(customer: Customer, snapshots: Sequence[Snapshot]) -> bool:
     """Return whether the block begins where the known history does, and the customer was there before."""
-    return blocked_since(snapshots) is snapshots[0] and customer.signup_date < snapshots[0].date
+    return first_blocked(snapshots) is snapshots[0] and customer.signup_date < snapshots[0].date
 
 
-def blocked_since(snapshots: Sequence[Snapshot]) -> Snapshot | None:
+def first_blocked(snapshots: Sequence[Snapshot]) -> Snapshot | None:
     """Return the first of the unbroken row of snapshots that have the newest one's blocker; None where it has none."""
     first = None
     for snapshot in reversed(snapshots):

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from analytics.customer_page.activity import WINDOWS, activity, window_of
 from analytics.customer_page.composer import EMAIL, NoteForm
-from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots, score_chart
+from analytics.customer_page.history import first_blocked, may_be_blocked_longer, recent_snapshots, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
 from analytics.customer_page.steps import steps
@@ -132,7 +132,7 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         "rows": rows,
         "steps": done,
         "days_since_signup": (day - found.signup_date).days,
-        "blocked_since": blocked_since(snapshots),
+        "first_blocked": first_blocked(snapshots),
         "blocked_longer": may_be_blocked_longer(found, snapshots),
         "activity": activity(found, snapshot, window_of(request.GET.get("activity", "")), rows),
         "windows": WINDOWS,

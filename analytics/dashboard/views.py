@@ -19,7 +19,7 @@ from analytics.pages.as_of import as_of
 from analytics.pages.etag import answers_refresh, page_etag, with_etag
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
-from analytics.portfolio.archive import write_archive
+from analytics.portfolio.metrics_export import write_archive
 from analytics.portfolio.period import period_of
 from analytics.reports.open_report import OpenReport, opened_report, requested_list
 from analytics.reports.pinned import pinned_reports

@@ -37,7 +37,7 @@ class StateKey(Key):
 
 
 class DataKey(Key):
-    """Of a value that comes of imports and scorings alone, and is kept through people's edits."""
+    """Of a value that comes of imports, scorings and other commands, and is kept through people's edits."""
 
     version: DataVersion
 

@@ -1,4 +1,7 @@
-"""The comparison date of a scored date: the one rule of every page, mail and export."""
+"""The comparison date of a scored date: which older one it is compared with over a week or a month.
+
+It is the one rule of every page, mail and export; the choice above the dashboard is made of it in ``period``.
+"""
 
 from collections.abc import Iterable
 from datetime import date, timedelta

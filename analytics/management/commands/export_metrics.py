@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from analytics.models import PortfolioDay
-from analytics.portfolio.archive import export_to_folder
+from analytics.portfolio.metrics_export import export_to_folder
 from customers.jobs.commands import AuditedCommand, usage_error
 
 

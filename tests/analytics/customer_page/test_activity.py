@@ -32,7 +32,7 @@ def customer() -> Customer:
 
 @pytest.fixture
 def snapshot(customer: Customer) -> Snapshot:
-    return make_snapshot(customer, issues_tagged=14, prs_generated=1, prs_merged=1, support_requests=2)
+    return make_snapshot(customer, issues_tagged=14, prs_generated=1, prs_merged=1, prs_rejected=4, support_requests=2)
 
 
 def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Customer, snapshot: Snapshot) -> None:
@@ -50,6 +50,7 @@ def test_each_day_before_the_signup_is_empty_and_after_it_zero(customer: Custome
         "Issues tagged": [None, None, 0, 5, 0, 0, 0],
         "PRs generated": [None, None, 0, 1, 0, 0, 0],
         "PRs merged": [None, None, 0, 1, 0, 0, 0],
+        "PRs rejected": [None, None, 0, 4, 0, 0, 0],
         "Support requests": [None, None, 0, 0, 0, 0, 2],
     }
 
@@ -65,7 +66,7 @@ def test_counters_of_the_window_and_of_all_time(
     customer: Customer, snapshot: Snapshot, days: int, issues: int
 ) -> None:
     counters = activity(customer, snapshot, days, rows_behind(snapshot)).counters
-    assert [(counter.window, counter.ever) for counter in counters] == [(issues, 14), (1, 1), (1, 1), (2, 2)]
+    assert [(counter.window, counter.ever) for counter in counters] == [(issues, 14), (1, 1), (1, 1), (4, 4), (2, 2)]
 
 
 def test_a_quiet_window(customer: Customer) -> None:
@@ -102,3 +103,12 @@ def test_the_scores_of_ninety_days_with_the_policy_changes(customer: Customer) -
     page = f"/admin/customer/{customer.pk}/?as_of="
     assert chart.addresses == [f"{page}{day}" for day in ("2025-02-10", "2025-05-09", "2025-05-10")]
     assert [(mark.label, mark.text) for mark in chart.marks] == [("10 May 2025", "Policy v2")]
+
+
+def test_a_window_in_which_prs_were_only_rejected_is_not_quiet() -> None:
+    customer = make_customer(signup_date=date(2025, 5, 6))
+    make_engagement(customer, D, prs_rejected=1)
+    snapshot = make_snapshot(customer, prs_rejected=1)
+    shown = activity(customer, snapshot, 7, rows_behind(snapshot))
+    assert not shown.is_quiet
+    assert [counter.label for counter in shown.counters if counter.window] == ["PRs rejected"]

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.customer_page.history import blocked_since, may_be_blocked_longer, recent_snapshots
+from analytics.customer_page.history import first_blocked, may_be_blocked_longer, recent_snapshots
 from analytics.customer_page.what_changed import Change, signed, what_changed
 from analytics.models import Snapshot
 from analytics.scoring.snapshots import score_day
@@ -226,10 +226,10 @@ def test_status_stage_trend_steps_and_blocker(customer: Customer) -> None:
 def test_since_when_a_customer_is_blocked(customer: Customer) -> None:
     for day, blocker in ((5, "github"), (6, ""), (7, "github"), (9, "github")):
         make_snapshot(customer, date=date(2025, 5, day), blocker_type=blocker)
-    first = blocked_since(recent_snapshots(customer, NOW))
+    first = first_blocked(recent_snapshots(customer, NOW))
     assert first is not None
     assert first.date == date(2025, 5, 7)
-    assert blocked_since(recent_snapshots(customer, date(2025, 5, 6))) is None
+    assert first_blocked(recent_snapshots(customer, date(2025, 5, 6))) is None
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import IO, Any
 import pytest
 
 from analytics.models import PortfolioDay
-from analytics.portfolio import archive as archives
-from analytics.portfolio.archive import combined_rows, export_to_folder
+from analytics.portfolio import metrics_export as archives
+from analytics.portfolio.metrics_export import combined_rows, export_to_folder
 from customers.feeds import exports
 from customers.models import Engagement
 from tests.factories import make_customer

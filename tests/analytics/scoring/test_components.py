@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from analytics.models import ScoringPolicy, Snapshot
-from analytics.portfolio.archive import COLUMNS
+from analytics.portfolio.metrics_export import COLUMNS
 from analytics.scoring.components import COMPONENTS
 from analytics.scoring.measure import measure
 from analytics.scoring.score import health

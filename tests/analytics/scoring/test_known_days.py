@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
-from analytics.portfolio.archive import combined_rows
+from analytics.portfolio.metrics_export import combined_rows
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Step
 from tests.factories import (

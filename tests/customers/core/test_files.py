@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from analytics.portfolio.archive import archive_name, export_to_folder
+from analytics.portfolio.metrics_export import archive_name, export_to_folder
 from customers.archive import files
 from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
 from customers.imports.folder import import_folder

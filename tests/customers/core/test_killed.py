@@ -95,7 +95,7 @@ def test_a_killed_undo_is_settled_by_whoever_has_the_lock_next(
 @pytest.mark.parametrize(
     ("function", "nth", "next_one"),
     [
-        ("analytics.portfolio.archive:write_archive", 1, "export_metrics"),
+        ("analytics.portfolio.metrics_export:write_archive", 1, "export_metrics"),
         ("customers.feeds.exports:write_csv", 3, "expire"),
         ("customers.audit.export:record", 1, "erase"),
         ("customers.core.leftovers:move", 1, "export_metrics"),

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from analytics.models import PortfolioDay, Snapshot
-from analytics.portfolio.archive import write_archive
+from analytics.portfolio.metrics_export import write_archive
 from analytics.scoring.snapshots import score_day
 from customers.feeds.declarations import FEEDS
 from customers.feeds.exports import feed_rows
