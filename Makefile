@@ -88,6 +88,8 @@ YIELDING = $(if $(CI),nice)
 test: setup-dev ## every test, on SQLite and on PostgreSQL
 	@$(MAKE) --keep-going $(SIDE_BY_SIDE) test-postgres test-sqlite
 
+# The browser's tests and those of races wait more than they work: one process more than there are cores uses that time.
+test-sqlite: WORKERS := $(if $(CI),$(shell expr $$(nproc) + 1),$(WORKERS))
 test-sqlite: setup-dev ## every test, on SQLite
 	env -u DATABASE_URL $(YIELDING) $(PYTEST)
 
