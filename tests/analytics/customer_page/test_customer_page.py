@@ -92,7 +92,8 @@ def test_acme_engagement(viewer: Client) -> None:
     assert text.startswith("Activity, last 7 days 7 days 30 days 90 days ")
     assert text.endswith(
         "4 May 0 0 0 0 1 Issues tagged 5 5 in all PRs generated 0 0 in all PRs merged 0 0 in all "
-        "PRs rejected 0 0 in all Support requests 2 2 in all Activity trend: ↓ Declining last 7 days, without support requests "
+        "PRs rejected 0 0 in all Support requests 2 2 in all "
+        "Activity trend: ↓ Declining last 7 days, without support requests "
         "Of all generated PRs merged: – Active days in all: 4"
     )
 
