@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
 from customers.archive import files
@@ -53,11 +53,13 @@ def delete_dates(days: list[date]) -> int:
 
 
 def old_texts() -> Iterator[tuple[QuerySet[Model], str]]:
-    """Yield the mails and digests sent more than ``MESSAGE_DAYS`` ago that have their text, and its field."""
+    """Yield the mails and digests sent, or canceled, more than ``MESSAGE_DAYS`` ago with their text, and its field."""
     oldest = runs.since(settings.MESSAGE_DAYS)
     if oldest:
         yield Digest.objects.filter(state=Digest.State.SENT, sent_at__lt=oldest).exclude(text=""), "text"
-        yield Message.objects.filter(state=Message.State.SENT, sent_at__lt=oldest).exclude(body=""), "body"
+        canceled = Q(state=Message.State.CANCELED, attempted_at__lt=oldest)
+        gone = Message.objects.filter(Q(state=Message.State.SENT, sent_at__lt=oldest) | canceled)
+        yield gone.exclude(body=""), "body"
 
 
 def clear_texts() -> int:

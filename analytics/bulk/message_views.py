@@ -12,7 +12,7 @@ from analytics.bulk.selection import Selection, nobody_selected, selection
 from analytics.models import MailTemplate
 from analytics.models.placeholders import PLACEHOLDERS, listed
 from analytics.outreach.forms import ComposeForm
-from analytics.outreach.views import MAY_CONTACT
+from analytics.outreach.sending import MAY_CONTACT
 from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response
 from customers.text.numbers import number_or_none

@@ -268,10 +268,16 @@ def _task(row: Row) -> str:
     return f"{Task.State(row.kind or '').label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
 
 
+_BECAME = {
+    Message.State.SENT.value: "",
+    Message.State.FAILED.value: " (not sent)",
+    Message.State.SCHEDULED.value: " (scheduled)",
+    Message.State.CANCELED.value: " (canceled)",
+}
+
+
 def _mail(row: Row) -> str:
-    how = {Message.State.SENT.value: "", Message.State.FAILED.value: " (not sent)"}.get(
-        row.kind or "", " (perhaps sent)"
-    )
+    how = _BECAME.get(row.kind or "", " (perhaps sent)")
     return f"E-mail “{row.text}”{how}"
 
 

@@ -4,7 +4,6 @@ from datetime import date
 from http import HTTPStatus
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -18,8 +17,8 @@ from analytics.customer_page.steps import steps
 from analytics.customer_page.timeline import OFFERED, may_open, page_number, parse_filter, timeline
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
-from analytics.models import Contact
-from analytics.outreach.sending import closed_mailboxes, why_closed
+from analytics.outreach.scheduled import scheduled_for
+from analytics.outreach.sending import closed_mailboxes, customers_to_write, why_closed
 from analytics.outreach.views import preview_typed
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import AsOf, as_of
@@ -77,9 +76,7 @@ def _add_note(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _find(request: HttpRequest, pk: str) -> Customer:
     """The customer with all that is known by hand."""
-    has_contacts = Exists(Contact.objects.filter(customer=OuterRef("pk")))
-    customers = Customer.objects.select_related("missing_since", "onboarding", "care__owner")
-    customers = customers.annotate(has_contacts=has_contacts)
+    customers = customers_to_write().select_related("missing_since", "onboarding", "care__owner")
     return get_object_or_404(customers, pk=pk)
 
 
@@ -104,6 +101,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "as_of": shown,
         "feeds": known_feed_states(version.data),
         "note_form": form,
+        "scheduled": scheduled_for(found),
         "back_query": _query(request, but=OWN_PARAMETERS),
         **_scored(request, found, shown),
     }

@@ -25,7 +25,7 @@ class SmtpSession:
 
     def send(self, mail: EmailMessage) -> None:
         """Send one mail; raises one of ``FAILURES``."""
-        connection = self._connected()
+        connection = self.connect()
         try:
             connection.send_messages([mail])
         except FAILURES:
@@ -40,7 +40,8 @@ class SmtpSession:
                 self.connection.close()
             self.connection = None
 
-    def _connected(self) -> BaseEmailBackend:
+    def connect(self) -> BaseEmailBackend:
+        """Return the open connection; raises one of ``FAILURES`` where there can be none."""
         if self.down:
             raise self.down
         if self.connection is None:

@@ -16,6 +16,8 @@ from customers.text.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
 """The mail server's answer never takes as long: whoever waited for it is gone."""
+LATE_AFTER = timedelta(minutes=15)
+"""What is scheduled goes every few minutes: so long after its time, the command that sends it does not run."""
 
 
 class MailTemplate(models.Model):
@@ -70,7 +72,8 @@ class Contact(models.Model):
 class Message(OutboxEntry):
     """An e-mail to a customer, kept as it was sent; ``sent_by`` is a login, which outlives its user.
 
-    ``created_at`` is when it was written, ``attempted_at`` when the mail server was last asked to take it.
+    ``created_at`` is when it was written, ``attempted_at`` when the mail server was last asked to take it. ``send_at``
+    is the time that its author gave it; None: it was to go at once.
     """
 
     KEPT_BY_HAND = True
@@ -84,6 +87,8 @@ class Message(OutboxEntry):
         SENDING = "sending", "Sending"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
+        SCHEDULED = "scheduled", "Scheduled"
+        CANCELED = "canceled", "Canceled"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails")
     template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True)
@@ -102,6 +107,7 @@ class Message(OutboxEntry):
     created_at = models.DateTimeField(default=timezone.now)
     attempted_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True)
+    send_at = models.DateTimeField("scheduled for", null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -116,6 +122,12 @@ class Message(OutboxEntry):
         now = timezone.now()  # An attempt that is still to come was made while the clock was ahead.
         late = not now - STUCK_AFTER <= self.attempted_at <= now + STUCK_AFTER
         return self.state == self.State.SENDING and (bool(self.error) or late)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it waits although its time has passed: nobody sends what is scheduled."""
+        is_due = self.send_at is not None and self.send_at < timezone.now() - LATE_AFTER
+        return self.state == self.State.SCHEDULED and is_due
 
     @property
     def copies(self) -> list[str]:

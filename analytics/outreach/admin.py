@@ -132,7 +132,13 @@ class MessageAdmin(ReadOnlyAdmin):
     @display(
         description="state",
         ordering="state",
-        label={"Sent": "success", "Failed": "danger", "Sending": "info", "Perhaps sent": "warning"},
+        label={
+            "Sent": "success",
+            "Failed": "danger",
+            "Sending": "info",
+            "Scheduled": "info",
+            "Perhaps sent": "warning",
+        },
     )
     def state_label(self, message: Message) -> str:
         """Say what became of the message, as a pill."""
@@ -140,8 +146,9 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="date", ordering="attempted_at")
     def when(self, message: Message) -> str:
-        """Say when the mail server was last asked, in one line."""
-        return date_format(localtime(message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
+        """Say when the mail server was last asked, or will be, in one line."""
+        waits = message.state == Message.State.SCHEDULED and message.send_at
+        return date_format(localtime(waits or message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
 
     @admin.display(description="by", ordering="sent_by")
     def author(self, message: Message) -> str:

@@ -1,13 +1,16 @@
 """What is typed to write to a customer: a subject and a text with placeholders."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django import forms
 from django.http import QueryDict
+from django.utils import timezone
 
 from analytics.models import MailTemplate
 from analytics.models.placeholders import body_faults, fill, lacking, subject_faults
 from analytics.outreach.draft import MAX_BODY_LENGTH, MAX_SUBJECT_LENGTH
+from analytics.outreach.scheduled import FARTHEST, next_morning
 from customers.text.text_fields import TextAreaField
 
 
@@ -62,6 +65,31 @@ class ComposeForm(forms.Form):
             raise forms.ValidationError(faults)
         self.filled[name] = fill(text, self.values)
         return text
+
+
+class ScheduleForm(forms.Form):
+    """When an email is to be sent, in the time zone of the page."""
+
+    use_required_attribute = False
+    """Whoever sends at once needs no time."""
+
+    at = forms.DateTimeField(
+        label="Send later", widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+
+    def __init__(self, data: QueryDict, *, is_asked: bool) -> None:
+        super().__init__(data if is_asked else None, initial={"at": data.get("at") or next_morning()}, label_suffix="")
+        if self.errors:
+            self.fields["at"].widget.attrs |= {"aria-invalid": "true", "aria-describedby": "reasons-at"}
+
+    def clean_at(self) -> datetime:
+        """Refuse what is past or too far away."""
+        at: datetime = self.cleaned_data["at"]
+        if at <= timezone.now():
+            raise forms.ValidationError("Choose a time to come.")
+        if at > timezone.now() + FARTHEST:
+            raise forms.ValidationError(f"Choose a time within {FARTHEST.days} days.")
+        return at
 
 
 @dataclass(frozen=True)

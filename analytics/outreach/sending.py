@@ -6,9 +6,9 @@ perhaps sent; only a person sends it again, under the same Message-ID.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
@@ -32,6 +32,7 @@ from customers.imports.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 from customers.text.addresses import mailbox
 
+MAY_CONTACT = "analytics.contact_customer"
 QUIET = timedelta(days=3)
 """Who was written to within this time is written to again only on confirmation."""
 PREVIEW_LASTS = timedelta(days=1)
@@ -77,12 +78,15 @@ def last_message(customer: Customer, besides: Message | None = None) -> Message 
 
     It was sent, or perhaps was, by anybody.
     """
-    recent = Message.objects.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=timezone.now() - QUIET)
-    others = recent.exclude(pk=besides.pk) if besides else recent
+    return next((one for one in mails_since(customer, timezone.now() - QUIET) if one != besides), None)
+
+
+def mails_since(customer: Customer, moment: datetime) -> Iterator[Message]:
+    """Yield the mails to a customer or to its mailbox that were sent, or perhaps were, since; the newest first."""
+    recent = Message.objects.filter(state__in=[State.SENT, State.SENDING], attempted_at__gt=moment)
     theirs = mailbox(customer.email)
-    newest_first = others.select_related("sender", "customer").defer("body").order_by("-attempted_at", "-pk")
-    fitting = (one for one in newest_first if one.customer_id == customer.pk or mailbox(one.recipient) == theirs)
-    return next(fitting, None)
+    newest_first = recent.select_related("sender", "customer").defer("body").order_by("-attempted_at", "-pk")
+    return (one for one in newest_first if one.customer_id == customer.pk or mailbox(one.recipient) == theirs)
 
 
 def closed_mailboxes() -> dict[str, dict[str, str]]:
@@ -135,9 +139,11 @@ def draft_email(
 
 
 def customers_to_write() -> QuerySet[Customer]:
-    """Return the customers with their care, and whether they have contacts at all."""
-    has_contacts = Exists(Contact.objects.filter(customer=OuterRef("pk")))
-    return Customer.objects.select_related("care").annotate(has_contacts=has_contacts)
+    """Return the customers with their care, and whether they have contacts and scheduled emails at all."""
+    scheduled = Message.objects.filter(state=State.SCHEDULED, customer=OuterRef("pk"))
+    return Customer.objects.select_related("care").annotate(
+        has_contacts=Exists(Contact.objects.filter(customer=OuterRef("pk"))), has_scheduled=Exists(scheduled)
+    )
 
 
 def open_contacts(customer: Customer) -> list[Contact]:
@@ -176,20 +182,27 @@ def already_claimed(token: str) -> Message | None:
     return Message.objects.filter(message_id=message_id(key)).first()
 
 
-def claim_draft(draft: EmailDraft, key: str, *, confirmed: bool) -> tuple[Message, bool]:
-    """Record a draft as being sent, and return whether to send it now; ``NotSent`` says why it may not be."""
+def claim_draft(
+    draft: EmailDraft, key: str, *, confirmed: bool, send_at: datetime | None = None
+) -> tuple[Message, bool]:
+    """Record a draft as being sent, or for the time ``send_at``; ``NotSent`` says why it may not be.
+
+    Return whether it is this call that has recorded it: who gets True for one without a time sends it.
+    """
     with transaction.atomic():
-        _lock(draft.customer)
+        lock(draft.customer)
         found = Message.objects.filter(message_id=message_id(key)).first()
         if found:
             return found, False
         _check(draft.customer, confirmed=confirmed)
-        message = Message(**draft.fields, message_id=message_id(key))
+        state = State.SCHEDULED if send_at else State.SENDING
+        message = Message(**draft.fields, message_id=message_id(key), state=state, send_at=send_at)
         if _goes_astray(draft.customer, {message.recipient, *message.copies}):
             raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to mails.")
         message.save(force_insert=True)
         to = ", ".join([message.recipient, *message.copies])
-        trail.record(trail.Action.MAIL, message, detail=f"to {to}, template: {message.template or '–'}")
+        when = f", scheduled for {send_at:%Y-%m-%d %H:%M %Z}" if send_at else ""
+        trail.record(trail.Action.MAIL, message, detail=f"to {to}, template: {message.template or '–'}{when}")
         return message, True
 
 
@@ -197,6 +210,8 @@ def may_send_again(message: Message, user: User) -> str:
     """Return why this user cannot send a message again as it is; '' where nothing is against it."""
     if message.state == State.SENT:
         return "It is sent."
+    if message.state == State.CANCELED:
+        return "It is canceled."
     if message.state == State.SENDING and not message.delivery_unknown:
         return "It is being sent at this moment."
     if message.sender_id != user.pk:
@@ -213,7 +228,7 @@ def may_send_again(message: Message, user: User) -> str:
 def claim_again(message: Message, user: User, *, confirmed: bool) -> bool:
     """Record that a message is sent again; false where somebody was quicker, ``NotSent`` where it may not be."""
     with transaction.atomic():
-        _lock(message.customer)
+        lock(message.customer)
         reason = may_send_again(message, user)
         if reason:
             raise NotSent(reason)
@@ -230,7 +245,12 @@ def send_messages(claimed: Iterable[Message]) -> None:
     """Send claimed messages one after the other by one connection; a server that is down is not asked again."""
     with closing(SmtpSession()) as session:
         for message in claimed:
-            outbox.deliver(message, partial(_post, session, message), words=_in_words)
+            deliver_message(session, message)
+
+
+def deliver_message(session: SmtpSession, message: Message) -> outbox.Outcome:
+    """Send a claimed message by a connection, and record and return what came of it."""
+    return outbox.deliver(message, partial(_post, session, message), words=_in_words)
 
 
 def _post(session: SmtpSession, message: Message) -> None:
@@ -256,8 +276,11 @@ def _check(customer: Customer, *, confirmed: bool, besides: Message | None = Non
         raise WrittenRecently("It was not sent: confirm that this customer shall get one more mail.")
 
 
-def _lock(customer: Customer) -> None:
-    """One at a time for a mailbox and a customer; on SQLite, each transaction is alone from its beginning."""
+def lock(customer: Customer) -> None:
+    """Let one at a time write to a mailbox and a customer, until the transaction ends.
+
+    On SQLite, each transaction is alone from its beginning.
+    """
     if is_postgres():
         key = int.from_bytes(sha256(mailbox(customer.email).encode()).digest()[:8], signed=True)
         # An import that changes this customer may take minutes.

@@ -10,26 +10,30 @@ from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 
 from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Snapshot, Task
 from analytics.models.placeholders import lacking, listed, used
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, from_line, sender_name, with_signature
-from analytics.outreach.forms import ComposeForm, Words
+from analytics.outreach.forms import ComposeForm, ScheduleForm, Words
 from analytics.outreach.merge_fields import merge_fields
+from analytics.outreach.scheduled import cancel, scheduled_for
+from analytics.outreach.sending import MAY_CONTACT
 from analytics.outreach.situations import Situation, situation_of
 from analytics.portfolio.figures import stale_days
-from customers.core.pages import StaffRequest, admin_page, admin_response
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 from customers.models import Customer
 from customers.text.numbers import number_or_none
 
-MAY_CONTACT = "analytics.contact_customer"
 FEED = "feed"
 """Stands for the address of the feed among those that get a copy."""
 ASIDE = "own_"
 """Begins the names of the fields that keep what a template has taken the place of."""
 BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
+CHANGED = "It was not sent: something has changed since this preview. Look again."
+State = Message.State
 _Row = TypeVar("_Row", bound=Model)
 
 
@@ -58,6 +62,7 @@ class _ComposePage:
         self.to = next((one for one in self.contacts if str(one.pk) == self.asked.get("to")), None)
         self.cc = [one for one in self.contacts if str(one.pk) in copies]
         self.copies_feed = FEED in copies
+        self.schedule = ScheduleForm(request.POST, is_asked=request.POST.get("action") == "later")
 
     def form(self, words: MailTemplate | Message | Words | None, data: QueryDict | None = None) -> ComposeForm:
         """Return the form, with these words to begin with."""
@@ -116,6 +121,8 @@ class _ComposePage:
             "aside": self.aside,
             "drafts": self.request.POST.getlist("draft"),
             "recent": self.recent,
+            "scheduled": scheduled_for(self.customer),
+            "at": self.asked.get("at", ""),
             "contacts": self.contacts,
             "to": self.to,
             "cc": self.cc,
@@ -125,6 +132,13 @@ class _ComposePage:
             **more,
         }
         return admin_response(self.request, f"analytics/outreach/{name}.html", context, status=status)
+
+    def preview(self, form: ComposeForm, draft: EmailDraft, token: str = "", refusal: str = "") -> HttpResponse:
+        """Return the page that shows a draft as it will be sent, and why it was not, if it was to be."""
+        more = {"draft": draft, "token": token or sending.sign_preview(draft), "refusal": refusal}
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if refusal or self.schedule.errors else HTTPStatus.OK
+        zone = timezone.get_current_timezone_name()
+        return self.show("preview", form, status, schedule=self.schedule, zone=zone, **more)
 
     def _template(self, key: str | None) -> MailTemplate | None:
         return next((one for one in self.templates if str(one.pk) == key), None)
@@ -148,15 +162,15 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
     form = page.form(page.template, request.POST)
     if action == "edit":
         return page.show("compose", form)
-    sent = sending.already_claimed(token) if action == "send" else None
+    sent = sending.already_claimed(token) if action in {"send", "later"} else None
     if sent and sent.customer_id == page.customer.pk:
         return redirect("analytics:message", sent.pk)
     if not form.is_valid() or page.obstacles:
         return page.show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY)
     draft = page.draft(form)
-    if action == "send":
+    if action in {"send", "later"}:
         return _send(page, form, draft, token)
-    return page.show("preview", form, draft=draft, token=sending.sign_preview(draft))
+    return page.preview(form, draft)
 
 
 @admin_page("customers.view_customer", MAY_CONTACT)
@@ -168,32 +182,36 @@ def preview_typed(request: StaffRequest, pk: str) -> HttpResponse:
     form = page.form(None, typed)
     if not form.is_valid() or page.obstacles:
         return page.show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY)
-    draft = page.draft(form)
-    return page.show("preview", form, draft=draft, token=sending.sign_preview(draft))
+    return page.preview(form, page.draft(form))
 
 
 def _send(page: _ComposePage, form: ComposeForm, draft: EmailDraft, token: str) -> HttpResponse:
-    """Send what was previewed, or show the preview again and say why not."""
+    """Send or schedule what was previewed, or show the preview again and say why not."""
     request = page.request
+    if page.schedule.errors:
+        return page.preview(form, draft, token)
     key = sending.verify_preview(token, draft)
     if key is None:
-        token = sending.sign_preview(draft)
-        refusal = "It was not sent: something has changed since this preview. Look again."
-    else:
-        try:
-            message, ours = sending.claim_draft(draft, key, confirmed="confirmed" in request.POST)
-        except sending.NotSent as error:
-            refusal, page.recent = str(error), sending.last_message(page.customer)
-            page.obstacles = sending.obstacles(page.customer, request.user)
-        except OperationalError:
-            refusal = BUSY
-        else:
-            if ours:
-                sending.send_message(message)
-                _tell(request, message)
-            return redirect("analytics:message", message.pk)
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return page.show("preview", form, status, draft=draft, token=token, refusal=refusal)
+        return page.preview(
+            form, draft, refusal="It was not sent: something has changed since this preview. Look again."
+        )
+    send_at = page.schedule.cleaned_data["at"] if page.schedule.is_bound else None
+    try:
+        message, ours = sending.claim_draft(draft, key, confirmed="confirmed" in request.POST, send_at=send_at)
+    except sending.NotSent as error:
+        page.recent, page.obstacles = (
+            sending.last_message(page.customer),
+            sending.obstacles(page.customer, request.user),
+        )
+        return page.preview(form, draft, token, str(error))
+    except OperationalError:
+        return page.preview(form, draft, token, BUSY)
+    if ours and send_at:
+        messages.success(request, f"Scheduled for {timezone.localtime(send_at):%-d %b %Y, %H:%M}.")
+    elif ours:
+        sending.send_message(message)
+        _tell(request, message)
+    return redirect("analytics:message", message.pk)
 
 
 @admin_page("customers.view_customer", "analytics.view_message")
@@ -204,13 +222,8 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         if not may_contact:
             raise PermissionDenied
-        action = request.POST.get("action")
-        if action == "again":
-            _send_again(request, found)
-        elif action in {"sent", "failed"}:
-            sending.resolve(found, sent=action == "sent", by=request.user.get_username())
-        return redirect("analytics:message", pk)
-    unsent = found.state == Message.State.FAILED or found.delivery_unknown
+        return _act_on(request, found)
+    unsent = found.state in {State.FAILED, State.SCHEDULED, State.CANCELED} or found.delivery_unknown
     context = {
         "title": found.subject,
         "message": found,
@@ -219,10 +232,29 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
         "unsent": unsent,
         "against": sending.may_send_again(found, request.user) if unsent and may_contact else "",
         "recent": sending.last_message(found.customer, found) if unsent and may_contact else None,
+        "zone": timezone.get_current_timezone_name(),
         "today": timezone.localdate(),
         **_open_task(request, found),
     }
     return admin_response(request, "analytics/outreach/message.html", context)
+
+
+def _act_on(request: StaffRequest, found: Message) -> HttpResponse:
+    """Do what a form of the message's page, or of the customer's, asks for, and lead back."""
+    action, here = request.POST.get("action"), reverse("analytics:message", args=[found.pk])
+    if action == "again":
+        return redirect(next_page(request, here) if _send_again(request, found) else here)
+    if action in {"sent", "failed"}:
+        sending.resolve(found, sent=action == "sent", by=request.user.get_username())
+    elif action in {"cancel", "edit"}:
+        if not cancel(found, request.user):
+            messages.warning(request, "It was no longer waiting.")
+            return redirect(here)
+        if action == "edit":
+            return redirect(f"{reverse('analytics:contact', args=[found.customer_id])}?message={found.pk}")
+        messages.success(request, "Canceled: it will not be sent.")
+        return redirect(next_page(request, here))
+    return redirect(here)
 
 
 def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:
@@ -230,7 +262,7 @@ def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:
 
     A message that was written for none may have done the visitor's own task to write to the customer.
     """
-    if found.state != Message.State.SENT or not request.user.has_perm(settings.OWNERS_MAY):
+    if found.state != State.SENT or not request.user.has_perm(settings.OWNERS_MAY):
         return {}
     task = found.task
     if task is None:
@@ -241,7 +273,8 @@ def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:
     return {"open_task": task, "outcome_note": task.outcome_note or f"Wrote “{found.subject}”."}
 
 
-def _send_again(request: StaffRequest, found: Message) -> None:
+def _send_again(request: StaffRequest, found: Message) -> bool:
+    """Send a message again, or now; return whether it was sent."""
     try:
         ours = sending.claim_again(found, request.user, confirmed="confirmed" in request.POST)
     except sending.NotSent as error:
@@ -251,14 +284,17 @@ def _send_again(request: StaffRequest, found: Message) -> None:
     else:
         if ours:
             sending.send_message(found)
-            _tell(request, found)
+            return _tell(request, found)
+    return False
 
 
-def _tell(request: HttpRequest, sent: Message) -> None:
-    """Say at the top of the next page that it was sent; the message's page says what went wrong."""
+def _tell(request: HttpRequest, sent: Message) -> bool:
+    """Return whether it was sent, and say so at the top of the next page; the message's page says what went wrong."""
     sent.refresh_from_db(fields=["state"])
-    if sent.state == Message.State.SENT:
+    was_sent = sent.state == State.SENT
+    if was_sent:
         messages.success(request, f"Sent to {sent.recipient}.")
+    return was_sent
 
 
 def _named(rows: QuerySet[_Row], text: str | None) -> _Row | None:

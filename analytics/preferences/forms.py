@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from analytics.models import Preferences, time_zones
-from analytics.outreach.views import MAY_CONTACT
+from analytics.outreach.sending import MAY_CONTACT
 from analytics.preferences.default_view import default_views
 
 WITH_THE_NIGHT = "With the nightly run"

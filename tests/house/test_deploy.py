@@ -203,6 +203,12 @@ def commands_in(text: str) -> list[list[str]]:
     return [shlex.split(found) for found in re.findall(r"manage\.py ([a-z][^&|>;\"\\\n]+)", text)]
 
 
+def jobs_of_cron() -> list[str]:
+    """The lines of the crontab that start something."""
+    lines = (DEPLOY / "crontab").read_text().splitlines()
+    return [line for line in lines if "manage.py" in line and not line.startswith("#")]
+
+
 def is_real(words: list[str]) -> bool:
     """Whether Django has the command, and it knows its options."""
     name, *rest = words
@@ -271,10 +277,10 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_crontab_has_the_night_the_digests_and_the_backup() -> None:
-    lines = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+def test_the_crontab_has_the_night_the_digests_the_scheduled_emails_and_the_backup() -> None:
+    lines = jobs_of_cron()
     found = [words for line in lines for words in commands_in(line)]
-    assert found == [["nightly"], ["send_digests"], ["backup", "--keep", "14"]]
+    assert found == [["nightly"], ["send_digests"], ["send_scheduled"], ["backup", "--keep", "14"]]
     assert all(is_real(words) for words in found)
     assert all("%" not in line for line in lines), "cron takes it for a line break"
 
@@ -282,8 +288,7 @@ def test_the_crontab_has_the_night_the_digests_and_the_backup() -> None:
 def test_what_is_written_is_not_for_everybody_on_the_machine() -> None:
     """The database, archived files and exports have customers' data."""
     assert all("UMask=0027" in unit.read_text().splitlines() for unit in SERVICES)
-    jobs = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
-    assert all("umask 027 && " in job.partition("manage.py")[0] for job in jobs)
+    assert all("umask 027 && " in job.partition("manage.py")[0] for job in jobs_of_cron())
     assert "umask = 0o027" in (DEPLOY / "gunicorn.conf.py").read_text().splitlines()
 
 
@@ -292,7 +297,7 @@ def test_a_job_of_the_crontab_reads_the_environment_and_prints_only_when_it_fail
     (tmp_path / "environment").write_text((DEPLOY / "environment.example").read_text())
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
-    [line, _digests, _backup] = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line[:1].isdigit()]
+    line = jobs_of_cron()[0]
     job = line.split(maxsplit=5)[5].replace("/srv/rsolv", str(tmp_path))
     for code, printed in ((0, ""), (1, "from RSOLV <cs@example.com>\n" * 2)):
         python.write_text(f'#!/bin/sh\necho "from $DEFAULT_FROM_EMAIL"\nexit {code}\n')

@@ -250,6 +250,7 @@ def test_pages_work_on_what_is_left(history: Customer, client: Client) -> None:
 
 
 def test_texts_stay_unless_days_are_set(settings: Settings, client: Client) -> None:
+    make_message(state="canceled", attempted_at=ago(102), subject="S102", body="Secret")
     for days_ago, state in ((101, "sent"), (99, "sent"), (500, "failed")):
         make_message(state=state, sent_at=ago(days_ago), subject=f"S{days_ago}", body="Secret")
         Digest.objects.create(
@@ -258,8 +259,13 @@ def test_texts_stay_unless_days_are_set(settings: Settings, client: Client) -> N
         )  # fmt: skip
     assert expired() == NOTHING
     settings.MESSAGE_DAYS = 100
-    assert expired() == expect(texts_of_mails=2)
-    assert dict(Message.objects.values_list("subject", "body")) == {"S101": "", "S99": "Secret", "S500": "Secret"}
+    assert expired() == expect(texts_of_mails=3)
+    assert dict(Message.objects.values_list("subject", "body")) == {
+        "S102": "",
+        "S101": "",
+        "S99": "Secret",
+        "S500": "Secret",
+    }
     assert dict(Digest.objects.values_list("channel", "text")) == {"101": "", "99": "Secret", "500": "Secret"}
     client.force_login(make_staff("Viewer"))
     page = client.get(f"/admin/messages/{Message.objects.get(subject='S101').pk}/")
