@@ -10,8 +10,9 @@ from django.db.models import Count
 from django.http import QueryDict
 from django.urls import reverse
 
-from analytics.customer_list.columns import TABLE_COLUMNS, ListColumn
+from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.first_view import with_owner_named
+from analytics.customer_list.list_column import ListColumn
 from analytics.customer_list.listing import CustomerList
 from analytics.display.charts import Chart, Series
 from analytics.models import Board, BoardTile, HealthStatus, PortfolioDay, Report, SnapshotQuerySet

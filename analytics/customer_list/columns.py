@@ -1,115 +1,34 @@
-"""The columns of the customer list, each declared once for the table and for the exported file; and the table."""
+"""The columns of the customer list, each declared once for the table and for the exported file."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from enum import Enum
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
-from django.core.paginator import Page
 from django.db.models import Case, F, FloatField, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, NullIf, Replace
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django_tables2 import A
 
+from analytics.customer_list.list_column import ListColumn, Order, Shown, field_as_text
 from analytics.display import atoms
 from analytics.display.ordering import as_read, by_rank, in_order, none_last
-from analytics.display.sparkline import Sparkline, sparklines
-from analytics.display.tables import CUT, NUMBER, DrawnColumn, Table
+from analytics.display.tables import CUT, NUMBER
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import SPANS, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
-from analytics.portfolio.status_change import (
-    STATUS_COLUMN_OF,
-    WAS_OF,
-    move_in_words,
-    places_risen,
-    places_risen_in_sql,
-)
+from analytics.portfolio.status_change import STATUS_COLUMN_OF, WAS_OF, move_in_words, places_risen_in_sql
 from analytics.rounding import onboarding_percent, success_rate
 from analytics.wording import ACTIVITY_TREND, DASH
 from customers.core.people import by_name, display_name
 from customers.models import ImportRun
 from customers.text.codes import code_in_words
 from customers.text.fold import Fold
-from customers.workbooks.writer import Cell
 
-Draw = Callable[[Snapshot, "CustomerTable"], str]
-Order = Callable[[SnapshotQuerySet, bool, ScoreChanges], SnapshotQuerySet]
-"""From rows, whether descending, and the score changes of the date."""
-Edits = Mapping[int, Mapping[str, str]]
-"""What people have edited of the rows of a page, in words: by the snapshot's key and the column's name."""
-
-
-class Shown(Enum):
-    """When the table shows a column."""
-
-    ALWAYS = "always"
-    BY_DEFAULT = "unless the address chooses others"
-    IF_CHOSEN = "if the address chooses it"
-    NEVER = "it is in the file alone"
-
-
-@dataclass(frozen=True)
-class ListColumn:
-    """A column of the customer list: its cells and order in the table, and its values in the exported file.
-
-    ``fields`` are read for the file; by default the field of the column's name is. Without ``draw`` the first of them
-    is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
-    A column that ``reads_edits`` shows what people edit, as its ``value``; all others show the data alone.
-    ``definition`` says to people what is not plain from the heading.
-    """
-
-    name: str
-    heading: str
-    draw: Draw | None = None
-    order: Order | None = None
-    fields: tuple[str, ...] = ()
-    value: Callable[..., Cell] = lambda value: value
-    file_heading: str = ""
-    shown: Shown = Shown.IF_CHOSEN
-    attrs: Mapping[str, Mapping[str, str]] | None = None
-    related: str = ""
-    reads_edits: bool = False
-    definition: str = ""
-
-    @property
-    def file_fields(self) -> tuple[str, ...]:
-        """The fields that the file's value is made of."""
-        return self.fields or (self.name,)
-
-    @property
-    def is_always_exported(self) -> bool:
-        """Whether the file has the column whatever columns the address chooses."""
-        return self.shown in {Shown.ALWAYS, Shown.NEVER}
-
-    def bind(self, changes: ScoreChanges) -> DrawnColumn:
-        """Return the column for a table of one scored date."""
-        field, order = self.file_fields[0], self.order
-        return DrawnColumn(
-            self.draw or _text(field),
-            (lambda rows, is_descending: order(rows, is_descending, changes)) if order else None,
-            verbose_name=self.heading,
-            order_by=(field, "pk"),
-            attrs=self.attrs,
-        )
-
+if TYPE_CHECKING:
+    from analytics.customer_list.customer_table import CustomerTable
 
 # --- Cells --------------------------------------------------------------------------------------------------------
-
-
-def _text(field: str, written: Callable[..., str] = str) -> Draw:
-    """Return what draws a field as text; a dash where there is nothing."""
-    accessor = A(field)
-
-    def draw(record: Snapshot, table: "CustomerTable") -> str:
-        value = accessor.resolve(record, quiet=True)
-        return DASH if value in (None, "") else written(value)
-
-    return draw
 
 
 def _day(day: date) -> str:
@@ -177,7 +96,7 @@ def _customer_text(name: str, heading: str, shown: Shown = Shown.IF_CHOSEN) -> L
 
 def _count(name: str, heading: str) -> ListColumn:
     """Return a column of a whole number of the snapshot, its thousands apart."""
-    return ListColumn(name, heading, _text(name, "{:,}".format), attrs=NUMBER)
+    return ListColumn(name, heading, field_as_text(name, "{:,}".format), attrs=NUMBER)
 
 
 def _change(days: int) -> ListColumn:
@@ -274,11 +193,16 @@ COLUMNS = (
         reads_edits=True,
     ),
     _customer_text("industry", "Industry"),
-    ListColumn("signup_date", "Signed up", _text("customer__signup_date", _day), fields=("customer__signup_date",)),
+    ListColumn(
+        "signup_date",
+        "Signed up",
+        field_as_text("customer__signup_date", _day),
+        fields=("customer__signup_date",),
+    ),
     ListColumn(
         "team_size",
         "Team",
-        _text("customer__team_size", "{:,}".format),
+        field_as_text("customer__team_size", "{:,}".format),
         _none_last(F("customer__team_size")),
         fields=("customer__team_size",),
         attrs=NUMBER,
@@ -299,7 +223,7 @@ COLUMNS = (
     ListColumn(
         "success_rate",
         "Success rate",
-        _text("success_rate", "{}%".format),
+        field_as_text("success_rate", "{}%".format),
         _none_last(SUCCESS_RATE),
         fields=("prs_merged", "prs_generated"),
         value=success_rate,
@@ -313,7 +237,7 @@ COLUMNS = (
     ListColumn(
         "missing",
         "Missing from the feed",
-        _text("customer__missing_since", _run),
+        field_as_text("customer__missing_since", _run),
         _none_last(F("customer__missing_since_id")),
         fields=("customer__missing_since__started_at",),
         value=lambda moment: moment and timezone.localtime(moment).date(),
@@ -325,76 +249,3 @@ COLUMNS = (
 )
 """Every column, in the order of the exported file: a new one comes at the end. The table moves the changes forward."""
 TABLE_COLUMNS = {one.name: one for one in COLUMNS if one.shown != Shown.NEVER}
-
-
-class CustomerTable(Table[Snapshot]):
-    """The customers of a scored date; worst first, every order ends in the key."""
-
-    label = "List of customers"
-    nothing_text = "Nobody had signed up by this date."
-
-    class Meta:
-        sequence = ("customer", "status", *STATUS_COLUMN_OF.values(), "score", *COLUMN_OF.values(), "...")
-        attrs = {"class": "rsolv-table"}
-        order_by = ("status",)
-        empty_text = "No customer matches these filters."
-
-    def __init__(
-        self,
-        data: SnapshotQuerySet,
-        *,
-        changes: ScoreChanges,
-        order_by: Sequence[str] | None = None,
-        address: str = "",
-        may_tick: bool = False,
-    ) -> None:
-        self.changes = changes
-        self.address, self.may_tick = address, may_tick
-        self.sparklines: Mapping[str, Sparkline] = {}
-        self.edits: Edits = {}
-        columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
-        super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
-
-    def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot], edits: Edits | None = None) -> None:
-        """Show the ``records`` of a page, each with its sparkline: a query. Their ``edits`` may be known."""
-        super().turn_to(page, records)
-        self.sparklines = sparklines([record.customer_id for record in records], self.changes.day)
-        if edits is None:
-            accessors = [A(field) for column in self._editable for field in column.file_fields]
-            rows = [(one.pk, *(accessor.resolve(one, quiet=True) for accessor in accessors)) for one in records]
-            edits = self._edits(rows)
-        self.edits = edits
-
-    def edits_of(self, keys: Sequence[int]) -> Edits:
-        """Return what the shown columns show of people's edits; one query, none where no column shows any."""
-        fields = [field for column in self._editable for field in column.file_fields]
-        if not fields:
-            return {key: {} for key in keys}
-        found = self._edits(Snapshot.objects.filter(pk__in=keys).order_by().values_list("pk", *fields))
-        return {key: found[key] for key in keys if key in found}
-
-    def _edits(self, rows: Iterable[tuple[Any, ...]]) -> Edits:
-        """Put the values of rows, each a key and the fields of the columns, into words."""
-        edits: dict[int, dict[str, str]] = {}
-        for key, *values in rows:
-            rest = iter(values)
-            edits[key] = {one.name: str(one.value(*islice(rest, len(one.file_fields)))) for one in self._editable}
-        return edits
-
-    @property
-    def _editable(self) -> list[ListColumn]:
-        """The columns that show what people edit and that the address shows."""
-        return [one for one in TABLE_COLUMNS.values() if one.reads_edits and self.columns[one.name].visible]
-
-    def change(self, record: Snapshot, days: int) -> str:
-        """Draw what the score of a record changed by; a dash where there is nothing to compare with."""
-        points, then = getattr(record, COLUMN_OF[days]), self.changes.since[days]
-        return DASH if points is None or then is None else atoms.score_change(points, record.score - points, then)
-
-    def status_change(self, record: Snapshot, days: int) -> str:
-        """Draw which way the status of a record went; a dash where there is nothing to compare with."""
-        was, then = getattr(record, WAS_OF[days]), self.changes.since[days]
-        risen = places_risen(was, record.status)
-        if risen is None or then is None:
-            return DASH
-        return atoms.status_move(move_in_words(was, record.status), risen, was, then)

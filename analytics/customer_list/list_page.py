@@ -18,8 +18,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from analytics.customer_list.columns import TABLE_COLUMNS, Edits
+from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.first_view import OWNER
+from analytics.customer_list.list_column import Edits
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache

@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from analytics.customer_list.chips import Chip, chips
-from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable, ListColumn, Shown
+from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.customer_table import CustomerTable
 from analytics.customer_list.first_view import OWNER, first_view
+from analytics.customer_list.list_column import ListColumn, Shown
 from analytics.customer_list.own_columns import known_columns
 from analytics.models import SnapshotQuerySet
 from analytics.page_cache.version import DataVersion

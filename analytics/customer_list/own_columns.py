@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from analytics.customer_list.columns import TABLE_COLUMNS, Shown
+from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.list_column import Shown
 from analytics.models import Preferences
 
 

@@ -13,7 +13,8 @@ from django.http import QueryDict
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.customer_table import CustomerTable
 from analytics.customer_list.list_page import ListPage
 from analytics.customer_list.listing import CustomerList
 from analytics.models import PortfolioDay, Snapshot, Task

@@ -9,7 +9,8 @@ from django.core.paginator import Paginator
 from django.test import Client
 from django_tables2 import Column
 
-from analytics.customer_list.columns import TABLE_COLUMNS, CustomerTable
+from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.customer_table import CustomerTable
 from analytics.models import Snapshot
 from analytics.portfolio.score_change import ScoreChanges
 from customers.models import CustomerCare

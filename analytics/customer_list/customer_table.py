@@ -1,0 +1,91 @@
+"""The table of the customer list: one page of it, with its sparklines and what people have edited."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from django.core.paginator import Page
+from django_tables2 import A
+
+from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.list_column import Edits, ListColumn
+from analytics.display import atoms
+from analytics.display.sparkline import Sparkline, sparklines
+from analytics.display.tables import Table
+from analytics.models import Snapshot, SnapshotQuerySet
+from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
+from analytics.portfolio.status_change import STATUS_COLUMN_OF, WAS_OF, move_in_words, places_risen
+from analytics.wording import DASH
+
+
+class CustomerTable(Table[Snapshot]):
+    """The customers of a scored date; worst first, every order ends in the key."""
+
+    label = "List of customers"
+    nothing_text = "Nobody had signed up by this date."
+
+    class Meta:
+        sequence = ("customer", "status", *STATUS_COLUMN_OF.values(), "score", *COLUMN_OF.values(), "...")
+        attrs = {"class": "rsolv-table"}
+        order_by = ("status",)
+        empty_text = "No customer matches these filters."
+
+    def __init__(
+        self,
+        data: SnapshotQuerySet,
+        *,
+        changes: ScoreChanges,
+        order_by: Sequence[str] | None = None,
+        address: str = "",
+        may_tick: bool = False,
+    ) -> None:
+        self.changes = changes
+        self.address, self.may_tick = address, may_tick
+        self.sparklines: Mapping[str, Sparkline] = {}
+        self.edits: Edits = {}
+        columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
+        super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
+
+    def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot], edits: Edits | None = None) -> None:
+        """Show the ``records`` of a page, each with its sparkline: a query. Their ``edits`` may be known."""
+        super().turn_to(page, records)
+        self.sparklines = sparklines([record.customer_id for record in records], self.changes.day)
+        if edits is None:
+            accessors = [A(field) for column in self._editable for field in column.file_fields]
+            rows = [(one.pk, *(accessor.resolve(one, quiet=True) for accessor in accessors)) for one in records]
+            edits = self._edits(rows)
+        self.edits = edits
+
+    def edits_of(self, keys: Sequence[int]) -> Edits:
+        """Return what the shown columns show of people's edits; one query, none where no column shows any."""
+        fields = [field for column in self._editable for field in column.file_fields]
+        if not fields:
+            return {key: {} for key in keys}
+        found = self._edits(Snapshot.objects.filter(pk__in=keys).order_by().values_list("pk", *fields))
+        return {key: found[key] for key in keys if key in found}
+
+    def _edits(self, rows: Iterable[tuple[Any, ...]]) -> Edits:
+        """Put the values of rows, each a key and the fields of the columns, into words."""
+        edits: dict[int, dict[str, str]] = {}
+        for key, *values in rows:
+            rest = iter(values)
+            edits[key] = {one.name: str(one.value(*islice(rest, len(one.file_fields)))) for one in self._editable}
+        return edits
+
+    @property
+    def _editable(self) -> list[ListColumn]:
+        """The columns that show what people edit and that the address shows."""
+        return [one for one in TABLE_COLUMNS.values() if one.reads_edits and self.columns[one.name].visible]
+
+    def change(self, record: Snapshot, days: int) -> str:
+        """Draw what the score of a record changed by; a dash where there is nothing to compare with."""
+        points, then = getattr(record, COLUMN_OF[days]), self.changes.since[days]
+        return DASH if points is None or then is None else atoms.score_change(points, record.score - points, then)
+
+    def status_change(self, record: Snapshot, days: int) -> str:
+        """Draw which way the status of a record went; a dash where there is nothing to compare with."""
+        was, then = getattr(record, WAS_OF[days]), self.changes.since[days]
+        risen = places_risen(was, record.status)
+        if risen is None or then is None:
+            return DASH
+        return atoms.status_move(move_in_words(was, record.status), risen, was, then)
