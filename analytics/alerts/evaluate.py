@@ -29,6 +29,7 @@ class Evaluation:
     held_back: str = ""
     raised: int = 0
     worse: int = 0
+    reworded: int = 0
     closed: int = 0
 
     def store(self, changes: Changes) -> None:
@@ -36,13 +37,18 @@ class Evaluation:
         changes.store()
         self.raised += len(changes.raised)
         self.worse += len(changes.worse)
+        self.reworded += len(changes.reworded)
         self.closed += len(changes.closed)
 
     def record(self) -> None:
-        """Note in the audit that alerts have changed, if any have: a new entry makes pages count them anew."""
-        if self.raised or self.worse or self.closed:
+        """Note in the audit that alerts have changed, if any have: a new entry makes pages read them anew.
+
+        One entry for a whole evaluation; those with newer words alone are told only where there are any.
+        """
+        if self.raised or self.worse or self.reworded or self.closed:
             said = f"{self.raised} raised, {self.worse} worse, {self.closed} closed"
-            trail.record(trail.Action.COMMAND, "alerts", detail=said)
+            newer = f", {self.reworded} in newer words" if self.reworded else ""
+            trail.record(trail.Action.COMMAND, "alerts", detail=f"{said}{newer}")
 
 
 def evaluate() -> Evaluation:

@@ -27,11 +27,11 @@ def judge(rule: AlertRule, today: date, now: datetime) -> Changes:
         if ending := _ending(alert, missing, rule.n, runs):
             changes.close(alert.pk, today, now, Alert.Ending.RECOVERED, ending)
         else:
-            alert.text = _words(alert.run, missing)
+            former, alert.text = alert.text, _words(alert.run, missing)
             if missing >= (alert.value or 0) + rule.n:
                 alert.value, alert.worse_on, alert.worse_at = missing, today, now
                 changes.worse.append(alert)
-            else:
+            elif alert.text != former:
                 changes.reworded.append(alert)
             return changes
     if runs:

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from analytics.alerts.evaluate import evaluate
 from analytics.models import Alert, AlertRule
-from customers.models import QuarantinedRow
+from customers.models import AuditEntry, QuarantinedRow
 from tests.factories import csv_row, make_staff, write_feed
 from tests.support.commands import run
 from tests.support.loading import load
@@ -56,6 +56,22 @@ def test_it_is_raised_once_grows_worse_and_is_over(tmp_path: Path) -> None:
     assert told() == (0, 0, 1)
     alert.refresh_from_db()
     assert alert.ending_text == "Fewer than 3 rows of the feed in quarantine"
+
+
+def test_newer_words_alone_are_an_entry_of_the_audit_so_that_no_page_shows_the_former(tmp_path: Path) -> None:
+    def entries() -> list[str]:
+        return list(AuditEntry.objects.filter(subject="alerts").order_by("pk").values_list("text", flat=True))
+
+    bad_rows(tmp_path, 3)
+    told()
+    assert entries() == ["1 raised, 0 worse, 0 closed"]
+    bad_rows(tmp_path, 5)
+    assert told() == (0, 0, 0)
+    assert Alert.objects.get().text == "5 rows of customers.csv in quarantine."
+    assert entries()[1:] == ["0 raised, 0 worse, 0 closed, 1 in newer words"]
+    # The same words again are no news.
+    assert told() == (0, 0, 0)
+    assert len(entries()) == 2
 
 
 @pytest.mark.django_db(transaction=True)

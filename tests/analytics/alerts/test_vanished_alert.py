@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 from analytics.alerts.evaluate import evaluate
 from analytics.digests.digest import LastTold, vanished_since
 from analytics.models import Alert, AlertRule
-from customers.models import ImportRun
+from customers.models import AuditEntry, ImportRun
 from customers.runs.undo import undo
 from tests.factories import make_staff, write_feed, write_feeds
 from tests.support.commands import run
@@ -103,6 +103,19 @@ def test_who_came_back_before_anybody_was_told_is_no_news(tmp_path: Path) -> Non
     deliver(tmp_path, *range(6))
     deliver(tmp_path, *range(11))
     assert told() == (0, 0, 0)
+
+
+def test_the_same_words_write_no_entry_and_newer_ones_do(tmp_path: Path) -> None:
+    deliver(tmp_path, *range(10))
+    gone = deliver(tmp_path, *range(6))
+    assert told() == (1, 0, 0)
+    entries = AuditEntry.objects.filter(subject="alerts")
+    assert entries.count() == 1
+    assert told() == (0, 0, 0)
+    assert entries.count() == 1
+    deliver(tmp_path, *range(7))
+    assert told() == (0, 0, 0)
+    assert (the_alert().text, entries.count()) == (text_of(gone, 3), 2)
 
 
 def test_it_is_over_when_they_are_back(tmp_path: Path) -> None:
