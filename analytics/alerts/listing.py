@@ -166,8 +166,7 @@ def whose(request: HttpRequest) -> list[Whose]:
 def _alert_filter(request: HttpRequest) -> AlertFilter:
     asked = request.GET.copy()
     asked.setdefault("state", OPEN)
-    alerts = Alert.objects.select_related("rule", "customer", "customer__care__owner")
-    return AlertFilter(asked, alerts, request)
+    return AlertFilter(asked, Alert.objects.all(), request)
 
 
 def matching_alerts(request: HttpRequest) -> AlertQuerySet:
@@ -183,7 +182,11 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
     ``ignored`` says in words what of the address is not understood.
     """
     filters = _alert_filter(request)
-    page = Paginator(filters.qs.worst_first(filters.today), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    # The database sorts the keys of all, and whole rows of the page alone.
+    keys = filters.qs.worst_first(filters.today).values_list("pk", flat=True)
+    page = Paginator(keys, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    rows = Alert.objects.select_related("rule", "customer__care__owner").filter(pk__in=page.object_list)
+    page.object_list = rows.worst_first(filters.today)
     filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
     ignored = list(_ignored(request.GET, filters))
     return {
