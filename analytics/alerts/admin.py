@@ -115,7 +115,10 @@ class AlertRuleAdmin(ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show the form with what its rule would do: as stored, or as typed to be previewed; or why it does none."""
+        """Show the form with what its rule would do: as stored, or as typed to be previewed; or why it does none.
+
+        How often it would have fired is counted where a preview is asked for, not each time the form opens.
+        """
         form = context["adminform"].form
         rule: AlertRule = form.instance
         if rule.is_own:
@@ -128,7 +131,7 @@ class AlertRuleAdmin(ModelAdmin):
                 context["rule_problems"] = segment.problems
             may_see = request.user.has_perm("customers.view_customer")
             if may_see and query and not segment.problems and not form.errors:
-                context["preview"] = preview(rule, segment)
+                context["preview"] = preview(rule, segment, replay=sent)
         return super().render_change_form(request, context, *args, **kwargs)
 
 

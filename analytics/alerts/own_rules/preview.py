@@ -46,11 +46,15 @@ class Preview:
         return self.matches - len(self.first)
 
 
-def preview(rule: AlertRule, segment: Segment) -> Preview:
-    """Return what a rule, saved or not, would do; its ``segment`` is understood, and of a scored date."""
+def preview(rule: AlertRule, segment: Segment, *, replay: bool) -> Preview:
+    """Return what a rule, saved or not, would do; its ``segment`` is understood, and of a scored date.
+
+    To ``replay`` the newest scored dates takes a query for each.
+    """
     found, day = segment.snapshots, segment.day
     matches = found.order_by().count()
-    scored = list(PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)[:REPLAYED_DATES])
+    dates = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
+    scored = list(dates[:REPLAYED_DATES]) if replay else []
     return Preview(
         day=day,
         words=segment.words,
@@ -59,7 +63,7 @@ def preview(rule: AlertRule, segment: Segment) -> Preview:
         first=list(found.select_related("customer").order_by("score", "pk")[:MAX_SHOWN]),
         raises=_may_raise(found, rule, day).count(),
         replayed=len(scored),
-        raised=_replay(rule, segment, scored[::-1]) if matches <= MAX_REPLAYED else None,
+        raised=_replay(rule, segment, scored[::-1]) if replay and matches <= MAX_REPLAYED else None,
     )
 
 

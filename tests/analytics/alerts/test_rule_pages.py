@@ -7,8 +7,10 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.models import Alert, AlertRule, Report
@@ -145,6 +147,25 @@ def test_a_preview_says_whom_it_means_and_saves_nothing(client: Client, pia: Use
     assert not AlertRule.objects.filter(kind="custom").exists()
     assert "cries wolf" in words(send(client, score_max="60", _preview="1").text), "3 of 4"
     assert "2 of 4 customers match" in words(client.get(change(own())).text), "and of what is stored"
+
+
+def test_a_form_that_opens_does_not_replay_what_nobody_asked_for(client: Client, pia: User) -> None:
+    """However many dates are scored, it asks about the newest one alone; the preview counts the alerts of each."""
+    stored = own()
+
+    def asked(send_it: Callable[[], HttpResponse]) -> tuple[str, int]:
+        with CaptureQueriesContext(connection) as captured:
+            page = words(send_it().text)
+        return page, sum("analytics_snapshot" in query["sql"] for query in captured.captured_queries)
+
+    page, before = asked(lambda: client.get(change(stored)))
+    assert ("it would have raised" in page, "before you save" in page) == (False, True)
+    for number in range(1, 6):
+        make_day(date=date(2025, 5, 10) - timedelta(days=number))
+    assert asked(lambda: client.get(change(stored)))[1] == before
+    page, replayed = asked(lambda: send(client, name="New", score_max="50", _preview="1"))
+    assert "Over the last 6 scored dates it would have raised 2 alerts." in page
+    assert replayed >= before + 6
 
 
 def test_a_rule_that_is_no_longer_understood_says_so(client: Client, pia: User) -> None:
