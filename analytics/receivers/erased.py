@@ -6,10 +6,11 @@ A guardrail repeats the first bad rows. So a night's step, and the alert of its 
 import re
 from urllib.parse import quote
 
-from django.db.models import F
+from django.db.models import F, Q
+from django.http import QueryDict
 
 from analytics.mail.compose import customer_label
-from analytics.models import Alert, Digest, Night, PortfolioDay, Snapshot
+from analytics.models import Alert, AlertRule, Digest, Night, PortfolioDay, Report, Snapshot
 from customers.core.limits import BATCH_SIZE, batches
 
 NO_TEXT = "A customer who was erased was mentioned here."
@@ -32,7 +33,11 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
     ]
     for some in batches(gone):
         Digest.objects.filter(pk__in=some).update(subject="", text=NO_TEXT, error="")
-    return {"texts of digests": len(gone), "texts of nights": _clear_nights(words) + _clear_feeds(words)}
+    return {
+        "texts of digests": len(gone),
+        "texts of nights": _clear_nights(words) + _clear_alerts(words),
+        "saved searches": _clear_searches(words),
+    }
 
 
 def _clear_nights(words: re.Pattern[str]) -> int:
@@ -45,10 +50,23 @@ def _clear_nights(words: re.Pattern[str]) -> int:
     return cleared
 
 
-def _clear_feeds(words: re.Pattern[str]) -> int:
-    """Clear the alerts of feeds; the alerts of customers go by their foreign key."""
+def _clear_alerts(words: re.Pattern[str]) -> int:
+    """Clear the alerts of feeds, and those of own rules, which repeat a search; the customer's go by foreign key."""
     cleared = 0
-    for pk, text in Alert.objects.filter(customer=None).order_by("pk").values_list("pk", "text"):
+    others = Alert.objects.filter(Q(customer=None) | Q(rule__kind=AlertRule.Kind.OWN)).order_by("pk")
+    for pk, text in others.values_list("pk", "text").iterator(chunk_size=BATCH_SIZE):
         if words.search(text):
             cleared += Alert.objects.filter(pk=pk).update(text=words.sub(ERASED, text)[:500])
+    return cleared
+
+
+def _clear_searches(words: re.Pattern[str]) -> int:
+    """Clear what reports and own rules search for, in whatever case it was typed: they then find nobody."""
+    cleared, typed = 0, re.compile(words.pattern, re.IGNORECASE)
+    for rows in (Report.objects.all(), AlertRule.objects.all()):
+        for pk, query in rows.filter(query__contains="q=").order_by("pk").values_list("pk", "query"):
+            asked = QueryDict(query, mutable=True)
+            asked.setlist("q", [typed.sub(ERASED, text) for text in asked.getlist("q")])
+            if asked.getlist("q") != QueryDict(query).getlist("q"):
+                cleared += rows.filter(pk=pk).update(query=asked.urlencode())
     return cleared

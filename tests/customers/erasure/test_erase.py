@@ -4,6 +4,7 @@ import gzip
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -24,6 +25,7 @@ from analytics.models import (
     Digest,
     Night,
     PortfolioDay,
+    Report,
     Snapshot,
     Task,
 )
@@ -118,6 +120,7 @@ def be_known(client: Client) -> None:
     StepSighting.objects.get_or_create(
         customer=customer, step="first_pr_generated", defaults={"run": ImportRun.objects.first()}
     )
+    be_searched(staff)
     be_told_of()
     be_logged(staff)
     row = QuarantinedRow.objects.filter(feed="engagement", key="e9").latest("pk")
@@ -126,6 +129,15 @@ def be_known(client: Client) -> None:
     uploaded(
         client, "feedback", csv_of("feedback", *THEIRS["feedback"], csv_row("feedback", id="f9", customer_id=KEY))
     )
+
+
+def be_searched(staff: User) -> None:
+    """Saved searches for the customer, and an alert of such a rule on another one."""
+    asked = urlencode({"q": f"{NAME} 2025", "status": "at_risk"})
+    rule = AlertRule.objects.create(kind="custom", name="Watch", query=asked)
+    Report.objects.create(owner=staff, name="Theirs", query=urlencode({"q": MAIL.upper(), "sort": "-score"}))
+    other = Customer.objects.exclude(pk=KEY).earliest("pk")
+    make_alert(other, rule=rule, text=f"Watch (Search: {NAME}), At risk with a score of 30")
 
 
 def models_of_customers() -> set[type]:
@@ -176,6 +188,11 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert expected["engagement"] == 5
     assert expected["rows in quarantine"] == 4
     assert expected["texts of digests"] == 2
+    assert expected["saved searches"] == 2
+    assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
+    rule = AlertRule.objects.get(name="Watch")
+    assert QueryDict(rule.query).dict() == {"q": "(erased) 2025", "status": "at_risk"}
+    assert Alert.objects.get(rule=rule).text == "Watch (Search: (erased)), At risk with a score of 30"
     assert _totals() == totals
     assert set(PortfolioDay.objects.values_list("erased", flat=True)) == {1}
 
