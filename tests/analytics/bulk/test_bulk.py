@@ -1,10 +1,13 @@
 """What is done to many customers at once, and undone: tasks, snoozes, owners; to those selected, or to all found."""
 
+import time
 from collections.abc import Callable
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -185,6 +188,21 @@ def test_an_undo_is_its_users_alone(browser: Client, bela: User) -> None:
         answer = who.post("/admin/undo/", {"undo": sent, "next": "/admin/reports/"}, follow=True)
         assert said(answer) == ["This can no longer be undone."]
     assert standing() == {"c1"}
+
+
+def test_an_undo_lasts_an_hour(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(key: str, seconds: int) -> list[str]:
+        browser.post(f"/admin/customer/{key}/act/snooze/", {"days": "3"})
+        token = browser.get("/admin/reports/").text.partition('name="undo" value="')[2].partition('"')[0]
+        now = time.time()
+        with monkeypatch.context() as later:
+            # The clock of the signatures alone: the session has a longer one.
+            later.setattr(signing, "time", SimpleNamespace(time=lambda: now + seconds))
+            return said(browser.post("/admin/undo/", {"undo": token, "next": "/admin/reports/"}, follow=True))
+
+    assert press("c1", 59 * 60) == ["Undone."]
+    assert press("c2", 61 * 60) == ["This can no longer be undone."]
+    assert standing() == {"c2"}
 
 
 def test_who_has_lost_the_right_undoes_nothing(browser: Client, sofia: User) -> None:
