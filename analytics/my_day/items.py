@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.db.models import F, Q
+from django.utils.safestring import SafeString
 
+from analytics.display import atoms
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import WorkFact, facts
 from analytics.my_day.members import WorkMember
@@ -26,6 +28,7 @@ class WorkItem:
     """A customer who needs somebody: every reason, the main one first, and what to do next.
 
     ``alerts`` wait, ``tasks`` are open; ``states`` say what was done, and ``waiting`` how the customer comes back.
+    ``earlier`` is what the health was on the date to compare with, if known.
     """
 
     snapshot: Snapshot
@@ -35,6 +38,13 @@ class WorkItem:
     tasks: Sequence[Task] = ()
     states: Sequence[str] = ()
     waiting: Waiting | None = None
+    earlier: Earlier | None = None
+
+    @property
+    def score_change(self) -> SafeString | str:
+        """Draw by how much the score has changed; '' where it has not, or nothing is known."""
+        points = self.snapshot.score - self.earlier.score if self.earlier else 0
+        return atoms.score_change(points, self.earlier.score, self.earlier.day) if self.earlier and points else ""
 
     @property
     def customer(self) -> Customer:
@@ -158,7 +168,7 @@ def _work_item(
     if today:
         reasons += _due(tasks, today)
     states = state_in_words(opened.facts.get(key, []), today, waits=bool(waiting)) if today else []
-    return WorkItem(snapshot, list(dict.fromkeys(reasons)), action, alerts, tasks, states, waiting)
+    return WorkItem(snapshot, list(dict.fromkeys(reasons)), action, alerts, tasks, states, waiting, earlier)
 
 
 def _reasons(snapshot: Snapshot, earlier: Earlier | None, alerts: Sequence[Alert]) -> list[str]:

@@ -39,6 +39,17 @@ def test_each_customer_is_listed_once_with_all_its_reasons(client: Client, sofia
     assert len(re.findall(r'class="work-name"', page.text)) == 1
 
 
+def test_the_change_of_the_score_stands_beside_it(client: Client, sofia: User) -> None:
+    customer("c1", before=60)
+    customer("c2", before=37)
+    customer("c3", before=40)
+    customer("c4")
+    page = my_day(client)
+    said_of = {one.snapshot.customer_id: words(str(one.score_change)) for one in page.context["items"]}
+    assert said_of == {"c1": "−20", "c2": "+3", "c3": "", "c4": ""}
+    assert '<small><span class="score-fell" title="60 on 3 May 2025">−20</span></small>' in page.text
+
+
 def test_what_health_and_an_alert_say_is_said_once(client: Client, sofia: User) -> None:
     one = customer("c1", status="at_risk", score=45)
     make_alert(one, kind="at_risk", text="At risk with a score of 45")
