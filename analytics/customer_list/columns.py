@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from django.db.models import Case, F, FloatField, Value, When
@@ -41,7 +42,8 @@ def _run(run: ImportRun) -> str:
 
 def _name(record: Snapshot, table: "CustomerTable") -> SafeString:
     """Draw the name with its marks; its link takes the address along, so that the way back keeps the filters."""
-    return atoms.customer_name(record, table.address, may_tick=table.may_tick)
+    may_tick, may_create_task = table.may_tick, table.may_create_task
+    return atoms.customer_name(record, table.address, may_tick=may_tick, may_create_task=may_create_task)
 
 
 def _owner(record: Snapshot, table: "CustomerTable") -> str:
@@ -247,5 +249,19 @@ COLUMNS = (
     ),
     *(_status_change(days) for days in SPANS),
 )
-"""Every column, in the order of the exported file: a new one comes at the end. The table moves the changes forward."""
-TABLE_COLUMNS = {one.name: one for one in COLUMNS if one.shown != Shown.NEVER}
+"""Every column, in the order of the exported file: a new one comes at the end."""
+_BY_NAME = {one.name: one for one in COLUMNS}
+_FIRST = ("customer", "status", *STATUS_COLUMN_OF.values(), "score", *COLUMN_OF.values())
+"""In the table the changes stand beside what has changed."""
+TABLE_COLUMNS = {name: _BY_NAME[name] for name in (*_FIRST, *_BY_NAME) if _BY_NAME[name].shown != Shown.NEVER}
+"""Every column of the table by its name, in the standard order; the customer's name always comes first."""
+STANDARD_COLUMNS = tuple(name for name, one in TABLE_COLUMNS.items() if one.shown == Shown.BY_DEFAULT)
+
+
+def in_order_of(names: Sequence[str]) -> list[ListColumn]:
+    """Return every column of the table: those named in that order, each other one after its usual neighbor."""
+    order = ["customer", *names]
+    for neighbor, name in pairwise(TABLE_COLUMNS):
+        if name not in order:
+            order.insert(order.index(neighbor) + 1, name)
+    return [TABLE_COLUMNS[name] for name in order]

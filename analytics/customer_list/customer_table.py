@@ -7,25 +7,27 @@ from typing import Any
 from django.core.paginator import Page
 from django_tables2 import A
 
-from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.columns import TABLE_COLUMNS, in_order_of
 from analytics.customer_list.list_column import Edits, ListColumn
 from analytics.display import atoms
 from analytics.display.sparkline import Sparkline, sparklines
 from analytics.display.tables import Table
 from analytics.models import Snapshot, SnapshotQuerySet
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
-from analytics.portfolio.status_change import STATUS_COLUMN_OF, WAS_OF, move_in_words, places_risen
+from analytics.portfolio.status_change import WAS_OF, move_in_words, places_risen
 from analytics.wording import DASH
 
 
 class CustomerTable(Table[Snapshot]):
-    """The customers of a scored date; worst first, every order ends in the key."""
+    """The customers of a scored date; worst first, every order ends in the key.
+
+    The ``columns`` come in their order; some have ``widths`` in pixels.
+    """
 
     label = "List of customers"
     nothing_text = "Nobody had signed up by this date."
 
     class Meta:
-        sequence = ("customer", "status", *STATUS_COLUMN_OF.values(), "score", *COLUMN_OF.values(), "...")
         attrs = {"class": "rsolv-table"}
         order_by = ("status",)
         empty_text = "No customer matches these filters."
@@ -38,13 +40,17 @@ class CustomerTable(Table[Snapshot]):
         order_by: Sequence[str] | None = None,
         address: str = "",
         may_tick: bool = False,
+        may_create_task: bool = False,
+        columns: Sequence[str] = (),
+        widths: Mapping[str, int] | None = None,
     ) -> None:
         self.changes = changes
-        self.address, self.may_tick = address, may_tick
+        self.address, self.may_tick, self.may_create_task = address, may_tick, may_create_task
         self.sparklines: Mapping[str, Sparkline] = {}
         self.edits: Edits = {}
-        columns = [(one.name, one.bind(changes)) for one in TABLE_COLUMNS.values()]
-        super().__init__(data, order_by=order_by, extra_columns=columns)  # type: ignore[no-untyped-call]  # django-tables2 has none
+        known = widths or {}
+        bound = [(one.name, one.bind(changes, known.get(one.name))) for one in in_order_of(columns)]
+        super().__init__(data, order_by=order_by, extra_columns=bound)  # type: ignore[no-untyped-call]  # django-tables2 has none
 
     def turn_to(self, page: Page[Snapshot], records: Sequence[Snapshot], edits: Edits | None = None) -> None:
         """Show the ``records`` of a page, each with its sparkline: a query. Their ``edits`` may be known."""

@@ -65,16 +65,23 @@ class ListColumn:
         """Whether the file has the column whatever columns the address chooses."""
         return self.shown in {Shown.ALWAYS, Shown.NEVER}
 
-    def bind(self, changes: ScoreChanges) -> DrawnColumn:
-        """Return the column for a table of one scored date."""
+    def bind(self, changes: ScoreChanges, width: int | None = None) -> DrawnColumn:
+        """Return the column for a table of one scored date, as wide as its cells or so many pixels."""
         field, order = self.file_fields[0], self.order
         return DrawnColumn(
             self.draw or field_as_text(field),
             (lambda rows, is_descending: order(rows, is_descending, changes)) if order else None,
             verbose_name=self.heading,
             order_by=(field, "pk"),
-            attrs=self.attrs,
+            attrs=self._attrs(width) if width else self.attrs,
         )
+
+    def _attrs(self, width: int) -> Mapping[str, Mapping[str, str]]:
+        """Return the attributes with the class of a width: a style in the page is not allowed."""
+        own = self.attrs or {}
+        return {
+            cell: {"class": f"{own.get(cell, {}).get('class', '')} width-{width}".strip()} for cell in ("th", "td")
+        }
 
 
 def field_as_text(field: str, written: Callable[..., str] = str) -> Draw:

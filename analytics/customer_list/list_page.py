@@ -22,6 +22,7 @@ from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.first_view import OWNER
 from analytics.customer_list.list_column import Edits
 from analytics.customer_list.listing import CustomerList
+from analytics.customer_list.own_columns import OwnColumns
 from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
@@ -57,8 +58,9 @@ class PageAddress:
     address: str
     me: str
     owns: bool
-    own_columns: tuple[str, ...]
+    own: OwnColumns
     may_tick: bool
+    may_create_task: bool
 
 
 class FoundKey(page_cache.DataKey):
@@ -116,7 +118,9 @@ def list_context(
         "rows": rows,
         "column_choices": asked.column_choices,
         "columns_chosen": asked.chosen,
-        "own_columns": asked.own_columns,
+        "own_columns": asked.own.names,
+        "own_widths": asked.own.widths,
+        "columns_query": asked.columns_query,
         "standard_query": asked.query(asked.address, leave_out=("columns",)),
         "export_formats": ExportFormat.choices,
         "list_query": list_query,
@@ -150,8 +154,9 @@ class ListPage:
             address=self.request.GET.urlencode(),
             me=self.asked.filters.me_key,
             owns=self.asked.owns,
-            own_columns=self.asked.own_columns,
+            own=self.asked.own,
             may_tick=self.asked.table.may_tick,
+            may_create_task=self.asked.table.may_create_task,
         )
         shown = page_cache.get_or_set(
             PageStateKey(version=version, page=address),

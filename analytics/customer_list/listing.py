@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from analytics.customer_list.chips import Chip, chips
-from analytics.customer_list.columns import TABLE_COLUMNS
+from analytics.customer_list.columns import STANDARD_COLUMNS, TABLE_COLUMNS
 from analytics.customer_list.customer_table import CustomerTable
 from analytics.customer_list.first_view import OWNER, first_view
-from analytics.customer_list.list_column import ListColumn, Shown
-from analytics.customer_list.own_columns import known_columns
+from analytics.customer_list.list_column import Shown
+from analytics.customer_list.own_columns import OwnColumns, known_columns
 from analytics.models import SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
 from analytics.portfolio.score_change import ScoreChanges
@@ -34,7 +35,7 @@ class CustomerList:
     """What an address asks for of a scored date: ``filters``, and the ``table`` in its order and columns.
 
     "me" in the address means ``me``, or nobody. Whoever ``owns`` customers sees these first. Where the address names
-    no columns, the table shows ``own_columns``, or the usual ones if there are none.
+    no columns, the table shows the user's ``own``, or the standard ones if there are none.
     """
 
     def __init__(
@@ -45,34 +46,34 @@ class CustomerList:
         *,
         me: User | None,
         owns: bool = False,
-        own_columns: tuple[str, ...] = (),
+        own: OwnColumns | None = None,
         version: DataVersion | None = None,
     ) -> None:
         self.asked, self.user, self.day, self.owns = address, user, day, owns
         self.address = first_view(address, SnapshotFilter.base_filters, owns=owns).copy()
-        own = [name for name in SnapshotFilter.base_filters if address.getlist(name) not in ([], [""])]
-        self.is_first_view = owns and own == [OWNER] and address.getlist(OWNER) == [str(user.pk)]
+        narrowing = [name for name in SnapshotFilter.base_filters if address.getlist(name) not in ([], [""])]
+        self.is_first_view = owns and narrowing == [OWNER] and address.getlist(OWNER) == [str(user.pk)]
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
         self.changes = ScoreChanges(day, version)
         self.filters = SnapshotFilter(self.address, day, changes=self.changes, user=user, me=me)
+        self.own = own or OwnColumns()
+        # The address has them joined by commas or one by one.
+        self.chosen = known_columns(name for text in address.getlist("columns") for name in text.split(","))
+        columns = self.chosen or self.own.names or STANDARD_COLUMNS
         self.table = CustomerTable(
             self.filters.qs,
             changes=self.changes,
             order_by=[name for name in address.getlist("sort") if name.removeprefix("-") in TABLE_COLUMNS] or None,
             address=address.urlencode(),
             may_tick=user.has_perm(MAY_ASSIGN),
+            may_create_task=user.has_perm("analytics.add_task"),
+            columns=columns,
+            widths=dict(self.own.widths),
         )
-        self.own_columns = own_columns
-        # The address has them joined by commas or one by one.
-        self.chosen = known_columns(name for text in address.getlist("columns") for name in text.split(","))
-        for column in TABLE_COLUMNS.values():
-            if not (column.shown == Shown.ALWAYS or self._asks_for(column)):
-                self.table.columns.hide(column.name)
-
-    def _asks_for(self, column: ListColumn) -> bool:
-        asked = self.chosen or self.own_columns
-        return column.name in asked if asked else column.shown == Shown.BY_DEFAULT
+        for name, column in TABLE_COLUMNS.items():
+            if name not in columns and column.shown != Shown.ALWAYS:
+                self.table.columns.hide(name)
 
     def query(self, address: QueryDict, *, leave_out: tuple[str, ...] = ()) -> str:
         """Return an address' query, which says it where it asks for all customers and not for the visitor's own."""
@@ -126,6 +127,15 @@ class CustomerList:
             for column in self.table.columns.iterall()
             if column.name in TABLE_COLUMNS and TABLE_COLUMNS[column.name].shown != Shown.ALWAYS
         ]
+
+    @property
+    def columns_query(self) -> str:
+        """The list's query, which names the user's own columns where these are shown."""
+        query = self.query(self.address)
+        if self.chosen or not self.own.names:
+            return query
+        own = urlencode({"columns": ",".join(self.own.names)}, safe=",")
+        return f"{query}&{own}" if query else own
 
     @property
     def order_words(self) -> str:

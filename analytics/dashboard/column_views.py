@@ -1,18 +1,82 @@
-"""One's own columns of the customer table: kept, or given up for the usual ones."""
+"""One's own columns of the customer table: which, in which order, how wide; kept, or given up for the usual ones."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from analytics.customer_list.own_columns import keep_columns
-from customers.core.pages import StaffRequest, admin_page, next_page
+from analytics.customer_list.columns import STANDARD_COLUMNS, TABLE_COLUMNS
+from analytics.customer_list.own_columns import (
+    DOWN,
+    NAME,
+    UP,
+    WIDTHS,
+    OwnColumns,
+    keep_columns,
+    known_columns,
+    own_columns,
+    sent_columns,
+)
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
+
+
+@dataclass(frozen=True)
+class ColumnRow:
+    """A column that is shown: its name and label, and its width in pixels; 0 is as wide as its cells."""
+
+    name: str
+    label: str
+    width: int
 
 
 @admin_page("customers.view_customer")
 def keep(request: StaffRequest) -> HttpResponse:
-    """Keep the columns that are sent for the visitor; without any, the table has its usual ones again."""
-    if request.method == "POST":
-        kept = keep_columns(request.user, request.POST.getlist("columns"))
-        messages.success(request, "Kept as your columns." if kept else "The table has its standard columns again.")
-    return redirect(next_page(request, reverse("admin:index")))
+    """Show the columns to be ordered; keep those that are sent, or show them in the report from which they come.
+
+    Without any, the table has its standard ones again. A move changes the form alone.
+    """
+    back = next_page(request, reverse("admin:index"))
+    is_of_report = "report" in QueryDict(urlsplit(back).query)
+    if request.method != "POST":
+        own = own_columns(request.user)
+        asked = known_columns(request.GET.get("columns", "").split(","))
+        names = asked or (() if is_of_report else own.names) or STANDARD_COLUMNS
+        return _form(request, OwnColumns(names, own.widths), back, is_of_report=is_of_report)
+    sent = sent_columns(request.POST)
+    if UP in request.POST or DOWN in request.POST:
+        return _form(request, sent, back, is_of_report=is_of_report)
+    if "show" in request.POST:
+        return redirect(_showing(back, sent))
+    keep_columns(request.user, sent)
+    messages.success(request, "Saved as your columns." if sent.names else "The table has its standard columns again.")
+    return redirect(back)
+
+
+def _form(request: StaffRequest, own: OwnColumns, back: str, *, is_of_report: bool) -> HttpResponse:
+    widths, names = dict(own.widths), (NAME, *own.names)
+    moved = request.POST.get(UP) or request.POST.get(DOWN)
+    rows = [ColumnRow(name, TABLE_COLUMNS[name].heading, widths.get(name, 0)) for name in names]
+    placed = enumerate(rows)
+    context = {
+        "title": "Columns of the customer table",
+        "rows": rows,
+        "others": [one for name, one in TABLE_COLUMNS.items() if name not in names],
+        "widths": [(0, "Automatic"), *WIDTHS.items()],
+        "is_of_report": is_of_report,
+        "news": next((f"{row.label}: {place} of {len(own.names)}" for place, row in placed if row.name == moved), ""),
+        "next": back,
+    }
+    return admin_response(request, "analytics/customer_list/column_order.html", context)
+
+
+def _showing(back: str, own: OwnColumns) -> str:
+    """Return the address of the table with these columns."""
+    parts = urlsplit(back)
+    query = QueryDict(parts.query, mutable=True)
+    query.pop("columns", None)
+    if own.names:
+        query["columns"] = ",".join(own.names)
+    return parts._replace(query=query.urlencode(safe=",")).geturl()

@@ -24,9 +24,10 @@ _BOX = (
     '<label class="tick"><input type="checkbox" name="customer" form="bulk" value="{}" aria-label="Select {}"></label>'
 )
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
-_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}'
+_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}{7}'
+_TASK = ' <a class="row-act" href="{}" title="Create task" aria-label="Create task for {}"></a>'
 _OWNER = (
-    '<a class="owner-link" href="{}?next={}" aria-label="Owner: {}. Assign an owner to {}" '
+    '<a class="owner-link" href="{}" aria-label="Owner: {}. Assign an owner to {}" '
     'title="Assign an owner" dir="auto">{}</a>'
 )
 _SCORE = (
@@ -74,25 +75,35 @@ def progress(percent: int) -> SafeString:
     return format_html('<span class="progress">{} {}%</span>', bar(percent, "Onboarding progress"), percent)
 
 
-def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool) -> SafeString:
-    """The customer's name as a link to its page, with a box for those who ``may_tick`` it, and its marks."""
+def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool, may_create_task: bool) -> SafeString:
+    """The customer's name as a link to its page, and its marks.
+
+    With a box for those who ``may_tick`` it, and the way to the form of a task for those who ``may_create_task``.
+    """
     key, name = conditional_escape(snapshot.customer_id), conditional_escape(snapshot.customer.organization)
     page = reverse("analytics:customer", args=[snapshot.customer_id])
     box = format_html(_BOX, key, name) if may_tick else ""
     mark = _AT_RISK if snapshot.status == HealthStatus.AT_RISK else ""
     blocked = format_html(_BLOCKED, code_in_words(snapshot.blocker_type)) if snapshot.blocked else ""
     missing = _MISSING if snapshot.customer.missing_since_id else ""
-    return format_html(_NAME, box, key, f"{page}?{address}" if address else page, name, mark, blocked, missing)
+    task = format_html(_TASK, _act_on(snapshot, "task", address), name) if may_create_task else ""
+    link = f"{page}?{address}" if address else page
+    return format_html(_NAME, box, key, link, name, mark, blocked, missing, task)
 
 
 def owner(snapshot: Snapshot, name: str, address: str, *, may_assign: bool) -> SafeString | str:
     """Draw the owner's name or a dash; for those who ``may_assign``, as the way to the form, and back to the row."""
     if not may_assign:
         return name or DASH
-    page = reverse("analytics:act-on-customer", args=[snapshot.customer_id, "assign"])
+    page, customer = _act_on(snapshot, "assign", address), snapshot.customer.organization
+    return format_html(_OWNER, page, name or "nobody", customer, name or DASH)
+
+
+def _act_on(snapshot: Snapshot, act: str, address: str) -> str:
+    """Return the address of the form of an act on a customer, and from there back to the row."""
+    page = reverse("analytics:act-on-customer", args=[snapshot.customer_id, act])
     back = f"{reverse('admin:index')}?{address}#customer-{quote(snapshot.customer_id)}"
-    customer = snapshot.customer.organization
-    return format_html(_OWNER, page, quote(back, safe="/"), name or "nobody", customer, name or DASH)
+    return f"{page}?next={quote(back, safe='/')}"
 
 
 def score_change(points: int, then: int, day: date) -> SafeString:

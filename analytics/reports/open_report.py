@@ -1,6 +1,6 @@
 """The report that the customer table was opened from, and the list that its address asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django import forms
@@ -53,10 +53,13 @@ def opened_report(request: HttpRequest) -> OpenReport | None:
 
 
 def requested_list(request: HttpRequest, day: date, report: OpenReport | None) -> CustomerList:
-    """Return the list that the table's address asks for; "me" in a report's view is the report's owner."""
+    """Return the list that the table's address asks for; "me" in a report's view is the report's owner.
+
+    A report has columns of its own; they are as wide as the visitor's.
+    """
     user = user_of(request)
-    if report:
-        return CustomerList(request.GET, user, day, me=report.report.owner)
-    known = user_summary(request)
     own = own_columns(user)
-    return CustomerList(request.GET, user, day, me=user, owns=known.owns, own_columns=own, version=known.version.data)
+    if report:
+        return CustomerList(request.GET, user, day, me=report.report.owner, own=replace(own, names=()))
+    known = user_summary(request)
+    return CustomerList(request.GET, user, day, me=user, owns=known.owns, own=own, version=known.version.data)

@@ -42,9 +42,18 @@ def query_of(address: QueryDict, owner: int | None = None) -> str:
 
 
 def is_same(query: str, address: QueryDict, owner: int | None = None) -> bool:
-    """Whether an address asks for what was saved, whatever order its parts are in."""
-    saved = query_of(QueryDict(query), owner)
-    return dict(QueryDict(saved).lists()) == dict(QueryDict(query_of(address, owner)).lists())
+    """Whether an address asks for what was saved, whatever order its parts are in.
+
+    Columns may be joined by commas or stand one by one; their order is part of the view.
+    """
+    return _parts(query_of(QueryDict(query), owner)) == _parts(query_of(address, owner))
+
+
+def _parts(query: str) -> dict[str, list[str]]:
+    parts = dict(QueryDict(query).lists())
+    if "columns" in parts:
+        parts["columns"] = ",".join(parts["columns"]).split(",")
+    return parts
 
 
 def unknown(address: QueryDict) -> list[str]:

@@ -109,6 +109,8 @@ def test_what_is_saved_of_an_address() -> None:
     assert query_of(address) == "status=at_risk&status=healthy&sort=name"
     assert is_same("sort=name&status=at_risk&status=healthy", address)
     assert not is_same("sort=name&status=at_risk", address)
+    assert is_same("columns=score%2Cstage", QueryDict("columns=score&columns=stage"))
+    assert not is_same("columns=score,stage", QueryDict("columns=stage,score")), "their order is part of the view"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The owner in the customer table: to whoever may assign one, it leads to the form, and back to the row."""
+"""What can be done from a row of the customer table, by forms that lead back to it: assign an owner, create a task."""
 
 from datetime import date
 from html import unescape
@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.models import Task
 from customers.models import AuditEntry, CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, rows, said
@@ -66,6 +67,37 @@ def test_a_new_owner_is_kept_and_stands_in_the_table_at_once(browser: Client) ->
     assert len(said(page)) == 1
     assert "toast-undo" in page.text
     assert AuditEntry.objects.filter(customer="c2:x.y", model="customers.customercare").exists()
+
+
+def task_links(browser: Client, query: str = "") -> dict[str, str]:
+    """By the customer, where the link to a new task leads."""
+    page = main_part(browser.get(f"/admin/?columns=owner{query}"))
+    found = findall(r'<a class="row-act" href="([^"]*)" title="Create task" aria-label="([^"]*)"', page)
+    return {unescape(label): unescape(address) for address, label in found}
+
+
+def test_a_task_is_created_from_the_row_and_leads_back_to_it(browser: Client) -> None:
+    found = task_links(browser, "&status=healthy&q=a")
+    assert set(found) == {"Create task for Alpha", f"Create task for {HOSTILE}"}
+    address = found["Create task for Alpha"]
+    assert urlsplit(address).path == "/admin/customer/c1/act/task/"
+    [back] = parse_qs(urlsplit(address).query, strict_parsing=True)["next"]
+    assert back == "/admin/?columns=owner&status=healthy&q=a#customer-c1"
+    assert "Create task" in browser.get(address).text
+    owner = CustomerCare.objects.get().owner_id
+    sent = {"next": back, "what": "Ask how it goes", "due": "2030-05-20", "owner": owner, "form_key": "1"}
+    response = browser.post(address, sent)
+    assert response["Location"] == back
+    assert [(one.customer_id, one.what) for one in Task.objects.all()] == [("c1", "Ask how it goes")]
+    page = browser.get(response["Location"])
+    assert said(page) == ["Alpha: Task created, due 20 May 2030."]
+    assert "toast-undo" in page.text
+
+
+def test_who_may_not_create_tasks_has_no_way_to_one(browser: Client) -> None:
+    assert len(task_links(browser)) == 2
+    browser.force_login(make_staff("Viewer", username="vic"))
+    assert task_links(browser) == {}
 
 
 def test_outside_text_stays_text(browser: Client) -> None:
