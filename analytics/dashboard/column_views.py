@@ -64,7 +64,7 @@ def _form(request: StaffRequest, own: OwnColumns, back: str, *, is_of_report: bo
         "title": "Columns of the customer table",
         "rows": rows,
         "others": [one for name, one in TABLE_COLUMNS.items() if name not in names],
-        "widths": [(0, "Automatic"), *WIDTHS.items()],
+        "widths": [(0, "Auto"), *WIDTHS.items()],
         "is_of_report": is_of_report,
         "news": next((f"{row.label}: {place} of {len(own.names)}" for place, row in placed if row.name == moved), ""),
         "next": back,
