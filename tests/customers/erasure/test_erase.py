@@ -189,10 +189,7 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert expected["rows in quarantine"] == 4
     assert expected["texts of digests"] == 2
     assert expected["saved searches"] == 2
-    assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
-    rule = AlertRule.objects.get(name="Watch")
-    assert QueryDict(rule.query).dict() == {"q": "(erased) 2025", "status": "at_risk"}
-    assert Alert.objects.get(rule=rule).text == "Watch (Search: (erased)), At risk with a score of 30"
+    assert_searches_are_cleared()
     assert _totals() == totals
     assert set(PortfolioDay.objects.values_list("erased", flat=True)) == {1}
 
@@ -209,6 +206,13 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     # And once more, with what the last run left.
     assert run("nightly").code == 0
     assert traces(settings) == set()
+
+
+def assert_searches_are_cleared() -> None:
+    assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
+    rule = AlertRule.objects.get(name="Watch")
+    assert QueryDict(rule.query).dict() == {"q": "(erased) 2025", "status": "at_risk"}
+    assert Alert.objects.get(rule=rule).text == "Watch (Search: (erased)), At risk with a score of 30"
 
 
 def _totals() -> tuple[list[Any], list[Any]]:
