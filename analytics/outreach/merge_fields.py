@@ -16,7 +16,7 @@ def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> 
         "organization": customer.organization,
         "sender": sender,
         "github_username": customer.github_username,
-        "signup_date": f"{customer.signup_date:%-d %B %Y}",
+        "signup_date": f"{customer.signup_date:%-d %b %Y}",
     }
     if snapshot:
         open_steps = [step.label for step in Step if not getattr(snapshot, step.value)]
@@ -29,7 +29,7 @@ def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> 
             "prs_generated": f"{snapshot.prs_generated:,}",
             "prs_merged": f"{snapshot.prs_merged:,}",
             "success_rate": "" if rate is None else f"{rate}%",
-            "last_active": f"{snapshot.last_active:%-d %B %Y}" if snapshot.last_active else "",
+            "last_active": f"{snapshot.last_active:%-d %b %Y}" if snapshot.last_active else "",
         }
     return {name: one_line(value, MAX_VALUE_LENGTH) for name, value in values.items()}
 

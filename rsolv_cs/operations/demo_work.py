@@ -38,12 +38,12 @@ DONE: list[tuple[str, str, str, str, int, str]] = [
 ]
 LEGAL = "Legal has read them; page 4 still lacks the sub-processors."
 AGREED = (
-    "Hello DevSolutions team,\n\nthank you for your time today. As we agreed, I have asked our engineers to look at "
-    "the pull requests that were not merged; you will hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
+    "Hello DevSolutions team,\n\nThank you for your time today. As agreed, I've asked our engineers to look into the "
+    "pull requests that weren't merged. You'll hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
 )
 WELCOME = (
-    "Hello Tide & Timber team,\n\nwelcome to the program! The first step is to install the GitHub Action; I am glad "
-    "to show you how. Which day would suit you?\n\nBest regards,\nSofia Marchetti\n"
+    "Hello Tide & Timber team,\n\nWelcome to the program! The first step is to install the GitHub Action, and I'd be "
+    "happy to walk you through it. Which day works for you?\n\nBest regards,\nSofia Marchetti\n"
 )
 
 

@@ -175,7 +175,7 @@ def test_a_template_is_shown_for_a_customer_whom_it_fits(client: Client) -> None
     response = client.get(address)
     assert response.context["sample"].pk == "c1001"
     assert response.context["sample_body"].startswith(
-        "Hello Acme Inc. team,\n\nwe see that your setup has stopped at this point: GitHub permissions."
+        "Hello Acme Inc. team,\n\nIt looks like your RSOLV setup is stuck on one thing: GitHub permissions."
     )
     other = client.get(f"{address}?sample=c1003")
     assert (other.context["sample"].pk, other.context["sample_lacks"]) == ("c1003", ["blocker"])
