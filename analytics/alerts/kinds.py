@@ -233,7 +233,7 @@ class NoFirstPr(CustomerKind):
         return f"No first PR {counted(inputs.days_since_signup, 'day')} after signup"
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        return "The first PR is there"
+        return "First PR generated"
 
 
 class FeedKind(AlertKind):
@@ -245,7 +245,7 @@ class FeedKind(AlertKind):
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
         """Say in words how the alert ended."""
-        return f"{'The feed' if feed else 'The night'} is as it should be"
+        return f"{'The feed' if feed else 'The nightly run'} is back to normal"
 
 
 class Quarantined(FeedKind):

@@ -52,7 +52,7 @@ def decide(kind: CustomerKind, rule: AlertRule, inputs: AlertInputs) -> Decision
     if inputs.ended_contract and (alert.acknowledged_at or not kind.while_contract_over):
         return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract.lower()}", ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
-        words = f"The data of {inputs.day:%-d %b %Y} changed and no longer say so"
+        words = f"Withdrawn: the data for {inputs.day:%-d %b %Y} changed"
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
     if inputs.recovery_days >= rule.recovery:
         return Decision(Transition.CLOSE, kind.recovery_text(inputs), ending=Ending.RECOVERED)

@@ -79,7 +79,7 @@ def compose_digest(
     sorts = _sorts(mine, last, today)
     news = [
         _section("New", sorts.new, today),
-        _section("Worse", sorts.worse, today),
+        _section("Got worse", sorts.worse, today),
         _section("Recovered", sorts.recovered, today),
     ]
     still_open = _section("Still open", sorts.still_open, today)

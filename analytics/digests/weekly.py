@@ -14,7 +14,7 @@ from analytics.models import HealthStatus, PortfolioDay, Snapshot
 from analytics.portfolio import figures as dashboard
 from analytics.portfolio.comparison import comparison_day
 from analytics.portfolio.kpis import Kpi, kpis
-from analytics.wording import DASH, known_of, signed
+from analytics.wording import DASH, counted, known_of, signed
 
 MAX_NAMES = 20
 NO_CHANGE = "no change"
@@ -57,7 +57,12 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEm
         "movers": movers(portfolio, before) if before else [],
         "dashboard": address_of(reverse("admin:index")),
     }
-    return render_email("weekly", f"The week to {portfolio.date:%-d %b %Y}: {portfolio.at_risk} at risk", context)
+    return render_email("weekly", _subject(portfolio), context)
+
+
+def _subject(portfolio: PortfolioDay) -> str:
+    at_risk = counted(portfolio.at_risk, "customer")
+    return f"Your week to {portfolio.date:%-d %b %Y}: {at_risk} at risk"
 
 
 def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
@@ -97,7 +102,7 @@ def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
     then = Snapshot.objects.filter(customer=OuterRef("customer"), date=before.date, status=HealthStatus.AT_RISK)
     now = Snapshot.objects.filter(date=portfolio.date)
     since = timezone.make_aware(datetime.combine(before.date, time.max))
-    gone = _movers("Missing from customers.csv since then", now.filter(customer__missing_since__started_at__gt=since))
+    gone = _movers("Newly missing from customers.csv", now.filter(customer__missing_since__started_at__gt=since))
     return [
         _movers("Became at risk", now.filter(~Exists(then), status=HealthStatus.AT_RISK)),
         _movers("Recovered", now.filter(Exists(then), status__in=_WELL)),

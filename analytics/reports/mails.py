@@ -209,7 +209,7 @@ class _Run:
             "errors": [one_line(text, 300) for text in errors],
             "address": address_of(reverse(mailing.page)),
         }
-        email = render_email("report_failed", f"The {mailing.noun} “{title}” could not be sent", context)
+        email = render_email("report_failed", f"Your {mailing.noun} “{title}” could not be sent", context)
         try:
             self.session.send(email.addressed(owner.email, f"{mailing.noun}-{row.pk}-failed-{day}"))
         except message.FAILURES as fault:

@@ -76,7 +76,7 @@ def _mails(user: User, site: str) -> list[EmailMessage]:
         "link": f"{site}{LINKS.path_for(user)}",
         "hours": settings.PASSWORD_LINK_HOURS,
     }
-    rendered = render_email("forgotten", "Choose a new password for RSOLV Customer Success", context)
+    rendered = render_email("forgotten", "Reset your password for RSOLV Customer Success", context)
     try:
         return [rendered.addressed(user.email, f"password-{user.pk}-{timezone.now().timestamp():.6f}")]
     except ValueError:

@@ -182,7 +182,7 @@ def test_it_closes_after_so_many_dates_that_are_well(well: int, transition: Tran
         ("fell", {"highest": 80}, "No longer falling, with a score of 75"),
         ("blocked", {}, "No longer blocked"),
         ("blocked", {"onboarded": True}, "Onboarded"),
-        ("no_first_pr", {}, "The first PR is there"),
+        ("no_first_pr", {}, "First PR generated"),
     ],
 )
 def test_it_says_how_it_ended(kind: str, overrides: dict[str, Any], text: str) -> None:
@@ -193,7 +193,7 @@ def test_it_says_how_it_ended(kind: str, overrides: dict[str, Any], text: str) -
 def test_what_was_raised_on_this_very_date_and_does_not_hold_any_more_is_taken_back() -> None:
     decision = decide(rule("at_risk", None, 3), facts(recovery_days=1, open=book(opened_on=DAY)))
     assert (decision.transition, decision.ending) == (Transition.CLOSE, Alert.Ending.WITHDRAWN)
-    assert decision.text == "The data of 10 May 2025 changed and no longer say so"
+    assert decision.text == "Withdrawn: the data for 10 May 2025 changed"
     assert (
         decide(rule("at_risk", None, 3), facts(status="at_risk", open=book(opened_on=DAY))).transition
         == Transition.NOTHING

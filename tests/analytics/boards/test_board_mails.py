@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("night", "two")]
 
 MAIL = """\
 Weekly review, as of 10 May 2025
-Customers as of 10 May 2025
 
 At risk
 Status: At risk
@@ -49,7 +48,7 @@ All customers
 
 Open the board: https://cs.example.com/admin/board/{key}/
 
-You get this board because Zoe has it sent to you.
+You receive this board because Zoe added you to its recipients.
 --
 Sent by RSOLV Customer Success.
 """
@@ -116,7 +115,7 @@ def test_a_board_that_cannot_be_made_is_told_to_its_owner(
     done = run("send_reports")
     assert (done.code, last_line(done)) == (0, "Reports: 0 mails sent, 0 failed, 1 broken.")
     [mail] = post.take()
-    assert (mail["To"], mail["Subject"].strip()) == ("zoe@example.com", "The board “Weekly review” could not be sent")
+    assert (mail["To"], mail["Subject"].strip()) == ("zoe@example.com", "Your board “Weekly review” could not be sent")
     assert "* It has no tiles." in parts(mail)[0]
     assert "Your boards: https://cs.example.com/admin/board/" in parts(mail)[0]
     client.force_login(zoe)

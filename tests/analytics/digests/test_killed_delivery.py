@@ -48,7 +48,8 @@ def test_a_kill_between_sending_and_recording_repeats_one_mail_and_loses_none(
         assert (done.returncode, done.stderr) == (0, "")
         yesterday = program_today() - timedelta(days=1)
         assert (
-            done.stdout.splitlines()[-1] == f"Alerts as of {yesterday}: 0 raised, 0 worse, 0 closed; 2 sent, 0 failed."
+            done.stdout.splitlines()[-1]
+            == f"Alerts as of {yesterday:%-d %b %Y}: 0 raised, 0 worse, 0 closed; 2 sent, 0 failed."
         )
         second = [(mail["To"], mail["Message-ID"]) for mail in post.take()]
         assert second[0] == first[1]

@@ -63,8 +63,8 @@ def test_what_does_not_exist_is_a_dash() -> None:
     now = make_day()
     assert {(one.value, one.change) for one in figures(now, None)} == {("0", "–"), ("–", "–")}
     composed = compose_weekly(now)
-    assert "nothing is scored a week before" in composed.text
-    assert "these data are" in composed.text
+    assert "there is no earlier week to compare with" in composed.text
+    assert "the data is" in composed.text
 
 
 def status_of(customer: Customer, before: str, now: str) -> None:
@@ -90,7 +90,7 @@ def test_who_crossed_the_line() -> None:
         Customer.objects.filter(organization=name).update(missing_since=since)
     [*_others, gone] = movers(now, before)
     assert (gone.title, gone.count, [name for name, _link in gone.names]) == (
-        "Missing from customers.csv since then",
+        "Newly missing from customers.csv",
         1,
         ["Left"],
     )
@@ -133,9 +133,9 @@ def test_it_is_sent_with_the_first_night_of_a_week_and_once(settings: Settings, 
         mail.outbox.clear()
     to = ["mira@example.com"]
     assert sent == [
-        (date(2025, 5, 12), to, "The week to 11 May 2025: 0 at risk"),
-        (date(2025, 5, 20), to, "The week to 19 May 2025: 0 at risk"),
-        (date(2025, 5, 26), to, "The week to 20 May 2025: 0 at risk"),
+        (date(2025, 5, 12), to, "Your week to 11 May 2025: 0 customers at risk"),
+        (date(2025, 5, 20), to, "Your week to 19 May 2025: 0 customers at risk"),
+        (date(2025, 5, 26), to, "Your week to 20 May 2025: 0 customers at risk"),
     ]
     assert set(Digest.objects.values_list("kind", "day")) == {("weekly", date(2025, 5, day)) for day in (12, 19, 26)}
 

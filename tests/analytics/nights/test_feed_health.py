@@ -60,7 +60,7 @@ def test_a_refused_feed_raises_its_own_alert_and_no_other() -> None:
     good_night()
     found = evaluate()
     assert (found.raised, found.closed, found.held_back) == (3, 1, "")
-    assert Alert.objects.get(rule__kind="feed").ending_text == "The feed is as it should be"
+    assert Alert.objects.get(rule__kind="feed").ending_text == "The feed is back to normal"
 
 
 def test_held_back_alerts_do_not_close_either() -> None:
@@ -222,7 +222,7 @@ def test_a_step_that_failed_raises_an_alert_until_it_is_done() -> None:
     assert (evaluate().raised, evaluate().closed) == (0, 0)
     night_of(10, **{"import": "done"}, score="done")
     assert evaluate().closed == 1
-    assert Alert.objects.get().ending_text == "The night is as it should be"
+    assert Alert.objects.get().ending_text == "The nightly run is back to normal"
 
 
 def test_a_step_behind_the_alerts_is_told_by_the_next_night() -> None:

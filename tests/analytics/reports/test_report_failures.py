@@ -54,7 +54,7 @@ def test_one_whom_the_server_refuses_is_told_to_the_owner_once(
     assert run("send_reports").code == 1
     report, failure = post.take()
     assert (report["To"], failure["To"]) == ("zoe@example.com", "zoe@example.com")
-    assert failure["Subject"].strip() == "The report “Weekly look” could not be sent"
+    assert failure["Subject"].strip() == "Your report “Weekly look” could not be sent"
     assert "* mira: {'mira@example.com': (550, b'no such user')}" in parts(failure)[0]
     night(1)
     assert run("send_reports").code == 1
@@ -97,7 +97,7 @@ def test_no_date_to_report_on(post: MailServer, zoe: User) -> None:
     make_report(zoe, as_of="week_before")
     assert "Nothing is scored 7 to 14 days before 10 May 2025, which this report is about." in run("send_reports").out
     [mail] = post.take()
-    assert mail["Subject"].strip() == "The report “Weekly look” could not be sent"
+    assert mail["Subject"].strip() == "Your report “Weekly look” could not be sent"
 
 
 def test_too_many_rows_for_excel(post: MailServer, zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_an_error_of_the_program_does_not_keep_the_others(
     monkeypatch.setattr(report_mails, "write_report", fail)
     assert run("send_reports").code == 1
     assert [mail["Subject"].strip() for mail in post.take()] == [
-        "The report “Weekly look” could not be sent",
+        "Your report “Weekly look” could not be sent",
         "Other: 2 customers as of 10 May 2025",
     ]
 

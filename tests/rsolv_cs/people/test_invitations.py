@@ -77,7 +77,7 @@ def test_an_invitation_makes_an_account_that_nobody_can_log_in_to_yet(ada: Clien
     [letter] = post.take()
     assert (letter["To"], letter["Subject"]) == ("Maria@example.com", "Your invitation to RSOLV Customer Success")
     text, html = parts(letter)
-    assert "Ada Admin has invited you" in text
+    assert "Ada Admin has invited you to join" in text
     assert link_of(text) == link_of(html.replace('"', " "))
     entries = AuditEntry.objects.filter(actor="ada", action__in=["add", "mail"]).order_by("pk")
     assert [(entry.action, entry.subject) for entry in entries] == [("add", user.username), ("mail", user.username)]
