@@ -13,7 +13,7 @@ from django.db.models.expressions import Combinable
 
 from analytics.models import Snapshot, SnapshotQuerySet
 from analytics.page_cache.version import DataVersion
-from analytics.portfolio.comparison import SLACK, SPANS, WEEK, comparison_dates, kept_comparison_dates
+from analytics.portfolio.comparison import SPANS, WEEK, comparison_dates, kept_comparison_dates
 from analytics.portfolio.status_change import WAS_OF, StatusMove, places_risen_in_sql, went
 from analytics.wording import signed
 
@@ -77,30 +77,27 @@ class ScoreChanges:
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """What a score changed by since ``then``; ``points`` is None where there is nothing to compare with."""
+    """What a score changed by since ``then``."""
 
     days: int
-    points: int | None
-    then: date | None
+    points: int
+    then: date
 
     @property
     def words(self) -> str:
-        """``−5 in 7 days``; a dash where there is nothing to compare with."""
-        return f"{'–' if self.points is None else signed(self.points)} in {self.days} days"
+        """``−5 in 7 days``."""
+        return f"{signed(self.points)} in {self.days} days"
 
     @property
     def since(self) -> str:
         """What it is the difference to."""
-        if self.points is None or self.then is None:
-            return f"No score of {self.days} to {self.days + SLACK} days before"
         return f"Score less the score of {self.then:%-d %b %Y}, whatever policy each was scored by"
 
 
 def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[ScoreChange]:
-    """Return the changes of a customer's newest snapshot, of those given oldest first."""
+    """Return the changes of a customer's newest snapshot, of those given oldest first; none without a score then."""
     scores = {one.date: one.score for one in snapshots}
     now = snapshots[-1]
     return [
-        ScoreChange(days, now.score - scores[then], then) if then in scores else ScoreChange(days, None, then)
-        for days, then in since.items()
+        ScoreChange(days, now.score - scores[then], then) for days, then in since.items() if then and then in scores
     ]

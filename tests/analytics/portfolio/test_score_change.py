@@ -186,6 +186,15 @@ def test_the_changes_of_one_customer(four: dict[str, Customer]) -> None:
     ]
 
 
+def test_what_a_score_cannot_be_compared_with_is_not_said(viewer: Client) -> None:
+    customer = make_customer()
+    make_snapshot(customer, date=D, score=60)
+    assert score_changes(recent_snapshots(customer, D), comparison_dates(D)) == []
+    assert " in 30 days" not in viewer.get(f"/admin/customer/{customer.pk}/").text
+    make_snapshot(customer, date=before(7), score=72)
+    assert "−12 in 7 days · Activity trend" in words(main_part(viewer.get(f"/admin/customer/{customer.pk}/")))
+
+
 @pytest.mark.usefixtures("four")
 def test_the_dates_are_asked_for_once(viewer: Client) -> None:
     with CaptureQueriesContext(connection) as captured:
