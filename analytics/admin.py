@@ -15,6 +15,7 @@ from customers.editing.model_admin import ModelAdmin
 class ScoringPolicyAdmin(ModelAdmin):
     """Weights, windows and thresholds."""
 
+    nothing_yet = "Without a policy nothing can be scored."
     list_display = ["name", "effective_from"]
 
     def has_change_permission(self, request: HttpRequest, obj: ScoringPolicy | None = None) -> bool:

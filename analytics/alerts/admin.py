@@ -28,6 +28,7 @@ SHORT_DAYS, LONG_DAYS = 30, 90
 class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
+    nothing_yet = "A rule says when you want to hear of a customer."
     form = AlertRuleForm
     list_display = ["__str__", "severity", "state", "audience", "fired_short", "fired_long", "seen", "still_open"]
     list_fullwidth = True
@@ -143,6 +144,7 @@ def _count(rule: AlertRule, name: str) -> str:
 class DigestAdmin(NeverEdited):
     """What was sent to whom, and what could not be."""
 
+    nothing_yet = "Digests appear here once they are sent, by the nightly run."
     list_display = ["day", "kind", "recipient", "channel_short", "state", "subject"]
     list_filter = ["state", "kind"]
     list_select_related = ["recipient"]

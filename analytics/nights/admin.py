@@ -20,6 +20,7 @@ from customers.runs.times import duration, took, when
 class NightAdmin(ReadOnlyAdmin):
     """The ledger of nights, for those who may see imports."""
 
+    nothing_yet = "Nightly runs appear here; on the server, manage.py nightly starts one."
     list_display = ["id", when, "status", took, "troubles", "started_by"]
     list_filter = ["state"]
 

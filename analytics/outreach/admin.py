@@ -31,6 +31,7 @@ SAMPLES = 200
 class MailTemplateAdmin(ModelAdmin):
     """What to write in each situation; a placeholder that is none is refused."""
 
+    nothing_yet = "Templates save you from writing the same email twice."
     list_display = ["name", "situation", "subject", "active"]
     list_filter = ["situation", "active"]
     search_fields = ["name", "subject", "body"]
@@ -101,6 +102,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
 class ContactAdmin(ModelAdmin):
     """The people at the customers."""
 
+    nothing_yet = "Contacts are the people at your customers, beside the address of the feed."
     form = ContactForm
     list_display = ["name", "customer", "email", "role"]
     list_select_related = ["customer"]
@@ -124,6 +126,7 @@ class ContactAdmin(ModelAdmin):
 class MessageAdmin(ReadOnlyAdmin):
     """All mails to customers."""
 
+    nothing_yet = "Emails appear here when somebody writes to a customer."
     list_display = ["subject", "customer", "state_label", "author", "when", "recipient"]
     list_filter = ["state", "sent_by", "template"]
     list_select_related = ["customer", "sender"]

@@ -35,6 +35,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
 class RecommendationRuleAdmin(ModelAdmin):
     """What is recommended where which condition holds."""
 
+    nothing_yet = "A rule recommends an action to whoever looks after a customer."
     form = RuleForm
     list_display = ["text", "condition_in_words", "matches", "kind", "urgency", "rest", "active"]
     list_filter = ["active", "kind"]

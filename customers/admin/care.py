@@ -58,6 +58,7 @@ class OwnerFilter(admin.SimpleListFilter):
 class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
+    nothing_yet = "Customers appear here once they have an owner."
     form = CareForm
     list_display = ["customer", "owner_named", "no_contact"]
     list_filter = [OwnerFilter, "do_not_contact"]
@@ -103,6 +104,7 @@ class CustomerCareAdmin(ModelAdmin):
 class NoteAdmin(ReadOnlyAdmin):
     """Staff's notes, which are added on a customer's page; nobody changes one."""
 
+    nothing_yet = "Notes are written on a customer’s page."
     list_display = ["customer", "created_at", "author", "text", "kind"]
     list_select_related = ["customer"]
     list_filter = ["author", "kind"]

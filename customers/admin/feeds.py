@@ -1,6 +1,6 @@
 """The feeds' rows in the admin, read-only: a feed owns them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
@@ -16,7 +16,7 @@ from unfold.contrib.import_export.forms import ExportForm
 
 from customers.audit.export import record_export
 from customers.core.pages import narrowed
-from customers.editing.model_admin import ReadOnlyAdmin
+from customers.editing.model_admin import ReadOnlyAdmin, count_column
 from customers.feeds.admin_formats import FORMATS
 from customers.feeds.resources import RESOURCES
 from customers.models import Customer, Engagement, Event, Feedback, FullFeedRow, ImportRun, LoadedRow, Onboarding
@@ -58,6 +58,7 @@ class BlockerFilter(admin.AllValuesFieldListFilter):
 class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know the same model
     """A feed's rows, with django-import-export's export."""
 
+    comes_from_files = True
     export_form_class = ExportForm  # type: ignore[assignment]  # as the theme says
     export_formats = FORMATS
     ordering = ["-pk"]  # by the key's index: any other order would sort a million rows
@@ -67,7 +68,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
     ledger_fields = ["changed_by", "file", "sha256", "line"]
     scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
     asked_by_links: tuple[str, ...] = ("run", "customer__id__exact")
-    list_display: tuple[str, ...]
+    list_display: tuple[str | Callable[[Model], str], ...]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
@@ -85,7 +86,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
         matches |= Q(pk__in={term, term.lower(), term.upper()})
         return queryset.filter(matches), False
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Model], str], ...]:
         """Return the columns, and where each row comes from."""
         return (*self.list_display, "source")
 
@@ -164,9 +165,11 @@ def _last_run(row: LoadedRow) -> ImportRun | None:
 class CustomerAdmin(FeedAdmin):
     """Customers as their feed says."""
 
+    nothing_yet = "Customers appear when customers.csv is loaded."
     ordering = None  # type: ignore[assignment]  # by name, as the model says
     list_display = (
-        *("organization", "id", "email", "status", "cohort", "industry", "team_size", "signup_date", "missing"),
+        *("organization", "id", "email", "status", "cohort", "industry"),
+        *(count_column(Customer, "team_size"), "signup_date", "missing"),
     )
     list_filter = ["status", "cohort", "industry", MissingFilter]
     list_select_related = ["missing_since"]
@@ -192,7 +195,15 @@ class CustomerAdmin(FeedAdmin):
 class OnboardingAdmin(FeedAdmin):
     """Onboarding as its feed says."""
 
-    list_display = ("id", "customer", "completed_date", "days_to_complete", "blocker", "missing")
+    nothing_yet = "Onboarding appears when onboarding.csv is loaded."
+    list_display = (
+        "id",
+        "customer",
+        "completed_date",
+        count_column(Onboarding, "days_to_complete"),
+        "blocker",
+        "missing",
+    )
     list_filter = [("blocker_type", BlockerFilter), MissingFilter]
     asked_by_links = (*FeedAdmin.asked_by_links, "missing_since")
     list_select_related = ["customer", "missing_since"]
@@ -212,7 +223,8 @@ HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")
 class EngagementAdmin(FeedAdmin):
     """Engagement rows."""
 
-    list_display = ("id", "customer", "date", *Engagement.COUNTERS)
+    nothing_yet = "Engagement appears when engagement.csv is loaded."
+    list_display = ("id", "customer", "date", *(count_column(Engagement, name) for name in Engagement.COUNTERS))
     asked_by_links = (*HISTORY_LINKS, *(f"{name}__gt" for name in Engagement.COUNTERS))
 
 
@@ -220,6 +232,7 @@ class EngagementAdmin(FeedAdmin):
 class FeedbackAdmin(FeedAdmin):
     """NPS and CSAT answers."""
 
+    nothing_yet = "Answers appear when feedback.csv is loaded."
     list_display = ("id", "customer", "date", "nps", "csat", "comment")
     asked_by_links = (*HISTORY_LINKS, "nps__isnull", "csat__isnull")
 
@@ -228,6 +241,7 @@ class FeedbackAdmin(FeedAdmin):
 class EventAdmin(FeedAdmin):
     """Events."""
 
+    nothing_yet = "Events appear when events.csv is loaded."
     list_display = ("id", "customer", "date", "kind", "detail")
     asked_by_links = HISTORY_LINKS
     list_filter = ["kind"]

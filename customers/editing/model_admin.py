@@ -1,6 +1,6 @@
 """The base classes of our admin pages: for whatever an address may ask, and for rows that are only shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -23,11 +23,29 @@ _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt"
 """The lookups that our links use, in words."""
 
 
+def count_column(model: type[Model], name: str) -> Callable[[Model], str]:
+    """Return a list's column of a whole number, its thousands apart as on our pages; the admin writes 1000000."""
+
+    field = model._meta.get_field(name)
+
+    @admin.display(description=getattr(field, "verbose_name", name), ordering=name)
+    def column(row: Model) -> str:
+        number: int | None = getattr(row, name)
+        return "–" if number is None else f"{number:,}"
+
+    column.__name__ = name
+    return column
+
+
 class ModelAdmin(EditAdmin):
     """An admin whose list takes only the lookups that it offers, and that answers any address without an error."""
 
     asked_by_links: tuple[str, ...] = ()
     """The lookups that our own links ask of the list, beyond its filters."""
+    nothing_yet = ""
+    """What an empty list says: where its rows come from."""
+    comes_from_files = False
+    """Whether an empty list leads those to the upload who may load files, and others to them."""
 
     def list_context(self, request: HttpRequest) -> dict[str, object]:
         """Return what the list's own templates show besides the rows."""

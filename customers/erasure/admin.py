@@ -11,6 +11,7 @@ from customers.models import Erasure
 class ErasureAdmin(ReadOnlyAdmin):
     """Erasures: who erased a customer, when, and how much; nobody can say which customer."""
 
+    nothing_yet = "No customer has been erased."
     list_display = ["id", "erased_at", "erased_by", "state", "what_went"]
     list_filter = ["state"]
     fields = ["erased_at", "erased_by", "state", "what_went"]

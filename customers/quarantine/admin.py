@@ -14,7 +14,7 @@ from customers.core.pages import lead_to_form, narrowed
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.feeds.declarations import FEEDS
 from customers.models import FeedName, Fix, QuarantinedRow
-from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, open_by_default
+from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, asks_for_all_open, open_by_default
 from customers.quarantine.views import corrections, fix_address, replay_and_tell
 from customers.text.quoted import cut
 
@@ -26,6 +26,7 @@ SHORT_TEXT = 120
 class QuarantinedRowAdmin(ReadOnlyAdmin):
     """Rows that were not loaded, with every reason: to be fixed, replayed, or corrected in a spreadsheet."""
 
+    nothing_yet = "No row waits here: every row of the files was loaded."
     list_display: tuple[str, ...] = ("feed", "run", "line", "reasons_in_words", "status", "fix_link")
     list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
     list_before_template = "customers/quarantine/tools.html"
@@ -50,6 +51,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "may_fix": self.has_fix_permission(request),
             "feeds": self._feeds_to_correct() if self._may_download(request) else [],
             "query": request.GET.urlencode(),
+            "asks_nothing": asks_for_all_open(request.GET),
             "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
         }
 
@@ -140,6 +142,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 class FixAdmin(ReadOnlyAdmin):
     """Fixes that are remembered. Deleting one forgets it; what was loaded by it stays."""
 
+    nothing_yet = "Fixes are kept here when somebody corrects a row in quarantine."
     list_display = ["feed", "raw_text", "read_as", "made_by", "made_at"]
     list_filter = ["feed", "made_by"]
     search_fields = ["raw"]

@@ -51,6 +51,11 @@ def open_by_default(query: "_ImmutableQueryDict") -> "_ImmutableQueryDict":
     return QueryDict(narrowed.urlencode())
 
 
+def asks_for_all_open(query: QueryDict) -> bool:
+    """Return whether an address shows the open rows, and all of them."""
+    return {*query} - (_NARROWS_NOTHING - {"q"}) == {StatusFilter.parameter_name} and _OPEN in query.values()
+
+
 class StatusFilter(admin.SimpleListFilter):
     """Filter by state, and say how many rows each state has."""
 

@@ -19,7 +19,7 @@ from customers.archive import files
 from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.pages import admin_response
-from customers.editing.model_admin import ReadOnlyAdmin
+from customers.editing.model_admin import ReadOnlyAdmin, count_column
 from customers.models import ImportRun
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
 from customers.runs.times import duration, took, when
@@ -29,21 +29,19 @@ from customers.runs.times import duration, took, when
 class ImportRunAdmin(ReadOnlyAdmin):
     """The ledger of imports: a list, and a page for each run."""
 
+    nothing_yet = "Every file that is loaded gets a line here."
+    comes_from_files = True
     list_display = [
         "id",
         when,
         "feed",
         "state",
-        "created",
-        "updated",
-        "unchanged",
-        "quarantined",
-        "retried",
+        *(count_column(ImportRun, name) for name in ("created", "updated", "unchanged", "quarantined", "retried")),
         took,
         "file",
         "short_hash",
         "started_by",
-        "missing",
+        count_column(ImportRun, "missing"),
     ]
     list_filter = ["feed", "status"]
     list_before_template = "customers/runs/tools.html"

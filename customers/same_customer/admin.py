@@ -18,6 +18,7 @@ SHORT_NAME = 120
 class KeyChangeAdmin(ReadOnlyAdmin):
     """Pairs of keys that may be one customer, and what somebody has decided."""
 
+    nothing_yet = "No customer seems to have a new id."
     list_display: tuple[str, ...] = (
         *("former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"),
     )

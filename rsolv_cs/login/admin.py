@@ -65,6 +65,7 @@ SHOWN = ("username", "ip_address", "failures_since_start", "attempt_time", "lock
 class FailedLoginAdmin(ModelAdmin):
     """Wrong passwords by name and address; deleting them unlocks."""
 
+    nothing_yet = "Nobody has failed to log in lately."
     list_display = SHOWN
     search_fields = ["username", "ip_address"]
     fields = readonly_fields = (*SHOWN, "user_agent")

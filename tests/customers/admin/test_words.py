@@ -1,11 +1,12 @@
 """What the admin's lists and our pages say around the rows: titles, counts, empty lists, codes."""
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.models import CustomerCare, Engagement
+from customers.models import CustomerCare, Engagement, ImportRun
 from customers.text.counts import counts_in_words
 from tests.factories import make_customer, make_engagement, make_onboarding, make_staff
 from tests.support.pages import words
@@ -56,14 +57,52 @@ def test_rows_are_counted_as_rows(admin: Client) -> None:
     assert "1 customer " in words(admin.get("/admin/customers/customer/").text)
 
 
-def test_an_empty_list_invites_only_who_can_add(admin: Client) -> None:
-    runs = words(admin.get("/admin/customers/importrun/").text)
-    assert "Nothing here yet Entries appear by themselves" in runs
-    assert "Create a new" not in runs
-    care = words(admin.get("/admin/customers/customercare/").text)
-    assert "Nothing here yet You can add the first." in care
+def test_numbers_of_a_list_have_their_thousands_apart(admin: Client) -> None:
+    customer = make_customer(team_size=12_000)
+    make_engagement(customer, "2025-05-01", issues_tagged=3_456)
+    ImportRun.objects.update(created=1_000_000)
+    assert "12,000" in words(admin.get("/admin/customers/customer/").text)
+    assert "3,456" in words(admin.get("/admin/customers/engagement/").text)
+    assert "1,000,000" in words(admin.get("/admin/customers/importrun/").text)
+    ordered = admin.get("/admin/customers/importrun/?o=5").text
+    assert "Created" in words(ordered) and "Newly missing from the feed" in words(ordered)
+
+
+NEVER_EMPTY = {"auth.user", "auth.group"}
+
+
+def test_each_list_says_where_its_rows_come_from() -> None:
+    ours = {model: made for model, made in site._registry.items() if model._meta.label_lower not in NEVER_EMPTY}
+    assert len(ours) > 20
+    assert [model._meta.label for model, made in ours.items() if not getattr(made, "nothing_yet", "")] == []
+
+
+def test_an_empty_list_says_what_to_do_to_those_who_may(client: Client) -> None:
+    client.force_login(make_staff("Program manager"))
+    runs = client.get("/admin/customers/importrun/").text
+    assert "Nothing here yet Every file that is loaded gets a line here. Upload a file" in words(runs)
+    assert '<a class="underline" href="/admin/customers/importrun/upload/">' in runs
+    care = words(client.get("/admin/customers/customercare/").text)
+    assert "Nothing here yet Customers appear here once they have an owner. Add" in care
+    client.force_login(make_staff("Viewer", username="v"))
+    feed = words(client.get("/admin/customers/customer/").text)
+    assert "Customers appear when customers.csv is loaded. Ask a program manager to upload it." in feed
+    assert "Upload a file" not in feed and "yielded" not in feed
+
+
+def test_a_list_that_is_empty_for_its_filters_says_so(admin: Client) -> None:
     none = words(admin.get("/admin/customers/customer/?q=zzz").text)
     assert "Nothing found" in none and "Reset filters" in none
+
+
+def test_a_quarantine_without_open_rows_is_good_news(admin: Client) -> None:
+    address, good = "/admin/customers/quarantinedrow/", "No row waits here: every row of the files was loaded."
+    page = words(admin.get(address).text)
+    assert good in page and "Reset filters" not in page
+    assert good in words(admin.get(f"{address}?status__exact=open").text)
+    for asked in ("?q=zzz", "?status__exact=open&feed__exact=events", "?status__exact=all"):
+        page = words(admin.get(f"{address}{asked}").text)
+        assert "Nothing found" in page and good not in page, asked
 
 
 def test_the_empty_dashboard_leads_who_may_upload_there(client: Client) -> None:
