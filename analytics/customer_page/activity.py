@@ -75,6 +75,7 @@ def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mappi
         ],
         stacked=True,
         addresses=[rows_of_day(customer, day) if day in by_day else "" for day in shown],
+        definition="What engagement.csv says of each day. The figures are of these days, and of all days so far.",
     )
     counters = [
         Counter(label, sum(row[name] for row in by_day.values()), getattr(snapshot, name), addresses[name])

@@ -39,6 +39,7 @@ def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
         [Series("Score", [snapshot.score for snapshot in snapshots])],
         marks=policy_marks([one.policy for one in snapshots], labels),
         addresses=[f"{page}?as_of={snapshot.date}" for snapshot in snapshots],
+        definition="The score on each scored date, by the policy of that date.",
     )
 
 

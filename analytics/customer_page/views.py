@@ -25,8 +25,10 @@ from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
+from analytics.portfolio.figures import Progress
 from analytics.portfolio.score_change import score_changes
 from analytics.portfolio.status_change import status_change
+from analytics.scoring.definitions import status_definition, trend_definition
 from customers.clock import program_today
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
 from customers.core.people import name_of
@@ -123,6 +125,11 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
     return {
         "snapshot": snapshot,
         "components": score_lines(snapshot),
+        "definitions": {
+            "status": status_definition(snapshot.policy),
+            "trend": trend_definition(snapshot.policy),
+            "progress": Progress.definition,
+        },
         "score_changes": score_changes(snapshots, since),
         "status_change": status_change(snapshots),
         "change": what_changed(found, then, snapshot) if then else None,

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from analytics.models import PortfolioDay
 from analytics.my_day.most_urgent import most_urgent
-from analytics.my_day.worklist import TEAM
+from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf
@@ -29,6 +29,7 @@ from analytics.portfolio.charts import (
 from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import Days, days_around
 from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
+from analytics.scoring.definitions import status_definition
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ def _summary(shown: BlockInputs) -> dict[str, object]:
 def _needs(shown: BlockInputs) -> dict[str, object]:
     days = shown.portfolio, shown.days.comparison_day
     urgent = most_urgent(*days, shown.whose if shown.as_of.is_newest else None, shown.version)
-    return {"urgent": urgent, "waiting": shown.waiting, "whose": shown.whose, "is_mine": shown.whose != TEAM}
+    definition = LISTED if shown.as_of.is_newest else LISTED_BY_HEALTH
+    whose = {"whose": shown.whose, "is_mine": shown.whose != TEAM}
+    return {"urgent": urgent, "definition": definition, "waiting": shown.waiting, **whose}
 
 
 def _onboarding(shown: BlockInputs) -> dict[str, object]:
@@ -124,7 +127,8 @@ def _onboarding(shown: BlockInputs) -> dict[str, object]:
 
 
 def _health(shown: BlockInputs) -> dict[str, object]:
-    return {"distribution": figures.health_distribution(shown.portfolio)}
+    distribution = figures.health_distribution(shown.portfolio)
+    return {"distribution": distribution, "definition": status_definition(shown.portfolio.policy)}
 
 
 def _engagement(shown: BlockInputs) -> dict[str, object]:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from analytics.digests.weekly import Movers, movers
 from analytics.models import PortfolioDay
 from analytics.my_day.most_urgent import most_urgent
+from analytics.my_day.worklist import LISTED_BY_HEALTH
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.pages.as_of import as_of
@@ -41,6 +42,7 @@ def summary_page(request: HttpRequest) -> HttpResponse:
             "before": before,
             "cards": cards(shown.portfolio, before, is_newest=shown.is_newest),
             "movers": _movers(shown.portfolio, before, version.data) if before else [],
+            "listed": LISTED_BY_HEALTH,
             "worst": most_urgent(shown.portfolio, before, None, version).items[:MAX_WORST],
         }
     else:

@@ -30,6 +30,8 @@ class Mark:
 class Chart:
     """``key`` names it within its page; ``title`` is what a screen reader says and the table's caption.
 
+    ``definition`` says to people what is counted, beside the chart's heading.
+
     ``addresses`` are where the labels lead, one for each and '' where that is nowhere; none for a chart without any.
     """
 
@@ -42,6 +44,7 @@ class Chart:
     marks: Sequence[Mark] = field(default_factory=list)
     unit: str = "Date"
     addresses: Sequence[str] = ()
+    definition: str = ""
 
     @property
     def data_id(self) -> str:

@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 
 from analytics.models import CohortDay
 from analytics.portfolio.figures import Share, health_shares, mean_days
+from analytics.portfolio.kpis import kpi_definition
 from analytics.rounding import half_up, percent, success_rate
 from analytics.scoring.measure import WEEKS
 from analytics.segments.filters import NONE
@@ -18,6 +19,19 @@ ROWS_PER_PAGE = 50
 WEEKS_SHOWN = (12, 26, WEEKS)
 """How many weeks of retention a visitor may choose; the first is what is shown unasked."""
 SHADES = 10
+DEFINITIONS = {
+    "Onboarded": kpi_definition("onboarding_rate"),
+    "Time to value": kpi_definition("avg_time_to_value"),
+    "Success rate": kpi_definition("success_rate"),
+    "Average score": "Average of the members' health scores, as a whole number.",
+    "Health": "Share of the members with each health status.",
+}
+"""What the columns of the comparison mean, as people are told."""
+RETENTION = (
+    "Share of the members who were active on at least one day of each week after their own signup. Week 0 is the "
+    "signup date and the six days after it."
+)
+"""What a cell of the triangle means."""
 
 
 @dataclass(frozen=True)

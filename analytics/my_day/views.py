@@ -13,7 +13,7 @@ from analytics.customer_list.first_view import OWNER
 from analytics.my_day.acts import ACTS, Asked, NothingDone, SentAct
 from analytics.my_day.forms import SNOOZE_DAYS
 from analytics.my_day.page import customer_item, earlier_list, my_day, with_owner_in_full
-from analytics.my_day.worklist import TEAM
+from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
 from analytics.pages.as_of import as_of
 from analytics.portfolio.comparison import comparison_day
 from customers.core.pages import admin_page, admin_response, next_page, user_of
@@ -33,11 +33,12 @@ def day(request: HttpRequest) -> HttpResponse:
         return admin_response(request, "analytics/my_day/empty.html", context)
     if not shown.is_newest:
         before = comparison_day(shown.portfolio.date)
-        context = {"title": "Customers to act on", "as_of": shown, **earlier_list(request, shown.portfolio, before)}
-        return admin_response(request, PAGE, context)
+        context = {"title": "Customers to act on", "listed": LISTED_BY_HEALTH, "as_of": shown}
+        return admin_response(request, PAGE, {**context, **earlier_list(request, shown.portfolio, before)})
     if address := with_owner_in_full(request):
         return redirect(f"{request.path}?{address}")
-    return admin_response(request, PAGE, {"title": "My day", "as_of": shown, **my_day(request, shown.portfolio)})
+    context = {"title": "My day", "listed": LISTED, "as_of": shown}
+    return admin_response(request, PAGE, {**context, **my_day(request, shown.portfolio)})
 
 
 @admin_page("customers.view_customer")

@@ -55,6 +55,7 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None)
         ],
         stacked=True,
         marks=[*policy_marks([one.policy for one in scored], labels), *marks],
+        definition="Customers of each health status on each scored date, by the policy of that date.",
         addresses=[_dashboard(day) for day in days],
     )
 
@@ -67,12 +68,14 @@ def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> li
 
 def active_customers(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
     """Return how many were active on each of the ``days`` up to the last scored date, and a period before."""
-    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside)
+    definition = "Customers with any activity on the day. A gap is a day that was not scored."
+    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside, definition)
 
 
 def engagement_chart(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
     """Return what was done on each of the ``days`` up to the last scored date, and a period before."""
-    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside)
+    definition = "What all customers did on the day together. A gap is a day that was not scored."
+    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside, definition)
 
 
 ACTIVE = (("Active customers", "active_today", "active"),)
@@ -91,6 +94,7 @@ def _per_day(
     days: int,
     lines: Sequence[tuple[str, str, str]],
     beside: Period | None,
+    definition: str,
 ) -> Chart:
     """Return a chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
     last = scored[-1].date
@@ -111,6 +115,7 @@ def _per_day(
         _labels(calendar),
         series,
         addresses=[_dashboard(day) if day in known else "" for day in calendar],
+        definition=definition,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import ClassVar
 
 from django.utils import timezone
 
@@ -34,6 +35,9 @@ class Share:
 class Progress:
     """The portfolio's onboarding: all done steps of all steps, and each step."""
 
+    definition: ClassVar[str] = (
+        "Completed steps as a share of all, five for each customer. A step counts once it was done by this date."
+    )
     percent: int | None
     steps: Sequence[Share]
     total: int

@@ -34,7 +34,7 @@ class Kpi:
     @property
     def definition(self) -> str:
         """What is counted, as people are told."""
-        return _DEFINITIONS[self.key]
+        return kpi_definition(self.key)
 
     @property
     def value(self) -> int | str | None:
@@ -57,6 +57,11 @@ class Kpi:
         size = abs(difference)
         amount = {"": f"{size:,}", "%": counted(size, points), "d": f"{tenths(size)}d"}[self.unit]
         return f"{'+' if difference > 0 else MINUS}{amount}"
+
+
+def kpi_definition(key: str) -> str:
+    """Say what the figure of a key counts, as people are told."""
+    return _DEFINITIONS[key]
 
 
 def kpis(portfolio: PortfolioDay) -> list[Kpi]:
