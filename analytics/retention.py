@@ -48,7 +48,7 @@ def delete_dates(days: list[date]) -> int:
             for model in (Snapshot, CohortDay, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
-            trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day}: no longer kept")
+            trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day:%-d %b %Y}: no longer kept")
     return len(days)
 
 

@@ -79,7 +79,7 @@ class ScheduledBoard:
         }
         email = render_email("board", f"{name}, as of {newest.date:%-d %b %Y}", context)
         words = "\n".join(f"{tile.title}: {tile.filters}" for tile in tiles)
-        return Made(email, None, len(tiles), f"{counted(len(tiles), 'tile')} as of {newest.date}\n{words}")
+        return Made(email, None, len(tiles), f"{counted(len(tiles), 'tile')} as of {newest.date:%-d %b %Y}\n{words}")
 
 
 def _mailed(tile: Tile) -> MailedTile:

@@ -16,6 +16,7 @@ from analytics.customer_list.columns import COLUMNS
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay
 from analytics.portfolio.comparison import SPANS
+from analytics.wording import counted
 from customers.audit.export import Export
 from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import to_cell
@@ -110,7 +111,7 @@ class TableExport:
     def in_words(self) -> str:
         """What it holds, for the audit."""
         filters = "; ".join(f"{label}: {words}" for label, words in self.filters) or "none"
-        count = f"{self.count} customers as of {self.portfolio.date}"
+        count = f"{counted(self.count, 'customer')} as of {self.portfolio.date:%-d %b %Y}"
         return f"{count}\nfilters: {filters}\ncolumns: {', '.join(self.header)}"
 
     def export(self, file_name: str) -> Export:

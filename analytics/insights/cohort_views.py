@@ -8,12 +8,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
 from analytics.insights.cohort_export import write_cohorts
-from analytics.insights.cohorts import WEEKS_SHOWN
+from analytics.insights.cohorts import DEFINITIONS, RETENTION, WEEKS_SHOWN
 from analytics.insights.cohorts import cohort_comparison as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
+from analytics.wording import counted
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, admin_response
 from customers.models import Customer
@@ -39,6 +40,8 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "weeks": weeks,
         "most_weeks": list(_WEEKS.values()),
         "cohorts": found,
+        "definitions": DEFINITIONS,
+        "retention_definition": RETENTION,
         "any_customer": found is not None or Customer.objects.exists(),
     }
     return admin_response(request, "analytics/insights/cohorts.html", context)
@@ -52,7 +55,7 @@ def export_cohorts(request: HttpRequest) -> HttpResponseBase:
     def write(file: IO[bytes]) -> Export:
         if portfolio is None or not (rows := write_cohorts(file, portfolio.date, by)):
             raise CohortDay.DoesNotExist
-        detail = f"{rows} rows by {by.label.lower()} as of {portfolio.date}"
+        detail = f"{counted(rows, 'row')} by {by.label.lower()} as of {portfolio.date:%-d %b %Y}"
         return Export(f"cohorts_{portfolio.date}.csv", "cohorts", detail)
 
     try:

@@ -322,4 +322,4 @@ class Digest(OutboxEntry):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}, {self.day}"
+        return f"{self.get_kind_display()}, {self.day:%-d %b %Y}"

@@ -45,7 +45,7 @@ class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
         """Return the newest policy that is effective on ``day``; raises ``DoesNotExist`` where none is."""
         found = self.filter(effective_from__lte=day).order_by("-effective_from", "-pk").first()
         if found is None:
-            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day}.")
+            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day:%-d %b %Y}.")
         return found
 
 

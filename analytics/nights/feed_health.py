@@ -94,7 +94,7 @@ class FeedHealth:
         active = dict(days)[day]
         return (
             f"engagement of {day:%-d %b %Y} is implausibly little: {counted(active, 'customer')} active, where at "
-            f"least {usual} are usual"
+            f"least {usual:,} are usual"
         )
 
     @cached_property

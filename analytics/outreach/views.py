@@ -54,7 +54,7 @@ class _ComposePage:
         aside = self._typed(ASIDE)
         self.aside = aside if request.method == "POST" and aside.is_there else None
         age = stale_days(day.date) if day else None
-        self.stale = f"Data through {day.date:%-d %b %Y}, {age} days old" if day and age else ""
+        self.stale = f"Data through {day.date:%-d %b %Y}, {age:,} days old" if day and age else ""
         self.obstacles = sending.obstacles(customer, request.user)
         self.recent = sending.last_message(customer)
         self.contacts = sending.open_contacts(customer)

@@ -15,6 +15,7 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 from analytics.models import PortfolioDay, Snapshot
 from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
+from analytics.wording import counted
 from customers.audit.export import Export
 from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.limits import FETCH_SIZE
@@ -95,7 +96,11 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
         with member(MANIFEST) as described:
             described.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
     name = archive_name(portfolio.date)
-    return Export(name, name, f"{portfolio.listed} customers as of {portfolio.date}, and all rows of the five feeds")
+    return Export(
+        name,
+        name,
+        f"{counted(portfolio.listed, 'customer')} as of {portfolio.date:%-d %b %Y}, and all rows of the five feeds",
+    )
 
 
 def combined_rows(day: date) -> Iterator[list[str]]:

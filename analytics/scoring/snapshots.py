@@ -37,7 +37,7 @@ class NotScorable(Exception):
 def policy_to_score(day: date) -> ScoringPolicy:
     """Return the policy that scores ``day``; raises ``NotScorable`` after today and before the first policy."""
     if day > program_today():
-        raise NotScorable(f"{day} is in the future.")
+        raise NotScorable(f"{day:%-d %b %Y} is in the future.")
     try:
         return ScoringPolicy.objects.in_force_on(day)
     except ScoringPolicy.DoesNotExist as error:
@@ -80,7 +80,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         )
         analyze(table_of(Snapshot), _LOOKED_FOR)
         said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
-        trail.record(trail.Action.COMMAND, "score", detail=f"{day}: {said}")
+        trail.record(trail.Action.COMMAND, "score", detail=f"{day:%-d %b %Y}: {said}")
     return portfolio
 
 

@@ -17,6 +17,7 @@ from customers.core.limits import FETCH_SIZE, SPOOL_MAX_SIZE
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import AuditEntry
+from customers.text.counts import counts_in_words
 
 CSV_NAME = "audit.csv"
 _VALUES: dict[str, Callable[[AuditEntry], str]] = {
@@ -73,7 +74,7 @@ def export_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRe
 
 
 def _detail(request: HttpRequest, rows: int) -> str:
-    return f"{rows} rows\nfilters: {request.GET.urlencode() or 'none'}"
+    return f"{counts_in_words({'rows': rows})}\nfilters: {request.GET.urlencode() or 'none'}"
 
 
 def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> int:

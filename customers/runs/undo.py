@@ -85,8 +85,8 @@ def preview_undo(run: ImportRun) -> ImportRun:
 def undo_summary(undoing: ImportRun) -> str:
     """Return an undo's counts in words."""
     return (
-        f"{undoing.deleted} deleted, {undoing.updated} put back, {undoing.created} created again, "
-        f"{undoing.unchanged} left"
+        f"{undoing.deleted:,} deleted, {undoing.updated:,} put back, {undoing.created:,} created again, "
+        f"{undoing.unchanged:,} left"
     )
 
 

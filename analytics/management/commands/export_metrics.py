@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 
 from analytics.models import PortfolioDay
 from analytics.portfolio.metrics_export import export_to_folder
+from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand, usage_error
 
 
@@ -34,7 +35,9 @@ class Command(AuditedCommand):
             path = export_to_folder(out, portfolio)
         except OSError as error:
             raise CommandError(f"{out}: {error.strerror or error}") from error
-        self.stdout.write(f"Exported {portfolio.listed} customers as of {portfolio.date} to {path}.")
+        self.stdout.write(
+            f"Exported {counted(portfolio.listed, 'customer')} as of {portfolio.date:%-d %b %Y} to {path}."
+        )
 
 
 def _portfolio(day: date | None) -> PortfolioDay:
@@ -46,4 +49,4 @@ def _portfolio(day: date | None) -> PortfolioDay:
     try:
         return PortfolioDay.objects.select_related("policy").get(date=day)
     except PortfolioDay.DoesNotExist:
-        raise usage_error(f"{day} is not scored; run `manage.py score --as-of {day}` first.") from None
+        raise usage_error(f"{day:%-d %b %Y} is not scored; run `manage.py score --as-of {day}` first.") from None

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
+from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand, usage_error
 
 
@@ -33,11 +34,13 @@ class Command(AuditedCommand):
             with scoring(days) as (days, newest):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
                     portfolio = score_day(day, newest)
-                    self.stdout.write(f"{day}: {portfolio.total} customers, {portfolio.at_risk} at risk")
+                    self.stdout.write(
+                        f"{day:%-d %b %Y}: {counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
+                    )
         except NotScorable as error:
             raise usage_error(str(error)) from error
-        through = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        self.stdout.write(f"Scored {len(days)} {'date' if len(days) == 1 else 'dates'}: {through}.")
+        through = f"{days[0]:%-d %b %Y}" if len(days) == 1 else f"{days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
+        self.stdout.write(f"Scored {counted(len(days), 'date')}: {through}.")
 
 
 def _days(as_of: date | None, first: date | None, last: date | None) -> list[date]:

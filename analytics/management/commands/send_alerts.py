@@ -52,6 +52,6 @@ class Command(AuditedCommand):
 
 
 def _summary(found: Evaluation, delivery: Delivery) -> str:
-    day = f"Alerts as of {found.day}" if found.day else "Alerts (nothing is scored yet)"
-    changes = f"{found.raised} raised, {found.worse} worse, {found.closed} closed"
-    return f"{day}: {changes}; {delivery.sent} sent, {len(delivery.failed)} failed."
+    day = f"Alerts as of {found.day:%-d %b %Y}" if found.day else "Alerts (nothing is scored yet)"
+    changes = f"{found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed"
+    return f"{day}: {changes}; {delivery.sent:,} sent, {len(delivery.failed):,} failed."

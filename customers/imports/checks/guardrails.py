@@ -69,14 +69,14 @@ class Guardrails:
         run, rows, bad = self.run, self.run.rows, self.run.quarantined
         whole = run.scope == ImportRun.Scope.WHOLE
         if bad > MAX_QUARANTINED:
-            yield f"{bad} rows would be quarantined, more than {MAX_QUARANTINED:,}"
+            yield f"{bad:,} rows would be quarantined, more than {MAX_QUARANTINED:,}"
         if whole and rows >= GUARDED_ROWS and bad > rows * MAX_QUARANTINED_SHARE:
-            yield f"{bad} of {rows} rows would be quarantined, more than 10 %: {examples(run)}"
+            yield f"{bad:,} of {rows:,} rows would be quarantined, more than 10 %: {examples(run)}"
         if whole and self.feed.full:
             accepted = ImportRun.objects.accepted().filter(feed=self.feed.name)
             last = accepted.order_by("-pk").values_list("rows", flat=True).first()
             if last and last >= GUARDED_ROWS and rows < last * MIN_KEPT_SHARE:
-                yield f"the file has {rows} rows, the last one had {last}: more than half are gone"
+                yield f"the file has {rows:,} rows, the last one had {last:,}: more than half are gone"
         if whole and (old := _old_delivery(run)):
             if self.feed.full:
                 yield old

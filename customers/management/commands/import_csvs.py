@@ -18,6 +18,7 @@ from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome, Progress
 from customers.jobs.commands import EXIT_FAILED, EXIT_USAGE, AuditedCommand, usage_error
+from customers.text.counts import counts_in_words
 from customers.uploads import store
 
 SHOWN_PROBLEMS = 10
@@ -107,11 +108,12 @@ def report(write: Callable[[str], object], outcomes: list[Outcome], *, dry_run: 
 def _report(write: Callable[[str], object], outcome: Outcome) -> None:
     if outcome.loaded:
         write(
-            f"{outcome.file}: loaded {outcome.rows} rows: {outcome.created} created, {outcome.updated} updated, "
-            f"{outcome.unchanged} unchanged, {outcome.quarantined} quarantined"
-            + (f"; {outcome.retried} retried from quarantine" if outcome.retried else "")
-            + (f"; {outcome.missing} newly missing from the file" if outcome.missing else "")
-            + (f"; {outcome.returned} back in the file" if outcome.returned else "")
+            f"{outcome.file}: loaded {counts_in_words({'rows': outcome.rows})}: "
+            f"{outcome.created:,} created, {outcome.updated:,} updated, "
+            f"{outcome.unchanged:,} unchanged, {outcome.quarantined:,} quarantined"
+            + (f"; {outcome.retried:,} retried from quarantine" if outcome.retried else "")
+            + (f"; {outcome.missing:,} newly missing from the file" if outcome.missing else "")
+            + (f"; {outcome.returned:,} back in the file" if outcome.returned else "")
         )
     else:
         write(f"{outcome.file}: {outcome.status}: {outcome.reason}")
@@ -120,17 +122,17 @@ def _report(write: Callable[[str], object], outcome: Outcome) -> None:
     for problem in outcome.problems[:SHOWN_PROBLEMS]:
         write(f"  line {problem['line']}: {'; '.join(problem['reasons'])}")
     if outcome.problems and outcome.quarantined > SHOWN_PROBLEMS:
-        write(f"  and {outcome.quarantined - SHOWN_PROBLEMS} more quarantined rows, all in the admin")
+        write(f"  and {outcome.quarantined - SHOWN_PROBLEMS:,} more quarantined rows, all in the admin")
 
 
 def _summary(outcomes: list[Outcome], dry_run: bool) -> str:
     loaded = [outcome for outcome in outcomes if outcome.loaded]
     counts = ", ".join(
-        f"{sum(getattr(outcome, state) for outcome in loaded)} {state}"
+        f"{sum(getattr(outcome, state) for outcome in loaded):,} {state}"
         for state in ("created", "updated", "unchanged", "quarantined")
     )
     beginning = "Dry run, nothing was changed: " if dry_run else ""
-    gone = "".join(f"; {outcome.missing} newly missing from {outcome.file}" for outcome in loaded if outcome.missing)
+    gone = "".join(f"; {outcome.missing:,} newly missing from {outcome.file}" for outcome in loaded if outcome.missing)
     pairs = [
         f"customer {pair['former']} → customer {pair['customer']}"
         for outcome in loaded

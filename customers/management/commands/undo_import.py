@@ -40,5 +40,5 @@ class Command(AuditedCommand):
         for change in left[:SHOWN_ROWS]:
             self.stdout.write(f"  left: {change.model} {change.key}: {change.reason}")
         if undoing.unchanged > SHOWN_ROWS:
-            self.stdout.write(f"  and {undoing.unchanged - SHOWN_ROWS} more")
+            self.stdout.write(f"  and {undoing.unchanged - SHOWN_ROWS:,} more")
         self.stdout.write(f"Run {run} ({undone.file}) is undone by run {undoing.pk}: {undo_summary(undoing)}.")

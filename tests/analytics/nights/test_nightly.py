@@ -101,10 +101,10 @@ def test_a_good_night_imports_then_scores_then_exports(drop: Path, archives: Pat
     assert done.lines[3].startswith("3 of 3 feeds loaded: 3 created")
     # 45 points: 5 for one active day, 17 for two of three PRs, 10 for two steps, 13 after one support request.
     assert done.lines[4:] == [
-        "2025-05-02: 1 customers, 1 at risk",
-        "Scored 1 date: 2025-05-02.",
-        "Alerts as of 2025-05-02: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
-        f"Exported 1 customers as of 2025-05-02 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
+        "2 May 2025: 1 customer, 1 at risk",
+        "Scored 1 date: 2 May 2025.",
+        "Alerts as of 2 May 2025: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
+        f"Exported 1 customer as of 2 May 2025 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
         "Reports: 0 mails sent, 0 failed.",
         NOTHING_OLD,
         ALL_DONE,
@@ -219,7 +219,7 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
         1,
         "Nightly: import done, score failed, alerts done, export held back, reports held back, expire done.",
     )
-    assert done.err == "score: No scoring policy is in force on 2025-05-02.\n"
+    assert done.err == "score: No scoring policy is in force on 2 May 2025.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
 
 
@@ -320,7 +320,7 @@ def test_a_broken_report_is_told_to_its_owner_and_is_no_failure_of_the_night(
     ]
     assert [mail.subject for mail in mailoutbox] == [
         "Fine: 1 customer as of 2 May 2025",
-        "The report “Broken” could not be sent",
+        "Your report “Broken” could not be sent",
     ]
 
 

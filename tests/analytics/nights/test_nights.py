@@ -49,7 +49,7 @@ def test_a_night_that_went_well_stands_with_each_step_and_what_it_said() -> None
     assert night.started_by
     assert [step["message"] for step in night.steps][:2] == [
         "3 of 3 feeds loaded: 3 created, 0 updated, 0 unchanged, 0 quarantined.",
-        "Scored 1 date: 2025-05-02.",
+        "Scored 1 date: 2 May 2025.",
     ]
     assert all(0 <= step["seconds"] < 60 for step in night.steps)
 

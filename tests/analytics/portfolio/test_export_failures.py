@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 def test_a_date_that_is_not_scored_ends_with_2(tmp_path: Path) -> None:
     done = export(tmp_path, "--as-of", "2025-05-09")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "2025-05-09 is not scored; run `manage.py score --as-of 2025-05-09` first.\n"
+    assert done.err == "9 May 2025 is not scored; run `manage.py score --as-of 2025-05-09` first.\n"
     assert list(tmp_path.iterdir()) == []
 
 

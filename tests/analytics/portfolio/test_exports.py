@@ -59,7 +59,7 @@ def cells(content: bytes) -> list[list[str]]:
 def test_the_combined_metrics_have_the_columns_of_the_contract_and_a_row_for_each_customer(tmp_path: Path) -> None:
     done = export(tmp_path)
     assert (done.code, done.err) == (0, "")
-    assert done.lines == [f"Exported 3 customers as of 2025-05-10 to {tmp_path / NAME}."]
+    assert done.lines == [f"Exported 3 customers as of 10 May 2025 to {tmp_path / NAME}."]
     content = members(tmp_path / NAME)["combined_metrics.csv"]
     assert content.decode().split("\r\n") == [HEADER, ACME, CHAMPION, NOTHING_YET, ""]
 
@@ -198,7 +198,7 @@ def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
 def test_an_earlier_date_has_what_was_known_then(tmp_path: Path) -> None:
     score_day(date(2025, 5, 5))
     done = export(tmp_path, "--as-of", "2025-05-05")
-    assert done.lines == [f"Exported 2 customers as of 2025-05-05 to {tmp_path / 'rsolv_metrics_2025-05-05.zip'}."]
+    assert done.lines == [f"Exported 2 customers as of 5 May 2025 to {tmp_path / 'rsolv_metrics_2025-05-05.zip'}."]
     content = members(tmp_path / "rsolv_metrics_2025-05-05.zip")
     assert [row[0] for row in cells(content["combined_metrics.csv"])] == ["customer_id", "c1001", "c1002"]
     assert json.loads(content["manifest.json"])["as_of"] == "2025-05-05"

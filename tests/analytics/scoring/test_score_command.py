@@ -40,7 +40,7 @@ def scored_dates() -> list[date]:
 
 def test_the_command_scores_the_newest_engagement_date() -> None:
     make_acme()
-    assert score() == ["2025-05-07: 1 customers, 1 at risk", "Scored 1 date: 2025-05-07."]
+    assert score() == ["7 May 2025: 1 customer, 1 at risk", "Scored 1 date: 7 May 2025."]
     assert scored_dates() == [date(2025, 5, 7)]
 
 
@@ -48,37 +48,37 @@ def test_the_command_scores_the_newest_engagement_date() -> None:
 def test_the_default_is_never_after_today() -> None:
     acme = make_acme()
     make_engagement(acme, date(2025, 5, 13), issues_tagged=1)
-    assert score()[-1] == "Scored 1 date: 2025-05-07."
+    assert score()[-1] == "Scored 1 date: 7 May 2025."
     make_engagement(acme, date(2025, 5, 12), issues_tagged=1)
-    assert score()[-1] == "Scored 1 date: 2025-05-12."
+    assert score()[-1] == "Scored 1 date: 12 May 2025."
 
 
 @pytest.mark.usefixtures("today")
 def test_without_any_engagement_the_day_of_the_run_is_scored() -> None:
     make_customer()
-    assert score()[-1] == "Scored 1 date: 2025-05-12."
+    assert score()[-1] == "Scored 1 date: 12 May 2025."
     assert scored_dates() == [date(2025, 5, 12)]
 
 
 def test_the_command_scores_a_given_date() -> None:
     make_acme()
-    assert score("--as-of", "2025-05-10") == ["2025-05-10: 1 customers, 1 at risk", "Scored 1 date: 2025-05-10."]
+    assert score("--as-of", "2025-05-10") == ["10 May 2025: 1 customer, 1 at risk", "Scored 1 date: 10 May 2025."]
     assert Snapshot.objects.get().score == 45
 
 
 def test_the_command_scores_each_date_of_a_range() -> None:
     make_acme()
     assert score("--from", "2025-05-02", "--to", "2025-05-04") == [
-        "2025-05-02: 0 customers, 0 at risk",
-        "2025-05-03: 1 customers, 1 at risk",
-        "2025-05-04: 1 customers, 1 at risk",
-        "Scored 3 dates: 2025-05-02 to 2025-05-04.",
+        "2 May 2025: 0 customers, 0 at risk",
+        "3 May 2025: 1 customer, 1 at risk",
+        "4 May 2025: 1 customer, 1 at risk",
+        "Scored 3 dates: 2 May 2025 to 4 May 2025.",
     ]
     assert scored_dates() == [date(2025, 5, 2), date(2025, 5, 3), date(2025, 5, 4)]
 
 
 def test_a_range_may_be_one_date() -> None:
-    assert score("--from", "2025-05-02", "--to", "2025-05-02")[-1] == "Scored 1 date: 2025-05-02."
+    assert score("--from", "2025-05-02", "--to", "2025-05-02")[-1] == "Scored 1 date: 2 May 2025."
 
 
 @pytest.mark.usefixtures("today")
@@ -90,8 +90,8 @@ def test_a_range_may_be_one_date() -> None:
         (["--from", "2025-05-02"], "go together"),
         (["--to", "2025-05-02"], "go together"),
         (["--from", "2025-05-03", "--to", "2025-05-02"], "--from 2025-05-03 is after --to 2025-05-02"),
-        (["--as-of", "2025-05-13"], "2025-05-13 is in the future"),
-        (["--from", "2025-05-10", "--to", "2025-05-13"], "2025-05-13 is in the future"),
+        (["--as-of", "2025-05-13"], "13 May 2025 is in the future"),
+        (["--from", "2025-05-10", "--to", "2025-05-13"], "13 May 2025 is in the future"),
         (["--as-of", "1999-12-31"], "No scoring policy is in force on 1999-12-31"),
     ],
 )
@@ -145,4 +145,4 @@ def test_the_lock_is_free_again_after_a_run_and_after_a_failure(monkeypatch: pyt
         patched.setattr(snapshots, "day_totals", Mock(side_effect=RuntimeError("out of luck")))
         with pytest.raises(RuntimeError, match="out of luck"):
             score()
-    assert score()[-1] == "Scored 1 date: 2025-05-07."
+    assert score()[-1] == "Scored 1 date: 7 May 2025."

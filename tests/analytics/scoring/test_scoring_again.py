@@ -141,7 +141,7 @@ def test_the_policy_in_force_on_the_date_scores_it() -> None:
 @pytest.mark.usefixtures("today")
 def test_a_date_of_the_future_is_refused() -> None:
     make_acme()
-    with pytest.raises(NotScorable, match="2025-05-13 is in the future"):
+    with pytest.raises(NotScorable, match="13 May 2025 is in the future"):
         score_day(date(2025, 5, 13))
     assert not PortfolioDay.objects.exists()
     assert score_day(date(2025, 5, 12)).total == 1

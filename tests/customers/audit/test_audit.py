@@ -239,9 +239,9 @@ def test_exports_say_how_many_and_how_narrowed(client: Client, ada: User, demo_p
     b"".join(client.get("/admin/export/customers/csv/?status=at_risk&columns=email"))
     first = newest()
     assert (first.action, first.subject) == ("export", "customer table")
-    assert "customers as of 2025-05-10\nfilters: Status: At risk\ncolumns: Customer id, Name, E-mail" in first.text
+    assert "customers as of 10 May 2025\nfilters: Status: At risk\ncolumns: Customer id, Name, E-mail" in first.text
     b"".join(client.get("/admin/export/"))
-    assert newest().text == "12 customers as of 2025-05-10, and all rows of the five feeds"
+    assert newest().text == "12 customers as of 10 May 2025, and all rows of the five feeds"
     client.post("/admin/customers/customer/export/?status__exact=trial", {"format": "0", "resource": "0"})
     assert newest().subject == "customers"
     assert newest().text.endswith("rows\nfilters: status__exact=trial")

@@ -68,7 +68,7 @@ def test_the_export_is_safe_whole_and_itself_in_the_audit(client: Client, ada: U
     assert manifest["files"]["audit.csv"]["rows"] == 1
     assert manifest["exported_by"] == "ada"
     assert manifest["filters"] == [{"filter": "action__exact", "value": "export"}]
-    assert (newest().subject, newest().text) == ("audit", "1 rows\nfilters: action__exact=export")
+    assert (newest().subject, newest().text) == ("audit", "1 row\nfilters: action__exact=export")
 
 
 def test_hostile_text_is_text(client: Client, ada: User) -> None:

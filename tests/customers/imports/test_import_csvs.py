@@ -69,7 +69,7 @@ def test_the_last_line_is_a_summary(run: Run, folder: Path) -> None:
         "customers.csv: loaded 2 rows: 1 created, 0 updated, 0 unchanged, 1 quarantined",
         "  line 3: team_size: 'many' is not a whole number (digits only)",
         "onboarding.csv: loaded 0 rows: 0 created, 0 updated, 0 unchanged, 0 quarantined",
-        "engagement.csv: loaded 1 rows: 0 created, 0 updated, 0 unchanged, 1 quarantined",
+        "engagement.csv: loaded 1 row: 0 created, 0 updated, 0 unchanged, 1 quarantined",
         "  line 2: customer_id: there is no customer c9",
         "3 of 3 feeds loaded: 1 created, 0 updated, 0 unchanged, 2 quarantined.",
     ]
@@ -82,7 +82,7 @@ def test_retried_rows_and_warnings_are_told(run: Run, folder: Path) -> None:
     lines = run("--dir", folder).out.splitlines()
     assert lines[1] == "  warning: ids differ in case alone and are kept apart: C9 and c9"
     assert lines[3] == (
-        "engagement.csv: loaded 1 rows: 0 created, 0 updated, 1 unchanged, 0 quarantined; 1 retried from quarantine"
+        "engagement.csv: loaded 1 row: 0 created, 0 updated, 1 unchanged, 0 quarantined; 1 retried from quarantine"
     )
 
 

@@ -111,7 +111,7 @@ def test_force_passes_the_number_and_says_so(tmp_path: Path) -> None:
     assert ran.code == 0
     one = ImportRun.objects.get()
     assert (one.status, one.quarantined, QuarantinedRow.objects.count()) == ("loaded", 10_001, 10_001)
-    assert one.warnings[0] == f"forced by {one.forced_by}: 10001 rows would be quarantined, more than 10,000"
+    assert one.warnings[0] == f"forced by {one.forced_by}: 10,001 rows would be quarantined, more than 10,000"
     # The list is bounded, the count is not.
     assert ran.out.count('"line"') == 10_000
     assert "  and 9991 more quarantined rows, all in the admin" in ran.err.splitlines()

@@ -42,10 +42,10 @@ def test_what_was_scored_since_the_run_is_stale_until_it_is_scored_again(drop: P
     assert notice in client.get("/admin/customer/c1/?as_of=2025-05-02").text
     assert notice not in client.get("/admin/?as_of=2025-05-01").text
     ran = run("score")
-    assert (ran.code, ran.lines[-1]) == (0, "Scored 2 dates: 2025-05-02 to 2025-05-03.")
+    assert (ran.code, ran.lines[-1]) == (0, "Scored 2 dates: 2 May 2025 to 3 May 2025.")
     assert (stale(), PortfolioDay.objects.get(pk=MAY_3).day_issues_tagged) == ([], 0)
     assert notice not in client.get("/admin/").text
-    assert run("score").lines[-1] == "Scored 1 date: 2025-05-02."
+    assert run("score").lines[-1] == "Scored 1 date: 2 May 2025."
 
 
 def test_an_undo_that_changes_nothing_makes_nothing_stale(drop: Path) -> None:

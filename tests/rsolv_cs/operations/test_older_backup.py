@@ -25,7 +25,7 @@ BACKUP = DATA / "backups" / "demo-166d612.zip"
 
 FIGURES: dict[str, list[str]] = {
     "/admin/": [
-        "As of Saturday, 10 May 2025",
+        "As of 10 May 2025",
         "Total customers 12 ↑ +1 in 7 days",
         "Active today 8 ↑ +7 in 7 days",
         "At risk 2 and 2 inactive → same in 7 days",
