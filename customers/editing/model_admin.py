@@ -14,6 +14,7 @@ from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
+from unfold.views import ChangeList as ThemedList
 
 from customers.core.pages import CANNOT_BE_FILTERED
 from customers.editing.edit_admin import EditAdmin, asked_again, warn_if_changed
@@ -37,6 +38,13 @@ def count_column(model: type[Model], name: str) -> Callable[[Model], str]:
     return column
 
 
+class RowList(ThemedList):
+    """A list that knows what it can say when it is empty: to whom, and whether anything was asked of it."""
+
+    may_load_files = False
+    asks_nothing = False
+
+
 class ModelAdmin(EditAdmin):
     """An admin whose list takes only the lookups that it offers, and that answers any address without an error."""
 
@@ -46,6 +54,16 @@ class ModelAdmin(EditAdmin):
     """What an empty list says: where its rows come from."""
     comes_from_files = False
     """Whether an empty list leads those to the upload who may load files, and others to them."""
+
+    def asks_nothing(self, request: HttpRequest) -> bool:
+        """Return whether the filters of an address are those that the list sets by itself."""
+        return False
+
+    def get_changelist(  # type: ignore[override]  # the theme types a class as its instance
+        self, request: HttpRequest, **kwargs: object
+    ) -> type[RowList]:
+        """Return the kind of list."""
+        return RowList
 
     def list_context(self, request: HttpRequest) -> dict[str, object]:
         """Return what the list's own templates show besides the rows."""
@@ -75,6 +93,9 @@ class ModelAdmin(EditAdmin):
             changes = super().get_changelist_instance(request)
         except DisallowedModelAdminLookup:
             raise BadRequest(CANNOT_BE_FILTERED) from None
+        if isinstance(changes, RowList):
+            changes.may_load_files = request.user.has_perm("customers.upload_importrun")
+            changes.asks_nothing = self.asks_nothing(request)
         # Entitled by what it lists, unless a row is chosen from it; Django says "Select night to view".
         if not changes.is_popup:
             changes.title = capfirst(str(changes.opts.verbose_name_plural))

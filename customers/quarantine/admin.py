@@ -44,6 +44,10 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         request.GET = open_by_default(request.GET)
         return super().changelist_view(request, extra_context)
 
+    def asks_nothing(self, request: HttpRequest) -> bool:
+        """Return whether an address asks for the open rows, and all of them."""
+        return asks_for_all_open(request.GET)
+
     def list_context(self, request: HttpRequest) -> dict[str, object]:
         """Return what can be done to all rows that the list shows."""
         return {
@@ -51,7 +55,6 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "may_fix": self.has_fix_permission(request),
             "feeds": self._feeds_to_correct() if self._may_download(request) else [],
             "query": request.GET.urlencode(),
-            "asks_nothing": asks_for_all_open(request.GET),
             "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
         }
 

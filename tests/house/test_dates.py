@@ -13,8 +13,8 @@ IN_TEMPLATES = {
     *("Y-m-d", "c"),
 }
 IN_PYTHON = {
-    # For people: whole, with the time, within a year, a month of a year.
-    *("%-d %b %Y", "%-d %b %Y, %H:%M", "%-d %b", "%b %Y", "%B"),
+    # For people: whole, with the time, within a day or a year, a month of a year.
+    *("%-d %b %Y", "%-d %b %Y, %H:%M", "%H:%M", "%-d %b", "%b %Y", "%B"),
     # For files and form fields.
     *("%Y-%m-%d", "%Y%m%d-%H%M%S-%f", "%Y-%m-%d %H:%M:%S"),
 }
@@ -30,7 +30,7 @@ def modules() -> Iterator[tuple[str, str]]:
     for app in APPS:
         for path in (ROOT / app).rglob("*.py"):
             if "migrations" not in path.parts:
-                for found in re.findall(r'(?:strftime\("|\{[^{}"]*:)(%[-a-zA-Z][^}"]*)[}"]', path.read_text()):
+                for found in re.findall(r'(?:strftime\("|\{[^{}":]*:)(%[^}"]*)[}"]', path.read_text()):
                     yield str(path.relative_to(ROOT)), found
 
 

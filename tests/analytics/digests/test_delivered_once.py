@@ -67,13 +67,13 @@ def test_new_worse_recovered_and_still_open(post: MailServer, olga: User, night:
     raised(of(olga, organization="Unseen"), **ended, ending="recovered")
     run("send_alerts")
     [mail] = post.take()
-    assert mail["Subject"] == "1 new alert, 1 worse, 1 recovered"
+    assert mail["Subject"] == "1 new alert, 1 got worse, 1 recovered"
     text = parts(mail)[0]
     lines = [line for line in text.splitlines() if line.startswith("* ") or line.endswith(")")]
     assert lines == [
         "NEW (1)",
         "* Fresh: At risk with a score of 45 (raised 10 May 2025)",
-        "WORSE (1)",
+        "GOT WORSE (1)",
         "* Worse: At risk with a score of 30 (raised 10 May 2025)",
         "RECOVERED (1)",
         "* Over: At risk with a score of 45 (Healthy with a score of 75)",

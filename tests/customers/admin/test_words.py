@@ -60,7 +60,7 @@ def test_rows_are_counted_as_rows(admin: Client) -> None:
 def test_numbers_of_a_list_have_their_thousands_apart(admin: Client) -> None:
     customer = make_customer(team_size=12_000)
     make_engagement(customer, "2025-05-01", issues_tagged=3_456)
-    ImportRun.objects.update(created=1_000_000)
+    ImportRun.objects.create(feed="customers", file="customers.csv", status="loaded", created=1_000_000)
     assert "12,000" in words(admin.get("/admin/customers/customer/").text)
     assert "3,456" in words(admin.get("/admin/customers/engagement/").text)
     assert "1,000,000" in words(admin.get("/admin/customers/importrun/").text)
@@ -83,7 +83,7 @@ def test_an_empty_list_says_what_to_do_to_those_who_may(client: Client) -> None:
     assert "Nothing here yet Every file that is loaded gets a line here. Upload a file" in words(runs)
     assert '<a class="underline" href="/admin/customers/importrun/upload/">' in runs
     care = words(client.get("/admin/customers/customercare/").text)
-    assert "Nothing here yet Customers appear here once they have an owner. Add" in care
+    assert "Nothing here yet Customers appear here once they have an owner. add Add customer care" in care
     client.force_login(make_staff("Viewer", username="v"))
     feed = words(client.get("/admin/customers/customer/").text)
     assert "Customers appear when customers.csv is loaded. Ask a program manager to upload it." in feed
