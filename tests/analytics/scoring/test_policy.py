@@ -131,7 +131,7 @@ def test_the_newest_effective_policy_is_in_force(day: date, name: str) -> None:
 
 @pytest.mark.django_db
 def test_before_the_first_policy_none_is_in_force() -> None:
-    with pytest.raises(ScoringPolicy.DoesNotExist, match="1999-12-31"):
+    with pytest.raises(ScoringPolicy.DoesNotExist, match="31 Dec 1999"):
         ScoringPolicy.objects.in_force_on(date(1999, 12, 31))
 
 

@@ -92,7 +92,7 @@ def test_a_range_may_be_one_date() -> None:
         (["--from", "2025-05-03", "--to", "2025-05-02"], "--from 2025-05-03 is after --to 2025-05-02"),
         (["--as-of", "2025-05-13"], "13 May 2025 is in the future"),
         (["--from", "2025-05-10", "--to", "2025-05-13"], "13 May 2025 is in the future"),
-        (["--as-of", "1999-12-31"], "No scoring policy is in force on 1999-12-31"),
+        (["--as-of", "1999-12-31"], "No scoring policy is in force on 31 Dec 1999"),
     ],
 )
 def test_wrong_dates_are_refused_with_2_before_anything_is_scored(options: list[str], message: str) -> None:

@@ -244,6 +244,6 @@ def test_exports_say_how_many_and_how_narrowed(client: Client, ada: User, demo_p
     assert newest().text == "12 customers as of 10 May 2025, and all rows of the five feeds"
     client.post("/admin/customers/customer/export/?status__exact=trial", {"format": "0", "resource": "0"})
     assert newest().subject == "customers"
-    assert newest().text.endswith("rows\nfilters: status__exact=trial")
+    assert newest().text.endswith("row\nfilters: status__exact=trial")
     client.get("/admin/customers/quarantinedrow/download/customers/")
     assert newest().text == "0 rows\nfilters: none"

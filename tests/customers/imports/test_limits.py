@@ -114,7 +114,7 @@ def test_force_passes_the_number_and_says_so(tmp_path: Path) -> None:
     assert one.warnings[0] == f"forced by {one.forced_by}: 10,001 rows would be quarantined, more than 10,000"
     # The list is bounded, the count is not.
     assert ran.out.count('"line"') == 10_000
-    assert "  and 9991 more quarantined rows, all in the admin" in ran.err.splitlines()
+    assert "  and 9,991 more quarantined rows, all in the admin" in ran.err.splitlines()
 
 
 def test_much_text_in_few_bad_rows_ends_a_file_as_well(tmp_path: Path, written: Callable[[], int]) -> None:
