@@ -116,7 +116,7 @@ def defaults_after_flush() -> Iterator[None]:
     """A test with real transactions ends in empty tables; put back what the migrations put there."""
     names = ("0002_default_policy", "0006_default_rules", "0016_vanished_rule", "0018_quarantined_rule")
     creates = [import_module(f"analytics.migrations.{name}").create for name in names]
-    creates.append(import_module("analytics.migrations.0032_letters").rewrite)
+    creates.append(import_module("analytics.migrations.0033_letters").rewrite)
 
     def put_back(**_options: Any) -> None:
         for create in creates:

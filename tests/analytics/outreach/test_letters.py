@@ -9,7 +9,7 @@ from django.db import connection
 
 from analytics.models import MailTemplate
 
-letters = import_module("analytics.migrations.0032_letters")
+letters = import_module("analytics.migrations.0033_letters")
 pytestmark = pytest.mark.django_db
 
 OLD_SUBJECT = "Is RSOLV still on your list?"

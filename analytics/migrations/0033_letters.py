@@ -99,7 +99,7 @@ def _letter(text):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0031_copies"),
+        ("analytics", "0032_scheduled_messages"),
     ]
 
     operations = [
