@@ -201,7 +201,7 @@ def claim_draft(
             raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to mails.")
         message.save(force_insert=True)
         to = ", ".join([message.recipient, *message.copies])
-        when = f", scheduled for {send_at:%Y-%m-%d %H:%M %Z}" if send_at else ""
+        when = f", scheduled for {send_at:%-d %b %Y, %H:%M %Z}" if send_at else ""
         trail.record(trail.Action.MAIL, message, detail=f"to {to}, template: {message.template or '–'}{when}")
         return message, True
 

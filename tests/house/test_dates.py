@@ -14,9 +14,9 @@ IN_TEMPLATES = {
 }
 IN_PYTHON = {
     # For people: whole, with the time, within a day or a year, a month of a year.
-    *("%-d %b %Y", "%-d %b %Y, %H:%M", "%H:%M", "%-d %b", "%b %Y", "%B"),
+    *("%-d %b %Y", "%-d %b %Y, %H:%M", "%-d %b %Y, %H:%M %Z", "%H:%M", "%-d %b", "%b %Y", "%B"),
     # For files and form fields.
-    *("%Y-%m-%d", "%Y%m%d-%H%M%S-%f", "%Y-%m-%d %H:%M:%S"),
+    *("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y%m%d-%H%M%S-%f", "%Y-%m-%d %H:%M:%S"),
 }
 
 
