@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from analytics.models import Task
 from tests.factories import load_demo_program
@@ -12,9 +12,8 @@ from tests.support.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, at_rest
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
 
-def test_columns_are_ordered_by_the_keyboard_and_a_task_is_created_from_the_row(open_page: Opened) -> None:
-    load_demo_program()
-    page = open_page("/admin/?owner=")
+def order_by_keyboard(page: Page) -> None:
+    """Move a column up, make another narrow, take one away; and see it in the table."""
     page.locator("summary", has_text="Columns").click()
     page.get_by_role("link", name="Order and width").click()
     expect(page.locator("main h1")).to_have_text("Columns of the customer table")
@@ -40,6 +39,9 @@ def test_columns_are_ordered_by_the_keyboard_and_a_task_is_created_from_the_row(
     ])  # fmt: skip
     assert round(page.locator("#table-box td.width-90").first.evaluate("cell => cell.offsetWidth")) == 90
 
+
+def create_task_from_row(page: Page) -> None:
+    """Point at a row, open its form by the mouse and by the keyboard, and send it."""
     row = page.locator("tr", has_text="Acme Inc.")
     create = row.get_by_role("link", name="Create task for Acme Inc.")
     expect(create).to_have_css("opacity", "0")
@@ -60,6 +62,12 @@ def test_columns_are_ordered_by_the_keyboard_and_a_task_is_created_from_the_row(
     assert page.url.endswith("#customer-c1001")
     assert Task.objects.get(what="Ask about the pilot").customer.organization == "Acme Inc."
 
+
+def test_columns_are_ordered_and_a_task_is_created_from_the_row(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/?owner=")
+    order_by_keyboard(page)
+    create_task_from_row(page)
     page.set_viewport_size(PHONE)
     page.locator("tr", has_text="Acme Inc.").get_by_role("link", name=re.compile("^Owner:")).click()
     expect(page.get_by_role("dialog", name="Assign owner: Acme Inc.")).to_be_visible()
