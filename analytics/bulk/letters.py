@@ -9,9 +9,10 @@ from django.http import QueryDict
 
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
 from analytics.outreach import sending
-from analytics.outreach.draft import EmailDraft, sender_name
+from analytics.outreach.draft import EmailDraft, sender_name, with_signature
 from analytics.outreach.forms import ComposeForm
 from analytics.outreach.merge_fields import merge_fields
+from analytics.outreach.scheduled import scheduled_for
 from customers.models import Customer
 
 MAX_LETTERS = 50
@@ -39,7 +40,10 @@ class Letter:
 
 
 def letters(customers: Iterable[Customer], user: User, data: QueryDict, template: MailTemplate | None) -> list[Letter]:
-    """Fill in the subject and the text of ``data`` for each customer; who was written to lately gets none."""
+    """Fill in the subject and the text of ``data`` for each customer; who was written to lately gets none.
+
+    Each goes to whom an email goes to by default: the primary contact, or else the address of the feed.
+    """
     customers = list(customers)
     newest = PortfolioDay.objects.newest()
     rows = Snapshot.objects.filter(customer__in=customers, date=newest.date) if newest else Snapshot.objects.none()
@@ -53,12 +57,15 @@ def _letter(
     values = merge_fields(customer, snapshot, sender_name(user))
     form = ComposeForm(data, values=values, organization=customer.organization)
     against = [*sending.obstacles(customer, user), *(str(one) for errors in form.errors.values() for one in errors)]
+    if scheduled_for(customer):
+        against.append("An email to them is scheduled.")
     if sending.last_message(customer):
         against.append(f"Somebody wrote to them within the last {sending.QUIET.days} days.")
     if against:
         return Letter(customer, None, against)
-    subject, body = form.filled["subject"], form.filled["body"]
-    return Letter(customer, sending.draft_email(customer, user, subject, body, template=template), [])
+    to = sending.addressees(customer)[0].email
+    subject, body = form.filled["subject"], with_signature(form.filled["body"], user)
+    return Letter(customer, sending.draft_email(customer, user, subject, body, template=template, to=to), [])
 
 
 class LettersSent:

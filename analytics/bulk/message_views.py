@@ -1,5 +1,6 @@
 """The pages that write to several customers at once: compose, a preview of each, send."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -7,18 +8,21 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import Truncator
 
-from analytics.bulk.letters import MAX_LETTERS, LettersSent, letters
+from analytics.bulk.letters import MAX_LETTERS, Letter, LettersSent, letters
 from analytics.bulk.selection import Selection, nobody_selected, selection
 from analytics.models import MailTemplate
 from analytics.models.placeholders import PLACEHOLDERS, listed
+from analytics.outreach import sending
 from analytics.outreach.forms import ComposeForm
+from analytics.outreach.kept_words import KeptWords, Words
 from analytics.outreach.sending import MAY_CONTACT
 from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response
-from customers.text.numbers import number_or_none
 
 MAX_TOLD = 5
 MAX_REASON_LENGTH = 300
+ANYTHING = {name: name for name in PLACEHOLDERS}
+"""A value for each placeholder, so that only what no customer has is refused."""
 
 
 @admin_page("customers.view_customer", MAY_CONTACT)
@@ -27,63 +31,80 @@ def message_many(request: StaffRequest) -> HttpResponse:
     meant = selection(request)
     if meant is None:
         return nobody_selected(request)
-    action, template = request.POST.get("action"), _template(request)
-    if meant.customers.count() > MAX_LETTERS or action not in {"preview", "send", "edit"}:
-        initial = {"subject": template.subject, "body": template.body} if template else None
-        return _compose(request, meant, _form(request, initial), template)
-    form = _form(request)
-    if action == "edit" or not form.is_valid():
-        return _compose(request, meant, form, template)
-    customers = meant.customers.select_related("care").order_by("organization", "pk")
-    found = letters(customers, request.user, request.POST, template)
+    page = _Page(request, meant)
+    action = request.POST.get("action")
+    if action == "template":
+        return page.compose(page.form(page.words.choose_template()))
+    if action == "own":
+        return page.compose(page.form(page.words.bring_back()))
+    if action not in {"preview", "send", "edit"}:
+        return page.compose(page.form(page.words.template))
+    form = page.typed_form()
+    if page.count > MAX_LETTERS or action == "edit" or not form.is_valid():
+        return page.compose(form)
+    customers = sending.with_mails(meant.customers.select_related("care")).order_by("organization", "pk")
+    found = letters(customers, request.user, request.POST, page.words.template)
     if action == "send":
         done = LettersSent(found, request.POST)
         done.send()
         _tell(request, done)
-        return redirect(meant.back)
-    context = {
-        "title": "Preview",
-        "letters": [one for one in found if one.draft],
-        "skipped": [one for one in found if not one.draft],
-        "form": form,
-        "template": template,
-        # By their keys: whoever leaves a filter until it is sent was shown all the same.
-        "sent": [("customer", one.customer.pk) for one in found],
-        "back": meant.back,
-    }
-    return admin_response(request, "analytics/bulk/previews.html", context)
+        if done.sent or not done.failed:
+            return redirect(meant.back)
+        # Where nothing has left, the words would be lost.
+    return page.previews(form, found)
 
 
-def _form(request: StaffRequest, initial: dict[str, str] | None = None) -> ComposeForm:
-    """Return the form of the words, bound if a preview or an edit was asked for; any placeholder has a value here."""
-    is_typed = request.POST.get("action") in {"preview", "send", "edit"}
-    values = {name: name for name in PLACEHOLDERS}
-    return ComposeForm(request.POST if is_typed else None, initial=initial, values=values, organization="")
+class _Page:
+    """One request to write to several customers: what its pages show."""
 
+    def __init__(self, request: StaffRequest, meant: Selection) -> None:
+        self.request, self.meant = request, meant
+        self.count = meant.customers.count()
+        self.words = KeptWords(request, list(MailTemplate.objects.filter(active=True).order_by("pk")))
 
-def _template(request: StaffRequest) -> MailTemplate | None:
-    chosen = "choose" if request.POST.get("action") == "template" else "template"
-    return MailTemplate.objects.filter(active=True, pk=number_or_none(request.POST.get(chosen, "")) or 0).first()
+    def form(self, words: MailTemplate | Words | None) -> ComposeForm:
+        """Return the form with these words to begin with; any placeholder has a value here."""
+        initial = {"subject": words.subject, "body": words.body} if words else None
+        return ComposeForm(initial=initial, values=ANYTHING, organization="")
 
+    def typed_form(self) -> ComposeForm:
+        """Return the form with the words that were typed."""
+        return ComposeForm(self.request.POST, values=ANYTHING, organization="")
 
-def _compose(
-    request: StaffRequest, meant: Selection, form: ComposeForm, template: MailTemplate | None
-) -> HttpResponse:
-    count = meant.customers.count()
-    context = {
-        "title": f"Message {counted(count, 'customer')}",
-        "count": count,
-        "most": MAX_LETTERS,
-        "form": form,
-        "template": template,
-        "templates": MailTemplate.objects.filter(active=True).order_by("pk"),
-        "placeholders": listed(),
-        "sent": meant.sent,
-        "back": meant.back,
-    }
-    is_refused = form.is_bound and request.POST.get("action") != "edit"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else HTTPStatus.OK
-    return admin_response(request, "analytics/bulk/compose.html", context, status=status)
+    def compose(self, form: ComposeForm) -> HttpResponse:
+        """Return the page that asks for the words."""
+        is_refused = form.is_bound and self.request.POST.get("action") != "edit"
+        more = {
+            "title": f"Message {counted(self.count, 'customer')}",
+            "count": self.count,
+            "most": MAX_LETTERS,
+            "templates": self.words.templates,
+            "placeholders": listed(),
+            "sent": self.meant.sent,
+        }
+        return self._show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else HTTPStatus.OK, more)
+
+    def previews(self, form: ComposeForm, found: Sequence[Letter]) -> HttpResponse:
+        """Return the page that shows what each customer would get."""
+        more = {
+            "title": "Preview",
+            "letters": [one for one in found if one.draft],
+            "skipped": [one for one in found if not one.draft],
+            # By their keys: whoever leaves a filter until it is sent was shown all the same.
+            "sent": [("customer", one.customer.pk) for one in found],
+        }
+        return self._show("previews", form, HTTPStatus.OK, more)
+
+    def _show(self, name: str, form: ComposeForm, status: int, more: Mapping[str, object]) -> HttpResponse:
+        context = {
+            "form": form,
+            "template": self.words.template,
+            "aside": self.words.aside,
+            "drafts": self.request.POST.getlist("draft"),
+            "back": self.meant.back,
+            **more,
+        }
+        return admin_response(self.request, f"analytics/bulk/{name}.html", context, status=status)
 
 
 def _tell(request: StaffRequest, done: LettersSent) -> None:

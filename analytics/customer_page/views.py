@@ -17,6 +17,7 @@ from analytics.customer_page.steps import steps
 from analytics.customer_page.timeline import OFFERED, may_open, page_number, parse_filter, timeline
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
+from analytics.outreach.recipients import contacts_of, recipients_at
 from analytics.outreach.scheduled import scheduled_for
 from analytics.outreach.sending import closed_mailboxes, customers_to_write, why_closed
 from analytics.outreach.views import preview_typed
@@ -88,15 +89,15 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
     version = user_summary(request).version
     concerned = page_cache.get_or_set(ChangedKeysKey(version=version.data), changed_keys)
     pairs = pairs_of(found) if found.pk in concerned else []
+    contacts = contacts_of(found)
+    closed = page_cache.get_or_set(ClosedMailboxesKey(version=version), closed_mailboxes)
     context = {
         "title": found.organization,
         "customer": found,
         "care": getattr(found, "care", None),
-        "no_contact": why_closed(
-            found,
-            page_cache.get_or_set(ClosedMailboxesKey(version=version), closed_mailboxes),
-            has_former_key=bool(pairs),
-        ),
+        "no_contact": why_closed(found, closed, has_former_key=bool(pairs)),
+        "contacts": contacts,
+        "addressees": recipients_at(found, contacts, closed),
         "key_changes": pairs,
         "onboarding": onboarding,
         "origins": origins(found, onboarding, version.data),

@@ -61,9 +61,14 @@ class Contact(models.Model):
     name = models.CharField(max_length=100)
     email = models.CharField(max_length=254)
     role = models.CharField(max_length=100, blank=True, help_text="What this person does there, such as Team lead.")
+    is_primary = models.BooleanField(
+        "primary contact",
+        default=False,
+        help_text="Emails go to this person unless somebody chooses another. A customer has one primary contact.",
+    )
 
     class Meta:
-        ordering = ["name", "pk"]
+        ordering = ["-is_primary", "name", "pk"]
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"

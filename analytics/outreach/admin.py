@@ -18,6 +18,7 @@ from analytics.models.placeholders import body_faults, fill, lacking, listed, su
 from analytics.outreach.draft import sender_name
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.situations import situation_of
+from customers.audit import trail
 from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.text.addresses import mailbox
@@ -104,7 +105,8 @@ class ContactAdmin(ModelAdmin):
 
     nothing_yet = "Contacts are the people at your customers, beside the address of the feed."
     form = ContactForm
-    list_display = ["name", "customer", "email", "role"]
+    list_display = ["name", "customer", "email", "role", "is_primary"]
+    fields = ["customer", "name", "email", "role", "is_primary"]
     list_select_related = ["customer"]
     search_fields = ["name", "email", "role", "customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]
@@ -112,6 +114,13 @@ class ContactAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """Keep the customer of a contact that is stored."""
         return ["customer"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: bool) -> None:
+        """Store the contact; where it is the primary one, no other of the customer is."""
+        super().save_model(request, obj, form, change)
+        if isinstance(obj, Contact) and obj.is_primary:
+            others = Contact.objects.filter(customer=obj.customer_id, is_primary=True).exclude(pk=obj.pk)
+            trail.update_rows(others, is_primary=False)
 
     def response_post_save_add(self, request: HttpRequest, obj: Contact) -> HttpResponseRedirect:
         """Lead to the customer."""

@@ -1,13 +1,11 @@
 """What is typed to write to a customer: a subject and a text with placeholders."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from analytics.models import MailTemplate
 from analytics.models.placeholders import body_faults, fill, lacking, subject_faults
 from analytics.outreach.draft import MAX_BODY_LENGTH, MAX_SUBJECT_LENGTH
 from analytics.outreach.scheduled import FARTHEST, next_morning
@@ -90,22 +88,3 @@ class ScheduleForm(forms.Form):
         if at > timezone.now() + FARTHEST:
             raise forms.ValidationError(f"Choose a time within {FARTHEST.days} days.")
         return at
-
-
-@dataclass(frozen=True)
-class Words:
-    """A subject and a text that somebody has typed, and the key of the template that they began with."""
-
-    subject: str
-    body: str
-    template: str
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there are any."""
-        return bool(self.subject.strip() or self.body.strip())
-
-    def is_like(self, template: MailTemplate | None) -> bool:
-        """Return whether they are nobody's own: none, or the template's."""
-        same = template and (self.subject, self.body.strip("\n")) == (template.subject, template.body.strip("\n"))
-        return bool(same) or not self.is_there

@@ -25,6 +25,7 @@ from analytics.mail.post import SmtpSession
 from analytics.models import Contact, MailTemplate, Message, Task
 from analytics.models.contact import STUCK_AFTER
 from analytics.outreach.draft import EmailDraft, as_mail, from_line
+from analytics.outreach.recipients import Recipient, colleagues, contacts_of, recipients_at
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.sql import execute, is_postgres
@@ -90,10 +91,16 @@ def mails_since(customer: Customer, moment: datetime) -> Iterator[Message]:
 
 
 def closed_mailboxes() -> dict[str, dict[str, str]]:
-    """Return by mailbox the customers marked “do not contact”: their names by id, in the order of the ids."""
-    closed = CustomerCare.objects.filter(do_not_contact=True).order_by("pk")
+    """Return by mailbox the customers marked “do not contact”: their names by id, in the order of the ids.
+
+    Nobody writes to their contacts either. One query.
+    """
+    closed = CustomerCare.objects.filter(do_not_contact=True).order_by()
+    at_feed = closed.values_list("pk", "customer__email", "customer__organization")
+    people = Contact.objects.filter(customer__care__do_not_contact=True).order_by()
+    at_contacts = people.values_list("customer_id", "email", "customer__organization")
     found: dict[str, dict[str, str]] = {}
-    for key, email, name in closed.values_list("pk", "customer__email", "customer__organization"):
+    for key, email, name in sorted(at_feed.union(at_contacts)):
         found.setdefault(mailbox(email), {})[key] = name
     return found
 
@@ -140,23 +147,33 @@ def draft_email(
 
 def customers_to_write() -> QuerySet[Customer]:
     """Return the customers with their care, and whether they have contacts and scheduled emails at all."""
+    return with_mails(Customer.objects.select_related("care"))
+
+
+def with_mails(customers: QuerySet[Customer]) -> QuerySet[Customer]:
+    """Say of each customer whether it has contacts and scheduled emails at all, to ask for them only where it has."""
     scheduled = Message.objects.filter(state=State.SCHEDULED, customer=OuterRef("pk"))
-    return Customer.objects.select_related("care").annotate(
-        has_contacts=Exists(Contact.objects.filter(customer=OuterRef("pk"))), has_scheduled=Exists(scheduled)
-    )
+    contacts = Contact.objects.filter(customer=OuterRef("pk"))
+    return customers.annotate(has_contacts=Exists(contacts), has_scheduled=Exists(scheduled))
 
 
-def open_contacts(customer: Customer) -> list[Contact]:
-    """Return the contacts of a customer to whom a mail may go; no query where it is known to have none."""
-    contacts = list(customer.contacts.all()) if getattr(customer, "has_contacts", True) else []
-    closed = closed_mailboxes() if contacts else {}
-    return [one for one in contacts if mailbox(one.email) not in closed]
+def addressees(customer: Customer) -> list[Recipient]:
+    """Return whom an email to a customer may go to now, whom it goes to by default first."""
+    contacts = contacts_of(customer)
+    return recipients_at(customer, contacts, closed_mailboxes() if contacts else {})
 
 
-def _goes_astray(customer: Customer, addresses: set[str]) -> bool:
-    """Return whether a mail would go to an address that is not the customer's, or is not to be written to."""
-    others = addresses - {mail_address(customer.email)}
-    return bool(others) and not others <= {one.email for one in open_contacts(customer)}
+def _goes_astray(customer: Customer, message: Message) -> bool:
+    """Return whether an email would go to somebody who is not at the customer, or is not to be written to.
+
+    Copies may go to colleagues, too.
+    """
+    others = {message.recipient, *message.copies} - {mail_address(customer.email)}
+    if others:
+        others -= {one.email for one in addressees(customer)}
+    if others and message.recipient not in others:
+        others -= {one.email for one in colleagues()}
+    return bool(others)
 
 
 def sign_preview(draft: EmailDraft) -> str:
@@ -197,7 +214,7 @@ def claim_draft(
         _check(draft.customer, confirmed=confirmed)
         state = State.SCHEDULED if send_at else State.SENDING
         message = Message(**draft.fields, message_id=message_id(key), state=state, send_at=send_at)
-        if _goes_astray(draft.customer, {message.recipient, *message.copies}):
+        if _goes_astray(draft.customer, message):
             raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to mails.")
         message.save(force_insert=True)
         to = ", ".join([message.recipient, *message.copies])
@@ -219,8 +236,7 @@ def may_send_again(message: Message, user: User) -> str:
     reasons = obstacles(message.customer, user)
     if reasons:
         return " ".join(reasons)
-    addresses = {message.recipient, *message.copies}
-    if _goes_astray(message.customer, addresses) or mail_address(user.email) != message.reply_to:
+    if _goes_astray(message.customer, message) or mail_address(user.email) != message.reply_to:
         return "An address has changed since it was written."
     return ""
 

@@ -1,5 +1,7 @@
 """The pages that write to a customer: compose, preview, send; and the page of a message."""
 
+from datetime import date
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -7,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,8 +19,10 @@ from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Sn
 from analytics.models.placeholders import lacking, listed, used
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, from_line, sender_name, with_signature
-from analytics.outreach.forms import ComposeForm, ScheduleForm, Words
+from analytics.outreach.forms import ComposeForm, ScheduleForm
+from analytics.outreach.kept_words import KeptWords, Words
 from analytics.outreach.merge_fields import merge_fields
+from analytics.outreach.recipients import colleagues, recipient_of
 from analytics.outreach.scheduled import cancel, scheduled_for
 from analytics.outreach.sending import MAY_CONTACT
 from analytics.outreach.situations import Situation, situation_of
@@ -27,10 +31,6 @@ from customers.core.pages import StaffRequest, admin_page, admin_response, next_
 from customers.models import Customer
 from customers.text.numbers import number_or_none
 
-FEED = "feed"
-"""Stands for the address of the feed among those that get a copy."""
-ASIDE = "own_"
-"""Begins the names of the fields that keep what a template has taken the place of."""
 BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
 CHANGED = "It was not sent: something has changed since this preview. Look again."
 State = Message.State
@@ -42,26 +42,21 @@ class _ComposePage:
 
     def __init__(self, request: StaffRequest, customer: Customer) -> None:
         self.request, self.customer = request, customer
-        day = PortfolioDay.objects.newest()
-        self.snapshot = Snapshot.objects.filter(customer=customer, date=day.date).first() if day else None
+        self.day, self.snapshot = _newest(customer)
         self.asked = request.POST if request.method == "POST" else request.GET
         self.task = _named(Task.objects.select_related("rule").filter(customer=customer), self.asked.get("task"))
         self.situation = situation_of(self.snapshot, self.task)
         self.values = merge_fields(customer, self.snapshot, sender_name(request.user))
         chosen = Q(pk=number_or_none(self.asked.get("template")))
         self.templates = list(MailTemplate.objects.filter(Q(active=True) | chosen).order_by("pk"))
-        self.template = self._template(self.asked.get("template"))
-        aside = self._typed(ASIDE)
-        self.aside = aside if request.method == "POST" and aside.is_there else None
-        age = stale_days(day.date) if day else None
-        self.stale = f"Data through {day.date:%-d %b %Y}, {age:,} days old" if day and age else ""
+        self.words = KeptWords(request, self.templates)
+        age = stale_days(self.day) if self.day else None
+        self.stale = f"Data through {self.day:%-d %b %Y}, {age:,} days old" if self.day and age else ""
         self.obstacles = sending.obstacles(customer, request.user)
         self.recent = sending.last_message(customer)
-        self.contacts = sending.open_contacts(customer)
-        copies = self.asked.getlist("cc")
-        self.to = next((one for one in self.contacts if str(one.pk) == self.asked.get("to")), None)
-        self.cc = [one for one in self.contacts if str(one.pk) in copies]
-        self.copies_feed = FEED in copies
+        self.addressees, self.colleagues = sending.addressees(customer), colleagues()
+        self.to = recipient_of(self.asked.get("to"), self.addressees)
+        self.cc = self.asked.getlist("cc")
         self.schedule = ScheduleForm(request.POST, is_asked=request.POST.get("action") == "later")
 
     def form(self, words: MailTemplate | Message | Words | None, data: QueryDict | None = None) -> ComposeForm:
@@ -73,32 +68,24 @@ class _ComposePage:
         """Return the form with the words of a message to write anew, or of the chosen or a fitting template."""
         again = _named(Message.objects.filter(customer=self.customer), self.asked.get("message"))
         if not again and not self.asked.get("template"):
-            self.template = next((one for one in self.templates if one.situation == self.situation), None)
-        return self.form(again or self.template)
+            fitting = (one for one in self.templates if one.situation == self.situation)
+            self.words.template = next(fitting, None)
+        if again:
+            self._address_like(again)
+        return self.form(again or self.words.template)
 
-    def form_with_template(self) -> ComposeForm:
-        """Return the form with the template's words that was chosen; what was somebody's own is put aside."""
-        typed = self._typed("")
-        if typed.is_like(self.template) and self.aside:
-            typed = self.aside
-        self.aside = None if typed.is_like(self.template) else typed
-        self.template = self._template(self.asked.get("choose"))
-        return self.form(self.template)
-
-    def form_with_own_words(self) -> ComposeForm:
-        """Return the form with what was put aside, back in its place."""
-        own, self.aside = self.aside or self._typed(""), None
-        self.template = self._template(own.template)
-        return self.form(own)
+    def _address_like(self, message: Message) -> None:
+        """Choose the people of an earlier email, as far as they may still be written to."""
+        self.to = next((one for one in self.addressees if one.email == message.recipient), self.to)
+        self.cc = [one.key for one in (*self.addressees, *self.colleagues) if one.email in message.copies]
 
     def draft(self, form: ComposeForm) -> EmailDraft:
         """Return what a valid form says."""
         user = self.request.user
         subject, body = form.filled["subject"], with_signature(form.filled["body"], user)
-        to = self.to.email if self.to else ""
-        cc = [*([self.customer.email] if self.copies_feed else []), *(one.email for one in self.cc)]
-        template, task = self.template, self.task
-        return sending.draft_email(self.customer, user, subject, body, template=template, task=task, to=to, cc=cc)
+        cc = [one.email for one in (*self.addressees, *self.colleagues) if one.key in self.cc]
+        about = partial(sending.draft_email, template=self.words.template, task=self.task)
+        return about(self.customer, user, subject, body, to=self.to.email, cc=cc)
 
     def show(self, name: str, form: ComposeForm, status: int = HTTPStatus.OK, **more: object) -> HttpResponse:
         """Return one of the two pages."""
@@ -108,7 +95,7 @@ class _ComposePage:
             "customer": self.customer,
             "form": form,
             "task": self.task,
-            "template": self.template,
+            "template": self.words.template,
             "templates": sorted(self.templates, key=lambda one: (one.situation != self.situation, one.pk)),
             "situation": Situation(self.situation).label,
             "fitting": self.situation,
@@ -118,15 +105,15 @@ class _ComposePage:
             "obstacles": self.obstacles,
             "warnings": sending.warnings(self.customer),
             "stale": self.stale,
-            "aside": self.aside,
+            "aside": self.words.aside,
             "drafts": self.request.POST.getlist("draft"),
             "recent": self.recent,
             "scheduled": scheduled_for(self.customer),
             "at": self.asked.get("at", ""),
-            "contacts": self.contacts,
+            "addressees": self.addressees,
+            "colleagues": self.colleagues,
             "to": self.to,
             "cc": self.cc,
-            "copies_feed": self.copies_feed,
             "quiet_days": sending.QUIET.days,
             "from_line": from_line(self.request.user),
             **more,
@@ -140,13 +127,6 @@ class _ComposePage:
         zone = timezone.get_current_timezone_name()
         return self.show("preview", form, status, schedule=self.schedule, zone=zone, **more)
 
-    def _template(self, key: str | None) -> MailTemplate | None:
-        return next((one for one in self.templates if str(one.pk) == key), None)
-
-    def _typed(self, prefix: str) -> Words:
-        names = ("subject", "body", "template")
-        return Words(*(self.asked.get(f"{prefix}{name}", "").replace("\r\n", "\n") for name in names))
-
 
 @admin_page("customers.view_customer", MAY_CONTACT)
 def compose(request: StaffRequest, pk: str) -> HttpResponse:
@@ -156,10 +136,10 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
         return page.show("compose", page.first_form())
     action, token = request.POST.get("action"), request.POST.get("token", "")
     if action == "template":
-        return page.show("compose", page.form_with_template())
+        return page.show("compose", page.form(page.words.choose_template()))
     if action == "own":
-        return page.show("compose", page.form_with_own_words())
-    form = page.form(page.template, request.POST)
+        return page.show("compose", page.form(page.words.bring_back()))
+    form = page.form(page.words.template, request.POST)
     if action == "edit":
         return page.show("compose", form)
     sent = sending.already_claimed(token) if action in {"send", "later"} else None
@@ -295,6 +275,16 @@ def _tell(request: HttpRequest, sent: Message) -> bool:
     if was_sent:
         messages.success(request, f"Sent to {sent.recipient}.")
     return was_sent
+
+
+def _newest(customer: Customer) -> tuple[date | None, Snapshot | None]:
+    """Return the newest scored date, and the customer's snapshot on it; one query for whoever has been scored."""
+    newest = PortfolioDay.objects.order_by("-date").values("date")[:1]
+    snapshot = Snapshot.objects.filter(customer=customer, date=Subquery(newest)).first()
+    if snapshot:
+        return snapshot.date, snapshot
+    day = PortfolioDay.objects.newest()
+    return (day.date if day else None), None
 
 
 def _named(rows: QuerySet[_Row], text: str | None) -> _Row | None:

@@ -8,13 +8,14 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.bulk import message_views
-from analytics.models import MailTemplate, Message
+from analytics.models import Contact, MailTemplate, Message, Preferences
 from customers.models import Customer, CustomerCare
-from tests.factories import make_customer, make_staff
-from tests.support.contacting import make_sofia
+from tests.factories import make_customer, make_message, make_staff
+from tests.support.contacting import draft, make_sofia, typed_into
 from tests.support.pages import Elements, main_part, said, words
 
 pytestmark = pytest.mark.django_db
@@ -130,12 +131,48 @@ def test_what_changed_since_the_preview_is_not_sent(client: Client, two: list[Cu
     page = preview(client)
     CustomerCare.objects.create(customer=two[0], do_not_contact=True)
     Customer.objects.filter(pk="m2").update(email="other@example.com")
-    send(client, page)
+    again = send(client, page)
     assert mail.outbox == []
-    assert said(client.get("/admin/reports/")) == [
+    assert said(again) == [
         "Acme: This customer is marked “do not contact”.",
         "Beta: It was not sent: something has changed since the preview.",
     ]
+
+
+def test_where_nothing_was_sent_the_words_are_not_lost(client: Client, two: list[Customer]) -> None:
+    page = preview(client)
+    Customer.objects.filter(pk="m2").update(email="other@example.com")
+    again = send(client, page, **{"token-m1": "stale"})
+    assert (mail.outbox, "Send 2 emails?" in words(main_part(again))) == ([], True)
+    assert send(client, again).status_code == 302
+    assert [one.to for one in mail.outbox] == [["acme@example.com"], ["other@example.com"]]
+
+
+def test_a_template_does_not_take_the_place_of_own_words_for_good(client: Client) -> None:
+    check_in = MailTemplate.objects.get(name="Check-in")
+    own = {"subject": "My own", "body": "Two\r\nlines of my own"}
+    page = client.post(PAGE, {**BOTH, **own, "action": "template", "choose": check_in.pk})
+    assert typed_into(page) == (check_in.subject, check_in.body)
+    assert "Your own words are kept. My own: Two lines of my own" in words(main_part(page))
+    # They stay through a preview and back.
+    page = client.post(PAGE, {**BOTH, **draft(page), "action": "preview"})
+    page = client.post(PAGE, {**fields(page), "action": "edit"})
+    page = client.post(PAGE, {**BOTH, **draft(page), "action": "own"})
+    assert typed_into(page) == ("My own", "Two\nlines of my own")
+
+
+def test_each_goes_to_the_primary_contact_with_the_signature(client: Client, sofia: User) -> None:
+    Contact.objects.create(customer_id="m1", name="Ann", email="ann@example.com", is_primary=True)
+    Contact.objects.create(customer_id="m2", name="Bea", email="bea@example.com")
+    Preferences.objects.update_or_create(user=sofia, defaults={"signature": "RSOLV"})
+    send(client, preview(client))
+    assert [one.to for one in mail.outbox] == [["ann@example.com"], ["beta@example.com"]]
+    assert {one.body.partition("\n\n-- \n")[2] for one in mail.outbox} == {"RSOLV"}
+
+
+def test_for_whom_an_email_is_scheduled_is_left_out(client: Client, two: list[Customer]) -> None:
+    make_message(two[0], state="scheduled", send_at=timezone.now())
+    assert "Not sent to Acme : An email to them is scheduled." in words(main_part(preview(client)))
 
 
 def test_other_words_than_those_shown_are_not_sent(client: Client) -> None:

@@ -1,12 +1,13 @@
 """The box of a customer's page: a note, a call, a meeting, or an email that is previewed."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.core import mail
 from django.test import Client, override_settings
 
-from analytics.models import Message
+from analytics.models import Contact, Message
 from customers.models import CustomerCare, Note
 from tests.factories import make_staff
 from tests.support.contacting import make_sofia, send
@@ -78,6 +79,21 @@ def test_an_email_is_previewed_and_sent_once_from_there(sofia: Client) -> None:
     assert [one.subject for one in mail.outbox] == ["About the permissions"]
     # The draft of the box has arrived, too.
     assert response.cookies["sent-0123456789abcdef"].value == "1"
+
+
+def test_an_email_goes_to_the_contact_that_is_chosen(sofia: Client) -> None:
+    assert 'name="to"' not in section_of_box(sofia)
+    ann = Contact.objects.create(customer_id="c1001", name="Ann", email="ann@acme.com")
+    Contact.objects.create(customer_id="c1001", name="Bea", email="bea@acme.com", is_primary=True)
+    options = re.findall(r'<option value="(.*?)">(.*?)</option>', section_of_box(sofia))
+    assert [label for _key, label in options] == ["To Bea (bea@acme.com)", "To Ann (ann@acme.com)", "To john@acme.com"]
+    assert "To bea@acme.com Subject" in section(sofia.post(BOX, EMAIL), "mail")
+    assert "To ann@acme.com Subject" in section(sofia.post(BOX, {**EMAIL, "to": str(ann.pk)}), "mail")
+
+
+def section_of_box(client: Client) -> str:
+    """The markup of the box."""
+    return client.get(ACME).text.partition('id="composer"')[2].partition("</form>")[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from analytics.outreach import sending
 from customers.models import AuditEntry, Customer, CustomerCare
 from tests.factories import make_message, make_staff
 from tests.support.contacting import ACME, preview, send
-from tests.support.pages import links, section, words
+from tests.support.pages import links, main_part, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
 PAGE = "/admin/customer/c1001/"
@@ -122,3 +122,74 @@ def test_a_mail_that_failed_is_sent_again_to_the_same_people(sofia: User, ann: C
     assert sending.may_send_again(message, sofia) == ""
     ann.delete()
     assert sending.may_send_again(message, sofia) == "An address has changed since it was written."
+
+
+# --- Whom it goes to by default, and copies -----------------------------------------------------------------------
+
+
+def test_emails_go_to_the_primary_contact_unless_another_is_chosen(client: Client, sofia: User, ann: Contact) -> None:
+    assert "To john@acme.com" in words(main_part(client.get(ACME)))
+    Contact.objects.filter(pk=ann.pk).update(is_primary=True)
+    assert "To Ann (ann@acme.com)" in words(main_part(client.get(ACME)))
+    assert "To ann@acme.com Subject" in section(preview(client), "mail")
+    assert "To john@acme.com Subject" in section(preview(client, to="feed"), "mail")
+    assert "Ann Primary contact ann@acme.com" in section(client.get(PAGE), "details")
+    CustomerCare.objects.create(customer_id="c1002", do_not_contact=True)
+    Customer.objects.filter(pk="c1002").update(email=ann.email)
+    assert "To john@acme.com Subject" in section(preview(client), "mail")
+
+
+def test_a_customer_has_one_primary_contact(client: Client, sofia: User, ann: Contact) -> None:
+    other = Contact.objects.create(customer_id="c1002", name="Zoe", email="zoe@other.example", is_primary=True)
+    for name in ("bea", "cleo"):
+        client.post(ADD, {**ANN, "name": name, "email": f"{name}@acme.com", "is_primary": "on"})
+    primary = Contact.objects.filter(is_primary=True).values_list("name", flat=True)
+    assert sorted(primary) == ["Zoe", "cleo"]
+    assert other.customer_id == "c1002"
+    entry = AuditEntry.objects.filter(model="analytics.contact", action="change").latest("pk")
+    assert (entry.subject, entry.changes) == ("bea <bea@acme.com>", {"primary contact": [True, False]})
+
+
+def test_colleagues_get_copies(client: Client, sofia: User) -> None:
+    otto = make_staff("Viewer", first_name="Otto", last_name="Berg", email="otto@rsolv.example")
+    make_staff("Viewer", first_name="Nobody", email="not an address")
+    make_staff("Viewer", first_name="Gone", email="gone@rsolv.example", is_active=False)
+    page = client.get(ACME)
+    assert [one.name for one in page.context["colleagues"]] == ["Otto Berg", "Sofia Marchetti"]
+    previewed = preview(client, cc=f"staff-{otto.pk}")
+    assert "To john@acme.com Cc otto@rsolv.example Subject" in section(previewed, "mail")
+    send(client, previewed)
+    assert [one.recipients() for one in mail.outbox] == [["john@acme.com", "otto@rsolv.example"]]
+
+
+def test_a_colleague_who_has_left_gets_no_copy(client: Client, sofia: User) -> None:
+    otto = make_staff("Viewer", first_name="Otto", email="otto@rsolv.example")
+    draft = sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b", cc=[otto.email])
+    User.objects.filter(pk=otto.pk).update(is_active=False)
+    with pytest.raises(sending.NotSent, match="One of its addresses"):
+        sending.claim_draft(draft, "key", confirmed=True)
+
+
+def test_a_colleague_is_no_recipient(sofia: User) -> None:
+    otto = make_staff("Viewer", first_name="Otto", email="otto@rsolv.example")
+    draft = sending.draft_email(Customer.objects.get(pk="c1001"), sofia, "s", "b", to=otto.email)
+    with pytest.raises(sending.NotSent, match="One of its addresses"):
+        sending.claim_draft(draft, "key", confirmed=True)
+
+
+def test_who_is_written_anew_goes_to_the_same_people(client: Client, sofia: User, ann: Contact) -> None:
+    addresses = {"recipient": ann.email, "cc": "john@acme.com, sofia@rsolv.example, gone@acme.com"}
+    message = make_message(Customer.objects.get(pk="c1001"), sofia, state="canceled", **addresses)
+    page = client.get(f"{ACME}?message={message.pk}")
+    assert (page.context["to"].email, page.context["cc"]) == (ann.email, ["feed", f"staff-{sofia.pk}"])
+
+
+def test_contacts_of_who_is_not_to_be_contacted_are_closed_too(client: Client, sofia: User, ann: Contact) -> None:
+    CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
+    Customer.objects.filter(pk="c1002").update(email="Ann+sales@acme.com")
+    reason = "The address Ann+sales@acme.com also belongs to Acme Inc. (c1001), marked “do not contact”."
+    assert sending.why_closed(Customer.objects.get(pk="c1002")) == reason
+    Contact.objects.create(customer_id="c1003", name="Ann", email="ann@acme.com")
+    assert [one.email for one in sending.addressees(Customer.objects.get(pk="c1003"))] == [
+        Customer.objects.get(pk="c1003").email
+    ]
