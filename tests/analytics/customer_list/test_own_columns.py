@@ -18,7 +18,7 @@ from analytics.models import Preferences, Report
 from customers.audit import trail
 from customers.models import AuditEntry
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
-from tests.support.pages import main_part, said, words
+from tests.support.pages import links, main_part, said, words
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +188,11 @@ def test_the_table_leads_to_the_form_and_back(browser: Client) -> None:
     form = browser.get(unescape(link))
     assert arranged(form) == ["owner", "score"]
     assert 'name="next" value="/admin/?q=a%26b#customers"' in form.text
+
+
+def test_the_preferences_lead_to_the_form_and_back(browser: Client) -> None:
+    [link] = links(browser.get("/admin/preferences/"), "Columns of the customer table")
+    assert 'name="next" value="/admin/preferences/"' in browser.get(link).text
 
 
 def classes(response: HttpResponse) -> list[str]:
