@@ -96,7 +96,7 @@ RETAINED_KINDS = (
     _rows("changes in the journal", "UNDO_DAYS", runs.old_changes),
     RetainedKind("scored dates", "SNAPSHOT_DAYS", lambda: len(old_dates()), lambda: delete_dates(old_dates())),
     RetainedKind(
-        "texts of mails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
+        "texts of emails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
     ),
     RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
     _rows("failed logins", "", runs.expired_failures),

@@ -3,6 +3,9 @@
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
+_CALLED = {"auth.Group": ("role", "roles"), "axes.AccessAttempt": ("failed login", "failed logins")}
+"""What the pages call rows of others' models; migrations look at what the models themselves say."""
+
 
 class ProjectConfig(AppConfig):
     """Registers what belongs to no feature: system checks and roles."""
@@ -18,6 +21,9 @@ class ProjectConfig(AppConfig):
         from rsolv_cs import checks, roles
         from rsolv_cs.login import attempts, sessions  # noqa: F401 - two of them hear logins
 
+        for label, (one, many) in _CALLED.items():
+            called = apps.get_model(label)._meta
+            called.verbose_name, called.verbose_name_plural = one, many
         checks.register_all()
         # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.
         post_migrate.connect(roles.sync, sender=apps.get_app_config("auth"))

@@ -135,7 +135,7 @@ def site(name: str, default: str) -> str:
 
 
 def sender(name: str, default: str) -> str:
-    """Who a mail comes from: an e-mail address, its domain in ASCII, with or without a name before it."""
+    """Who a mail comes from: an email address, its domain in ASCII, with or without a name before it."""
     value = text(name, default)
     address = parseaddr(value)[1]
     local, _, domain = address.rpartition("@")
@@ -146,7 +146,7 @@ def sender(name: str, default: str) -> str:
             raise ValidationError("comments in the address")
     except (ValidationError, UnicodeError) as error:
         raise ImproperlyConfigured(
-            f"{name}={value!r} is not an e-mail address; use one such as RSOLV <cs@example.com>."
+            f"{name}={value!r} is not an email address; use one such as RSOLV <cs@example.com>."
         ) from error
     if len(value.splitlines()) > 1:
         raise ImproperlyConfigured(f"{name} has more than one line.")

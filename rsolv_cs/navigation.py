@@ -69,7 +69,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
     (
         "Imports",
         [
-            _rows("Nights", "bedtime", "analytics.night", "customers.view_importrun"),
+            _rows("Nightly runs", "bedtime", "analytics.night", "customers.view_importrun"),
             _rows("Import runs", "history", "customers.importrun"),
             _rows("Quarantine", "report", "customers.quarantinedrow"),
             _rows("Fixes", "build", "customers.fix"),
@@ -82,12 +82,12 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
         [
             _rows("Scoring policies", "tune", "analytics.scoringpolicy"),
             _rows("Alert rules", "edit_notifications", "analytics.alertrule"),
-            _rows("Sent digests", "outgoing_mail", "analytics.digest"),
-            _rows("Mail templates", "stylus_note", "analytics.mailtemplate"),
-            _rows("Recommendations", "recommend", "analytics.recommendationrule"),
+            _rows("Digests", "outgoing_mail", "analytics.digest"),
+            _rows("Email templates", "stylus_note", "analytics.mailtemplate"),
+            _rows("Recommendation rules", "recommend", "analytics.recommendationrule"),
             _rows("Users", "person", "auth.user"),
             _rows("Roles", "shield_person", "auth.group"),
-            _rows("Audit", "policy", "customers.auditentry"),
+            _rows("Audit log", "policy", "customers.auditentry"),
             _rows("Failed logins", "lock_clock", "axes.accessattempt"),
         ],
     ),
@@ -105,7 +105,7 @@ _ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
 
 _OWN_PAGES = [
     ("Preferences", "preferences"),
-    ("Second factor", "second-factor"),
+    ("Two-factor authentication", "second-factor"),
     ("Sessions", "sessions"),
     ("Keyboard shortcuts", "shortcuts"),
 ]

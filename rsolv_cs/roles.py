@@ -5,6 +5,7 @@ Each role may do what the one before it may, and more.
 
 from contextlib import nullcontext
 
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
@@ -42,8 +43,26 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
 
 def sync(**_options: object) -> None:
     """Create the groups where they lack, and set their permissions; what that changes goes into the audit."""
+    _name_permissions()
     # A migration may lead to a time before the audit.
     with nullcontext() if trail.is_ready() else trail.suspended():
         for name, permissions in _permissions().items():
             group, _created = Group.objects.get_or_create(name=name)
             group.permissions.set(permissions)
+
+
+def _name_permissions() -> None:
+    """Name permissions by what the pages call their rows; Django keeps what a row was called at first."""
+    nouns = {
+        f"{model._meta.app_label}.{action}_{model._meta.model_name}": f"Can {action} {model._meta.verbose_name}"
+        for model in apps.get_models()
+        for action in model._meta.default_permissions
+    }
+    renamed = []
+    for permission in Permission.objects.select_related("content_type"):
+        key = f"{permission.content_type.app_label}.{permission.codename}"
+        name = nouns.get(key, permission.name)
+        if name != permission.name:
+            permission.name = name
+            renamed.append(permission)
+    Permission.objects.bulk_update(renamed, ["name"])

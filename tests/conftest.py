@@ -21,6 +21,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
+from analytics.models import RecommendationRule
 from customers.audit import trail
 from customers.jobs import lock
 from tests.factories import load_demo_program
@@ -117,10 +118,12 @@ def defaults_after_flush() -> Iterator[None]:
     names = ("0002_default_policy", "0006_default_rules", "0016_vanished_rule", "0018_quarantined_rule")
     creates = [import_module(f"analytics.migrations.{name}").create for name in names]
     creates.append(import_module("analytics.migrations.0033_letters").rewrite)
+    creates.append(import_module("analytics.migrations.0035_email_and_skipped").forwards)
 
     def put_back(**_options: Any) -> None:
-        for create in creates:
-            create(apps, connection.schema_editor())
+        if not RecommendationRule.objects.exists():
+            for change in creates:
+                change(apps, connection.schema_editor())
 
     post_migrate.connect(put_back, sender=apps.get_app_config("analytics"))
     yield

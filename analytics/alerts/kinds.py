@@ -132,7 +132,7 @@ class Inactive(CustomerKind):
     def text(self, inputs: AlertInputs) -> str:
         if inputs.inactive_reason == InactiveReason.CONTRACT:
             status = inputs.ended_contract.lower()
-            return f"Inactive by contract: {status}" if status else "Inactive by contract"
+            return f"Account status: {status}" if status else "Inactive by account status"
         if inputs.last_active is None:
             return f"No activity in the {counted(inputs.days_since_signup, 'day')} since signup"
         days = (inputs.day - inputs.last_active).days

@@ -56,7 +56,7 @@ class AlertFilter(FilterSet):
     )
     rule = ChoiceFilter(method="of_rule", label="Rule", choices=[], empty_label="All rules")
     owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="All")
-    mine = BooleanFilter(method="of_mine", label="Only mine")
+    mine = BooleanFilter(method="of_mine", label="Mine")
     told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="All")
 
     class Meta:
@@ -205,7 +205,7 @@ def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
     yield from (f"There is no filter {quoted(name)}." for name in asked if name not in {*filters.filters, "page"})
     mine = asked.get("mine", "")
     if mine.lower() not in YES_OR_NO:
-        yield f"Only mine: {quoted(mine)} is neither true nor false."
+        yield f"Mine: {quoted(mine)} is neither true nor false."
     page = asked.get("page", "1")
     if not page.isdecimal():
         yield f"{quoted(page)} is not the number of a page."

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from analytics.alerts.evaluate import close_feed_alerts
 from analytics.models import Night
-from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED
+from analytics.nights.ledger import DONE, FAILED, SKIPPED, WARNED
 from analytics.scoring.unscored import unscored
 from customers.imports.feed_states import feed_states
 from customers.jobs.lock import LockHeld, job_lock
@@ -43,7 +43,7 @@ def _is_put_right(night: Night) -> bool:
         failed = [name for name in ("import", "score", *COMMANDS) if results.get(name) not in {DONE, WARNED}]
     else:
         failed = [name for name, result in results.items() if result == FAILED]
-        if results.get("score") == HELD_BACK:
+        if results.get("score") == SKIPPED:
             failed.append("score")
     return all(_is_done_since(name, night) for name in failed)
 

@@ -50,7 +50,7 @@ def decide(kind: CustomerKind, rule: AlertRule, inputs: AlertInputs) -> Decision
         raised = is_met and _may_raise(kind, inputs)
         return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
     if inputs.ended_contract and (alert.acknowledged_at or not kind.while_contract_over):
-        return Decision(Transition.CLOSE, f"Contract: {inputs.ended_contract.lower()}", ending=Ending.ENDED)
+        return Decision(Transition.CLOSE, f"Account status: {inputs.ended_contract.lower()}", ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
         words = f"Withdrawn: the data for {inputs.day:%-d %b %Y} changed"
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)

@@ -1,6 +1,7 @@
 """The columns of the customer list, each declared once for the table and for the exported file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -138,7 +139,7 @@ COLUMNS = (
         lambda rows, is_descending, changes: rows.by_urgency(descending=is_descending),
         value=lambda status: HealthStatus(status).label,
         shown=Shown.BY_DEFAULT,
-        definition="Health by the score, or Inactive: without activity, or by contract.",
+        definition="Health by the score, or Inactive: without activity, or by account status.",
     ),
     ListColumn(
         "score",
@@ -209,7 +210,7 @@ COLUMNS = (
         fields=("customer__team_size",),
         attrs=NUMBER,
     ),
-    _customer_text("email", "E-mail"),
+    replace(_customer_text("email", "Email"), file_heading="E-mail"),
     ListColumn(
         "blocker_type",
         "Blocker",

@@ -278,7 +278,7 @@ _BECAME = {
 
 def _mail(row: Row) -> str:
     how = _BECAME.get(row.kind or "", " (perhaps sent)")
-    return f"E-mail “{row.text}”{how}"
+    return f"Email “{row.text}”{how}"
 
 
 def _deferral(row: Row) -> str:

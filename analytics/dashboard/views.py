@@ -46,7 +46,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     summary = user_summary(request)
     feeds = known_feed_states(summary.version.data)
     context = {
-        "title": "Customer Success",
+        "title": "Dashboard",
         "as_of": shown,
         "tag": tag,
         "now": timezone.localtime(),

@@ -157,7 +157,7 @@ class DigestRun:
         elif not may_be_told:
             why = "may not see alerts, managers are told instead"
         else:
-            why = "no e-mail address"
+            why = "no email address"
         self.delivery.skipped.append(f"{staff_name(person)}: {why}")
         return False
 

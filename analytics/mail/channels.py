@@ -55,7 +55,7 @@ def _service(url: str) -> "apprise.Apprise | None":
         warnings.simplefilter("ignore", DeprecationWarning)
         import apprise
 
-        # Its e-mail service changes how Python writes every mail of this process: not ours.
+        # Its email service changes how Python writes every mail of this process: not ours.
         ours = charset.CHARSETS["utf-8"]
         try:
             services = apprise.Apprise()

@@ -21,7 +21,7 @@ def mail_address(text: str) -> str:
     """Return the one address that a text is, its domain in ASCII; ``ValueError`` says why it is none."""
     local, at, domain = text.rpartition("@")
     if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
-        raise ValueError(f"{quoted(text)} is not exactly one e-mail address")
+        raise ValueError(f"{quoted(text)} is not exactly one email address")
     if not local.isascii():
         raise ValueError(
             f"{quoted(text)} has letters before the @ that are not ASCII, which mail servers may not take"
@@ -30,9 +30,9 @@ def mail_address(text: str) -> str:
         found = f"{local}@{ascii_domain(domain)}"
         validate_email(found)
     except (ValidationError, UnicodeError) as error:
-        raise ValueError(f"{quoted(text)} is not an e-mail address") from error
+        raise ValueError(f"{quoted(text)} is not an email address") from error
     if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
-        raise ValueError(f"{quoted(text)} is not an e-mail address")
+        raise ValueError(f"{quoted(text)} is not an email address")
     return found
 
 

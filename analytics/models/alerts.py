@@ -102,7 +102,7 @@ class AlertRule(models.Model):
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(30)],
         help_text=(
-            "So many scored dates in a row must be well before the alert closes by itself: at risk is over with "
+            "So many scored dates in a row must be well before the alert closes by itself: at risk is resolved with "
             "Needs attention or better, a fall when the score is no longer N below its highest of 7 days. "
             "1 closes it on the first; a feed's alert always closes at once."
         ),
@@ -119,7 +119,7 @@ class AlertRule(models.Model):
         help_text="Program managers also hear of customers without an (active) owner, and of feeds.",
     )
     active = models.BooleanField(
-        "on", default=True, help_text="A rule that is turned off closes its alerts on the next night."
+        "on", default=True, help_text="A rule that is turned off closes its alerts in the next nightly run."
     )
 
     class Meta:
@@ -216,8 +216,8 @@ class Alert(models.Model):
         """Why it is closed."""
 
         RECOVERED = "recovered", "Recovered"
-        WITHDRAWN = "withdrawn", "Taken back, because the data changed"
-        ENDED = "ended", "The contract rests or has ended"
+        WITHDRAWN = "withdrawn", "Withdrawn, because the data changed"
+        ENDED = "ended", "The account is paused or has ended"
         RULE_OFF = "rule_off", "The rule was turned off"
 
     rule = models.ForeignKey(AlertRule, close_with_rule, null=True, related_name="alerts", db_index=False)
@@ -235,7 +235,7 @@ class Alert(models.Model):
     ending_text = models.CharField(max_length=200, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    snoozed_until = models.DateField("put off until", null=True, blank=True)
+    snoozed_until = models.DateField("snoozed until", null=True, blank=True)
     snoozed_by = models.CharField(max_length=150, blank=True)
     note = LongText(blank=True)
 
@@ -266,7 +266,7 @@ class Alert(models.Model):
     @property
     def about(self) -> str:
         """What it is about where it is no customer: a feed, or the night that failed."""
-        return f"Feed: {self.get_feed_display()}" if self.feed else "The night"
+        return f"Feed: {self.get_feed_display()}" if self.feed else "Nightly run"
 
     @property
     def is_open(self) -> bool:
@@ -284,8 +284,8 @@ class Digest(OutboxEntry):
     class Kind(models.TextChoices):
         """What is summed up."""
 
-        ALERTS = "alerts", "Alerts of the night"
-        WEEKLY = "weekly", "Portfolio of the week"
+        ALERTS = "alerts", "Nightly alerts"
+        WEEKLY = "weekly", "Weekly portfolio"
 
     class State(models.TextChoices):
         """Claimed by a process, sent, or to be tried again."""

@@ -1,4 +1,4 @@
-"""E-mails to customers: the templates, the people there, and what was sent."""
+"""Emails to customers: the templates, the people there, and what was sent."""
 
 from datetime import timedelta
 
@@ -40,6 +40,7 @@ class MailTemplate(models.Model):
 
     class Meta:
         ordering = ["situation", "name"]
+        verbose_name = "email template"
 
     def __str__(self) -> str:
         return self.name
@@ -75,7 +76,7 @@ class Contact(models.Model):
 
 
 class Message(OutboxEntry):
-    """An e-mail to a customer, kept as it was sent; ``sent_by`` is a login, which outlives its user.
+    """An email to a customer, kept as it was sent; ``sent_by`` is a login, which outlives its user.
 
     ``created_at`` is when it was written, ``attempted_at`` when the mail server was last asked to take it. ``send_at``
     is the time that its author gave it; None: it was to go at once.

@@ -8,7 +8,7 @@ class Night(models.Model):
     """One run of ``nightly``. It stands here from its beginning, so that one that was killed is seen.
 
     ``steps`` are those that have ended, in their order: ``[{"name", "result", "seconds", "message"}, ...]``, where
-    ``result`` is ``done``, ``done with a warning``, ``failed`` or ``held back``, and ``message`` the last line of what
+    ``result`` is ``done``, ``done with a warning``, ``failed`` or ``skipped``, and ``message`` the last line of what
     the step said.
     ``put_right_at`` is when all that had failed was done by other means.
     Who may see imports may see nights; nobody has a permission to change them.
@@ -32,7 +32,8 @@ class Night(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = "nightly run"
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"night of {timezone.localtime(self.started_at):%-d %b %Y, %H:%M}"
+        return f"Nightly run of {timezone.localtime(self.started_at):%-d %b %Y, %H:%M}"

@@ -59,13 +59,13 @@ class ScoringPolicy(models.Model):
     name = models.CharField(max_length=100, unique=True)
     effective_from = models.DateField(help_text="Dates from this one on are scored with this policy.")
 
-    activity_max = models.PositiveSmallIntegerField("activity: most points", default=30)
+    activity_max = models.PositiveSmallIntegerField("activity: maximum points", default=30)
     activity_points_per_day = models.PositiveSmallIntegerField("activity: points for each active day", default=5)
     activity_days = models.PositiveSmallIntegerField("activity: window in days", default=7)
-    pr_max = models.PositiveSmallIntegerField("PR success: most points", default=25)
+    pr_max = models.PositiveSmallIntegerField("PR success: maximum points", default=25)
     pr_days = models.PositiveSmallIntegerField("PR success: window in days", default=30)
     adoption_points_per_step = models.PositiveSmallIntegerField("adoption: points for each step", default=5)
-    support_max = models.PositiveSmallIntegerField("support: most points", default=15)
+    support_max = models.PositiveSmallIntegerField("support: maximum points", default=15)
     support_points_per_request = models.DecimalField(
         "support: points lost for each request",
         max_digits=4,
@@ -75,7 +75,7 @@ class ScoringPolicy(models.Model):
     )
     support_days = models.PositiveSmallIntegerField("support: window of requests in days", default=30)
     csat_days = models.PositiveSmallIntegerField("support: window of CSAT answers in days", default=90)
-    nps_max = models.PositiveSmallIntegerField("NPS: most points", default=10)
+    nps_max = models.PositiveSmallIntegerField("NPS: maximum points", default=10)
     nps_days = models.PositiveSmallIntegerField("NPS: window in days", default=180)
     champion_from = models.PositiveSmallIntegerField("Champion from a score of", default=85)
     healthy_from = models.PositiveSmallIntegerField("Healthy from a score of", default=70)
@@ -121,7 +121,7 @@ class ScoringPolicy(models.Model):
     def clean(self) -> None:
         """Refuse a policy that cannot score."""
         if sum(self.maxima.values()) != 100:
-            raise ValidationError(f"The components' most points add up to {sum(self.maxima.values())}, not to 100.")
+            raise ValidationError(f"The components' maximum points add up to {sum(self.maxima.values())}, not to 100.")
         if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
             raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
         windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")

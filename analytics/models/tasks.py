@@ -20,7 +20,7 @@ class ActionKind(models.TextChoices):
     """The kinds of actions whose effect is compared."""
 
     CALL = "call", "Call"
-    EMAIL = "email", "E-mail"
+    EMAIL = "email", "Email"
     DOCUMENTATION = "documentation", "Documentation"
     RESOURCES = "resources", "Resources"
     CHECK_IN = "check_in", "Check-in"
@@ -62,11 +62,14 @@ class RecommendationRule(models.Model):
     text = models.CharField("what to do", max_length=200)
     kind = models.CharField(max_length=20, choices=ActionKind)
     condition = models.CharField(max_length=40, choices=Condition)
-    threshold = models.PositiveIntegerField("N", null=True, blank=True, help_text="The N of the condition, if any.")
-    urgency = models.PositiveSmallIntegerField(default=50, help_text="The lowest comes first.")
+    threshold = models.PositiveIntegerField(
+        "N", null=True, blank=True, help_text="The number for N, where the condition has one."
+    )
+    urgency = models.PositiveSmallIntegerField("priority", default=50, help_text="1 is the highest.")
     rest_days = models.PositiveSmallIntegerField(
+        "cooldown in days",
         default=14,
-        help_text="Once the action was done for a customer, it is not recommended for them again for so many days.",
+        help_text="Once the task is closed, the action is not recommended for that customer again for so many days.",
     )
     active = models.BooleanField(default=True)
 
@@ -81,7 +84,7 @@ class RecommendationRule(models.Model):
         if not self.condition:
             return
         if Condition(self.condition).needs_threshold != (self.threshold is not None):
-            lacks = "This condition needs its N." if self.threshold is None else "This condition has no N."
+            lacks = "This condition needs a number for N." if self.threshold is None else "This condition has no N."
             raise ValidationError({"threshold": lacks})
         if self.threshold == 0:
             raise ValidationError({"threshold": "N is at least 1."})
@@ -111,7 +114,7 @@ class Task(models.Model):
 
         OPEN = "open", "Open"
         DONE = "done", "Done"
-        DROPPED = "dropped", "Dropped"
+        DROPPED = "dropped", "Canceled"
 
     class Outcome(models.TextChoices):
         """What came of it."""
@@ -127,7 +130,7 @@ class Task(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="tasks", db_index=False)
     rule = models.ForeignKey(RecommendationRule, models.PROTECT, null=True, blank=True, editable=False)
     kind = models.CharField(max_length=20, choices=ActionKind, default=ActionKind.OTHER)
-    what = models.CharField(max_length=200)
+    what = models.CharField("title", max_length=200)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False

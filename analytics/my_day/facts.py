@@ -37,7 +37,7 @@ class Kind(StrEnum):
 class WorkFact:
     """One thing about a customer: since which moment, until which day (or due on it), whose or by whom, and more.
 
-    ``more`` is how a customer was contacted ('' by e-mail), why it was dismissed, an alert's severity or a text.
+    ``more`` is how a customer was contacted ('' by email), why it was dismissed, an alert's severity or a text.
     """
 
     kind: Kind
@@ -99,7 +99,7 @@ def midnight(day: date) -> datetime:
 
 
 def sent_since(moment: datetime) -> QuerySet[Message]:
-    """Return the e-mails that were sent since."""
+    """Return the emails that were sent since."""
     return Message.objects.filter(state=Message.State.SENT, sent_at__gte=moment)
 
 

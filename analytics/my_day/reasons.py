@@ -95,7 +95,7 @@ def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:
         return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
     if now == HealthStatus.INACTIVE:
         if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
-            return f"Became inactive by contract since {day}"
+            return f"Became inactive since {day}: account paused or ended"
         active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
         return f"Became inactive ({active})"
     if snapshot.score == earlier.score:

@@ -5,7 +5,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.text import capfirst
 from unfold.decorators import display
 
 from analytics.models import Night
@@ -54,10 +53,10 @@ class NightAdmin(ReadOnlyAdmin):
         if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request, night):
             raise PermissionDenied
         if not isinstance(night, Night):
-            raise Http404("There is no such night.")
+            raise Http404("There is no such nightly run.")
         runs = ImportRun.objects.filter(started_at__gte=night.started_at).order_by("pk")
         context = {
-            "title": capfirst(str(night)),
+            "title": str(night),
             "night": night,
             "duration": duration(night.started_at, night.finished_at),
             "runs": runs.filter(started_at__lte=night.finished_at) if night.finished_at else runs,

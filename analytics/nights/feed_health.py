@@ -14,7 +14,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from analytics.models import Night, PortfolioDay
-from analytics.nights.ledger import FAILED, HELD_BACK
+from analytics.nights.ledger import FAILED, SKIPPED
 from analytics.portfolio.figures import FRESH_DAYS
 from analytics.wording import counted, moment_in_words
 from customers.feeds.declarations import FEEDS
@@ -32,7 +32,7 @@ PLAUSIBLE_DIVISOR = 2
 LOOK_BACK_DAYS = 28
 MIN_COMPARED = 2
 
-_HELD = "Alerts that are computed from engagement are held back until it is there."
+_HELD = "Alerts that are computed from engagement are paused until it is there."
 
 
 @dataclass(frozen=True)
@@ -158,12 +158,12 @@ def _failed_step() -> FeedProblem | None:
         if put_right_at:
             tried.update(step["name"] for step in steps)
         for step in steps:
-            if step["name"] in AFTER_FEEDS - tried and step["result"] != HELD_BACK:
+            if step["name"] in AFTER_FEEDS - tried and step["result"] != SKIPPED:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
                     night = moment_in_words(started_at)
                     return FeedProblem(
-                        NIGHT, f"{step['name'].capitalize()} failed in the night of {night}: {step['message']}"
+                        NIGHT, f"{step['name'].capitalize()} failed in the nightly run of {night}: {step['message']}"
                     )
     return None
 

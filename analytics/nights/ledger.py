@@ -26,7 +26,7 @@ from customers.core.sql import table_of
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_LENGTH = 500
-DONE, WARNED, FAILED, HELD_BACK = "done", "done with a warning", "failed", "held back"
+DONE, WARNED, FAILED, SKIPPED = "done", "done with a warning", "failed", "skipped"
 MAY_SEE = "customers.view_importrun"
 
 # --- Writing ------------------------------------------------------------------------------------------------------
@@ -158,13 +158,13 @@ def night_problem(found: Row) -> NightProblem | None:
     """
     begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
     if begun and begun - timezone.now() > _CLOCKS_DIFFER:
-        began = f"The last night began, by its record, on {moment_in_words(begun)}"
-        return NightProblem(f"{began}, which is still to come: check the clock.", found["night"])
+        began = f"The last nightly run started, by its own record, on {moment_in_words(begun)}"
+        return NightProblem(f"{began}, which is in the future: check the clock.", found["night"])
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
-        return NightProblem(f"No night has begun since {moment_in_words(begun)}.", found["night"])
+        return NightProblem(f"No nightly run has started since {moment_in_words(begun)}.", found["night"])
     if found["night_put_right"]:
         return None
     said = {Night.State.FAILED.value: "failed", Night.State.INTERRUPTED.value: "was interrupted"}
     if ended := said.get(found["night_state"]):
-        return NightProblem(f"The night of {moment_in_words(found['night_of'])} {ended}.", found["night"])
+        return NightProblem(f"The nightly run of {moment_in_words(found['night_of'])} {ended}.", found["night"])
     return None

@@ -68,7 +68,7 @@ def warnings(customer: Customer) -> list[str]:
     """Return what to think of before writing."""
     found = []
     if customer.status == Customer.Status.CHURNED:
-        found.append("This customer's contract has ended (churned).")
+        found.append("This customer's account has ended (churned).")
     if customer.missing_since_id:
         found.append("This customer is missing from customers.csv: the address may be out of date.")
     return found

@@ -75,7 +75,7 @@ def kpis(portfolio: PortfolioDay) -> list[Kpi]:
         Kpi("at_risk", "At risk", one.at_risk, good=-1),
         Kpi("onboarding_rate", "Onboarding rate", percent(one.onboarded, one.total), "%"),
         Kpi("success_rate", "Success rate", success_rate(one.prs_merged, one.prs_generated), "%", least=2),
-        Kpi("avg_time_to_value", "Avg time to value", days_to_value, "d", good=-1, least=5),
+        Kpi("avg_time_to_value", "Average time to value", days_to_value, "d", good=-1, least=5),
     ]
 
 

@@ -35,7 +35,7 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
         Digest.objects.filter(pk__in=some).update(subject="", text=NO_TEXT, error="")
     return {
         "texts of digests": len(gone),
-        "texts of nights": _clear_nights(words) + _clear_alerts(words),
+        "texts of nightly runs": _clear_nights(words) + _clear_alerts(words),
         "saved searches": _clear_searches(words),
     }
 

@@ -9,7 +9,7 @@ from analytics.models import Alert, Contact, Deferral, Message, PortfolioDay, Sn
 from customers.clock import program_today
 from customers.models import KeyChange
 
-TASKS, MAILS, ALERTS, ENDED = "tasks", "e-mails", "alerts", "alerts that end"
+TASKS, MAILS, ALERTS, ENDED = "tasks", "emails", "alerts", "alerts that end"
 CONTACTS = "contacts"
 DATES, AGAIN = "scored dates", "dates to be scored again"
 PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"

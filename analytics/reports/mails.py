@@ -170,7 +170,7 @@ class _Run:
         except Exception as error:
             # Whatever it was, the other reports are made.
             logger.exception("The %s %s failed", mailing.noun, mailing.row.pk)
-            raise ReportCrashed("An error of the program, which the log of the night has.") from error
+            raise ReportCrashed("An error of the program; the log of the nightly run has the details.") from error
 
     def _send(self, mailing: Mailing, copy: MailedCopy, made: Made) -> str:
         """Claim, send, record; returns why it could not be sent."""

@@ -149,7 +149,7 @@ def why_no_mail(user: User, exporting: set[int]) -> str:
         return "the account is not active"
     if user.pk not in exporting:
         return "may not export customers"
-    return "" if user.email else "no e-mail address"
+    return "" if user.email else "no email address"
 
 
 def why_stopped(report: Shared, exporting: set[int]) -> str:

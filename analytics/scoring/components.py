@@ -243,7 +243,7 @@ class _Support(ScoreComponent):
         policy = snapshot.policy
         if snapshot.csat_count:
             mean = tenths(half_up(10 * snapshot.csat_sum, snapshot.csat_count))
-            return f"mean {mean} of 5 in {_csat(snapshot.csat_count)} in the last {policy.csat_days} days"
+            return f"average {mean} of 5 in {_csat(snapshot.csat_count)} in the last {policy.csat_days} days"
         requests = counted(snapshot.window_support_requests, "support request")
         return f"{requests} in the last {policy.support_days} days, no CSAT answer in {policy.csat_days}"
 

@@ -232,7 +232,7 @@ class SnapshotFilter(FilterSet):
         return with_asked([*first.items(), (NOBODY, "Nobody"), *rest], filter(is_key, asked), owner_in_words)
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
-        """Name, e-mail, GitHub name or key contain each of the words."""
+        """Name, email, GitHub name or key contain each of the words."""
         return searched(queryset, value.split()[:MAX_WORDS])
 
     def in_group(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:

@@ -67,7 +67,7 @@ class RecommendationRuleAdmin(ModelAdmin):
         """Return how many customers the rule matches on the newest scored date, on cooldown for them or not."""
         return counted(self._numbers[rule._state], "customer")
 
-    @admin.display(description="rests", ordering="rest_days")
+    @admin.display(description="cooldown", ordering="rest_days")
     def rest(self, rule: RecommendationRule) -> str:
         """Return for how long the rule is not recommended again once its task is closed."""
         return counted(rule.rest_days, "day").replace(" ", "\N{NO-BREAK SPACE}")

@@ -73,7 +73,7 @@ def _issues(snapshot: Snapshot, n: int) -> str:
 
 def _away(snapshot: Snapshot, n: int) -> str:
     if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
-        return "Paused or ended by contract"
+        return "Account is paused or has ended"
     days = snapshot.days_since_active
     return "No activity yet" if days is None else f"No activity for {counted(days, 'day')}"
 

@@ -78,4 +78,4 @@ class ClosingForm(forms.Form):
         if done and not outcome and not self.errors:
             self.add_error("outcome", "Choose an outcome.")
         if done and outcome == Task.Outcome.NOT_NEEDED:
-            self.add_error("outcome", "What was not needed was not done: drop it instead.")
+            self.add_error("outcome", "What was not needed was not done: cancel it instead.")

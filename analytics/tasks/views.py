@@ -156,7 +156,7 @@ class _TaskPage:
 
     def _reopen(self) -> HttpResponse:
         if workflow.reopen(self.task, self.request.user):
-            messages.success(self.request, "The task is open again.")
+            messages.success(self.request, "The task is reopened.")
         else:
             messages.warning(self.request, "The task is open already.")
         return redirect(self.here)

@@ -48,6 +48,7 @@ class ActorFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(NeverEdited):
     """The audit's entries, newest first."""
 
+    called = "Audit log"
     nothing_yet = "Whatever people and commands change is written down here."
     list_display = ["when", "actor", "did", "subject_cut", "details", "address"]
     list_filter = ["action", ActorFilter]

@@ -1,10 +1,14 @@
 """Django's users and groups in the admin's theme."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
+from django.db.models import ManyToManyField
+from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -13,8 +17,28 @@ from customers.editing.model_admin import ModelAdmin
 admin.site.unregister([User, Group])
 
 
+class PermissionField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # no generic at runtime
+    """A choice of permissions by name; Django puts the names of app and model before it."""
+
+    def label_from_instance(self, obj: Permission) -> str:
+        """Return the name."""
+        return obj.name
+
+
+class NamesPermissions(ModelAdmin):
+    """An admin whose form offers permissions by name."""
+
+    def formfield_for_manytomany(
+        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **options: Any
+    ) -> "ModelMultipleChoiceField[Any]":
+        """Return a form's field for many rows."""
+        if db_field.related_model is Permission:
+            options["form_class"] = PermissionField
+        return super().formfield_for_manytomany(db_field, request, **options)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # both know the same admin
+class UserAdmin(DjangoUserAdmin, NamesPermissions):  # type: ignore[misc, type-arg]  # both know the same admin
     """Django's users in our theme."""
 
     form = UserChangeForm
@@ -28,5 +52,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  #
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # both know the same admin
+class GroupAdmin(DjangoGroupAdmin, NamesPermissions):  # type: ignore[misc]  # both know the same admin
     """Django's groups in our theme."""

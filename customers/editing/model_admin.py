@@ -50,10 +50,17 @@ class ModelAdmin(EditAdmin):
 
     asked_by_links: tuple[str, ...] = ()
     """The lookups that our own links ask of the list, beyond its filters."""
+    called: str = ""
+    """What the list is called, where that is not what its rows are."""
     nothing_yet = ""
     """What an empty list says: where its rows come from."""
     comes_from_files = False
     """Whether an empty list leads those to the upload who may load files, and others to them."""
+
+    @property
+    def list_name(self) -> str:
+        """Return what the menu, the title and the way to a row call the list."""
+        return self.called or capfirst(str(self.opts.verbose_name_plural))
 
     def asks_nothing(self, request: HttpRequest) -> bool:
         """Return whether the filters of an address are those that the list sets by itself."""
@@ -98,7 +105,7 @@ class ModelAdmin(EditAdmin):
             changes.asks_nothing = self.asks_nothing(request)
         # Entitled by what it lists, unless a row is chosen from it; Django says "Select night to view".
         if not changes.is_popup:
-            changes.title = capfirst(str(changes.opts.verbose_name_plural))
+            changes.title = self.list_name
         return changes
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:

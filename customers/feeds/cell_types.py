@@ -80,7 +80,7 @@ class Text(CellType):
 
 @dataclass(frozen=True)
 class Email(Text):
-    """An e-mail address."""
+    """An email address."""
 
     longest: int = 254
 
@@ -88,7 +88,7 @@ class Email(Text):
         faults = super().faults(text)
         # What is remembered of checked texts must stay small.
         if len(text) <= self.longest and not _is_email(text):
-            faults.append(f"{quoted(text)} is not an e-mail address")
+            faults.append(f"{quoted(text)} is not an email address")
         return faults
 
 

@@ -247,7 +247,7 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
         strange = [quoted(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
         looks_like = _looks_like(feed, names)
         more = f"; unknown in it: {', '.join(strange[:MAX_NAMED])}" if strange and not looks_like else ""
-        raise ValueError(f"the header lacks {', '.join(missing)}{looks_like or more}")
+        raise ValueError(f"the header is missing {', '.join(missing)}{looks_like or more}")
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
         raise ValueError(f"the header names {', '.join(twice)} more than once")

@@ -68,7 +68,7 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
     _warn(
         run,
         (
-            f"a key seems to have changed: customer {pair.customer_id} is new, with the e-mail address and "
+            f"a key seems to have changed: customer {pair.customer_id} is new, with the email address and "
             f"organisation of customer {pair.former_id}, who is missing from the feed"
             for pair in pairs
         ),
@@ -78,7 +78,7 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
 
 
 def _new_customers(run: ImportRun) -> list[Row]:
-    """Return id, e-mail address and organisation of the customers whom a run created, by id.
+    """Return id, email address and organisation of the customers whom a run created, by id.
 
     A row of the run's own file names the run, and its journal lacks it. A row out of quarantine names an earlier run,
     so the journal has it, without an image from before.

@@ -273,7 +273,7 @@ class FeedRun:
             run.warnings.append(suppressed_warning(tried.suppressed))
         if tried.superseded:
             run.warnings.append(
-                f"{tried.superseded} superseded: what is loaded for the key is from a later file, and stays"
+                f"{tried.superseded} replaced: what is loaded for the key is from a later file, and stays"
             )
         self._complete()
 

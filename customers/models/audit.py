@@ -26,7 +26,7 @@ class AuditEntry(models.Model):
         ADD = "add", "Added"
         CHANGE = "change", "Changed"
         DELETE = "delete", "Deleted"
-        RIGHTS = "rights", "Rights changed"
+        RIGHTS = "rights", "Permissions changed"
         LOGIN = "login", "Logged in"
         LOGOUT = "logout", "Logged out"
         LOGIN_FAILED = "login_failed", "Login failed"
@@ -36,7 +36,7 @@ class AuditEntry(models.Model):
         UNDO = "undo", "Undo"
         FIX = "fix", "Row fixed"
         EXPORT = "export", "Export"
-        MAIL = "mail", "Mail"
+        MAIL = "mail", "Email"
         COMMAND = "command", "Command"
         ERASE = "erase", "Erased"
 

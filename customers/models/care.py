@@ -20,10 +20,10 @@ class CustomerCare(models.Model):
     do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
 
     class Meta:
-        verbose_name_plural = "customer care"
+        verbose_name = "assignment"
 
     def __str__(self) -> str:
-        return f"care of {self.customer_id}"
+        return f"assignment of {self.customer_id}"
 
     @property
     def owner_name(self) -> str:

@@ -74,14 +74,14 @@ class Customer(FullFeedRow):
             return frozenset({cls.PAUSED.value, cls.INACTIVE.value, cls.CHURNED.value})
 
     id = KeyField(primary_key=True)
-    email = models.CharField("e-mail", max_length=254)
+    email = models.CharField("email", max_length=254)
     organization = models.CharField(max_length=200)
     github_username = models.CharField("GitHub name", max_length=39, blank=True)
     signup_date = models.DateField()
     cohort = models.CharField(max_length=100, blank=True)
     industry = models.CharField(max_length=100, blank=True)
     team_size = models.PositiveIntegerField(null=True, blank=True)
-    status = models.CharField(max_length=20, choices=Status, default=Status.ACTIVE)
+    status = models.CharField("account status", max_length=20, choices=Status, default=Status.ACTIVE)
 
     class Meta:
         ordering = [Fold("organization"), "pk"]

@@ -121,8 +121,8 @@ class QuarantinedRow(models.Model):
         """``superseded``: a later file has the same row again, or a newer row with its key."""
 
         OPEN = "open", "Open"
-        LOADED = "loaded", "Loaded since"
-        SUPERSEDED = "superseded", "Superseded"
+        LOADED = "loaded", "Resolved"
+        SUPERSEDED = "superseded", "Replaced"
 
     run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows")
     feed = models.CharField(max_length=20, choices=FeedName)

@@ -42,7 +42,7 @@ class KeyChange(models.Model):
     @property
     def because(self) -> str:
         """Return why the two look like one customer."""
-        reasons = ["the same e-mail address and organisation"] if self.same_address else []
+        reasons = ["the same email address and organisation"] if self.same_address else []
         if self.moved_rows:
             reasons.append(f"{self.moved_rows:,} row{'s' if self.moved_rows > 1 else ''} of other feeds moved")
         return ", and ".join(reasons)

@@ -26,6 +26,7 @@ SHORT_TEXT = 120
 class QuarantinedRowAdmin(ReadOnlyAdmin):
     """Rows that were not loaded, with every reason: to be fixed, replayed, or corrected in a spreadsheet."""
 
+    called = "Quarantine"
     nothing_yet = "No row waits here: every row of the files was loaded."
     list_display: tuple[str, ...] = ("feed", "run", "line", "reasons_in_words", "status", "fix_link")
     list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
@@ -95,9 +96,9 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             return None
         return format_html('<a class="underline" href="{}">Fix line {}</a>', fix_address(row), row.line)
 
-    @admin.action(description="Replay the chosen rows", permissions=["fix"])
+    @admin.action(description="Replay selected rows", permissions=["fix"])
     def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
-        """Replay the chosen rows."""
+        """Replay the selected rows."""
         replay_and_tell(request, rows)
 
     def get_urls(self) -> list[URLPattern]:

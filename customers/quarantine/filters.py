@@ -32,7 +32,7 @@ _REASONS = {
         ("is not a date of the form", " is after the day of the run", " is before "),
     ),
     "numbers": ("Not a whole number, or out of range", ("is not a whole number", " is not between ")),
-    "addresses": ("Not an e-mail address", ("is not an e-mail address",)),
+    "addresses": ("Not an email address", ("is not an email address", "is not an e-mail address")),
     "ids": ("Not an id", ("is not an id",)),
     "choices": ("None of the choices", (" is none of ", "is neither true nor false", "at least one of nps and csat")),
     "long": ("Too long", ("at most ", "the record is longer than")),

@@ -73,7 +73,7 @@ def _missing(run: ImportRun) -> list[Count]:
     gone = "" if run.undone_by_id else rows_address(run.feed, missing_since=run.pk)
     return [
         Count("Newly missing", run.missing, _when(run.missing, gone), "there before, but not in this file"),
-        Count("Back", run.returned, hint="missing before, and there again"),
+        Count("Back", run.returned, hint="missing before, now back"),
     ]
 
 
@@ -114,7 +114,7 @@ def _changed(change: RowChange, row: LoadedRow | None) -> ChangedRow:
     link = reverse(f"admin:customers_{change.model}_change", args=[quote(change.key)]) if row else ""
     label = f"{apps.get_model('customers', change.model)._meta.verbose_name} {change.key}"
     if change.reason:
-        return ChangedRow(label, link, "Left as it is", [], change.reason)
+        return ChangedRow(label, link, "Skipped", [], change.reason)
     what = "Created" if change.before is None else "Deleted" if change.after is None else "Updated"
     before, after = change.before or {}, change.after or {}
     columns = [name for name in {**before, **after} if name not in _PROVENANCE]
@@ -129,11 +129,11 @@ def _since(change: RowChange, row: LoadedRow | None) -> str:
     if row is None:
         return "removed since" if change.after else ""
     if change.after is None:
-        return f"there again, by run {row.run_id}"
+        return f"restored by run {row.run_id}"
     if _source(change.after) == (row.run_id, row.line):
         return ""
     if change.before and _source(change.before) == (row.run_id, row.line):
-        return "put back since"
+        return "reverted since"
     return f"changed again by run {row.run_id}"
 
 

@@ -26,7 +26,7 @@ def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
         undoing.warnings.append(f"{fixes} with it: the next file that has these rows leaves them in quarantine")
     elif moved < 0:
         fixes = "1 fix is" if moved == -1 else f"{-moved} fixes are"
-        undoing.warnings.append(f"{fixes} there again: the next file that has these rows is read by them")
+        undoing.warnings.append(f"{fixes} restored: the next file that has these rows is read by them")
 
 
 def _take(run: ImportRun, undoing: ImportRun) -> int:

@@ -1,4 +1,4 @@
-"""E-mail addresses: a domain as mail servers take it, and the mailbox that an address leads to.
+"""Email addresses: a domain as mail servers take it, and the mailbox that an address leads to.
 
 The settings use this module too, so it knows no models.
 """

@@ -62,5 +62,5 @@ def too_large(request: HttpRequest) -> str:
         return ""
     return (
         f"The file has {size / 2**20:.1f} MB; up to {settings.UPLOAD_MAX_MB} MB can be uploaded here. "
-        "Ask the operator to put it into the drop folder, for the night or for import_csvs, which takes any size."
+        "Ask the operator to put it into the drop folder, for the nightly run or import_csvs, which takes any size."
     )

@@ -37,7 +37,7 @@ class UserWithFactorAdmin(UserAdmin):
         is_others = person is not None and person != request.user
         return is_others and TOTPDevice.objects.filter(user=person, confirmed=True).exists()
 
-    @action(description="Reset second factor", url_path="second-factor", permissions=["reset"])  # type: ignore[operator]  # it decorates
+    @action(description="Reset two-factor authentication", url_path="second-factor", permissions=["reset"])  # type: ignore[operator]  # it decorates
     def reset_second_factor(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Ask first; when sent, remove it and record that."""
         person = self.get_object(request, object_id)
@@ -46,11 +46,11 @@ class UserWithFactorAdmin(UserAdmin):
         back = f"{self.admin_site.name}:auth_user_change"
         if request.method == "POST":
             second_factor.remove(person)
-            note(request.user, person, "Reset the second factor.")
-            messages.success(request, f"The second factor of {person.get_username()} is reset.")
+            note(request.user, person, "Reset two-factor authentication.")
+            messages.success(request, f"Two-factor authentication of {person.get_username()} is reset.")
             return redirect(back, person.pk)
         context = {
-            "title": "Reset second factor",
+            "title": "Reset two-factor authentication",
             "person": person,
             "back": redirect(back, person.pk).url,
             "must": second_factor.is_required(person),

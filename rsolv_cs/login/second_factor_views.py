@@ -32,7 +32,7 @@ def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpRespo
     is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
     waiting = None if is_on else second_factor.pending_device(user)
     context = {
-        "title": "Second factor",
+        "title": "Two-factor authentication",
         "is_on": is_on,
         "is_required": second_factor.is_required(user),
         # Whoever must have one sees nothing else until then: no sidebar with its numbers either.
@@ -60,7 +60,7 @@ def _confirm(request: StaffRequest) -> HttpResponse:
     codes = second_factor.confirm(request, device, request.POST.get("code", ""))
     if codes is None:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=second_factor.wrong(device))
-    note(request.user, request.user, "Turned the second factor on.")
+    note(request.user, request.user, "Turned two-factor authentication on.")
     return _page(request, codes=codes)
 
 
@@ -75,14 +75,17 @@ def _new_codes(request: StaffRequest) -> HttpResponse:
 def _remove(request: StaffRequest) -> HttpResponse:
     if second_factor.is_required(request.user):
         return _page(
-            request, HTTPStatus.UNPROCESSABLE_ENTITY, error="Your role needs a second factor.", failed="remove"
+            request,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            error="Your role needs two-factor authentication.",
+            failed="remove",
         )
     error = second_factor.verify_code(request, request.POST.get("code", ""))
     if error:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="remove")
     second_factor.remove(request.user)
-    note(request.user, request.user, "Turned the second factor off.")
-    messages.success(request, "The second factor is off.")
+    note(request.user, request.user, "Turned two-factor authentication off.")
+    messages.success(request, "Two-factor authentication is off.")
     return redirect("second-factor")
 
 
@@ -97,7 +100,7 @@ def verify(request: StaffRequest) -> HttpResponse:
         error = second_factor.verify_code(request, request.POST.get("code", ""))
         if not error:
             return redirect(back)
-    context = {"title": "Second factor", "error": error, "next": back}
+    context = {"title": "Two-factor authentication", "error": error, "next": back}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return admin_response(request, "second_factor/verify.html", context, status=status)
 

@@ -32,11 +32,11 @@ DONE: list[tuple[str, str, str, str, int, str]] = [
     ("c1003", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 43, "The token had expired."),
     ("c1004", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 36, ""),
     ("c1007", Kind.CALL, "Schedule a technical call", Outcome.REACHED, 32, "Wants a demo of labels."),
-    ("c1006", Kind.EMAIL, "Send a follow-up e-mail about PR generation", Outcome.NO_ANSWER, 31, ""),
+    ("c1006", Kind.EMAIL, "Send a follow-up email about PR generation", Outcome.NO_ANSWER, 31, ""),
     ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 29, ""),
     ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 15, ""),
 ]
-LEGAL = "Legal has read them; page 4 still lacks the sub-processors."
+LEGAL = "Legal has read them; page 4 is still missing the sub-processors."
 AGREED = (
     "Hello DevSolutions team,\n\nThank you for your time today. As agreed, I've asked our engineers to look into the "
     "pull requests that weren't merged. You'll hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"

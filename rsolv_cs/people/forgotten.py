@@ -65,7 +65,7 @@ def chosen(user: User) -> None:
     own_sessions.end_all(user)
     for attempt in AccessAttempt.objects.filter(username=user.get_username()):
         attempt.delete()
-    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail="Chose a new password by a mailed link")
+    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail="Chose a new password by email")
 
 
 def _mails(user: User, site: str) -> list[EmailMessage]:

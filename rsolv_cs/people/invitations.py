@@ -59,10 +59,10 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
     user = invitation.user
     link = f"{site}{LINKS.path_for(user)}"
     if not message.is_on():
-        why = outbox.Outcome(outbox.Result.REFUSED, "No mail can be sent from here, because EMAIL_URL is not set.")
+        why = outbox.Outcome(outbox.Result.REFUSED, "No email can be sent from here, because EMAIL_URL is not set.")
         with transaction.atomic():
             outbox.record(invitation, why)
-            trail.record(trail.Action.MAIL, user, detail="Invitation made; no mail is set up, the link was shown")
+            trail.record(trail.Action.MAIL, user, detail="Invitation made; no email is set up, the link was shown")
         return MailOutcome(why.reason, link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
     mail = render_email(

@@ -41,6 +41,10 @@ _COLOURS = {INVITED: "info", NOT_SENT: "danger", LOCKED: "warning", ACTIVE: "suc
 class KeepsAnAdministrator(UserChangeForm):
     """Refuses a change after which nobody could manage users."""
 
+    class Meta(UserChangeForm.Meta):
+        labels = {"groups": "Roles"}
+        help_texts = {"groups": "What a user may do is the sum of their roles."}
+
     def clean(self) -> dict[str, Any]:
         """Look at what the account may do afterwards."""
         given: dict[str, Any] = super().clean() or self.cleaned_data

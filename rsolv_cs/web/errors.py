@@ -23,7 +23,7 @@ from rsolv_cs.web.sent import is_from_here, sent
 logger = logging.getLogger(__name__)
 
 TEMPLATE = "errors/page.html"
-GONE = "A customer in an older mail or link may have been erased since, a task or report deleted."
+GONE = "A customer in an older email or link may have been erased since, a task or report deleted."
 AGAIN = "Look at it below, then send it again."
 
 
@@ -172,7 +172,7 @@ def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse
         request,
         HTTPStatus.FORBIDDEN,
         "Your login is not finished",
-        "The code of your second factor is missing, so nothing was saved. Your text is below.",
+        "You have not entered your two-factor code, so nothing was saved. Your text is below.",
         "Enter the code in the new tab, then come back to this one and send it again.",
         log_in=True,
     )

@@ -1,7 +1,7 @@
 """Log records as lines or JSON, each with the ids of what it is about, which no text can forge.
 
 Text from files and requests stands in records, so every control character, line separator and mark that turns the
-direction of text is written as an escape. An e-mail address is masked, and of an exception's words only the first
+direction of text is written as an escape. An email address is masked, and of an exception's words only the first
 line is kept: the ones below it are where databases repeat a row.
 """
 

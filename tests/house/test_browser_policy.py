@@ -112,7 +112,7 @@ def test_the_way_through_the_second_factor_is_accessible(
 
     look()
     log_in()
-    expect(page.get_by_text("Your role needs a second factor here")).to_be_visible()
+    expect(page.get_by_text("Your role needs two-factor authentication here")).to_be_visible()
     look()
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_role("img", name="QR code of the secret below")).to_be_visible()

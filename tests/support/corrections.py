@@ -14,7 +14,7 @@ QUARANTINE = "/admin/customers/quarantinedrow/"
 
 
 def bad(number: int, **overrides: str) -> dict[str, str]:
-    """A customer without a valid e-mail address."""
+    """A customer without a valid email address."""
     return customer_row(number, **overrides) | {"email": "nowhere"}
 
 

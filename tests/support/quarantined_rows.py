@@ -32,7 +32,7 @@ def waiting() -> dict[str, str]:
 
 
 def bad_customer(folder: Path, **overrides: str) -> QuarantinedRow:
-    """c1 is loaded; c2 is in quarantine, by default for its e-mail."""
+    """c1 is loaded; c2 is in quarantine, by default for its email."""
     write_feed(folder, "customers", [customer_row(1), customer_row(2, **{"email": "nowhere", **overrides})])
     assert states(load(folder, "customers")["customers"]) == (1, 0, 0, 1)
     return QuarantinedRow.objects.get()

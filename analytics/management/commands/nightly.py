@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
 from analytics.alerts.own_rules.kind import broken_rules
-from analytics.nights.ledger import DONE, FAILED, HELD_BACK, WARNED, NightLog, night_log
+from analytics.nights.ledger import DONE, FAILED, SKIPPED, WARNED, NightLog, night_log
 from customers.audit.trail import user_name
 from customers.core.database_errors import first_line
 from customers.core.sql import limit_parallelism
@@ -32,12 +32,12 @@ AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
 class Command(AuditedCommand):
     """Run the steps in turn, hold back what depends on a failed one, and note each in the ledger."""
 
-    busy = "Another night is running; nothing was done."
+    busy = "Another nightly run is going on; nothing was done."
     help = (
         "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
-        "was refused holds back scoring, export and reports: the pages stay as they are and say why, and the alert "
+        "was refused makes it skip scoring, export and reports: the pages stay as they are and say why, and the alert "
         "about it is sent. "
-        "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or night is running."
+        "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or run is going on."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,23 +52,23 @@ class Command(AuditedCommand):
                 results = self._run(dir, night)
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            results = {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, HELD_BACK)}
+            results = {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
 
     def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
-        results = dict.fromkeys(AFTER_IMPORT, HELD_BACK)
+        results = dict.fromkeys(AFTER_IMPORT, SKIPPED)
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except LockHeld:
             night.add("import", FAILED, "Another import was running.")
-            self._hold_back(night, *AFTER_IMPORT)
+            self._skip(night, *AFTER_IMPORT)
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
             night.add("import", FAILED, f"The database could not be used: {error}")
-            self._hold_back(night, *AFTER_IMPORT)
+            self._skip(night, *AFTER_IMPORT)
             return {"import": FAILED, **results}
         said = _LastLine(self.stdout)
         report(said.write_line, outcomes)
@@ -82,7 +82,7 @@ class Command(AuditedCommand):
         elif result == WARNED:
             named += f" (not archived: {not_archived(outcomes)})"
         if any(FEEDS[outcome.feed].required for outcome in lost):
-            self._hold_back(night, "score")
+            self._skip(night, "score")
         else:
             results["score"] = self._step(night, "score", "score")
         # Whatever went wrong before is what somebody must be told of.
@@ -91,7 +91,7 @@ class Command(AuditedCommand):
             if results["score"] == DONE:
                 results[step] = self._step(night, step, command)
             else:
-                self._hold_back(night, step)
+                self._skip(night, step)
         results["expire"] = self._step(night, "expire", "expire")
         return {"import": named, **results}
 
@@ -115,9 +115,9 @@ class Command(AuditedCommand):
         night.add(name, result, warnings or said.line)
         return result
 
-    def _hold_back(self, night: NightLog, *names: str) -> None:
+    def _skip(self, night: NightLog, *names: str) -> None:
         for name in names:
-            night.add(name, HELD_BACK)
+            night.add(name, SKIPPED)
 
 
 class _LastLine:

@@ -38,7 +38,7 @@ class Command(AuditedCommand):
 
     def _report(self, found: Evaluation, delivery: Delivery) -> None:
         if found.held_back:
-            self.stdout.write(f"Held back what is computed from engagement: {found.held_back}.")
+            self.stdout.write(f"Skipped the alerts that are computed from engagement: {found.held_back}.")
         for broken in broken_rules():
             self.stdout.write(broken)
         for skipped in delivery.skipped:

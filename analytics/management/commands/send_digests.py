@@ -12,7 +12,7 @@ from customers.jobs.lock import job_lock
 class Command(AuditedCommand):
     """Sends what is due; meant to be run every hour."""
 
-    busy = "The night, or another run that sends, is going on; the next run does it."
+    busy = "The nightly run, or another run that sends, is going on; the next run does it."
     help = (
         "Send the digests of those who chose an hour in their preferences and have not had today's. The nightly run "
         "tells everybody else, and those whose hour has passed by then. Run it every hour: a second run sends nothing "

@@ -134,7 +134,7 @@ def test_a_filter_that_does_not_exist_is_said(client: Client, olga: User) -> Non
     ("query", "sentence"),
     [
         ("kind=blocked&state=all", "There is no filter 'kind'."),
-        ("mine=perhaps", "Only mine: 'perhaps' is neither true nor false."),
+        ("mine=perhaps", "Mine: 'perhaps' is neither true nor false."),
         ("page=last", "'last' is not the number of a page."),
         ("rule=great", "Rule: Select a valid choice."),
         ("mine=True&page=1&owner=&rule=", ""),

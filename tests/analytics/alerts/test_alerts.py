@@ -129,12 +129,12 @@ def test_the_end_of_a_contract_is_news_for_a_fortnight_and_raises_nothing_else()
     decision = decide(rule("inactive", None, 1), facts(**gone, was_not_inactive=True))
     assert (decision.transition, decision.text, decision.value) == (
         Transition.RAISE,
-        "Inactive by contract: churned",
+        "Account status: churned",
         None,
     )
     assert decide(rule("inactive", None, 1), facts(**gone)).transition == Transition.NOTHING
     resumed = facts(status="inactive", last_active=before(2))
-    assert decide(rule("inactive", None, 1), resumed).text == "Inactive by contract"
+    assert decide(rule("inactive", None, 1), resumed).text == "Inactive by account status"
     for kind in ("fell", "blocked", "no_first_pr"):
         silent = facts(**gone, was_not_inactive=True, highest=99, blocked_since=before(9), has_first_pr=False)
         assert decide(rule(kind, 3, 1), silent).transition == Transition.NOTHING
@@ -204,7 +204,11 @@ def test_a_contract_that_ends_ends_the_alerts_but_its_own() -> None:
     gone = {"contract_status": "paused", "status": "inactive", "highest": 99}
     for kind in ("at_risk", "fell", "blocked", "no_first_pr"):
         decision = decide(rule(kind, 3, 1), facts(**gone, open=book()))
-        assert (decision.transition, decision.ending, decision.text) == (Transition.CLOSE, "ended", "Contract: paused")
+        assert (decision.transition, decision.ending, decision.text) == (
+            Transition.CLOSE,
+            "ended",
+            "Account status: paused",
+        )
     assert decide(rule("inactive", None, 1), facts(**gone, open=book())).transition == Transition.NOTHING
     assert (
         decide(rule("inactive", None, 1), facts(**gone, open=book(acknowledged=True))).transition == Transition.CLOSE

@@ -252,7 +252,7 @@ STANDARD = [
         ("columns=owner&columns=status&columns=pk,__class__", ["Name", "Status", "Owner"]),
         (
             "columns=industry,signup_date,team_size,email,blocker_type,days_active",
-            ["Name", "Industry", "Signed up", "Team", "E-mail", "Blocker", "Days active"],
+            ["Name", "Industry", "Signed up", "Team", "Email", "Blocker", "Days active"],
         ),
         (
             "columns=issues_tagged,prs_generated,prs_merged,success_rate,support_requests",

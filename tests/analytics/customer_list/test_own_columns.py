@@ -60,8 +60,8 @@ def test_kept_columns_are_shown_where_the_address_names_none(browser: Client, zo
     response = browser.post(KEEP, {"columns": ["email", "score"], "next": "/admin/?q=alpha"})
     assert response["Location"] == "/admin/?q=alpha"
     page = browser.get(response["Location"])
-    assert (headings(page), said(page)) == (["Name", "E-mail", "Score"], ["Saved as your columns."])
-    assert shown(of(zoe)) == ["Name", "E-mail", "Score"]
+    assert (headings(page), said(page)) == (["Name", "Email", "Score"], ["Saved as your columns."])
+    assert shown(of(zoe)) == ["Name", "Email", "Score"]
     assert shown(browser, "columns=stage") == ["Name", "Stage"]
 
 
@@ -72,7 +72,7 @@ def test_two_people_with_other_columns_each_see_their_own(browser: Client) -> No
     other.post(KEEP, {"columns": ["email"]})
     for _ in range(2):
         assert shown(browser) == ["Name", "Score"]
-        assert shown(other) == ["Name", "E-mail"]
+        assert shown(other) == ["Name", "Email"]
         assert shown(of(User.objects.get(username="zoe"))) == ["Name", "Score"]
 
 
@@ -83,7 +83,7 @@ def test_new_columns_show_at_once_though_the_data_are_those_of_before(browser: C
     browser.post(KEEP, {"columns": ["score"]})
     assert shown(browser) == ["Name", "Score"]
     browser.post(KEEP, {"columns": ["email"]})
-    assert shown(browser) == ["Name", "E-mail"]
+    assert shown(browser) == ["Name", "Email"]
 
 
 def test_back_to_the_standard_columns(browser: Client) -> None:
@@ -246,7 +246,7 @@ def test_a_report_is_saved_with_ones_own_columns(browser: Client) -> None:
     [link] = re.findall(r'id="save-report" href="([^"]*)"', main_part(browser.get("/admin/?q=alpha")))
     assert unescape(link) == "/admin/reports/save/?q=alpha&columns=email,score"
     form = browser.get(unescape(link))
-    assert "E-mail, Score" in words(main_part(form))
+    assert "Email, Score" in words(main_part(form))
     [link] = re.findall(r'id="save-report" href="([^"]*)"', main_part(browser.get("/admin/?columns=stage")))
     assert unescape(link) == "/admin/reports/save/?columns=stage"
 

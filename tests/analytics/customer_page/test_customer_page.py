@@ -113,7 +113,7 @@ def test_acme_recommended_actions(viewer: Client) -> None:
         "Recommended actions "
         "Schedule a technical call Blocked: GitHub permissions "
         "Share the documentation on repository permissions Blocked: GitHub permissions "
-        "Send a follow-up e-mail about PR generation 5 issues tagged, but no PR generated"
+        "Send a follow-up email about PR generation 5 issues tagged, but no PR generated"
     )
 
 

@@ -107,7 +107,7 @@ def test_answers_lead_to_the_answers_that_count(viewer: Client) -> None:
     make_feedback(customer, date(2025, 5, 9), comment="Neither", id="neither")
     make_feedback(customer, date(2024, 5, 9), csat=1, nps=1, id="too-old")
     score_day(D)
-    assert keys(viewer, inputs(viewer, "mean 4.0 of 5 in 1 CSAT answer in the last 90 days")) == ["csat"]
+    assert keys(viewer, inputs(viewer, "average 4.0 of 5 in 1 CSAT answer in the last 90 days")) == ["csat"]
     assert keys(viewer, inputs(viewer, "the newest answer in the last 180 days")) == ["nps"]
 
 

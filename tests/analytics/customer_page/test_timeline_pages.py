@@ -206,7 +206,11 @@ def test_the_runs_that_changed_the_customers_own_rows(tmp_path: Path) -> None:
     load(tmp_path, status="paused", team_size="", blocker_type="")
     expected = [
         (run_of("onboarding", nth=2), "onboarding.csv", "Onboarding changed: blocker type github_config → –"),
-        (run_of("customers", nth=1), "customers.csv", "Details changed: team size 12 → –, status active → paused"),
+        (
+            run_of("customers", nth=1),
+            "customers.csv",
+            "Details changed: team size 12 → –, account status active → paused",
+        ),
         (run_of("onboarding", nth=0), "onboarding.csv", "Onboarding first loaded"),
         (run_of("customers", nth=0), "customers.csv", "Details first loaded"),
     ]
@@ -243,7 +247,7 @@ def test_each_kind_alone(customer: Customer) -> None:
     Message.objects.create(customer=customer, sent_by="bo", state="sent", **letter)
     by_kind = {kind: sorted(text for _day, text in told(customer, kind)) for kind in TimelineFilter}
     status, calls = ["Status: Healthy → Champion"], ["Call: A call", "Meeting: A meeting"]
-    staff = {"notes": ["A note"], "calls": calls, "emails": ["E-mail “Hello”"], "tasks": ["Task created: Ring them"]}
+    staff = {"notes": ["A note"], "calls": calls, "emails": ["Email “Hello”"], "tasks": ["Task created: Ring them"]}
     staff |= {"snoozes": ["Snoozed until 12 May 2025"], "owner": []}
     product, of_staff = ["Event", "Tagged 1 issue"], [text for texts in staff.values() for text in texts]
     assert by_kind == {

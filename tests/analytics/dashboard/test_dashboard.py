@@ -50,7 +50,7 @@ def test_the_summary(viewer: Client) -> None:
     none = "– no earlier date to compare with"
     assert section(viewer.get("/admin/"), "summary") == (
         f"Summary Total customers 12 {none} Active today 8 {none} At risk 2 and 2 inactive {none} "
-        f"Onboarding rate 50% {none} Success rate 82% {none} Avg time to value 3.5d {none} "
+        f"Onboarding rate 50% {none} Success rate 82% {none} Average time to value 3.5d {none} "
         "No date to compare with 7 days 30 days 90 days Previous month"
     )
 
@@ -216,7 +216,7 @@ def test_rows_in_quarantine_are_counted(viewer: Client) -> None:
         QuarantinedRow.objects.create(run=run, feed="customers", line=line, raw="x", reasons=["no"], status=status)
     response = viewer.get("/admin/")
     [address] = links(response, "Quarantine: 2 rows")
-    assert "2 results" in words(viewer.get(address).text)
+    assert "2 quarantined rows" in words(viewer.get(address).text)
 
 
 # --- What went wrong --------------------------------------------------------------------------------------------
@@ -225,14 +225,14 @@ def test_rows_in_quarantine_are_counted(viewer: Client) -> None:
 def test_a_refused_required_feed_is_told_until_it_loads(viewer: Client) -> None:
     ImportRun.objects.update(started_at=datetime(2025, 5, 11, 2, 30, tzinfo=UTC))
     told = [
-        "engagement.csv was refused on 12 May 2025, 02:31: the header lacks prs_merged. "
+        "engagement.csv was refused on 12 May 2025, 02:31: the header is missing prs_merged. "
         "Its data are those of 11 May 2025, 02:30. The figures below stay as they were until it loads."
     ]
     make_run(
         feed="engagement",
         file="engagement.csv",
         status="refused",
-        reason="the header lacks prs_merged",
+        reason="the header is missing prs_merged",
         started_at=datetime(2025, 5, 12, 2, 31, tzinfo=UTC),
     )
     response = viewer.get("/admin/")
@@ -311,7 +311,7 @@ def test_each_figure_and_column_that_is_not_plain_says_what_it_means(viewer: Cli
     page = main_part(viewer.get("/admin/?columns=success_rate"))
     found = re.findall(r'<summary aria-label="What ([^"]*) means">\?</summary><p>([^<]+)</p>', page)
     assert [label for label, _text in found] == [
-        *("Total customers", "Active today", "At risk", "Onboarding rate", "Success rate", "Avg time to value"),
+        *("Total customers", "Active today", "At risk", "Onboarding rate", "Success rate", "Average time to value"),
         *("this list", "onboarding progress", "health status", "active customers", "issues and PRs", "health history"),
     ]
     assert dict(found)["Success rate"] == (

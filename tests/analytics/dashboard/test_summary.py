@@ -30,7 +30,7 @@ def test_it_has_the_six_figures_of_the_newest_date() -> None:
     ):
         assert f"{label} {value}" in said
     assert "Success rate 82%" in said
-    assert "Avg time to value 3.5d" in said
+    assert "Average time to value 3.5d" in said
 
 
 def test_it_names_the_three_who_need_most() -> None:

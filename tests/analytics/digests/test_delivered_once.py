@@ -60,7 +60,7 @@ def test_new_worse_recovered_and_still_open(post: MailServer, olga: User, night:
     Alert.objects.filter(pk=worse.pk).update(worse_at=now, text="At risk with a score of 30")
     ended = {"closed_on": date(2025, 5, 11), "closed_at": now}
     Alert.objects.filter(pk=over.pk).update(**ended, ending="recovered", ending_text="Healthy with a score of 75")
-    Alert.objects.filter(pk=gone.pk).update(**ended, ending="ended", ending_text="Contract: churned")
+    Alert.objects.filter(pk=gone.pk).update(**ended, ending="ended", ending_text="Account status: churned")
     Alert.objects.filter(pk=quiet.pk).update(acknowledged_at=now, acknowledged_by="olga", worse_at=now)
     raised(of(olga, organization="Fresh"))
     # Raised and over before anybody was told.

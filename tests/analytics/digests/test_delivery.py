@@ -188,7 +188,7 @@ def test_one_without_an_address_is_reported(post: MailServer, olga: User) -> Non
     User.objects.filter(pk=olga.pk).update(email="")
     done = run("send_alerts")
     assert (done.code, post.take()) == (0, [])
-    assert "Not told: Olga: no e-mail address." in done.lines
+    assert "Not told: Olga: no email address." in done.lines
 
 
 def test_one_whom_the_server_does_not_know_does_not_keep_it_from_the_others(

@@ -48,7 +48,7 @@ def test_the_six_figures_with_their_changes() -> None:
         ("At risk", "2", "−1"),
         ("Onboarding rate", "75%", "+35 points"),
         ("Success rate", "82%", "+22 points"),
-        ("Avg time to value", "3.5d (of 6 of 9 onboarded)", "−1.0d"),
+        ("Average time to value", "3.5d (of 6 of 9 onboarded)", "−1.0d"),
     ]
     assert [(one.label, one.value, one.change) for one in statuses(now, before)] == [
         ("Champion", "0 (0%)", "no change"),

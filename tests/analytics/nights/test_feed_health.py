@@ -44,17 +44,17 @@ def kinds() -> list[tuple[str, str]]:
     return list(Alert.objects.order_by("pk").values_list("rule__kind", "text"))
 
 
-HELD = "Alerts that are computed from engagement are held back until it is there."
+HELD = "Alerts that are computed from engagement are paused until it is there."
 
 
 def test_a_refused_feed_raises_its_own_alert_and_no_other() -> None:
     good_night()
     make_engagement(make_customer(), DAY, issues_tagged=1)
     silent_customers()
-    run_of("engagement", status="refused", reason="the header lacks id")
+    run_of("engagement", status="refused", reason="the header is missing id")
     found = evaluate()
     assert (found.raised, found.held_back) == (1, "engagement.csv was refused on 10 May 2025, 02:30")
-    assert kinds() == [("feed", f"engagement.csv was refused on 10 May 2025, 02:30: the header lacks id. {HELD}")]
+    assert kinds() == [("feed", f"engagement.csv was refused on 10 May 2025, 02:30: the header is missing id. {HELD}")]
     assert evaluate().raised == 0
     # The next night it is loaded: the feed's alert is over, and what is true is told.
     good_night()
@@ -213,12 +213,12 @@ def night_of(day: int, **results: str) -> None:
 def test_a_step_that_failed_raises_an_alert_until_it_is_done() -> None:
     good_night()
     make_engagement(make_customer(), DAY, issues_tagged=1)
-    night_of(8, **{"import": "done"}, score="failed", reports="held back")
+    night_of(8, **{"import": "done"}, score="failed", reports="skipped")
     assert evaluate().raised == 1
-    assert kinds() == [("feed", "Score failed in the night of 8 May 2025, 02:30: Why.")]
-    assert Alert.objects.get().about == "The night"
+    assert kinds() == [("feed", "Score failed in the nightly run of 8 May 2025, 02:30: Why.")]
+    assert Alert.objects.get().about == "Nightly run"
     # A night that does not come to it mends nothing; the one that runs has only its first steps.
-    night_of(9, **{"import": "failed"}, score="held back")
+    night_of(9, **{"import": "failed"}, score="skipped")
     assert (evaluate().raised, evaluate().closed) == (0, 0)
     night_of(10, **{"import": "done"}, score="done")
     assert evaluate().closed == 1
@@ -231,4 +231,4 @@ def test_a_step_behind_the_alerts_is_told_by_the_next_night() -> None:
     night_of(9, **{"import": "done"}, score="done", alerts="done", reports="failed")
     night_of(10, **{"import": "done"}, score="done")
     evaluate()
-    assert kinds() == [("feed", "Reports failed in the night of 9 May 2025, 02:30: Why.")]
+    assert kinds() == [("feed", "Reports failed in the nightly run of 9 May 2025, 02:30: Why.")]

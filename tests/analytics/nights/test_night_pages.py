@@ -38,15 +38,15 @@ def test_every_page_says_that_the_night_failed(viewer: Client, address: str) -> 
     assert "failed." not in viewer.get(address).text
     night = make_night("failed")
     page = viewer.get(address).text
-    assert f"The night of {moment(night)} failed." in page
+    assert f"The nightly run of {moment(night)} failed." in page
     assert f"/admin/analytics/night/{night.pk}/change/" in page
     Night.objects.update(state="done")
-    assert "The night of" not in viewer.get(address).text
+    assert "The nightly run of" not in viewer.get(address).text
 
 
 def test_a_night_that_never_ended_leads_to_the_list(viewer: Client) -> None:
     make_night("running", hours_ago=30)
-    assert 'href="/admin/analytics/night/">All nights</a>' in viewer.get("/admin/reports/").text
+    assert 'href="/admin/analytics/night/">Nightly runs</a>' in viewer.get("/admin/reports/").text
 
 
 def test_who_may_not_see_imports_is_told_nothing(client: Client) -> None:
@@ -57,8 +57,8 @@ def test_who_may_not_see_imports_is_told_nothing(client: Client) -> None:
     for address in ("/admin/", "/admin/tasks/?whose=everybody", "/admin/customers/event/"):
         response = client.get(address)
         assert response.status_code == 200
-        assert "The night of" not in response.text
-    assert "The night of" not in Client().get("/admin/login/").text
+        assert "The nightly run of" not in response.text
+    assert "The nightly run of" not in Client().get("/admin/login/").text
 
 
 def permissions(*names: str) -> list[Any]:
@@ -99,10 +99,10 @@ def test_a_refresh_shows_a_night_that_failed_or_did_not_come(viewer: Client, set
     Night.objects.filter(pk=night.pk).update(state="failed")
     response = viewer.get("/admin/", headers={"HX-Request": "true", "If-None-Match": known})
     assert response.status_code == 200
-    assert notices(response)[0] == f"The night of {moment(night)} failed. See that night"
+    assert notices(response)[0] == f"The nightly run of {moment(night)} failed. Open that run"
     region = main_part(response).split('id="notices"')[1].split("<section")[0]
-    assert "The night of" in region, "it stands where a refresh looks"
-    assert main_part(response).count("The night of") == 1
+    assert "The nightly run of" in region, "it stands where a refresh looks"
+    assert main_part(response).count("The nightly run of") == 1
     Night.objects.update(state="done")
     known = tag()
     assert refreshed(known) == 304
@@ -120,29 +120,29 @@ def test_the_list_and_the_page_of_a_night(viewer: Client) -> None:
         started_by=HOSTILE,
         steps=[
             {"name": "import", "result": "failed", "seconds": 1.25, "message": HOSTILE},
-            {"name": "score", "result": "held back", "seconds": 0.0, "message": ""},
+            {"name": "score", "result": "skipped", "seconds": 0.0, "message": ""},
             {"name": "alerts", "result": "done", "seconds": 2.0, "message": "0 sent"},
         ],
     )
     inside = make_run(started_at=night.started_at + timedelta(minutes=1), file=HOSTILE)
     make_run(started_at=night.started_at + timedelta(hours=5))
     listed = viewer.get("/admin/analytics/night/")
-    assert "import failed, score held back" in words(listed.text)
+    assert "import failed, score skipped" in words(listed.text)
     page = viewer.get(f"/admin/analytics/night/{night.pk}/change/")
     for response in (listed, page):
         assert HOSTILE not in response.text
         assert ESCAPED in response.text
     text = words(main_part(page))
     assert "Import ⚠ Failed 1.2" in text.replace("1.3", "1.2")
-    assert "Score Held back 0.0 –" in text
+    assert "Score Skipped 0.0 –" in text
     assert "Alerts Done 2.0 0 sent" in text
     assert links(page, words(f"Run {inside.pk}: {ESCAPED}\u202e forged")) == [
         f"/admin/customers/importrun/{inside.pk}/change/"
     ]
     assert text.count("Run ") == 1
-    assert f"Night of {moment(night)} ⚠ Failed" in text
-    assert "See that night" in listed.text
-    assert "See that night" not in text
+    assert f"Nightly run of {moment(night)} ⚠ Failed" in text
+    assert "Open that run" in listed.text
+    assert "Open that run" not in text
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted"])
@@ -186,4 +186,4 @@ def test_a_customer_page_shows_the_banner_too(viewer: Client) -> None:
     make_day()
     night = make_night("failed")
     page = viewer.get(f"/admin/customer/{make_customer().pk}/")
-    assert notices(page)[0] == f"The night of {moment(night)} failed. See that night"
+    assert notices(page)[0] == f"The nightly run of {moment(night)} failed. Open that run"

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 ALL_DONE = "Nightly: import done, score done, alerts done, export done, reports done, expire done."
 NOTHING_OLD = (
     "Expired: 0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, "
-    "0 texts of mails, 0 sessions, 0 failed logins, 0 erasures completed, "
+    "0 texts of emails, 0 sessions, 0 failed logins, 0 erasures completed, "
     "0 audit entries of failed logins."
 )
 ACME = (
@@ -178,12 +178,12 @@ def test_a_refused_required_feed_holds_back_scoring_and_export(feed: str, drop: 
     done = run("nightly", "--dir", drop)
     assert done.code == 1
     assert done.lines[-1] == (
-        f"Nightly: import failed ({feed}.csv), score held back, alerts done, export held back, reports held back, "
+        f"Nightly: import failed ({feed}.csv), score skipped, alerts done, export skipped, reports skipped, "
         "expire done."
     )
     assert (stored()["snapshots"], stored()["days"], exported(archives)) == before
     assert list(troubles()) == [f"{feed}.csv"]
-    assert "the header lacks" in troubles()[f"{feed}.csv"]
+    assert "the header is missing" in troubles()[f"{feed}.csv"]
 
 
 def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Path, archives: Path) -> None:
@@ -191,8 +191,8 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
     missing = (drop / "onboarding.csv").rename(drop / "elsewhere.csv")
     done = run("nightly", "--dir", drop)
     assert (done.code, scored_dates(), exported(archives)) == (1, [], {})
-    assert done.lines[-1].startswith("Nightly: import failed (onboarding.csv), score held back, alerts done, ")
-    assert done.lines[-1].endswith(", export held back, reports held back, expire done.")
+    assert done.lines[-1].startswith("Nightly: import failed (onboarding.csv), score skipped, alerts done, ")
+    assert done.lines[-1].endswith(", export skipped, reports skipped, expire done.")
     assert troubles() == {"onboarding.csv": "onboarding.csv is missing"}
     assert Customer.objects.count() == 2, "the other feeds are loaded"
     missing.rename(drop / "onboarding.csv")
@@ -217,7 +217,7 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export held back, reports held back, expire done.",
+        "Nightly: import done, score failed, alerts done, export skipped, reports skipped, expire done.",
     )
     assert done.err == "score: No scoring policy is in force on 2 May 2025.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
@@ -234,7 +234,7 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export held back, reports held back, expire done.",
+        "Nightly: import done, score failed, alerts done, export skipped, reports skipped, expire done.",
     )
     assert [record.getMessage() for record in caplog.records] == ["score failed"]
     assert "the server closed the connection" in caplog.text
@@ -246,7 +246,7 @@ def test_while_another_scoring_runs_the_export_is_held_back(drop: Path, archives
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts failed, export held back, reports held back, expire done.",
+        "Nightly: import done, score failed, alerts failed, export skipped, reports skipped, expire done.",
     )
     assert done.err.startswith("score: Another scoring ")
     assert exported(archives) == {}
@@ -272,10 +272,7 @@ def test_a_database_that_cannot_be_used_is_a_failure(drop: Path, monkeypatch: py
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines) == (
         1,
-        [
-            "Nightly: import failed, score held back, alerts held back, export held back, reports held back, "
-            "expire held back."
-        ],
+        ["Nightly: import failed, score skipped, alerts skipped, export skipped, reports skipped, expire skipped."],
     )
     assert done.err == "The database cannot be used: attempt to write a readonly database\n"
 

@@ -61,10 +61,10 @@ def test_a_night_whose_feed_was_refused_has_failed_and_says_which(drop: Path) ->
     assert night.state == "failed"
     assert steps() == [
         ("import", "failed"),
-        ("score", "held back"),
+        ("score", "skipped"),
         ("alerts", "done"),
-        ("export", "held back"),
-        ("reports", "held back"),
+        ("export", "skipped"),
+        ("reports", "skipped"),
         ("expire", "done"),
     ]
     assert night.steps[0]["message"] == "engagement.csv refused: the file is empty"
@@ -102,7 +102,7 @@ def test_where_no_ledger_can_be_written_the_night_says_so(monkeypatch: pytest.Mo
     monkeypatch.setattr(ledger.Night.objects, "create", fail)
     done = run("nightly")
     assert (done.code, done.err) == (1, "The database cannot be used: attempt to write a readonly database\n")
-    assert done.lines[-1].startswith("Nightly: import failed, score held back")
+    assert done.lines[-1].startswith("Nightly: import failed, score skipped")
 
 
 @pytest.mark.usefixtures("drop")
@@ -133,7 +133,7 @@ def test_an_import_that_is_in_the_way_fails_the_night_and_another_night_does_not
     assert steps()[0] == ("import", "failed")
     with held_elsewhere("nightly"):
         done = run("nightly")
-    assert (done.code, done.err) == (75, "Another night is running; nothing was done.\n")
+    assert (done.code, done.err) == (75, "Another nightly run is going on; nothing was done.\n")
     assert Night.objects.count() == 1
 
 
@@ -263,8 +263,8 @@ def test_before_the_first_night_nothing_is_wrong() -> None:
     [
         ("done", ""),
         ("running", ""),
-        ("failed", "The night of {} failed."),
-        ("interrupted", "The night of {} was interrupted."),
+        ("failed", "The nightly run of {} failed."),
+        ("interrupted", "The nightly run of {} was interrupted."),
     ],
 )
 def test_the_last_night_is_judged(state: str, expected: str) -> None:
@@ -277,7 +277,7 @@ def test_the_last_night_is_judged(state: str, expected: str) -> None:
 def test_while_a_night_runs_the_one_before_it_counts() -> None:
     failed = make_night("failed", hours_ago=9)
     make_night("running", hours_ago=1)
-    assert said() == f"The night of {moment(failed)} failed."
+    assert said() == f"The nightly run of {moment(failed)} failed."
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_while_a_night_runs_the_one_before_it_counts() -> None:
 )
 def test_a_night_that_does_not_come_is_seen(state: str, hours: float, late: bool, settings: Settings) -> None:
     night = make_night(state, hours_ago=hours)
-    assert said() == (f"No night has begun since {moment(night)}." if late else "")
+    assert said() == (f"No nightly run has started since {moment(night)}." if late else "")
     settings.NIGHTLY_HOURS = 0
     assert said() == ""
     settings.NIGHTLY_HOURS = 12
@@ -295,7 +295,8 @@ def test_a_night_that_does_not_come_is_seen(state: str, hours: float, late: bool
 def test_a_night_that_is_dated_in_the_future_is_no_night() -> None:
     night = make_night(hours_ago=-30 * 24)
     assert said() == (
-        f"The last night began, by its record, on {moment(night)}, which is still to come: check the clock."
+        f"The last nightly run started, by its own record, on {moment(night)}, "
+        "which is in the future: check the clock."
     )
 
 

@@ -135,11 +135,11 @@ def test_the_entries_of_the_timeline() -> None:
     day, before = timezone.localtime(now).date(), timezone.localtime(now - timedelta(days=2)).date()
     entries = timeline(customer, day, chosen=TimelineFilter.STAFF).entries
     assert [(one.day, one.who, one.text, one.address) for one in entries] == [
-        (day, "sofia", "E-mail “New” (not sent)", f"/admin/messages/{new.pk}/"),
-        (before, "sofia", "E-mail “Old”", f"/admin/messages/{old.pk}/"),
+        (day, "sofia", "Email “New” (not sent)", f"/admin/messages/{new.pk}/"),
+        (before, "sofia", "Email “Old”", f"/admin/messages/{old.pk}/"),
     ]
     then = timeline(customer, before, is_newest=False).entries
-    assert [one.text for one in then] == ["E-mail “Old”"]
+    assert [one.text for one in then] == ["Email “Old”"]
 
 
 def test_a_viewer_reads_a_message_and_cannot_act(client: Client) -> None:

@@ -99,8 +99,8 @@ def test_do_not_contact_that_is_set_in_the_last_moment(client: Client, sofia: Us
 @pytest.mark.parametrize(
     ("email", "obstacle"),
     [
-        ("a@x.example,b@x.example", "'a@x.example,b@x.example' is not exactly one e-mail address."),
-        ("a@x.example\nBcc: b@x.example", "'a@x.example\\nBcc: b@x.example' is not exactly one e-mail address."),
+        ("a@x.example,b@x.example", "'a@x.example,b@x.example' is not exactly one email address."),
+        ("a@x.example\nBcc: b@x.example", "'a@x.example\\nBcc: b@x.example' is not exactly one email address."),
         ("jörg@x.example", "'jörg@x.example' has letters before the @ that are not ASCII"),
     ],
 )
@@ -125,7 +125,7 @@ def test_without_a_mail_server(client: Client, sofia: User) -> None:
 def test_an_ended_contract_and_a_missing_customer_are_warnings(client: Client, sofia: User) -> None:
     Customer.objects.filter(pk="c1001").update(status="churned", missing_since=make_run())
     assert notices(client.get(ACME)) == [
-        "This customer's contract has ended (churned).",
+        "This customer's account has ended (churned).",
         "This customer is missing from customers.csv: the address may be out of date.",
     ]
     assert send(client, preview(client)).status_code == 302

@@ -68,7 +68,7 @@ def test_it_is_stored_with_its_time_and_stands_where_people_look(client: Client,
     )
     shown = section(client.get(PAGE), "scheduled")
     assert shown == f"Scheduled email Hello Acme Inc. {when} to john@acme.com, by Sofia Marchetti Send now Cancel"
-    assert "E-mail “Hello Acme Inc.” (scheduled)" in words(main_part(client.get(f"{PAGE}?told=emails")))
+    assert "Email “Hello Acme Inc.” (scheduled)" in words(main_part(client.get(f"{PAGE}?told=emails")))
     assert f"Sofia Marchetti has an email scheduled for {when}: Hello Acme Inc." in " ".join(notices(client.get(ACME)))
     entry = AuditEntry.objects.filter(action="mail").latest("pk")
     assert (entry.actor, entry.customer, "scheduled for" in entry.text) == ("sofia", "c1001", True)

@@ -45,7 +45,7 @@ from tests.support.pages import words
 pytestmark = pytest.mark.django_db
 
 NOTHING = (
-    "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of mails, "
+    "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of emails, "
     "0 sessions, 0 failed logins, 0 erasures completed, "
     "0 audit entries of failed logins."
 )
@@ -259,7 +259,7 @@ def test_texts_stay_unless_days_are_set(settings: Settings, client: Client) -> N
         )  # fmt: skip
     assert expired() == NOTHING
     settings.MESSAGE_DAYS = 100
-    assert expired() == expect(texts_of_mails=3)
+    assert expired() == expect(texts_of_emails=3)
     assert dict(Message.objects.values_list("subject", "body")) == {
         "S102": "",
         "S101": "",

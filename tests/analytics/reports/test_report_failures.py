@@ -178,7 +178,7 @@ def test_who_may_not_get_it_is_passed_over(post: MailServer, zoe: User, mira: Us
     assert {line for line in done.lines if line.startswith("Not mailed")} == {
         "Not mailed: Weekly look: vera: may not export customers.",
         "Not mailed: Weekly look: gone: the account is not active.",
-        "Not mailed: Weekly look: mute: no e-mail address.",
+        "Not mailed: Weekly look: mute: no email address.",
     }
     Report.objects.get().recipients.remove(mira)
     ReportDelivery.objects.all().delete()

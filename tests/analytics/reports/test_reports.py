@@ -243,7 +243,7 @@ def test_recipients_are_refused_with_a_reason(client: Client, zoe: User, olga: U
     mute = make_staff("Success manager", username="mute")
     mailed = {**FORM, "schedule": "weekly", "query": ""}
     page = client.post("/admin/reports/save/", {**mailed, "recipients": [viewer.pk, mute.pk, olga.pk]})
-    assert page.context["form"].errors["recipients"] == ["mute: no e-mail address.", "vera: may not export customers."]
+    assert page.context["form"].errors["recipients"] == ["mute: no email address.", "vera: may not export customers."]
     page = client.post("/admin/reports/save/", mailed)
     assert page.context["form"].errors["recipients"] == ["Choose who gets it."]
     assert Report.objects.count() == 0

@@ -64,7 +64,7 @@ def test_the_mean_is_over_those_whose_day_is_known(viewer: Client) -> None:
     portfolio = score_day(D)
     assert known() == EXPECTED
     assert (portfolio.onboarded, portfolio.days_known, portfolio.days_to_value) == (3, 2, 30)
-    assert "Avg time to value 15.0d of 2 of 3 onboarded" in words(main_part(viewer.get("/admin/")))
+    assert "Average time to value 15.0d of 2 of 3 onboarded" in words(main_part(viewer.get("/admin/")))
     assert "15.0d 15.0d of 2 of 3 onboarded" in words(main_part(viewer.get("/admin/cohorts/")))
     rows = {row[0]: row for row in combined_rows(D)}
     assert [rows[key][4] for key in EXPECTED] == ["yes"] * 3

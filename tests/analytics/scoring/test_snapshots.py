@@ -139,7 +139,7 @@ EVERYTHING: dict[str, Any] = {
     "first_pr_generated": True,
     "steps_done": 5,
     "onboarded": True,
-    "completed_on": None,  # nothing says when the welcome e-mail was sent
+    "completed_on": None,  # nothing says when the welcome email was sent
     "days_to_complete": None,
     "blocker_type": "sso_login",
     "issues_tagged": 2,

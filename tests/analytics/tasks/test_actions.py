@@ -21,8 +21,9 @@ from tests.factories import make_customer, make_snapshot
 from tests.support.selection import examples_of_a_push
 
 D = date(2025, 5, 10)
+NOW = import_module("analytics.migrations.0035_email_and_skipped").TEXTS
 SEEDS = [
-    RecommendationRule(pk=place, urgency=urgency, condition=condition, kind=kind, text=text)
+    RecommendationRule(pk=place, urgency=urgency, condition=condition, kind=kind, text=NOW.get(text, text))
     for place, (urgency, condition, kind, text) in enumerate(
         import_module("analytics.migrations.0006_default_rules").RULES, start=1
     )
@@ -70,7 +71,7 @@ def texts(**overrides: Any) -> list[str]:
         (
             {"status": "needs_attention", "score": 52},
             [
-                ("Send a check-in e-mail", "Needs attention, score 52"),
+                ("Send a check-in email", "Needs attention, score 52"),
                 ("Offer additional resources", "Needs attention, score 52"),
             ],
         ),
@@ -78,20 +79,20 @@ def texts(**overrides: Any) -> list[str]:
             {"status": "at_risk", "score": 15},
             [
                 ("Schedule a technical call", "At risk, score 15"),
-                ("Send a follow-up e-mail", "At risk, score 15"),
+                ("Send a follow-up email", "At risk, score 15"),
                 ("Share the documentation", "At risk, score 15"),
             ],
         ),
         (
             {"status": "inactive", "score": 13, "last_active": date(2025, 4, 17)},
             [
-                ("Send a re-engagement e-mail", "No activity for 23 days"),
+                ("Send a re-engagement email", "No activity for 23 days"),
                 ("Confirm the contact", "No activity for 23 days"),
             ],
         ),
         (
             {"status": "inactive", "score": 10, "last_active": None},
-            [("Send a re-engagement e-mail", "No activity yet"), ("Confirm the contact", "No activity yet")],
+            [("Send a re-engagement email", "No activity yet"), ("Confirm the contact", "No activity yet")],
         ),
         (
             {
@@ -101,22 +102,22 @@ def texts(**overrides: Any) -> list[str]:
                 "customer": Customer(signup_date=date(2025, 4, 27)),
             },
             [
-                ("Send a re-engagement e-mail", "Paused or ended by contract"),
-                ("Confirm the contact", "Paused or ended by contract"),
+                ("Send a re-engagement email", "Account is paused or has ended"),
+                ("Confirm the contact", "Account is paused or has ended"),
             ],
         ),
         (
             {"status": "inactive", "score": 13, "last_active": date(2025, 4, 26)},
             [
-                ("Send a re-engagement e-mail", "No activity for 14 days"),
+                ("Send a re-engagement email", "No activity for 14 days"),
                 ("Confirm the contact", "No activity for 14 days"),
             ],
         ),
         (
             {"status": "inactive", "score": 80, "last_active": date(2025, 4, 27)},
             [
-                ("Send a re-engagement e-mail", "Paused or ended by contract"),
-                ("Confirm the contact", "Paused or ended by contract"),
+                ("Send a re-engagement email", "Account is paused or has ended"),
+                ("Confirm the contact", "Account is paused or has ended"),
             ],
         ),
     ],
@@ -155,21 +156,21 @@ def test_who_is_onboarded_is_not_blocked() -> None:
     [(1, "1 issue tagged, but no PR generated"), (1200, "1,200 issues tagged, but no PR generated")],
 )
 def test_issues_without_a_pr(issues: int, reason: str) -> None:
-    assert advice(issues_tagged=issues)[0] == ("Send a follow-up e-mail about PR generation", reason)
-    assert "Send a follow-up e-mail about PR generation" not in texts(issues_tagged=issues, prs_generated=1)
+    assert advice(issues_tagged=issues)[0] == ("Send a follow-up email about PR generation", reason)
+    assert "Send a follow-up email about PR generation" not in texts(issues_tagged=issues, prs_generated=1)
 
 
 def test_the_most_urgent_comes_first_and_nothing_is_said_twice() -> None:
     assert advice(status="at_risk", score=45, blocker_type="github_permissions", issues_tagged=5) == [
         ("Schedule a technical call", "Blocked: GitHub permissions"),
         ("Share the documentation on repository permissions", "Blocked: GitHub permissions"),
-        ("Send a follow-up e-mail about PR generation", "5 issues tagged, but no PR generated"),
+        ("Send a follow-up email about PR generation", "5 issues tagged, but no PR generated"),
     ]
 
 
 def test_at_risk_with_issues_only() -> None:
     assert advice(status="at_risk", score=45, issues_tagged=5) == [
-        ("Send a follow-up e-mail about PR generation", "5 issues tagged, but no PR generated"),
+        ("Send a follow-up email about PR generation", "5 issues tagged, but no PR generated"),
         ("Schedule a technical call", "At risk, score 45"),
         ("Share the documentation", "At risk, score 45"),
     ]
@@ -314,11 +315,11 @@ def test_a_taken_action_is_not_said_by_another_rule_either() -> None:
     state = snapshot(status="at_risk", score=45, blocker_type="github_permissions")
     assert [a.text for a in recommended_actions(state, SEEDS, [make_task(CALL)])] == [
         "Share the documentation on repository permissions",
-        "Send a follow-up e-mail",
+        "Send a follow-up email",
     ]
     # The other way round, and what was said more exactly.
     tasks = [make_task(CALL_AT_RISK), make_task(PERMISSIONS, state="done", closed_on=D)]
-    assert [a.text for a in recommended_actions(state, SEEDS, tasks)] == ["Send a follow-up e-mail"]
+    assert [a.text for a in recommended_actions(state, SEEDS, tasks)] == ["Send a follow-up email"]
 
 
 def test_a_task_of_ones_own_hides_nothing() -> None:
@@ -336,7 +337,7 @@ def test_many_customers_take_the_same_few_queries() -> None:
         stored = list(Snapshot.objects.filter(customer__in=keys))
         with CaptureQueriesContext(connection) as captured:
             found = recommendations(stored)
-        assert [action.text for action in found[keys[0]]] == ["Send a follow-up e-mail", "Share the documentation"]
+        assert [action.text for action in found[keys[0]]] == ["Send a follow-up email", "Share the documentation"]
         assert all(found[key][0].text == "Schedule a technical call" for key in keys[1:])
         return len(captured)
 

@@ -136,15 +136,15 @@ def test_an_e_mail_task_leads_to_its_letter_and_the_letter_closes_it(
     client: Client, sofia: User, acme: Customer
 ) -> None:
     client.force_login(sofia)
-    address = f"/admin/tasks/new/?customer=acme&rule={rule('Send a re-engagement e-mail').pk}"
+    address = f"/admin/tasks/new/?customer=acme&rule={rule('Send a re-engagement email').pk}"
     assert "Create task and write the email" in words(main_part(client.get(address)))
     sent = {"what": "Write", "kind": "email", "owner": sofia.pk, "due": "2025-05-20", "note": "", "then": "write"}
     response = client.post(address, sent)
     task = Task.objects.get()
     write = f"/admin/customer/acme/contact/?task={task.pk}"
     assert response.url == write
-    assert links(client.get(f"/admin/tasks/{task.pk}/"), "Write the e-mail") == [write]
-    assert links(client.get("/admin/customer/acme/"), "Write the e-mail") == [write]
+    assert links(client.get(f"/admin/tasks/{task.pk}/"), "Write the email") == [write]
+    assert links(client.get("/admin/customer/acme/"), "Write the email") == [write]
     message = make_message(acme, task=task, sender=sofia, state="sent", subject="Are you there?")
     page = main_part(client.get(f"/admin/messages/{message.pk}/"))
     assert "Its task is still open" in words(page)

@@ -273,7 +273,7 @@ def test_a_new_policy_takes_its_place_and_can_be_changed_until_it_scores(superus
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"activity_max": 31}, "most points add up to 101, not to 100."),
+        ({"activity_max": 31}, "maximum points add up to 101, not to 100."),
         ({"healthy_from": 85}, "Champion must begin above Healthy, and Healthy above Needs attention."),
         ({"pr_days": 0}, "A window has at least one day."),
         ({"trend_days": 1}, "An activity trend needs at least two days."),

@@ -23,11 +23,11 @@ def admin(client: Client) -> Client:
 @pytest.mark.parametrize(
     ("address", "title"),
     [
-        ("/admin/analytics/night/", "Nights"),
-        ("/admin/customers/quarantinedrow/", "Quarantined rows"),
-        ("/admin/customers/customercare/", "Customer care"),
+        ("/admin/analytics/night/", "Nightly runs"),
+        ("/admin/customers/quarantinedrow/", "Quarantine"),
+        ("/admin/customers/customercare/", "Assignments"),
         ("/admin/auth/user/", "Users"),
-        ("/admin/axes/accessattempt/", "Access attempts"),
+        ("/admin/axes/accessattempt/", "Failed logins"),
     ],
 )
 def test_a_list_is_called_by_what_it_lists(admin: Client, address: str, title: str) -> None:
@@ -150,7 +150,7 @@ def test_counts_say_one_in_the_singular() -> None:
         "audit entries of failed logins",
         "entries of the audit",
         "erasures completed",
-        "texts of mails",
+        "texts of emails",
         "waiting uploads of everybody",
     ]
     assert counts_in_words(dict.fromkeys(names, 1)).split(", ") == [
@@ -162,7 +162,7 @@ def test_counts_say_one_in_the_singular() -> None:
         "1 audit entry of failed logins",
         "1 entry of the audit",
         "1 erasure completed",
-        "1 text of mails",
+        "1 text of emails",
         "1 waiting upload of everybody",
     ]
     assert counts_in_words({"engagement": 1_200, "tasks": 0, "erasures completed": 2}) == (

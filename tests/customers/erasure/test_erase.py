@@ -92,7 +92,10 @@ def be_logged(staff: User) -> None:
     trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
     searched["q"] = MAIL
     trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
-    for model, key, text in ((CustomerCare, KEY, f"care of {KEY}"), (Task, Task.objects.get(customer=KEY).pk, NAME)):
+    for model, key, text in (
+        (CustomerCare, KEY, f"assignment of {KEY}"),
+        (Task, Task.objects.get(customer=KEY).pk, NAME),
+    ):
         LogEntry.objects.create(
             user=staff, content_type=ContentType.objects.get_for_model(model), object_id=str(key), object_repr=text,
             action_flag=CHANGE, change_message=f"Changed {NAME}",

@@ -262,7 +262,7 @@ def test_the_dates_of_steps_that_runs_have_learnt_survive() -> None:
         ["c1", "2025-05-12", "first_issue_tagged"],
         ["c2", "2025-04-24", "account_created"],
     ]
-    # Without them all four steps of c1 would count from the signup date on, as its welcome e-mail does.
+    # Without them all four steps of c1 would count from the signup date on, as its welcome email does.
     steps = {pk: [row["steps_done"] for row in original.snapshots if row["customer_id"] == pk] for pk in ("c1", "c2")}
     assert steps == {"c1": [1, 3, 3, 4], "c2": [2, 2, 2, 2]}
 

@@ -83,7 +83,7 @@ REFUSED = {
     "blank-lines-alone": "the file has no header",
     "no-header": "line 1: there is no header: the first line names none of the columns id, email, organization, "
     "github_username, signup_date, cohort, industry, team_size, status",
-    "column-missing": "line 1: the header lacks industry",
+    "column-missing": "line 1: the header is missing industry",
     "column-named-twice": "line 1: the header names status more than once",
     "semicolons": "line 1: the columns are separated by semicolons, not by commas",
     "semicolons-and-quotes": "line 1: the columns are separated by semicolons, not by commas",

@@ -230,7 +230,7 @@ def test_of_two_nights_at_the_same_time_one_does_nothing(function: str, url: str
             first.send_signal(signal.SIGCONT)
         out, err = first.communicate(timeout=SECONDS)
     assert (second.returncode, second.stdout) == (75, "")
-    assert second.stderr == "CommandError: Another night is running; nothing was done.\n"
+    assert second.stderr == "CommandError: Another nightly run is going on; nothing was done.\n"
     assert (first.returncode, err) == (0, "")
     last = "Nightly: import done, score done, alerts done, export done, reports done, expire done."
     assert out.splitlines()[-1] == last

@@ -129,7 +129,7 @@ def test_a_newer_row_is_never_overwritten(tmp_path: Path) -> None:
     fixed(row, id="e1")
     [outcome] = replay_chosen(QuarantinedRow.objects.all(), "mary")
     assert states(outcome) == (0, 0, 1, 0)
-    assert outcome.warnings == ["1 superseded: what is loaded for the key is from a later file, and stays"]
+    assert outcome.warnings == ["1 replaced: what is loaded for the key is from a later file, and stays"]
     row.refresh_from_db()
     assert (row.status, row.resolved_by_id) == ("superseded", outcome.run)
     assert Engagement.objects.get().issues_tagged == 2

@@ -48,7 +48,7 @@ QUARANTINED: dict[str, tuple[int, list[str]]] = {
         3,
         [
             f"id: '-c' {NOT_AN_ID}",
-            "email: 'dev' is not an e-mail address",
+            "email: 'dev' is not an email address",
             "organization: has 201 characters, at most 200 are allowed",
             "github_username: has 40 characters, at most 39 are allowed",
             "signup_date: '2025-W20-1' is not a date of the form YYYY-MM-DD",

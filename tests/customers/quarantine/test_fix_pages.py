@@ -28,7 +28,7 @@ def test_the_download_says_what_is_wrong_and_is_safe_for_spreadsheets(tmp_path: 
     response = manager.get(f"{LIST}download/customers/")
     assert response["Content-Disposition"] == 'attachment; filename="customers-quarantined.csv"'
     [row] = csv.DictReader(io.StringIO(response.content.decode("utf-8-sig")))
-    assert row["reasons"] == "email: 'nowhere' is not an e-mail address"
+    assert row["reasons"] == "email: 'nowhere' is not an email address"
     assert row["quarantined_row"] == str(bad.pk)
     assert (row["id"], row["organization"], row["cohort"]) == ("c2", "'=1+1", "''-x")
 
@@ -93,7 +93,7 @@ def test_the_form_fixes_a_row_and_replays_it(tmp_path: Path, manager: Client) ->
     assert HOSTILE not in response.text
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;" in response.text
     [reason] = [words(part.split("</ul>")[0]) for part in response.text.split('id="reasons-email">')[1:]]
-    assert reason == f"⚠ '{HOSTILE}' is not an e-mail address"
+    assert reason == f"⚠ '{HOSTILE}' is not an email address"
     sent = {name: response.context["form"][name].value() for name in response.context["form"].fields}
     sent |= {"email": " two@example.com\u00a0", "cohort": "two\r\nlines"}
     response = manager.post(page, sent, follow=True)
@@ -104,7 +104,7 @@ def test_the_form_fixes_a_row_and_replays_it(tmp_path: Path, manager: Client) ->
     assert (customer.email, customer.cohort) == ("two@example.com", "two\nlines")
     made = Fix.objects.get()
     assert (made.feed, made.raw, made.made_by, made.cells[1]) == ("customers", row.raw, "mary", "two@example.com")
-    assert said(manager.get(page, follow=True)) == ["Line 3 is no longer in quarantine: loaded since."]
+    assert said(manager.get(page, follow=True)) == ["Line 3 is no longer in quarantine: resolved."]
     counts = manager.get(f"/admin/customers/importrun/{run.pk}/change/").context["counts"]
     assert [(count.label, count.number) for count in counts][:2] == [("Created", 1), ("Updated", 0)]
     [link] = [count.link for count in counts if count.label == "Left the quarantine"]

@@ -35,7 +35,7 @@ def test_an_undo_of_corrections_takes_their_fixes_with_it(tmp_path: Path, manage
     assert (Fix.objects.count(), undoing.warnings) == (0, [warning])
     again = undo(undoing, "mary")
     assert list(Fix.objects.order_by("sha256").values(*fixes[0])) == fixes
-    assert again.warnings == ["2 fixes are there again: the next file that has these rows is read by them"]
+    assert again.warnings == ["2 fixes are restored: the next file that has these rows is read by them"]
     undo(again, "mary")
     assert Fix.objects.count() == 0
     outcome = night(tmp_path, customer_row(1), bad(2), bad(3))
@@ -79,7 +79,7 @@ def test_the_list_shows_what_is_open_and_counts_the_rest(tmp_path: Path, manager
     assert listed(manager, "status__exact=all") == [old.pk, *new]
     assert listed(manager, f"run={old.run_id}") == [old.pk]
     text = manager.get(QUARANTINE).text
-    for words in ("Open (2)", "Superseded (1)", "All (3)", "Not an e-mail address", "Too many or too few cells"):
+    for words in ("Open (2)", "Replaced (1)", "All (3)", "Not an email address", "Too many or too few cells"):
         assert words in text
     assert "?reason=addresses&amp;status__exact=open" in text
     assert listed(manager, "status__exact=open&reason=addresses") == new
@@ -104,7 +104,7 @@ def test_a_file_of_another_feed_or_with_unknown_columns_says_so(manager: Client)
     assert "Upload a corrected file" in page
     assert f"{FORM}?feed=customers" in page
     upload = uploaded(manager, "feedback", b"id,customer_id,date,rating,csat,comment\n")
-    assert upload.preview["reason"] == "line 1: the header lacks nps; unknown in it: 'rating'"
+    assert upload.preview["reason"] == "line 1: the header is missing nps; unknown in it: 'rating'"
 
 
 def test_the_upload_of_a_correction_begins_with_its_feed(tmp_path: Path, manager: Client) -> None:

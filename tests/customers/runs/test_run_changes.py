@@ -76,13 +76,13 @@ def test_what_can_happen_to_a_row(manager: Client) -> None:
         ["customer c1", "Updated", "cohort", "B", "A"],
         ["customer c2", "Deleted", "cohort", "A", ""],
         ["customer c3", "Created removed since", "cohort", "", "A"],
-        ["customer c4", "Left as it is changed since by run 5", ""],
+        ["customer c4", "Skipped changed since by run 5", ""],
         ["customer c5", "Updated", "the same values, from another line"],
     ]
     Customer.objects.filter(pk=customer.pk).update(run_id=3, line=10)
     assert changes(manager, run)[0][1] == "Updated changed again by run 3"
     RowChange.objects.filter(key="c1").update(before={**image, "line": 10, "cohort": "B"})
-    assert changes(manager, run)[0][1] == "Updated put back since"
+    assert changes(manager, run)[0][1] == "Updated reverted since"
 
 
 def test_changes_come_in_pages_at_a_constant_cost(manager: Client) -> None:

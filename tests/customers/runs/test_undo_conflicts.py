@@ -65,7 +65,7 @@ def test_customers_whom_others_need_are_left_and_listed(drop: Path) -> None:
     undoing = undo(created, "test")
     assert counts(undoing) == {"deleted": 1, "unchanged": 2}
     assert left(undoing) == [
-        ("customer", "c3", "still has customer care"),
+        ("customer", "c3", "still has assignments"),
         ("customer", "c4", "still has engagement"),
     ]
     assert sorted(Customer.objects.values_list("pk", flat=True)) == ["c1", "c2", "c3", "c4"]

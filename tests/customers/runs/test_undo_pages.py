@@ -30,7 +30,7 @@ def test_the_command_undoes_and_lists_what_it_left(drop: Path) -> None:
     ran = run("undo_import", loaded.pk)
     assert (ran.code, ran.err) == (0, "")
     assert ran.lines == [
-        "  left: customer c3: still has customer care",
+        "  left: customer c3: still has assignments",
         f"Run {loaded.pk} (customers.csv) is undone by run {newest('customers').pk}: "
         "1 deleted, 0 put back, 0 created again, 1 left.",
     ]

@@ -50,7 +50,7 @@ def kept(key: str) -> dict[str, Any]:
 
 def test_either_page_says_so_and_only_some_may_decide(pair: KeyChange, manager: Client, sofia: User) -> None:
     day = f"{pair.former.missing_since.started_at:%-d %b %Y}"
-    because = "the same e-mail address and organisation, and 3 rows of other feeds moved"
+    because = "the same email address and organisation, and 3 rows of other feeds moved"
     new, old = (
         f"This looks like the same customer as c1, who vanished from the feed on {day}: {because}.",
         f"This looks like the same customer as A-1, who is in the feed: {because}. This one vanished on {day}.",
@@ -77,7 +77,7 @@ def test_the_page_lists_what_would_move_and_moves_nothing(pair: KeyChange, manag
     page = manager.get(decide_page(pair))
     assert section(page, "carried") == (
         "What would go over to A-1 Owner Sofia Internal notes 13 characters “Do not contact” yes Notes 1 "
-        "Dated steps 3 Tasks 1 E-mails 1 Contacts 1 Alerts 1 Snoozes and dismissals 1 Dates to be scored again 1"
+        "Dated steps 3 Tasks 1 Emails 1 Contacts 1 Alerts 1 Snoozes and dismissals 1 Dates to be scored again 1"
     )
     assert (kept("c1"), kept("A-1")) == before
     assert KeyChange.objects.get().state == "open"

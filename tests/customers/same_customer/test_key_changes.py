@@ -32,16 +32,16 @@ def test_the_runs_name_both_keys(pair: KeyChange, manager: Client) -> None:
     warnings = {one.feed: one.warnings for one in ImportRun.objects.order_by("pk")[3:]}
     assert warnings == {
         "customers": [
-            "a key seems to have changed: customer A-1 is new, with the e-mail address and organisation of customer "
+            "a key seems to have changed: customer A-1 is new, with the email address and organisation of customer "
             "c1, who is missing from the feed"
         ],
         "onboarding": [f"1 row {moved}"],
         "engagement": [f"2 rows {moved}"],
     }
     assert (pair.former_id, pair.customer_id, pair.state) == ("c1", "A-1", "open")
-    assert pair.because == "the same e-mail address and organisation, and 3 rows of other feeds moved"
+    assert pair.because == "the same email address and organisation, and 3 rows of other feeds moved"
     page = manager.get(f"/admin/customers/importrun/{pair.run_id}/change/")
-    assert "customer A-1 is new, with the e-mail address" in section(page, "warnings")
+    assert "customer A-1 is new, with the email address" in section(page, "warnings")
     assert "c1 (Acme)" in words(manager.get("/admin/customers/keychange/").text)
 
 

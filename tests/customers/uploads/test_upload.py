@@ -56,7 +56,7 @@ def assert_each_row_is_shown(manager: Client, upload: Upload) -> None:
     ]
     assert HOSTILE not in manager.get(f"{FORM}{upload.pk}/?rows=created").text
     assert table(manager, upload, "quarantined") == [
-        "5 email: 'nowhere' is not an e-mail address team_size: 'many' is not a whole number (digits only) "
+        "5 email: 'nowhere' is not an email address team_size: 'many' is not a whole number (digits only) "
         "c6,nowhere,Example Ltd,example-dev,2025-05-01,VIP,SaaS,many,active"
     ]
     assert table(manager, upload, "missing") == ["c3 Example Ltd", "c4 Example Ltd"]

@@ -298,7 +298,7 @@ def test_a_file_that_is_too_large_is_refused_with_what_to_do(manager: Client, se
         [error] = errors(response)
         assert re.fullmatch(
             r"The file has 1\.\d MB; up to 1 MB can be uploaded here\. Ask the operator to put it into the drop "
-            r"folder, for the night or for import_csvs, which takes any size\.",
+            r"folder, for the nightly run or import_csvs, which takes any size\.",
             error,
         )
     assert Upload.objects.count() == 1

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (csv_of("engagement"), "line 1: the header lacks email, organization, github_username, signup_date, cohort, "),
+        (
+            csv_of("engagement"),
+            "line 1: the header is missing email, organization, github_username, signup_date, cohort, ",
+        ),
         (b"nothing,of,this\n", "line 1: there is no header: the first line names none of the columns id, email, "),
         ("id\n".encode("utf-16"), "the file is UTF-16, not UTF-8: save it as UTF-8"),
         (b"id;email;organization\n", "line 1: the columns are separated by semicolons, not by commas"),

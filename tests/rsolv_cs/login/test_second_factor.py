@@ -113,9 +113,9 @@ def test_turning_it_off_and_new_recovery_codes_need_a_code(client: Client, vera:
     assert client.get("/admin/").status_code == 200
     history = list(LogEntry.objects.filter(object_id=vera.pk).values_list("change_message", flat=True))
     assert history == [
-        "Turned the second factor off.",
+        "Turned two-factor authentication off.",
         "Made new recovery codes.",
-        "Turned the second factor on.",
+        "Turned two-factor authentication on.",
     ]
 
 
@@ -131,13 +131,13 @@ def test_an_administrator_resets_anothers(client: Client, vera: User) -> None:
     [found] = [
         href for href in Elements(page.text).attributes("href") if href and "second-factor" in href and "auth" in href
     ]
-    assert "Reset the second factor of vera" in words(admin.get(found).text)
+    assert "Reset two-factor authentication of vera" in words(admin.get(found).text)
     assert TOTPDevice.objects.exists()
     response = admin.post(found)
     assert (response.status_code, response.url) == (302, f"/admin/auth/user/{vera.pk}/change/")
     assert not TOTPDevice.objects.exists()
     assert not StaticToken.objects.exists()
-    assert LogEntry.objects.filter(object_id=vera.pk, change_message="Reset the second factor.").exists()
+    assert LogEntry.objects.filter(object_id=vera.pk, change_message="Reset two-factor authentication.").exists()
     assert log_in(Client(), vera).redirect_chain == [("/admin/", 302)]
     assert found.startswith(address)
 
@@ -194,8 +194,8 @@ def test_the_audit_tells_of_a_factor_that_is_turned_on_and_reset(client: Client,
     assert told[1].changes == {"confirmed": [False, True]}
     said = AuditEntry.objects.filter(model="auth.user", key=vera.pk, action="rights", changes={}).order_by("pk")
     assert [(one.actor, one.text) for one in said] == [
-        ("vera", "Turned the second factor on."),
-        ("ada", "Reset the second factor."),
+        ("vera", "Turned two-factor authentication on."),
+        ("ada", "Reset two-factor authentication."),
     ]
 
 

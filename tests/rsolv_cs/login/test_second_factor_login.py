@@ -150,7 +150,7 @@ def test_an_administrator_sees_only_the_set_up_until_it_is_done(client: Client, 
     response = log_in(client, user, "/admin/customers/customer/")
     assert response.redirect_chain[-1][0] == f"{PAGE}?next=/admin/customers/customer/"
     text = words(response.text)
-    assert "Your role needs a second factor here" in text
+    assert "Your role needs two-factor authentication here" in text
     # No sidebar, and none of its numbers.
     assert "Customers" not in text
     assert "Dashboard" not in text

@@ -31,7 +31,7 @@ FIGURES: dict[str, list[str]] = {
         "At risk 2 and 2 inactive → same in 7 days",
         "Onboarding rate 50% ↓ −5 pts in 7 days",
         "Success rate 82% → same in 7 days",
-        "Avg time to value 3.5d → same in 7 days",
+        "Average time to value 3.5d → same in 7 days",
         "Welcome Email 75% 9/12 (75%)",
         "First PR 50% 6/12 (50%)",
         "Champion 25% 3 (25%) Healthy 33% 4 (33%) Needs attention 8% 1 (8%) At risk 17% 2 (17%) Inactive 17% 2 (17%)",
@@ -70,9 +70,10 @@ FIGURES: dict[str, list[str]] = {
     "/admin/customer/c1007/": [
         "Health score: 83/100 (Healthy) +2 in 7 days · +7 in 30 days · Champion → Healthy on 9 May",
         "PR success rate 25 merged of 27 PRs generated in the last 30 days 92% 23/25",
-        "Support satisfaction mean 3.0 of 5 in 1 CSAT answer in the last 90 days 53% 8/15",
+        "Support satisfaction average 3.0 of 5 in 1 CSAT answer in the last 90 days 53% 8/15",
         "Activity level 25 25 +25 −25 0 PR success rate 21 23 +2 0 0",
-        "Issues tagged 4 50 in all PRs generated 3 41 in all PRs merged 5 34 in all Support requests 1 1 in all",
+        "Issues tagged 4 50 in all PRs generated 3 41 in all PRs merged 5 34 in all "
+        "PRs rejected 0 6 in all Support requests 1 1 in all",
         "Onboarded on 27 Mar 2025, 3 days after signup.",
     ],
     "/admin/alerts/": [
@@ -90,7 +91,7 @@ FIGURES: dict[str, list[str]] = {
         "Mine 0 Team 6 Unassigned 0 Sofia Marchetti 6",
         "Schedule a technical call DevSolutions 28 Mar 2025 Call Problem solved",
     ],
-    "/admin/analytics/night/": ["0 results", "Nothing here yet"],
+    "/admin/analytics/night/": ["0 nightly runs", "Nothing here yet"],
     "/admin/customers/importrun/": [
         "5 28 Nov 2026, 22:32 Events Loaded 51 0 0 0 0",
         "3 28 Nov 2026, 22:32 Engagement Loaded 330 0 0 0 0",
@@ -108,7 +109,7 @@ FIGURES: dict[str, list[str]] = {
         "89% of 9 : 8 of 9 active in week 2 86% of 7 : 6 of 7 active in week 3",
     ],
     "/admin/effects/": [
-        "Call 14 days 1 +5.0 −1.0 1 compared +6.0 too few to tell: 1 of 10 2 without anybody similar",
+        "Call 14 days 1 +5.0 −1.0 1 compared +6.0 too few to tell: 1 of 10 2 without comparable customers",
         "28 days 1 −2.0 +10.0 1 compared −12.0 too few to tell: 1 of 10 –",
     ],
 }

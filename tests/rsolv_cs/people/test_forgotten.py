@@ -71,7 +71,7 @@ def test_a_link_lets_one_choose_a_new_password(vera: User, post: MailServer) -> 
     assert (can_log_in(OLD), can_log_in(NEW)) == (False, True)
     assert browser.get("/admin/").status_code == 302
     assert OpenSession.objects.filter(user=vera).count() <= 2
-    told = AuditEntry.objects.filter(text="Chose a new password by a mailed link").get()
+    told = AuditEntry.objects.filter(text="Chose a new password by email").get()
     assert (told.actor, told.action, told.subject) == ("vera", "rights", "vera")
 
 

@@ -94,3 +94,13 @@ def test_sync_puts_roles_right_and_leaves_the_others_alone() -> None:
     assert {role: held(role) for role in HOLDS} == HOLDS
     assert held("Our own") == {"view_event"}
     assert member.groups.get().name == "Viewer"
+
+
+def test_permissions_are_called_by_what_the_pages_call_their_rows() -> None:
+    Permission.objects.filter(codename="delete_accessattempt").update(name="Can delete access attempt")
+    roles.sync()
+    names = dict(Permission.objects.values_list("codename", "name"))
+    assert names["delete_accessattempt"] == "Can delete failed login"
+    assert names["change_customercare"] == "Can change assignment"
+    assert names["add_group"] == "Can add role"
+    assert names["contact_customer"] == "Can write to customers"

@@ -291,9 +291,9 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
 EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Reports", "Boards"}
 EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
-WORKS = {"My day", "My tasks", "Assignments", "Messages", "Mail templates"}
-WORKS |= {"Nights", "Import runs", "Quarantine", "Fixes", "Key changes"}
-WORKS |= {"Scoring policies", "Alert rules", "Sent digests", "Recommendations"}
+WORKS = {"My day", "My tasks", "Assignments", "Messages", "Email templates"}
+WORKS |= {"Nightly runs", "Import runs", "Quarantine", "Fixes", "Key changes"}
+WORKS |= {"Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
 
 
 @pytest.mark.sqlite_is_enough
@@ -303,7 +303,7 @@ WORKS |= {"Scoring policies", "Alert rules", "Sent digests", "Recommendations"}
         ("Viewer", READS),
         ("Success manager", WORKS),
         ("Program manager", WORKS),
-        ("Administrator", WORKS | {"Users", "Roles", "Audit", "Erasures", "Failed logins"}),
+        ("Administrator", WORKS | {"Users", "Roles", "Audit log", "Erasures", "Failed logins"}),
     ],
 )
 def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: set[str]) -> None:

@@ -106,7 +106,7 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         (
             "DEFAULT_FROM_EMAIL",
             "RSOLV",
-            "DEFAULT_FROM_EMAIL='RSOLV' is not an e-mail address; use one such as RSOLV <cs@example.com>.",
+            "DEFAULT_FROM_EMAIL='RSOLV' is not an email address; use one such as RSOLV <cs@example.com>.",
         ),
     ],
 )

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_said_with_a_way_back(olga: Client) -> None:
         response = olga.get(address)
         assert response.status_code == 404
         assert is_ours(response)
-        assert "A customer in an older mail or link may have been erased since" in words(response.text)
+        assert "A customer in an older email or link may have been erased since" in words(response.text)
 
 
 def test_who_may_not_is_told_as_whom_and_can_log_out() -> None:
