@@ -1,13 +1,11 @@
 """Django's users and groups in the admin's theme."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
-from django.db.models import ManyToManyField
+from django.db.models import ManyToManyField, Model
 from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -29,8 +27,8 @@ class NamesPermissions(ModelAdmin):
     """An admin whose form offers permissions by name."""
 
     def formfield_for_manytomany(
-        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **options: Any
-    ) -> "ModelMultipleChoiceField[Any]":
+        self, db_field: "ManyToManyField[Model, Model]", request: HttpRequest, **options: object
+    ) -> "ModelMultipleChoiceField[Model]":
         """Return a form's field for many rows."""
         if db_field.related_model is Permission:
             options["form_class"] = PermissionField

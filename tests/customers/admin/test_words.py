@@ -83,7 +83,7 @@ def test_an_empty_list_says_what_to_do_to_those_who_may(client: Client) -> None:
     assert "Nothing here yet Every file that is loaded gets a line here. Upload a file" in words(runs)
     assert '<a class="underline" href="/admin/customers/importrun/upload/">' in runs
     care = words(client.get("/admin/customers/customercare/").text)
-    assert "Nothing here yet Customers appear here once they have an owner. add Add customer care" in care
+    assert "Nothing here yet Customers appear here once they have an owner. add Add assignment" in care
     client.force_login(make_staff("Viewer", username="v"))
     feed = words(client.get("/admin/customers/customer/").text)
     assert "Customers appear when customers.csv is loaded. Ask a program manager to upload it." in feed

@@ -134,7 +134,7 @@ def test_a_task_from_its_beginning_to_its_end(client: Client, ada: User) -> None
     added, moved, dropped, opened = entries(model="analytics.task")
     assert (added.action, added.subject, added.customer) == ("add", "Call them", "c1")
     assert moved.changes == {"due": ["2030-05-11", "2030-05-12"]}
-    assert dropped.changes["state"] == ["Open", "Dropped"]
+    assert dropped.changes["state"] == ["Open", "Canceled"]
     assert opened.changes["state"] == ["Dropped", "Open"]
 
 
