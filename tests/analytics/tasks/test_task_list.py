@@ -111,7 +111,7 @@ def test_tasks_on_the_timeline(sofia: User, acme: Customer) -> None:
     assert told(date(2025, 5, 8), is_newest=False) == []
     assert told(D, is_newest=False) == taken
     assert told(D, is_newest=True) == [
-        (date(2025, 5, 11), "gone", "Dropped: Visit", f"/admin/tasks/{dropped.pk}/"),
+        (date(2025, 5, 11), "gone", "Canceled: Visit", f"/admin/tasks/{dropped.pk}/"),
         (date(2025, 5, 11), "gone", "Done: Write (no answer): Twice", f"/admin/tasks/{done.pk}/"),
         *taken,
     ]

@@ -135,7 +135,7 @@ def test_a_task_from_its_beginning_to_its_end(client: Client, ada: User) -> None
     assert (added.action, added.subject, added.customer) == ("add", "Call them", "c1")
     assert moved.changes == {"due": ["2030-05-11", "2030-05-12"]}
     assert dropped.changes["state"] == ["Open", "Canceled"]
-    assert opened.changes["state"] == ["Dropped", "Open"]
+    assert opened.changes["state"] == ["Canceled", "Open"]
 
 
 def test_a_note_and_its_deletion_keep_the_words(client: Client, ada: User) -> None:
