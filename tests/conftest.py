@@ -118,7 +118,7 @@ def defaults_after_flush() -> Iterator[None]:
     names = ("0002_default_policy", "0006_default_rules", "0016_vanished_rule", "0018_quarantined_rule")
     creates = [import_module(f"analytics.migrations.{name}").create for name in names]
     creates.append(import_module("analytics.migrations.0033_letters").rewrite)
-    creates.append(import_module("analytics.migrations.0035_email_and_skipped").forwards)
+    creates.append(import_module("analytics.migrations.0036_email_and_skipped").forwards)
 
     def put_back(**_options: Any) -> None:
         if not RecommendationRule.objects.exists():

@@ -97,7 +97,7 @@ def test_stored_words_of_before_are_replaced_where_nobody_edited_them() -> None:
     typed = make_task(make_customer(), what=rule.text)
     steps = [{"name": "import", "result": "failed"}, {"name": "score", "result": "held back"}]
     night = make_night("failed", steps=steps)
-    migration = import_module("analytics.migrations.0035_email_and_skipped")
+    migration = import_module("analytics.migrations.0036_email_and_skipped")
     migration.forwards(apps, SimpleNamespace(connection=connection))
 
     def found() -> list[str]:

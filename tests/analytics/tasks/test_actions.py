@@ -21,7 +21,7 @@ from tests.factories import make_customer, make_snapshot
 from tests.support.selection import examples_of_a_push
 
 D = date(2025, 5, 10)
-NOW = import_module("analytics.migrations.0035_email_and_skipped").TEXTS
+NOW = import_module("analytics.migrations.0036_email_and_skipped").TEXTS
 SEEDS = [
     RecommendationRule(pk=place, urgency=urgency, condition=condition, kind=kind, text=NOW.get(text, text))
     for place, (urgency, condition, kind, text) in enumerate(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0033_letters'),
+        ('analytics', '0034_primary_contact'),
     ]
 
     operations = [

@@ -34,7 +34,7 @@ def backwards(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("analytics", "0034_names"),
+        ("analytics", "0035_names"),
     ]
 
     operations = [
