@@ -26,8 +26,8 @@ ROWS_PER_PAGE = 50
 NEXT_DAYS = 7
 WHENS = ("Overdue", "Today", f"Next {NEXT_DAYS} days", "Later")
 EVERYBODY, UNASSIGNED = "everybody", "unassigned"
-NOTHING = "There are no such tasks."
-NOTHING_OF_MINE = "Nothing on your list. A customer’s page recommends what to take on."
+NOTHING = "No tasks match."
+NOTHING_OF_MINE = "No tasks for you. A customer’s page recommends what to do next."
 ALL_OWNED = "Every task has an owner."
 
 

@@ -224,7 +224,7 @@ def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None
     page.get_by_label("Outcome").select_option("Customer reached")
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_text("Done: Schedule a technical call.")).to_be_visible()
-    expect(page.get_by_text("Nothing on your list.")).to_be_visible()
+    expect(page.get_by_text("No tasks for you.")).to_be_visible()
     page.goto("/admin/customer/c1001/")
     expect(page.get_by_text("by Sofia Marchetti · Customer reached")).to_be_visible()
     page.goto("/admin/effects/")

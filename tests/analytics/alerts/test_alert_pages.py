@@ -156,7 +156,9 @@ def test_pages_keep_the_filters(client: Client, olga: User) -> None:
 
 
 def test_an_empty_list_says_so(client: Client, olga: User) -> None:
-    assert "No alert is open." in words(main_part(client.get("/admin/alerts/")))
+    assert "No open alerts. The nightly run raises one where an alert rule applies." in words(
+        main_part(client.get("/admin/alerts/"))
+    )
     assert "No alert matches these filters." in words(main_part(client.get("/admin/alerts/?rule=feed")))
 
 

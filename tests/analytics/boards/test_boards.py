@@ -274,4 +274,4 @@ def test_without_scores_there_is_nothing_to_show(as_zoe: Client, zoe: User) -> N
     board = make_board(zoe, (saved(zoe, "Everybody"), "count"))
     PortfolioDay.objects.all().delete()
     forget()
-    assert "Nothing is scored yet, so there is nothing to show." in as_zoe.get(f"/admin/board/{board.pk}/").text
+    assert "<h2>Nothing is scored yet</h2>" in as_zoe.get(f"/admin/board/{board.pk}/").text

@@ -152,7 +152,7 @@ def test_before_the_signup_there_is_no_score(viewer: Client) -> None:
 def test_before_anything_is_scored_the_details_are_there(viewer: Client) -> None:
     PortfolioDay.objects.all().delete()
     text = words(main_part(viewer.get(ACME)))
-    assert "Nothing is scored yet Run manage.py score ." in text
+    assert "Nothing is scored yet Scores appear after the next nightly run." in text
     assert "john@acme.com" in text
     assert "Last active –" in text
 

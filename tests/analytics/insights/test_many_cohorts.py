@@ -17,7 +17,7 @@ from analytics.models import CohortDay, HealthStatus, PortfolioDay
 from analytics.scoring.cohort_days import cohort_days
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Step
-from tests.factories import make_customer, make_day, make_engagement, make_onboarding
+from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
 from tests.support.cohorts import COHORT, MONTH, member, read, shown
 from tests.support.pages import forget, links, main_part, names, notices, table, words
 from tests.support.scoring import D, days_before
@@ -56,7 +56,10 @@ def test_without_customers_or_scores_the_page_says_what_to_do(viewer: Client) ->
     assert "Nothing is scored yet" in words(main_part(viewer.get("/admin/cohorts/")))
     make_day(total=1)
     forget()
-    assert "Run manage.py score --as-of 2025-05-10 to count them." in words(main_part(viewer.get("/admin/cohorts/")))
+    assert "earlier version. Choose a later one." in words(main_part(viewer.get("/admin/cohorts/")))
+    viewer.force_login(make_staff("Program manager"))
+    said = "On the server, run manage.py score --as-of 2025-05-10 to count them."
+    assert said in words(main_part(viewer.get("/admin/cohorts/")))
     PortfolioDay.objects.update(total=0, scored_at=timezone.now())
     forget()
     assert "Nobody had signed up by this date" in words(main_part(viewer.get("/admin/cohorts/")))

@@ -166,9 +166,9 @@ def test_bring_back(client: Client, sofia: User) -> None:
 
 
 def test_empty(client: Client, sofia: User) -> None:
-    assert "Nothing to do: nobody needs you today." in words(main_part(my_day(client)))
+    assert "All done: no customer on this list needs action today." in words(main_part(my_day(client)))
     assert "Nobody is waiting." in words(main_part(my_day(client, "owner=&tab=waiting")))
-    assert "Nothing was done today yet." in words(main_part(my_day(client, "owner=&tab=done")))
+    assert "Nothing done yet today." in words(main_part(my_day(client, "owner=&tab=done")))
 
 
 # --- Roles and audit --------------------------------------------------------------------------------------------

@@ -217,14 +217,14 @@ def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: Po
 
 def test_nobody_needs_us(viewer: Client, day: PortfolioDay) -> None:
     make_pair("One", None, ("healthy", 75))
-    assert section(viewer.get("/admin/"), "needs") == "Customers to act on Nobody needs you today."
+    assert section(viewer.get("/admin/"), "needs") == "Customers to act on No customer needs action today."
 
 
 def test_of_an_earlier_date_the_page_says_which(viewer: Client, day: PortfolioDay) -> None:
     make_day(date=date(2025, 5, 11))
     make_pair("One", None, ("healthy", 75))
     page = viewer.get("/admin/?as_of=2025-05-10")
-    assert section(page, "needs") == "Customers to act on on 10 May There was nobody to act on on 10 May."
+    assert section(page, "needs") == "Customers to act on, 10 May Nobody needed action on 10 May."
     assert "Active on 10 May 0" in section(page, "summary")
     assert "On 10 May 2025: at risk" in words(main_part(viewer.get("/admin/needs/?as_of=2025-05-10", follow=True)))
     assert "Active today 0" in section(viewer.get("/admin/"), "summary")

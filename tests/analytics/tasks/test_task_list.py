@@ -72,7 +72,7 @@ def test_overdue_first_then_today_next_and_later(client: Client, sofia: User, ac
 
 def test_an_empty_list_says_what_to_do(client: Client, sofia: User) -> None:
     client.force_login(sofia)
-    assert "A customer’s page recommends what to take on." in words(
+    assert "A customer’s page recommends what to do next." in words(
         main_part(client.get("/admin/tasks/", follow=True))
     )
 

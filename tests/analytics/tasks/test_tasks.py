@@ -136,7 +136,7 @@ def test_a_task_of_ones_own_and_its_double_click(client: Client, sofia: User, ac
 def test_a_new_task_asks_for_the_customer_first(client: Client, sofia: User, acme: Customer) -> None:
     client.force_login(sofia)
     assert links(client.get("/admin/tasks/new/?q=CME"), "Acme Inc.") == ["/admin/tasks/new/?customer=acme"]
-    assert "No customer is called so." in words(main_part(client.get("/admin/tasks/new/?q=nobody")))
+    assert "No customer matches." in words(main_part(client.get("/admin/tasks/new/?q=nobody")))
 
 
 @pytest.mark.parametrize(

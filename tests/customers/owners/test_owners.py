@@ -162,7 +162,7 @@ def test_nobody_ticked_leads_back(client: Client, sofia: User, three: list[Custo
     assert client.post("/admin/assign/?q=a", {}).url == "/admin/?q=a#customers"
     assert "No customer is selected." in words(client.get("/admin/").content.decode())
     page = main_part(client.post("/admin/assign/", {"customer": ["nobody", "\0"]}))
-    assert "No customer is meant" in words(page)
+    assert "No customer selected" in words(page)
 
 
 def test_from_the_data_list_in_the_admin(client: Client, sofia: User, three: list[Customer]) -> None:
