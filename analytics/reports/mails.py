@@ -206,6 +206,7 @@ class _Run:
         context = {
             "greeting": sender_name(owner),
             "noun": mailing.noun,
+            "title": title,
             "errors": [one_line(text, 300) for text in errors],
             "address": address_of(reverse(mailing.page)),
         }

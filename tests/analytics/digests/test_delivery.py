@@ -73,7 +73,9 @@ def test_the_mail_in_both_forms(post: MailServer, olga: User) -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
     text, html = parts(mail)
     assert text.splitlines() == [
-        "Acme & Co.: At risk with a score of 45",
+        "Hello Olga,",
+        "",
+        "Here is what needs your attention.",
         "",
         "NEW (1)",
         "",
@@ -84,7 +86,7 @@ def test_the_mail_in_both_forms(post: MailServer, olga: User) -> None:
         "Open My day: https://cs.example.com/admin/my-day/",
         "",
         "--",
-        "Sent by RSOLV Customer Success to Olga.",
+        "Sent by RSOLV Customer Success.",
     ]
     assert '<a href="https://cs.example.com/admin/customer/c7/"><bdi>Acme &amp; Co.</bdi></a>' in html
     assert "<script" not in html
@@ -105,7 +107,7 @@ def test_hostile_names_break_neither_headers_nor_lines(post: MailServer, olga: U
     text, html = parts(mail)
     assert "* Evil Bcc: victim@example.com gnp.exe <script>alert(1)</script>" in text
     assert "Blocked for 3 days: . QUIT yyy" in text
-    assert "to O Bcc: a@b.example." in text
+    assert "Hello O Bcc: a@b.example," in text
     assert not {"\u202e", "\u2066", "\u2028"} & set(text + html)
     assert "<script" not in html
     assert max(map(len, text.splitlines())) < 400
@@ -118,7 +120,7 @@ def test_a_name_of_a_thousand_letters_is_cut(post: MailServer, olga: User) -> No
     run("send_alerts")
     text, _html = parts(post.take()[0])
     assert f"* {'ж' * 79}…: At risk" in text
-    assert f"to {'n' * 59}…." in text
+    assert f"Hello {'n' * 59}…," in text
 
 
 def test_many_alerts_are_counted_and_not_all_listed(post: MailServer, olga: User) -> None:

@@ -63,8 +63,8 @@ def test_what_does_not_exist_is_a_dash() -> None:
     now = make_day()
     assert {(one.value, one.change) for one in figures(now, None)} == {("0", "–"), ("–", "–")}
     composed = compose_weekly(now)
-    assert "there is no earlier week to compare with" in composed.text
-    assert "the data is" in composed.text
+    assert "There is no earlier week to compare with." in composed.text
+    assert "The data is" in composed.text
 
 
 def status_of(customer: Customer, before: str, now: str) -> None:
