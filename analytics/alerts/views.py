@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.alerts import acts
 from analytics.alerts.acknowledge import acknowledge
-from analytics.alerts.forms import ActForm, AlertNoteForm
+from analytics.alerts.forms import MAX_ALERTS, ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full, matching_alerts
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
@@ -24,6 +24,9 @@ from customers.core.people import name_of_login
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
 
+TYPED = ("until", "added_note", "what", "due")
+REFUSED = "refused_alert_act"
+"""Names in the session what was refused of many alerts, so that the list shows it again."""
 MAX_TOLD = 5
 """So many snoozes of others are told one by one."""
 
@@ -33,7 +36,8 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Show the alerts, the worst first; at first those that the visitor is told of who owns customers."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
-    return admin_response(request, "analytics/alerts/page.html", {"title": "Alerts", **alert_list(request)})
+    context = {"title": "Alerts", **alert_list(request), "refused": request.session.pop(REFUSED, None)}
+    return admin_response(request, "analytics/alerts/page.html", context)
 
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
@@ -59,6 +63,13 @@ def act(request: StaffRequest) -> HttpResponse:
     for errors in form.errors.values():
         for error in errors:
             messages.error(request, str(error))
+    if form.errors:
+        typed = {name: request.POST.get(name, "") for name in TYPED}
+        request.session[REFUSED] = {
+            **typed,
+            "alerts": request.POST.getlist("alert")[:MAX_ALERTS],
+            "all": "all" in request.POST,
+        }
     return redirect(next_page(request, reverse("analytics:alerts")))
 
 
