@@ -163,10 +163,17 @@ def whose(request: HttpRequest) -> list[Whose]:
     ]
 
 
-def _alert_filter(request: HttpRequest) -> AlertFilter:
-    asked = request.GET.copy()
+def _alert_filter(request: HttpRequest, address: QueryDict | None = None) -> AlertFilter:
+    asked = (request.GET if address is None else address).copy()
     asked.setdefault("state", OPEN)
     return AlertFilter(asked, Alert.objects.all(), request)
+
+
+def customers_of_alerts(request: HttpRequest, address: QueryDict) -> list[str]:
+    """Return the customers of all pages of the list with an address' query, in its order, each once."""
+    filters = _alert_filter(request, address)
+    rows = filters.qs.exclude(customer=None).worst_first(filters.today)
+    return list(dict.fromkeys(rows.values_list("customer_id", flat=True)))
 
 
 def matching_alerts(request: HttpRequest) -> AlertQuerySet:

@@ -17,6 +17,7 @@ from analytics.customer_page.steps import steps
 from analytics.customer_page.timeline import OFFERED, may_open, page_number, parse_filter, timeline
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
+from analytics.display.source_list import source_list
 from analytics.outreach.recipients import contacts_of, recipients_at
 from analytics.outreach.scheduled import scheduled_for
 from analytics.outreach.sending import closed_mailboxes, customers_to_write, why_closed
@@ -106,6 +107,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "note_form": form,
         "scheduled": scheduled_for(found),
         "back_query": _query(request, but=OWN_PARAMETERS),
+        "source_list": source_list(request),
         **_scored(request, found, shown),
     }
     return admin_response(request, "analytics/customer_page/page.html", context, status=status)

@@ -17,7 +17,9 @@ from analytics.my_day.facts import WorkFacts, customers_of
 from analytics.my_day.items import WorkItem, work_items
 from analytics.my_day.members import WorkMember
 from analytics.my_day.worklist import NOBODY, TEAM, by_health_alone, newest_days, to_do_counts, worklist
+from analytics.pages.as_of import AsOf
 from analytics.pages.user_summary import user_summary
+from analytics.portfolio.comparison import comparison_day
 from customers.clock import program_today
 from customers.core.pages import user_of
 from customers.models import Customer
@@ -99,6 +101,21 @@ def earlier_list(request: HttpRequest, portfolio: PortfolioDay, before: Portfoli
     return {"page": page, "items": work_items(portfolio, before, list(page)), "tab": TO_DO, "is_team": True}
 
 
+def customers_of_day(request: HttpRequest, address: QueryDict, shown: AsOf) -> list[str]:
+    """Return the customers of all pages of the list with an address' query, in its order."""
+    if shown.portfolio is None:
+        return []
+    version, today = user_summary(request).version, program_today()
+    if not shown.is_newest:
+        before = comparison_day(shown.portfolio.date)
+        return by_health_alone(shown.portfolio, before, version.data).customers
+    whose, tab = _whose(address), _tab(address)
+    if tab == DONE:
+        return _newest_first(done_today(_which(whose), today))
+    found = worklist(shown.portfolio, newest_days(version.data)[1], whose, today, version)
+    return found.to_do.customers if tab == TO_DO else [member.customer for member, _wait in found.waiting]
+
+
 def customer_item(request: HttpRequest, customer: Customer) -> WorkItem | None:
     """Return what to say of one customer; None where it is on no worklist today."""
     version, today = user_summary(request).version, program_today()
@@ -112,11 +129,14 @@ def customer_item(request: HttpRequest, customer: Customer) -> WorkItem | None:
 
 
 def _done(request: HttpRequest, done: WorkFacts) -> dict[str, object]:
-    newest_first = sorted(done, key=lambda key: max(one.moment for one in done[key]), reverse=True)
-    page = _page(request, newest_first)
+    page = _page(request, _newest_first(done))
     customers = Customer.objects.in_bulk(list(page))
     deeds = {key: sorted(done[key], key=lambda one: one.moment, reverse=True) for key in page}
     return {"page": page, "dealt": [Dealt(customers[key], [deed_in_words(one) for one in deeds[key]]) for key in page]}
+
+
+def _newest_first(done: WorkFacts) -> list[str]:
+    return sorted(done, key=lambda key: max(one.moment for one in done[key]), reverse=True)
 
 
 def _whose(address: QueryDict) -> str:

@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from urllib.parse import urlsplit
 
 import django_tables2 as tables
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, TextChoices
 from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.display.ordering import as_read, by_rank, in_order
-from analytics.display.tables import CUT, Table
+from analytics.display.source_list import TASKS, way_from
+from analytics.display.tables import CUT, DrawnColumn, Table
 from analytics.models import ActionKind, Task
 from analytics.models.tasks import TaskQuerySet
 from customers.core.pages import StaffRequest
@@ -58,11 +61,19 @@ def _today(table: "TaskTable") -> dict[str, object]:
     return {"today": timezone.localdate(), "plain": True}
 
 
+def _customer(task: Task, table: "TaskTable") -> str:
+    """Return the link to the task's customer, which knows the way through this list."""
+    way = way_from(
+        TASKS, QueryDict(urlsplit(table.address).query), table.page.start_index() - 1 + table.records.index(task)
+    )
+    return render_to_string("analytics/tasks/customer.html", {"record": task, "way": way})
+
+
 class TaskTable(Table[Task]):
     """Tasks; every order ends in the key."""
 
     what = tables.TemplateColumn(template_name="analytics/tasks/what.html", extra_context=_address)
-    customer = tables.TemplateColumn(template_name="analytics/tasks/customer.html")
+    customer = DrawnColumn(_customer)
     due = tables.TemplateColumn(template_name="analytics/tasks/due.html", order_by=("due", "pk"), extra_context=_today)
     owner = tables.Column(accessor="owner_name", default="Nobody", attrs=CUT, empty_values=("", None))
     kind = tables.Column(attrs={"td": {"class": "kind"}})
@@ -120,14 +131,11 @@ def task_list(request: StaffRequest) -> dict[str, object]:
     address, today = request.GET, timezone.localdate()
     whose, state = address["whose"], _state(address)
     is_open = state == Task.State.OPEN
-    tasks = _narrowed(whose).filter(state=state).order_by(*("due", "pk") if is_open else ("-closed_at", "-pk"))
-    order = [name for name in address.getlist("sort") if name.removeprefix("-") in TaskTable.base_columns]
     hidden = ("outcome",) if is_open else ()
     choices = _choices(request.user, whose, state)
-    table = TaskTable(
-        tasks.select_related("customer", "owner"),
-        address=request.get_full_path(),
-        order_by=order or None,
+    table = _table(
+        address,
+        request.get_full_path(),
         empty_text=_empty(whose, state, request.user),
         exclude=(*hidden, *(("owner",) if whose != EVERYBODY else ())),
     )
@@ -136,7 +144,7 @@ def task_list(request: StaffRequest) -> dict[str, object]:
     return {
         "title": _title(whose, request.user, choices),
         "table": table,
-        "groups": list(_groups(table, today, grouped=is_open and not order)),
+        "groups": list(_groups(table, today, grouped=is_open and not _order(address))),
         "today": today,
         "tomorrow": today + timedelta(days=1),
         "whose": choices,
@@ -144,9 +152,26 @@ def task_list(request: StaffRequest) -> dict[str, object]:
     }
 
 
+def customers_of_tasks(address: QueryDict) -> list[str]:
+    """Return the customers of all pages of the list with an address' query, in its order, each once."""
+    rows: TaskQuerySet = _table(address, "").data.data
+    return list(dict.fromkeys(rows.values_list("customer_id", flat=True)))
+
+
 def tasks_due(user: User, today: date) -> TaskQuerySet:
     """Return a user's tasks that are overdue or due today; an index finds them."""
     return Task.objects.of(user).overdue(today + timedelta(days=1))
+
+
+def _table(address: QueryDict, full_path: str, **options: object) -> TaskTable:
+    whose, state = address.get("whose", EVERYBODY), _state(address)
+    usual = ("due", "pk") if state == Task.State.OPEN else ("-closed_at", "-pk")
+    tasks = _narrowed(whose).filter(state=state).order_by(*usual).select_related("customer", "owner")
+    return TaskTable(tasks, address=full_path, order_by=_order(address) or None, **options)
+
+
+def _order(address: QueryDict) -> list[str]:
+    return [name for name in address.getlist("sort") if name.removeprefix("-") in TaskTable.base_columns]
 
 
 def _state(address: QueryDict) -> Task.State:
@@ -159,7 +184,9 @@ def _narrowed(whose: str) -> TaskQuerySet:
     tasks = Task.objects.all()
     if whose == EVERYBODY:
         return tasks
-    return tasks.of(None) if whose == UNASSIGNED else tasks.filter(owner=int(whose))
+    if whose == UNASSIGNED:
+        return tasks.of(None)
+    return tasks.filter(owner=int(whose)) if is_key(whose) else tasks.none()
 
 
 def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:

@@ -1,6 +1,7 @@
 """A tag for each visual atom of our pages, and small helpers of the templates."""
 
 from django import template
+from django.core.paginator import Page
 from django.db.models import Model
 from django.template import Context
 from django.template.loader import render_to_string
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 from analytics.alerts.forms import AlertNoteForm
 from analytics.display import atoms
 from analytics.display.charts import Chart
+from analytics.display.source_list import way_from
 from analytics.models import Alert
 from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
@@ -50,6 +52,12 @@ def customers_address(context: Context, *queries: str) -> str:
     """Where the list of customers is, narrowed by ``queries`` and as of the page's date."""
     asked = "&".join(query for query in (*queries, context["as_of"].query) if query)
     return f"{reverse('admin:index')}{'?' if asked else ''}{asked}#customers"
+
+
+@register.simple_tag(takes_context=True)
+def from_list(context: Context, name: str, page: Page[object], counter: int) -> str:
+    """Return the query for the page of the ``counter``-th customer of a page of this list."""
+    return way_from(name, context["request"].GET, page.start_index() + counter - 2)
 
 
 @register.simple_tag(takes_context=True)

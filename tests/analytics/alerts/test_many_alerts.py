@@ -1,5 +1,6 @@
 """Whose alerts the page shows, and what is done to many of them at once."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -187,7 +188,7 @@ def test_the_actions_of_an_alert_lead_to_its_customer(client: Client, olga: User
     page = client.get("/admin/alerts/?told=")
     assert links(page, "Write email") == [f"/admin/customer/{acme.pk}/contact/"]
     assert links(page, "Create task") == [f"/admin/tasks/new/?customer={acme.pk}&next=%2Fadmin%2Falerts%2F%3Ftold%3D"]
-    assert links(page, "Open customer") == [f"/admin/customer/{acme.pk}/"]
+    assert links(page, "Open customer") == [f"/admin/customer/{acme.pk}/?list=alerts%3Ftold%3D&at=0"]
     client.force_login(make_staff("Viewer"))
     page = client.get("/admin/alerts/?told=")
     assert [links(page, label) for label in ("Write email", "Create task", "Open customer")] == [[], [], []]
@@ -218,3 +219,19 @@ def test_words_are_those_of_everybody(client: Client, olga: User) -> None:
         assert said in page
     for old in ("Put off", "put off", "Take the acknowledgement back", "chosen", "over on", "Act on"):
         assert old not in page
+
+
+def test_what_was_typed_for_many_alerts_and_refused_is_shown_again_once(client: Client, olga: User) -> None:
+    first, second = make_alert(of(olga)), make_alert(of(olga))
+    note, page = "They wait for <IT>", "/admin/alerts/?told="
+    sent = {"action": "add_note", "added_note": note, "what": "Call them", "until": "2024-01-01", "next": page}
+    again = client.post("/admin/alerts/act/?told=", {**sent, "alert": [first.pk]}, follow=True)
+    assert "Choose a future date within a year." in words(again.text)
+    assert "They wait for &lt;IT&gt;</textarea>" in again.text
+    assert 'value="Call them"' in again.text and 'name="until" value="2024-01-01"' in again.text
+    checked = re.findall(r'name="alert" value="(\d+)" form="bulk" checked', again.text)
+    assert checked == [str(first.pk)]
+    assert second.note == "" and "They wait" not in client.get(page).text
+    # What is done leaves nothing behind.
+    client.post("/admin/alerts/act/", {**sent, "until": "", "alert": [first.pk, second.pk]})
+    assert 'value="Call them"' not in client.get(page).text

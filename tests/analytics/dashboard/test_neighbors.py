@@ -1,15 +1,22 @@
 """The customers before and after one, in the list that one came from."""
 
 from datetime import date
+from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.http import HttpResponse
 from django.test import Client
 
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from analytics.models import Task
+from customers.models import Customer, CustomerCare
+from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import links, words
 
 pytestmark = pytest.mark.django_db
 D = date(2025, 5, 10)
+CALL = {"kind": "call", "text": "They wait for IT"}
 
 
 @pytest.fixture
@@ -73,3 +80,102 @@ def test_the_page_leads_both_ways_in_the_list_one_came_from(viewer: Client) -> N
     query = "?status=at_risk&sort=score"
     assert links(page, "Next") == [f"/admin/customer/c10/next/{query}"]
     assert links(page, "Previous") == [f"/admin/customer/c10/previous/{query}"]
+
+
+# --- From My day, the alerts and the tasks ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def manager(client: Client) -> User:
+    """Owns a, b and c, who are at risk with the scores 10, 20 and 30; d is nobody's."""
+    user = make_staff("Success manager", username="mia")
+    make_day(date=D)
+    for place, key in enumerate("abcd", 1):
+        customer = make_customer(id=key, organization=f"Customer {key}")
+        make_snapshot(customer, date=D, score=10 * place, status="at_risk")
+        if key != "d":
+            CustomerCare.objects.create(customer=customer, owner=user)
+    client.force_login(user)
+    return user
+
+
+def way(response: HttpResponse, name: str) -> str:
+    [address, *_same] = links(response, name)
+    return unescape(address)
+
+
+def test_from_my_day_through_my_customers(client: Client, manager: User) -> None:
+    day = client.get("/admin/my-day/", follow=True)
+    page = client.get(way(day, "Customer a"))
+    assert way(page, "← Back to My day") == f"/admin/my-day/?owner={manager.pk}"
+    page = client.get(way(page, "Next"), follow=True)
+    assert page.context["customer"].pk == "b"
+    assert client.get(way(page, "Previous"), follow=True).context["customer"].pk == "a"
+    page = client.get(way(page, "Next"), follow=True)
+    assert page.context["customer"].pk == "c"
+    end = client.get(way(page, "Next"), follow=True)
+    assert end.redirect_chain[-1][0] == f"/admin/my-day/?owner={manager.pk}"
+    assert "There is no next customer in this list." in words(end.text)
+
+
+def test_who_was_dealt_with_has_left_the_list_and_the_next_one_comes(client: Client, manager: User) -> None:
+    day = client.get("/admin/my-day/", follow=True)
+    page = client.get(way(client.get(way(day, "Customer a")), "Next"), follow=True)
+    page = client.post(f"/admin/customer/b/notes/?{urlsplit(page.redirect_chain[-1][0]).query}", CALL, follow=True)
+    assert client.get(way(page, "Next"), follow=True).context["customer"].pk == "c"
+    assert client.get(way(page, "Previous"), follow=True).context["customer"].pk == "a"
+
+
+def test_from_the_tasks_in_their_order(client: Client, manager: User) -> None:
+    for key, what, due in (("d", "First", 1), ("b", "Second", 2), ("d", "Third", 3), ("a", "Fourth", 4)):
+        Task.objects.create(customer_id=key, what=what, due=date(2025, 5, due), owner=manager)
+    tasks = client.get("/admin/tasks/?sort=-due", follow=True)
+    page = client.get(way(tasks, "Customer a"))
+    assert way(page, "← Back to the tasks") == f"/admin/tasks/?sort=-due&whose={manager.pk}"
+    for key in "db":
+        page = client.get(way(page, "Next"), follow=True)
+        assert page.context["customer"].pk == key
+    assert client.get(way(page, "Next"), follow=True).redirect_chain[-1][0].startswith("/admin/tasks/")
+
+
+def test_from_the_alerts_that_match(client: Client, manager: User) -> None:
+    for key, kind, text in (
+        ("c", "at_risk", "x"),
+        ("d", "at_risk", "x"),
+        ("a", "at_risk", "x"),
+        ("b", "at_risk", "y"),
+        ("c", "blocked", "x"),
+    ):
+        make_alert(Customer.objects.get(pk=key), kind, text=text)
+    alerts = client.get("/admin/alerts/?q=x&told=")
+    listed = list(dict.fromkeys(one.customer_id for one in alerts.context["page"].object_list))
+    assert sorted(listed) == ["a", "c", "d"]
+    page = client.get(way(alerts, f"Customer {listed[0]}"))
+    for key in listed[1:]:
+        page = client.get(way(page, "Next"), follow=True)
+        assert page.context["customer"].pk == key
+    assert way(page, "← Back to the alerts") == "/admin/alerts/?q=x&told="
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?list=nonsense", "customer/b/?list=nonsense"),
+        ("?list=//evil.example", "customer/b/?list=%2F%2Fevil.example"),
+        ("?list=my-day", "customer/b/?list=my-day&at=1"),
+        ("?list=my-day%3Fowner%3Dx%26tab%3D%2500&at=x", "my-day/?owner=x&tab=%00"),
+        ("?list=tasks%3Fwhose%3D%2500", "tasks/?whose=%00"),
+        ("?list=alerts%3Fstate%3Dnonsense&at=-9", "alerts/?state=nonsense"),
+    ],
+)
+def test_a_list_that_is_none(client: Client, manager: User, query: str, expected: str) -> None:
+    assert go(client, "a", "next", query) == expected
+
+
+def test_a_list_that_one_may_not_see(client: Client) -> None:
+    make_customer(id="a")
+    user = make_staff()
+    user.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    client.force_login(user)
+    assert client.get("/admin/customer/a/next/?list=alerts").status_code == 403
+    assert client.get("/admin/customer/a/next/?list=tasks").status_code == 403
