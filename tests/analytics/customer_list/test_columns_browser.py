@@ -30,6 +30,15 @@ def order_by_keyboard(page: Page) -> None:
     at_rest(page)
     # It goes along with its column, so that the next press moves it further.
     expect(up).to_be_focused()
+    # By the mouse it goes back to its place, and forth again.
+    handle = page.locator(".column-rows li", has=page.get_by_label("Width of Score"))
+    handle.drag_to(page.locator(".column-rows li", has=page.get_by_label("Width of Status")))
+    expect(boxes.first).to_have_value("status")
+    expect(up).not_to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("button", name="Move Status up")).to_have_attribute("aria-disabled", "true")
+    up.click()
+    expect(boxes.first).to_have_value("score")
+    at_rest(page)
     page.get_by_label("Width of Owner").select_option("Narrow")
     page.get_by_role("checkbox", name="Stage").uncheck()
     page.get_by_role("button", name="Save as my columns").click()
