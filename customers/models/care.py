@@ -23,7 +23,7 @@ class CustomerCare(models.Model):
         verbose_name = "assignment"
 
     def __str__(self) -> str:
-        return f"assignment of {self.customer_id}"
+        return f"Assignment of {self.customer_id}"
 
     @property
     def owner_name(self) -> str:
@@ -59,4 +59,4 @@ class Note(models.Model):
         indexes = [models.Index(fields=["customer", "created_at"], name="note_customer_created")]
 
     def __str__(self) -> str:
-        return f"note {self.pk} on {self.customer_id}"
+        return f"Note {self.pk} on {self.customer_id}"

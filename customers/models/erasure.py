@@ -30,4 +30,4 @@ class Erasure(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"erasure {self.pk}"
+        return f"Erasure {self.pk}"

@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.db import connection, models
+from django.utils.text import capfirst
 
 from customers.clock import program_today
 from customers.fields import KeyField
@@ -118,7 +119,7 @@ class Onboarding(FullFeedRow):
         verbose_name_plural = "onboarding"
 
     def __str__(self) -> str:
-        return f"onboarding {self.pk} of {self.customer_id}"
+        return f"Onboarding {self.pk} of {self.customer_id}"
 
 
 class HistoryRow(LoadedRow):
@@ -133,7 +134,7 @@ class HistoryRow(LoadedRow):
         ordering = ["-date", "pk"]
 
     def __str__(self) -> str:
-        return f"{self._meta.verbose_name} {self.pk} of {self.customer_id}"
+        return f"{capfirst(str(self._meta.verbose_name))} {self.pk} of {self.customer_id}"
 
 
 class Engagement(HistoryRow):

@@ -164,7 +164,7 @@ class Fix(models.Model):
         constraints = [models.UniqueConstraint(fields=["feed", "sha256"], name="fix_once")]
 
     def __str__(self) -> str:
-        return f"fix {self.pk} of {self.feed}"
+        return f"Fix {self.pk} of {self.feed}"
 
 
 class RowChangeQuerySet(models.QuerySet["RowChange"]):

@@ -47,7 +47,7 @@ def test_a_trend_is_defined_by_the_policy() -> None:
                 "health history",
             ],
         ),
-        ("/admin/summary/", ["Total customers", "Avg time to value", "this list"]),
+        ("/admin/summary/", ["Total customers", "Average time to value", "this list"]),
         ("/admin/my-day/?owner=", ["this list"]),
         ("/admin/cohorts/", ["the columns", "retention"]),
         (

@@ -1,5 +1,7 @@
 """What the admin's lists and our pages say around the rows: titles, counts, empty lists, codes."""
 
+import re
+
 import pytest
 from django.contrib.admin import site
 from django.db import connection
@@ -43,6 +45,27 @@ def test_a_name_keeps_its_first_letter(admin: Client) -> None:
         text = admin.get(address).text
         assert "an-owner/django" in words(text)
         assert "An-owner/django" not in text
+
+
+def test_the_way_to_a_row_leads_by_its_list(admin: Client) -> None:
+    """And neither begins with the name of an app, which the menu does not know."""
+    CustomerCare.objects.create(customer=make_customer(id="c1"))
+    for address, way in (
+        ("/admin/customers/customercare/c1/change/", ["Assignments", "Assignment of c1"]),
+        ("/admin/customers/customercare/c1/history/", ["Assignments", "Assignment of c1"]),
+        ("/admin/analytics/mailtemplate/add/", ["Email templates", "Add email template"]),
+        ("/admin/analytics/mailtemplate/", ["Email templates"]),
+        ("/admin/reports/", ["Reports"]),
+    ):
+        [head] = re.findall(r'id="header-inner".*?<h1\b.*?>(.*?)</h1>', admin.get(address).text, re.DOTALL)
+        assert [words(part) for part in head.split("chevron_right")] == way, address
+
+
+def test_how_many_were_found_is_said_of_a_narrowed_list_alone(admin: Client) -> None:
+    make_customer(id="c1", organization="Acme")
+    make_customer(id="c2", organization="Beta")
+    assert "found" not in words(admin.get("/admin/customers/customer/").text)
+    assert "Customers 1 found ( Show all )" in words(admin.get("/admin/customers/customer/?q=acme").text)
 
 
 def test_rows_are_counted_as_rows(admin: Client) -> None:

@@ -191,7 +191,7 @@ def test_the_leaver_stays_out(care: CustomerCare) -> None:
     answer = bo.post(page, form_on(older, email="new@x.example"), follow=True)
     leaver.refresh_from_db()
     assert (leaver.is_active, list(leaver.groups.all()), leaver.email) == (False, [], "new@x.example")
-    assert "Somebody else has changed meanwhile, and it stays: Active, Groups." in words(answer.text)
+    assert "Somebody else has changed meanwhile, and it stays: Active, Roles." in words(answer.text)
 
 
 # --- What a conflict shows, and how it is decided ----------------------------------------------------------------

@@ -93,7 +93,7 @@ def be_logged(staff: User) -> None:
     searched["q"] = MAIL
     trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
     for model, key, text in (
-        (CustomerCare, KEY, f"assignment of {KEY}"),
+        (CustomerCare, KEY, f"Assignment of {KEY}"),
         (Task, Task.objects.get(customer=KEY).pk, NAME),
     ):
         LogEntry.objects.create(
