@@ -1,4 +1,4 @@
-"""One's own columns of the customer table: which, in which order, how wide; kept, or given up for the usual ones."""
+"""One's own columns of the customer table: which, in which order, how wide; kept, or given up for the standard ones."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -57,16 +57,15 @@ def keep(request: StaffRequest) -> HttpResponse:
 
 def _form(request: StaffRequest, own: OwnColumns, back: str, *, is_of_report: bool) -> HttpResponse:
     widths, names = dict(own.widths), (NAME, *own.names)
-    moved = request.POST.get(UP) or request.POST.get(DOWN)
-    rows = [ColumnRow(name, TABLE_COLUMNS[name].heading, widths.get(name, 0)) for name in names]
-    placed = enumerate(rows)
+    moved = request.POST.get(UP, "") or request.POST.get(DOWN, "")
+    place = names.index(moved) if moved in names else 0
     context = {
         "title": "Columns of the customer table",
-        "rows": rows,
+        "rows": [ColumnRow(name, TABLE_COLUMNS[name].heading, widths.get(name, 0)) for name in names],
         "others": [one for name, one in TABLE_COLUMNS.items() if name not in names],
         "widths": [(0, "Auto"), *WIDTHS.items()],
         "is_of_report": is_of_report,
-        "news": next((f"{row.label}: {place} of {len(own.names)}" for place, row in placed if row.name == moved), ""),
+        "news": f"{TABLE_COLUMNS[moved].heading}: {place} of {len(own.names)}" if place else "",
         "next": back,
     }
     return admin_response(request, "analytics/customer_list/column_order.html", context)

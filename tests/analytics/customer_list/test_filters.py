@@ -248,8 +248,8 @@ STANDARD = [
         ("columns=", STANDARD),
         ("columns=nothing,customer", STANDARD),
         ("columns=score", ["Name", "Score"]),
-        ("columns=owner,status", ["Name", "Status", "Owner"]),
-        ("columns=owner&columns=status&columns=pk,__class__", ["Name", "Status", "Owner"]),
+        ("columns=owner,status", ["Name", "Owner", "Status"]),
+        ("columns=owner&columns=status&columns=pk,__class__", ["Name", "Owner", "Status"]),
         (
             "columns=industry,signup_date,team_size,email,blocker_type,days_active",
             ["Name", "Industry", "Signed up", "Team", "Email", "Blocker", "Days active"],
@@ -260,7 +260,9 @@ STANDARD = [
         ),
     ],
 )
-def test_the_address_chooses_the_columns(viewer: Client, five: dict[str, int], query: str, shown: list[str]) -> None:
+def test_the_address_chooses_the_columns_and_their_order(
+    viewer: Client, five: dict[str, int], query: str, shown: list[str]
+) -> None:
     assert headers(main_part(viewer.get(f"/admin/?{query}"))) == shown
 
 
