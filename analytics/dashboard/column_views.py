@@ -1,4 +1,4 @@
-"""One's own columns of the customer table: which, in which order, how wide; kept, or given up for the standard ones."""
+"""One's own columns of the customer table: which, in which order, how wide; kept, or given up for standard ones."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
