@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import OperationalError
@@ -69,11 +70,14 @@ def _letter(
 
 
 class LettersSent:
-    """Sends the letters whose tokens a preview has sent: how many were ``sent``, and which were not, and why."""
+    """Sends the letters whose tokens a preview has sent, or schedules them for ``send_at``.
 
-    def __init__(self, previewed: Sequence[Letter], data: QueryDict) -> None:
-        self.previewed, self.data = previewed, data
-        self.sent = 0
+    Says how many were ``sent`` or ``scheduled``, which were not, and why, and how many an earlier click had claimed.
+    """
+
+    def __init__(self, previewed: Sequence[Letter], data: QueryDict, send_at: datetime | None = None) -> None:
+        self.previewed, self.data, self.send_at = previewed, data, send_at
+        self.sent = self.scheduled = self.known = 0
         self.failed: list[tuple[Customer, str]] = []
 
     def send(self) -> None:
@@ -82,7 +86,10 @@ class LettersSent:
 
         def each() -> Iterator[Message]:
             for letter in self.previewed:
-                if letter.field in self.data and (message := self._claim(letter)):
+                message = self._claim(letter) if letter.field in self.data else None
+                if message and self.send_at:
+                    self.scheduled += 1
+                elif message:
                     claimed.append(message)
                     yield message
 
@@ -95,15 +102,19 @@ class LettersSent:
                 self.failed.append((message.customer, message.error))
 
     def _claim(self, letter: Letter) -> Message | None:
+        token = self.data.get(letter.field, "")
+        if letter.draft is None and sending.already_claimed(token):
+            self.known += 1
+            return None
         if letter.draft is None:
             self.failed.append((letter.customer, " ".join(letter.against)))
             return None
-        key = sending.verify_preview(self.data.get(letter.field, ""), letter.draft)
+        key = sending.verify_preview(token, letter.draft)
         if key is None:
             self.failed.append((letter.customer, CHANGED))
             return None
         try:
-            message, is_ours = sending.claim_draft(letter.draft, key, confirmed=False)
+            message, is_ours = sending.claim_draft(letter.draft, key, confirmed=False, send_at=self.send_at)
         except (sending.NotSent, OperationalError) as error:
             self.failed.append((letter.customer, str(error) if isinstance(error, sending.NotSent) else BUSY))
             return None

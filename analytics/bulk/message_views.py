@@ -6,6 +6,7 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.text import Truncator
 
 from analytics.bulk.letters import MAX_LETTERS, Letter, LettersSent, letters
@@ -13,7 +14,7 @@ from analytics.bulk.selection import Selection, nobody_selected, selection
 from analytics.models import MailTemplate
 from analytics.models.placeholders import PLACEHOLDERS, listed
 from analytics.outreach import sending
-from analytics.outreach.forms import ComposeForm
+from analytics.outreach.forms import ComposeForm, ScheduleForm
 from analytics.outreach.kept_words import KeptWords, Words
 from analytics.outreach.sending import MAY_CONTACT
 from analytics.wording import counted
@@ -37,18 +38,19 @@ def message_many(request: StaffRequest) -> HttpResponse:
         return page.compose(page.form(page.words.choose_template()))
     if action == "own":
         return page.compose(page.form(page.words.bring_back()))
-    if action not in {"preview", "send", "edit"}:
+    if action not in {"preview", "send", "later", "edit"}:
         return page.compose(page.form(page.words.template))
     form = page.typed_form()
     if page.count > MAX_LETTERS or action == "edit" or not form.is_valid():
         return page.compose(form)
     customers = sending.with_mails(meant.customers.select_related("care")).order_by("organization", "pk")
     found = letters(customers, request.user, request.POST, page.words.template)
-    if action == "send":
-        done = LettersSent(found, request.POST)
+    if action in {"send", "later"} and not page.schedule.errors:
+        send_at = page.schedule.cleaned_data["at"] if page.schedule.is_bound else None
+        done = LettersSent(found, request.POST, send_at)
         done.send()
         _tell(request, done)
-        if done.sent or not done.failed:
+        if done.sent or done.scheduled or not done.failed:
             return redirect(meant.back)
         # Where nothing has left, the words would be lost.
     return page.previews(form, found)
@@ -60,6 +62,7 @@ class _Page:
     def __init__(self, request: StaffRequest, meant: Selection) -> None:
         self.request, self.meant = request, meant
         self.count = meant.customers.count()
+        self.schedule = ScheduleForm(request.POST, is_asked=request.POST.get("action") == "later")
         self.words = KeptWords(request, list(MailTemplate.objects.filter(active=True).order_by("pk")))
 
     def form(self, words: MailTemplate | Words | None) -> ComposeForm:
@@ -92,14 +95,18 @@ class _Page:
             "skipped": [one for one in found if not one.draft],
             # By their keys: whoever leaves a filter until it is sent was shown all the same.
             "sent": [("customer", one.customer.pk) for one in found],
+            "schedule": self.schedule,
+            "zone": timezone.get_current_timezone_name(),
         }
-        return self._show("previews", form, HTTPStatus.OK, more)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if self.schedule.errors else HTTPStatus.OK
+        return self._show("previews", form, status, more)
 
     def _show(self, name: str, form: ComposeForm, status: int, more: Mapping[str, object]) -> HttpResponse:
         context = {
             "form": form,
             "template": self.words.template,
             "aside": self.words.aside,
+            "at": self.request.POST.get("at", ""),
             "drafts": self.request.POST.getlist("draft"),
             "back": self.meant.back,
             **more,
@@ -110,9 +117,12 @@ class _Page:
 def _tell(request: StaffRequest, done: LettersSent) -> None:
     if done.sent:
         messages.success(request, f"{counted(done.sent, 'message')} sent.")
+    if done.scheduled and done.send_at:
+        when = f"{timezone.localtime(done.send_at):%-d %b %Y, %H:%M}"
+        messages.success(request, f"{counted(done.scheduled, 'message')} scheduled for {when}.")
     for customer, why in done.failed[:MAX_TOLD]:
         messages.warning(request, f"{customer.organization}: {Truncator(why).chars(MAX_REASON_LENGTH)}")
     if (more := len(done.failed) - MAX_TOLD) > 0:
         messages.warning(request, f"{counted(more, 'more message')} not sent.")
-    if not done.sent and not done.failed:
-        messages.info(request, "No message was sent.")
+    if not (done.sent or done.scheduled or done.failed):
+        messages.info(request, "They were sent or scheduled before." if done.known else "No message was sent.")

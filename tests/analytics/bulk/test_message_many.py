@@ -1,6 +1,7 @@
 """One message to several customers: composed, shown for each, and sent once to each that was shown."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -96,7 +97,8 @@ def test_each_is_shown_then_sent_once(client: Client, sofia: User) -> None:
         ("m2", "sent", sofia.pk),
     }
     assert said(client.get("/admin/reports/")) == ["2 messages sent."]
-    send(client, page)
+    assert send(client, page).status_code == 302
+    assert said(client.get("/admin/reports/")) == ["They were sent or scheduled before."]
     assert len(mail.outbox) == 2 and Message.objects.count() == 2
 
 
@@ -175,6 +177,20 @@ def test_for_whom_an_email_is_scheduled_is_left_out(client: Client, two: list[Cu
     assert "Not sent to Acme : An email to them is scheduled." in words(main_part(preview(client)))
 
 
+def test_each_is_scheduled_once_and_none_is_sent(client: Client) -> None:
+    page = preview(client)
+    assert send(client, page, action="later", at="2020-01-01T09:00").status_code == 422
+    at = timezone.localtime(timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
+    for _twice in range(2):
+        assert send(client, page, action="later", at=f"{at:%Y-%m-%dT%H:%M}").status_code == 302
+    assert said(client.get("/admin/reports/"))[0] == f"2 messages scheduled for {at:%-d %b %Y, %H:%M}."
+    assert mail.outbox == []
+    assert list(Message.objects.order_by("customer").values_list("customer", "state", "send_at")) == [
+        ("m1", "scheduled", at),
+        ("m2", "scheduled", at),
+    ]
+
+
 def test_other_words_than_those_shown_are_not_sent(client: Client) -> None:
     page = preview(client)
     send(client, page, body="Something else")
@@ -201,6 +217,7 @@ def test_no_more_than_fifty(client: Client, monkeypatch: pytest.MonkeyPatch) -> 
     for action in ("", "preview", "send"):
         page = client.post(PAGE, {**BOTH, **TEXTS, "action": action})
         assert "At most 1 customers at once" in words(main_part(page))
+        assert (action == "") or "{github_username}" in page.text.partition("<textarea")[2], "typed words stay"
     assert mail.outbox == []
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from analytics.models import Alert, Contact, Deferral, Message, PortfolioDay, Snapshot, Task
 from analytics.outreach.sending import why_closed
@@ -15,7 +17,7 @@ from customers.imports.key_changes import pairs_of
 from customers.models import AuditEntry, Customer, CustomerCare, ImportRun, KeyChange, Note, StepSighting
 from customers.runs.undo import undo
 from customers.same_customer import join
-from tests.factories import make_alert, make_staff
+from tests.factories import make_alert, make_message, make_staff
 from tests.support.commands import held_elsewhere, run
 from tests.support.field_nights import deliver, drop, on_28_november
 from tests.support.key_changes import RENAMED, after, decide, decide_page, named
@@ -67,6 +69,20 @@ def test_nobody_writes_to_the_new_key_before_it_is_decided(pair: KeyChange) -> N
     assert why_closed(pair.customer)
     CustomerCare.objects.filter(pk="c1").update(do_not_contact=False)
     assert why_closed(pair.customer) == ""
+
+
+def test_an_email_that_waits_goes_on_to_the_new_key_and_is_sent(pair: KeyChange, sofia: User) -> None:
+    CustomerCare.objects.filter(pk="c1").update(do_not_contact=False)
+    due = {"state": "scheduled", "send_at": timezone.now(), "recipient": pair.former.email, "reply_to": sofia.email}
+    message = make_message(pair.former, sofia, **due)
+    join.join(pair.pk, "Sofia")
+    assert run("send_scheduled").lines == ["Scheduled emails: 1 sent, 0 not sent, 0 left to the next run."]
+    message.refresh_from_db()
+    assert (message.customer_id, message.state, [one.to for one in mail.outbox]) == (
+        "A-1",
+        "sent",
+        [["ops@acme.example"]],
+    )
 
 
 # --- Joined -----------------------------------------------------------------------------------------------------
