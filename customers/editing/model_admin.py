@@ -1,6 +1,7 @@
 """The base classes of our admin pages: for whatever an address may ask, and for rows that are only shown."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -22,6 +23,14 @@ from customers.text.numbers import MAX_DIGITS
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
+
+
+def _as_read(value: str) -> str:
+    """Return a value of an address as people read it: a day as all our pages write days."""
+    try:
+        return f"{date.fromisoformat(value):%-d %b %Y}"
+    except ValueError:
+        return value
 
 
 def count_column(model: type[Model], name: str) -> Callable[[Model], str]:
@@ -210,4 +219,4 @@ class ReadOnlyAdmin(NeverEdited):
                 label = self.scope_labels.get(name) or getattr(self.opts.get_field(name), "verbose_name", name)
             except FieldDoesNotExist:
                 continue
-            yield f"{label} {words.format(value)}"
+            yield f"{label} {words.format(_as_read(value))}"

@@ -118,7 +118,7 @@ def test_a_link_to_rows_survives_every_id(viewer: Client) -> None:
     address = counter(viewer, "Issues tagged", "/admin/customer/a.b:c_d-e/")
     assert keys(viewer, address) == ["odd"]
     text = words(viewer.get(address).text)
-    assert "Only these rows: customer a.b:c_d-e, date up to 2025-05-10, issues tagged above 0. Show all" in text
+    assert "Only these rows: customer a.b:c_d-e, date up to 10 May 2025, issues tagged above 0. Show all" in text
 
 
 # --- Where the fields come from ---------------------------------------------------------------------------------
