@@ -10,7 +10,7 @@ from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.db import DataError, transaction
-from django.db.models import CharField, Model, QuerySet, TextField
+from django.db.models import CharField, DateField, Model, QuerySet, TextField
 from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,7 +26,7 @@ _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt"
 
 
 def _as_read(value: str) -> str:
-    """Return a value of an address as people read it: a day as all our pages write days."""
+    """Return a day of an address as people read it; what is none as it is."""
     try:
         return f"{date.fromisoformat(value):%-d %b %Y}"
     except ValueError:
@@ -216,7 +216,8 @@ class ReadOnlyAdmin(NeverEdited):
             if words is None or not filters.isdisjoint({name, lookup}):
                 continue
             try:
-                label = self.scope_labels.get(name) or getattr(self.opts.get_field(name), "verbose_name", name)
+                field = self.opts.get_field(name)
             except FieldDoesNotExist:
                 continue
-            yield f"{label} {words.format(_as_read(value))}"
+            label = self.scope_labels.get(name) or getattr(field, "verbose_name", name)
+            yield f"{label} {words.format(_as_read(value) if isinstance(field, DateField) else value)}"
