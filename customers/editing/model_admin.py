@@ -220,4 +220,4 @@ class ReadOnlyAdmin(NeverEdited):
             except FieldDoesNotExist:
                 continue
             label = self.scope_labels.get(name) or getattr(field, "verbose_name", name)
-            yield f"{label} {words.format(_as_read(value) if isinstance(field, DateField) else value)}"
+            yield f"{label} {words.format(_as_read(str(value)) if isinstance(field, DateField) else value)}"
