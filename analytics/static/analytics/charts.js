@@ -70,6 +70,8 @@
             data: { labels: data.labels, datasets },
             plugins: [marks, links],
             options: {
+                // Thousands as everywhere on our pages, whatever the browser's language.
+                locale: "en-GB",
                 animation: false,
                 maintainAspectRatio: false,
                 interaction: { mode: "index", intersect: false },
