@@ -63,7 +63,7 @@ def test_a_morning_of_a_success_manager(open_page: Opened) -> None:
     expect(todo).to_have_count(before - 1)
 
     # It is dismissed with a reason, from the menu.
-    page.locator("summary").first.click()
+    todo.first.locator("summary").click()
     todo.first.get_by_role("link", name="Dismiss").click()
     page.get_by_label("Reason").select_option("elsewhere")
     page.get_by_role("button", name="Dismiss", exact=True).click()
@@ -77,7 +77,7 @@ def test_a_recommended_task_is_created_in_place(open_page: Opened) -> None:
     load_demo_program(*DAYS)
     page = open_page(TEAM)
     page.get_by_role("link", name="Create task for Acme Inc.").click()
-    expect(page.get_by_label("What")).to_have_value("Schedule a technical call")
+    expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
     page.get_by_role("button", name="Create task", exact=True).click()
     expect(page.locator("#my-day-news")).to_contain_text("Acme Inc.: Task created, due")
     assert Task.objects.get().rule is not None

@@ -34,6 +34,10 @@ def test_a_click_on_a_point_leads_to_the_dashboard_of_its_day(open_page: Opened)
     drawn(page)
     canvas = page.locator("[data-source=health-history-data]")
     canvas.scroll_into_view_if_needed()
+    locale = page.evaluate(
+        "Chart.getChart(document.querySelector('[data-source=health-history-data]')).options.locale"
+    )
+    assert page.evaluate("(locale) => new Intl.NumberFormat(locale).format(1200)", locale) == "1,200"
     place = page.evaluate(PLACE, "3 May")
     canvas.hover(position={"x": place["x"] + 2, "y": place["y"]})
     expect(canvas).to_have_css("cursor", "pointer")
