@@ -7,7 +7,7 @@ any more has failed, with the reason, and is left to a person. It is claimed and
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from django.contrib.auth.models import User
@@ -58,23 +58,26 @@ def cancel(message: Message, by: User) -> bool:
 
 @dataclass
 class ScheduledRun:
-    """What a run did: how many emails were ``sent``, which were not, how many are left to the ``later`` runs.
+    """What a run did: how many emails were ``sent`` or ``not_sent``, and how many are left to the ``later`` runs.
 
     ``down`` says why the mail server cannot be reached; '' where it can.
     """
 
     sent: int = 0
-    not_sent: list[Message] = field(default_factory=list)
+    not_sent: int = 0
     later: int = 0
     down: str = ""
 
 
-def send_scheduled(renew: Callable[[], None]) -> ScheduledRun:
-    """Send the emails whose time has come, one after the other; ``renew`` is called before each.
+def send_scheduled(renew: Callable[[], None], tell: Callable[[Message], None]) -> ScheduledRun:
+    """Send the emails whose time has come: ``renew`` is called before each, ``tell`` after each that is not sent.
 
     Where the mail server cannot be reached, they wait for the next run, until it is too late for them.
     """
-    run, now = ScheduledRun(not_sent=_cut_short()), timezone.now()
+    run, now = ScheduledRun(), timezone.now()
+    for unsure in _cut_short():
+        run.not_sent += 1
+        tell(unsure)
     due = Message.objects.filter(state=State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
     with closing(SmtpSession()) as session:
         for pk, send_at in list(due.values_list("pk", "send_at")):
@@ -91,8 +94,12 @@ def send_scheduled(renew: Callable[[], None]) -> ScheduledRun:
                 run.later += 1
                 run.down = one_line(str(error), outbox.MAX_REASON_LENGTH) or type(error).__name__
             else:
-                if message:
-                    _send(session, message, run)
+                if message and _was_sent(session, message):
+                    run.sent += 1
+                elif message:
+                    run.not_sent += 1
+                    message.refresh_from_db()
+                    tell(message)
     return run
 
 
@@ -122,12 +129,8 @@ def _claimed(pk: int) -> Message | None:
         return message if outbox.claim(message, timezone.now()) else None
 
 
-def _send(session: SmtpSession, message: Message, run: ScheduledRun) -> None:
-    if message.state != State.FAILED and sending.deliver_message(session, message).result == outbox.Result.SENT:
-        run.sent += 1
-        return
-    message.refresh_from_db()
-    run.not_sent.append(message)
+def _was_sent(session: SmtpSession, message: Message) -> bool:
+    return message.state != State.FAILED and sending.deliver_message(session, message).result == outbox.Result.SENT
 
 
 def _why_not(message: Message) -> str:

@@ -36,21 +36,22 @@ class Command(AuditedCommand):
             self.stdout.write("No email is sent, because EMAIL_URL is not set.")
             return
         with job_lock("scheduled") as lock:
-            run = send_scheduled(lock.renew)
-        for unsent in run.not_sent:
-            self.stderr.write(f"Not sent: email {unsent.pk}; its page says why.")
-            _tell_author(unsent)
+            run = send_scheduled(lock.renew, self._tell_author)
         self.had_nothing_to_do = not (run.sent or run.not_sent)
         self.stdout.write(_summary(run))
         if run.down:
             raise CommandError(f"The mail server cannot be reached: {run.down}. The next run tries again.")
 
+    def _tell_author(self, unsent: Message) -> None:
+        self.stderr.write(f"Not sent: email {unsent.pk}; its page says why.")
+        _give_task(unsent)
+
 
 def _summary(run: ScheduledRun) -> str:
-    return f"Scheduled emails: {run.sent} sent, {len(run.not_sent)} not sent, {run.later} left to the next run."
+    return f"Scheduled emails: {run.sent} sent, {run.not_sent} not sent, {run.later} left to the next run."
 
 
-def _tell_author(unsent: Message) -> None:
+def _give_task(unsent: Message) -> None:
     """Give the author, or else the customer's owner, a task about an email that was not sent.
 
     None where the email's own task is still open, and the page of that shows it.

@@ -273,6 +273,18 @@ def test_the_owner_gets_the_task_of_an_author_who_has_left(sofia: User) -> None:
     assert Task.objects.get().owner == owner
 
 
+def test_a_run_that_ends_early_has_told_of_those_before(sofia: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    a_day_passes(waiting(sofia, subject="Old"))
+    waiting(sofia, subject="New")
+    monkeypatch.setattr(EmailBackend, "send_messages", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run("send_scheduled")
+    assert [task.what for task in Task.objects.all()] == ["Email not sent: Old"]
+
+
 def test_its_own_open_task_is_enough(sofia: User) -> None:
     task = Task.objects.create(customer_id="c1001", what="Write to them", due="2025-05-12", owner=sofia)
     a_day_passes(waiting(sofia, task=task))
