@@ -117,7 +117,7 @@ def test_the_way_through_the_second_factor_is_accessible(
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_role("img", name="QR code of the secret below")).to_be_visible()
     look()
-    page.get_by_label("Give the code that the app shows").fill(code(user.pk))
+    page.get_by_label("Enter the code that the app shows").fill(code(user.pk))
     page.get_by_role("button", name="Turn on").click()
     expect(page.locator(".codes li")).to_have_count(10)
     look()
