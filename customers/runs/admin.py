@@ -81,7 +81,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         place = files.find(run)
         if place is None:
             return self._page(request, run, status=404)
-        trail.record(trail.Action.EXPORT, f"file of {run}", detail=f"{run.size} bytes, {run.rows} rows")
+        trail.record(trail.Action.EXPORT, f"file of {run}", detail=f"{run.size:,} bytes, {run.rows:,} rows")
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
         redacted = files.is_redacted(place)
         if not redacted:

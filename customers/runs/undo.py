@@ -349,7 +349,7 @@ def _what_was_left(undoing: ImportRun) -> list[str]:
     """Return a warning for each model and reason with an example; the journal has the rows."""
     reasons = undoing.changes.left().order_by("model", "reason").values_list("model", "reason")
     return [
-        f"{count} {model} {'rows' if count > 1 else 'row'} left: {reason} ({'such as ' if count > 1 else ''}{key})"
+        f"{count:,} {model} {'rows' if count > 1 else 'row'} left: {reason} ({'such as ' if count > 1 else ''}{key})"
         for model, reason, count, key in reasons.annotate(Count("pk"), Min("key"))[:MAX_REASONS]
     ]
 

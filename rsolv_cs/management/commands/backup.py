@@ -47,7 +47,7 @@ class Command(AuditedCommand):
             self.stdout.write(f"Removed {removed} older backup{'s' if removed > 1 else ''}.")
         rows = sum(table["rows"] for table in manifest["tables"].values())
         size = in_words(path.stat().st_size)
-        self.stdout.write(f"{rows} rows of {len(manifest['tables'])} tables are in {path} ({size}).")
+        self.stdout.write(f"{rows:,} rows of {len(manifest['tables'])} tables are in {path} ({size}).")
 
 
 def in_words(size: int) -> str:

@@ -1,12 +1,14 @@
 """``manage.py restore``: fill the database from a backup."""
 
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
 
+from analytics.wording import moment_in_words
 from customers.core.database_errors import first_line
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand, usage_error
@@ -63,9 +65,10 @@ class Command(AuditedCommand):
         self._say(manifest, _erased_again(again))
 
     def _say(self, manifest: dict[str, Any], more: str) -> None:
+        made_at = moment_in_words(datetime.fromisoformat(manifest["made_at"]))
         rows = sum(table["rows"] for table in manifest["tables"].values())
         self.stdout.write(
-            f"Restored {rows} rows of {len(manifest['tables'])} tables, as they were at {manifest['made_at']}; "
+            f"Restored {rows:,} rows of {len(manifest['tables'])} tables, as they were on {made_at}; "
             f"every table has the hash that was backed up.{more}"
         )
 

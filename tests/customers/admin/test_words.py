@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.models import CustomerCare, Engagement, ImportRun
+from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from customers.text.counts import counts_in_words
 from tests.factories import make_customer, make_engagement, make_onboarding, make_staff
 from tests.support.pages import words
@@ -89,6 +89,15 @@ def test_numbers_of_a_list_have_their_thousands_apart(admin: Client) -> None:
     assert "1,000,000" in words(admin.get("/admin/customers/importrun/").text)
     ordered = admin.get("/admin/customers/importrun/?o=5").text
     assert "Created" in words(ordered) and "Newly missing from the feed" in words(ordered)
+
+
+def test_a_selection_of_all_has_its_thousands_apart(admin: Client) -> None:
+    Customer.objects.bulk_create(
+        Customer(id=f"n{number}", organization="N", signup_date="2025-05-01", run_id=1, line=2)
+        for number in range(1_200)
+    )
+    page = words(admin.get("/admin/customers/customer/").text)
+    assert "All 1,200 selected Select all 1,200 customers Clear selection" in page
 
 
 NEVER_EMPTY = {"auth.user", "auth.group"}

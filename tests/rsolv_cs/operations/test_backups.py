@@ -82,7 +82,8 @@ def test_restoring_brings_every_row_back(backup: Path) -> None:
     done = run("restore", backup, "--replace")
     assert (done.code, done.err) == (0, "")
     assert every_row() == before
-    assert done.lines[-1].startswith(f"Restored {sum(map(len, before.values()))} rows of {len(before)} tables")
+    said = f"Restored {sum(map(len, before.values())):,} rows of {len(before)} tables, as they were on "
+    assert done.lines[-1].startswith(said)
     # The next key is a new one.
     assert make_staff(username="new").pk not in {user.pk for user in User.objects.exclude(username="new")}
     ImportRun.objects.create(feed="events", file="events.csv", started_by="x")
