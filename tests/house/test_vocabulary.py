@@ -21,13 +21,13 @@ from tests.support.pages import Elements, words
 from tests.support.tasks import make_task
 from tests.support.walking import addresses
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough, pytest.mark.usefixtures("demo_program")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 OLD = re.compile(
     r"\b(access attempt|access log|acknowledge the chosen|all is well again|anybody similar|as far as ended"
     r"|as it should be|as the file says|beside the name|by contract|close it|contract:|customer care|day to come"
     r"|did it help|drop it|e-mail|everybody’s|hold back|held back|i have kept|imports of this time|keep it|lacks"
-    r"|left as they are|loaded since|mail template|most points|nights|no longer put off|open again"
+    r"|left as they are|loaded since|mail template|most points|needs you today|nights|no longer put off|open again"
     r"|owners? and notes|put off|rest days|rights changed|second factor|sent digests|superseded|take action"
     r"|take the acknowledgement back|taken on|the chosen|the ticked|there again|took on|use it|w0"
     r"|what (became|came) of|what happened|yielded into no results|select [a-z ]+ to (view|change))(?!\w)",
@@ -59,6 +59,7 @@ def called(response: HttpResponse) -> tuple[str, str]:
     return words(tab).partition(" | ")[0], words(head)
 
 
+@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("role", Role)
 def test_menu_title_way_and_palette_say_one_name_and_no_old_word(role: Role) -> None:
     client, user = visitor(role)
@@ -74,6 +75,7 @@ def test_menu_title_way_and_palette_say_one_name_and_no_old_word(role: Role) -> 
         assert page.label in {result.title for group in found for result in group.results}
 
 
+@pytest.mark.sqlite_is_enough
 def test_no_other_page_says_an_old_word() -> None:
     """Forms, single rows, questions before something is done: whatever answers a superuser."""
     client, _user = visitor(None)
