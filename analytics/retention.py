@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
-from analytics.models import CohortDay, Digest, Message, PortfolioDay, Snapshot
+from analytics.models import CohortDay, Digest, Forecast, Message, PortfolioDay, Snapshot
 from customers.archive import files
 from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
@@ -45,7 +45,7 @@ def delete_dates(days: list[date]) -> int:
     """Delete scored dates one by one, each as a whole, as a page expects them; return how many."""
     for day in days:
         with transaction.atomic():
-            for model in (Snapshot, CohortDay, PortfolioDay):
+            for model in (Snapshot, CohortDay, Forecast, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
             trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day:%-d %b %Y}: no longer kept")

@@ -23,7 +23,7 @@ from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
-AFTER_FEEDS = frozenset({"score", "export", "reports", "expire"})
+AFTER_FEEDS = frozenset({"score", "forecast", "export", "reports", "expire"})
 NIGHTS_TO_LOOK_AT = 7
 MIN_USUAL = 10
 """Below so many customers active on the quietest usual date, no date is called implausible."""

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.http import QueryDict
 
 from analytics.mail.compose import customer_label
-from analytics.models import Alert, AlertRule, Digest, Night, PortfolioDay, Report, Snapshot
+from analytics.models import Alert, AlertRule, Digest, ForecastAccuracy, Night, PortfolioDay, Report, Snapshot
 from customers.core.limits import BATCH_SIZE, batches
 
 NO_TEXT = "A customer who was erased was mentioned here."
@@ -37,7 +37,18 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
         "texts of digests": len(gone),
         "texts of nightly runs": _clear_nights(words) + _clear_alerts(words),
         "saved searches": _clear_searches(words),
+        "misses of forecasts": _clear_misses(customer_id),
     }
+
+
+def _clear_misses(customer_id: str) -> int:
+    """Leave the customer out of the published misses of forecasts; the counts stay."""
+    cleared = 0
+    for found in ForecastAccuracy.objects.order_by("pk"):
+        kept = [miss for miss in found.misses if miss["customer"] != customer_id]
+        if kept != found.misses:
+            cleared += ForecastAccuracy.objects.filter(pk=found.pk).update(misses=kept)
+    return cleared
 
 
 def _clear_nights(words: re.Pattern[str]) -> int:

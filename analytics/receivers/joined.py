@@ -1,11 +1,12 @@
 """What moves here when two customers are the same: what staff keep and did, alerts, and the scored dates."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Contact, Deferral, Forecast, Message, PortfolioDay, Snapshot, Task
 from customers.clock import program_today
 from customers.models import KeyChange
 
@@ -54,7 +55,9 @@ def put_back(pair: KeyChange, **_signal: object) -> list[str]:
     theirs = Snapshot.objects.filter(customer=pair.former).values("date")
     ours = Snapshot.objects.filter(customer=pair.customer, date__in=dates).exclude(date__in=theirs)
     moved = list(ours.values_list("pk", flat=True))
+    back = list(ours.values_list("date", flat=True))
     Snapshot.objects.filter(pk__in=moved).update(customer=pair.former)
+    _move_forecasts(pair.customer_id, pair.former_id, back)
     if len(moved) < len(dates):
         lost = len(dates) - len(moved)
         left.append(f"{lost} of {len(dates)} scored dates are no longer there, or were scored again")
@@ -145,5 +148,12 @@ def _move_dates(pair: KeyChange) -> dict[str, list[str]]:
     both = sorted(theirs.filter(date__in=ours).values_list("date", flat=True))
     theirs.filter(date__in=both).delete()
     theirs.update(customer=pair.customer)
+    _move_forecasts(pair.former_id, pair.customer_id, dates)
     PortfolioDay.objects.filter(date__in=both).update(stale=True)
     return {DATES: [day.isoformat() for day in dates], AGAIN: [day.isoformat() for day in both]}
+
+
+def _move_forecasts(from_key: str, to_key: str, dates: Sequence[date]) -> None:
+    """Let the forecasts of dates follow their snapshots, where the other key has none of its own."""
+    own = Forecast.objects.filter(customer=to_key).values("date")
+    Forecast.objects.filter(customer=from_key, date__in=dates).exclude(date__in=own).update(customer=to_key)

@@ -15,7 +15,8 @@ from customers.models.onboarding import COUNTER_OF_STEP
 _CUSTOMER, _ENGAGEMENT = table_of(Customer), table_of(Engagement)
 _WINDOW_SUMS = ("window_prs_generated", "window_prs_merged", "window_support_requests", "trend_now", "trend_before")
 _ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.ACTIVITY)})"
-_IS_ACTIVE = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
+IS_ACTIVE = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
+"""Whether a row of engagement makes its date an active day."""
 _TOTALS = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in Engagement.COUNTERS)
 # A customer who goes on under another key is counted there.
 _COUNTS = f"""(c.missing_since_id IS NULL OR NOT EXISTS (
@@ -67,7 +68,7 @@ def _postgres(policy: ScoringPolicy, *, one: bool) -> str:
     """
     # PostgreSQL would spend 10 ms of a page on the best order to join a row with a row; so it is left little choice.
     kept = "AS MATERIALIZED" if one else "AS"
-    own, there = _own(one), _there(one)
+    own, there = _own(one), signed_up(one)
     day = "CAST(%(day)s AS date)"
     names = ", ".join((*Engagement.COUNTERS, *_WINDOW_SUMS))
     no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT})"
@@ -77,7 +78,7 @@ def _postgres(policy: ScoringPolicy, *, one: bool) -> str:
             SELECT c.id AS customer_id, {names}, RTRIM(CAST(bits AS text), '0') AS days
             FROM {_CUSTOMER} c LEFT JOIN (
                 SELECT customer_id, {_TOTALS}, {_window_sums(windows(policy))},
-                    BIT_OR(SET_BIT({no_day}, {day} - date, 1)) FILTER (WHERE {_IS_ACTIVE}) AS bits
+                    BIT_OR(SET_BIT({no_day}, {day} - date, 1)) FILTER (WHERE {IS_ACTIVE}) AS bits
                 FROM {_ENGAGEMENT} e WHERE date <= %(known_to)s AND {own} GROUP BY customer_id
             ) sums ON sums.customer_id = c.id
             WHERE {there}
@@ -88,12 +89,12 @@ def _postgres(policy: ScoringPolicy, *, one: bool) -> str:
 
 def _sqlite(policy: ScoringPolicy, *, one: bool) -> str:
     """Walk the customers and, in the same order, an index of engagement; find the windows' few rows in that index."""
-    there, days = _there(one), windows(policy)
+    there, days = signed_up(one), windows(policy)
     # A condition costs as much as a sum, so none that all recent rows meet.
     sums = _window_sums(days, always=[name for name in days if days[name] == days["recent"]])
     return f"""
         WITH activity AS (
-            SELECT c.id AS customer_id, {_TOTALS}, GROUP_CONCAT(date, ',') FILTER (WHERE {_IS_ACTIVE}) AS days
+            SELECT c.id AS customer_id, {_TOTALS}, GROUP_CONCAT(date, ',') FILTER (WHERE {IS_ACTIVE}) AS days
             FROM {_CUSTOMER} c LEFT JOIN {_ENGAGEMENT} e ON e.customer_id = c.id AND e.date <= %(known_to)s
             WHERE {there} GROUP BY c.id
         ), recent AS ({_recent("recent_start", f"{sums}, {_trend_moment(policy, '%(trend_start)s')}", there)}),
@@ -108,7 +109,8 @@ def _own(one: bool) -> str:
     return "customer_id = %(customer)s" if one else "1 = 1"
 
 
-def _there(one: bool) -> str:
+def signed_up(one: bool = False) -> str:
+    """Return SQL for which customers ``c`` count on a day: who had signed up, or the ``one`` that is asked for."""
     return "c.id = %(customer)s" if one else f"c.signup_date <= %(day)s AND {_COUNTS}"
 
 
@@ -145,15 +147,20 @@ def _window_sums(days: dict[str, int], always: list[str] | None = None) -> str:
     return ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
 
 
-def _other_feeds(kept: str, own: str) -> str:
-    """Return the tables of the steps' dates and of the answers."""
+def step_tables(kept: str = "AS", own: str = "1 = 1") -> str:
+    """Return the tables ``events`` and ``sightings``, which ``step_date`` looks into."""
     kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     return f"""events {kept} (
             SELECT customer_id, {kinds} FROM {table_of(Event)} WHERE {own} GROUP BY customer_id
         ), sightings {kept} (
             SELECT customer_id, {sightings} FROM {table_of(StepSighting)} WHERE {own} GROUP BY customer_id
-        ), csat {kept} (
+        )"""
+
+
+def _other_feeds(kept: str, own: str) -> str:
+    """Return the tables of the steps' dates and of the answers."""
+    return f"""{step_tables(kept, own)}, csat {kept} (
             SELECT customer_id, CAST(SUM(csat) AS bigint) AS total, COUNT(csat) AS answers
             FROM {table_of(Feedback)} WHERE date BETWEEN %(csat_start)s AND %(known_to)s AND {own} GROUP BY customer_id
         ), nps {kept} (
@@ -167,7 +174,7 @@ def _select(undated: str, sums: str) -> str:
     """Return the columns of a row, and the joins of all tables."""
     expressions = _expressions(sums)
     columns = ", ".join(expressions[name] for name in Measures._fields[:MEASURED])
-    steps = ", ".join(_step_date(step, undated) for step in Step)
+    steps = ", ".join(step_date(step, undated) for step in Step)
     return f"""SELECT {columns}, c.signup_date, o.completed_date, {steps}, activity.days
         FROM activity CROSS JOIN {_CUSTOMER} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
@@ -180,7 +187,7 @@ def _select(undated: str, sums: str) -> str:
         ORDER BY 1"""
 
 
-def _step_date(step: Step, undated: str) -> str:
+def step_date(step: Step, undated: str) -> str:
     """Return SQL for the date of the earliest event, else of engagement, else of the run that saw it."""
     by_engagement = ""
     if counter := COUNTER_OF_STEP.get(step):

@@ -26,7 +26,7 @@ from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
 
-AFTER_IMPORT = ("score", "alerts", "export", "reports", "expire")
+AFTER_IMPORT = ("score", "forecast", "alerts", "export", "reports", "expire")
 
 
 class Command(AuditedCommand):
@@ -34,9 +34,9 @@ class Command(AuditedCommand):
 
     busy = "Another nightly run is going on; nothing was done."
     help = (
-        "Import, score, send alerts, export, send reports, and remove what is kept no longer. A required feed that "
-        "was refused makes it skip scoring, export and reports: the pages stay as they are and say why, and the alert "
-        "about it is sent. "
+        "Import, score, forecast, send alerts, export, send reports, and remove what is kept no longer. A required "
+        "feed that was refused makes it skip scoring, forecasts, export and reports: the pages stay as they are and "
+        "say why, and the alert about it is sent. "
         "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or run is going on."
     )
 
@@ -58,7 +58,6 @@ class Command(AuditedCommand):
             sys.exit(EXIT_FAILED)
 
     def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
-        results = dict.fromkeys(AFTER_IMPORT, SKIPPED)
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except LockHeld:
@@ -69,7 +68,7 @@ class Command(AuditedCommand):
             self.stderr.write(f"The database cannot be used: {error}")
             night.add("import", FAILED, f"The database could not be used: {error}")
             self._skip(night, *AFTER_IMPORT)
-            return {"import": FAILED, **results}
+            return {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         said = _LastLine(self.stdout)
         report(said.write_line, outcomes)
         lost = [outcome for outcome in outcomes if not outcome.loaded]
@@ -81,10 +80,20 @@ class Command(AuditedCommand):
             named += f" ({', '.join(outcome.file for outcome in lost)})"
         elif result == WARNED:
             named += f" (not archived: {not_archived(outcomes)})"
-        if any(FEEDS[outcome.feed].required for outcome in lost):
-            self._skip(night, "score")
-        else:
+        is_whole = not any(FEEDS[outcome.feed].required for outcome in lost)
+        return {"import": named, **self._after_import(night, is_whole=is_whole)}
+
+    def _after_import(self, night: NightLog, *, is_whole: bool) -> dict[str, str]:
+        """Run the other steps; without a whole import those that would make the pages differ from the feeds wait."""
+        results = dict.fromkeys(AFTER_IMPORT, SKIPPED)
+        if is_whole:
             results["score"] = self._step(night, "score", "score")
+        else:
+            self._skip(night, "score")
+        if results["score"] == DONE:
+            results["forecast"] = self._step(night, "forecast", "forecast", "--backtest-if-due")
+        else:
+            self._skip(night, "forecast")
         # Whatever went wrong before is what somebody must be told of.
         results["alerts"] = self._step(night, "alerts", "send_alerts", warned=broken_rules)
         for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
@@ -93,13 +102,15 @@ class Command(AuditedCommand):
             else:
                 self._skip(night, step)
         results["expire"] = self._step(night, "expire", "expire")
-        return {"import": named, **results}
+        return results
 
-    def _step(self, night: NightLog, name: str, command: str, warned: Callable[[], list[str]] = list) -> str:
+    def _step(
+        self, night: NightLog, name: str, command: str, *arguments: str, warned: Callable[[], list[str]] = list
+    ) -> str:
         """Run a command; where it is done, but something is ``warned`` of, the step has a warning."""
         said = _LastLine(self.stdout)
         try:
-            call_command(command, stdout=said, stderr=self.stderr)
+            call_command(command, *arguments, stdout=said, stderr=self.stderr)
         except Exception as error:
             cause = error.__cause__ if isinstance(error.__cause__, Error) else error
             if isinstance(cause, CommandError):

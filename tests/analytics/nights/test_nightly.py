@@ -29,7 +29,7 @@ from tests.support.mails import free_port
 
 pytestmark = pytest.mark.django_db
 
-ALL_DONE = "Nightly: import done, score done, alerts done, export done, reports done, expire done."
+ALL_DONE = "Nightly: import done, score done, forecast done, alerts done, export done, reports done, expire done."
 NOTHING_OLD = (
     "Expired: 0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, "
     "0 texts of emails, 0 sessions, 0 failed logins, 0 erasures completed, "
@@ -103,6 +103,9 @@ def test_a_good_night_imports_then_scores_then_exports(drop: Path, archives: Pat
     assert done.lines[4:] == [
         "2 May 2025: 1 customer, 1 at risk",
         "Scored 1 date: 2 May 2025.",
+        "2 May 2025, Going quiet: too little to learn from (0 customers, 0 outcomes).",
+        "2 May 2025, First PR: too little to learn from (0 customers, 0 outcomes).",
+        "Forecast 1 date, compared 0 with what happened.",
         "Alerts as of 2 May 2025: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
         f"Exported 1 customer as of 2 May 2025 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
         "Reports: 0 mails sent, 0 failed.",
@@ -178,7 +181,8 @@ def test_a_refused_required_feed_holds_back_scoring_and_export(feed: str, drop: 
     done = run("nightly", "--dir", drop)
     assert done.code == 1
     assert done.lines[-1] == (
-        f"Nightly: import failed ({feed}.csv), score skipped, alerts done, export skipped, reports skipped, "
+        f"Nightly: import failed ({feed}.csv), score skipped, forecast skipped, alerts done, "
+        "export skipped, reports skipped, "
         "expire done."
     )
     assert (stored()["snapshots"], stored()["days"], exported(archives)) == before
@@ -191,7 +195,9 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
     missing = (drop / "onboarding.csv").rename(drop / "elsewhere.csv")
     done = run("nightly", "--dir", drop)
     assert (done.code, scored_dates(), exported(archives)) == (1, [], {})
-    assert done.lines[-1].startswith("Nightly: import failed (onboarding.csv), score skipped, alerts done, ")
+    assert done.lines[-1].startswith(
+        "Nightly: import failed (onboarding.csv), score skipped, forecast skipped, alerts done, "
+    )
     assert done.lines[-1].endswith(", export skipped, reports skipped, expire done.")
     assert troubles() == {"onboarding.csv": "onboarding.csv is missing"}
     assert Customer.objects.count() == 2, "the other feeds are loaded"
@@ -205,7 +211,8 @@ def test_a_refused_optional_feed_is_a_failure_but_holds_nothing_back(drop: Path,
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import failed (events.csv), score done, alerts done, export done, reports done, expire done.",
+        "Nightly: import failed (events.csv), score done, forecast done, alerts done, "
+        "export done, reports done, expire done.",
     )
     assert scored_dates() == [date(2025, 5, 2)]
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
@@ -217,7 +224,8 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export skipped, reports skipped, expire done.",
+        "Nightly: import done, score failed, forecast skipped, alerts done, "
+        "export skipped, reports skipped, expire done.",
     )
     assert done.err == "score: No scoring policy is in force on 2 May 2025.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
@@ -234,7 +242,8 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts done, export skipped, reports skipped, expire done.",
+        "Nightly: import done, score failed, forecast skipped, alerts done, "
+        "export skipped, reports skipped, expire done.",
     )
     assert [record.getMessage() for record in caplog.records] == ["score failed"]
     assert "the server closed the connection" in caplog.text
@@ -246,7 +255,8 @@ def test_while_another_scoring_runs_the_export_is_held_back(drop: Path, archives
         done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score failed, alerts failed, export skipped, reports skipped, expire done.",
+        "Nightly: import done, score failed, forecast skipped, alerts failed, "
+        "export skipped, reports skipped, expire done.",
     )
     assert done.err.startswith("score: Another scoring ")
     assert exported(archives) == {}
@@ -258,7 +268,7 @@ def test_an_export_that_fails_leaves_the_scores(drop: Path, settings: Settings, 
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, alerts done, export failed, reports done, expire done.",
+        "Nightly: import done, score done, forecast done, alerts done, export failed, reports done, expire done.",
     )
     assert done.err == f"export_metrics: {settings.EXPORT_DIR}: Not a directory\n"
     assert scored_dates() == [date(2025, 5, 2)]
@@ -272,7 +282,10 @@ def test_a_database_that_cannot_be_used_is_a_failure(drop: Path, monkeypatch: py
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines) == (
         1,
-        ["Nightly: import failed, score skipped, alerts skipped, export skipped, reports skipped, expire skipped."],
+        [
+            "Nightly: import failed, score skipped, forecast skipped, alerts skipped, "
+            "export skipped, reports skipped, expire skipped."
+        ],
     )
     assert done.err == "The database cannot be used: attempt to write a readonly database\n"
 
@@ -296,7 +309,7 @@ def test_alerts_that_cannot_be_sent_are_a_failure_and_hold_back_nothing(
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, alerts failed, export done, reports done, expire done.",
+        "Nightly: import done, score done, forecast done, alerts failed, export done, reports done, expire done.",
     )
     assert done.err.splitlines()[-1] == "send_alerts: 2 messages could not be sent; the next run tries again."
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]

@@ -62,6 +62,7 @@ def test_a_night_whose_feed_was_refused_has_failed_and_says_which(drop: Path) ->
     assert steps() == [
         ("import", "failed"),
         ("score", "skipped"),
+        ("forecast", "skipped"),
         ("alerts", "done"),
         ("export", "skipped"),
         ("reports", "skipped"),
@@ -91,7 +92,7 @@ def test_a_database_that_fails_is_noted_as_soon_as_it_can_be(monkeypatch: pytest
     assert run("nightly").code == 1
     assert Night.objects.get().state == "failed"
     assert Night.objects.get().steps[0]["message"] == "The database could not be used: disk full"
-    assert len(steps()) == 6
+    assert len(steps()) == 7
 
 
 @pytest.mark.usefixtures("drop")
@@ -231,7 +232,7 @@ def test_a_night_whose_log_breaks_goes_on_and_its_exit_code_is_true(migrated_dat
         "-c",
         "from analytics.models import Night as N; print(N.objects.get().steps)",
     )
-    assert told.stdout.count("'done'") == 6
+    assert told.stdout.count("'done'") == 7
 
 
 def test_the_page_counts_the_rows_of_each_import(drop: Path, viewer: Client) -> None:

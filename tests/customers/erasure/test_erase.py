@@ -23,6 +23,8 @@ from analytics.models import (
     Contact,
     Deferral,
     Digest,
+    Forecast,
+    ForecastAccuracy,
     Night,
     PortfolioDay,
     Report,
@@ -123,6 +125,7 @@ def be_known(client: Client) -> None:
     StepSighting.objects.get_or_create(
         customer=customer, step="first_pr_generated", defaults={"run": ImportRun.objects.first()}
     )
+    be_forecast(customer, other)
     be_searched(staff)
     be_told_of()
     be_logged(staff)
@@ -131,6 +134,22 @@ def be_known(client: Client) -> None:
     client.force_login(staff)
     uploaded(
         client, "feedback", csv_of("feedback", *THEIRS["feedback"], csv_row("feedback", id="f9", customer_id=KEY))
+    )
+
+
+def be_forecast(customer: Customer, other: Customer) -> None:
+    """A forecast, and a place among the misses that are published."""
+    Forecast.objects.create(customer=customer, date=date(2025, 5, 9), quiet=700, quiet_features=[1])
+    ForecastAccuracy.objects.create(
+        target="quiet",
+        through=date(2025, 5, 9),
+        made_at=timezone.now(),
+        months=1,
+        cases=2,
+        customers=2,
+        came_true=1,
+        figures={},
+        misses=[{"customer": one.pk, "date": "2025-04-30"} for one in (customer, other)],
     )
 
 
@@ -191,7 +210,7 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert expected["engagement"] == 5
     assert expected["rows in quarantine"] == 4
     assert expected["texts of digests"] == 2
-    assert expected["saved searches"] == 2
+    assert (expected["saved searches"], expected["misses of forecasts"]) == (2, 1)
     assert_searches_are_cleared()
     assert _totals() == totals
     assert set(PortfolioDay.objects.values_list("erased", flat=True)) == {1}
@@ -212,6 +231,7 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
 
 
 def assert_searches_are_cleared() -> None:
+    assert len(ForecastAccuracy.objects.get().misses) == 1
     assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
     rule = AlertRule.objects.get(name="Watch")
     assert QueryDict(rule.query).dict() == {"q": "(erased) 2025", "status": "at_risk"}

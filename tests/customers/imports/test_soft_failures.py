@@ -85,8 +85,8 @@ def test_a_night_that_cannot_archive_does_all_else_and_has_a_warning(
     files = "customers.csv, onboarding.csv, engagement.csv"
     assert done.code == 1
     assert done.lines[-1] == (
-        f"Nightly: import done with a warning (not archived: {files} ({WHY})), score done, alerts done, "
-        "export done, reports done, expire done."
+        f"Nightly: import done with a warning (not archived: {files} ({WHY})), score done, forecast done, "
+        "alerts done, export done, reports done, expire done."
     )
     night = Night.objects.get()
     assert (night.state, PortfolioDay.objects.count()) == ("warned", 1)

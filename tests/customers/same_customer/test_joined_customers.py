@@ -11,7 +11,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Contact, Deferral, Forecast, Message, PortfolioDay, Snapshot, Task
 from analytics.outreach.sending import why_closed
 from customers.imports.key_changes import pairs_of
 from customers.models import AuditEntry, Customer, CustomerCare, ImportRun, KeyChange, Note, StepSighting
@@ -138,6 +138,7 @@ def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Pa
     assert run("nightly").code == 0
     history = sorted(Snapshot.objects.filter(customer="c1").values_list("date", "score"))
     assert history
+    forecasts = [Forecast.objects.create(customer_id="c1", date=day, quiet=123) for day, _score in history]
     deliver(drop, RENAMED / "night2")
     for name in ("customers", "onboarding", "engagement"):
         path = drop / f"{name}.csv"
@@ -150,6 +151,7 @@ def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Pa
     pair = KeyChange.objects.get()
     decide(manager, pair, "join")
     assert sorted(Snapshot.objects.filter(customer="A-1").values_list("date", "score"))[:-1] == history
+    assert Forecast.objects.filter(customer="A-1").count() == len(forecasts)
     run("score")
     assert PortfolioDay.objects.first().total == 2
     assert not Snapshot.objects.filter(customer="c1").exists()
@@ -157,6 +159,7 @@ def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Pa
     run("score")
     assert PortfolioDay.objects.first().total == 3
     assert sorted(Snapshot.objects.filter(customer="c1").values_list("date", "score"))[:-1] == history
+    assert Forecast.objects.filter(customer="c1").count() == len(forecasts)
 
 
 def test_undone_everything_is_as_it_was(pair: KeyChange, manager: Client) -> None:

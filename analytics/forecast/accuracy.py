@@ -1,0 +1,142 @@
+"""How good forecasts were: what is calculated of cases whose outcome is known.
+
+The intervals are of 95 %, by a bootstrap over customers: their cases are not independent of each other.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from analytics.forecast.program import Bools, Floats, Ints
+
+RESAMPLES = 300
+TOPS = (10, 20, 50)
+_SEED = 20_250_510
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Customers on dates: what was forecast, what simpler forecasts said, and what came true; arrays of one length."""
+
+    who: Ints
+    when: Ints
+    probability: Floats
+    base_rate: Floats
+    """In how many of the learning rows it came true."""
+    by_recency: Floats
+    """The probability by the days since the last activity alone."""
+    came_true: Bools
+
+    def __len__(self) -> int:
+        return len(self.who)
+
+    def part(self, which: Bools | Ints) -> "Cases":
+        """Return some of the cases."""
+        return Cases(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @classmethod
+    def of(cls, parts: Sequence["Cases"]) -> "Cases":
+        """Put parts together; without any there are no cases."""
+        nothing = cls(*(np.empty(0, kind) for kind in (np.int64, np.int64, float, float, float, np.bool_)))
+        return cls(*(np.concatenate([getattr(one, field.name) for one in (nothing, *parts)]) for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> int:
+        """Return 1 where the interval of a skill is above zero, -1 where it is below, and 0 where zero is in it."""
+        return (self.low > 0) - (self.high < 0)
+
+
+@dataclass(frozen=True)
+class Top:
+    """The ``size`` customers called riskiest on each date, and of how many of the called and of all it came true."""
+
+    size: int
+    called: int
+    hits: int
+    came_true: int
+
+
+def measured(cases: Cases) -> dict[str, Figure]:
+    """Return ``auc``, ``brier``, and ``skill`` against the base rate and ``skill_recency`` against recency alone.
+
+    The area under the curve (AUC) is how often a forecast is higher where it came true than where it did not. The
+    Brier score is the mean squared error. A skill is by what share it is below that of the simpler forecast.
+    """
+    ranks = np.unique(cases.probability, return_inverse=True)[1]
+    errors = {
+        name: (getattr(cases, name) - cases.came_true) ** 2 for name in ("probability", "base_rate", "by_recency")
+    }
+
+    def calculate(weights: Floats) -> list[float]:
+        ours, base, recency = (float(np.average(error, weights=weights)) for error in errors.values())
+        return [_auc(ranks, cases.came_true, weights), ours, _skill(ours, base), _skill(ours, recency)]
+
+    values = calculate(np.ones(len(cases)))
+    drawn = np.array([calculate(weights) for weights in _weights(cases.who)])
+    ends = np.nanpercentile(drawn, [2.5, 97.5], axis=0).T.tolist()
+    names = ("auc", "brier", "skill", "skill_recency")
+    return {name: Figure(value, low, high) for name, value, (low, high) in zip(names, values, ends, strict=True)}
+
+
+def auc(probability: Floats, came_true: Bools) -> float:
+    """Return the area under the curve; ties count half, and without both outcomes it is not a number."""
+    return _auc(np.unique(probability, return_inverse=True)[1], came_true, np.ones(len(came_true)))
+
+
+def _auc(ranks: Ints, came_true: Bools, weights: Floats) -> float:
+    true, false = (np.bincount(ranks, weights * which) for which in (came_true, ~came_true))
+    pairs = true.sum() * false.sum()
+    below = np.cumsum(false) - false / 2
+    return float((true * below).sum() / pairs) if pairs else float("nan")
+
+
+def _skill(ours: float, other: float) -> float:
+    return 1 - ours / other if other else float("nan")
+
+
+def _weights(who: Ints) -> Iterator[Floats]:
+    """Yield how often each case is drawn when as many customers as there are are drawn with replacement."""
+    generator = np.random.default_rng(_SEED)
+    customers, place = np.unique(who, return_inverse=True)
+    for _number in range(RESAMPLES):
+        drawn = generator.integers(0, len(customers), len(customers))
+        yield np.bincount(drawn, minlength=len(customers))[place].astype(float)
+
+
+def top(cases: Cases, size: int) -> Top:
+    """Return how it went with the ``size`` customers called riskiest on each date; of equals the first ones."""
+    called = hits = 0
+    for day in np.unique(cases.when):
+        on_day = np.flatnonzero(cases.when == day)
+        riskiest = on_day[np.argsort(-cases.probability[on_day], kind="stable")[:size]]
+        called += len(riskiest)
+        hits += int(cases.came_true[riskiest].sum())
+    return Top(size, called, hits, int(cases.came_true.sum()))
+
+
+def reliability(cases: Cases) -> list[tuple[float, float]]:
+    """Return the isotonic curve: for probabilities, in what share it came true; only where the curve bends."""
+    # Only the command calculates it: no web process pays for the import.
+    from sklearn.isotonic import IsotonicRegression
+
+    order = np.argsort(cases.probability, kind="stable")
+    said = cases.probability[order]
+    share = IsotonicRegression(y_min=0, y_max=1).fit_transform(said, cases.came_true[order].astype(float))
+    bends = np.flatnonzero(np.diff(share, prepend=-1, append=-1))
+    ends = np.unique(np.concatenate([bends[bends < len(share)], bends[bends > 0] - 1]))
+    return [(float(said[place]), float(share[place])) for place in ends]
+
+
+def worst(cases: Cases, number: int = 10) -> Ints:
+    """Return the places of the cases that were furthest from what came true, the worst first."""
+    return np.argsort(-np.abs(cases.probability - cases.came_true), kind="stable")[:number]

@@ -1,0 +1,88 @@
+"""Read what forecasts need: a program as far as it is known on a date, in one query, and whether somebody acted.
+
+To act is to write to a customer, to talk to it, or to complete a task about it.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+import numpy as np
+from django.db import connection
+
+from analytics.forecast.program import NEVER, Bools, Ints, Program, program_of
+from analytics.models import Message, Task
+from analytics.scoring.measure_sql import IS_ACTIVE, signed_up, step_date, step_tables
+from customers.clock import program_day
+from customers.core.limits import FETCH_SIZE
+from customers.core.sql import Row, date_of, days_between, is_postgres, table_of
+from customers.models import Customer, Engagement, Note, Onboarding, Step
+
+_PR = list(Step).index(Step.FIRST_PR)
+
+
+def load_program(until: date) -> Program:
+    """Read the customers who had signed up by a date, and what is dated up to it."""
+    keys, signups, rows, steps, pr_before = [], [], [], [], []
+    for key, signup, *dates, days in _rows(until):
+        done = [_ordinal(one, until) for one in dates]
+        keys.append(key)
+        signups.append(date_of(signup).toordinal())
+        rows.append(_numbers(days))
+        steps.append([NEVER if day == date.min.toordinal() else day for day in done])
+        pr_before.append(done[_PR] == date.min.toordinal())
+    return program_of(keys, signups, rows, steps, pr_before)
+
+
+def _ordinal(done: str | date | None, until: date) -> int:
+    """Return the day of a step, ``NEVER`` where it is not done by a date."""
+    day = date_of(done).toordinal() if done else NEVER
+    return day if day <= until.toordinal() else NEVER
+
+
+def _numbers(text: str | None) -> Ints:
+    numbers = np.fromstring(text, np.int64, sep=" ") if text else np.empty(0, np.int64)
+    return numbers.reshape(-1, 3)
+
+
+def _rows(until: date) -> Iterator[Row]:
+    """Yield key, signup, the day of each step, and the active days: day, issues and requests of each row, as text."""
+    undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
+    day = f"({days_between(undated, 'e.date')} + 1)"
+    numbers = " || ' ' || ".join(f"CAST({one} AS text)" for one in (day, "e.issues_tagged", "e.support_requests"))
+    joined = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
+    steps = ", ".join(step_date(step, undated) for step in Step)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH active AS (
+                SELECT e.customer_id, {joined}({numbers}, ' ') AS days FROM {table_of(Engagement)} e
+                WHERE ({IS_ACTIVE}) AND e.date <= %(day)s GROUP BY e.customer_id
+            ), {step_tables()}
+            SELECT c.id, c.signup_date, {steps}, active.days FROM {table_of(Customer)} c
+            LEFT JOIN active ON active.customer_id = c.id
+            LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
+            LEFT JOIN events ON events.customer_id = c.id
+            LEFT JOIN sightings ON sightings.customer_id = c.id
+            WHERE {signed_up()} ORDER BY 1""",
+            {"day": until},
+        )
+        while rows := cursor.fetchmany(FETCH_SIZE):
+            yield from rows
+
+
+def acted_between(program: Program, who: Ints, after: Ints, until: Ints) -> Bools:
+    """Return about whom somebody acted after which date, up to another."""
+    days: dict[str, list[int]] = {}
+    for customer, moment in _acts():
+        if moment:
+            days.setdefault(customer, []).append(program_day(moment).toordinal())
+    rows = [np.array([(day, 0, 0) for day in days.get(key, ())], np.int64).reshape(-1, 3) for key in program.keys]
+    # As if each act were an active day.
+    acts = program_of(program.keys, [0] * len(program), rows)
+    return acts.any_between(who, after, until)
+
+
+def _acts() -> Iterator[tuple[str, datetime | None]]:
+    yield from Message.objects.filter(state=Message.State.SENT).order_by().values_list("customer_id", "sent_at")
+    yield from Note.objects.filter(kind__in=Note.CONTACTS).order_by().values_list("customer_id", "created_at")
+    yield from Task.objects.filter(state=Task.State.DONE).order_by().values_list("customer_id", "closed_at")

@@ -1,0 +1,102 @@
+"""Why a forecast is as it is: what its features add, in words. No web process needs arrays for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, expm1
+
+from analytics.forecast.model import Logistic
+from analytics.wording import counted
+
+Named = Mapping[str, float]
+"""The features of a customer, by name."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Features that tell of one thing, and the words for them."""
+
+    name: str
+    features: tuple[str, ...]
+    words: Callable[[Named], str]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one cause adds to the log odds of the average customer learnt from; all of them add up to the difference.
+
+    ``beyond`` says that a feature is outside of what was learnt from.
+    """
+
+    name: str
+    words: str
+    contribution: float
+    beyond: bool
+
+
+def _days(logarithm: float) -> int:
+    return round(expm1(logarithm))
+
+
+def _recency(named: Named) -> str:
+    days = _days(named["days_since_active"])
+    usual = named["rate_180"]
+    gap = f", usually active about every {counted(max(round(1 / usual), 1), 'day')}" if usual > 0 else ""
+    return f"active on the day itself{gap}" if days == 0 else f"quiet for {counted(days, 'day')}{gap}"
+
+
+def _rhythm(named: Named) -> str:
+    lately, usual = (round(100 * named[name]) for name in ("rate_21", "rate_180"))
+    return f"active on about {lately}% of the days lately, and on {usual}% over half a year"
+
+
+def _own_quiet(named: Named) -> str:
+    share = round(100 / (1 + exp(-named["own_quiet"])))
+    return f"so far about {share}% of its spells of 30 days were without activity"
+
+
+def _steps(named: Named) -> str:
+    done = round(named["steps_done"])
+    return f"{counted(done, 'onboarding step')} done" if done else "no onboarding step done"
+
+
+CAUSES = (
+    Cause("recency", ("days_since_active",), _recency),
+    Cause("rhythm", ("rate_7", "rate_21", "rate_60", "rate_180"), _rhythm),
+    Cause("own_quiet", ("own_quiet",), _own_quiet),
+    Cause(
+        "steps",
+        (
+            "steps_done",
+            "since_welcome_email_sent",
+            "since_account_created",
+            "since_github_action_installed",
+            "since_first_issue_tagged",
+        ),
+        _steps,
+    ),
+    Cause("active_days", ("active_days",), lambda named: counted(_days(named["active_days"]), "active day")),
+    Cause("issues", ("issues_tagged",), lambda named: f"{counted(_days(named['issues_tagged']), 'issue')} tagged"),
+    Cause(
+        "requests", ("support_requests",), lambda named: counted(_days(named["support_requests"]), "support request")
+    ),
+    Cause("age", ("age",), lambda named: f"signed up {counted(_days(named['age']), 'day')} before"),
+)
+"""Each feature of each forecast is in one of them."""
+
+
+def reasons(model: Logistic, features: Sequence[float]) -> list[Reason]:
+    """Return all reasons for a forecast, the weightiest first; they add up to its difference from the average."""
+    named = dict(zip(model.features, features, strict=True))
+    added = dict(zip(model.features, model.contributions(features), strict=True))
+    beyond = set(model.beyond(features))
+    found = [
+        Reason(
+            cause.name,
+            cause.words(named),
+            sum(added[name] for name in cause.features),
+            not beyond.isdisjoint(cause.features),
+        )
+        for cause in CAUSES
+        if cause.features[0] in named
+    ]
+    return sorted(found, key=lambda reason: -abs(reason.contribution))

@@ -1,0 +1,100 @@
+"""Store a date's forecasts, which are never changed, and compare them with what happened when their time is over."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from analytics.forecast.bands import BANDS, band_of
+from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
+from analytics.forecast.program import Program
+from analytics.forecast.target import HORIZON, Target
+from analytics.models import Forecast, ForecastDay
+from customers.audit import trail
+from customers.core.sql import copy_rows, table_of
+
+THOUSANDTHS = 1_000
+_NOTHING = (None, None)
+
+
+def store_day(forecaster: Forecaster, day: date, newest: date) -> list[ForecastDay]:
+    """Forecast a date and store it, all or nothing; ``newest`` is the data date. Empty where it is stored already."""
+    if ForecastDay.objects.filter(date=day).exists():
+        return []
+    with transaction.atomic():
+        made = list(forecaster.forecast(day))
+        days = [_sums(one, day, backfilled=day < newest) for one in made]
+        ForecastDay.objects.bulk_create(days)
+        columns = [name for target in TARGETS for name in (target.name, f"{target.name}_features")]
+        copy_rows(table_of(Forecast), ["date", "customer_id", *columns], _rows(made, day))
+        said = ", ".join(f"{one.target.name}: {len(one.keys)}" for one in made)
+        trail.record(trail.Action.COMMAND, "forecast", detail=f"{day}: {said}")
+    return days
+
+
+def _sums(made: Forecasts, day: date, *, backfilled: bool) -> ForecastDay:
+    counts = Counter(band_of(_thousandths(one)) for one in made.probabilities)
+    return ForecastDay(
+        date=day,
+        target=made.target.name,
+        model=made.model,
+        made_at=timezone.now(),
+        backfilled=backfilled,
+        customers=made.evidence.customers,
+        rarer=made.evidence.rarer,
+        enough_about=made.evidence.enough_about,
+        **{band.name: counts[band] for band in BANDS},
+    )
+
+
+def _rows(made: Iterable[Forecasts], day: date) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each customer about whom anything is forecast."""
+    of_targets = [
+        {
+            key: (_thousandths(probability), json.dumps(features))
+            for key, features, probability in zip(one.keys, one.features, one.probabilities, strict=True)
+        }
+        for one in made
+    ]
+    for key in sorted(set().union(*of_targets)):
+        values = [value for of_target in of_targets for value in of_target.get(key, _NOTHING)]
+        yield (day.isoformat(), key, *values)
+
+
+def _thousandths(probability: float) -> int:
+    return int(probability * THOUSANDTHS + 0.5)
+
+
+def compare_outcomes(program: Program, through: date) -> int:
+    """Compare each stored date with what happened, once all of its days are known; return how many were compared."""
+    due = ForecastDay.objects.filter(
+        compared_at=None, model__isnull=False, date__lte=through - timedelta(days=HORIZON)
+    )
+    places = {key: place for place, key in enumerate(program.keys)}
+    targets = {target.name: target for target in TARGETS}
+    for day in due:
+        _compare(day, targets[day.target], program, places)
+    return len(due)
+
+
+def _compare(day: ForecastDay, target: Target, program: Program, places: dict[str, int]) -> None:
+    stored = Forecast.objects.filter(date=day.date).exclude(**{target.name: None})
+    forecasts = [(places[key], said) for key, said in stored.values_list("customer_id", target.name) if key in places]
+    who = np.fromiter((place for place, _said in forecasts), np.int64, len(forecasts))
+    came_true = target.came_true(program, who, np.full(len(who), day.date.toordinal())).tolist()
+    counts: Counter[str] = Counter()
+    day.squared_error = 0
+    for (_place, said), true in zip(forecasts, came_true, strict=True):
+        counts[band_of(said).name] += true
+        day.squared_error += (said / THOUSANDTHS - true) ** 2
+    for band in BANDS:
+        setattr(day, f"{band.name}_true", counts[band.name])
+    day.compared = len(forecasts)
+    day.compared_at = timezone.now()
+    with transaction.atomic():
+        day.save()
+        trail.record(trail.Action.COMMAND, "forecast", detail=f"{day.date}: {day.target} compared with what happened")

@@ -1,0 +1,123 @@
+"""Forecasts: the models that were fitted, as numbers, what they said about each customer, and what came of it."""
+
+from django.db import models
+
+from customers.models import Customer
+
+
+class ForecastTarget(models.TextChoices):
+    """What is forecast, about the 30 days after a date."""
+
+    QUIET = "quiet", "Going quiet"
+    FIRST_PR = "first_pr", "First PR"
+
+
+class ForecastModel(models.Model):
+    """What was learnt from the outcomes that were known on a date: numbers only, and never changed."""
+
+    class Method(models.TextChoices):
+        """How a probability is found: by the evidence that there is."""
+
+        COUNTS = "counts", "Counts by days since the last activity"
+        LOGISTIC = "logistic", "Logistic regression"
+
+    target = models.CharField(max_length=20, choices=ForecastTarget)
+    method = models.CharField(max_length=20, choices=Method)
+    trained_through = models.DateField(help_text="Nothing dated later was known to it.")
+    definitions = models.PositiveSmallIntegerField("version of the features' definitions")
+    fitted_at = models.DateTimeField()
+
+    first_day = models.DateField("first day learnt from")
+    rows = models.PositiveIntegerField(help_text="Customers on days, a week apart.")
+    came_true = models.PositiveIntegerField(help_text="Of how many rows it came true.")
+    customers = models.PositiveIntegerField()
+    rarer = models.PositiveIntegerField(help_text="Customers with the rarer outcome.")
+    numbers = models.JSONField(help_text="Features, coefficients, ranges and groups of like rows.")
+
+    class Meta:
+        ordering = ["-trained_through", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_target_display()}, learnt through {self.trained_through}"
+
+
+class ForecastDay(models.Model):
+    """A date's forecasts of one target in sum, how much there was to learn from, and in time what came of them.
+
+    ``likely``, ``unclear`` and ``unlikely`` count customers; with ``_true`` those of whom it came true by then. The
+    sums stay when a customer is erased.
+    """
+
+    date = models.DateField()
+    target = models.CharField(max_length=20, choices=ForecastTarget)
+    model = models.ForeignKey(ForecastModel, models.PROTECT, null=True, help_text="None where too little is known.")
+    made_at = models.DateTimeField()
+    backfilled = models.BooleanField(help_text="Made when later dates were known already.")
+
+    customers = models.PositiveIntegerField(help_text="Customers among the learning rows.")
+    rarer = models.PositiveIntegerField(help_text="Of how many there was the rarer outcome.")
+    enough_about = models.DateField(null=True, help_text="When there should be enough to learn from.")
+
+    likely = models.PositiveIntegerField(default=0)
+    unclear = models.PositiveIntegerField(default=0)
+    unlikely = models.PositiveIntegerField(default=0)
+    compared_at = models.DateTimeField(null=True)
+    compared = models.PositiveIntegerField(default=0, help_text="Without who was erased by then.")
+    likely_true = models.PositiveIntegerField(default=0)
+    unclear_true = models.PositiveIntegerField(default=0)
+    unlikely_true = models.PositiveIntegerField(default=0)
+    squared_error = models.FloatField(default=0, help_text="Summed over the forecasts that were compared.")
+
+    class Meta:
+        ordering = ["-date", "target"]
+        constraints = [models.UniqueConstraint(fields=["date", "target"], name="forecast_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_target_display()} on {self.date}"
+
+
+class Forecast(models.Model):
+    """What was forecast about a customer on a date; never changed.
+
+    ``quiet`` and ``first_pr`` are probabilities in thousandths, None for who is not in the population or where too
+    little is known. The features are those of the model of the date, in its order.
+    """
+
+    date = models.DateField()
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="forecasts", db_index=False)
+    quiet = models.PositiveSmallIntegerField(null=True)
+    quiet_features = models.JSONField(null=True)
+    first_pr = models.PositiveSmallIntegerField(null=True)
+    first_pr_features = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["-date", "customer_id"]
+        constraints = [models.UniqueConstraint(fields=["customer", "date"], name="forecast_once")]
+        indexes = [models.Index(fields=["date", "quiet"], name="forecast_date_quiet")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} on {self.date}"
+
+
+class ForecastAccuracy(models.Model):
+    """What a back-test found: forecasts of the ends of past months beside what came true."""
+
+    target = models.CharField(max_length=20, choices=ForecastTarget)
+    through = models.DateField(help_text="Outcomes up to this date were known.")
+    made_at = models.DateTimeField()
+
+    first = models.DateField("first month's end", null=True)
+    last = models.DateField("last month's end", null=True)
+    months = models.PositiveIntegerField()
+    cases = models.PositiveIntegerField(help_text="Customers on months' ends.")
+    customers = models.PositiveIntegerField()
+    came_true = models.PositiveIntegerField(help_text="Of how many cases it came true.")
+    figures = models.JSONField(help_text="AUC, Brier score and skills with their intervals; curves and counts.")
+    misses = models.JSONField(help_text="The worst misses: customer, date, percent, and whether it came true.")
+
+    class Meta:
+        ordering = ["-through", "-pk"]
+        verbose_name_plural = "forecast accuracy"
+
+    def __str__(self) -> str:
+        return f"{self.get_target_display()} through {self.through}"
