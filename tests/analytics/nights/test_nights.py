@@ -43,7 +43,7 @@ def test_a_night_that_went_well_stands_with_each_step_and_what_it_said() -> None
     night = Night.objects.get()
     assert (night.state, steps()) == (
         "done",
-        [(step, "done") for step in ("import", "score", "alerts", "export", "reports", "expire")],
+        [(step, "done") for step in ("import", "score", "forecast", "alerts", "export", "reports", "expire")],
     )
     assert before <= night.started_at <= night.finished_at <= timezone.now()
     assert night.started_by
