@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.forms import MultipleChoiceField
+from django_filters.filterset import FilterSet
 
 from analytics.segments.filters import SnapshotFilter, value_in_words
 
@@ -24,7 +25,7 @@ class FilterWords:
     words: str
 
 
-def filters_in_words(filters: SnapshotFilter) -> Iterator[FilterWords]:
+def filters_in_words(filters: FilterSet) -> Iterator[FilterWords]:
     """Yield each value that narrows, in the order of the filters; values that were refused are not among them."""
     form = filters.form
     form.is_valid()
@@ -38,7 +39,7 @@ def filters_in_words(filters: SnapshotFilter) -> Iterator[FilterWords]:
             yield FilterWords(name, None, str(field.label), str(words.get(value) or value_in_words(value)))
 
 
-def in_one_sentence(filters: SnapshotFilter) -> str:
+def in_one_sentence(filters: FilterSet) -> str:
     """Return what narrows in words, such as ``Status: At risk or Inactive; Score to: 40``; '' where nothing does."""
     values: dict[tuple[str, str], list[str]] = {}
     for one in filters_in_words(filters):

@@ -18,6 +18,7 @@ from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
 from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
+from analytics.segments.in_words import in_one_sentence
 from customers.core.pages import user_of
 from customers.core.people import name_of, name_of_login
 from customers.editing.conflicts import VERSION
@@ -32,6 +33,7 @@ for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
     register.simple_tag(atom)
 register.filter(name_of_login)
 register.filter(undo_token)
+register.filter(in_one_sentence)
 
 
 class ChartKey(page_cache.ImmutableKey):

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.factories import load_demo_program
 from tests.support.browsing import Opened, looks_alike
+from tests.support.nights import make_night
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,9 +23,19 @@ OUTSIDE = """() => [...document.querySelectorAll('.rsolv :is(h1, h2, th, td, can
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.tagName + ' ' + one.textContent.trim().slice(0, 40))"""
 
+OUTSIDE_THE_ADMIN = """() => [...document.querySelectorAll('#content :is(th, td, input, select, textarea, label)')]
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width)
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+    .map((one) => one.tagName + ' ' + one.textContent.trim().slice(0, 40))"""
+TOPS = "(row) => [...row.cells].filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect().top)"
 ON_PAPER = (
     *("/admin/", "/admin/?status=at_risk&owner=", "/admin/customer/c1001/", "/admin/cohorts/", "/admin/effects/"),
     *("/admin/my-day/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/", "/admin/customers/importrun/"),
+    *("/admin/summary/", "/admin/board/"),
+)
+OF_THE_ADMIN = (
+    *("/admin/customers/customer/?q=a", "/admin/auth/user/", "/admin/customers/customercare/c1001/change/"),
+    *("/admin/analytics/alertrule/", "/admin/customers/auditentry/?q=load", "/admin/customers/customer/c1001/change/"),
 )
 OVERLAPPING = """() => [...document.querySelectorAll('.rsolv .customer-name')]
     .filter((one) => one.getBoundingClientRect().bottom > one.closest('tr, li').getBoundingClientRect().bottom + 1)
@@ -57,9 +68,52 @@ def test_paper_has_all_of_a_page(open_page: Opened, address: str, scheme: str) -
     expect(page.locator("#nav-sidebar")).to_be_hidden()
     expect(page.locator(".rsolv :is(.switch, .choice) a:visible:not([aria-current])")).to_have_count(0)
     expect(page.locator(".rsolv button:visible, .rsolv .button:visible")).to_have_count(0)
+    head = page.locator(".printed")
+    expect(head).to_contain_text("Printed by Sofia Marchetti on ")
+    assert head.bounding_box()["y"] < page.locator("#content").bounding_box()["y"]
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.classList.contains('dark')") is (scheme == "dark")
+
+
+def test_paper_has_the_admins_lists_as_tables_and_forms_without_buttons(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/", "Administrator")
+    expect(page.locator(".printed")).to_be_hidden()
+    for address in OF_THE_ADMIN:
+        page.emulate_media(media="screen")
+        page.goto(address)
+        to_paper(page)
+        expect(page.locator(".printed")).to_be_visible()
+        assert page.evaluate(OUTSIDE_THE_ADMIN) == [], address
+        for control in (
+            "button",
+            "[type=submit]",
+            "[type=search]",
+            "#changelist-filter",
+            "#toolbar",
+            ".action-select",
+        ):
+            expect(page.locator(f"#main {control}:visible")).to_have_count(0)
+        for row in page.locator("#result_list tbody tr").all():
+            assert len(set(row.evaluate(TOPS))) == 1, (address, "a card, not a row")
+
+
+def test_paper_has_all_of_a_night(open_page: Opened) -> None:
+    step = {"name": "import", "result": "done with a warning", "seconds": 1.5}
+    night = make_night("warned", steps=[{**step, "message": "engagement.csv, " * 40}, {**step, "message": "x" * 300}])
+    page = open_page(f"/admin/analytics/night/{night.pk}/change/", "Administrator")
+    to_paper(page)
+    assert page.evaluate(OUTSIDE) == []
+    expect(page.locator(".printed")).to_contain_text("RSOLV Customer Success · Nightly run of ")
+
+
+def test_the_head_tells_when_the_page_was_printed_not_when_it_was_opened(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/reports/", apart=True)
+    page.clock.set_fixed_time("2026-09-05T07:09:00Z")
+    to_paper(page)
+    expect(page.locator(".printed time")).to_have_text("5 Sep 2026, 07:09")
 
 
 def test_paper_has_every_column_of_the_table(open_page: Opened) -> None:
