@@ -4,19 +4,13 @@ from django.utils import timezone
 
 from analytics.alerts.evaluate import close_feed_alerts
 from analytics.models import Night
-from analytics.nights.ledger import DONE, FAILED, SKIPPED, WARNED
+from analytics.nights.ledger import DONE, FAILED, IMPORT, SCORE, SKIPPED, STEPS, WARNED
 from analytics.scoring.unscored import unscored
 from customers.imports.feed_states import feed_states
 from customers.jobs.lock import LockHeld, job_lock
 from customers.models import AuditEntry
 
-COMMANDS = {
-    "alerts": "send_alerts",
-    "export": "export_metrics",
-    "reports": "send_reports",
-    "expire": "expire",
-}
-"""The commands of a night's steps beside the import and the scoring."""
+_COMMANDS = {step.name: step.command for step in STEPS}
 
 
 def close_repaired(**_signal: object) -> None:
@@ -40,22 +34,22 @@ def close_repaired(**_signal: object) -> None:
 def _is_put_right(night: Night) -> bool:
     results = {step["name"]: step["result"] for step in night.steps}
     if night.state == Night.State.INTERRUPTED:
-        failed = [name for name in ("import", "score", *COMMANDS) if results.get(name) not in {DONE, WARNED}]
+        failed = [name for name in (IMPORT, *_COMMANDS) if results.get(name) not in {DONE, WARNED}]
     else:
         failed = [name for name, result in results.items() if result == FAILED]
-        if results.get("score") == SKIPPED:
-            failed.append("score")
+        if results.get(SCORE) == SKIPPED:
+            failed.append(SCORE)
     return all(_is_done_since(name, night) for name in failed)
 
 
 def _is_done_since(step: str, night: Night) -> bool:
-    if step == "import":
+    if step == IMPORT:
         states = feed_states()
         loaded = [state.loaded for state in states if state.required]
         return not any(state.trouble for state in states) and all(
             run and run.started_at >= night.started_at for run in loaded
         )
-    if step == "score":
+    if step == SCORE:
         return unscored() is None
-    runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject=COMMANDS.get(step, step))
+    runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject=_COMMANDS.get(step, step))
     return runs.filter(at__gte=night.started_at, text__startswith="exit code 0").exists()

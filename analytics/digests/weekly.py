@@ -11,8 +11,8 @@ from django.utils import timezone
 from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
 from analytics.models import HealthStatus, PortfolioDay, Snapshot
-from analytics.portfolio import figures as dashboard
 from analytics.portfolio.comparison import comparison_day
+from analytics.portfolio.figures import health_distribution, stale_days
 from analytics.portfolio.kpis import Kpi, kpis
 from analytics.wording import DASH, counted, known_of, signed
 
@@ -51,7 +51,7 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEm
         "greeting": greeting,
         "day": portfolio.date,
         "before": before.date if before else None,
-        "days_old": dashboard.stale_days(portfolio.date),
+        "days_old": stale_days(portfolio.date),
         "figures": figures(portfolio, before),
         "statuses": statuses(portfolio, before),
         "movers": movers(portfolio, before) if before else [],
@@ -89,7 +89,7 @@ def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Weekl
             f"{share.count:,}" + ("" if share.percent is None else f" ({share.percent}%)"),
             _more(share.count - getattr(before, share.key)) if before else DASH,
         )
-        for share in dashboard.health_distribution(portfolio)
+        for share in health_distribution(portfolio)
     ]
 
 

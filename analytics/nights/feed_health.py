@@ -14,7 +14,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from analytics.models import Night, PortfolioDay
-from analytics.nights.ledger import FAILED, SKIPPED
+from analytics.nights.ledger import ALERTS, FAILED, SKIPPED, STEPS
 from analytics.portfolio.figures import FRESH_DAYS
 from analytics.wording import counted, moment_in_words
 from customers.feeds.declarations import FEEDS
@@ -23,7 +23,8 @@ from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
-AFTER_FEEDS = frozenset({"score", "forecast", "export", "reports", "expire"})
+_TOLD_OF = {step.name for step in STEPS} - {ALERTS}
+"""The steps whose failure alerts tell of: not of their own."""
 NIGHTS_TO_LOOK_AT = 7
 MIN_USUAL = 10
 """Below so many customers active on the quietest usual date, no date is called implausible."""
@@ -158,7 +159,7 @@ def _failed_step() -> FeedProblem | None:
         if put_right_at:
             tried.update(step["name"] for step in steps)
         for step in steps:
-            if step["name"] in AFTER_FEEDS - tried and step["result"] != SKIPPED:
+            if step["name"] in _TOLD_OF - tried and step["result"] != SKIPPED:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
                     night = moment_in_words(started_at)

@@ -29,6 +29,29 @@ MAX_MESSAGE_LENGTH = 500
 DONE, WARNED, FAILED, SKIPPED = "done", "done with a warning", "failed", "skipped"
 MAY_SEE = "customers.view_importrun"
 
+
+@dataclass(frozen=True)
+class NightStep:
+    """A step after the import: its command with options, and the step, or the import, that must be done before."""
+
+    name: str
+    command: str
+    options: tuple[str, ...] = ()
+    after: str = ""
+
+
+IMPORT, SCORE, ALERTS = "import", "score", "alerts"
+STEPS = (
+    NightStep(SCORE, "score", after=IMPORT),
+    NightStep("forecast", "forecast", ("--backtest-if-due",), after=SCORE),
+    # Whatever went wrong before is what somebody must be told of.
+    NightStep(ALERTS, "send_alerts"),
+    NightStep("export", "export_metrics", after=SCORE),
+    NightStep("reports", "send_reports", after=SCORE),
+    NightStep("expire", "expire"),
+)
+"""Everything that a night does after the import, in this order."""
+
 # --- Writing ------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,6 @@
 import logging
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -12,7 +11,18 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
 from analytics.alerts.own_rules.kind import broken_rules
-from analytics.nights.ledger import DONE, FAILED, SKIPPED, WARNED, NightLog, night_log
+from analytics.nights.ledger import (
+    ALERTS,
+    DONE,
+    FAILED,
+    IMPORT,
+    SKIPPED,
+    STEPS,
+    WARNED,
+    NightLog,
+    NightStep,
+    night_log,
+)
 from customers.audit.trail import user_name
 from customers.core.database_errors import first_line
 from customers.core.sql import limit_parallelism
@@ -26,7 +36,7 @@ from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
 
-AFTER_IMPORT = ("score", "forecast", "alerts", "export", "reports", "expire")
+AFTER_IMPORT = tuple(step.name for step in STEPS)
 
 
 class Command(AuditedCommand):
@@ -52,7 +62,7 @@ class Command(AuditedCommand):
                 results = self._run(dir, night)
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            results = {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
+            results = {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
@@ -61,56 +71,45 @@ class Command(AuditedCommand):
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except LockHeld:
-            night.add("import", FAILED, "Another import was running.")
+            night.add(IMPORT, FAILED, "Another import was running.")
             self._skip(night, *AFTER_IMPORT)
             raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
-            night.add("import", FAILED, f"The database could not be used: {error}")
+            night.add(IMPORT, FAILED, f"The database could not be used: {error}")
             self._skip(night, *AFTER_IMPORT)
-            return {"import": FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
+            return {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         said = _LastLine(self.stdout)
         report(said.write_line, outcomes)
         lost = [outcome for outcome in outcomes if not outcome.loaded]
         result = FAILED if lost else WARNED if not_archived(outcomes) else DONE
         reasons = "; ".join(f"{outcome.file} {outcome.status}: {outcome.reason}" for outcome in lost)
-        night.add("import", result, reasons or said.line)
+        night.add(IMPORT, result, reasons or said.line)
         named = result
         if lost:
             named += f" ({', '.join(outcome.file for outcome in lost)})"
         elif result == WARNED:
             named += f" (not archived: {not_archived(outcomes)})"
         is_whole = not any(FEEDS[outcome.feed].required for outcome in lost)
-        return {"import": named, **self._after_import(night, is_whole=is_whole)}
+        return {IMPORT: named, **self._after_import(night, is_whole=is_whole)}
 
     def _after_import(self, night: NightLog, *, is_whole: bool) -> dict[str, str]:
-        """Run the other steps; without a whole import those that would make the pages differ from the feeds wait."""
-        results = dict.fromkeys(AFTER_IMPORT, SKIPPED)
-        if is_whole:
-            results["score"] = self._step(night, "score", "score")
-        else:
-            self._skip(night, "score")
-        if results["score"] == DONE:
-            results["forecast"] = self._step(night, "forecast", "forecast", "--backtest-if-due")
-        else:
-            self._skip(night, "forecast")
-        # Whatever went wrong before is what somebody must be told of.
-        results["alerts"] = self._step(night, "alerts", "send_alerts", warned=broken_rules)
-        for step, command in (("export", "export_metrics"), ("reports", "send_reports")):
-            if results["score"] == DONE:
-                results[step] = self._step(night, step, command)
+        """Run the other steps; what would make the pages differ from the feeds is skipped without a whole import."""
+        results: dict[str, str] = {}
+        for step in STEPS:
+            if step.after and (not is_whole if step.after == IMPORT else results[step.after] != DONE):
+                self._skip(night, step.name)
+                results[step.name] = SKIPPED
             else:
-                self._skip(night, step)
-        results["expire"] = self._step(night, "expire", "expire")
+                results[step.name] = self._step(night, step)
         return results
 
-    def _step(
-        self, night: NightLog, name: str, command: str, *arguments: str, warned: Callable[[], list[str]] = list
-    ) -> str:
-        """Run a command; where it is done, but something is ``warned`` of, the step has a warning."""
+    def _step(self, night: NightLog, step: NightStep) -> str:
+        """Run a step's command; where alerts are done, but a rule is not understood, they have a warning."""
+        name, command = step.name, step.command
         said = _LastLine(self.stdout)
         try:
-            call_command(command, *arguments, stdout=said, stderr=self.stderr)
+            call_command(command, *step.options, stdout=said, stderr=self.stderr)
         except Exception as error:
             cause = error.__cause__ if isinstance(error.__cause__, Error) else error
             if isinstance(cause, CommandError):
@@ -121,7 +120,7 @@ class Command(AuditedCommand):
             logger.exception("%s failed", command)
             night.add(name, FAILED, f"{type(cause).__name__}: {first_line(cause)}")
             return FAILED
-        warnings = " ".join(warned())
+        warnings = " ".join(broken_rules()) if name == ALERTS else ""
         result = WARNED if warnings else DONE
         night.add(name, result, warnings or said.line)
         return result

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project
+from django.db import connection
 from django.test import Client
 
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import Forecast, PortfolioDay, Snapshot
 from analytics.scoring.snapshots import score_day
 from customers.imports.feed_states import feed_states
-from customers.models import ImportRun
+from customers.models import Customer, ImportRun
 from customers.runs.undo import undo
-from tests.factories import make_staff, write_feed
+from tests.factories import make_alert, make_snapshot, make_staff, write_feed
 from tests.support.commands import run
 from tests.support.loading import load
 from tests.support.undoing import counts, customer_rows, engagement_rows, newest, undo_newest
@@ -63,6 +64,27 @@ def test_nightly_scores_stale_dates_again(drop: Path, monkeypatch: pytest.Monkey
     assert stale() == [MAY_1, MAY_2]
     assert run("nightly", "--dir", drop).code == 0
     assert (stale(), PortfolioDay.objects.get(pk=MAY_2).day_issues_tagged) == ([], 10)
+
+
+def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> None:
+    write_feed(drop, "customers", customer_rows(1, 2, 3))
+    load(drop, "customers")
+    customer = Customer.objects.get(pk="c3")
+    make_alert(customer)
+    make_snapshot(customer)
+    Forecast.objects.create(customer=customer, date=MAY_2, quiet=500)
+    computed = {
+        relation.related_model
+        for relation in Customer._meta.related_objects
+        if relation.related_model._meta.app_label == "analytics"
+        and not getattr(relation.related_model, "KEPT_BY_HAND", False)
+    }
+    # A model that is new here must be made above.
+    assert all(model.objects.filter(customer=customer).exists() for model in computed)
+    undo_newest("customers")
+    # As at a commit, where PostgreSQL and SQLite look whether anything hangs in the air.
+    connection.check_constraints()
+    assert not Customer.objects.filter(pk="c3").exists()
 
 
 def test_snapshots_go_with_their_customers_and_come_back_by_scoring(drop: Path) -> None:
