@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
-from analytics.models import Alert, AlertRule, Message, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, AlertRule, Forecast, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.snapshots import score_day
 from customers.audit import trail
 from customers.feeds.declarations import FEEDS
@@ -205,6 +205,11 @@ def make_day(**overrides: Any) -> PortfolioDay:
         **overrides,
     }
     return PortfolioDay.objects.create(**values)
+
+
+def make_forecast(customer: Customer, **overrides: Any) -> Forecast:
+    """What was forecast about a customer on 2025-05-10: nothing, unless told otherwise."""
+    return Forecast.objects.create(**{"customer": customer, "date": date(2025, 5, 10), **overrides})
 
 
 def make_alert(customer: Customer | None = None, kind: str = "at_risk", **overrides: Any) -> Alert:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,15 @@ from django.db.models import Case, F, FloatField, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, NullIf, Replace
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.customer_list.list_column import ListColumn, Order, Shown, field_as_text
 from analytics.display import atoms
 from analytics.display.ordering import as_read, by_rank, in_order, none_last
 from analytics.display.tables import CUT, NUMBER
-from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.forecast.bands import DEFINITIONS, band_of, percent_of, shown_percent
+from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import SPANS, WEEK
 from analytics.portfolio.score_change import COLUMN_OF, ScoreChanges
 from analytics.portfolio.status_change import STATUS_COLUMN_OF, WAS_OF, move_in_words, places_risen_in_sql
@@ -56,6 +59,13 @@ def _score(record: Snapshot, table: "CustomerTable") -> SafeString:
     column = COLUMN_OF[WEEK]
     change = table.change(record, WEEK) if getattr(record, column) and not table.columns[column].visible else ""
     return atoms.score(record.score, table.sparklines[record.customer_id], change)
+
+
+@lru_cache
+def _probable(thousandths: int) -> SafeString:
+    """Draw a probability as its band and the whole percent."""
+    band = band_of(thousandths)
+    return format_html('<span class="forecast-{}">{}, {}%</span>', band.name, band.label, percent_of(thousandths))
 
 
 # --- Orders -------------------------------------------------------------------------------------------------------
@@ -126,6 +136,20 @@ def _status_change(days: int) -> ListColumn:
         fields=(WAS_OF[days], "status"),
         value=lambda was, now: move_in_words(was, now) or None,
         definition=f"Status compared with {days} days before.",
+    )
+
+
+def _forecast(target: ForecastTarget) -> ListColumn:
+    """Return a column of a forecast of the date, the least probable first."""
+    name = f"forecast_{target.value}"
+    return ListColumn(
+        name,
+        target.label,
+        field_as_text(name, _probable),
+        lambda rows, is_descending, changes: none_last(rows.with_forecasts(of_over=False), F(name), is_descending),
+        value=shown_percent,
+        file_heading=name,
+        definition=DEFINITIONS[target],
     )
 
 
@@ -249,6 +273,7 @@ COLUMNS = (
         definition="Gone from the newest full file; the customer is kept.",
     ),
     *(_status_change(days) for days in SPANS),
+    *(_forecast(target) for target in ForecastTarget),
 )
 """Every column, in the order of the exported file: a new one comes at the end."""
 _BY_NAME = {one.name: one for one in COLUMNS}

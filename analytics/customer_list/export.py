@@ -57,8 +57,8 @@ class TableExport:
         """Yield the customers in the list's order, as numbers, dates and texts; one query."""
         fields = list(dict.fromkeys(field for one in self.columns for field in one.file_fields))
         getters = [(one.value, [fields.index(field) for field in one.file_fields]) for one in self.columns]
-        customers = self.changes.beside(self.list.customers.select_related(None)).values_list(*fields)
-        for values in customers.iterator(chunk_size=FETCH_SIZE):
+        customers = self.changes.beside(self.list.customers.select_related(None).with_forecasts(of_over=False))
+        for values in customers.values_list(*fields).iterator(chunk_size=FETCH_SIZE):
             yield [value(*[values[index] for index in places]) for value, places in getters]
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:

@@ -222,7 +222,8 @@ class ListPage:
     def _records(self, keys: Collection[int] | QuerySet[Snapshot, int]) -> SnapshotQuerySet:
         """Return the rows with these keys, with all that the shown columns show."""
         columns = self.asked.table.columns
-        found = self.asked.changes.beside(Snapshot.objects.on(self.portfolio.date)).filter(pk__in=keys)
+        rows = Snapshot.objects.on(self.portfolio.date).with_forecasts(of_over=False)
+        found = self.asked.changes.beside(rows).filter(pk__in=keys)
         related = [one.related for one in TABLE_COLUMNS.values() if one.related and columns[one.name].visible]
         return found.select_related(*related) if related else found
 

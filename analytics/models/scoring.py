@@ -214,6 +214,22 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
         """Keep those whose customers.csv lacks them now, whichever date the snapshots are of."""
         return self.filter(customer__missing_since__isnull=False)
 
+    def with_forecasts(self, *, of_over: bool = True) -> Self:
+        """Return each with its date's forecasts in thousandths, None where there is none; annotated but once.
+
+        They are ``forecast_quiet`` and ``forecast_first_pr``. Pages leave out those ``of_over`` contracts.
+        """
+        if "forecast_quiet" in self.query.annotations:
+            return self
+        of_date = models.Q(customer__forecasts__date=models.F("date"))
+        if not of_over:
+            of_date &= ~models.Q(customer__status__in=sorted(Customer.Status.over()))
+        return self.annotate(
+            forecast=models.FilteredRelation("customer__forecasts", condition=of_date),
+            forecast_quiet=models.F("forecast__quiet"),
+            forecast_first_pr=models.F("forecast__first_pr"),
+        )
+
     def by_urgency(self, *, descending: bool = False) -> Self:
         """At risk first, then those who need attention, are away, are healthy, are champions; low scores first."""
         urgency = (
@@ -274,6 +290,10 @@ class Snapshot(models.Model):
     csat_count = models.PositiveIntegerField()
     trend_now = models.PositiveBigIntegerField()
     trend_before = models.PositiveBigIntegerField()
+
+    # Of ``with_forecasts`` alone.
+    forecast_quiet: int | None
+    forecast_first_pr: int | None
 
     BLOCKED = models.Q(onboarded=False) & ~models.Q(blocker_type="")
     NO_FIRST_PR = models.Q(first_pr_generated=False)

@@ -12,6 +12,7 @@ from typing import IO
 from django.forms.models import model_to_dict
 from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
+from analytics.forecast.bands import shown_percent
 from analytics.models import PortfolioDay, Snapshot
 from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
@@ -47,6 +48,8 @@ _VALUES: dict[str, Callable[[Snapshot], object]] = {
     "stage": lambda one: one.stage,
     "last_active": lambda one: one.last_active,
     "as_of": lambda one: one.date,
+    "forecast_quiet": lambda one: shown_percent(one.forecast_quiet),
+    "forecast_first_pr": lambda one: shown_percent(one.forecast_first_pr),
 }
 COLUMNS = tuple(_VALUES)
 
@@ -105,7 +108,7 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
 
 def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
-    snapshots = Snapshot.objects.filter(date=day).select_related("customer").order_by("customer_id")
+    snapshots = Snapshot.objects.filter(date=day).with_forecasts().select_related("customer").order_by("customer_id")
     for snapshot in snapshots.iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value(snapshot)) for value in _VALUES.values()]
 

@@ -22,7 +22,8 @@ from analytics.display.filter_choices import (
     owner_in_words,
     with_asked,
 )
-from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.forecast.bands import BANDS, band_in_words, thousandths_of
+from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
 from analytics.portfolio.status_change import STATUS_COLUMN_OF, StatusMove
@@ -93,6 +94,12 @@ def _move(days: int) -> filters.ChoiceFilter:
     return filters.ChoiceFilter(label=label, choices=StatusMove.choices, method="moved", empty_label="Any")
 
 
+def _forecast(target: ForecastTarget) -> filters.ChoiceFilter:
+    """Return the filter for how probable a forecast is, in words."""
+    words = [(band.name, band_in_words(target, band)) for band in BANDS]
+    return filters.ChoiceFilter(label=f"Forecast: {target.label}", choices=words, method="forecast", empty_label="Any")
+
+
 class FilterForm(forms.Form):
     """Also compares what only makes sense together."""
 
@@ -123,7 +130,7 @@ RANGES = (
 )
 """The first and the last of what only makes sense together, and what to say where it makes none."""
 MORE = (
-    *("status_change_7", "status_change_30", "fell_7", "fell_30"),
+    *("forecast_quiet", "forecast_first_pr", "status_change_7", "status_change_30", "fell_7", "fell_30"),
     *(name for first, last, _what in RANGES for name in (first, last) if not name.startswith("score_")),
 )
 """Filters that stand behind "More filters": few need them at once."""
@@ -173,6 +180,8 @@ class SnapshotFilter(FilterSet):
     team_size_max = _number("Team size to", most=MAX_COUNT, field_name="customer__team_size", lookup_expr="lte")
     signup_from = _day("Signed up from", field_name="customer__signup_date", lookup_expr="gte")
     signup_to = _day("Signed up to", field_name="customer__signup_date", lookup_expr="lte")
+    forecast_quiet = _forecast(ForecastTarget.QUIET)
+    forecast_first_pr = _forecast(ForecastTarget.FIRST_PR)
     signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
     quiet_week = filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
@@ -295,6 +304,13 @@ class SnapshotFilter(FilterSet):
         """Keep those whose status went this way, in the days that the filter's name says."""
         [days] = [days for days, moved in STATUS_COLUMN_OF.items() if moved == name]
         return self.changes.moved(queryset, days, StatusMove(value))
+
+    def forecast(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """Keep those of whom the date's forecast is in this band; nobody whose contract is over."""
+        [band] = [band for band in BANDS if band.name == value]
+        probable = thousandths_of(band)
+        bounds = {f"{name}__gte": probable.start, f"{name}__lt": probable.stop}
+        return queryset.with_forecasts(of_over=False).filter(**bounds)
 
     def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """In that month."""

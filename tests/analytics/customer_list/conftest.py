@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from customers.models import CustomerCare
-from tests.factories import make_customer, make_day, make_run, make_snapshot, make_staff
+from tests.factories import make_customer, make_day, make_forecast, make_run, make_snapshot, make_staff
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def two(zoe: User) -> None:
     make_day(date=date(2025, 5, 3), total=1)
     make_snapshot(acme, date=date(2025, 5, 3), score=55)
     CustomerCare.objects.create(customer=acme, owner=zoe)
+    make_forecast(acme, quiet=715)
     make_snapshot(
         make_customer(
             id="c2", organization="Tide & Timber", email="ann@tide.example", signup_date=date(2025, 5, 1), cohort=""

@@ -1,13 +1,13 @@
 """What the tests of an export begin with."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from analytics.models import PortfolioDay
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer
-from tests.factories import make_customer, make_engagement, make_feedback, make_onboarding
+from tests.factories import make_customer, make_engagement, make_feedback, make_forecast, make_onboarding
 from tests.support.scoring import D, make_acme
 
 
@@ -41,6 +41,8 @@ def make_champion() -> Customer:
 def program() -> PortfolioDay:
     """Acme, a champion and a customer with nothing yet, scored for D; the archive's order is that of the keys."""
     make_customer(id="c1003", organization="Aarhus Ø", signup_date=D)
-    make_champion()
-    make_acme()
+    make_forecast(make_champion(), quiet=4)
+    acme = make_acme()
+    make_forecast(acme, quiet=715, first_pr=35)
+    make_forecast(acme, date=D - timedelta(days=1), quiet=999, first_pr=999)
     return score_day(D)
