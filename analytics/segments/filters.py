@@ -22,7 +22,7 @@ from analytics.display.filter_choices import (
     owner_in_words,
     with_asked,
 )
-from analytics.forecast.bands import BANDS, band_in_words, thousandths_of
+from analytics.forecast.bands import BANDS, thousandths_of
 from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
@@ -95,9 +95,9 @@ def _move(days: int) -> filters.ChoiceFilter:
 
 
 def _forecast(target: ForecastTarget) -> filters.ChoiceFilter:
-    """Return the filter for how probable a forecast is, in words."""
-    words = [(band.name, band_in_words(target, band)) for band in BANDS]
-    return filters.ChoiceFilter(label=f"Forecast: {target.label}", choices=words, method="forecast", empty_label="Any")
+    """Return the filter for how probable a forecast is."""
+    bands = [(band.name, band.label) for band in BANDS]
+    return filters.ChoiceFilter(label=f"{target.label} forecast", choices=bands, method="forecast", empty_label="Any")
 
 
 class FilterForm(forms.Form):

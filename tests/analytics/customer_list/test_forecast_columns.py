@@ -114,9 +114,9 @@ def test_an_earlier_date_has_its_own_forecasts(manager: Client) -> None:
 @pytest.mark.usefixtures("six")
 def test_a_set_filter_is_said_in_words_and_a_false_one_refused(manager: Client) -> None:
     said = words(manager.get("/admin/?owner=&forecast_quiet=likely&forecast_first_pr=unclear").text)
-    assert "Forecast: Going quiet: Likely to go quiet" in said
-    assert "Forecast: First PR: Unclear" in said
-    assert any("Forecast: Going quiet" in one for one in notices(manager.get("/admin/?owner=&forecast_quiet=maybe")))
+    assert "Going quiet forecast: Likely" in said
+    assert "First PR forecast: Unclear" in said
+    assert any("Going quiet forecast" in one for one in notices(manager.get("/admin/?owner=&forecast_quiet=maybe")))
 
 
 @pytest.mark.usefixtures("six")

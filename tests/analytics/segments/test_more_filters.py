@@ -97,7 +97,7 @@ def test_their_chips_and_their_place(viewer: Client) -> None:
     ):
         assert words_of_chip in said
     assert '<details class="more-filters" open>' in page.text
-    assert "More filters 3 Status change" in said
+    assert "More filters 3 Forecast" in said
     assert '<input type="date" name="signup_from" value="2025-03-01" id="id_signup_from">' in page.text
 
 
