@@ -207,7 +207,7 @@ def make_day(**overrides: Any) -> PortfolioDay:
     return PortfolioDay.objects.create(**values)
 
 
-def make_forecast(customer: Customer, **overrides: Any) -> Forecast:
+def make_forecast(customer: Customer, **overrides: object) -> Forecast:
     """What was forecast about a customer on 2025-05-10: nothing, unless told otherwise."""
     return Forecast.objects.create(**{"customer": customer, "date": date(2025, 5, 10), **overrides})
 
