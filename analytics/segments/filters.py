@@ -1,6 +1,7 @@
 """The filters of the customer table; every one of them is in the address."""
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import ClassVar
@@ -83,6 +84,11 @@ def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
     return filters.MultipleChoiceFilter(label=label, **{"choices": [], "distinct": False, **options})
 
 
+def _choice(label: str, choices: Sequence[tuple[str, str]], method: str) -> filters.ChoiceFilter:
+    """Return a menu of which one is chosen, or none."""
+    return filters.ChoiceFilter(label=label, choices=choices, method=method, empty_label="Any")
+
+
 def _fall(days: int) -> WholeNumberFilter:
     """Return the filter for how many points the score fell by in some days, 0 without an earlier score."""
     return _number(f"Score fell in {days} days by at least", least=1, method="fell")
@@ -90,14 +96,12 @@ def _fall(days: int) -> WholeNumberFilter:
 
 def _move(days: int) -> filters.ChoiceFilter:
     """Return the filter for which way the status went in some days; without an earlier one it went none."""
-    label = f"Status in {days} days"
-    return filters.ChoiceFilter(label=label, choices=StatusMove.choices, method="moved", empty_label="Any")
+    return _choice(f"Status in {days} days", StatusMove.choices, "moved")
 
 
 def _forecast(target: ForecastTarget) -> filters.ChoiceFilter:
     """Return the filter for how probable a forecast is."""
-    bands = [(band.name, band.label) for band in BANDS]
-    return filters.ChoiceFilter(label=f"{target.label} forecast", choices=bands, method="forecast", empty_label="Any")
+    return _choice(f"{target.label} forecast", [(band.name, band.label) for band in BANDS], "forecast")
 
 
 class FilterForm(forms.Form):
