@@ -8,7 +8,7 @@ from analytics.bulk import message_views
 from analytics.bulk import views as bulk_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import column_views, export_views, neighbor_views, score_views, summary_views, views
-from analytics.insights import cohort_views, effect_views
+from analytics.insights import cohort_views, effect_views, forecast_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.reports import views as report_views
@@ -52,6 +52,7 @@ urlpatterns = [
     path("tasks/new/", task_views.new_task, name="new-task"),
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
+    path("forecast/", forecast_views.accuracy, name="forecast"),
     path("score/", score_views.score_now, name="score-now"),
     path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
     path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),

@@ -50,6 +50,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
             ("Impact", "insights", "analytics:effects", "analytics.view_task"),
+            ("Forecast accuracy", "query_stats", "analytics:forecast", "customers.view_customer"),
             ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
             ("Boards", "dashboard_customize", "analytics:boards", "analytics.view_board"),
         ],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from analytics.forecast.program import Bools, Floats, Ints
+from analytics.models import Figure
 
 RESAMPLES = 300
 TOPS = (10, 20, 50)
@@ -43,20 +44,6 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def verdict(self) -> int:
-        """Return 1 where the interval of a skill is above zero, -1 where it is below, and 0 where zero is in it."""
-        return (self.low > 0) - (self.high < 0)
-
-
-@dataclass(frozen=True)
 class Top:
     """The ``size`` customers called riskiest on each date, and of how many of the called and of all it came true."""
 
@@ -83,9 +70,11 @@ def measured(cases: Cases) -> dict[str, Figure]:
 
     values = calculate(np.ones(len(cases)))
     drawn = np.array([calculate(weights) for weights in _weights(cases.who)])
-    ends = np.nanpercentile(drawn, [2.5, 97.5], axis=0).T.tolist()
+    known = ~np.isnan(drawn).all(axis=0)
+    ends = np.full((2, len(values)), np.nan)
+    ends[:, known] = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0)
     names = ("auc", "brier", "skill", "skill_recency")
-    return {name: Figure(value, low, high) for name, value, (low, high) in zip(names, values, ends, strict=True)}
+    return {name: Figure(*each) for name, *each in zip(names, values, *ends.tolist(), strict=True)}
 
 
 def auc(probability: Floats, came_true: Bools) -> float:

@@ -12,7 +12,8 @@ from analytics.forecast.evidence import days_since_active, evidence
 from analytics.forecast.forecasting import learn, probabilities_of
 from analytics.forecast.learning import LearningRows, fit, learning_rows, probabilities
 from analytics.forecast.program import Floats, Ints, Program
-from analytics.forecast.target import HORIZON, Target
+from analytics.forecast.target import Target
+from analytics.models import HORIZON
 
 
 @dataclass(frozen=True)

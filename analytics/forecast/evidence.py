@@ -8,12 +8,10 @@ import numpy as np
 from analytics.forecast.learning import LearningRows, group_of
 from analytics.forecast.model import Counts
 from analytics.forecast.program import Ints, Program
-from analytics.models import ForecastModel
+from analytics.models import FEWEST_CUSTOMERS, FEWEST_OUTCOMES, ForecastModel
 
-FEWEST_CUSTOMERS = 20
-FEWEST_OUTCOMES = 10
 ENOUGH_OUTCOMES = 50
-"""Customers with the rarer outcome: from ``FEWEST_OUTCOMES`` on counts, from so many on the model."""
+"""Customers with the rarer outcome: with fewer they are counted, from so many on there is the model."""
 RECENCY = (7, 14, 30, 60)
 """Days since the last activity at which the next band begins; in the last one are those who never were active."""
 

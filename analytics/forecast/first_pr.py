@@ -3,7 +3,8 @@
 import numpy as np
 
 from analytics.forecast.program import NEVER, Bools, Floats, Ints, Program
-from analytics.forecast.target import HORIZON, Target
+from analytics.forecast.target import Target
+from analytics.models import HORIZON
 from customers.models import Step
 
 _STEPS = [place for place, step in enumerate(Step) if step is not Step.FIRST_PR]

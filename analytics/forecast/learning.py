@@ -7,7 +7,8 @@ import numpy as np
 
 from analytics.forecast.model import Logistic, Peers
 from analytics.forecast.program import Bools, Floats, Ints, Program
-from analytics.forecast.target import HORIZON, STEP, Target
+from analytics.forecast.target import STEP, Target
+from analytics.models import HORIZON
 
 MOST_ROWS = 200_000
 """Of more rows than that a sample is taken, the same one each time."""

@@ -14,8 +14,8 @@ from analytics.forecast.backtest import backtest, lead_times
 from analytics.forecast.forecasting import TARGETS
 from analytics.forecast.load import acted_between
 from analytics.forecast.program import Program
-from analytics.forecast.target import HORIZON, Target
-from analytics.models import ForecastAccuracy, ForecastModel
+from analytics.forecast.target import Target
+from analytics.models import HORIZON, ForecastAccuracy, ForecastModel
 from customers.audit import trail
 
 
@@ -57,7 +57,7 @@ def _figures(program: Program, target: Target, cases: Cases) -> Mapping[str, obj
     acted = acted_between(program, cases.who, cases.when, cases.when + HORIZON)
     leads = lead_times(program, cases) if target.name == "quiet" else np.empty(0)
     return {
-        **{name: asdict(figure) for name, figure in measured(cases).items()},
+        **{name: asdict(figure) for name, figure in measured(cases).items() if figure.is_known},
         "tops": [asdict(top(cases, size)) for size in TOPS],
         "reliability": reliability(cases),
         "silences_called": len(leads),

@@ -3,7 +3,8 @@
 import numpy as np
 
 from analytics.forecast.program import Bools, Floats, Ints, Program
-from analytics.forecast.target import HORIZON, STEP, Target
+from analytics.forecast.target import STEP, Target
+from analytics.models import HORIZON
 
 RECENT = 90
 """Whoever was not active in so many days, up to the date, is quiet already."""

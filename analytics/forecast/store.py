@@ -12,8 +12,8 @@ from django.utils import timezone
 from analytics.forecast.bands import BANDS, band_of
 from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
 from analytics.forecast.program import Program
-from analytics.forecast.target import HORIZON, Target
-from analytics.models import Forecast, ForecastDay
+from analytics.forecast.target import Target
+from analytics.models import HORIZON, Forecast, ForecastDay
 from customers.audit import trail
 from customers.core.sql import copy_rows, table_of
 

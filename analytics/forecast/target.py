@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from analytics.forecast.program import Bools, Floats, Ints, Program
 
-HORIZON = 30
-"""A forecast is about so many days after its date."""
 STEP = 7
 """A customer gives a row to learn from on every so manieth day, counted back from the date."""
 

@@ -5,7 +5,17 @@ from analytics.models.boards import Board, BoardDelivery, BoardTile
 from analytics.models.contact import Contact, MailTemplate, Message
 from analytics.models.deferrals import Deferral
 from analytics.models.export_formats import ExportFormat
-from analytics.models.forecasts import Forecast, ForecastAccuracy, ForecastDay, ForecastModel, ForecastTarget
+from analytics.models.forecasts import (
+    FEWEST_CUSTOMERS,
+    FEWEST_OUTCOMES,
+    HORIZON,
+    Figure,
+    Forecast,
+    ForecastAccuracy,
+    ForecastDay,
+    ForecastModel,
+    ForecastTarget,
+)
 from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
 from analytics.models.preferences import Preferences, time_zones

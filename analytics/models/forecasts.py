@@ -1,8 +1,17 @@
 """Forecasts: the models that were fitted, as numbers, what they said about each customer, and what came of it."""
 
+from dataclasses import dataclass
+from math import isnan
+
 from django.db import models
 
 from customers.models import Customer
+
+HORIZON = 30
+"""A forecast is about so many days after its date."""
+FEWEST_CUSTOMERS = 20
+FEWEST_OUTCOMES = 10
+"""Customers, and those of them with the rarer outcome: with fewer there is no forecast."""
 
 
 class ForecastTarget(models.TextChoices):
@@ -75,6 +84,16 @@ class ForecastDay(models.Model):
     def __str__(self) -> str:
         return f"{self.get_target_display()} on {self.date}"
 
+    @property
+    def too_little(self) -> str:
+        """What is lacking to learn from, and about when it will be there; '' where there is enough."""
+        known = ((self.customers, FEWEST_CUSTOMERS, "customers"), (self.rarer, FEWEST_OUTCOMES, "outcomes"))
+        lacking = " and ".join(f"{have:,} of {need} {what}" for have, need, what in known if have < need)
+        if self.model_id or not lacking:
+            return ""
+        about = f"; at this pace about {self.enough_about:%b %Y}" if self.enough_about else ""
+        return f"Too little to learn from: {lacking}{about}."
+
 
 class Forecast(models.Model):
     """What was forecast about a customer on a date; never changed.
@@ -97,6 +116,25 @@ class Forecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} on {self.date}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a back-test with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were cases of both outcomes, without which some figures are no numbers."""
+        return not isnan(self.value + self.low + self.high)
+
+    @property
+    def verdict(self) -> int:
+        """Return 1 where the interval of a skill is above zero, -1 where it is below, and 0 where zero is in it."""
+        return (self.low > 0) - (self.high < 0)
 
 
 class ForecastAccuracy(models.Model):

@@ -154,6 +154,9 @@ def _table(found: ForecastAccuracy) -> str:
         f"{name}: {counted(found.cases, 'case')} of {counted(found.customers, 'customer')}, {found.months} months"
     ]
     for figure, label in FIGURES.items():
+        if figure not in found.figures:
+            lines.append(f"  {label:<32}      –  (it was the same for all)")
+            continue
         value, low, high = (found.figures[figure][part] for part in ("value", "low", "high"))
         lines.append(f"  {label:<32}{value:7.3f}  ({low:.3f} to {high:.3f})")
     for top in found.figures["tops"]:

@@ -1,0 +1,93 @@
+"""The live record: what the stored forecasts of past dates said, and what came of them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from analytics.forecast.bands import BANDS, band_in_words
+from analytics.models import HORIZON, ForecastDay, ForecastTarget
+from analytics.rounding import percent
+
+NEWEST_DAYS = 10
+"""So many of the dates that were compared are shown one by one."""
+
+
+@dataclass(frozen=True)
+class BandCount:
+    """The forecasts in a band and of how many it came true; ``query`` is what narrows the list of a date to them."""
+
+    label: str
+    query: str
+    customers: int
+    came_true: int
+
+    @property
+    def percent(self) -> int | None:
+        """In what percent it came true; None of nobody."""
+        return percent(self.came_true, self.customers)
+
+
+@dataclass(frozen=True)
+class RecordTotal:
+    """The record of all dates that were forecast in time, or of those that were ``backfilled``."""
+
+    backfilled: bool
+    days: int
+    bands: Sequence[BandCount]
+    error: float
+    """The mean squared difference between forecast and outcome."""
+
+
+@dataclass(frozen=True)
+class RecordDay:
+    """The record of a date."""
+
+    day: date
+    backfilled: bool
+    bands: Sequence[BandCount]
+
+
+def totals_of_record(day: date) -> dict[str, list[RecordTotal]]:
+    """Return the totals of each forecast as known on a date, those in time first; one query."""
+    sums = {name: Sum(name) for band in BANDS for name in (band.name, f"{band.name}_true")}
+    rows = (
+        _compared(day)
+        .order_by("target", "backfilled")
+        .values("target", "backfilled")
+        .annotate(days=Count("pk"), of=Sum("compared"), error=Sum("squared_error"), **sums)
+    )
+    totals = defaultdict(list)
+    for row in rows:
+        error = row["error"] / row["of"] if row["of"] else 0
+        totals[row["target"]].append(RecordTotal(row["backfilled"], row["days"], _bands(row["target"], row), error))
+    return totals
+
+
+def newest_of_record(day: date) -> dict[str, list[RecordDay]]:
+    """Return the newest dates of each forecast that were compared by a date; one query."""
+    newest = defaultdict(list)
+    for row in _compared(day).order_by("-date", "target")[: NEWEST_DAYS * len(ForecastTarget)].values():
+        newest[row["target"]].append(RecordDay(row["date"], row["backfilled"], _bands(row["target"], row)))
+    return newest
+
+
+def _compared(day: date) -> QuerySet[ForecastDay]:
+    """Return the dates whose days were over on a date, and of which anything was forecast."""
+    over = ForecastDay.objects.filter(compared_at__isnull=False, date__lte=day - timedelta(days=HORIZON))
+    return over.filter(compared__gt=0)
+
+
+def _bands(target: str, row: Mapping[str, Any]) -> list[BandCount]:
+    return [
+        BandCount(
+            band_in_words(ForecastTarget(target), band),
+            f"forecast_{target}={band.name}",
+            row[band.name],
+            row[f"{band.name}_true"],
+        )
+        for band in BANDS
+    ]
