@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from analytics.forecast.bands import DEFINITIONS
 from analytics.insights.forecast_record import RecordDay, RecordTotal, newest_of_record, totals_of_record
@@ -99,6 +99,15 @@ class PartRow:
     came_true: int
 
 
+class StoredMiss(TypedDict):
+    """A miss in JSON."""
+
+    customer: str
+    date: str
+    percent: int
+    came_true: bool
+
+
 @dataclass(frozen=True)
 class Miss:
     """A forecast that was far from what happened."""
@@ -111,7 +120,7 @@ class Miss:
 
 
 @dataclass(frozen=True)
-class BackTest:
+class TestedForecast:
     """What a back-test found, as the page shows it."""
 
     figures: Sequence[FigureRow]
@@ -138,7 +147,7 @@ class TargetAccuracy:
     question: Question
     day: ForecastDay | None
     tested: ForecastAccuracy | None
-    backtest: BackTest | None
+    backtest: TestedForecast | None
     totals: Sequence[RecordTotal]
     newest: Sequence[RecordDay]
 
@@ -169,11 +178,11 @@ def forecast_accuracy(day: date) -> list[TargetAccuracy]:
     ]
 
 
-def _backtest(question: Question, found: ForecastAccuracy | None, names: Mapping[str, str]) -> BackTest | None:
+def _backtest(question: Question, found: ForecastAccuracy | None, names: Mapping[str, str]) -> TestedForecast | None:
     if found is None or not found.cases:
         return None
     figures = found.figures
-    return BackTest(
+    return TestedForecast(
         figures=[_figure(name, figures[name]) for name in FIGURES if name in figures],
         tops=[TopRow(**top) for top in figures["tops"]],
         reliability=[
@@ -214,7 +223,7 @@ def _lead(called: int, median: float | None) -> str:
     return f"Silences called: {called:,}. The median call came {days} {side} the {HORIZON}th quiet day."
 
 
-def _miss(question: Question, miss: Mapping[str, Any], names: Mapping[str, str]) -> Miss:
+def _miss(question: Question, miss: StoredMiss, names: Mapping[str, str]) -> Miss:
     happened = question.came_true if miss["came_true"] else question.stayed
     key = miss["customer"]
     return Miss(key, names[key], date.fromisoformat(miss["date"]), miss["percent"], happened)

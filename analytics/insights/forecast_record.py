@@ -1,10 +1,9 @@
 """The live record: what the stored forecasts of past dates said, and what came of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
@@ -14,6 +13,7 @@ from analytics.rounding import percent
 
 NEWEST_DAYS = 10
 """So many of the dates that were compared are shown one by one."""
+_COUNTS = tuple(name for band in BANDS for name in (band.name, f"{band.name}_true"))
 
 
 @dataclass(frozen=True)
@@ -53,25 +53,22 @@ class RecordDay:
 
 def totals_of_record(day: date) -> dict[str, list[RecordTotal]]:
     """Return the totals of each forecast as known on a date, those in time first; one query."""
-    sums = {name: Sum(name) for band in BANDS for name in (band.name, f"{band.name}_true")}
-    rows = (
-        _compared(day)
-        .order_by("target", "backfilled")
-        .values("target", "backfilled")
-        .annotate(days=Count("pk"), of=Sum("compared"), error=Sum("squared_error"), **sums)
-    )
+    found = _compared(day).order_by("target", "backfilled").values("target", "backfilled")
+    sums = found.annotate(days=Count("pk"), of=Sum("compared"), error=Sum("squared_error"))
+    sums = sums.annotate(**{f"sum_{name}": Sum(name) for name in _COUNTS})
     totals = defaultdict(list)
-    for row in rows:
-        error = row["error"] / row["of"] if row["of"] else 0
-        totals[row["target"]].append(RecordTotal(row["backfilled"], row["days"], _bands(row["target"], row), error))
+    columns = ("target", "backfilled", "days", "of", "error", *(f"sum_{name}" for name in _COUNTS))
+    for target, backfilled, days, of, error, *counts in sums.values_list(*columns):
+        totals[target].append(RecordTotal(backfilled, days, _bands(target, counts), error / of))
     return totals
 
 
 def newest_of_record(day: date) -> dict[str, list[RecordDay]]:
     """Return the newest dates of each forecast that were compared by a date; one query."""
+    found = _compared(day).order_by("-date", "target").values_list("target", "date", "backfilled", *_COUNTS)
     newest = defaultdict(list)
-    for row in _compared(day).order_by("-date", "target")[: NEWEST_DAYS * len(ForecastTarget)].values():
-        newest[row["target"]].append(RecordDay(row["date"], row["backfilled"], _bands(row["target"], row)))
+    for target, of, backfilled, *counts in found[: NEWEST_DAYS * len(ForecastTarget)]:
+        newest[target].append(RecordDay(of, backfilled, _bands(target, counts)))
     return newest
 
 
@@ -81,13 +78,9 @@ def _compared(day: date) -> QuerySet[ForecastDay]:
     return over.filter(compared__gt=0)
 
 
-def _bands(target: str, row: Mapping[str, Any]) -> list[BandCount]:
+def _bands(target: str, counts: Sequence[int]) -> list[BandCount]:
+    """Return the bands with their ``_COUNTS``."""
     return [
-        BandCount(
-            band_in_words(ForecastTarget(target), band),
-            f"forecast_{target}={band.name}",
-            row[band.name],
-            row[f"{band.name}_true"],
-        )
-        for band in BANDS
+        BandCount(band_in_words(ForecastTarget(target), band), f"forecast_{target}={band.name}", customers, came_true)
+        for band, customers, came_true in zip(BANDS, counts[::2], counts[1::2], strict=True)
     ]
