@@ -84,14 +84,18 @@ class Tile:
 
     def address_of(self, query: str) -> str:
         """Return where a query of its report lists customers, as of the tile's date."""
-        day = f"as_of={self.figures.day}" if self.figures else ""
-        asked = "&".join(part for part in (query, f"report={self.tile.report_id}", day) if part)
-        return f"{reverse('admin:index')}?{asked}#customers"
+        return _address(self.tile, query, self.figures.day) if self.figures else ""
 
     @property
     def shares(self) -> Sequence[tuple[Share, str]]:
         """The statuses, each with the address of its customers."""
         return [(share, self.address_of(query)) for share, query in self.figures.shares] if self.figures else []
+
+
+def _address(tile: BoardTile, query: str, day: date) -> str:
+    """Return where a query of a tile's report lists customers as of a date."""
+    asked = "&".join(part for part in (query, f"report={tile.report_id}", f"as_of={day}") if part)
+    return f"{reverse('admin:index')}?{asked}#customers"
 
 
 class TileKey(page_cache.StateKey):
@@ -184,7 +188,9 @@ def _with_trend(shown: Figures, asked: CustomerList, tile: BoardTile) -> Figures
     is_one_year = days[0].year == days[-1].year
     labels = [f"{day:%-d %b}" if is_one_year else f"{day:%-d %b %Y}" for day in days]
     title = f"{tile.report.name}, {days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
-    return replace(shown, trend=Chart(f"tile-{tile.pk}", title, "line", labels, [Series("Customers", values)]))
+    addresses = [_address(tile, shown.query, day) if day in scored else "" for day in days]
+    series = [Series("Customers", values)]
+    return replace(shown, trend=Chart(f"tile-{tile.pk}", title, "line", labels, series, addresses=addresses))
 
 
 def _with_shares(shown: Figures, asked: CustomerList, named: QueryDict) -> Figures:

@@ -30,7 +30,7 @@ from analytics.portfolio.comparison import WEEK
 from analytics.portfolio.period import COMPARE
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.portfolio.status_change import STATUS_COLUMN_OF
-from analytics.segments.filters import GOT_WORSE
+from analytics.segments.filters import GOT_WORSE, WITHOUT_FIELD
 
 GOT_WORSE_QUERY = urlencode(
     {
@@ -125,7 +125,7 @@ def list_context(
         "export_formats": ExportFormat.choices,
         "list_query": list_query,
         "cleared_query": asked.query(asked.address, leave_out=filter_names),
-        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report", *OF_THE_BLOCKS)),
+        "kept": _pairs(request.GET, ("sort", "columns", "per_page", "report", *OF_THE_BLOCKS, *WITHOUT_FIELD)),
         "kept_filters": _pairs(QueryDict(list_query), kept_filters),
     }
 

@@ -31,6 +31,9 @@ from analytics.portfolio.days import Days, days_around
 from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
 from analytics.scoring.definitions import status_definition
 
+NOT_CARRIED = ("as_of", "page")
+"""What another date does not take along from the address."""
+
 
 @dataclass(frozen=True)
 class BlockInputs:
@@ -49,6 +52,8 @@ class BlockInputs:
     whose: str
     """The key of the user, if customers are the user's; else ``TEAM``."""
     version: StateVersion
+    kept: str
+    """What the points of charts take along from the address: all but the date and the page."""
 
     @property
     def stay_query(self) -> str:
@@ -59,6 +64,14 @@ class BlockInputs:
 def stay_query(as_of: AsOf, period: Period) -> str:
     """Return what the address of the dashboard needs to stay on a date, compared with a period."""
     return "&".join(query for query in (as_of.query, period.query) if query)
+
+
+def _kept(address: QueryDict) -> str:
+    """Return what the dashboard as of another date takes along from an address."""
+    kept = address.copy()
+    for name in NOT_CARRIED:
+        kept.pop(name, None)
+    return kept.urlencode()
 
 
 class BlockKey(page_cache.DataKey):
@@ -134,8 +147,8 @@ def _health(shown: BlockInputs) -> dict[str, object]:
 def _engagement(shown: BlockInputs) -> dict[str, object]:
     days, chosen = shown.days.scored, shown.engagement_span
     return {
-        "active": active_customers(days, chosen.days, shown.period),
-        "engagement": engagement_chart(days, chosen.days, shown.period),
+        "active": active_customers(days, chosen.days, shown.period, shown.kept),
+        "engagement": engagement_chart(days, chosen.days, shown.period, shown.kept),
         "beside": shown.period.label,
         "span": chosen,
     }
@@ -143,7 +156,8 @@ def _engagement(shown: BlockInputs) -> dict[str, object]:
 
 def _history(shown: BlockInputs) -> dict[str, object]:
     chosen = shown.history_span
-    return {"history": health_history(shown.days.since(chosen.days), shown.days.compared_on), "span": chosen}
+    days = shown.days.since(chosen.days)
+    return {"history": health_history(days, shown.days.compared_on, shown.kept), "span": chosen}
 
 
 BLOCKS = (
@@ -201,8 +215,8 @@ def overview(
         dates = DaysKey(version=version.data, day=portfolio.date, days=longest, compare=period.key)
         days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest, period))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
-        periods = period_choices(address)
-        shown = BlockInputs(as_of, portfolio, days, daily, history, period, periods, waiting, whose, version)
+        periods, kept = period_choices(address), _kept(address)
+        shown = BlockInputs(as_of, portfolio, days, daily, history, period, periods, waiting, whose, version, kept)
         blocks = [(block, block.html(shown, asked)) for block in BLOCKS]
         parts = {
             "wide": [html for block, html in blocks if block.is_wide],

@@ -34,7 +34,7 @@ def summary_page(request: HttpRequest) -> HttpResponse:
     """Show the figures, what changed, and the worst by their health, whatever was done about them."""
     tag = page_etag(request)
     shown = as_of(request)
-    context: dict[str, object] = {"title": "Summary", "as_of": shown, "tag": tag}
+    context: dict[str, object] = {"title": "Summary", "as_of": shown, "stay_query": shown.query, "tag": tag}
     if shown.portfolio:
         version = user_summary(request).version
         before = comparison_day(shown.portfolio.date)

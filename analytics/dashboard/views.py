@@ -12,7 +12,7 @@ from analytics.customer_list.first_view import (
     with_owner_named,
 )
 from analytics.customer_list.list_page import list_context
-from analytics.dashboard.blocks import BLOCKS, overview, stay_query
+from analytics.dashboard.blocks import BLOCKS, NOT_CARRIED, overview, stay_query
 from analytics.models import PortfolioDay
 from analytics.my_day.worklist import TEAM
 from analytics.pages.as_of import as_of
@@ -29,9 +29,6 @@ from customers.core.pages import admin_page, admin_response, user_of
 from customers.imports.feed_states import oldest_required
 from customers.jobs.lock import LockHeld
 from customers.models import Customer
-
-NOT_CARRIED = {"as_of", "page"}
-"""What another date does not take along from the address."""
 
 
 @admin_page("customers.view_customer")

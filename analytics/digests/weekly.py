@@ -2,23 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 
 from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
-from analytics.models import HealthStatus, PortfolioDay, Snapshot
+from analytics.models import PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.portfolio.comparison import comparison_day
 from analytics.portfolio.figures import health_distribution, stale_days
 from analytics.portfolio.kpis import Kpi, kpis
+from analytics.portfolio.movers import Crossing, crossed
 from analytics.wording import DASH, counted, known_of, signed
 
 MAX_NAMES = 20
 NO_CHANGE = "no change"
-_WELL = [HealthStatus.NEEDS_ATTENTION, HealthStatus.HEALTHY, HealthStatus.CHAMPION]
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,14 @@ class WeeklyLine:
 class Movers:
     """Customers who crossed the line in the week: some of their names with links, and how many there are."""
 
-    title: str
+    crossing: Crossing
     count: int
     names: Sequence[tuple[str, str]]
+
+    @property
+    def title(self) -> str:
+        """What they did, in words."""
+        return self.crossing.label
 
     @property
     def more(self) -> int:
@@ -99,18 +101,12 @@ def _more(customers: int) -> str:
 
 def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
     """List who became at risk since ``before``, who recovered from it, and who vanished, if any."""
-    then = Snapshot.objects.filter(customer=OuterRef("customer"), date=before.date, status=HealthStatus.AT_RISK)
-    now = Snapshot.objects.filter(date=portfolio.date)
-    since = timezone.make_aware(datetime.combine(before.date, time.max))
-    gone = _movers("Newly missing from customers.csv", now.filter(customer__missing_since__started_at__gt=since))
-    return [
-        _movers("Became at risk", now.filter(~Exists(then), status=HealthStatus.AT_RISK)),
-        _movers("Recovered", now.filter(Exists(then), status__in=_WELL)),
-        *([gone] if gone.count else []),
-    ]
+    now = Snapshot.objects.on(portfolio.date)
+    found = [_movers(one, crossed(now, before.date, one)) for one in Crossing]
+    return [one for one in found if one.count or one.crossing != Crossing.MISSING]
 
 
-def _movers(title: str, snapshots: QuerySet[Snapshot]) -> Movers:
+def _movers(crossing: Crossing, snapshots: SnapshotQuerySet) -> Movers:
     some = snapshots.select_related("customer").order_by("score", "customer_id")[:MAX_NAMES]
     names = [(customer_label(one.customer.organization), customer_address(one.customer_id)) for one in some]
-    return Movers(title, snapshots.count(), names)
+    return Movers(crossing, snapshots.count(), names)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 
 from analytics.models import CohortDay
+from analytics.portfolio.cards import EVERYBODY
 from analytics.portfolio.figures import Share, health_shares, mean_days
 from analytics.portfolio.kpis import kpi_definition
 from analytics.rounding import half_up, percent, success_rate
@@ -169,7 +170,7 @@ def _label(row: CohortDay) -> str:
 
 def _query(row: CohortDay) -> str:
     if row.by == CohortDay.By.ALL:
-        return ""
+        return EVERYBODY
     if row.by == CohortDay.By.MONTH:
         return urlencode({"signup": row.name})
     return urlencode({"cohort": row.name or NONE})

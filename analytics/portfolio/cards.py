@@ -8,6 +8,9 @@ from analytics.portfolio.kpis import Kpi, kpis
 from analytics.portfolio.period import USUAL, Period
 from analytics.wording import known_of
 
+EVERYBODY = "owner="
+"""The query for all customers: without any, the list shows a user's own."""
+
 
 @dataclass(frozen=True)
 class KpiChange:
@@ -48,7 +51,7 @@ def cards(
     inactive = f"and {portfolio.inactive:,} inactive" if portfolio.inactive else ""
     known = known_of(portfolio.days_known, portfolio.onboarded)
     details = {
-        "total_customers": KpiCard(note=erased),
+        "total_customers": KpiCard(query=EVERYBODY, note=erased),
         "active_today": KpiCard(active, query="only=active"),
         "at_risk": KpiCard(query="status=at_risk", tone="at_risk", note=inactive, note_query="status=inactive"),
         "onboarding_rate": KpiCard(query="only=onboarded"),

@@ -36,10 +36,11 @@ def span(address: QueryDict, name: str, choices: Sequence[int], default: int) ->
     return Span(next((days for days in choices if str(days) == asked), default), links)
 
 
-def health_history(scored: Sequence[PortfolioDay], compared: date | None = None) -> Chart:
+def health_history(scored: Sequence[PortfolioDay], compared: date | None = None, kept: str = "") -> Chart:
     """Return the distribution on each of the scored dates, oldest first.
 
-    Marked are policy changes, and the date that the figures are ``compared`` with.
+    Marked are policy changes, and the date that the figures are ``compared`` with. A point leads to the dashboard as
+    of its date, narrowed by the query that is ``kept``.
     """
     days = [one.date for one in scored]
     labels = _labels(days)
@@ -56,7 +57,7 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None)
         stacked=True,
         marks=[*policy_marks([one.policy for one in scored], labels), *marks],
         definition="Customers of each health status on each scored date, by the policy of that date.",
-        addresses=[_dashboard(day) for day in days],
+        addresses=[_dashboard(day, kept) for day in days],
     )
 
 
@@ -66,16 +67,16 @@ def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> li
     return [Mark(label, f"Policy {later}") for (earlier, later), label in pairs if earlier != later]
 
 
-def active_customers(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
+def active_customers(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None, kept: str = "") -> Chart:
     """Return how many were active on each of the ``days`` up to the last scored date, and a period before."""
     definition = "Customers with any activity on the day. A gap is a day that was not scored."
-    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside, definition)
+    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside, definition, kept)
 
 
-def engagement_chart(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None) -> Chart:
+def engagement_chart(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None, kept: str = "") -> Chart:
     """Return what was done on each of the ``days`` up to the last scored date, and a period before."""
     definition = "What all customers did on the day together. A gap is a day that was not scored."
-    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside, definition)
+    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside, definition, kept)
 
 
 ACTIVE = (("Active customers", "active_today", "active"),)
@@ -95,6 +96,7 @@ def _per_day(
     lines: Sequence[tuple[str, str, str]],
     beside: Period | None,
     definition: str,
+    kept: str,
 ) -> Chart:
     """Return a chart of every calendar day; of one that was not scored nothing is known, which is not 0."""
     last = scored[-1].date
@@ -114,14 +116,14 @@ def _per_day(
         kind,
         _labels(calendar),
         series,
-        addresses=[_dashboard(day) if day in known else "" for day in calendar],
+        addresses=[_dashboard(day, kept) if day in known else "" for day in calendar],
         definition=definition,
     )
 
 
-def _dashboard(day: date) -> str:
-    """Return where the dashboard as of a scored date is."""
-    return f"{reverse('admin:index')}?as_of={day}"
+def _dashboard(day: date, kept: str) -> str:
+    """Return where the dashboard as of a scored date is, narrowed as it was."""
+    return f"{reverse('admin:index')}?as_of={day}{'&' if kept else ''}{kept}"
 
 
 def _labels(days: Sequence[date]) -> list[str]:

@@ -26,6 +26,7 @@ from analytics.display.filter_choices import (
 from analytics.forecast.bands import BANDS, thousandths_of
 from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
+from analytics.portfolio.movers import Crossing, crossed
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
 from analytics.portfolio.status_change import STATUS_COLUMN_OF, StatusMove
 from analytics.scoring.measure import WEEKS
@@ -121,8 +122,10 @@ def value_in_words(value: object) -> str:
     return f"{value:%-d %b %Y}" if isinstance(value, date) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-ON_REQUEST = ("signup", "quiet_week")
-"""Filters that only the cohorts' figures lead to; elsewhere they would take room for nothing."""
+WITHOUT_FIELD = ("signup", "crossed", "quiet_week")
+"""Of those below the ones that the form has no field for, and takes along."""
+ON_REQUEST = ("done", *WITHOUT_FIELD)
+"""Filters that only figures of other pages lead to; elsewhere they would take room for nothing."""
 MAX_COUNT = 1_000_000
 """The largest team, and the most days, that a filter takes."""
 RANGES = (
@@ -187,6 +190,8 @@ class SnapshotFilter(FilterSet):
     forecast_quiet = _forecast(ForecastTarget.QUIET)
     forecast_first_pr = _forecast(ForecastTarget.FIRST_PR)
     signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
+    done = _menu("Completed step", method="having", choices=Step.choices)
+    crossed = filters.ChoiceFilter(label="In a week", choices=Crossing.choices, method="crossing")
     quiet_week = filters.NumberFilter(
         method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
     )
@@ -273,6 +278,15 @@ class SnapshotFilter(FilterSet):
     def lacking(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
         """None of the steps is done."""
         return queryset.filter(**dict.fromkeys(value, False))
+
+    def having(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
+        """Each of the steps is done."""
+        return queryset.filter(**dict.fromkeys(value, True))
+
+    def crossing(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
+        """Keep those who crossed this line in a week; nobody did where there is no earlier date."""
+        since = self.changes.since[WEEK]
+        return crossed(queryset, since, Crossing(value)) if since else queryset.none()
 
     def those(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
         """In each of the groups behind the summary's figures."""

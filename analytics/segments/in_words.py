@@ -8,7 +8,7 @@ from django_filters.filterset import FilterSet
 
 from analytics.segments.filters import SnapshotFilter, value_in_words
 
-ALL_HOLD = {"lacks", "only"}
+ALL_HOLD = {"lacks", "done", "only"}
 """The menus that keep those of whom every chosen value is true, not one of them."""
 
 

@@ -57,6 +57,8 @@ ASKED = {
     "signup_from": "2025-01-01",
     "signup_to": "2025-02-01",
     "signup": "2025-01",
+    "done": "account_created",
+    "crossed": "at_risk",
     "quiet_week": "0",
 }
 ORDERS = [f"{sign}{name}" for name in TABLE_COLUMNS for sign in ("", "-")]

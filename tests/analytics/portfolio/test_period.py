@@ -150,10 +150,10 @@ def test_the_page_in_each_period(viewer: Client, query: str, change: str, compar
 @pytest.mark.usefixtures("four_dates")
 def test_links_of_figures_stay_in_the_period(viewer: Client) -> None:
     page = viewer.get("/admin/?compare=30&as_of=2025-05-03")
-    assert links(page, "5")[0] == "/admin/?as_of=2025-05-03&compare=30#customers"
+    assert links(page, "5")[0] == "/admin/?owner=&as_of=2025-05-03&compare=30#customers"
     assert links(page, "At risk")[0] == "/admin/?status=at_risk&as_of=2025-05-03&compare=30#customers"
     assert '<input type="hidden" name="compare" value="30">' in main_part(page)
-    assert links(viewer.get("/admin/?compare=7"), "8")[0] == "/admin/#customers"
+    assert links(viewer.get("/admin/?compare=7"), "8")[0] == "/admin/?owner=#customers"
 
 
 @pytest.mark.usefixtures("four_dates")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analytics.models import HealthStatus, Snapshot
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.rounding import success_rate
-from analytics.segments.filters import MORE, SnapshotFilter
+from analytics.segments.filters import MORE, WITHOUT_FIELD, SnapshotFilter
 from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import links, names, notices, section, words
@@ -134,7 +134,7 @@ def test_all_that_are_no_menu_have_their_place_behind_more_filters(viewer: Clien
         assert f'<label for="id_{name}">' in panel
     first_line = {"q", "last_active", "score_min", "score_max"}
     menus = {name for name, one in SnapshotFilter.base_filters.items() if hasattr(one, "always_filter")}
-    assert {*MORE} == {*SnapshotFilter.base_filters} - first_line - menus - {"signup", "quiet_week"}
+    assert {*MORE} == {*SnapshotFilter.base_filters} - first_line - menus - {*WITHOUT_FIELD}
 
 
 COUNTS = st.integers(0, 12) | st.integers(0, 10**6)

@@ -1,0 +1,109 @@
+"""Each number leads to the rows that it counts: they are as many, whoever looks and as of whichever date."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from html import unescape
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from analytics.models import BoardTile
+from customers.models import CustomerCare
+from tests.factories import load_demo_program, make_staff
+from tests.support.boards import make_board, saved
+
+pytestmark = pytest.mark.django_db
+Counted = tuple[str, int, str]
+
+
+@pytest.fixture
+def owner(client: Client) -> Client:
+    """Who looks after one customer, whom the list shows where an address asks for nothing."""
+    load_demo_program(date(2025, 5, 2), date(2025, 5, 3), date(2025, 5, 9), date(2025, 5, 10))
+    user = make_staff("Program manager")
+    CustomerCare.objects.update_or_create(customer_id="c1001", defaults={"owner": user})
+    client.force_login(user)
+    return client
+
+
+def numbers(page: str) -> Iterator[Counted]:
+    """Each link to the list that says how many it leads to: what it is called, how many, and where it leads."""
+    without_charts = re.sub(r"<figure .*?</figure>", "", page, flags=re.DOTALL)
+    for attributes, text in re.findall(r"<a ([^>]*#customers[^>]*)>(.*?)</a>", without_charts, re.DOTALL):
+        given = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))
+        words = unescape(given.get("aria-label", "") or text)
+        whole = re.search(r"([\d,]+) of [\d,]+", given.get("title", "") or words)
+        said = whole or re.search(r": ([\d,]+)\b(?!%)", words) or re.match(r"(?:and )?([\d,]+)\b(?!%)", words)
+        if said:
+            yield words, int(said[1].replace(",", "")), unescape(given["href"])
+
+
+def rows(client: Client, address: str) -> int:
+    """How many customers the list has there."""
+    response = client.get(address.split("#")[0], follow=True)
+    assert response.status_code == 200
+    assert not response.context["filters"].errors
+    return int(response.context["count"])
+
+
+PAGES = (("/admin/", 15), ("/admin/summary/", 5), ("/admin/cohorts/", 25), ("/admin/cohorts/?by=month", 25))
+AVERAGES = re.compile(r"(Onboarding rate|Success rate|Average time)")
+RETAINED = re.compile(r": ([\d,]+) of ([\d,]+) active in week")
+
+
+@pytest.mark.parametrize("day", ["", "2025-05-09"])
+def test_each_number_leads_to_as_many_rows(owner: Client, day: str) -> None:
+    checked = set()
+    for page, least in PAGES:
+        address = f"{page}{'&' if '?' in page else '?'}as_of={day}" if day else page
+        above_the_list = owner.get(address, follow=True).text.split('aria-labelledby="customers"')[0]
+        found = list(numbers(above_the_list))
+        assert len(found) >= least
+        for words, count, leads_to in found:
+            if AVERAGES.match(words) or leads_to in checked:
+                continue
+            checked.add(leads_to)
+            if (retained := RETAINED.search(words)) and "quiet_week" in leads_to:
+                # It says of itself that it leads to those who were not.
+                count = int(retained[2]) - int(retained[1])
+            assert rows(owner, leads_to) == count, (words, leads_to)
+            assert (f"as_of={day}" in leads_to) == bool(day)
+
+
+def test_the_numbers_of_a_board_lead_to_as_many_rows(owner: Client) -> None:
+    report = saved(make_staff("Viewer"), "Not well", "status=at_risk&status=needs_attention&status=inactive")
+    board = make_board(make_staff("Viewer"), *((report, kind) for kind in BoardTile.Kind.values), shared=True)
+    found = list(numbers(owner.get(f"/admin/board/{board.pk}/").text))
+    assert len(found) >= 6
+    for words, count, leads_to in found:
+        assert rows(owner, leads_to) == count, (words, leads_to)
+
+
+def test_the_points_of_a_boards_trend_lead_to_as_many_rows_of_their_day(owner: Client) -> None:
+    report = saved(make_staff("Viewer"), "Not well", "status=at_risk&status=needs_attention&status=inactive")
+    board = make_board(make_staff("Viewer"), (report, "trend"), shared=True)
+    [tile] = owner.get(f"/admin/board/{board.pk}/").context["tiles"]
+    chart = tile.figures.trend
+    [series] = chart.series
+    known = [(count, leads_to) for count, leads_to in zip(series.values, chart.addresses, strict=True) if leads_to]
+    assert len(known) == 2
+    assert ["as_of=2025-05-03" in known[0][1], "as_of=2025-05-10" in known[1][1]] == [True, True]
+    for count, leads_to in known:
+        assert rows(owner, leads_to) == count, leads_to
+
+
+def test_the_points_of_the_dashboards_charts_keep_the_filters(owner: Client) -> None:
+    page = owner.get("/admin/?owner=&status=at_risk&sort=score&compare=30&as_of=2025-05-10&page=2").text
+    points = {unescape(found) for found in re.findall(r'href="(/admin/\?as_of=2025-05-09[^"]*)"', page)}
+    kept = "/admin/?as_of=2025-05-09&owner=&status=at_risk&sort=score&compare=30"
+    assert {urlsplit(point).query for point in points} >= {urlsplit(kept).query}
+    assert kept in page.encode().decode("unicode_escape")
+
+
+def test_a_further_filter_keeps_what_the_form_has_no_field_for(owner: Client) -> None:
+    page = owner.get("/admin/?owner=&signup=2025-05&crossed=at_risk").text
+    form = page.split('aria-label="Customers" action=')[1].split("</form>")[0]
+    assert '<input type="hidden" name="signup" value="2025-05">' in form
+    assert '<input type="hidden" name="crossed" value="at_risk">' in form
