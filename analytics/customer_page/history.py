@@ -7,10 +7,11 @@ them by the tag ``chart``.
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from django.db.models import F
 from django.urls import reverse
 
 from analytics.display.charts import Chart, Series
-from analytics.models import Snapshot
+from analytics.models import ForecastTarget, Snapshot
 from analytics.portfolio.charts import policy_marks
 from customers.models import Customer
 
@@ -18,10 +19,11 @@ HISTORY_DAYS = 90
 
 
 def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
-    """Return the snapshots of the 90 days up to ``day``, oldest first; one query."""
+    """Return the snapshots of the 90 days up to ``day``, oldest first, with their forecasts; one query."""
     since = day - timedelta(days=HISTORY_DAYS - 1)
     found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")
-    snapshots = list(found.select_related("policy"))
+    features = {f"{target}_features": F(f"forecast__{target}_features") for target in ForecastTarget}
+    snapshots = list(found.with_forecasts(of_over=False).annotate(**features).select_related("policy"))
     for snapshot in snapshots:
         snapshot.customer = customer
     return snapshots

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from analytics.customer_page.activity import WINDOWS, activity, window_of
 from analytics.customer_page.composer import EMAIL, NoteForm
+from analytics.customer_page.forecast import forecast_chart, forecast_days, forecasts
 from analytics.customer_page.history import first_blocked, may_be_blocked_longer, recent_snapshots, score_chart
 from analytics.customer_page.provenance import origins, rows_behind
 from analytics.customer_page.score_card import score_lines
@@ -121,7 +122,8 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         # Whoever is not scored yet may have been called all the same; on an earlier date there is nothing to tell.
         return {**todo(request, found, None), **(_history(request, found, day, shown) if shown.is_newest else {})}
     snapshot = snapshots[-1]
-    since = kept_comparison_dates(user_summary(request).version.data, day)
+    version = user_summary(request).version.data
+    since = kept_comparison_dates(version, day)
     then = next((one for one in snapshots if one.date == since[WEEK]), None)
     rows = rows_behind(snapshot)
     done, dated = steps(found, {step.value: getattr(snapshot, step.value) for step in Step})
@@ -137,6 +139,8 @@ def _scored(request: HttpRequest, found: Customer, shown: AsOf) -> dict[str, obj
         "status_change": status_change(snapshots),
         "change": what_changed(found, then, snapshot) if then else None,
         "score_chart": score_chart(snapshots) if len(snapshots) > 1 else None,
+        "forecasts": forecasts(found, snapshot, forecast_days(version, day)),
+        "forecast_chart": forecast_chart(snapshots),
         "rows": rows,
         "steps": done,
         "days_since_signup": (day - found.signup_date).days,

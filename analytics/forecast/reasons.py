@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, expm1
 
-from analytics.forecast.model import Logistic
+from analytics.forecast.model import DAYS_SINCE_ACTIVE, Logistic
 from analytics.wording import counted
 
 Named = Mapping[str, float]
@@ -33,14 +33,16 @@ class Reason:
     beyond: bool
 
 
-def _days(logarithm: float) -> int:
+def days_of(logarithm: float) -> int:
+    """Return the whole number, often of days, of which a feature is the logarithm with one added."""
     return round(expm1(logarithm))
 
 
 def _recency(named: Named) -> str:
-    days = _days(named["days_since_active"])
-    usual = named["rate_180"]
-    gap = f", usually active about every {counted(max(round(1 / usual), 1), 'day')}" if usual > 0 else ""
+    days = days_of(named[DAYS_SINCE_ACTIVE])
+    usual = round(1 / named["rate_180"]) if named["rate_180"] > 0 else 0
+    every = f"about every {usual} days" if usual > 1 else "on most days"
+    gap = f", usually active {every}" if usual else ""
     return f"active on the day itself{gap}" if days == 0 else f"quiet for {counted(days, 'day')}{gap}"
 
 
@@ -51,7 +53,7 @@ def _rhythm(named: Named) -> str:
 
 def _own_quiet(named: Named) -> str:
     share = round(100 / (1 + exp(-named["own_quiet"])))
-    return f"so far about {share}% of its spells of 30 days were without activity"
+    return f"by its own past, about {share}% of spells of 30 days are without activity"
 
 
 def _steps(named: Named) -> str:
@@ -60,7 +62,7 @@ def _steps(named: Named) -> str:
 
 
 CAUSES = (
-    Cause("recency", ("days_since_active",), _recency),
+    Cause("recency", (DAYS_SINCE_ACTIVE,), _recency),
     Cause("rhythm", ("rate_7", "rate_21", "rate_60", "rate_180"), _rhythm),
     Cause("own_quiet", ("own_quiet",), _own_quiet),
     Cause(
@@ -74,12 +76,12 @@ CAUSES = (
         ),
         _steps,
     ),
-    Cause("active_days", ("active_days",), lambda named: counted(_days(named["active_days"]), "active day")),
-    Cause("issues", ("issues_tagged",), lambda named: f"{counted(_days(named['issues_tagged']), 'issue')} tagged"),
+    Cause("active_days", ("active_days",), lambda named: counted(days_of(named["active_days"]), "active day")),
+    Cause("issues", ("issues_tagged",), lambda named: f"{counted(days_of(named['issues_tagged']), 'issue')} tagged"),
     Cause(
-        "requests", ("support_requests",), lambda named: counted(_days(named["support_requests"]), "support request")
+        "requests", ("support_requests",), lambda named: counted(days_of(named["support_requests"]), "support request")
     ),
-    Cause("age", ("age",), lambda named: f"signed up {counted(_days(named['age']), 'day')} before"),
+    Cause("age", ("age",), lambda named: f"signed up {counted(days_of(named['age']), 'day')} before"),
 )
 """Each feature of each forecast is in one of them."""
 

@@ -26,9 +26,9 @@ PAGE_QUERIES = 13
 what changed; activity; timeline; alerts; tasks."""
 EDITED_QUERIES = PAGE_QUERIES + 3
 """The first page after an edit also finds the scored date, the rules and who is not to be contacted."""
-FIRST_QUERIES = EDITED_QUERIES + 4
-"""After an import or a scoring, once or twice a day, the first one also finds the feeds, the runs and the dates to
-compare with."""
+FIRST_QUERIES = EDITED_QUERIES + 5
+"""After an import or a scoring, once or twice a day, the first one also finds the feeds, the runs, the dates to
+compare with and the forecasts' models."""
 
 
 def timeline_entries(response: HttpResponse) -> list[str]:
