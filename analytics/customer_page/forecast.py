@@ -11,7 +11,7 @@ from analytics.display.charts import Chart, Series
 from analytics.forecast.bands import DEFINITIONS, Band, band_in_words, band_of, percent_of
 from analytics.forecast.model import DAYS_SINCE_ACTIVE, Logistic, Model, from_log_odds, from_numbers
 from analytics.forecast.reasons import Reason, days_of, reasons
-from analytics.models import ForecastDay, ForecastTarget, Snapshot
+from analytics.models import HORIZON, RECENT, ForecastDay, ForecastTarget, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.wording import counted, signed
@@ -125,11 +125,13 @@ def _forecast(target: ForecastTarget, snapshot: Snapshot, day: ForecastDay) -> C
 def _why_nobody(target: ForecastTarget, snapshot: Snapshot) -> str:
     """Say why a customer is not among those of whom it is forecast."""
     days = snapshot.days_since_active
-    if target is ForecastTarget.QUIET and days is None:
+    if target is ForecastTarget.FIRST_PR:
+        return "No forecast on this date."
+    if days is None:
         return "No forecast: there is no active day yet."
-    if target is ForecastTarget.QUIET and days is not None and days >= 90:
+    if days >= RECENT:
         return f"No forecast: quiet already, for {counted(days, 'day')}."
-    return "No forecast: active for less than 30 days." if target is ForecastTarget.QUIET else "No forecast."
+    return f"No forecast: active for less than {HORIZON} days."
 
 
 def _like(target: ForecastTarget, model: Model, features: Sequence[float]) -> str:

@@ -4,10 +4,8 @@ import numpy as np
 
 from analytics.forecast.program import Bools, Floats, Ints, Program
 from analytics.forecast.target import STEP, Target
-from analytics.models import HORIZON
+from analytics.models import HORIZON, RECENT
 
-RECENT = 90
-"""Whoever was not active in so many days, up to the date, is quiet already."""
 RHYTHMS = (7, 21, 60, 180)
 """Time constants, in days, of the weighted rates of active days."""
 _FEATURES = (*(f"rate_{days}" for days in RHYTHMS), "days_since_active", "own_quiet")

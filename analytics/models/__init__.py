@@ -9,6 +9,7 @@ from analytics.models.forecasts import (
     FEWEST_CUSTOMERS,
     FEWEST_OUTCOMES,
     HORIZON,
+    RECENT,
     Figure,
     Forecast,
     ForecastAccuracy,

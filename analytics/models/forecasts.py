@@ -9,6 +9,8 @@ from customers.models import Customer
 
 HORIZON = 30
 """A forecast is about so many days after its date."""
+RECENT = 90
+"""Whoever was not active in so many days, up to the date, is quiet already."""
 FEWEST_CUSTOMERS = 20
 FEWEST_OUTCOMES = 10
 """Customers, and those of them with the rarer outcome: with fewer there is no forecast."""
