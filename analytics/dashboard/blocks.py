@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from analytics.dashboard.disagreements import DISAGREE, disagreements
 from analytics.models import PortfolioDay
 from analytics.my_day.most_urgent import most_urgent
 from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
@@ -135,6 +136,10 @@ def _needs(shown: BlockInputs) -> dict[str, object]:
     return {"urgent": urgent, "definition": definition, "waiting": shown.waiting, **whose}
 
 
+def _disagreements(shown: BlockInputs) -> dict[str, object]:
+    return {**disagreements(shown.portfolio), "definition": DISAGREE}
+
+
 def _onboarding(shown: BlockInputs) -> dict[str, object]:
     return {"progress": figures.onboarding_progress(shown.portfolio)}
 
@@ -163,6 +168,7 @@ def _history(shown: BlockInputs) -> dict[str, object]:
 BLOCKS = (
     Block("summary", _summary, is_wide=True),
     Block("needs", _needs, is_wide=True, shows_edits=True),
+    Block("disagreements", _disagreements, is_wide=True),
     Block("onboarding", _onboarding),
     Block("health", _health),
     Block("engagement", _engagement),

@@ -301,7 +301,8 @@ def test_where_nothing_was_counted_there_is_a_dash(viewer: Client) -> None:
 def test_a_refresh_replaces_each_block(viewer: Client) -> None:
     page = main_part(viewer.get("/admin/"))
     regions = page.split('data-regions="')[1].split('"')[0].split(" | ")
-    assert [block.name for block in BLOCKS] == ["summary", "needs", "onboarding", "health", "engagement", "history"]
+    names = ["summary", "needs", "disagreements", "onboarding", "health", "engagement", "history"]
+    assert [block.name for block in BLOCKS] == names
     for block in BLOCKS:
         assert f"#{block.name}-part" in regions
         assert page.count(f'<section id="{block.name}-part"') == 1
@@ -312,7 +313,15 @@ def test_each_figure_and_column_that_is_not_plain_says_what_it_means(viewer: Cli
     found = re.findall(r'<summary aria-label="What ([^"]*) means">\?</summary><p>([^<]+)</p>', page)
     assert [label for label, _text in found] == [
         *("Total customers", "Active today", "At risk", "Onboarding rate", "Success rate", "Average time to value"),
-        *("this list", "onboarding progress", "health status", "active customers", "issues and PRs", "health history"),
+        *(
+            "this list",
+            "the disagreement",
+            "onboarding progress",
+            "health status",
+            "active customers",
+            "issues and PRs",
+            "health history",
+        ),
     ]
     assert dict(found)["Success rate"] == (
         "Pull requests that were merged, as a share of those that were generated, up to this date."
