@@ -3,6 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= auto
+DEMO ?= small
 ARGS ?=
 
 BIN = $(VENV)/bin
@@ -19,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  PORT=8000 for run and serve, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
+	@echo "  PORT=8000 for run and serve, DEMO=large for run, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
 run setup setup-alerts setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
 lint lint-style lint-layers lint-types lint-templates lint-django: export DEBUG = 1
@@ -29,7 +30,7 @@ run: setup ## start with demo data and say where to log in; your data stays from
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
 		echo "Port $(PORT) is taken or not allowed. Choose another one: make run PORT=8001"; exit 1; }
 	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/ --feeds var/demo
+	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/ --feeds var/demo --size $(DEMO)
 	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
 		--worker-class rsolv_cs.server.BufferedWorker --log-level warning --no-control-socket
 

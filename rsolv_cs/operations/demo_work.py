@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from random import Random
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -23,7 +24,7 @@ from analytics.models import (
 from analytics.outreach.draft import from_line
 from analytics.reports.pinned import pin
 from analytics.tasks.conditions import matching_reason
-from customers.models import Customer
+from customers.models import Customer, CustomerCare, Note
 
 Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
 
@@ -130,25 +131,40 @@ def _add_mails(day: date, sender: User) -> None:
             "The mail server refused it: 450 4.2.2 mailbox full, try again later.",
         ),
     )
-    for number, (key, subject, body, moment, state, error) in enumerate(mails):
+    for key, subject, body, moment, state, error in mails:
         customer = Customer.objects.get(pk=key)
-        Message.objects.create(
-            customer=customer,
-            template=template,
-            sender=sender,
-            sent_by=sender.username,
-            from_line=from_line(sender),
-            recipient=customer.email,
-            reply_to=sender.email,
-            subject=subject,
-            body=body,
-            message_id=message_id(f"demo-{number}"),
-            state=state,
-            error=error,
-            created_at=moment,
-            attempted_at=moment,
-            sent_at=moment if state == Message.State.SENT else None,
-        )
+        _sent(customer, sender, moment, subject, body, template=template, state=state, error=error)
+
+
+def _sent(
+    customer: Customer,
+    sender: User,
+    moment: datetime,
+    subject: str,
+    body: str,
+    *,
+    template: MailTemplate | None = None,
+    state: str = Message.State.SENT,
+    error: str = "",
+) -> None:
+    """Store an email as if it had been sent, or refused, at a moment."""
+    Message.objects.create(
+        customer=customer,
+        template=template,
+        sender=sender,
+        sent_by=sender.username,
+        from_line=from_line(sender),
+        recipient=customer.email,
+        reply_to=sender.email,
+        subject=subject,
+        body=body,
+        message_id=message_id(f"demo-{customer.pk}-{moment:%Y%m%d}"),
+        state=state,
+        error=error,
+        created_at=moment,
+        attempted_at=moment,
+        sent_at=moment if state == Message.State.SENT else None,
+    )
 
 
 def _add_reports(manager: User, success: User) -> Report:
@@ -184,6 +200,44 @@ def _add_board(manager: User, urgent: Report) -> None:
         BoardTile(board=board, report=report, kind=kind, position=position)
         for position, (report, kind) in enumerate(tiles)
     )
+
+
+CALLED = (
+    "Talked through their open pull requests.",
+    "They like it, and want labels next.",
+    "Asked for a later start.",
+)
+WROTE = (
+    "Hello,\n\nI noticed that you have been away for a while. What can I do to help?\n\nBest regards,\n"
+    "Sofia Marchetti\n"
+)
+
+
+def add_history(day: date) -> None:
+    """Give the customers of the large program owners, and half a year of tasks, emails and calls up to ``day``."""
+    random = Random(day.year)  # noqa: S311 - a demo, no secret
+    people = {user.username: user for user in User.objects.filter(username__in=("manager", "success"))}
+    for customer in Customer.objects.filter(pk__startswith="c2").order_by("pk"):
+        owner = random.choice((people["success"], people["success"], people["manager"], None))
+        if owner is None:
+            continue
+        CustomerCare.objects.create(customer=customer, owner=owner)
+        days = range(min(180, (day - customer.signup_date).days))
+        for ago in random.sample(days, min(len(days), random.choice((0, 0, 1, 2)))):
+            kind = random.choice((Kind.CALL, Kind.CHECK_IN, Kind.EMAIL))
+            outcome = random.choice((Outcome.REACHED, Outcome.SOLVED, Outcome.NO_ANSWER))
+            _closed(customer.pk, kind, kind.label, outcome, ago, "", day=day, by=owner).save()
+            if kind == Kind.CALL:
+                moment = _at(day - timedelta(days=ago), 11)
+                Note.objects.create(
+                    customer=customer,
+                    author=owner.get_full_name(),
+                    created_at=moment,
+                    kind="call",
+                    text=random.choice(CALLED),
+                )
+            if kind == Kind.EMAIL:
+                _sent(customer, owner, _at(day - timedelta(days=ago), 10), "How can we help?", WROTE)
 
 
 def _at(day: date, hour: int) -> datetime:

@@ -3,7 +3,7 @@
 import secrets
 import tempfile
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +13,11 @@ from django.db import transaction
 from django.db.models import Min
 
 from analytics.alerts.evaluate import evaluate
+from analytics.forecast.forecasting import Forecaster
+from analytics.forecast.load import load_program
+from analytics.forecast.publish import publish_accuracy
+from analytics.forecast.store import compare_outcomes, store_day
+from analytics.models import PortfolioDay
 from analytics.scoring.snapshots import score_day
 from customers.clock import program_today
 from customers.core.roles import Role
@@ -22,7 +27,8 @@ from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs.operations.demo_feeds import write_feeds
-from rsolv_cs.operations.demo_work import add_work
+from rsolv_cs.operations.demo_work import add_history, add_work
+from rsolv_cs.operations.large_program import add_customers
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {
@@ -48,21 +54,30 @@ class Command(AuditedCommand):
         address = f"{settings.SITE_URL or 'http://127.0.0.1:8000'}/"
         parser.add_argument("--address", default=address, help="where the server will be (only printed)")
         parser.add_argument(
+            "--size",
+            choices=("small", "large"),
+            default="small",
+            help="small: the twelve customers of fixtures/; large: some 150 over 14 months, in two minutes",
+        )
+        parser.add_argument(
             "--feeds", type=Path, metavar="FOLDER", help="keep the files that are loaded in this folder"
         )
 
-    def handle(self, *, address: str, feeds: Path | None, **options: object) -> None:
+    def handle(self, *, address: str, size: str, feeds: Path | None, **options: object) -> None:
         """Load where nothing is, and print the logins."""
         logins: dict[str, str] = {}
         with transaction.atomic():
             days = 0
             if not Customer.objects.exists() and not User.objects.exists():
                 with tempfile.TemporaryDirectory() as folder:
-                    days = _load(feeds or Path(folder))
+                    days = _load(feeds or Path(folder), is_large=size == "large")
                 logins = _add_logins()
                 day = evaluate().day
                 if day:
                     add_work(day)
+                    if size == "large":
+                        add_history(day)
+                    _forecast(day)
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")
         self.stdout.write(f"RSOLV Customer Success: {address}")
@@ -75,8 +90,11 @@ class Command(AuditedCommand):
             self.stdout.write(f"  {name:<8} password {password}   {LOGINS[name][0]}")
 
 
-def _load(folder: Path) -> int:
-    write_feeds(settings.BASE_DIR / "fixtures", folder, program_today() - timedelta(days=1))
+def _load(folder: Path, *, is_large: bool) -> int:
+    yesterday = program_today() - timedelta(days=1)
+    write_feeds(settings.BASE_DIR / "fixtures", folder, yesterday)
+    if is_large:
+        add_customers(folder, yesterday)
     try:
         outcomes = import_folder(folder, None, Options(started_by="demo"))
     except LockHeld:
@@ -89,6 +107,16 @@ def _load(folder: Path) -> int:
     for number in range(days):
         score_day(first + timedelta(days=number))
     return days
+
+
+def _forecast(last: date) -> None:
+    """Forecast every scored date with what was known on it, and publish how often that was right."""
+    program = load_program(last)
+    forecaster = Forecaster(program, keep=True)
+    for day in PortfolioDay.objects.order_by("date").values_list("date", flat=True):
+        store_day(forecaster, day, last)
+    compare_outcomes(program, last)
+    publish_accuracy(program, last)
 
 
 def _add_logins() -> dict[str, str]:
