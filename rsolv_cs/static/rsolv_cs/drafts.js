@@ -253,6 +253,8 @@
         document.addEventListener("submit", (event) => {
             saveAll();
             leaving = event.target;
+            const key = guarded.get(leaving)?.key;
+            if (key && read(key)) history.replaceState({ ...history.state, sent: key }, "");
             if (new URL(event.target.getAttribute("action") || "", location.href).pathname.endsWith("/logout/")) {
                 isLoggedOut = true;
                 for (const key of drafts()) if (key.startsWith(`${PREFIX}${owner}:`)) store(key, null);
@@ -268,11 +270,10 @@
             if (event.newValue !== null) return;
             for (const one of guarded.values()) if (one.key === event.key) one.drop(JSON.parse(event.oldValue));
         });
-        // A page that comes back from the browser's memory may have been sent meanwhile.
+        // By the back button a browser shows what stood in the form, though it may have been sent meanwhile.
         window.addEventListener("pageshow", (event) => {
-            if (!event.persisted) return;
-            forgetSentAndOld();
-            const sent = guarded.get(leaving);
+            if (event.persisted) forgetSentAndOld();
+            const sent = [...guarded.values()].find((one) => one.key === history.state?.sent);
             if (sent && !read(sent.key)) sent.form.reset();
             leaving = null;
         });

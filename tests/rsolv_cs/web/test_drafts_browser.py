@@ -172,6 +172,27 @@ def test_one_is_asked_before_one_leaves_with_unsent_text(page: Page) -> None:
     assert asked == ["beforeunload"]
 
 
+def test_nothing_is_asked_after_the_text_was_sent(page: Page) -> None:
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
+    page.goto("/admin/")
+    page.goto(ACME)
+    page.get_by_label("Add a note").press_sequentially("They will renew")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Note added to the history.")).to_be_visible()
+    page.go_back()
+    # The browser itself puts back what stood in the form of that page.
+    expect(page.get_by_label("Add a note")).to_have_value("")
+    page.get_by_role("link", name="Dashboard").first.click()
+    page.wait_for_url("**/admin/")
+    assert asked == []
+
+
 def test_a_letter_is_kept_through_its_preview_until_it_is_sent(page: Page) -> None:
     page.goto(f"{ACME}contact/?template=0")
     page.get_by_label("Subject").fill("Good news")
