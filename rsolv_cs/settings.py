@@ -339,6 +339,7 @@ UNFOLD = {
         lambda request: static("rsolv_cs/palette.js"),
         lambda request: static("rsolv_cs/escape.js"),
         lambda request: static("rsolv_cs/printed.js"),
+        lambda request: static("rsolv_cs/names.js"),
         lambda request: static("analytics/copying.js"),
     ],
     "STYLES": [

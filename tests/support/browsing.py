@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 import pytest
@@ -33,6 +33,7 @@ PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+LOOKS = ((LAPTOP, "light"), (PHONE, "dark"))
 Opened = Callable[..., Page]
 looks_alike = pytest.mark.skipif(
     connection.vendor == "postgresql",
@@ -162,7 +163,9 @@ def unfold(page: Page, summaries: str = "summary") -> None:
 # --- What is wrong with a page ----------------------------------------------------------------------------------
 
 VIOLATIONS = """
-axe.run({resultTypes: ['violations'], preload: {assets: ['media']}}).then(results => results.violations.flatMap(
+axe.run({
+    resultTypes: ['violations'], preload: {assets: ['media']}, rules: {'target-size': {enabled: true}}
+}).then(results => results.violations.flatMap(
     violation => violation.nodes.map(node => `${violation.id}: ${node.target} ${node.html.slice(0, 200)}`)))
 """
 SMALL_TARGETS = """
@@ -184,17 +187,17 @@ def violations(page: Page) -> list[str]:
     return page.evaluate(VIOLATIONS)
 
 
-def look(page: Page) -> list[str]:
+def look(page: Page, looks: Sequence[tuple[ViewportSize, str]] = ()) -> list[str]:
     """What is wrong with a page, on a light laptop and on a dark phone: axe's violations, sideways scrolling.
 
-    A push looks at the dark phone alone. Nothing is looked at on PostgreSQL, where it looks the same; the way through
-    the pages is gone on both databases.
+    ``looks`` says which; by default a push looks at the dark phone alone. Nothing is looked at on PostgreSQL,
+    where it looks the same; the way through the pages is gone on both databases.
     """
     found: list[str] = []
     if connection.vendor == "postgresql":
         return found
     page.wait_for_load_state()
-    for size, scheme in ((LAPTOP, "light"), (PHONE, "dark"))[in_a_push() :]:
+    for size, scheme in looks or LOOKS[in_a_push() :]:
         page.set_viewport_size(size)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             found.append(f"{page.url} scrolls sideways at {size['width']} px")
