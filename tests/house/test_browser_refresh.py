@@ -95,6 +95,17 @@ def test_what_is_new_appears_and_all_else_stays(open_page: Opened) -> None:
     press_and_wait(page, 304)
 
 
+def test_the_focus_stays_in_a_list_whose_row_is_gone(open_page: Opened) -> None:
+    page = open_page("/admin/?q=acme inc")
+    page.locator(".customer-name", has_text="Acme Inc.").focus()
+    something_new()
+    with page.expect_response(lambda response: bool(response.request.headers.get("hx-request"))):
+        page.evaluate("htmx.trigger('#refresh', 'refresh')")
+    at_rest(page)
+    expect(page.locator(".customer-name", has_text="Acme")).to_have_count(0)
+    assert page.evaluate("document.activeElement.matches('#dashboard *')")
+
+
 def test_ticked_customers_stay_ticked(open_page: Opened) -> None:
     page = open_page("/admin/")
     tick = page.get_by_role("checkbox", name="Select TechCorp")

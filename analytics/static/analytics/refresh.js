@@ -59,7 +59,9 @@
         boxes(fresh).forEach((box, number) => { [box.scrollLeft, box.scrollTop] = scrolled[number] ?? [0, 0]; });
         if (focus) {
             const again = focus === region ? fresh : (focus.id && fresh.querySelector(`#${CSS.escape(focus.id)}`)) || twins(fresh, focus)[place];
-            again?.focus({ preventScroll: true });
+            // Where it is gone, the region keeps the focus.
+            if (!again) fresh.tabIndex = -1;
+            (again ?? fresh).focus({ preventScroll: true });
         }
     }
 
@@ -79,6 +81,7 @@
                 continue;
             }
             known.set(selector, fresh?.outerHTML);
+            if (!fresh && region?.contains(document.activeElement)) button.focus({ preventScroll: true });
             if (!fresh) region?.remove();
             else if (region) replace(region, fresh);
             else board.querySelector(selectors[selectors.indexOf(selector) - 1])?.after(fresh);

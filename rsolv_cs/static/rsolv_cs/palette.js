@@ -140,7 +140,7 @@
                 if (!answer?.ok || answer.redirected) return location.assign(keys.dataset.from);
                 list.innerHTML = await answer.text();
             }
-            if (!document.querySelector("dialog[open]")) keys.showModal();
+            if (!document.querySelector("dialog:modal")) keys.showModal();
         }
 
         function search() {
@@ -167,14 +167,14 @@
             if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key?.toLowerCase() === "k") {
                 event.preventDefault();
                 if (dialog.open) dialog.close();
-                else if (!document.querySelector("dialog[open]")) palette.open();
+                else if (!document.querySelector("dialog:modal")) palette.open();
                 return;
             }
             const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
             // The field of a dialog that has just been closed keeps the focus until the next frame.
             const isTyping = event.target.closest?.(KEYED)?.checkVisibility();
             if (hasModifier || event.repeat || event.isComposing || isTyping) return;
-            if (document.querySelector("dialog[open]")) return;
+            if (document.querySelector("dialog:modal")) return;
             if (event.key === "/") event.stopPropagation();
             if (hasShortcuts) act(event);
         }, true);
