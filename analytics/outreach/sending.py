@@ -60,7 +60,7 @@ def obstacles(customer: Customer, user: User) -> list[str]:
         except ValueError as error:
             found.append(f"{whose}: {error}." if address else f"{whose} is not known: ask an administrator to add it.")
     if not is_on():
-        found.append("Mail is switched off: an administrator turns it on with EMAIL_URL.")
+        found.append("Email is switched off: an administrator turns it on with EMAIL_URL.")
     return found
 
 
@@ -215,7 +215,7 @@ def claim_draft(
         state = State.SCHEDULED if send_at else State.SENDING
         message = Message(**draft.fields, message_id=message_id(key), state=state, send_at=send_at)
         if _goes_astray(draft.customer, message):
-            raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to mails.")
+            raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to emails.")
         message.save(force_insert=True)
         to = ", ".join([message.recipient, *message.copies])
         when = f", scheduled for {send_at:%-d %b %Y, %H:%M %Z}" if send_at else ""

@@ -44,9 +44,9 @@ class Command(AuditedCommand):
         for skipped in delivery.skipped:
             self.stdout.write(f"Not told: {skipped}.")
         if not message.is_on():
-            self.stdout.write("No mail is sent, because EMAIL_URL is not set; the alerts are on their page.")
+            self.stdout.write("No email is sent, because EMAIL_URL is not set; the alerts are on their page.")
         elif not settings.SITE_URL and delivery.sent:
-            self.stdout.write("The mails have no links, because SITE_URL is not set.")
+            self.stdout.write("The eemails have no links, because SITE_URL is not set.")
         for failed in delivery.failed:
             self.stderr.write(f"Not sent: {failed}")
 

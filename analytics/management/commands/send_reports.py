@@ -35,7 +35,7 @@ class Command(AuditedCommand):
         for skipped in sent.skipped:
             self.stdout.write(f"Not mailed: {skipped}.")
         if sent.mails and not settings.SITE_URL:
-            self.stdout.write("The mails have no links, because SITE_URL is not set.")
+            self.stdout.write("The eemails have no links, because SITE_URL is not set.")
         for broken in sent.broken:
             self.stdout.write(f"Broken, for its owner to mend: {broken}")
         for failed in sent.failed:

@@ -210,4 +210,4 @@ def test_without_a_mail_server_nothing_is_claimed(settings: Settings, olga: User
     raised(of(olga))
     done = run("send_alerts")
     assert (done.code, Digest.objects.count()) == (0, 0)
-    assert "No mail is sent, because EMAIL_URL is not set; the alerts are on their page." in done.lines
+    assert "No email is sent, because EMAIL_URL is not set; the alerts are on their page." in done.lines

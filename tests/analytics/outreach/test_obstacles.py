@@ -119,7 +119,7 @@ def test_somebody_without_an_address(client: Client, sofia: User) -> None:
 
 def test_without_a_mail_server(client: Client, sofia: User) -> None:
     with override_settings(EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend"):
-        assert obstacles(client.get(ACME)) == ["Mail is switched off: an administrator turns it on with EMAIL_URL."]
+        assert obstacles(client.get(ACME)) == ["Email is switched off: an administrator turns it on with EMAIL_URL."]
 
 
 def test_an_ended_contract_and_a_missing_customer_are_warnings(client: Client, sofia: User) -> None:
