@@ -7,9 +7,12 @@ from datetime import date, timedelta
 from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from analytics.customer_list.first_view import OWNER
 from analytics.dashboard.disagreements import DISAGREE, disagreements
+from analytics.display.source_list import MY_DAY, way_from
 from analytics.models import PortfolioDay
 from analytics.my_day.most_urgent import most_urgent
 from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
@@ -132,8 +135,10 @@ def _needs(shown: BlockInputs) -> dict[str, object]:
     days = shown.portfolio, shown.days.comparison_day
     urgent = most_urgent(*days, shown.whose if shown.as_of.is_newest else None, shown.version)
     definition = LISTED if shown.as_of.is_newest else LISTED_BY_HEALTH
+    of = QueryDict(urlencode({OWNER: shown.whose}) if shown.as_of.is_newest else "")
+    items = [(item, way_from(MY_DAY, of, place)) for place, item in enumerate(urgent.items)]
     whose = {"whose": shown.whose, "is_mine": shown.whose != TEAM}
-    return {"urgent": urgent, "definition": definition, "waiting": shown.waiting, **whose}
+    return {"urgent": urgent, "items": items, "definition": definition, "waiting": shown.waiting, **whose}
 
 
 def _disagreements(shown: BlockInputs) -> dict[str, object]:

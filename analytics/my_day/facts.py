@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from django.db.models import CharField, DateField, F, Q, QuerySet, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from analytics.models import Alert, Deferral, Message, Task
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     ALERT = "alert"
     TASK = "task"
     CONTACT = "contact"
+    SCHEDULED = "scheduled"
     SNOOZE = "snooze"
     DISMISSAL = "dismissal"
     TASK_CLOSED = "closed"
@@ -72,12 +73,15 @@ def facts(which: Q, today: date) -> WorkFacts:
     alerts = Alert.objects.waiting(today).exclude(customer=None)
     severity = Cast("rule__severity", CharField())
     deferrals = Deferral.objects.standing()
+    scheduled = Message.objects.filter(state=Message.State.SCHEDULED)
+    goes_on = TruncDate("send_at", tzinfo=timezone.get_default_timezone())
     snoozes, dismissals = deferrals.exclude(until=None), deferrals.filter(until=None)
     sources = [
         # First, because the first of a union says what the columns are.
         source(Task.objects.open(), which, Kind.TASK, "created_at", day="due", who="owner__username"),
         source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at"), more=severity),
         source(sent_since(since), which, Kind.CONTACT, "sent_at", who="sent_by"),
+        source(scheduled, which, Kind.SCHEDULED, "created_at", day=goes_on, who="sent_by"),
         source(contacts_since(since), which, Kind.CONTACT, "created_at", who="author", more="kind"),
         source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
         source(dismissals, which, Kind.DISMISSAL, "created_at", who="created_by", more="reason"),
@@ -123,7 +127,7 @@ def source(
     kind: Kind,
     moment: str | Coalesce,
     *,
-    day: str = "",
+    day: str | TruncDate = "",
     who: str = "",
     more: str | Cast = "",
 ) -> Rows:
@@ -132,7 +136,7 @@ def source(
     columns = {
         "fact": Value(kind.value, output_field=CharField()),
         "at_moment": F(moment) if isinstance(moment, str) else moment,
-        "on_day": F(day) if day else Value(None, output_field=DateField()),
+        "on_day": (F(day) if isinstance(day, str) else day) if day else Value(None, output_field=DateField()),
         "whose": F(who) if who else nothing,
         "said": (F(more) if isinstance(more, str) else more) if more else nothing,
     }

@@ -30,6 +30,8 @@ class Waiting:
                 return f"Back on {day}, or as soon as it gets worse"
             case Kind.CONTACT:
                 return f"Back on {day} without recovery, or as soon as it gets worse"
+            case Kind.SCHEDULED:
+                return f"Back on {day} if the email was not sent, or as soon as it gets worse"
             case Kind.TASK:
                 return f"Back when the task is due on {day}, or as soon as it gets worse"
         return "Back with a new reason: an alert, a drop, another blocker, or a task due"
@@ -57,6 +59,8 @@ def _by_fact(fact: WorkFact, due: Sequence[date], today: date) -> Waiting | None
             return Waiting(fact, fact.day)
         case Kind.CONTACT if not due and today < (back := fact.done_on + timedelta(days=CONTACT_DAYS)):
             return Waiting(fact, back)
+        case Kind.SCHEDULED if not due and fact.day and today <= fact.day:
+            return Waiting(fact, fact.day + timedelta(days=1))
         case Kind.DISMISSAL if not any(day > fact.done_on for day in due):
             return Waiting(fact, None)
     return None
@@ -94,6 +98,8 @@ def state_in_words(facts: Iterable[WorkFact], today: date, *, waits: bool) -> li
                 said.append(f"Snoozed until {fact.day:%-d %b %Y} by {said_by(fact)}{back}")
             case Kind.DISMISSAL:
                 said.append(f"Dismissed by {said_by(fact)}: {Deferral.Reason(fact.more).label}{back}")
+            case Kind.SCHEDULED:
+                said.append(f"Email scheduled for {fact.day:%-d %b %Y} by {said_by(fact)}")
             case Kind.CONTACT:
                 said.append(f"Contacted {_when(fact.done_on, today)} by {said_by(fact)}")
     return list(dict.fromkeys(said))

@@ -1,5 +1,6 @@
 """The customers before and after one, in the list that one came from."""
 
+import re
 from datetime import date
 from html import unescape
 from urllib.parse import urlsplit
@@ -104,6 +105,12 @@ def way(response: HttpResponse, name: str) -> str:
     return unescape(address)
 
 
+def in_block(page: HttpResponse, key: str) -> str:
+    """Where a customer's name among those to act on leads."""
+    [address] = re.findall(rf'<a class="need-name" id="need-{key}" href="([^"]*)"', page.text)
+    return unescape(address)
+
+
 def test_from_my_day_through_my_customers(client: Client, manager: User) -> None:
     day = client.get("/admin/my-day/", follow=True)
     page = client.get(way(day, "Customer a"))
@@ -116,6 +123,20 @@ def test_from_my_day_through_my_customers(client: Client, manager: User) -> None
     end = client.get(way(page, "Next"), follow=True)
     assert end.redirect_chain[-1][0] == f"/admin/my-day/?owner={manager.pk}"
     assert "There is no next customer in this list." in words(end.text)
+
+
+def test_from_the_dashboards_customers_to_act_on(client: Client, manager: User) -> None:
+    page = client.get(in_block(client.get("/admin/", follow=True), "b"))
+    assert way(page, "← Back to My day") == f"/admin/my-day/?owner={manager.pk}"
+    assert client.get(way(page, "Previous"), follow=True).context["customer"].pk == "a"
+    assert client.get(way(page, "Next"), follow=True).context["customer"].pk == "c"
+    make_day(date=date(2025, 5, 9))
+    for key in "ab":
+        make_snapshot(Customer.objects.get(pk=key), date=date(2025, 5, 9), status="at_risk")
+    page = client.get(in_block(client.get("/admin/?as_of=2025-05-09", follow=True), "b"))
+    page = client.get(way(page, "Previous"), follow=True)
+    assert page.context["customer"].pk == "a"
+    assert page.context["as_of"].portfolio.date == date(2025, 5, 9)
 
 
 def test_who_was_dealt_with_has_left_the_list_and_the_next_one_comes(client: Client, manager: User) -> None:

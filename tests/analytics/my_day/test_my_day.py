@@ -1,7 +1,7 @@
 """The page My day: who is on it for whom, in which order, who may do what there, and what it costs."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -280,3 +280,16 @@ def test_the_counts_are_those_of_the_lists(client: Client, sofia: User) -> None:
     ]
     for one in page.context["whose"]:
         assert len(listed(my_day(client, one.query))) == one.count
+
+
+def test_a_row_says_when_an_email_goes(client: Client) -> None:
+    client.force_login(make_staff("Success manager"))
+    made = customer("c1")
+    sent_by = {"sender": make_staff("Success manager", username="lea", first_name="Lea", last_name="Roth")}
+    going = datetime(2025, 5, 15, 9, tzinfo=UTC)
+    make_message(made, state="scheduled", created_at=datetime(2025, 5, 12, 8, tzinfo=UTC), send_at=going, **sent_by)
+    page = my_day(client, "owner=&tab=waiting")
+    assert listed(page) == ["c1"]
+    said = words(page.text)
+    assert "Email scheduled for 15 May 2025 by Lea Roth" in said
+    assert "Back on 16 May 2025 if the email was not sent, or as soon as it gets worse" in said

@@ -127,6 +127,33 @@ def test_what_was_not_sent_or_only_noted_is_no_contact(acme: Customer, state: st
     assert waits_by() is None
 
 
+@pytest.mark.parametrize(
+    ("goes", "until"),
+    [(at(-3), date(2025, 5, 24)), (at(0, 23), date(2025, 5, 21)), (at(1), None)],
+    ids=["in three days", "today", "should have gone yesterday"],
+)
+def test_a_scheduled_email_is_waited_for_until_the_day_it_goes(
+    acme: Customer, goes: datetime, until: date | None
+) -> None:
+    make_message(acme, state="scheduled", created_at=at(1), send_at=goes)
+    assert waits_by() == ((Kind.SCHEDULED, until) if until else None)
+
+
+def test_a_scheduled_email_is_no_answer_to_what_came_after_it_nor_to_a_task_that_is_due(acme: Customer) -> None:
+    make_message(acme, state="scheduled", created_at=at(5), send_at=at(-3))
+    now(score=30)
+    assert waits_by() is None
+    now(score=40)
+    assert waits_by() == (Kind.SCHEDULED, date(2025, 5, 24))
+    task(0)
+    assert waits_by() is None
+
+
+def test_a_canceled_email_is_waited_for_no_more(acme: Customer) -> None:
+    make_message(acme, state="canceled", created_at=at(1), send_at=at(-3))
+    assert waits_by() is None
+
+
 def test_a_task_that_is_due_is_to_do_whoever_was_contacted(acme: Customer) -> None:
     make_message(acme, sent_at=at(1))
     task(0)

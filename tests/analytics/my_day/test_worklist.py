@@ -225,7 +225,7 @@ def test_of_an_earlier_date_the_page_says_which(viewer: Client, day: PortfolioDa
     make_day(date=date(2025, 5, 11))
     make_pair("One", None, ("healthy", 75))
     page = viewer.get("/admin/?as_of=2025-05-10")
-    assert section(page, "needs") == "Customers to act on, 10 May Nobody needed action on 10 May."
+    assert section(page, "needs") == "Customers to act on, 10 May 2025 Nobody needed action on 10 May 2025."
     assert "Active on 10 May 0" in section(page, "summary")
     assert "On 10 May 2025: at risk" in words(main_part(viewer.get("/admin/needs/?as_of=2025-05-10", follow=True)))
     assert "Active today 0" in section(viewer.get("/admin/"), "summary")
