@@ -93,6 +93,8 @@ def test_the_table_scrolls_in_its_own_box_on_a_phone(open_page: Opened) -> None:
     page = open_page("/admin/", size=PHONE)
     box = page.get_by_role("region", name="List of customers")
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    # The column that stays: with a box, a name, a mark and "blocked".
+    assert page.locator("#table-box td:first-child").first.bounding_box()["width"] <= 180
     box.focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
