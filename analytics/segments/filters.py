@@ -24,7 +24,7 @@ from analytics.display.filter_choices import (
     with_asked,
 )
 from analytics.forecast.bands import BANDS, thousandths_of
-from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.models import Forecast, ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.movers import Crossing, crossed
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
@@ -324,11 +324,17 @@ class SnapshotFilter(FilterSet):
         return self.changes.moved(queryset, days, StatusMove(value))
 
     def forecast(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
-        """Keep those of whom the date's forecast is in this band; nobody whose contract is over."""
+        """Keep those of whom the date's forecast is in this band; nobody whose contract is over.
+
+        As in a group, members are looked for: to join the forecasts took twice as long.
+        """
         [band] = [band for band in BANDS if band.name == value]
-        probable = thousandths_of(band)
-        bounds = {f"{name}__gte": probable.start, f"{name}__lt": probable.stop}
-        return queryset.with_forecasts(of_over=False).filter(**bounds)
+        probable, field = thousandths_of(band), name.removeprefix("forecast_")
+        bounds = {f"{field}__gte": probable.start, f"{field}__lt": probable.stop}
+        found = Forecast.objects.order_by().filter(date=self.day, **bounds)
+        over = Customer.objects.order_by().filter(status__in=Customer.Status.over())
+        members = queryset.alias(key=Coalesce("customer", Value(""))).filter(key__in=found.values("customer"))
+        return members.exclude(key__in=over.values("pk"))
 
     def signed_up(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """In that month."""
