@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from django.urls import reverse
 
 from analytics.display.charts import Chart, Series
-from analytics.forecast.bands import DEFINITIONS, Band, band_in_words, band_of, percent_of
+from analytics.forecast.bands import CAME_TRUE, DEFINITIONS, Band, band_in_words, band_of, percent_of
 from analytics.forecast.model import DAYS_SINCE_ACTIVE, Logistic, Model, from_log_odds, from_numbers
 from analytics.forecast.reasons import Reason, days_of, reasons
 from analytics.models import HORIZON, RECENT, ForecastDay, ForecastTarget, Snapshot
@@ -20,7 +20,6 @@ from customers.runs.page import rows_address
 
 MOST_REASONS = 3
 """For, and against."""
-_CAME_TRUE = {ForecastTarget.QUIET: "went quiet", ForecastTarget.FIRST_PR: "got a first PR"}
 _OF_WHAT = {ForecastTarget.QUIET: "going quiet", ForecastTarget.FIRST_PR: "a first PR"}
 _TONES = {ForecastTarget.QUIET: "accent", ForecastTarget.FIRST_PR: "healthy"}
 
@@ -137,7 +136,7 @@ def _why_nobody(target: ForecastTarget, snapshot: Snapshot) -> str:
 def _like(target: ForecastTarget, model: Model, features: Sequence[float]) -> str:
     """Say what came of those who were like a customer."""
     group = model.group_of(features)
-    said = f"Of {group.rows:,} like this one, {group.came_true:,} {_CAME_TRUE[target]}"
+    said = f"Of {group.rows:,} like this one, {group.came_true:,} {CAME_TRUE[target]}"
     if isinstance(model, Logistic):
         return f"{said}."
     low, high = (round(100 * end) for end in group.interval)

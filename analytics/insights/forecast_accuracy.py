@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
 
-from analytics.forecast.bands import DEFINITIONS
+from analytics.forecast.bands import CAME_TRUE, DEFINITIONS
 from analytics.insights.forecast_record import RecordDay, RecordTotal, newest_of_record, totals_of_record
 from analytics.models import HORIZON, Figure, ForecastAccuracy, ForecastDay, ForecastTarget
 from analytics.rounding import half_up, percent
@@ -28,8 +28,8 @@ class Question:
 
 
 QUESTIONS = (
-    Question(ForecastTarget.QUIET, "went quiet", "stayed active"),
-    Question(ForecastTarget.FIRST_PR, "got a first PR", "got no first PR"),
+    Question(ForecastTarget.QUIET, CAME_TRUE[ForecastTarget.QUIET], "stayed active"),
+    Question(ForecastTarget.FIRST_PR, CAME_TRUE[ForecastTarget.FIRST_PR], "got no first PR"),
 )
 SKILLS = ("skill", "skill_recency")
 FIGURES = {

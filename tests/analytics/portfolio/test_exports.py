@@ -65,6 +65,14 @@ def test_the_combined_metrics_have_the_columns_of_the_contract_and_a_row_for_eac
 
 
 @pytest.mark.usefixtures("program")
+def test_the_forecasts_are_there_of_whoever_has_no_contract_any_more(tmp_path: Path) -> None:
+    Customer.objects.filter(pk="c1001").update(status="churned")
+    export(tmp_path)
+    [row] = [row for row in cells(members(tmp_path / NAME)["combined_metrics.csv"]) if row[0] == "c1001"]
+    assert row[-2:] == ["72", "4"]
+
+
+@pytest.mark.usefixtures("program")
 def test_the_feeds_are_there_as_their_csv_says_them(tmp_path: Path) -> None:
     acme = Customer.objects.get(pk="c1001")
     make_event(acme, D, "note", id="v1", detail='Said "yes", twice')
