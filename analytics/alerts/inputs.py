@@ -44,6 +44,8 @@ class AlertInputs:
     """The first scored date of the block."""
     last_unblocked: date | None = None
     """The last scored date on which the customer was not blocked."""
+    quiet: int | None = None
+    """How probable it is that the customer goes quiet, in thousandths; None where that is not forecast."""
     is_matched: bool = False
     """Whether an own rule's conditions hold."""
 

@@ -15,7 +15,17 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
-from analytics.models import Alert, AlertRule, HealthStatus, Snapshot, SnapshotQuerySet
+from analytics.forecast.bands import BANDS, band_in_words, band_of, shown_percent, thousandths_of
+from analytics.models import (
+    Alert,
+    AlertRule,
+    Forecast,
+    ForecastDay,
+    ForecastTarget,
+    HealthStatus,
+    Snapshot,
+    SnapshotQuerySet,
+)
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.scoring.health_status import InactiveReason
 from analytics.wording import counted
@@ -24,6 +34,8 @@ from customers.text.codes import code_in_words
 FALL_DAYS = 7
 WORSE_POINTS = 5
 WORSE_TIMES = 2
+WORSE_PERCENT = 20
+LIKELY = thousandths_of(BANDS[0])
 
 
 class AlertKind:
@@ -236,6 +248,44 @@ class NoFirstPr(CustomerKind):
         return "First PR generated"
 
 
+class LikelyQuiet(CustomerKind):
+    """The forecast says likely to go quiet; closed when it no longer does, worse with 20 percent more.
+
+    A date without any forecast is no recovery day. On one with forecasts, who has none is quiet already.
+    """
+
+    def columns(self, day: date, n: int) -> dict[str, Combinable]:
+        of_customer = Forecast.objects.filter(customer=OuterRef("customer"), date=day)
+        return {"quiet": Subquery(of_customer.values("quiet"))}
+
+    def concerns(self, day: date, n: int) -> Q:
+        return Q(quiet__gte=LIKELY.start)
+
+    def is_met(self, inputs: AlertInputs, n: int) -> bool:
+        return inputs.quiet is not None and inputs.quiet in LIKELY
+
+    def value(self, inputs: AlertInputs) -> int | None:
+        return shown_percent(inputs.quiet)
+
+    def text(self, inputs: AlertInputs) -> str:
+        return f"Likely to go quiet: {self.value(inputs)}%"
+
+    def recovery_text(self, inputs: AlertInputs) -> str:
+        if inputs.quiet is None:
+            return "No longer forecast, as there was no activity for 90 days"
+        band = band_in_words(ForecastTarget.QUIET, band_of(inputs.quiet))
+        return f"{band}: {self.value(inputs)}%"
+
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+        forecast = ForecastDay.objects.filter(target=ForecastTarget.QUIET, model__isnull=False, date__in=recent)
+        of_customer = Forecast.objects.filter(customer=OuterRef("customer"), date=OuterRef("date"))
+        likely = Exists(of_customer.filter(quiet__gte=LIKELY.start))
+        return self.count(of_open_alerts(rule).filter(~likely, date__in=forecast.values("date")))
+
+    def _is_worse(self, before: int, now: int) -> bool:
+        return now >= before + WORSE_PERCENT
+
+
 class FeedKind(AlertKind):
     """A kind of alert on feeds and nights, judged today whatever is scored. It closes once nothing is wrong."""
 
@@ -268,6 +318,7 @@ CUSTOMER_KINDS: dict[str, CustomerKind] = {
     AlertRule.Kind.FELL: Fell(),
     AlertRule.Kind.BLOCKED: Blocked(),
     AlertRule.Kind.NO_FIRST_PR: NoFirstPr(),
+    AlertRule.Kind.LIKELY_QUIET: LikelyQuiet(),
 }
 FEED_KINDS: dict[str, FeedKind] = {AlertRule.Kind.FEED: FeedKind(), AlertRule.Kind.QUARANTINED: Quarantined()}
 KINDS: dict[str, AlertKind] = {**CUSTOMER_KINDS, **FEED_KINDS, AlertRule.Kind.VANISHED: Vanished()}

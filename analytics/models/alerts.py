@@ -56,6 +56,7 @@ class AlertRule(models.Model):
         FELL = "fell", "Score fell by N points in 7 days"
         BLOCKED = "blocked", "Blocked for N days"
         NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
+        LIKELY_QUIET = "likely_quiet", "Likely to go quiet"
         FEED = "feed", "Feed late or refused"
         VANISHED = "vanished", "N or more customers vanished from the feed"
         QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"

@@ -273,6 +273,41 @@ def test_what_is_worse_has_new_words_and_a_new_value() -> None:
     )
 
 
+# --- Likely to go quiet -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quiet", "transition"),
+    [(495, Transition.RAISE), (494, Transition.NOTHING), (None, Transition.NOTHING)],
+)
+def test_who_is_likely_to_go_quiet(quiet: int | None, transition: Transition) -> None:
+    """By the percent that is shown: 49.5 is shown as 50."""
+    decision = decide(rule("likely_quiet", None, 3), facts(quiet=quiet))
+    assert decision.transition == transition
+    if transition == Transition.RAISE:
+        assert (decision.text, decision.value) == ("Likely to go quiet: 50%", 50)
+
+
+@pytest.mark.parametrize(("quiet", "transition"), [(694, Transition.NOTHING), (695, Transition.WORSEN)])
+def test_it_is_worse_with_20_percent_more(quiet: int, transition: Transition) -> None:
+    again = decide(rule("likely_quiet", None, 3), facts(quiet=quiet, open=book(value=50)))
+    assert again.transition == transition
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"quiet": 344}, "Unclear: 34%"),
+        ({"quiet": 80}, "Unlikely to go quiet: 8%"),
+        ({"quiet": None}, "No longer forecast, as there was no activity for 90 days"),
+        ({"quiet": 900, "contract_status": "churned"}, "Account status: churned"),
+    ],
+)
+def test_how_it_ends(overrides: dict[str, Any], words: str) -> None:
+    decision = decide(rule("likely_quiet", None, 3), facts(**overrides, open=book(value=50), recovery_days=3))
+    assert (decision.transition, decision.text) == (Transition.CLOSE, words)
+
+
 def test_each_kind_is_declared_once() -> None:
     assert {*KINDS, Kind.OWN} == set(Kind.values)
     assert not set(CUSTOMER_KINDS) & set(FEED_KINDS)
