@@ -15,7 +15,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
-from analytics.forecast.bands import BANDS, band_in_words, band_of, shown_percent, thousandths_of
+from analytics.forecast.bands import LIKELY, band_in_words, band_of, shown_percent
 from analytics.models import (
     Alert,
     AlertRule,
@@ -35,7 +35,6 @@ FALL_DAYS = 7
 WORSE_POINTS = 5
 WORSE_TIMES = 2
 WORSE_PERCENT = 20
-LIKELY = thousandths_of(BANDS[0])
 
 
 class AlertKind:

@@ -60,3 +60,7 @@ def _least(band: Band) -> int:
 def band_in_words(target: ForecastTarget, band: Band) -> str:
     """Return what a band says of a customer: ``Likely to go quiet``, ``Unclear``, ``Unlikely to get a first PR``."""
     return band.label if band.name == "unclear" else f"{band.label} {_WHAT[target]}"
+
+
+LIKELY = thousandths_of(BANDS[0])
+"""The probabilities of the band that people are told of without asking."""
