@@ -111,7 +111,7 @@ def _snapshots(
     portfolio: PortfolioDay, before: PortfolioDay | None, keys: Sequence[int], *more: str
 ) -> list[Snapshot]:
     found = beside(portfolio, before).filter(pk__in=keys).select_related("customer", *more)
-    found = found.annotate(then_status=F("then__status"), then_score=F("then__score"))
+    found = found.with_forecasts(of_over=False).annotate(then_status=F("then__status"), then_score=F("then__score"))
     order = {key: index for index, key in enumerate(keys)}
     return sorted(found, key=lambda one: order[one.pk])
 

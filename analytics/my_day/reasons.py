@@ -1,4 +1,4 @@
-"""Why the data of a scored date say that somebody must act on a customer: at risk, dropped, or blocked."""
+"""Why a scored date says that somebody must act on a customer: at risk, dropped, blocked, or likely to go quiet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from enum import IntEnum
 
 from django.db.models import Case, F, FilteredRelation, Q, SmallIntegerField, Value, When
 
-from analytics.models import AlertRule, HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.forecast.bands import LIKELY, percent_of
+from analytics.models import AlertRule, Forecast, HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.portfolio.status_change import is_worse
 from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
+from customers.models import Customer
 from customers.text.codes import code_in_words
 
 DROP = 10
@@ -26,8 +28,9 @@ class Severity(IntEnum):
     AT_RISK = 1
     DROPPED = 2
     BLOCKED = 3
-    ALERT = 4
-    TASK = 5
+    LIKELY_QUIET = 4
+    ALERT = 5
+    TASK = 6
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def by_health(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQ
     """Return the snapshots of a scored date that are reasons by themselves, the most urgent first.
 
     At risk; or *dropped*: against the date ``before`` the status is worse, or the score fell by ``DROP`` points; or
-    blocked. They come with their ``severity``.
+    blocked; or likely to go quiet. They come with their ``severity``.
     """
     worse = Q()
     for status in HealthStatus:
@@ -51,12 +54,21 @@ def by_health(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQ
     dropped = worse | Q(score__lte=F("then__score") - DROP)
     at_risk = Q(status=HealthStatus.AT_RISK)
     settled = Q(customer__signup_date__lte=portfolio.date - timedelta(days=GRACE_DAYS))
-    ranked = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED)
+    quiet = _likely_quiet(portfolio.date)
+    ranked = (at_risk & dropped, at_risk, dropped, Snapshot.BLOCKED, quiet)
     whens = [When(condition, then=Value(rank)) for rank, condition in enumerate(ranked)]
     # Filtered before anything else is asked of ``then``: so that there is one join, not two.
-    found = beside(portfolio, before).filter(Snapshot.BLOCKED | (settled & (at_risk | dropped)))
+    found = beside(portfolio, before).filter(Snapshot.BLOCKED | quiet | (settled & (at_risk | dropped)))
     severity = Case(*whens, output_field=SmallIntegerField())
     return found.annotate(severity=severity).order_by("severity", "score", "pk")
+
+
+def _likely_quiet(day: date) -> Q:
+    """Return who is likely to go quiet by the forecast of a date; asked by itself, as few of all customers are."""
+    found = Forecast.objects.filter(date=day, quiet__gte=LIKELY.start).exclude(
+        customer__status__in=Customer.Status.over()
+    )
+    return Q(customer__in=found.order_by().values("customer"))
 
 
 def beside(portfolio: PortfolioDay, before: PortfolioDay | None) -> SnapshotQuerySet:
@@ -74,8 +86,8 @@ def has_dropped(snapshot: Snapshot, earlier: Earlier) -> bool:
 def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[tuple[AlertRule.Kind, str]]:
     """Yield in words why to act on a customer by its snapshot, the main reason first.
 
-    With each comes the kind of alert that says the same. ``snapshot.customer`` is known. A drop is told first, as the
-    news.
+    With each comes the kind of alert that says the same. ``snapshot.customer`` is known, and its forecasts. A drop is
+    told first, as the news.
     """
     kind = AlertRule.Kind
     settled = (snapshot.date - snapshot.customer.signup_date).days >= GRACE_DAYS
@@ -86,6 +98,8 @@ def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[t
         yield kind.AT_RISK, f"At risk, score {snapshot.score}"
     if snapshot.blocked:
         yield kind.BLOCKED, f"Blocked: {code_in_words(snapshot.blocker_type)}"
+    if snapshot.forecast_quiet is not None and snapshot.forecast_quiet in LIKELY:
+        yield kind.LIKELY_QUIET, f"Likely to go quiet: {percent_of(snapshot.forecast_quiet)}%"
 
 
 def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:

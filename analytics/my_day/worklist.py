@@ -23,10 +23,12 @@ from customers.models import CustomerCare
 
 TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
-LISTED_BY_HEALTH = "Customers who are at risk, got worse within a week, or are blocked; the worst first."
+LISTED_BY_HEALTH = (
+    "Customers who are at risk, got worse within a week, are blocked, or are likely to go quiet; the worst first."
+)
 LISTED = (
-    "Customers who are at risk, got worse within a week, are blocked, or have an open alert or a task due; the "
-    "worst first. Those who were contacted, snoozed or dismissed wait, until they get worse."
+    "Customers who are at risk, got worse within a week, are blocked, are likely to go quiet, or have an open alert "
+    "or a task due; the worst first. Those who were contacted, snoozed or dismissed wait, until they get worse."
 )
 """Who is on the worklist, as people are told; on an earlier date it goes by health alone."""
 

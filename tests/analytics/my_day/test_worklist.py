@@ -10,13 +10,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import Forecast, PortfolioDay, Snapshot
 from analytics.my_day.items import WorkItem, work_items
 from analytics.my_day.most_urgent import MAX_SHOWN, most_urgent
 from analytics.my_day.reasons import by_health
 from analytics.my_day.worklist import TEAM, by_health_alone
 from analytics.page_cache.version import DataVersion, StateVersion
-from customers.models import CustomerCare
+from customers.models import Customer, CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, section, words
 
@@ -120,6 +120,26 @@ def test_the_most_urgent_come_first(day: PortfolioDay, before: PortfolioDay) -> 
         "dropped, 71",
         "blocked, 60",
     ]
+
+
+def test_who_is_likely_to_go_quiet_comes_after_the_blocked(day: PortfolioDay, before: PortfolioDay) -> None:
+    """By the percent that is shown: 49.5 is 50. Whose contract is over has no forecast here."""
+    make_pair("blocked", None, ("healthy", 80), blocker_type="sso_login")
+    chances = {"quiet": 495, "unclear": 494, "of an earlier date": 0, "over": 990}
+    for name, quiet in chances.items():
+        Forecast.objects.create(date=D, customer=make_pair(name, None, ("healthy", 75)).customer, quiet=quiet)
+    Forecast.objects.create(date=BEFORE, customer=Customer.objects.get(organization="of an earlier date"), quiet=990)
+    Customer.objects.filter(organization="over").update(status="paused")
+    worse = make_pair("at risk and quiet", None, ("at_risk", 20))
+    Forecast.objects.create(date=D, customer=worse.customer, quiet=800)
+    assert listed(day, before) == ["at risk and quiet", "blocked", "quiet"]
+    members = by_health_alone(day, before, version(1).data)
+    at_risk, _blocked, quiet = work_items(day, before, members, D)
+    assert list(at_risk.reasons) == ["At risk, score 20", "Likely to go quiet: 80%"]
+    assert list(quiet.reasons) == ["Likely to go quiet: 50%"]
+    make_alert(quiet.customer, kind="likely_quiet", text="Likely to go quiet: 55%", opened_on=BEFORE)
+    [_first, _second, again] = work_items(day, before, members, D)
+    assert list(again.reasons) == ["Likely to go quiet: 50%"]
 
 
 def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
