@@ -92,7 +92,8 @@ def test_it_says_how_probable_it_is_like_whom_and_why(viewer: Client, customer: 
     make_forecast(customer, quiet=736, quiet_features=FEATURES)
     said = panel(viewer)
     assert said.startswith(
-        "Forecast, next 30 days Going quiet Likely to go quiet 74% Of 1,200 like this one, 710 went quiet. "
+        "Forecast, next 30 days Forecast accuracy Going quiet Likely to go quiet 74% "
+        "Of 1,200 like this one, 710 went quiet. "
         "Reasons for and against going quiet Average of those learnt from: 50% Points "
         "For going quiet Quiet for 15 days, usually active about every 4 days beyond what was learnt from +139 "
         "Against going quiet Active on about 12% of the days lately, and on 25% over half a year −25 "
@@ -175,7 +176,7 @@ def test_who_is_not_forecast_is_told_why(
 ) -> None:
     customer.snapshots.update(last_active=last_active)
     learnt("quiet", LOGISTIC)
-    assert panel(viewer).startswith(f"Forecast, next 30 days Going quiet {said}")
+    assert panel(viewer).startswith(f"Forecast, next 30 days Forecast accuracy Going quiet {said}")
 
 
 def test_a_first_pr_that_is_done_is_not_forecast(viewer: Client, customer: Customer) -> None:
@@ -206,6 +207,8 @@ def test_an_earlier_date_says_what_was_forecast_on_it(viewer: Client, customer: 
         learnt("quiet", LOGISTIC, day=day)
         make_forecast(customer, date=day, quiet=quiet, quiet_features=FEATURES)
     assert "Likely to go quiet 61%" in panel(viewer, "?as_of=2025-05-09")
+    for query in ("", "?as_of=2025-05-09"):
+        assert f"/admin/forecast/{query}" in links(viewer.get(f"{PAGE}{query}"), "Forecast accuracy")
     assert "Last 90 days" not in panel(viewer, "?as_of=2025-05-09")
     said = panel(viewer)
     assert "Last 90 days" in said
