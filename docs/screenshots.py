@@ -15,14 +15,19 @@ from playwright.sync_api import Browser, ViewportSize, sync_playwright
 DOCS = Path(__file__).resolve().parent
 LAPTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PICTURES: list[tuple[str, str, str, ViewportSize]] = [
-    ("dashboard", "/admin/", "light", LAPTOP),
-    ("dashboard-dark", "/admin/", "dark", LAPTOP),
-    ("dashboard-phone", "/admin/", "light", PHONE),
-    ("customer", "/admin/customer/c1001/", "light", LAPTOP),
-    ("cohorts", "/admin/cohorts/", "light", LAPTOP),
+PICTURES: list[tuple[str, str, str, str, ViewportSize]] = [
+    ("dashboard", "manager", "/admin/", "light", LAPTOP),
+    ("dashboard-dark", "manager", "/admin/", "dark", LAPTOP),
+    ("dashboard-phone", "manager", "/admin/", "light", PHONE),
+    ("my-day", "success", "/admin/my-day/?owner=", "light", LAPTOP),
+    ("table", "manager", "/admin/?owner=#customers", "light", LAPTOP),
+    ("customer", "success", "/admin/customer/c1001/", "light", LAPTOP),
+    ("board", "manager", "/admin/board/1/", "light", LAPTOP),
+    ("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
 ]
-"""Name, address, colour scheme and screen of each picture."""
+"""Name, who looks, address, colour scheme and screen of each picture."""
+SHARP = 2
+"""Pixels of a picture for each of the screen, one way."""
 CLOCK = """
 import sys
 from datetime import datetime
@@ -35,13 +40,14 @@ timezone.now = lambda: shown + (real() - started)
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 """``manage.py`` on a clock that begins at its first argument: the demo ends yesterday, the pictures stay the same."""
+CHROMIUM = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 BEFORE, THEN = "2025-05-11T07:00:00+00:00", "2025-05-11T08:00:00+00:00"
 """When the demo is loaded, and when it is looked at."""
 
 
 def main() -> None:
     """Load the demo into a throw-away folder, serve it, and take every picture."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
         sys.exit("There is no Chromium: apt install chromium (Debian) or chromium-browser (Ubuntu).")
     with socket.socket() as free:
@@ -70,28 +76,37 @@ def main() -> None:
                 server.terminate()
 
 
-def take(browser: Browser, base: str, name: str, address: str, scheme: str, size: ViewportSize) -> None:
-    """One picture of the first screen of a page, as the demo's program manager sees it."""
+def take(browser: Browser, base: str, name: str, login: str, address: str, scheme: str, size: ViewportSize) -> None:
+    """One picture of a page as a user of the demo sees it who has closed the tour."""
     context = browser.new_context(
-        base_url=base, viewport=size, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+        base_url=base,
+        viewport=size,
+        device_scale_factor=SHARP,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        locale="en-GB",
     )
     page = context.new_page()
     page.goto("/admin/login/")
-    page.get_by_label("Username").fill("manager")
+    page.get_by_label("Username").fill(login)
     page.get_by_label("Password").fill("rsolv-demo")
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/admin/")
+    page.wait_for_url("**/admin/**")
     response = page.goto(address)
     if response is None or not response.ok:
         sys.exit(f"{address} could not be opened.")
     page.wait_for_load_state("networkidle")
+    if (close := page.get_by_role("button", name="Got it, close")).is_visible():
+        close.click()
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
     page.screenshot(path=DOCS / f"{name}.png")
     print(f"docs/{name}.png")
     context.close()
 
 
 def _wait_for(address: str) -> None:
-    for _attempt in range(100):
+    for _attempt in range(600):
         try:
             urllib.request.urlopen(address).close()
             return

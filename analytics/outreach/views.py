@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Snapshot, Task
 from analytics.models.placeholders import lacking, listed, used
@@ -57,6 +58,7 @@ class _ComposePage:
         self.addressees, self.colleagues = sending.addressees(customer), colleagues()
         self.to = recipient_of(self.asked.get("to"), self.addressees)
         self.cc = self.asked.getlist("cc")
+        self.back = _page_of(request, customer)
         self.schedule = ScheduleForm(request.POST, is_asked=request.POST.get("action") == "later")
 
     def form(self, words: MailTemplate | Message | Words | None, data: QueryDict | None = None) -> ComposeForm:
@@ -93,6 +95,7 @@ class _ComposePage:
         context = {
             "title": f"Write to {self.customer.organization}",
             "customer": self.customer,
+            "back": self.back,
             "form": form,
             "task": self.task,
             "template": self.words.template,
@@ -144,7 +147,7 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
         return page.show("compose", form)
     sent = sending.already_claimed(token) if action in {"send", "later"} else None
     if sent and sent.customer_id == page.customer.pk:
-        return redirect("analytics:message", sent.pk)
+        return redirect(_address(sent, page.back))
     if not form.is_valid() or page.obstacles:
         return page.show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY)
     draft = page.draft(form)
@@ -157,6 +160,7 @@ def compose(request: StaffRequest, pk: str) -> HttpResponse:
 def preview_typed(request: StaffRequest, pk: str) -> HttpResponse:
     """Preview the ``subject`` and ``text`` typed on the customer's page; show them again where one is wrong."""
     page = _ComposePage(request, get_object_or_404(sending.customers_to_write(), pk=pk))
+    page.back = f"{page.back}?{request.GET.urlencode()}" if request.GET else page.back
     typed = QueryDict(mutable=True)
     typed.update({"subject": request.POST.get("subject", ""), "body": request.POST.get("text", "")})
     form = page.form(None, typed)
@@ -191,7 +195,7 @@ def _send(page: _ComposePage, form: ComposeForm, draft: EmailDraft, token: str) 
     elif ours:
         sending.send_message(message)
         _tell(request, message)
-    return redirect("analytics:message", message.pk)
+    return redirect(_address(message, page.back))
 
 
 @admin_page("customers.view_customer", "analytics.view_message")
@@ -208,6 +212,7 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
         "title": found.subject,
         "message": found,
         "customer": found.customer,
+        "back": _page_of(request, found.customer),
         "may_contact": may_contact,
         "unsent": unsent,
         "against": sending.may_send_again(found, request.user) if unsent and may_contact else "",
@@ -219,9 +224,28 @@ def message(request: StaffRequest, pk: int) -> HttpResponse:
     return admin_response(request, "analytics/outreach/message.html", context)
 
 
+def _page_of(request: HttpRequest, customer: Customer) -> str:
+    """Return the customer's page from which one came, with the list that it was opened from."""
+    page = reverse("analytics:customer", args=[customer.pk])
+    asked = next_page(request, page, "back")
+    return asked if asked.partition("?")[0] == page else page
+
+
+def _address(message: Message, back: str) -> str:
+    """Return where a message's page is, which leads back to the customer's as one came from it."""
+    way = urlencode(_way(back))
+    return f"{reverse('analytics:message', args=[message.pk])}{'?' if way else ''}{way}"
+
+
+def _way(back: str) -> dict[str, str]:
+    """Return what an address takes along of the customer's page: nothing where that was opened from no list."""
+    return {"back": back} if "?" in back else {}
+
+
 def _act_on(request: StaffRequest, found: Message) -> HttpResponse:
     """Do what a form of the message's page, or of the customer's, asks for, and lead back."""
-    action, here = request.POST.get("action"), reverse("analytics:message", args=[found.pk])
+    action, back = request.POST.get("action"), _page_of(request, found.customer)
+    here = _address(found, back)
     if action == "again":
         return redirect(next_page(request, here) if _send_again(request, found) else here)
     if action in {"sent", "failed"}:
@@ -231,7 +255,8 @@ def _act_on(request: StaffRequest, found: Message) -> HttpResponse:
             messages.warning(request, "It was no longer waiting.")
             return redirect(here)
         if action == "edit":
-            return redirect(f"{reverse('analytics:contact', args=[found.customer_id])}?message={found.pk}")
+            anew = {"message": found.pk, **_way(back)}
+            return redirect(f"{reverse('analytics:contact', args=[found.customer_id])}?{urlencode(anew)}")
         messages.success(request, "Canceled: it will not be sent.")
         return redirect(next_page(request, here))
     return redirect(here)

@@ -105,9 +105,9 @@ def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
     return redirect(address)
 
 
-def next_page(request: HttpRequest, otherwise: str) -> str:
-    """Return the page of ours that the form or the address calls ``next``; ``otherwise`` where that is none."""
-    asked = request.POST.get("next") or request.GET.get("next") or ""
+def next_page(request: HttpRequest, otherwise: str, name: str = "next") -> str:
+    """Return the page of ours that the form or the address gives under a name; ``otherwise`` where that is none."""
+    asked = request.POST.get(name) or request.GET.get(name) or ""
     # Without a host, so that a page of any other site is none of ours.
     is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None, require_https=request.is_secure())
     return asked if is_ours and asked.startswith("/") else otherwise

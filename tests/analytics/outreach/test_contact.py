@@ -12,8 +12,8 @@ from analytics.models import MailTemplate, Message, RecommendationRule, Task
 from analytics.outreach import sending
 from customers.models import Customer, CustomerCare
 from tests.factories import make_staff
-from tests.support.contacting import ACME, draft, hidden, preview, send, typed_into
-from tests.support.pages import main_part, notices, section, words
+from tests.support.contacting import ACME, TEXTS, draft, hidden, preview, send, typed_into
+from tests.support.pages import links, main_part, notices, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
 
@@ -217,3 +217,36 @@ def test_own_words_are_kept_where_nothing_can_be_sent(client: Client, sofia: Use
     page = client.post(ACME, {**draft(page), **own, "action": "template", "choose": "0"})
     page = client.post(ACME, {**draft(page), "action": "own"})
     assert 'value="My own"' in page.text
+
+
+# --- The way back -----------------------------------------------------------------------------------------------
+
+
+def test_the_way_back_to_the_list_survives_an_email(client: Client, sofia: User) -> None:
+    """From the list to a customer, into the email and its page, back to the customer, and to the list."""
+    way = "?list=my-day%3Fowner%3D&at=0"
+    page = client.get(f"/admin/customer/c1001/{way}")
+    back = links(page, "Contact customer")[0]
+    composed = client.get(back)
+    assert composed.context["back"] == f"/admin/customer/c1001/{way}"
+    action = unescape(re.findall(r'<form method="post" action="([^"]*)" class="letter-form"', composed.text)[0])
+    shown = client.post(action, {**TEXTS, "action": "preview"})
+    action = unescape(re.findall(r'<form method="post" action="([^"]*)" class="decide"', shown.text)[0])
+    sent = client.post(action, {**hidden(shown), "action": "send"}, follow=True)
+    assert sent.redirect_chain[-1][0].startswith(f"/admin/messages/{Message.objects.get().pk}/?back=")
+    [leads] = links(sent, "← Back to Acme Inc.")
+    assert links(client.get(leads), "← Back to My day") == ["/admin/my-day/?owner="]
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "",
+        "/admin/",
+        "https://elsewhere.example/admin/customer/c1001/",
+        "//x/admin/customer/c1001/",
+        "/admin/customer/c1002/",
+    ],
+)
+def test_the_way_back_leads_to_the_customers_own_page_alone(client: Client, sofia: User, back: str) -> None:
+    assert client.get(ACME, {"back": back}).context["back"] == "/admin/customer/c1001/"
