@@ -255,7 +255,7 @@ def _act_on(request: StaffRequest, found: Message) -> HttpResponse:
             messages.warning(request, "It was no longer waiting.")
             return redirect(here)
         if action == "edit":
-            anew = {"message": found.pk, **_way(back)}
+            anew = {"message": str(found.pk), **_way(back)}
             return redirect(f"{reverse('analytics:contact', args=[found.customer_id])}?{urlencode(anew)}")
         messages.success(request, "Canceled: it will not be sent.")
         return redirect(next_page(request, here))
