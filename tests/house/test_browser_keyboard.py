@@ -1,12 +1,16 @@
-"""The main journeys by the keyboard alone, what closes by Escape."""
+"""The main journeys by the keyboard alone, and what closes by Escape."""
+
+import re
+from datetime import date
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from analytics.models import Alert, Task
-from customers.models import Customer, Note
-from tests.factories import load_demo_program, make_alert
-from tests.support.browsing import PHONE, Opened, looks_alike
+from analytics.models import Alert, Deferral, Task
+from customers.models import Customer, Feedback, Note
+from tests.factories import csv_row, load_demo_program, make_alert, make_staff
+from tests.support.browsing import LAPTOP, LOOKS, PHONE, Opened, look, looks_alike
+from tests.support.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
@@ -73,6 +77,54 @@ def test_an_alert_is_acknowledged_and_a_task_completed_by_keyboard(open_page: Op
     assert task.state == Task.State.DONE
 
 
+def test_from_the_login_to_an_act_on_my_day_by_keyboard(open_page: Opened) -> None:
+    load_demo_program(date(2025, 5, 3), date(2025, 5, 10))
+    make_staff("Success manager", username="sofia", password="a long password")
+    page = open_page("/admin/my-day/?owner=", role=None)
+    expect(page.get_by_role("textbox", name="Username")).to_be_focused()
+    page.keyboard.type("sofia")
+    tab_to(page, page.get_by_label("Password"))
+    page.keyboard.type("a long password")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/my-day/\?owner=$"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("link", name="Snooze for Acme Inc."))
+    page.keyboard.press("Enter")
+    form = page.get_by_role("form", name="Snooze: Acme Inc.")
+    expect(form.locator(":focus")).to_have_count(1)
+    three = form.get_by_role("button", name="3 days")
+    if not three.evaluate("one => one === document.activeElement"):
+        tab_to(page, three)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Acme Inc.: Snoozed")).to_be_attached()
+    # The next customer has the focus.
+    expect(page.locator(".work-name:focus")).to_have_count(1)
+    assert Deferral.objects.standing().get().customer_id == "c1001"
+
+
+def test_a_file_is_uploaded_by_keyboard(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customers/importrun/", role="Program manager")
+    tab_to(page, page.get_by_role("link", name="Upload a file"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("combobox", name="Feed"))
+    page.keyboard.type("Feedback")
+    tab_to(page, page.get_by_label("File", exact=True))
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    content = csv_of("feedback", csv_row("feedback", id="f900", customer_id="c1001"))
+    chooser.value.set_files({"name": "mine.csv", "mimeType": "text/csv", "buffer": content})
+    tab_to(page, page.get_by_role("button", name="Upload and preview"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Preview of mine.csv").first).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Load exactly this file"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("mine.csv was loaded by run")).to_be_visible()
+    assert Feedback.objects.filter(pk="f900").exists()
+
+
 @looks_alike
 def test_escape_closes_what_opened_and_the_focus_goes_back(open_page: Opened) -> None:
     load_demo_program()
@@ -114,3 +166,48 @@ def test_escape_closes_what_opened_and_the_focus_goes_back(open_page: Opened) ->
     expect(opener).to_be_focused()
     box = opener.bounding_box()
     assert box is not None and box["width"] >= 44 and box["height"] >= 44
+
+
+@looks_alike
+def test_what_opens_on_an_admins_list_is_clean_and_closes_by_escape(open_page: Opened) -> None:
+    load_demo_program()
+    page = open_page("/admin/customers/customer/", role="Administrator")
+    panel = page.locator("#changelist-filter")
+    filters = page.get_by_role("button", name="Filters")
+    filters.focus()
+    page.keyboard.press("Enter")
+    expect(panel).to_be_visible()
+    expect(panel.locator(":focus")).to_have_count(1)
+    expect(filters).to_have_attribute("aria-expanded", "true")
+    wrong = look(page)
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(filters).to_be_focused()
+
+    page.set_viewport_size(PHONE)
+    more = page.get_by_role("button", name="More actions")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Export")).to_be_visible()
+    wrong += look(page, [LOOKS[1]])
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Export")).to_be_hidden()
+    expect(more).to_be_focused()
+
+    page.locator("#menu-open").click()
+    expect(page.locator("#nav-sidebar")).to_be_visible()
+    page.locator("#nav-sidebar button[aria-controls=user-links]").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    wrong += look(page, [LOOKS[1]])
+
+    page.set_viewport_size(LAPTOP)
+    page.goto("/admin/customers/customercare/add/")
+    choice = page.get_by_role("button", name="Actions for this choice").last
+    choice.focus()
+    page.keyboard.press("Enter")
+    expect(choice).to_have_attribute("aria-expanded", "true")
+    wrong += look(page)
+    page.keyboard.press("Escape")
+    expect(choice).to_have_attribute("aria-expanded", "false")
+    expect(choice).to_be_focused()
+    assert wrong == [], "\n".join(wrong)
