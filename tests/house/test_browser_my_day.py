@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import Deferral, Task
 from customers.models import Customer, Note
@@ -31,6 +32,15 @@ def open_a_form_and_leave_it(page: Page) -> None:
     assert focused(page) == "Log call for Acme Inc."
 
 
+def bring_back(page: Page) -> None:
+    """Bring back the one who is snoozed; the focus goes to the next who waits."""
+    page.get_by_role("link", name="Waiting").click()
+    expect(page.get_by_text("or as soon as it gets worse").first).to_be_visible()
+    page.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_role("button", name="Bring back")).to_have_count(0)
+    expect(page.locator(".work-name:focus")).to_have_count(1)
+
+
 def test_a_morning_of_a_success_manager(open_page: Opened) -> None:
     load_demo_program(*DAYS)
     page = open_page(TEAM)
@@ -55,10 +65,7 @@ def test_a_morning_of_a_success_manager(open_page: Opened) -> None:
     todo.first.get_by_role("link", name="Snooze").click()
     page.get_by_role("button", name="3 days").click()
     expect(todo).to_have_count(before - 2)
-    page.get_by_role("link", name="Waiting").click()
-    expect(page.get_by_text("or as soon as it gets worse").first).to_be_visible()
-    page.get_by_role("button", name="Bring back").click()
-    expect(page.get_by_role("button", name="Bring back")).to_have_count(0)
+    bring_back(page)
     page.get_by_role("link", name="To do").click()
     expect(todo).to_have_count(before - 1)
 
@@ -78,9 +85,27 @@ def test_a_recommended_task_is_created_in_place(open_page: Opened) -> None:
     page = open_page(TEAM)
     page.get_by_role("link", name="Create task for Acme Inc.").click()
     expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
+    assert look(page) == []
+    page.set_viewport_size(LAPTOP)
     page.get_by_role("button", name="Create task", exact=True).click()
     expect(page.locator("#my-day-news")).to_contain_text("Acme Inc.: Task created, due")
     assert Task.objects.get().rule is not None
+
+
+def test_what_is_refused_is_said_in_its_place_and_its_field_has_the_focus(
+    open_page: Opened, live_server: LiveServer
+) -> None:
+    load_demo_program(*DAYS)
+    # In a page in which an answer of 422 is no fault.
+    page = open_page("about:blank").context.new_page()
+    page.goto(f"{live_server.url}{TEAM}")
+    page.get_by_role("link", name="Snooze for Acme Inc.").click()
+    page.get_by_label("Until").fill("2020-01-01")
+    page.get_by_role("button", name="Snooze", exact=True).click()
+    expect(page.locator(".act-form .reasons")).to_be_visible()
+    expect(page.get_by_label("Until")).to_be_focused()
+    expect(page.get_by_label("Until")).to_have_attribute("aria-invalid", "true")
+    assert not Deferral.objects.exists()
 
 
 @looks_alike
