@@ -81,7 +81,7 @@ CAUSES = (
     Cause(
         "requests", ("support_requests",), lambda named: counted(days_of(named["support_requests"]), "support request")
     ),
-    Cause("age", ("age",), lambda named: f"signed up {counted(days_of(named['age']), 'day')} before"),
+    Cause("age", ("age",), lambda named: f"signed up {counted(days_of(named['age']), 'day')} ago"),
 )
 """Each feature of each forecast is in one of them."""
 

@@ -59,3 +59,10 @@ def test_how_long_it_is_quiet_stands_beside_what_is_usual(rate: float, since: fl
     model = model_of(QUIET, [0, 0, 0, 0, 1, 0], 0)
     [found] = [one for one in reasons(model, [0, 0, 0, rate, since, 0]) if one.name == "recency"]
     assert found.words == words
+
+
+def test_how_long_ago_a_customer_signed_up_is_a_reason_for_its_first_pr() -> None:
+    model = model_of(FIRST_PR, [*[0.0] * 8, 1], 0)
+    # log(1 + 40) = 3.7136
+    [found] = [one for one in reasons(model, [*[0.0] * 8, 3.7136]) if one.name == "age"]
+    assert (found.words, found.beyond) == ("signed up 40 days ago", True)
