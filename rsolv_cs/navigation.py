@@ -29,6 +29,7 @@ _FOR_READERS = {"analytics:summary"}
 _FOR_WORK = {
     "analytics:my-day",
     "analytics:tasks",
+    "analytics:forecast",
     "admin:customers_customercare_changelist",
     "admin:customers_keychange_changelist",
 }

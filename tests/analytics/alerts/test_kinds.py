@@ -11,7 +11,7 @@ from hypothesis.extra.django import TestCase
 
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import CUSTOMER_KINDS
-from analytics.models import AlertRule, HealthStatus, RecommendationRule, Snapshot
+from analytics.models import AlertRule, Forecast, HealthStatus, RecommendationRule, Snapshot
 from analytics.tasks.conditions import matching_reason
 from tests.factories import make_alert, make_customer, make_day, make_snapshot
 from tests.support.selection import examples_of_a_push
@@ -31,6 +31,7 @@ customers = st.fixed_dictionaries(
         "signup_date": st.integers(0, 40).map(lambda days: D - timedelta(days=days)),
         "now": st.fixed_dictionaries(facts),
         "earlier": st.dictionaries(before, st.fixed_dictionaries(facts), max_size=3),
+        "quiet": st.none() | st.sampled_from([0, 494, 495, 1_000]),
     }
 )
 
@@ -47,6 +48,8 @@ class Agreement(TestCase):
         for customer, row in zip(stored, rows, strict=True):
             for day, values in {**row["earlier"], D: row["now"]}.items():
                 make_snapshot(customer, date=day, **values)
+            if row["quiet"] is not None:
+                Forecast.objects.create(date=D, customer=customer, quiet=row["quiet"])
         for name, kind in CUSTOMER_KINDS.items():
             rule = AlertRule.objects.get(kind=name)
             rule.threshold = n

@@ -288,10 +288,10 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
     assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
-EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Forecast accuracy", "Reports", "Boards"}
+EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Reports", "Boards"}
 EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
-WORKS = {"My day", "My tasks", "Assignments", "Messages", "Email templates"}
+WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
 WORKS |= {"Nightly runs", "Import runs", "Quarantine", "Fixes", "Key changes"}
 WORKS |= {"Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
 
