@@ -4,9 +4,8 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Case, Count, Value, When
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -16,7 +15,8 @@ from analytics.boards.tiles import tiles_of
 from analytics.models import Board
 from analytics.pages.as_of import as_of
 from analytics.pages.user_summary import user_summary
-from analytics.reports.saved_views import may_change, users_who_may_export, why_no_mail, why_stopped
+from analytics.reports.saved_list import saved_list
+from analytics.reports.saved_views import may_change
 from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
 from customers.editing.conflicts import tell_kept
@@ -24,32 +24,13 @@ from customers.editing.edit_admin import warn_if_changed
 from customers.editing.form_keys import answer_once, create_once
 from customers.text.numbers import number_or_none
 
-PER_PAGE = 50
-
 
 @admin_page("analytics.view_board", "customers.view_customer")
 def boards(request: StaffRequest) -> HttpResponse:
     """One's own boards, then those of others that one may see."""
-    mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
-    visible = Board.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
-    found = visible.select_related("owner").prefetch_related("recipients").annotate(count=Count("tiles"))
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    exporting = set(users_who_may_export().values_list("pk", flat=True))
-    context = {"title": "Boards", "page": page, "rows": [_row(board, request, exporting) for board in page]}
+    visible = Board.objects.visible_to(request.user).annotate(count=Count("tiles"))
+    context = {"title": "Boards", "one": "board", **saved_list(request, visible)}
     return admin_response(request, "analytics/boards/list.html", context)
-
-
-def _row(board: Board, request: StaffRequest, exporting: set[int]) -> dict[str, object]:
-    people = list(board.recipients.all())
-    refused = [(person, why) for person in people if (why := why_no_mail(person, exporting))]
-    return {
-        "board": board,
-        "mine": board.owner_id == request.user.pk,
-        "stopped": why_stopped(board, exporting) if board.schedule else "",
-        "recipients": people,
-        "refused": refused if board.schedule else [],
-        "may_change": may_change(request.user, board),
-    }
 
 
 @admin_page("analytics.view_board", "customers.view_customer")

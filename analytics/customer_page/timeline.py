@@ -51,6 +51,19 @@ OFFERED = [choice for choice in TimelineFilter.choices if choice[0] != TimelineF
 """The filters that the page offers; addresses of before may ask for health."""
 
 _F = TimelineFilter
+_BY_STAFF: dict[Source, TimelineFilter] = {
+    timeline_staff.notes: _F.NOTES,
+    timeline_staff.calls: _F.CALLS,
+    timeline_staff.care: _F.OWNER,
+    timeline_staff.tasks_taken: _F.TASKS,
+    timeline_staff.tasks_closed: _F.TASKS,
+    timeline_staff.put_aside: _F.SNOOZES,
+    timeline_staff.brought_back: _F.SNOOZES,
+    timeline_staff.mails: _F.EMAILS,
+    timeline_alerts.alerts_acknowledged: _F.ALERTS,
+    timeline_alerts.alert_acts: _F.ALERTS,
+}
+"""What staff did, each source with the filter that shows it beside that of all staff's."""
 _ORDER: tuple[dict[Source, set[TimelineFilter]], ...] = (
     {timeline_sql.events: {_F.PRODUCT}},
     {timeline_sql.engagement: {_F.PRODUCT}},
@@ -60,19 +73,7 @@ _ORDER: tuple[dict[Source, set[TimelineFilter]], ...] = (
         timeline_alerts.alerts_raised: {_F.ALERTS, _F.HEALTH},
         timeline_alerts.alerts_closed: {_F.ALERTS, _F.HEALTH},
     },
-    {
-        timeline_staff.notes: {_F.NOTES, _F.STAFF},
-        timeline_staff.calls: {_F.CALLS, _F.STAFF},
-        timeline_staff.care: {_F.OWNER, _F.STAFF},
-        timeline_staff.tasks_taken: {_F.TASKS, _F.STAFF},
-        timeline_staff.tasks_closed: {_F.TASKS, _F.STAFF},
-        timeline_staff.put_aside: {_F.SNOOZES, _F.STAFF},
-        timeline_staff.brought_back: {_F.SNOOZES, _F.STAFF},
-        timeline_staff.mails: {_F.EMAILS, _F.STAFF},
-        timeline_alerts.alerts_acknowledged: {_F.ALERTS, _F.STAFF},
-        timeline_alerts.alert_acts: {_F.ALERTS, _F.STAFF},
-        timeline_sql.imports: {_F.IMPORTS},
-    },
+    {**{source: {shown, _F.STAFF} for source, shown in _BY_STAFF.items()}, timeline_sql.imports: {_F.IMPORTS}},
 )
 """All sources in the order of a day, the earliest first, each with the filters that show it."""
 

@@ -5,9 +5,7 @@ from typing import IO
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Case, Value, When
 from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -19,6 +17,7 @@ from analytics.pages.user_summary import user_summary
 from analytics.reports.forms import ReportForm
 from analytics.reports.open_report import QUERY_FIELD
 from analytics.reports.pinned import MAX_PINNED, move, pin, pinned_reports, unpin
+from analytics.reports.saved_list import saved_list
 from analytics.reports.saved_views import (
     MAX_QUERY_LENGTH,
     ReportUnavailable,
@@ -27,9 +26,6 @@ from analytics.reports.saved_views import (
     problems,
     query_of,
     scored_day,
-    users_who_may_export,
-    why_no_mail,
-    why_stopped,
     write_report,
 )
 from customers.audit import trail
@@ -42,40 +38,18 @@ from customers.editing.form_keys import create_once
 from customers.editing.last_changes import last_changes
 from customers.editing.values import value_hash
 
-PER_PAGE = 50
-
 
 @admin_page("analytics.view_report", "customers.view_customer")
 def reports(request: StaffRequest) -> HttpResponse:
     """One's own reports, then those of others that one may see."""
-    mine_first = Case(When(owner=request.user.pk, then=Value(0)), default=Value(1))
-    visible = Report.objects.visible_to(request.user).order_by(mine_first, "name", "pk")
-    page = Paginator(visible.select_related("owner").prefetch_related("recipients"), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    exporting = set(users_who_may_export().values_list("pk", flat=True))
     context = {
         "title": "Reports",
-        "page": page,
-        "rows": [_row(report, request, exporting) for report in page],
+        "one": "report",
+        **saved_list(request, Report.objects.visible_to(request.user)),
         "pinned": {key for key, _name in pinned_reports(request.user, user_summary(request).version)},
         "export_formats": ExportFormat.choices,
     }
     return admin_response(request, "analytics/reports/list.html", context)
-
-
-def _row(report: Report, request: StaffRequest, exporting: set[int]) -> dict[str, object]:
-    people = list(report.recipients.all())
-    refused = [(person, why) for person in people if (why := why_no_mail(person, exporting))]
-    return {
-        "report": report,
-        "mine": report.owner_id == request.user.pk,
-        "stopped": why_stopped(report, exporting) if report.schedule else "",
-        "recipients": people,
-        "refused": refused if report.schedule else [],
-        "may_change": may_change(request.user, report),
-        "may_delete": may_change(request.user, report, "delete"),
-    }
 
 
 @admin_page("analytics.add_report", "customers.view_customer")

@@ -314,7 +314,7 @@ def test_who_sees_and_changes_which(client: Client, zoe: User, olga: User) -> No
     for user in (zoe, manager, viewer):
         client.force_login(user)
         rows = client.get("/admin/reports/").context["rows"]
-        found[user] = [(row["report"].name, row["may_change"], row["may_delete"]) for row in rows]
+        found[user] = [(row["saved"].name, row["may_change"], row["may_delete"]) for row in rows]
     assert found == {
         zoe: [("Mine", True, True), ("Mailed", False, False), ("Shared", False, False)],
         manager: [("Shared", True, True)],
