@@ -84,7 +84,7 @@ def add_customers(folder: Path, last: date) -> None:
     random = Random(_SEED)  # noqa: S311 - a demo, no secret
     names = [f"{first} {second}" for first in _FIRST for second in _SECOND]
     for number, name in enumerate(random.sample(names, NEW_CUSTOMERS)):
-        _Customer(f"c{2_001 + number}", name, last, random).tell(rows)
+        DemoCustomer(f"c{2_001 + number}", name, last, random).tell(rows)
     for feed in FEEDS.values():
         with (folder / feed.file_name).open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, feed.column_names, lineterminator="\n", restval="")
@@ -93,7 +93,7 @@ def add_customers(folder: Path, last: date) -> None:
                 writer.writerow({"id": f"{kind[0]}{200_000 + number}", **row})
 
 
-class _Customer:
+class DemoCustomer:
     """One customer: drawn once, then told as rows of the five feeds."""
 
     def __init__(self, key: str, name: str, last: date, random: Random) -> None:
