@@ -158,7 +158,7 @@ def _sent(
         reply_to=sender.email,
         subject=subject,
         body=body,
-        message_id=message_id(f"demo-{customer.pk}-{moment:%Y%m%d}"),
+        message_id=message_id(f"demo-{customer.pk}-{moment.toordinal()}"),
         state=state,
         error=error,
         created_at=moment,
