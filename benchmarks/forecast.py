@@ -127,7 +127,8 @@ def bg_nbd(known: Program, rows: LearningRows, who: Ints, when: Ints, origin: in
     def cost(logs: Floats) -> float:
         return -float(_likelihood(np.exp(logs), x, last, age).sum())
 
-    found = np.exp(minimize(cost, np.zeros(4), method="Nelder-Mead", options={"maxiter": 400, "xatol": 1e-2, "fatol": 1e-2}).x)
+    near = {"maxiter": 400, "xatol": 1e-2, "fatol": 1e-2}
+    found = np.exp(minimize(cost, np.zeros(4), method="Nelder-Mead", options=near).x)
     return _silent(found, *_history(known, who, when))
 
 
