@@ -68,6 +68,7 @@ def test_paper_has_all_of_a_page(open_page: Opened, address: str, scheme: str) -
     expect(page.locator("#nav-sidebar")).to_be_hidden()
     expect(page.locator(".rsolv :is(.switch, .choice) a:visible:not([aria-current])")).to_have_count(0)
     expect(page.locator(".rsolv button:visible, .rsolv .button:visible")).to_have_count(0)
+    expect(page.locator(".rsolv a:visible", has_text=re.compile("^←"))).to_have_count(0)
     head = page.locator(".printed")
     expect(head).to_contain_text("Printed by Sofia Marchetti on ")
     assert head.bounding_box()["y"] < page.locator("#content").bounding_box()["y"]
