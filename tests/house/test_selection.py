@@ -34,14 +34,27 @@ def test_this_run_asks_what_it_says(request: pytest.FixtureRequest, collected: l
     assert request.session.items == expected
 
 
+MOST_LEFT_TO_THE_FULL_RUN = 20
+
+
+def often_asked(items: list[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if not item.get_closest_marker("full_run")]
+
+
 def test_a_push_leaves_out_no_test_on_sqlite_but_cases(collected: list[pytest.Item]) -> None:
     asked = asked_by_a_push(collected, "sqlite")
-    assert {function_of(item) for item in asked} == {function_of(item) for item in collected}
-    assert len(asked) <= 2 * len({function_of(item) for item in collected})
+    often = {function_of(item) for item in often_asked(collected)}
+    assert {function_of(item) for item in asked} == often
+    assert len(asked) <= 2 * len(often)
+
+
+def test_few_tests_are_left_to_the_full_run(collected: list[pytest.Item]) -> None:
+    left = {function_of(item) for item in collected} - {function_of(item) for item in often_asked(collected)}
+    assert len(left) <= MOST_LEFT_TO_THE_FULL_RUN, left
 
 
 def test_a_push_asks_postgresql_for_what_can_differ(collected: list[pytest.Item]) -> None:
-    tests = [item for item in collected if not any(map(item.get_closest_marker, ("skip", "browser")))]
+    tests = [item for item in collected if not any(map(item.get_closest_marker, ("skip", "browser", "full_run")))]
     asked = {function_of(item) for item in asked_by_a_push(collected, "postgresql")}
     assert {function_of(item) for item in tests if is_of_postgres(item)} <= asked
     for folder in folders_with_own_sql():

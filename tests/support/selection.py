@@ -1,7 +1,7 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
-The full run (``make test``) asks for everything. A push asks on SQLite every test function, with the first and the
-last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks what can differ there:
+The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
+``full_run``, with the first and the last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks what can differ there:
 every test that is about PostgreSQL or a race (first and last case), the migrations, half of the tests of the packages
 that write SQL themselves or ask which database they have (last case), and one walk through all pages, which sends the
 queries of the other packages. On both, a property gets a tenth of its examples.
@@ -82,7 +82,8 @@ def skip_what_postgres_need_not_repeat(items: Iterable[pytest.Item]) -> None:
 
 def asked_by_a_push(items: list[pytest.Item], vendor: str) -> list[pytest.Item]:
     """Choose what a push asks of ``items`` on the database of this vendor, in their order."""
-    asked = _of_sqlite(items) if vendor == "sqlite" else _of_postgres(items)
+    often = [item for item in items if not item.get_closest_marker("full_run")]
+    asked = _of_sqlite(often) if vendor == "sqlite" else _of_postgres(often)
     return [item for item in items if item in asked]
 
 
