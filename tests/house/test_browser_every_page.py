@@ -58,6 +58,7 @@ def for_ears_and_keys(page: Page) -> dict[str, object]:
     return {"unnamed": unnamed, "by mouse": page.evaluate(ONLY_BY_MOUSE), "icons": page.evaluate(ICONS)}
 
 
+@pytest.mark.full_run
 @looks_alike
 @pytest.mark.parametrize("whose", ["ours", "the admin's"])
 def test_nothing_is_wrong_with_any_page(open_page: Opened, client: Client, whose: str) -> None:

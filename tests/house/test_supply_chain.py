@@ -199,6 +199,7 @@ def test_every_bundled_script_is_listed() -> None:
 # --- What installs does not stay ----------------------------------------------------------------------------------
 
 
+@pytest.mark.full_run
 def test_pip_does_not_stay_and_a_second_setup_works(tmp_path: Path) -> None:
     """With an empty lock, which needs no network."""
     makefile = tmp_path / "Makefile"

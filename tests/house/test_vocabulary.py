@@ -75,6 +75,7 @@ def test_menu_title_way_and_palette_say_one_name_and_no_old_word(role: Role) -> 
         assert page.label in {result.title for group in found for result in group.results}
 
 
+@pytest.mark.full_run
 @pytest.mark.sqlite_is_enough
 def test_no_other_page_says_an_old_word() -> None:
     """Forms, single rows, questions before something is done: whatever answers a superuser."""

@@ -33,6 +33,7 @@ def killed(url: str, nth: int, **variables: str) -> int:
     return done.returncode
 
 
+@pytest.mark.full_run
 def test_a_kill_between_sending_and_recording_repeats_one_mail_and_loses_none(
     migrated_database: str, tmp_path: Path
 ) -> None:

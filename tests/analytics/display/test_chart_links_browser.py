@@ -46,7 +46,7 @@ def test_a_click_on_a_point_leads_to_the_dashboard_of_its_day(open_page: Opened)
     expect(canvas).not_to_have_css("cursor", "pointer")
     canvas.click(position={"x": place["x"] + 2, "y": place["y"]})
     expect(page).to_have_url(re.compile(r"as_of=2025-05-03"))
-    expect(page.get_by_text("As of 3 May 2025").first).to_be_visible()
+    expect(page.get_by_text("As of 3 May 2025").filter(visible=True)).to_be_visible()
 
 
 def test_the_table_of_a_chart_leads_there_by_keyboard(open_page: Opened) -> None:

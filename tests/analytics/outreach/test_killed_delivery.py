@@ -31,6 +31,7 @@ print(*Message.objects.exclude(send_at=None).order_by("pk").values_list("subject
 """
 
 
+@pytest.mark.full_run
 def test_a_kill_between_sending_and_recording_repeats_no_email_and_loses_none(migrated_database: str) -> None:
     assert manage(migrated_database, "demo").returncode == 0
     assert manage(migrated_database, "shell", "-c", SCHEDULE).returncode == 0

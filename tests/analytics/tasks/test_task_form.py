@@ -144,7 +144,9 @@ def test_an_e_mail_task_leads_to_its_letter_and_the_letter_closes_it(
     write = f"/admin/customer/acme/contact/?task={task.pk}"
     assert response.url == write
     assert links(client.get(f"/admin/tasks/{task.pk}/"), "Write the email") == [write]
-    assert links(client.get("/admin/customer/acme/"), "Write the email") == [write]
+    # From the customer's page with the way back to it.
+    back = f"{write}&back=%2Fadmin%2Fcustomer%2Facme%2F"
+    assert links(client.get("/admin/customer/acme/"), "Write the email") == [back]
     message = make_message(acme, task=task, sender=sofia, state="sent", subject="Are you there?")
     page = main_part(client.get(f"/admin/messages/{message.pk}/"))
     assert "Its task is still open" in words(page)

@@ -173,6 +173,7 @@ def kill_and_copy_again(url: str, other: str, file: Path, function: str, nth: in
     assert manage(url, "copy_database", other, BACKUP_DIR=room).returncode == 2
 
 
+@pytest.mark.full_run
 @pytest.mark.parametrize(
     ("function", "nth"),
     [
@@ -187,6 +188,7 @@ def test_a_database_that_a_killed_copy_was_filling_takes_the_next_one(
     kill_and_copy_again(url, migrated_database, tmp_path / "copy.zip", function, nth)
 
 
+@pytest.mark.full_run
 @pytest.mark.parametrize("nth", [1, 40])
 def test_a_database_that_a_killed_copy_was_migrating_takes_the_next_one(
     url: str, own_database: str, tmp_path: Path, nth: int

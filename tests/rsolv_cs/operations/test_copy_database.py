@@ -18,6 +18,7 @@ from tests.rsolv_cs.operations.test_backups import HOSTILE, add_a_customer_in_ca
 from tests.support.processes import database_url, manage
 
 
+@pytest.mark.full_run
 @pytest.mark.django_db(transaction=True)
 def test_all_moves_to_another_database_and_back(tmp_path: Path, own_database: str) -> None:
     """The copy is SQLite; from there all goes on to an empty database of the kind under test, and work continues."""
