@@ -1,10 +1,11 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
-``full_run``, with the first and the last case of a parametrized one, or with the last alone where it is slow. On PostgreSQL it asks what can differ there:
-every test that is about PostgreSQL or a race (first and last case), the migrations, half of the tests of the packages
-that write SQL themselves or ask which database they have (last case), and one walk through all pages, which sends the
-queries of the other packages. On both, a property gets a tenth of its examples.
+``full_run``, with the first and the last case of a parametrized one, or with the last alone where it is slow. On
+PostgreSQL it asks what can differ there: every test that is about PostgreSQL or a race (first and last case), the
+migrations, half of the tests of the packages that write SQL themselves or ask for their database (last case), and
+one walk through all pages, which sends the queries of the other packages. On both, a property gets a tenth of its
+examples.
 """
 
 import re
