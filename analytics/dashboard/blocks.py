@@ -141,8 +141,15 @@ def _needs(shown: BlockInputs) -> dict[str, object]:
     return {"urgent": urgent, "items": items, "definition": definition, "waiting": shown.waiting, **whose}
 
 
+class DisagreementsKey(page_cache.DataKey):
+    """Of whom score and forecast see differently on a day, whatever the address has."""
+
+    day: date
+
+
 def _disagreements(shown: BlockInputs) -> dict[str, object]:
-    return {**disagreements(shown.portfolio), "definition": DISAGREE}
+    key = DisagreementsKey(version=shown.version.data, day=shown.portfolio.date)
+    return {**page_cache.get_or_set(key, lambda: disagreements(shown.portfolio)), "definition": DISAGREE}
 
 
 def _onboarding(shown: BlockInputs) -> dict[str, object]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db.models import F
+from django.db.models import Case, Count, F, Q, SmallIntegerField, Value, When, Window
+from django.db.models.functions import RowNumber
 
 from analytics.forecast.bands import BANDS, Band, percent_of, thousandths_of
 from analytics.models import ForecastDay, ForecastTarget, HealthStatus, PortfolioDay, Snapshot
@@ -29,28 +30,47 @@ class Side:
     total: int
 
 
+_SIDES = (
+    ("Healthy or Champion, but likely to go quiet", (HealthStatus.HEALTHY, HealthStatus.CHAMPION), BANDS[0]),
+    ("At risk, but unlikely to go quiet", (HealthStatus.AT_RISK,), BANDS[-1]),
+)
+
+
 def disagreements(portfolio: PortfolioDay) -> dict[str, object]:
-    """Return both sides of a scored date, and why there is no forecast of it where there is none; five queries."""
-    day = ForecastDay.objects.filter(date=portfolio.date, target=ForecastTarget.QUIET).select_related("model").first()
-    likely, unlikely = BANDS[0], BANDS[-1]
-    sides = [
-        _side(
-            portfolio,
-            "Healthy or Champion, but likely to go quiet",
-            (HealthStatus.HEALTHY, HealthStatus.CHAMPION),
-            likely,
-        ),
-        _side(portfolio, "At risk, but unlikely to go quiet", (HealthStatus.AT_RISK,), unlikely),
+    """Return both sides of a scored date, or why there is no forecast of it; at most two queries."""
+    day = ForecastDay.objects.filter(date=portfolio.date, target=ForecastTarget.QUIET).first()
+    return {"sides": _sides(portfolio) if day and day.model_id else [], "too_little": day.too_little if day else ""}
+
+
+def _sides(portfolio: PortfolioDay) -> list[Side]:
+    """Return both sides, the most surprising customers of each first, by one query."""
+    members = [_members(statuses, band) for _label, statuses, band in _SIDES]
+    side = Case(*(When(one, then=Value(place)) for place, one in enumerate(members)), output_field=SmallIntegerField())
+    surprise = Case(
+        When(members[0], then=-F("forecast_quiet")), default="forecast_quiet", output_field=SmallIntegerField()
+    )
+    found = Snapshot.objects.filter(date=portfolio.date).with_forecasts(of_over=False).filter(members[0] | members[1])
+    placed = found.annotate(side=side).annotate(
+        place=Window(RowNumber(), partition_by="side", order_by=[surprise, "score", "pk"]),
+        total=Window(Count("pk"), partition_by="side"),
+    )
+    shown = placed.filter(place__lte=MAX_SHOWN).select_related("customer").order_by("side", "place")
+    of_sides: list[list[Snapshot]] = [[] for _side in _SIDES]
+    totals = [0 for _side in _SIDES]
+    for one in shown.only("date", "status", "score", "customer__organization"):
+        place, total = (getattr(one, name) for name in ("side", "total"))
+        of_sides[place].append(one)
+        totals[place] = total
+    return [
+        Side(label, _query(statuses, band), [(one, percent_of(one.forecast_quiet or 0)) for one in customers], total)
+        for (label, statuses, band), customers, total in zip(_SIDES, of_sides, totals, strict=True)
     ]
-    return {"sides": sides if day and day.model else [], "too_little": day.too_little if day else ""}
 
 
-def _side(portfolio: PortfolioDay, label: str, statuses: Sequence[HealthStatus], band: Band) -> Side:
+def _members(statuses: Sequence[HealthStatus], band: Band) -> Q:
     probable = thousandths_of(band)
-    bounds = {"forecast_quiet__gte": probable.start, "forecast_quiet__lt": probable.stop}
-    on_day = Snapshot.objects.filter(date=portfolio.date, status__in=statuses)
-    found = on_day.with_forecasts(of_over=False).filter(**bounds)
-    surprising = F("forecast_quiet").desc() if band is BANDS[0] else F("forecast_quiet").asc()
-    first = found.select_related("customer").order_by(surprising, "score", "pk")[:MAX_SHOWN]
-    query = urlencode({"status": statuses, "forecast_quiet": band.name}, doseq=True)
-    return Side(label, query, [(one, percent_of(one.forecast_quiet or 0)) for one in first], found.count())
+    return Q(status__in=statuses, forecast_quiet__gte=probable.start, forecast_quiet__lt=probable.stop)
+
+
+def _query(statuses: Sequence[HealthStatus], band: Band) -> str:
+    return urlencode({"status": statuses, "forecast_quiet": band.name}, doseq=True)

@@ -29,8 +29,8 @@ from tests.support.pages import forget, rows
 pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
-DATA_TABLES = {"analytics_snapshot", "customers_customer", "customers_importrun"}
-"""What imports and scorings alone write."""
+DATA_TABLES = {"analytics_forecast", "analytics_snapshot", "customers_customer", "customers_importrun"}
+"""What imports, scorings and forecasts alone write: each of them makes a new version of the data."""
 ASKED = {
     "q": "a",
     "status": "at_risk",
@@ -60,6 +60,8 @@ ASKED = {
     "done": "account_created",
     "crossed": "at_risk",
     "quiet_week": "0",
+    "forecast_quiet": "likely",
+    "forecast_first_pr": "unlikely",
 }
 ORDERS = [f"{sign}{name}" for name in TABLE_COLUMNS for sign in ("", "-")]
 
@@ -98,7 +100,7 @@ def tables_of(address: dict[str, str]) -> set[str]:
     return set(re.findall(r'(?:FROM|JOIN) "(\w+)"', sql))
 
 
-def test_only_filters_that_are_declared_look_at_more_than_the_data() -> None:
+def test_only_filters_that_are_declared_look_at_more_than_the_data(viewer: Client) -> None:
     assert set(ASKED) == set(SnapshotFilter.base_filters)
     reading = [name for name, value in ASKED.items() if tables_of({name: value}) - DATA_TABLES]
     assert reading == [*READ_EDITS] == ["owner"]
