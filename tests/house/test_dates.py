@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 APPS = ("analytics", "customers", "rsolv_cs")
 IN_TEMPLATES = {
-    # For people: whole, within a year or a day, and beside a task, which is due on a weekday.
-    *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i", "D, j M Y"),
+    # For people: whole, with the time, within a year or a day.
+    *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i"),
     # For browsers and scripts.
     *("Y-m-d", "c"),
 }

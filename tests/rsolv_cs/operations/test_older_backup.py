@@ -85,7 +85,7 @@ FIGURES: dict[str, list[str]] = {
     ],
     "/admin/tasks/?whose=3": [
         "Mine 0 Team 4 Unassigned 1 Sofia Marchetti 2",
-        "Send the answers to their security questionnaire TechCorp Tue, 1 Dec 2026 Something else",
+        "Send the answers to their security questionnaire TechCorp 1 Dec 2026 Something else",
     ],
     "/admin/tasks/?whose=3&state=done": [
         "Mine 0 Team 6 Unassigned 0 Sofia Marchetti 6",
