@@ -28,12 +28,21 @@ class WeeklyLine:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A customer who is named: what it is called, its key, and its page's address for mails ('' without one)."""
+
+    name: str
+    key: str
+    link: str
+
+
+@dataclass(frozen=True)
 class Movers:
-    """Customers who crossed the line in the week: some of their names with links, and how many there are."""
+    """Customers who crossed the line in the week: some of them by name, and how many there are."""
 
     crossing: Crossing
     count: int
-    names: Sequence[tuple[str, str]]
+    names: Sequence[Named]
 
     @property
     def title(self) -> str:
@@ -108,5 +117,8 @@ def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:
 
 def _movers(crossing: Crossing, snapshots: SnapshotQuerySet) -> Movers:
     some = snapshots.select_related("customer").order_by("score", "customer_id")[:MAX_NAMES]
-    names = [(customer_label(one.customer.organization), customer_address(one.customer_id)) for one in some]
+    names = [
+        Named(customer_label(one.customer.organization), one.customer_id, customer_address(one.customer_id))
+        for one in some
+    ]
     return Movers(crossing, snapshots.count(), names)

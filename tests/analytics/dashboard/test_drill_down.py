@@ -72,6 +72,28 @@ def test_each_number_leads_to_as_many_rows(owner: Client, day: str) -> None:
             assert (f"as_of={day}" in leads_to) == bool(day)
 
 
+def test_each_cell_of_all_customers_leads_to_those_who_were_not_active(owner: Client) -> None:
+    page = owner.get("/admin/cohorts/?as_of=2025-05-09").text
+    [total] = re.findall(r"<tfoot>.*?</tfoot>", page.split('aria-labelledby="retention"')[1], re.DOTALL)
+    assert total.count('<td class="heat heat-') == len(re.findall(r'<td class="heat heat-\d+"><a href="', total)) == 8
+    quiet = [(words, leads_to) for words, _count, leads_to in numbers(total) if "quiet_week" in leads_to]
+    assert len(quiet) == 3
+    for words, leads_to in quiet:
+        said = RETAINED.search(words)
+        assert said
+        assert rows(owner, leads_to) == int(said[2]) - int(said[1]) > 0, (words, leads_to)
+        assert leads_to.startswith("/admin/?owner=&quiet_week=")
+
+
+def test_the_names_of_what_changed_in_a_week_lead_to_their_pages(owner: Client) -> None:
+    changed = owner.get("/admin/summary/?as_of=2025-05-09").text.split('aria-labelledby="changed"')[1]
+    named = re.findall(r'<a href="(/admin/customer/[^"]*)"><bdi>(.*?)</bdi></a>', changed.split("</section>")[0])
+    assert named
+    for address, name in named:
+        assert address.endswith("/?as_of=2025-05-09")
+        assert f'<h1><span dir="auto">{name}</span>' in owner.get(address).text
+
+
 def test_the_numbers_of_a_board_lead_to_as_many_rows(owner: Client) -> None:
     report = saved(make_staff("Viewer"), "Not well", "status=at_risk&status=needs_attention&status=inactive")
     board = make_board(make_staff("Viewer"), *((report, kind) for kind in BoardTile.Kind.values), shared=True)

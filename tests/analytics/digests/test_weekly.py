@@ -83,13 +83,13 @@ def test_who_crossed_the_line() -> None:
         ("Left", "at_risk", "inactive"),
     ):
         status_of(make_customer(organization=name), then, today)
-    found = [(one.title, one.count, sorted(name for name, _link in one.names)) for one in movers(now, before)]
+    found = [(one.title, one.count, sorted(who.name for who in one.names)) for one in movers(now, before)]
     assert found == [("Became at risk", 2, ["Came", "Fell"]), ("Recovered", 1, ["Rose"])]
     for name, days in (("Left", 0), ("Stayed", -40)):
         since = make_run(started_at=datetime(DAY.year, DAY.month, DAY.day, 2, tzinfo=UTC) + timedelta(days=days))
         Customer.objects.filter(organization=name).update(missing_since=since)
     [*_others, gone] = movers(now, before)
-    assert (gone.title, gone.count, [name for name, _link in gone.names]) == (
+    assert (gone.title, gone.count, [who.name for who in gone.names]) == (
         "Newly missing from customers.csv",
         1,
         ["Left"],
