@@ -32,6 +32,11 @@ def days_ago(day: date | None, today: date) -> str:
     return {0: "Today", 1: "Yesterday"}.get(days, f"{counted(days, 'day')} ago")
 
 
+def day_in_year(day: date, today: date) -> str:
+    """Return ``3 May``, and ``3 May 2025`` where that is not the year of ``today``."""
+    return f"{day:%-d %b}" if day.year == today.year else f"{day:%-d %b %Y}"
+
+
 def tenths(number: int) -> str:
     """Return a number of tenths with its point: 35 is ``3.5``."""
     return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"

@@ -17,6 +17,7 @@ from analytics.my_day.waiting import Waiting, state_in_words
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.tasks.recommendations import Action, recommendations
+from analytics.wording import day_in_year
 from customers.models import Customer
 
 ASK = Action("Ask what has changed", "Dropped, though still doing well")
@@ -186,4 +187,4 @@ def _due(tasks: Iterable[Task], today: date) -> Iterable[str]:
         if task.due == today:
             yield f"Task due today: {task.what}"
         elif task.due < today:
-            yield f"Task overdue since {task.due:%-d %b}: {task.what}"
+            yield f"Task overdue since {day_in_year(task.due, today)}: {task.what}"

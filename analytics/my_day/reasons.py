@@ -11,6 +11,7 @@ from analytics.forecast.bands import LIKELY, percent_of
 from analytics.models import AlertRule, Forecast, HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.portfolio.status_change import is_worse
 from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
+from analytics.wording import day_in_year
 from customers.models import Customer
 from customers.text.codes import code_in_words
 
@@ -104,13 +105,15 @@ def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[t
 
 def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:
     """Return what has become worse, in words."""
-    was, now, day = HealthStatus(earlier.status), HealthStatus(snapshot.status), f"{earlier.day:%-d %b}"
+    was, now = HealthStatus(earlier.status), HealthStatus(snapshot.status)
+    day = day_in_year(earlier.day, snapshot.date)
     if was == now:
         return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
     if now == HealthStatus.INACTIVE:
         if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
             return f"Became inactive since {day}: account paused or ended"
-        active = f"last active {snapshot.last_active:%-d %b}" if snapshot.last_active else "no activity yet"
+        last = snapshot.last_active
+        active = f"last active {day_in_year(last, snapshot.date)}" if last else "no activity yet"
         return f"Became inactive ({active})"
     if snapshot.score == earlier.score:
         return f"Was {was.label} on {day}, now {now.label} with the same score, {snapshot.score}"

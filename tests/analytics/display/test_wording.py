@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils.formats import date_format, localize
 from pytest_django.fixtures import Settings
 
-from analytics.wording import counted, days_ago
+from analytics.wording import counted, day_in_year, days_ago
 from customers.text.codes import code_in_words
 from tests.factories import make_snapshot, make_staff
 
@@ -26,6 +26,14 @@ D = date(2025, 5, 10)
 )
 def test_days_ago(day: date | None, expected: str) -> None:
     assert days_ago(day, D) == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(date(2025, 1, 1), "1 Jan"), (date(2024, 12, 31), "31 Dec 2024"), (date(2026, 1, 1), "1 Jan 2026")],
+)
+def test_a_day_says_its_year_where_it_is_another(day: date, expected: str) -> None:
+    assert day_in_year(day, D) == expected
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0, "0 issues"), (1, "1 issue"), (1200, "1,200 issues")])

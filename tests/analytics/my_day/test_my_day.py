@@ -39,6 +39,12 @@ def test_each_customer_is_listed_once_with_all_its_reasons(client: Client, sofia
     assert len(re.findall(r'class="work-name"', page.text)) == 1
 
 
+def test_a_task_overdue_since_an_earlier_year_says_which(client: Client, sofia: User) -> None:
+    Task.objects.create(customer=customer("c1"), what="Call them", due=date(2024, 12, 31), owner=sofia)
+    [item] = my_day(client).context["items"]
+    assert "Task overdue since 31 Dec 2024: Call them" in item.reasons
+
+
 def test_the_change_of_the_score_stands_beside_it(client: Client, sofia: User) -> None:
     customer("c1", before=60)
     customer("c2", before=37)

@@ -179,6 +179,13 @@ def test_without_an_earlier_date_nobody_has_dropped(day: PortfolioDay) -> None:
         (
             ("at_risk", 30),
             ("inactive", 30),
+            {"last_active": date(2024, 12, 31)},
+            "Became inactive (last active 31 Dec 2024)",
+            "Send a re-engagement email",
+        ),
+        (
+            ("at_risk", 30),
+            ("inactive", 30),
             {},
             "Became inactive (no activity yet)",
             "Send a re-engagement email",

@@ -149,6 +149,18 @@ def test_beside_the_score_of_a_customer(viewer: Client, four: dict[str, Customer
     assert section(cat, "health").startswith("Health score: 30/100 (Healthy) 30% ")
 
 
+def test_beside_a_score_of_january_the_days_of_december_say_their_year(viewer: Client) -> None:
+    one, january = make_customer(signup_date=date(2024, 11, 1)), date(2025, 1, 3)
+    for day, status, score in ((date(2024, 12, 27), "healthy", 80), (date(2024, 12, 31), "at_risk", 40)):
+        make_snapshot(one, date=day, status=status, score=score)
+        make_day(date=day)
+    make_snapshot(one, date=january, status="at_risk", score=40)
+    make_day(date=january)
+    page = viewer.get(f"/admin/customer/{one.pk}/?as_of=2025-01-03")
+    assert "Healthy → At risk on 31 Dec 2024" in section(page, "health")
+    assert "Component 27 Dec 2024 3 Jan Data" in section(page, "changed")
+
+
 def test_what_changed_compares_with_the_programs_date_alone(viewer: Client, four: dict[str, Customer]) -> None:
     make_snapshot(four[CAT], date=before(3), score=80)
     make_snapshot(four[CAT], date=before(12), score=80)
