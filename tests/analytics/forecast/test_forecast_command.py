@@ -12,9 +12,9 @@ from django.core.management.base import CommandError
 from analytics.forecast.bands import band_of, percent_of
 from analytics.forecast.model import from_numbers
 from analytics.models import Forecast, ForecastAccuracy, ForecastDay, ForecastModel
-from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Customer, Engagement
 from tests.factories import make_day, make_engagement, make_run
+from tests.support.commands import held_elsewhere
 from tests.support.programs import program, simulated, store
 
 pytestmark = pytest.mark.django_db
@@ -234,7 +234,7 @@ def test_what_cannot_be_done(arguments: list[str], code: int) -> None:
 
 @pytest.mark.parametrize("job", ["forecast", "score", "import"])
 def test_it_waits_for_nobody(job: str) -> None:
-    with job_lock(job), pytest.raises(CommandError) as refused:
+    with held_elsewhere(job), pytest.raises(CommandError) as refused:
         call_command("forecast")
     assert refused.value.returncode == 75
 
