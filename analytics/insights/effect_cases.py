@@ -27,6 +27,7 @@ class Case:
     status: str | None
     score: int | None
     later: tuple[int | None, ...]
+    customer: str
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,16 @@ def read_cases(day: date) -> list[Case]:
     rows = fetch(
         f"""
         WITH {done}, {_days()}
-        SELECT d.kind, d.day, s.status, s.score, {scores} FROM done d JOIN days x ON x.day = d.day
+        SELECT d.kind, d.day, d.customer_id, s.status, s.score, {scores} FROM done d JOIN days x ON x.day = d.day
         LEFT JOIN {table_of(Snapshot)} s ON s.customer_id = d.customer_id AND s.date = d.day
         {_later()}
         ORDER BY d.kind, d.day, d.customer_id""",
         parameters,
     )
-    return [Case(kind, date_of(when), status, score, tuple(later)) for kind, when, status, score, *later in rows]
+    return [
+        Case(kind, date_of(when), status, score, tuple(later), customer)
+        for kind, when, customer, status, score, *later in rows
+    ]
 
 
 def sample_keys() -> list[str]:

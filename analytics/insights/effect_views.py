@@ -1,23 +1,61 @@
 """The page that asks of each kind of action whether it helped."""
 
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date
 
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 
-from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE
-from analytics.insights.effects import MIN_CASES, NEAR, Effect
+from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE, Case
+from analytics.insights.effects import MIN_CASES, NEAR, Effect, counted_cases
 from analytics.insights.effects import effects_by_kind as read_effects
-from analytics.models import ActionKind
+from analytics.models import ActionKind, Task
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of
 from analytics.pages.user_summary import user_summary
 from customers.core.pages import admin_page, admin_response
+
+ROWS_PER_PAGE = 50
 
 
 class EffectsKey(page_cache.StateKey):
     """Of the effects as of a scored date."""
 
     day: date
+
+
+class CasesKey(page_cache.StateKey):
+    """Of the cases that one of the effects counts."""
+
+    day: date
+    kind: str
+    days: int
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A case that counts: its tasks, the date, and the score then and after the horizon."""
+
+    tasks: list[Task]
+    day: date
+    score: int
+    later: int
+
+    @property
+    def moved(self) -> int:
+        """By how many points."""
+        return self.later - self.score
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The cases of one kind and horizon, a page of them."""
+
+    kind: ActionKind
+    days: int
+    page: Page[Case]
+    rows: list[CaseRow]
 
 
 @admin_page("customers.view_customer", "analytics.view_task")
@@ -28,6 +66,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         "title": "Impact",
         "as_of": shown,
         "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
+        "listed": _listed(request, shown.portfolio.date) if shown.portfolio else None,
         "horizons": HORIZONS,
         "near": NEAR,
         "apart": APART_DAYS,
@@ -41,3 +80,36 @@ def effects(request: HttpRequest) -> HttpResponse:
 def _effects(request: HttpRequest, day: date) -> list[tuple[ActionKind, list[Effect]]]:
     """The effects as of a date, kept until anything changes."""
     return page_cache.get_or_set(EffectsKey(version=user_summary(request).version, day=day), lambda: read_effects(day))
+
+
+def _listed(request: HttpRequest, day: date) -> Listed | None:
+    """Return the cases that the address asks for, such as ``call-14``; None where it asks for none."""
+    asked = {f"{kind.value}-{days}": (kind, days) for kind in ActionKind for days in HORIZONS}
+    kind, days = asked.get(request.GET.get("cases", ""), (None, 0))
+    if kind is None:
+        return None
+    key = CasesKey(version=user_summary(request).version, day=day, kind=kind.value, days=days)
+    cases = page_cache.get_or_set(key, lambda: counted_cases(day, kind, days))
+    page = Paginator(cases, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return Listed(kind, days, page, _rows(kind, list(page), HORIZONS.index(days)))
+
+
+def _rows(kind: ActionKind, cases: list[Case], index: int) -> list[CaseRow]:
+    """Return the rows of a page's cases, each with its tasks; one query."""
+    done = Task.objects.filter(
+        state=Task.State.DONE,
+        kind=kind,
+        customer__in={case.customer for case in cases},
+        closed_on__in={case.day for case in cases},
+    )
+    tasks: dict[tuple[str, date | None], list[Task]] = defaultdict(list)
+    for task in done.select_related("customer").order_by("pk"):
+        tasks[task.customer_id, task.closed_on].append(task)
+    # What counts has both scores; its tasks may have been opened again a moment ago.
+    return [
+        CaseRow(own, case.day, case.score, later)
+        for case in cases
+        if case.score is not None
+        and (later := case.later[index]) is not None
+        and (own := tasks.get((case.customer, case.day)))
+    ]

@@ -63,6 +63,11 @@ class Effect:
     no_controls: int
 
     @property
+    def key(self) -> str:
+        """What the page's address calls the cases, such as ``call-14``."""
+        return f"{self.kind.value}-{self.days}"
+
+    @property
     def verdict(self) -> str:
         """In words, from ten cases on."""
         if self.cases < MIN_CASES or self.difference is None or self.error is None:
@@ -81,6 +86,7 @@ class Effect:
 class _Sums:
     """What is gathered of a kind and a horizon."""
 
+    counted: list[Case] = field(default_factory=list)
     deltas: list[int] = field(default_factory=list)
     control_deltas: list[float] = field(default_factory=list)
     controls: int = 0
@@ -128,8 +134,19 @@ def effects_by_kind(day: date) -> list[tuple[ActionKind, list[Effect]]]:
     ]
 
 
+def counted_cases(day: date, kind: ActionKind, days: int) -> list[Case]:
+    """Return the cases that the effect of a kind after a horizon counts, as of ``day``, the newest first."""
+    cases, keys, index = [case for case in read_cases(day) if case.kind == kind], sample_keys(), HORIZONS.index(days)
+    sample, treated = read_sample(day, keys), read_treated(day, keys)
+    return _sums(index, cases, sample[index], treated[index].get(kind, {}), day).counted[::-1]
+
+
 def effect(kind: ActionKind, index: int, cases: Iterable[Case], sample: Groups, treated: Groups, day: date) -> Effect:
     """Return the effect after the horizon at ``index``; controls are those of the ``sample`` not ``treated``."""
+    return _sums(index, cases, sample, treated, day).effect(kind, HORIZONS[index])
+
+
+def _sums(index: int, cases: Iterable[Case], sample: Groups, treated: Groups, day: date) -> _Sums:
     sums = _Sums()
     everybody = {key: _RangeSums(groups) for key, groups in sample.items()}
     acted_on = {key: _RangeSums(groups) for key, groups in treated.items()}
@@ -148,10 +165,11 @@ def effect(kind: ActionKind, index: int, cases: Iterable[Case], sample: Groups, 
             if controls <= 0:
                 sums.no_controls += 1
                 continue
+            sums.counted.append(case)
             sums.deltas.append(later - case.score)
             sums.control_deltas.append((delta - treated_delta) / controls)
             sums.controls += controls
-    return sums.effect(kind, HORIZONS[index])
+    return sums
 
 
 class _RangeSums:

@@ -1,5 +1,6 @@
 """Impact: worked out by hand on a small program, and no verdict where there are too few cases."""
 
+import re
 from datetime import date, timedelta
 from zlib import crc32
 
@@ -120,7 +121,7 @@ def test_of_many_customers_a_fixed_part_is_compared(program: None, monkeypatch: 
 
 def told(moves: list[int]) -> Effect:
     """The effect where similar customers did not move."""
-    cases = [Case("call", DONE, "at_risk", 40, (40 + move, None)) for move in moves]
+    cases = [Case("call", DONE, "at_risk", 40, (40 + move, None), "case") for move in moves]
     sample = {(DONE, "at_risk"): [ScoreGroup(40, 1, 0), ScoreGroup(45, 3, 0), ScoreGroup(46, 9, 99)]}
     return effect(ActionKind.CALL, 0, cases, sample, {}, D)
 
@@ -163,15 +164,56 @@ def test_the_page(viewer: Client, program: None) -> None:
     ) in text
 
 
+def test_the_number_of_cases_leads_to_as_many(viewer: Client, program: None) -> None:
+    for name, score in (("second", 38), ("third", 42)):
+        done(scores(name, "at_risk", score, score + 1))
+    done(scores("of-another-kind", "at_risk", 40, 41), kind="email")
+    addresses = re.findall(r'href="(\?cases=[^"]*)" aria-label="(\d+): cases of', viewer.get("/admin/effects/").text)
+    assert addresses == [("?cases=call-14#cases", "3"), ("?cases=call-28#cases", "1"), ("?cases=email-14#cases", "1")]
+    found = {}
+    for address, count in addresses:
+        page = viewer.get(f"/admin/effects/{address.split('#')[0]}")
+        found[address] = [
+            (row.tasks[0].customer_id, row.day, row.score, row.later) for row in page.context["listed"].rows
+        ]
+        assert len(found[address]) == page.context["listed"].page.paginator.count == int(count)
+    assert sorted(found["?cases=call-14#cases"]) == [
+        ("case", DONE, 40, 60),
+        ("second", DONE, 38, 39),
+        ("third", DONE, 42, 43),
+    ]
+    assert found["?cases=call-28#cases"] == [("case", DONE, 40, 70)]
+    assert found["?cases=email-14#cases"] == [("of-another-kind", DONE, 40, 41)]
+
+
+def test_a_case_leads_to_its_customer_and_tasks_as_of_whichever_date(viewer: Client, program: None) -> None:
+    make_day(date=DONE + timedelta(days=14))
+    earlier = "as_of=2025-05-15"
+    assert f'href="?{earlier}&amp;cases=call-14#cases"' in viewer.get(f"/admin/effects/?{earlier}").text
+    again = Task.objects.create(customer_id="case", kind="call", what="again", due=DONE, state="done", closed_on=DONE)
+    Task.objects.create(customer_id="case", kind="call", what="canceled", due=DONE, state="dropped", closed_on=DONE)
+    page = main_part(viewer.get(f"/admin/effects/?{earlier}&cases=call-14"))
+    assert f'href="/admin/customer/case/?{earlier}"' in page
+    assert f'href="/admin/tasks/{again.pk}/"' in page
+    assert "call 2025-05-01 again 1 May 2025 40 60 +20.0" in words(page)
+
+
+@pytest.mark.parametrize("asked", ["", "call", "call-15", "visit-14", "call-14-14"])
+def test_cases_of_no_kind_or_horizon_are_none(viewer: Client, program: None, asked: str) -> None:
+    page = viewer.get("/admin/effects/", {"cases": asked})
+    assert page.context["listed"] is None
+
+
 def test_the_page_without_a_task_says_what_to_do(viewer: Client) -> None:
     assert "Nothing to compare yet" in words(main_part(viewer.get("/admin/effects/")))
 
 
-def test_the_same_queries_however_many_cases(viewer: Client, program: None) -> None:
+@pytest.mark.parametrize("query", ["", "?cases=call-14"])
+def test_the_same_queries_however_many_cases(viewer: Client, program: None, query: str) -> None:
     def count() -> int:
         viewer.get("/admin/cohorts/")  # finds the scored date
         with CaptureQueriesContext(connection) as captured:
-            assert viewer.get("/admin/effects/").status_code == 200
+            assert viewer.get(f"/admin/effects/{query}").status_code == 200
         return len(captured)
 
     few = count()
