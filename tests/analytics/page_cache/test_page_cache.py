@@ -285,6 +285,7 @@ MORE = (
     "customer/c1002/?as_of=2025-05-03",
     "cohorts/",
     "effects/",
+    "effects/?cases=call-14",
     "?owner=me",
     "alerts/",
     "tasks/",
