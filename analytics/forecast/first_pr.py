@@ -27,7 +27,7 @@ def _in_population(program: Program, who: Ints, when: Ints) -> Bools:
     return there
 
 
-def _span(program: Program) -> tuple[Ints, Ints]:
+def _span(program: Program, day: int) -> tuple[Ints, Ints]:
     """Return the first and the last date on which each customer can be in the population."""
     return program.signups, np.where(program.pr_before, 0, program.steps[:, _PR] - 1)
 

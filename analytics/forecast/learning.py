@@ -44,7 +44,7 @@ def learning_rows(program: Program, target: Target, day: int, most: int = MOST_R
     The days are every seventh one before it whose horizon has ended by then.
     """
     latest = day - -(-HORIZON // STEP) * STEP
-    first, last = target.span(program)
+    first, last = target.span(program, day)
     # Counted in steps back from the latest day, so that two customers of the same week are asked on the same day.
     newest = np.maximum(-(-(latest - last) // STEP), 0)
     numbers = np.maximum((latest - np.minimum(first, latest + STEP)) // STEP - newest + 1, 0)

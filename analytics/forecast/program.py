@@ -59,11 +59,6 @@ class Program:
         return np.append(self.days, NEVER)[np.where(self.lengths > 0, self.starts[:-1], len(self.days))]
 
     @cached_property
-    def last(self) -> Ints:
-        """The last active day of each customer, before any date without one."""
-        return np.append(self.days, 0)[np.where(self.lengths > 0, self.starts[1:] - 1, len(self.days))]
-
-    @cached_property
     def _sorted(self) -> Ints:
         return np.repeat(self.everybody, self.lengths) * _NEXT_CUSTOMER + self.days
 
@@ -73,6 +68,11 @@ class Program:
         It is one before the customer's first place where there is none.
         """
         return np.searchsorted(self._sorted, who * _NEXT_CUSTOMER + when, side="right") - 1
+
+    def last_until(self, day: int) -> Ints:
+        """Return each customer's newest active day on or before a date; before any date without one."""
+        newest = self.newest_until(self.everybody, np.full(len(self), day))
+        return np.append(self.days, 0)[np.where(newest >= self.starts[:-1], newest, len(self.days))]
 
     def active_days_until(self, who: Ints, when: Ints) -> Ints:
         """Return how many active days each customer has on or before a date."""

@@ -16,9 +16,9 @@ def _in_population(program: Program, who: Ints, when: Ints) -> Bools:
     return (program.first[who] <= when - HORIZON) & program.any_between(who, when - RECENT, when)
 
 
-def _span(program: Program) -> tuple[Ints, Ints]:
-    """Return the first and the last date on which each customer can be in the population."""
-    return program.first + HORIZON, program.last + RECENT - 1
+def _span(program: Program, day: int) -> tuple[Ints, Ints]:
+    """Return the first and the last date on which each customer can be in the population, as known on a day."""
+    return program.first + HORIZON, program.last_until(day) + RECENT - 1
 
 
 def _went_quiet(program: Program, who: Ints, when: Ints) -> Bools:

@@ -40,7 +40,9 @@ def days_of(logarithm: float) -> int:
 
 def _recency(named: Named) -> str:
     days = days_of(named[DAYS_SINCE_ACTIVE])
-    usual = round(1 / named["rate_180"]) if named["rate_180"] > 0 else 0
+    rate = named["rate_180"]
+    # Rarer than once a year is nothing usual.
+    usual = round(1 / rate) if rate >= 1 / 365 else 0
     every = f"about every {usual} days" if usual > 1 else "on most days"
     gap = f", usually active {every}" if usual else ""
     return f"active on the day itself{gap}" if days == 0 else f"quiet for {counted(days, 'day')}{gap}"

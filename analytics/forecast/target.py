@@ -16,8 +16,8 @@ class Target:
     name: str
     features: tuple[str, ...]
     in_population: Callable[[Program, Ints, Ints], Bools]
-    span: Callable[[Program], tuple[Ints, Ints]]
-    """The first and the last day on which each customer can be in the population, to look no further."""
+    span: Callable[[Program, int], tuple[Ints, Ints]]
+    """The first and the last day on which each customer can be in the population, as known on a day."""
     measure: Callable[[Program, Ints, Ints], Floats]
     """The features, a row for each customer and day; nothing dated later reaches them."""
     came_true: Callable[[Program, Ints, Ints], Bools]

@@ -71,6 +71,14 @@ def test_a_model_knows_nothing_later() -> None:
     )
 
 
+def test_a_sample_knows_nothing_later() -> None:
+    # Who comes back after a year was no candidate in between.
+    back, gone = ([[*range(1_000, 1_060, 3), *later] for _place in range(40)] for later in ((1_500,), ()))
+    samples = [learning_rows(program(*active), QUIET, 1_400, most=100) for active in (back, gone)]
+    assert [*zip(samples[0].who, samples[0].when, strict=True)] == [*zip(samples[1].who, samples[1].when, strict=True)]
+    assert len(samples[0].who) > 50
+
+
 # --- The model --------------------------------------------------------------------------------------------------
 
 
