@@ -74,12 +74,14 @@ class Command(AuditedCommand):
             if csv:
                 self._write(csv, asked or [_newest_scored()], fit)
             else:
-                self._store(_scored(asked), newest, fit)
+                days = _scored(asked)
+                program = load_program(max(newest, days[-1]))
+                self._store(program, days, newest, fit)
                 if backtest or (backtest_if_due and is_due()):
-                    self._publish(newest)
+                    for found in publish_accuracy(program, newest):
+                        self.stdout.write(_table(found))
 
-    def _store(self, days: Sequence[date], newest: date, fit: bool) -> None:
-        program = load_program(max(newest, days[-1]))
+    def _store(self, program: Program, days: Sequence[date], newest: date, fit: bool) -> None:
         forecaster = Forecaster(program, keep=True, fit_anew=fit)
         stored = [one for day in days for one in store_day(forecaster, day, newest)]
         for one in stored:
@@ -90,10 +92,6 @@ class Command(AuditedCommand):
         self.stdout.write(
             f"Forecast {counted(len(days) - there, 'date')}, compared {compared} with what happened.{kept}"
         )
-
-    def _publish(self, through: date) -> None:
-        for found in publish_accuracy(load_program(through), through):
-            self.stdout.write(_table(found))
 
     def _write(self, path: Path, days: Sequence[date], fit: bool) -> None:
         program = load_program(days[-1])
