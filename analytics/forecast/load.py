@@ -14,7 +14,7 @@ from analytics.models import Message, Task
 from analytics.scoring.measure_sql import IS_ACTIVE, signed_up, step_date, step_tables
 from customers.clock import program_day
 from customers.core.limits import FETCH_SIZE
-from customers.core.sql import Row, date_of, days_between, is_postgres, table_of
+from customers.core.sql import Row, date_of, is_postgres, table_of
 from customers.models import Customer, Engagement, Note, Onboarding, Step
 
 _PR = list(Step).index(Step.FIRST_PR)
@@ -23,11 +23,12 @@ _PR = list(Step).index(Step.FIRST_PR)
 def load_program(until: date) -> Program:
     """Read the customers who had signed up by a date, and what is dated up to it."""
     keys, signups, rows, steps, pr_before = [], [], [], [], []
-    for key, signup, *dates, days in _rows(until):
+    ordinals = _Ordinals()
+    for key, signup, *dates, days, issues, requests in _rows(until):
         done = [_ordinal(one, until) for one in dates]
         keys.append(key)
         signups.append(date_of(signup).toordinal())
-        rows.append(_numbers(days))
+        rows.append(_table(ordinals, days, issues, requests) if days else np.empty((0, 3), np.int64))
         steps.append([NEVER if day == date.min.toordinal() else day for day in done])
         pr_before.append(done[_PR] == date.min.toordinal())
     return program_of(keys, signups, rows, steps, pr_before)
@@ -39,26 +40,42 @@ def _ordinal(done: str | date | None, until: date) -> int:
     return day if day <= until.toordinal() else NEVER
 
 
-def _numbers(text: str | None) -> Ints:
-    numbers = np.fromstring(text, np.int64, sep=" ") if text else np.empty(0, np.int64)
-    return numbers.reshape(-1, 3)
+class _Ordinals(dict[str, int]):
+    """The ordinal of each date; many customers have a date in common."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = ordinal = date.fromisoformat(text).toordinal()
+        return ordinal
+
+
+def _table(ordinals: _Ordinals, days: str, issues: str, requests: str) -> Ints:
+    """Return the active days of a customer, from lists of the same length: day, issues and requests of each row."""
+    of_days = days.split(" ")
+    table = np.empty((len(of_days), 3), np.int64)
+    table[:, 0] = [ordinals[day] for day in of_days]
+    table[:, 1] = np.fromstring(issues, np.int64, sep=" ")
+    table[:, 2] = np.fromstring(requests, np.int64, sep=" ")
+    return table
 
 
 def _rows(until: date) -> Iterator[Row]:
-    """Yield key, signup, the day of each step, and the active days: day, issues and requests of each row, as text."""
+    """Yield key, signup, the day of each step, and of the active days their dates, issues and requests, as texts."""
     undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
-    day = f"({days_between(undated, 'e.date')} + 1)"
-    numbers = " || ' ' || ".join(f"CAST({one} AS text)" for one in (day, "e.issues_tagged", "e.support_requests"))
     joined = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
+    # Three texts are made in half the time of one that has all, by both databases.
+    days, issues, requests = (
+        f"{joined}(CAST(e.{name} AS text), ' ') AS {name}" for name in ("date", "issues_tagged", "support_requests")
+    )
     steps = ", ".join(step_date(step, undated) for step in Step)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH active AS (
-                SELECT e.customer_id, {joined}({numbers}, ' ') AS days FROM {table_of(Engagement)} e
+                SELECT e.customer_id, {days}, {issues}, {requests} FROM {table_of(Engagement)} e
                 WHERE ({IS_ACTIVE}) AND e.date <= %(day)s GROUP BY e.customer_id
             ), {step_tables()}
-            SELECT c.id, c.signup_date, {steps}, active.days FROM {table_of(Customer)} c
+            SELECT c.id, c.signup_date, {steps}, active.date, active.issues_tagged, active.support_requests
+            FROM {table_of(Customer)} c
             LEFT JOIN active ON active.customer_id = c.id
             LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
             LEFT JOIN events ON events.customer_id = c.id

@@ -137,12 +137,18 @@ def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer
         page.emulate_media(color_scheme=scheme)
         note_faults(page, wrong)
         page.goto(address)
+        drawn(page)
         return page
 
     yield open_it
     for other in others:
         other.close()
     assert wrong == []
+
+
+def drawn(page: Page) -> None:
+    """Wait until a page has been drawn once: Chromium drops what is pressed before that."""
+    page.wait_for_function("performance.getEntriesByType('paint').length")
 
 
 def at_rest(page: Page) -> None:
