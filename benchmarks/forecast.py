@@ -255,7 +255,7 @@ def speed(databases: list[str], sizes: list[int]) -> None:
 
 
 def measure(database: str, url: str, files: Path, customers: int) -> None:
-    """Fit and forecast a date, then a later one with the model that is there; the aim of that is for the work alone."""
+    """Fit and forecast a date, then a later one with the model that is there, whose aim is for the work alone."""
     where, ours = f"{database}, {customers:,}", Installation(url)
     ours.manage("migrate", "--verbosity", "0")
     ours.work("load", str(files))
