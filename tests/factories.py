@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import BooleanField, IntegerField, Model
 from django.utils import timezone
 
-from analytics.models import Alert, AlertRule, Forecast, Message, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, AlertRule, Forecast, ForecastCase, Message, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.snapshots import score_day
 from customers.audit import trail
 from customers.feeds.declarations import FEEDS
@@ -210,6 +210,12 @@ def make_day(**overrides: Any) -> PortfolioDay:
 def make_forecast(customer: Customer, **overrides: object) -> Forecast:
     """What was forecast about a customer on 2025-05-10: nothing, unless told otherwise."""
     return Forecast.objects.create(**{"customer": customer, "date": date(2025, 5, 10), **overrides})
+
+
+def make_forecast_case(customer: Customer, **overrides: object) -> ForecastCase:
+    """Make what a back-test kept of a customer: it was not likely to go quiet, and did not."""
+    known = {"target": "quiet", "date": date(2025, 4, 30), "probability": 200, "came_true": False, "acted": False}
+    return ForecastCase.objects.create(**{"customer": customer, **known, **overrides})
 
 
 def make_alert(customer: Customer | None = None, kind: str = "at_risk", **overrides: Any) -> Alert:

@@ -12,7 +12,6 @@ from analytics.forecast.program import Bools, Floats, Ints
 from analytics.models import Figure
 
 RESAMPLES = 300
-TOPS = (10, 20, 50)
 _SEED = 20_250_510
 
 
@@ -23,6 +22,7 @@ class Cases:
     who: Ints
     when: Ints
     probability: Floats
+    """Not a number where too little was known for a forecast; so are the simpler ones."""
     base_rate: Floats
     """In how many of the learning rows it came true."""
     by_recency: Floats
@@ -102,15 +102,19 @@ def _weights(who: Ints) -> Iterator[Floats]:
         yield np.bincount(drawn, minlength=len(customers))[place].astype(float)
 
 
+def ranks(cases: Cases) -> Ints:
+    """Return the place of each case among those of its date, 1 being the most likely; of equals the first ones."""
+    order = np.lexsort((-cases.probability, cases.when))
+    _days, starts, numbers = np.unique(cases.when[order], return_index=True, return_counts=True)
+    found = np.empty(len(cases), np.int64)
+    found[order] = np.arange(len(cases)) - np.repeat(starts, numbers) + 1
+    return found
+
+
 def top(cases: Cases, size: int) -> Top:
-    """Return how it went with the ``size`` customers called riskiest on each date; of equals the first ones."""
-    called = hits = 0
-    for day in np.unique(cases.when):
-        on_day = np.flatnonzero(cases.when == day)
-        riskiest = on_day[np.argsort(-cases.probability[on_day], kind="stable")[:size]]
-        called += len(riskiest)
-        hits += int(cases.came_true[riskiest].sum())
-    return Top(size, called, hits, int(cases.came_true.sum()))
+    """Return how it went with the ``size`` most likely of each date."""
+    called = ranks(cases) <= size
+    return Top(size, int(called.sum()), int(cases.came_true[called].sum()), int(cases.came_true.sum()))
 
 
 def reliability(cases: Cases) -> list[tuple[float, float]]:

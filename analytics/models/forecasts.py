@@ -1,7 +1,9 @@
 """Forecasts: the models that were fitted, as numbers, what they said about each customer, and what came of it."""
 
 from dataclasses import dataclass
+from datetime import date
 from math import isnan
+from typing import Self
 
 from django.db import models
 
@@ -14,6 +16,8 @@ RECENT = 90
 FEWEST_CUSTOMERS = 20
 FEWEST_OUTCOMES = 10
 """Customers, and those of them with the rarer outcome: with fewer there is no forecast."""
+TOPS = (10, 20, 50)
+"""Of each month's end of a back-test, so many of the most likely are looked at on their own."""
 
 
 class ForecastTarget(models.TextChoices):
@@ -161,3 +165,51 @@ class ForecastAccuracy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_target_display()} through {self.through}"
+
+
+class ForecastCaseQuerySet(models.QuerySet["ForecastCase"]):
+    """Cases of the newest back-test, as in ``ForecastCase.objects.of(ForecastTarget.QUIET).on(day)``."""
+
+    def of(self, target: ForecastTarget) -> Self:
+        """Return the cases of one forecast, whether it was made or not."""
+        return self.filter(target=target)
+
+    def on(self, day: date) -> Self:
+        """Return the cases of a month's end: the whole population; none of another date, or before its outcome."""
+        return self.filter(date=day)
+
+    def forecast(self) -> Self:
+        """Return the cases with a forecast, which are those that the figures of the accuracy count."""
+        return self.filter(probability__isnull=False)
+
+
+class ForecastCase(models.Model):
+    """A customer in the population of a forecast at a month's end, what was forecast, and what came true.
+
+    Of every month's end whose ``HORIZON`` days are over. Each back-test replaces them all: they are those of the
+    newest ``ForecastAccuracy`` of the target. Whoever is erased goes, and stays in its counts.
+    """
+
+    target = models.CharField(max_length=20, choices=ForecastTarget)
+    date = models.DateField("month's end")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="forecast_cases", db_index=False)
+    probability = models.PositiveSmallIntegerField(null=True, help_text="Thousandths; None: too little was known.")
+    came_true = models.BooleanField()
+    acted = models.BooleanField(help_text="Whether somebody acted in the days that the forecast is about.")
+    rank = models.PositiveSmallIntegerField(null=True, help_text="Among the most likely of the date; None further on.")
+    lead_days = models.SmallIntegerField(
+        null=True, help_text="On one case of each silence that was called: from the call to the last quiet day."
+    )
+
+    objects = ForecastCaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["target", "-date", "-probability", "customer_id"]
+        constraints = [models.UniqueConstraint(fields=["customer", "target", "date"], name="forecast_case_once")]
+        indexes = [
+            models.Index(fields=["target", "date", "probability"], name="forecast_case_date"),
+            models.Index(fields=["target", "rank"], name="forecast_case_rank", condition=models.Q(rank__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_target_display()}, {self.customer_id} on {self.date}"

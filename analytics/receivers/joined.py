@@ -6,16 +6,24 @@ from datetime import date
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Forecast, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Contact, Deferral, Forecast, ForecastCase, Message, PortfolioDay, Snapshot, Task
 from customers.clock import program_today
 from customers.models import KeyChange
 
 TASKS, MAILS, ALERTS, ENDED = "tasks", "emails", "alerts", "alerts that end"
 CONTACTS = "contacts"
+CASES = "forecast cases"
 DATES, AGAIN = "scored dates", "dates to be scored again"
 PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
-_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact]
-_MODELS: dict[str, _Moved] = {TASKS: Task, MAILS: Message, ALERTS: Alert, PUT_ASIDE: Deferral, CONTACTS: Contact}
+_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact] | type[ForecastCase]
+_MODELS: dict[str, _Moved] = {
+    TASKS: Task,
+    MAILS: Message,
+    ALERTS: Alert,
+    PUT_ASIDE: Deferral,
+    CONTACTS: Contact,
+    CASES: ForecastCase,
+}
 
 
 def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
@@ -28,6 +36,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
         TASKS: _move_tasks(pair, stays),
         MAILS: _move(Message, pair),
         CONTACTS: _move(Contact, pair),
+        CASES: _move_cases(pair),
         **_move_alerts(pair),
         **_move_deferrals(pair),
         **_move_dates(pair),
@@ -137,6 +146,12 @@ def _deferrals_in_the_way(pair: KeyChange, rows: dict[str, list[int]]) -> set[in
     there = Deferral.objects.standing().filter(pk__in=rows.get(PUT_ASIDE, []), customer=pair.customer)
     is_in_the_way = Deferral.objects.standing().filter(customer=pair.former).exists()
     return set(there.values_list("pk", flat=True)) if is_in_the_way else set()
+
+
+def _move_cases(pair: KeyChange) -> list[int]:
+    """Move the cases of the months' ends at which the new key has none; the next back-test makes them all anew."""
+    ours = ForecastCase.objects.filter(customer=pair.customer, target=OuterRef("target"), date=OuterRef("date"))
+    return _move(ForecastCase, pair, ~Q(Exists(ours)))
 
 
 def _move_dates(pair: KeyChange) -> dict[str, list[str]]:

@@ -1,15 +1,15 @@
 """Follow an undone import: delete what is known of customers who are gone, and mark later scored dates as stale."""
 
-from analytics.models import Alert, Forecast, PortfolioDay, Snapshot
+from analytics.models import Alert, Forecast, ForecastCase, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
 
 def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
-    """Delete the alerts, forecasts and snapshots of customers that ``undo`` removed. Receives ``run_undone``."""
+    """Delete what is computed of the customers that ``undo`` removed. Receives ``run_undone``."""
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)
-    for model in (Alert, Forecast, Snapshot):
+    for model in (Alert, Forecast, ForecastCase, Snapshot):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PortfolioDay.objects.filter(last_run__gte=run.pk).update(stale=True)

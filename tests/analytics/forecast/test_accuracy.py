@@ -80,7 +80,8 @@ def test_how_long_before_the_end_of_a_silence_the_call_came() -> None:
         # It never came true as called.
         *((2, 90, 0.9, False), (2, 120, 0.1, True)),
     )
-    assert sorted(lead_times(known, called).tolist()) == [20, 40]
+    # By the place of the first case that came true.
+    assert lead_times(known, called) == {1: 40, 5: 20}
 
 
 # --- The back-test ----------------------------------------------------------------------------------------------

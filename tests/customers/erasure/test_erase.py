@@ -50,7 +50,15 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
-from tests.factories import csv_row, make_alert, make_customer, make_message, make_snapshot, make_staff
+from tests.factories import (
+    csv_row,
+    make_alert,
+    make_customer,
+    make_forecast_case,
+    make_message,
+    make_snapshot,
+    make_staff,
+)
 from tests.support.commands import run
 from tests.support.erasing import KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
 from tests.support.loading import HEADER, feed_tables
@@ -138,8 +146,9 @@ def be_known(client: Client) -> None:
 
 
 def be_forecast(customer: Customer, other: Customer) -> None:
-    """A forecast, and a place among the misses that are published."""
+    """A forecast, a case of a back-test, and a place among the misses that are published."""
     Forecast.objects.create(customer=customer, date=date(2025, 5, 9), quiet=700, quiet_features=[1])
+    make_forecast_case(customer)
     ForecastAccuracy.objects.create(
         target="quiet",
         through=date(2025, 5, 9),

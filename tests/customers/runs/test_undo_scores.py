@@ -13,7 +13,7 @@ from analytics.scoring.snapshots import score_day
 from customers.imports.feed_states import feed_states
 from customers.models import Customer, ImportRun
 from customers.runs.undo import undo
-from tests.factories import make_alert, make_snapshot, make_staff, write_feed
+from tests.factories import make_alert, make_forecast_case, make_snapshot, make_staff, write_feed
 from tests.support.commands import run
 from tests.support.loading import load
 from tests.support.undoing import counts, customer_rows, engagement_rows, newest, undo_newest
@@ -73,6 +73,7 @@ def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> Non
     make_alert(customer)
     make_snapshot(customer)
     Forecast.objects.create(customer=customer, date=MAY_2, quiet=500)
+    make_forecast_case(customer)
     computed = {
         relation.related_model
         for relation in Customer._meta.related_objects

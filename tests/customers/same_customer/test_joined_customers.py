@@ -11,13 +11,13 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Forecast, Message, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, Contact, Deferral, Forecast, ForecastCase, Message, PortfolioDay, Snapshot, Task
 from analytics.outreach.sending import why_closed
 from customers.imports.key_changes import pairs_of
 from customers.models import AuditEntry, Customer, CustomerCare, ImportRun, KeyChange, Note, StepSighting
 from customers.runs.undo import undo
 from customers.same_customer import join
-from tests.factories import make_alert, make_message, make_staff
+from tests.factories import make_alert, make_forecast_case, make_message, make_staff
 from tests.support.commands import held_elsewhere, run
 from tests.support.field_nights import deliver, drop, on_28_november
 from tests.support.key_changes import RENAMED, after, decide, decide_page, named
@@ -160,6 +160,27 @@ def test_the_history_goes_on_and_the_portfolio_counts_the_customer_once(drop: Pa
     assert PortfolioDay.objects.first().total == 3
     assert sorted(Snapshot.objects.filter(customer="c1").values_list("date", "score"))[:-1] == history
     assert Forecast.objects.filter(customer="c1").count() == len(forecasts)
+
+
+def test_the_cases_of_back_tests_go_along_where_the_new_key_has_none(pair: KeyChange, manager: Client) -> None:
+    both, alone = date(2026, 9, 30), date(2026, 8, 31)
+    for key, day in (("c1", both), ("c1", alone), ("A-1", both)):
+        make_forecast_case(Customer.objects.get(pk=key), date=day)
+    make_forecast_case(pair.former, date=both, target="first_pr")
+    before = cases()
+    decide(manager, pair, "join")
+    assert cases() == {
+        ("A-1", both, "quiet"),
+        ("A-1", alone, "quiet"),
+        ("A-1", both, "first_pr"),
+        ("c1", both, "quiet"),
+    }
+    assert decide(manager, pair, "undo") == ["Undone: what had moved is with c1 again."]
+    assert cases() == before
+
+
+def cases() -> set[tuple[Any, ...]]:
+    return {*ForecastCase.objects.values_list("customer_id", "date", "target")}
 
 
 def test_undone_everything_is_as_it_was(pair: KeyChange, manager: Client) -> None:
