@@ -149,6 +149,7 @@ def _forecast(target: ForecastTarget) -> ListColumn:
         lambda rows, is_descending, changes: none_last(rows.with_forecasts(of_over=False), F(name), is_descending),
         value=shown_percent,
         file_heading=name,
+        unit="%",
         definition=DEFINITIONS[target],
     )
 
@@ -188,6 +189,7 @@ COLUMNS = (
         lambda record, table: atoms.progress(record.onboarding_percent),
         value=onboarding_percent,
         file_heading="Progress %",
+        unit="%",
         shown=Shown.BY_DEFAULT,
         definition="Completed onboarding steps, as a share of all five.",
     ),
@@ -255,6 +257,7 @@ COLUMNS = (
         fields=("prs_merged", "prs_generated"),
         value=success_rate,
         file_heading="Success rate %",
+        unit="%",
         attrs=NUMBER,
         definition="Pull requests that were merged, as a share of those that were generated.",
     ),
@@ -274,6 +277,17 @@ COLUMNS = (
     ),
     *(_status_change(days) for days in SPANS),
     *(_forecast(target) for target in ForecastTarget),
+    ListColumn(
+        "days_to_value",
+        "Time to value",
+        field_as_text("days_to_complete", "{:,}d".format),
+        _none_last(F("days_to_complete")),
+        fields=("days_to_complete",),
+        file_heading="Time to value in days",
+        unit="d",
+        attrs=NUMBER,
+        definition="Days from signup to the end of onboarding; a dash where that day is not known.",
+    ),
 )
 """Every column, in the order of the exported file: a new one comes at the end."""
 _BY_NAME = {one.name: one for one in COLUMNS}

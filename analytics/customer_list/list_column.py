@@ -39,7 +39,8 @@ class ListColumn:
     ``fields`` are read for the file; by default the field of the column's name is. Without ``draw`` the first of them
     is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
     A column that ``reads_edits`` shows what people edit, as its ``value``; all others show the data alone.
-    ``definition`` says to people what is not plain from the heading.
+    ``unit`` stands behind the number where people read it, such as ``%``. ``definition`` says to people what is not
+    plain from the heading.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ListColumn:
     fields: tuple[str, ...] = ()
     value: Callable[..., Cell] = lambda value: value
     file_heading: str = ""
+    unit: str = ""
     shown: Shown = Shown.IF_CHOSEN
     attrs: Mapping[str, Mapping[str, str]] | None = None
     related: str = ""

@@ -32,6 +32,7 @@ from analytics.portfolio.charts import (
 )
 from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import Days, days_around
+from analytics.portfolio.figure_rows import PROGRESS_ROWS
 from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
 from analytics.scoring.definitions import status_definition
 
@@ -153,7 +154,7 @@ def _disagreements(shown: BlockInputs) -> dict[str, object]:
 
 
 def _onboarding(shown: BlockInputs) -> dict[str, object]:
-    return {"progress": figures.onboarding_progress(shown.portfolio)}
+    return {"progress": figures.onboarding_progress(shown.portfolio), "rows": PROGRESS_ROWS}
 
 
 def _health(shown: BlockInputs) -> dict[str, object]:

@@ -14,6 +14,7 @@ from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
+from analytics.portfolio.figure_rows import SCORE_ROWS, SUCCESS_RATE_ROWS, VALUE_ROWS
 from analytics.wording import counted
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, admin_response
@@ -41,6 +42,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "most_weeks": list(_WEEKS.values()),
         "cohorts": found,
         "definitions": DEFINITIONS,
+        "rows": {"value": VALUE_ROWS, "success_rate": SUCCESS_RATE_ROWS, "score": SCORE_ROWS},
         "retention_definition": RETENTION,
         "any_customer": found is not None or Customer.objects.exists(),
     }

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 
 from analytics.models import CohortDay
-from analytics.portfolio.cards import EVERYBODY
+from analytics.portfolio.figure_rows import EVERYBODY
 from analytics.portfolio.figures import Share, health_shares, mean_days
 from analytics.portfolio.kpis import kpi_definition
 from analytics.rounding import half_up, percent, success_rate
@@ -65,11 +65,16 @@ class CohortRow:
 
 @dataclass(frozen=True)
 class RetentionCell:
-    """A week of a cohort: how many were active in it, of the ``size`` members for whom it has ended."""
+    """A week of a cohort: how many were active in it, of the ``size`` members for whom it has ended by ``day``.
+
+    ``members`` is how many the cohort has.
+    """
 
     week: int
     active: int
     size: int
+    members: int
+    day: date
 
     @property
     def percent(self) -> int:
@@ -83,8 +88,11 @@ class RetentionCell:
 
     @property
     def query(self) -> str:
-        """What narrows the list of customers to those who were not active; nothing where all were."""
-        return f"quiet_week={self.week}" if self.active < self.size else ""
+        """What narrows the list of customers to those who were not active; where all were, to all of the ``size``."""
+        if self.active < self.size:
+            return f"quiet_week={self.week}"
+        last_signup = self.day - timedelta(days=7 * self.week + 6)
+        return f"signup_to={last_signup}" if self.size < self.members else ""
 
     @property
     def words(self) -> str:
@@ -196,5 +204,5 @@ def _retention_row(row: CohortDay, columns: int) -> RetentionRow:
     # A date scored by an earlier version has the weeks that had ended for every member.
     sizes = row.old_enough or [row.size] * len(row.weeks)
     known = zip(row.weeks[:columns], sizes[:columns], strict=True)
-    cells = [RetentionCell(week, active, size) for week, (active, size) in enumerate(known)]
+    cells = [RetentionCell(week, active, size, row.size, row.date) for week, (active, size) in enumerate(known)]
     return RetentionRow(_label(row), _query(row), row.size, [*cells, *[None] * (columns - len(cells))])

@@ -7,8 +7,8 @@ from datetime import date
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 
-from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE, Case
-from analytics.insights.effects import MIN_CASES, NEAR, Effect, counted_cases
+from analytics.insights.effect_cases import APART_DAYS, HORIZONS, LOOK_BACK, MAX_SAMPLE
+from analytics.insights.effects import MIN_CASES, NEAR, CountedCase, Effect, counted_cases
 from analytics.insights.effects import effects_by_kind as read_effects
 from analytics.models import ActionKind, Task
 from analytics.page_cache import page_cache
@@ -35,17 +35,10 @@ class CasesKey(page_cache.StateKey):
 
 @dataclass(frozen=True)
 class CaseRow:
-    """A case that counts: its tasks, the date, and the score then and after the horizon."""
+    """A case that counts, and its tasks."""
 
     tasks: list[Task]
-    day: date
-    score: int
-    later: int
-
-    @property
-    def moved(self) -> int:
-        """By how many points."""
-        return self.later - self.score
+    counted: CountedCase
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ class Listed:
 
     kind: ActionKind
     days: int
-    page: Page[Case]
+    page: Page[CountedCase]
     rows: list[CaseRow]
 
 
@@ -91,25 +84,19 @@ def _listed(request: HttpRequest, day: date) -> Listed | None:
     key = CasesKey(version=user_summary(request).version, day=day, kind=kind.value, days=days)
     cases = page_cache.get_or_set(key, lambda: counted_cases(day, kind, days))
     page = Paginator(cases, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    return Listed(kind, days, page, _rows(kind, list(page), HORIZONS.index(days)))
+    return Listed(kind, days, page, _rows(kind, list(page)))
 
 
-def _rows(kind: ActionKind, cases: list[Case], index: int) -> list[CaseRow]:
+def _rows(kind: ActionKind, counted: list[CountedCase]) -> list[CaseRow]:
     """Return the rows of a page's cases, each with its tasks; one query."""
     done = Task.objects.filter(
         state=Task.State.DONE,
         kind=kind,
-        customer__in={case.customer for case in cases},
-        closed_on__in={case.day for case in cases},
+        customer__in={one.case.customer for one in counted},
+        closed_on__in={one.case.day for one in counted},
     )
     tasks: dict[tuple[str, date | None], list[Task]] = defaultdict(list)
     for task in done.select_related("customer").order_by("pk"):
         tasks[task.customer_id, task.closed_on].append(task)
-    # What counts has both scores; its tasks may have been opened again a moment ago.
-    return [
-        CaseRow(own, case.day, case.score, later)
-        for case in cases
-        if case.score is not None
-        and (later := case.later[index]) is not None
-        and (own := tasks.get((case.customer, case.day)))
-    ]
+    # Its tasks may have been opened again a moment ago.
+    return [CaseRow(own, one) for one in counted if (own := tasks.get((one.case.customer, one.case.day)))]

@@ -82,29 +82,47 @@ class Effect:
         return {"better than without": "healthy", "worse than without": "at_risk"}.get(self.verdict, "inactive")
 
 
+@dataclass(frozen=True)
+class CountedCase:
+    """A case that counts: its score and the later one, and the mean delta of its ``controls``, which are so many."""
+
+    case: Case
+    score: int
+    later: int
+    controls: int
+    control_delta: float
+
+    @property
+    def delta(self) -> int:
+        """By how many points the score moved."""
+        return self.later - self.score
+
+    @property
+    def difference(self) -> float:
+        """By how many points more than those of the controls."""
+        return self.delta - self.control_delta
+
+
 @dataclass
 class _Sums:
     """What is gathered of a kind and a horizon."""
 
-    counted: list[Case] = field(default_factory=list)
-    deltas: list[int] = field(default_factory=list)
-    control_deltas: list[float] = field(default_factory=list)
-    controls: int = 0
+    counted: list[CountedCase] = field(default_factory=list)
     not_passed: int = 0
     no_score: int = 0
     no_controls: int = 0
 
     def effect(self, kind: ActionKind, days: int) -> Effect:
         """Return the means over the cases."""
-        differences = [delta - mean for delta, mean in zip(self.deltas, self.control_deltas, strict=True)]
+        differences = [one.difference for one in self.counted]
         some = bool(differences)
         return Effect(
             kind=kind,
             days=days,
             cases=len(differences),
-            controls=self.controls,
-            delta=fmean(self.deltas) if some else None,
-            control_delta=fmean(self.control_deltas) if some else None,
+            controls=sum(one.controls for one in self.counted),
+            delta=fmean(one.delta for one in self.counted) if some else None,
+            control_delta=fmean(one.control_delta for one in self.counted) if some else None,
             difference=fmean(differences) if some else None,
             error=stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else None,
             not_passed=self.not_passed,
@@ -134,7 +152,7 @@ def effects_by_kind(day: date) -> list[tuple[ActionKind, list[Effect]]]:
     ]
 
 
-def counted_cases(day: date, kind: ActionKind, days: int) -> list[Case]:
+def counted_cases(day: date, kind: ActionKind, days: int) -> list[CountedCase]:
     """Return the cases that the effect of a kind after a horizon counts, as of ``day``, the newest first."""
     cases, keys, index = [case for case in read_cases(day) if case.kind == kind], sample_keys(), HORIZONS.index(days)
     sample, treated = read_sample(day, keys), read_treated(day, keys)
@@ -165,10 +183,7 @@ def _sums(index: int, cases: Iterable[Case], sample: Groups, treated: Groups, da
             if controls <= 0:
                 sums.no_controls += 1
                 continue
-            sums.counted.append(case)
-            sums.deltas.append(later - case.score)
-            sums.control_deltas.append((delta - treated_delta) / controls)
-            sums.controls += controls
+            sums.counted.append(CountedCase(case, case.score, later, controls, (delta - treated_delta) / controls))
     return sums
 
 

@@ -4,12 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from analytics.models import PortfolioDay
+from analytics.portfolio.figure_rows import EVERYBODY, SUCCESS_RATE_ROWS, VALUE_ROWS
 from analytics.portfolio.kpis import Kpi, kpis
 from analytics.portfolio.period import USUAL, Period
 from analytics.wording import known_of
-
-EVERYBODY = "owner="
-"""The query for all customers: without any, the list shows a user's own."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class KpiChange:
 
 @dataclass(frozen=True)
 class KpiCard:
-    """A card: ``query`` narrows the list to the customers behind it, ``part`` is the page's section that it leads to.
+    """A card: ``query`` narrows the list to the customers behind it.
 
     ``definition`` says what the figure means. ``note`` is seen beside it, and leads to customers by ``note_query``.
     """
@@ -32,7 +30,6 @@ class KpiCard:
     value: str = ""
     change: KpiChange | None = None
     query: str = ""
-    part: str = "customers"
     definition: str = ""
     note: str = ""
     note_query: str = ""
@@ -55,8 +52,8 @@ def cards(
         "active_today": KpiCard(active, query="only=active"),
         "at_risk": KpiCard(query="status=at_risk", tone="at_risk", note=inactive, note_query="status=inactive"),
         "onboarding_rate": KpiCard(query="only=onboarded"),
-        "success_rate": KpiCard(part="engagement"),
-        "avg_time_to_value": KpiCard(query="only=onboarded", note=known),
+        "success_rate": KpiCard(query=SUCCESS_RATE_ROWS),
+        "avg_time_to_value": KpiCard(query=VALUE_ROWS, note=known),
     }
     now, changes = kpis(portfolio), _changes(portfolio, before, period) if before else {}
     return [

@@ -24,9 +24,11 @@ class Preview:
 
     It matches so many customers of ``total``, the ``first`` of which are listed, and would raise ``raises`` alerts
     there. On the ``replayed`` newest scored dates it would have raised ``raised``; None where that was not counted.
+    ``query`` is what narrows the list of customers to the matches.
     """
 
     day: date
+    query: str
     words: str
     total: int
     matches: int
@@ -57,6 +59,7 @@ def preview(rule: AlertRule, segment: Segment, *, replay: bool) -> Preview:
     scored = list(dates[:REPLAYED_DATES]) if replay else []
     return Preview(
         day=day,
+        query=segment.query,
         words=segment.words,
         total=Snapshot.objects.filter(date=day).count(),
         matches=matches,

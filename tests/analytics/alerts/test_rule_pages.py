@@ -1,7 +1,9 @@
 """Alert rules in the admin: own ones are made of the table's filters, previewed, and refused where not understood."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from django.utils import timezone
 from analytics.models import Alert, AlertRule, Report
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.forms import form_on
-from tests.support.pages import links, words
+from tests.support.pages import links, names, words
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +146,8 @@ def test_a_preview_says_whom_it_means_and_saves_nothing(client: Client, pia: Use
     assert "Score 20 At risk, 20 Score 40 At risk, 40" in page
     assert "cries wolf" not in page
     assert '<a href="/admin/customer/s20/" dir="auto">Score 20</a>' in response.text
+    [leads_to] = re.findall(r'<a href="([^"]*)#customers" aria-label="2 of 4 match', response.text)
+    assert names(client.get(unescape(leads_to))) == ["Score 20", "Score 40"]
     assert not AlertRule.objects.filter(kind="custom").exists()
     assert "cries wolf" in words(send(client, score_max="60", _preview="1").text), "3 of 4"
     assert "2 of 4 customers match" in words(client.get(change(own())).text), "and of what is stored"

@@ -51,6 +51,7 @@ def two(zoe: User) -> None:
         prs_generated=8,
         prs_merged=5,
         support_requests=2,
+        days_to_complete=9,
     )
     make_day(date=date(2025, 5, 3), total=1)
     make_snapshot(acme, date=date(2025, 5, 3), score=55)

@@ -1,18 +1,21 @@
 """Each number leads to the rows that it counts: they are as many, whoever looks and as of whichever date."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
 
-from analytics.models import BoardTile
+from analytics.models import BoardTile, Snapshot
 from customers.models import CustomerCare
 from tests.factories import load_demo_program, make_staff
 from tests.support.boards import make_board, saved
+from tests.support.pages import rows as rows_of
 
 pytestmark = pytest.mark.django_db
 Counted = tuple[str, int, str]
@@ -49,7 +52,11 @@ def rows(client: Client, address: str) -> int:
 
 
 PAGES = (("/admin/", 15), ("/admin/summary/", 5), ("/admin/cohorts/", 25), ("/admin/cohorts/?by=month", 25))
-AVERAGES = re.compile(r"(Onboarding rate|Success rate|Average time)")
+AVERAGES = re.compile(r"(Onboarding rate|Success rate|Average time)|[\d.]+d?: (median|average) ")
+AVERAGE = re.compile(
+    r"(?P<card>Success rate|Average time to value|All steps): (?P<shown>[\d.]+)|"
+    r"(?P<figure>[\d.]+)[d%]?: (?P<kind>median time to value|average time to value|success rate|average score), "
+)
 RETAINED = re.compile(r": ([\d,]+) of ([\d,]+) active in week")
 
 
@@ -70,6 +77,76 @@ def test_each_number_leads_to_as_many_rows(owner: Client, day: str) -> None:
                 count = int(retained[2]) - int(retained[1])
             assert rows(owner, leads_to) == count, (words, leads_to)
             assert (f"as_of={day}" in leads_to) == bool(day)
+
+
+def rounded(number: float | Decimal, digits: str = "1") -> str:
+    """The number rounded half up, as the pages have it."""
+    return str(Decimal(str(number)).quantize(Decimal(digits), ROUND_HALF_UP))
+
+
+def calculated(kind: str, found: Sequence[Snapshot]) -> str:
+    """The figure of a kind, from the rows that it leads to."""
+    days = [one.days_to_complete for one in found if one.days_to_complete is not None]
+    match kind:
+        case "median time to value":
+            return rounded(median(days), "0.1")
+        case "average time to value":
+            return rounded(Decimal(sum(days)) / len(days), "0.1")
+        case "success rate":
+            assert all(one.prs_generated for one in found)
+            return rounded(
+                Decimal(100 * sum(one.prs_merged for one in found)) / sum(one.prs_generated for one in found)
+            )
+        case "average score":
+            return rounded(Decimal(sum(one.score for one in found)) / len(found))
+        case _:
+            return rounded(Decimal(100 * sum(one.steps_done for one in found)) / (5 * len(found)))
+
+
+def averages(page: str) -> Iterator[tuple[str, str, str]]:
+    """Each link to the list whose words are an average or a rate: of which kind, how much, and where it leads."""
+    for attributes in re.findall(r"<a ([^>]*#customers[^>]*)>", page):
+        given = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))
+        if said := AVERAGE.match(unescape(given.get("aria-label", ""))):
+            kind = (said["card"] or said["kind"]).lower()
+            yield kind, said["shown"] or said["figure"], unescape(given["href"])
+
+
+@pytest.mark.parametrize("day", ["", "2025-05-09"])
+def test_each_average_leads_to_the_rows_that_give_it(owner: Client, day: str) -> None:
+    kinds = {"/admin/": 3, "/admin/summary/": 2, "/admin/cohorts/": 4, "/admin/cohorts/?by=month": 4}
+    for page, least in kinds.items():
+        address = f"{page}{'&' if '?' in page else '?'}as_of={day}" if day else page
+        found = list(averages(owner.get(address, follow=True).text))
+        assert len({kind for kind, _figure, _leads_to in found}) == least
+        for kind, figure, leads_to in found:
+            response = owner.get(leads_to.split("#")[0], follow=True)
+            assert not response.context["filters"].errors
+            assert calculated(kind, list(response.context["filters"].qs)) == figure, leads_to
+            assert (f"as_of={day}" in leads_to) == bool(day)
+
+
+def test_the_rows_of_an_average_are_in_its_order_and_show_it(owner: Client) -> None:
+    cohorts = owner.get("/admin/cohorts/").text
+    overall = {kind: leads_to for kind, _figure, leads_to in averages(cohorts.split("<tfoot>")[1])}
+    slowest = rows_of(owner.get(overall["median time to value"].split("#")[0]))
+    assert [row[3] for row in slowest] == ["5d", "4d", "4d", "3d", "3d", "2d"]
+    lowest = rows_of(owner.get(overall["success rate"].split("#")[0]))
+    assert len(lowest) == 6
+    rates = [int(row[4].removesuffix("%")) for row in lowest]
+    assert rates == sorted(rates)
+
+
+def test_where_all_were_active_a_cell_leads_to_those_whose_week_has_ended(owner: Client) -> None:
+    cells = []
+    for page in ("/admin/cohorts/?weeks=52", "/admin/cohorts/?by=month&weeks=52"):
+        cells += [one for one in numbers(owner.get(page).text) if "signup_to=" in one[2]]
+    assert cells
+    for words, count, leads_to in cells:
+        said = RETAINED.search(words)
+        assert said
+        assert said[1] == said[2]
+        assert rows(owner, leads_to) == count, (words, leads_to)
 
 
 def test_each_cell_of_all_customers_leads_to_those_who_were_not_active(owner: Client) -> None:

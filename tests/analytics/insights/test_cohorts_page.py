@@ -63,6 +63,9 @@ def test_each_figure_leads_to_its_customers(viewer: Client) -> None:
     for row, html in zip(compared, lines, strict=True):
         for address in re.findall(r'href="([^"]*)"', html):
             shown = names(viewer.get(address.replace("&amp;", "&")))
+            if "success_rate_min=0" in address:
+                assert 0 < len(shown) <= row.size, address
+                continue
             [share] = [one for one in row.health if f"status={one.key}" in address] or [None]
             expected = share.count if share else row.onboarded if "only=onboarded" in address else row.size
             assert len(shown) == expected > 0, address

@@ -174,7 +174,8 @@ def test_the_number_of_cases_leads_to_as_many(viewer: Client, program: None) -> 
     for address, count in addresses:
         page = viewer.get(f"/admin/effects/{address.split('#')[0]}")
         found[address] = [
-            (row.tasks[0].customer_id, row.day, row.score, row.later) for row in page.context["listed"].rows
+            (row.tasks[0].customer_id, row.counted.case.day, row.counted.score, row.counted.later)
+            for row in page.context["listed"].rows
         ]
         assert len(found[address]) == page.context["listed"].page.paginator.count == int(count)
     assert sorted(found["?cases=call-14#cases"]) == [
@@ -195,7 +196,25 @@ def test_a_case_leads_to_its_customer_and_tasks_as_of_whichever_date(viewer: Cli
     page = main_part(viewer.get(f"/admin/effects/?{earlier}&cases=call-14"))
     assert f'href="/admin/customer/case/?{earlier}"' in page
     assert f'href="/admin/tasks/{again.pk}/"' in page
-    assert "call 2025-05-01 again 1 May 2025 40 60 +20.0" in words(page)
+    assert "call 2025-05-01 again 1 May 2025 40 60 +20.0 +13.0 4 compared +7.0" in words(page)
+
+
+def test_the_averages_lead_to_the_cases_that_they_are_of(viewer: Client, program: None) -> None:
+    for name, score in (("second", 38), ("third", 33)):
+        done(scores(name, "at_risk", score, score + 3))
+    page = viewer.get("/admin/effects/").text
+    # (20 + 3 + 3) of three; (2/3 + 0 - 4) of three.
+    said = {"+8.7": "score moved", "−1.1": "similar customers moved", "+9.8": "difference"}
+    for average, what in said.items():
+        assert f'href="?cases=call-14#cases" aria-label="{average}: {what}, Call, 14 days"' in page
+    listed = [row.counted for row in viewer.get("/admin/effects/?cases=call-14").context["listed"].rows]
+    assert [one.delta for one in listed] == [3, 3, 20]
+    # Similar are those at 35 to 45, as above; at 35 and 40, by -4 and +4; at 35 alone.
+    assert {one.case.customer: one.control_delta for one in listed} == {
+        "case": pytest.approx(2 / 3),
+        "second": 0,
+        "third": -4,
+    }
 
 
 @pytest.mark.parametrize("asked", ["", "call", "call-15", "visit-14", "call-14-14"])

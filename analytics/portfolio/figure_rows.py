@@ -1,0 +1,10 @@
+"""Which customers an average or a rate is calculated from: queries of the customer list, in the figure's own order."""
+
+EVERYBODY = "owner="
+"""The query for all customers: without any, the list shows a user's own."""
+VALUE_ROWS = "only=onboarded&sort=-days_to_value&columns=status,signup_date,days_to_value,cohort,owner"
+"""The onboarded, the slowest first; those whose day is not known are in no figure, and come last."""
+SUCCESS_RATE_ROWS = "success_rate_min=0&sort=success_rate&columns=status,prs_generated,prs_merged,success_rate,owner"
+"""Everybody with a generated PR, the lowest rate first."""
+SCORE_ROWS = "sort=score"
+PROGRESS_ROWS = f"{EVERYBODY}&sort=steps_done"
