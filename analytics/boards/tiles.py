@@ -210,13 +210,13 @@ def _with_rows(shown: Figures, asked: CustomerList) -> Figures:
     """Return the first customers in the report's order, with the columns that its table has."""
     columns = [TABLE_COLUMNS[column.name] for column in asked.table.columns if column.name != "customer"]
     fields = [field for one in columns for field in one.file_fields]
-    found = asked.changes.beside(asked.customers.select_related(None))
+    found = asked.changes.beside(asked.customers.select_related(None).with_forecasts(of_over=False))
     rows = []
     for key, name, *values in found.values_list("customer_id", "customer__organization", *fields)[:ROWS]:
         rest = iter(values)
         cells = [_in_words(one, one.value(*islice(rest, len(one.file_fields)))) for one in columns]
         rows.append(TileRow(key, name, cells))
-    return replace(shown, header=[one.file_heading or one.heading for one in columns], rows=rows)
+    return replace(shown, header=[one.heading for one in columns], rows=rows)
 
 
 def _in_words(column: ListColumn, cell: Cell) -> str:
@@ -225,5 +225,5 @@ def _in_words(column: ListColumn, cell: Cell) -> str:
     if isinstance(cell, date):
         return f"{cell:%-d %b %Y}"
     if isinstance(cell, int):
-        return signed(cell) if column.name in COLUMN_OF.values() else f"{cell:,}"
+        return signed(cell) if column.name in COLUMN_OF.values() else f"{cell:,}{column.unit}"
     return cell

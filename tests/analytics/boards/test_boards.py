@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Board, BoardTile, PortfolioDay, Report
 from customers.models import AuditEntry
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.factories import make_customer, make_day, make_forecast, make_snapshot, make_staff
 from tests.support.boards import make_board, saved, shown
 from tests.support.pages import forget, links, main_part, names, words
 
@@ -91,6 +91,19 @@ def test_a_table_has_the_reports_columns_and_order(as_zoe: Client, zoe: User) ->
         "2 customers of Best by Score, descending"
     ]
     assert links(page, "Tide") == ["/admin/customer/c2/?as_of=2025-05-10"]
+
+
+def test_a_table_has_the_headings_and_the_units_of_the_list(as_zoe: Client, zoe: User) -> None:
+    columns = "email,success_rate,steps_done,days_to_value,forecast_quiet,change_7"
+    customer = make_customer(id="c9", organization="Nine", email="nine@x.example")
+    make_snapshot(customer, prs_merged=9, prs_generated=10, steps_done=5, days_to_complete=4)
+    make_forecast(customer, quiet=250)
+    board = make_board(zoe, (saved(zoe, "Nine", f"q=nine&columns={columns}"), "table"))
+    [tile] = shown(as_zoe.get(f"/admin/board/{board.pk}/"))
+    assert (
+        "Name Email Success rate Progress Time to value Going quiet Change, 7 days "
+        "Nine nine@x.example 90% 100% 4d 25% – 1 customer"
+    ) in tile
 
 
 def test_a_table_shows_ten_and_says_of_how_many(as_zoe: Client, zoe: User) -> None:
