@@ -34,10 +34,23 @@ def contacts_of(customer: Customer) -> list[Contact]:
     return list(Contact.objects.filter(customer=customer)) if getattr(customer, "has_contacts", True) else []
 
 
+def feed_address(customer: Customer) -> str:
+    """Return the address of the feed as mails go to it; '' where no mail can."""
+    try:
+        return mail_address(customer.email)
+    except ValueError:
+        return ""
+
+
 def recipients_at(customer: Customer, contacts: Iterable[Contact], closed: Collection[str]) -> list[Recipient]:
-    """Return whom an email to a customer may go to, whom it goes to by default first; ``closed`` are mailboxes."""
+    """Return whom an email to a customer may go to, whom it goes to by default first; ``closed`` are mailboxes.
+
+    An address of the feed that no mail can go to stands here alone where nobody else does.
+    """
     people = [one for one in contacts if mailbox(one.email) not in closed]
     found = [Recipient(str(one.pk), ", ".join(filter(None, [one.name, one.role])), one.email) for one in people]
+    if found and not feed_address(customer):
+        return found
     feed = Recipient(FEED, "", customer.email)
     return [*found, feed] if any(one.is_primary for one in people) else [feed, *found]
 

@@ -25,7 +25,7 @@ from analytics.mail.post import SmtpSession
 from analytics.models import Contact, MailTemplate, Message, Task
 from analytics.models.contact import STUCK_AFTER
 from analytics.outreach.draft import EmailDraft, as_mail, from_line
-from analytics.outreach.recipients import Recipient, colleagues, contacts_of, recipients_at
+from analytics.outreach.recipients import FEED, Recipient, colleagues, contacts_of, feed_address, recipients_at
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.sql import execute, is_postgres
@@ -54,7 +54,10 @@ def obstacles(customer: Customer, user: User) -> list[str]:
     """Return every reason why this user cannot write to this customer now."""
     closed = why_closed(customer)
     found = [closed] if closed else []
-    for whose, address in ((f"The address of {customer.organization}", customer.email), ("Your address", user.email)):
+    addresses = [("Your address", user.email)]
+    if not has_contacts_alone(customer):
+        addresses.insert(0, (f"The address of {customer.organization}", customer.email))
+    for whose, address in addresses:
         try:
             mail_address(address)
         except ValueError as error:
@@ -71,7 +74,14 @@ def warnings(customer: Customer) -> list[str]:
         found.append("This customer's account has ended (churned).")
     if customer.missing_since_id:
         found.append("This customer is missing from customers.csv: the address may be out of date.")
+    if has_contacts_alone(customer):
+        found.append("No email can go to the address in customers.csv: it goes to a contact.")
     return found
+
+
+def has_contacts_alone(customer: Customer) -> bool:
+    """Return whether emails can go to a contact, but not to the address of the feed; no query where that is one."""
+    return not feed_address(customer) and addressees(customer)[0].key != FEED
 
 
 def last_message(customer: Customer, besides: Message | None = None) -> Message | None:
@@ -168,7 +178,7 @@ def _goes_astray(customer: Customer, message: Message) -> bool:
 
     Copies may go to colleagues, too.
     """
-    others = {message.recipient, *message.copies} - {mail_address(customer.email)}
+    others = {message.recipient, *message.copies} - {feed_address(customer)}
     if others:
         others -= {one.email for one in addressees(customer)}
     if others and message.recipient not in others:

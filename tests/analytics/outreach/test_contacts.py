@@ -11,7 +11,7 @@ from analytics.outreach import sending
 from customers.models import AuditEntry, Customer, CustomerCare
 from tests.factories import make_message, make_staff
 from tests.support.contacting import ACME, preview, send
-from tests.support.pages import links, main_part, section, words
+from tests.support.pages import links, main_part, notices, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program", "from_rsolv")]
 PAGE = "/admin/customer/c1001/"
@@ -73,6 +73,21 @@ def ann() -> Contact:
 def both(client: Client, ann: Contact) -> HttpResponse:
     """Preview a mail to Ann, with a copy for the address of the feed."""
     return preview(client, to=str(ann.pk), cc="feed")
+
+
+def test_an_address_of_the_feed_that_is_none_is_in_no_contacts_way(client: Client, sofia: User, ann: Contact) -> None:
+    Customer.objects.filter(pk="c1001").update(email="jörg@acme.com")
+    page = client.get(ACME)
+    assert notices(page) == ["No email can go to the address in customers.csv: it goes to a contact."]
+    assert "To Ann (ann@acme.com)" in words(main_part(page))
+    assert "To Ann (ann@acme.com). {organization}" in words(main_part(client.get(PAGE)))
+    # Whoever asks for the feed's address writes to whom emails go to by default.
+    previewed = preview(client, to="feed", cc="feed")
+    assert send(client, previewed).status_code == 302
+    [sent] = mail.outbox
+    assert (sent.to, sent.cc) == (["ann@acme.com"], [])
+    CustomerCare.objects.create(customer_id="c1001", do_not_contact=True)
+    assert send(client, preview(client)).status_code == 422
 
 
 def test_a_mail_goes_to_a_contact_with_a_copy_to_another_address(client: Client, sofia: User, ann: Contact) -> None:
