@@ -50,11 +50,12 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return asks_for_all_open(request.GET)
 
     def list_context(self, request: HttpRequest) -> dict[str, object]:
-        """Return what can be done to all rows that the list shows."""
+        """Return what can be done to all open rows that the list shows: nothing where it shows none."""
+        feeds = self._feeds_to_correct() if self._shows_open(request) else []
         return {
             **super().list_context(request),
-            "may_fix": self.has_fix_permission(request),
-            "feeds": self._feeds_to_correct() if self._may_download(request) else [],
+            "may_fix": bool(feeds) and self.has_fix_permission(request),
+            "feeds": feeds if self._may_download(request) else [],
             "query": request.GET.urlencode(),
             "chosen_feed": chosen if (chosen := request.GET.get("feed__exact")) in FEEDS else "",
         }
@@ -72,6 +73,12 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     def has_fix_permission(self, request: HttpRequest) -> bool:
         """Return whether the visitor may fix and replay rows, which changes the data."""
         return request.user.has_perms(["customers.view_quarantinedrow", "customers.fix_quarantinedrow"])
+
+    @staticmethod
+    def _shows_open(request: HttpRequest) -> bool:
+        """Return whether an address asks for rows of every state, or for the open ones."""
+        asked = request.GET.get(StatusFilter.parameter_name)
+        return asked not in set(QuarantinedRow.Status.values) - {QuarantinedRow.Status.OPEN}
 
     @staticmethod
     def _feeds_to_correct() -> list[tuple[str, str]]:

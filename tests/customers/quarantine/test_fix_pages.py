@@ -152,6 +152,20 @@ def test_one_many_or_all_shown_are_replayed(tmp_path: Path, manager: Client) -> 
     assert manager.post(f"{LIST}replay/?nonsense__x=1").status_code == 400
 
 
+def test_where_no_open_row_is_shown_nothing_is_offered(tmp_path: Path, manager: Client) -> None:
+    row = bad_customer(tmp_path)
+    offered = "Replay all that are shown"
+    for asked in ("", "?status__exact=all", "?feed__exact=customers"):
+        assert offered in manager.get(f"{LIST}{asked}").text
+    for asked in ("?status__exact=resolved", "?q=nobody"):
+        page = manager.get(f"{LIST}{asked}").text
+        assert offered not in page
+        assert "Download to correct" not in page
+    QuarantinedRow.objects.filter(pk=row.pk).update(status="resolved")
+    for asked in ("", "?status__exact=all"):
+        assert offered not in manager.get(f"{LIST}{asked}").text
+
+
 def test_while_an_import_runs_nothing_is_replayed(tmp_path: Path, manager: Client) -> None:
     bad_customer(tmp_path)
     with held_elsewhere("import"):
