@@ -1,5 +1,8 @@
 """The audit in the admin, to be read only: a list to search, filter and export, and its entries."""
 
+import re
+from datetime import datetime
+
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -10,11 +13,11 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
+from django.utils.timezone import is_aware, localtime
 from unfold.decorators import display
 
 from customers.audit.export import export_audit, export_response
-from customers.audit.trail import Action, changes_in_words
+from customers.audit.trail import Action, AuditValue, Changes, changes_in_words
 from customers.core.pages import narrowed
 from customers.editing.model_admin import NeverEdited
 from customers.models import AuditEntry
@@ -23,6 +26,8 @@ from customers.text.quoted import cut
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
 MAX_TEXT = 100
 MAX_PEOPLE = 200
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d)?)?")
+"""A date, perhaps with its time, as an entry keeps it."""
 MAY_EXPORT = ("customers.view_auditentry", "customers.export_auditentry")
 
 
@@ -85,8 +90,9 @@ class AuditEntryAdmin(NeverEdited):
 
     @admin.display(description="when")
     def when_exactly(self, entry: AuditEntry) -> str:
-        """Return the moment with its offset from UTC."""
-        return localtime(entry.at).isoformat(sep=" ", timespec="milliseconds")
+        """Return the moment to the millisecond, with its time zone."""
+        at = localtime(entry.at)
+        return f"{date_format(at, 'j M Y, H:i:s')}.{at.microsecond // 1000:03} {at.tzname()}"
 
     @display(
         description="action",
@@ -110,7 +116,8 @@ class AuditEntryAdmin(NeverEdited):
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
         """Return the beginning of the details."""
-        text = cut(" · ".join(entry.text.split("\n")), MAX_TEXT)
+        said = [*filter(None, _detail(entry).split("\n")), *changes_in_words(_as_read(entry.changes), entry.action)]
+        text = cut(" · ".join(said), MAX_TEXT)
         return format_html('<bdi class="audit-text">{}</bdi>', text) if text else ""
 
     @admin.display(description="kind")
@@ -135,13 +142,33 @@ class AuditEntryAdmin(NeverEdited):
     @admin.display(description="details")
     def all_details(self, entry: AuditEntry) -> str:
         """Return the details, and the changes as a table; of a list only what was added and removed."""
-        changes = []
-        for name, (before, after) in sorted(entry.changes.items()):
+        changes: list[tuple[str, AuditValue, AuditValue]] = []
+        for name, (before, after) in sorted(_as_read(entry.changes).items()):
             if isinstance(before, list) and isinstance(after, list):
                 removed, added = sorted(set(before) - set(after)), sorted(set(after) - set(before))
                 changes.append((name, "\n".join(removed), "\n".join(added)))
             else:
                 changes.append((name, "" if before is None else before, "" if after is None else after))
-        # The words of the changes come last in the text.
-        detail = entry.text.removesuffix("\n".join(changes_in_words(entry.changes, entry.action))).rstrip("\n")
-        return render_to_string("customers/audit/details.html", {"detail": detail, "changes": changes})
+        return render_to_string("customers/audit/details.html", {"detail": _detail(entry), "changes": changes})
+
+
+def _detail(entry: AuditEntry) -> str:
+    """Return what an entry says besides its changes, whose words come last in its text."""
+    return entry.text.removesuffix("\n".join(changes_in_words(entry.changes, entry.action))).rstrip("\n")
+
+
+def _as_read(changes: Changes) -> dict[str, tuple[AuditValue, AuditValue]]:
+    """Return the values before and after with dates as people read them."""
+    return {name: (_date_as_read(before), _date_as_read(after)) for name, (before, after) in changes.items()}
+
+
+def _date_as_read(value: AuditValue) -> AuditValue:
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    if "T" not in value:
+        return date_format(moment, "j M Y")
+    return date_format(localtime(moment) if is_aware(moment) else moment, "j M Y, H:i:s")

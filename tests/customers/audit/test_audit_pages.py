@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -87,6 +88,28 @@ def test_the_page_of_an_entry_shows_what_came_and_went(client: Client, ada: User
     text = words(client.get(f"{LIST}{newest().pk}/change/").text)
     assert "Field Before After groups Success manager" in text
     assert "All entries of this request" in text
+
+
+def test_dates_are_as_people_read_them(client: Client, ada: User) -> None:
+    noon = datetime(2026, 11, 28, 12, 30, 5, 250_000, tzinfo=UTC)
+    entry = trail.entry(
+        Action.CHANGE,
+        "call",
+        detail="due 2026-11-01",
+        changes={"due": ("2026-11-28", "2026-12-01"), "done": (None, noon.isoformat()), "note": ("2026-13-40", "x")},
+    )
+    entry.at = noon
+    trail.record_all([entry])
+    page = words(client.get(f"{LIST}{newest().pk}/change/").text)
+    assert (
+        "due 2026-11-01 Field Before After done 28 Nov 2026, 12:30:05 due 28 Nov 2026 1 Dec 2026 note 2026-13-40 x"
+        in page
+    )
+    assert "28 Nov 2026, 12:30:05.250 UTC" in page
+    said = "due 2026-11-01 · done: – → 28 Nov 2026, 12:30:05 · due: 28 Nov 2026 → 1 Dec 2026 · note:"
+    assert said in words(client.get(LIST).text)
+    # The search and the file have them as they were written down.
+    assert "due: 2026-11-28 → 2026-12-01" in newest().text
 
 
 def test_the_list_takes_the_same_queries_however_long(client: Client, ada: User) -> None:
