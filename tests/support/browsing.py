@@ -34,6 +34,7 @@ CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 LOOKS = ((LAPTOP, "light"), (PHONE, "dark"))
+EVERY_LOOK = (*LOOKS, (LAPTOP, "dark"), (PHONE, "light"))
 Opened = Callable[..., Page]
 looks_alike = pytest.mark.skipif(
     connection.vendor == "postgresql",
