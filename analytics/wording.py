@@ -1,6 +1,7 @@
 """Numbers in words."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.utils import timezone
@@ -17,6 +18,12 @@ MINUS = "\N{MINUS SIGN}"
 def counted(number: int, noun: str) -> str:
     """``1 issue``, ``2 issues``, ``1,200 issues``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_a_row(names: Sequence[str]) -> str:
+    """``A``, ``A and B``, ``A, B and C``; '' for none."""
+    *most, last = names or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def signed(points: int) -> str:

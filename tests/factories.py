@@ -179,6 +179,11 @@ def make_staff(role: str | None = None, **overrides: Any) -> User:
     return user
 
 
+def make_policy(name: str = "v2", **overrides: Any) -> ScoringPolicy:
+    """A published policy for everybody, from 2025-05-10 on, unless told otherwise."""
+    return ScoringPolicy.objects.create(**{"name": name, "effective_from": date(2025, 5, 10), **overrides})
+
+
 def make_snapshot(customer: Customer | None = None, **overrides: Any) -> Snapshot:
     """What was known of a customer on 2025-05-10: healthy, with a score of 75, everything else 0 or nothing."""
     values = {

@@ -288,6 +288,15 @@ COLUMNS = (
         attrs=NUMBER,
         definition="Days from signup to the end of onboarding; a dash where that day is not known.",
     ),
+    ListColumn(
+        "scoring_policy",
+        "Policy",
+        order=_as_read("policy__name"),
+        fields=("policy__name",),
+        file_heading="scoring_policy",
+        related="policy",
+        definition="The scoring policy that scored the customer on this date.",
+    ),
 )
 """Every column, in the order of the exported file: a new one comes at the end."""
 _BY_NAME = {one.name: one for one in COLUMNS}

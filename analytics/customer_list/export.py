@@ -16,7 +16,7 @@ from analytics.customer_list.columns import COLUMNS
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay
 from analytics.portfolio.comparison import SPANS
-from analytics.wording import counted
+from analytics.wording import counted, in_a_row
 from customers.audit.export import Export
 from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import to_cell
@@ -75,6 +75,7 @@ class TableExport:
                 **({"report": self.report} if self.report else {}),
                 "as_of": _iso(self.portfolio.date),
                 "policy": self.portfolio.policy.name,
+                "segment_policies": list(self.portfolio.segment_policies.values()),
                 "customers": self.count,
                 "of_customers": self.portfolio.listed,
                 "sorted_by": self.list.order_words,
@@ -100,7 +101,7 @@ class TableExport:
             ("Sorted by", self.list.order_words),
             ("Columns", self.column_choice),
             *((f"Score change, {days} days", _iso(since[days]) or "–") for days in SPANS),
-            ("Scoring policy", self.portfolio.policy.name),
+            ("Scoring policy", in_a_row(list(self.portfolio.policies.values()))),
             ("Exported at", self.exported_at),
             ("Exported by", self.exported_by),
             ("Made by", GENERATOR),

@@ -34,7 +34,7 @@ from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import Days, days_around
 from analytics.portfolio.figure_rows import PROGRESS_ROWS
 from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
-from analytics.scoring.definitions import status_definition
+from analytics.scoring.definitions import portfolio_definition
 
 NOT_CARRIED = ("as_of", "page")
 """What another date does not take along from the address."""
@@ -159,7 +159,7 @@ def _onboarding(shown: BlockInputs) -> dict[str, object]:
 
 def _health(shown: BlockInputs) -> dict[str, object]:
     distribution = figures.health_distribution(shown.portfolio)
-    return {"distribution": distribution, "definition": status_definition(shown.portfolio.policy)}
+    return {"distribution": distribution, "definition": portfolio_definition(shown.portfolio)}
 
 
 def _engagement(shown: BlockInputs) -> dict[str, object]:

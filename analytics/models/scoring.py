@@ -1,10 +1,8 @@
-"""The scoring policy, and what was known on each scored date: the only source of the pages."""
+"""What was known on each scored date: the only source of the pages."""
 
 from datetime import date
 from typing import Self
 
-from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
 from django.db import models
 
 from analytics.rounding import onboarding_percent, success_rate
@@ -38,100 +36,6 @@ class Stage(models.TextChoices):
     REGULAR_USAGE = "regular_usage", "Regular usage"
 
 
-class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
-    """Policies by date."""
-
-    def in_force_on(self, day: date) -> "ScoringPolicy":
-        """Return the newest policy that is effective on ``day``; raises ``DoesNotExist`` where none is."""
-        found = self.filter(effective_from__lte=day).order_by("-effective_from", "-pk").first()
-        if found is None:
-            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day:%-d %b %Y}.")
-        return found
-
-
-class ScoringPolicy(models.Model):
-    """All weights, windows and thresholds of the health score; the defaults are those of docs/metrics.md.
-
-    Points are whole numbers; windows are days up to and including the scored date. A policy that scored a date is
-    never changed: a new version takes its place from a date on.
-    """
-
-    name = models.CharField(max_length=100, unique=True)
-    effective_from = models.DateField(help_text="Dates from this one on are scored with this policy.")
-
-    activity_max = models.PositiveSmallIntegerField("activity: maximum points", default=30)
-    activity_points_per_day = models.PositiveSmallIntegerField("activity: points for each active day", default=5)
-    activity_days = models.PositiveSmallIntegerField("activity: window in days", default=7)
-    pr_max = models.PositiveSmallIntegerField("PR success: maximum points", default=25)
-    pr_days = models.PositiveSmallIntegerField("PR success: window in days", default=30)
-    adoption_points_per_step = models.PositiveSmallIntegerField("adoption: points for each step", default=5)
-    support_max = models.PositiveSmallIntegerField("support: maximum points", default=15)
-    support_points_per_request = models.DecimalField(
-        "support: points lost for each request",
-        max_digits=4,
-        decimal_places=2,
-        default="2.5",
-        validators=[MinValueValidator(0)],
-    )
-    support_days = models.PositiveSmallIntegerField("support: window of requests in days", default=30)
-    csat_days = models.PositiveSmallIntegerField("support: window of CSAT answers in days", default=90)
-    nps_max = models.PositiveSmallIntegerField("NPS: maximum points", default=10)
-    nps_days = models.PositiveSmallIntegerField("NPS: window in days", default=180)
-    champion_from = models.PositiveSmallIntegerField("Champion from a score of", default=85)
-    healthy_from = models.PositiveSmallIntegerField("Healthy from a score of", default=70)
-    needs_attention_from = models.PositiveSmallIntegerField("Needs attention from a score of", default=50)
-    inactive_days = models.PositiveSmallIntegerField("Inactive after days without activity", default=14)
-    trend_days = models.PositiveSmallIntegerField("activity trend: window in days", default=7)
-    trend_percent = models.PositiveSmallIntegerField(
-        "activity trend: change in percent", default=20, validators=[MinValueValidator(1)]
-    )
-    trend_slope = models.DecimalField(
-        "activity trend of new customers: slope a day",
-        max_digits=4,
-        decimal_places=2,
-        default="0.1",
-        validators=[MinValueValidator(0)],
-    )
-
-    objects = PolicyQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-effective_from", "-pk"]
-        verbose_name_plural = "scoring policies"
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def adoption_max(self) -> int:
-        """The most points of feature adoption: four steps count."""
-        return 4 * self.adoption_points_per_step
-
-    @property
-    def maxima(self) -> dict[str, int]:
-        """The most points of each component of the score."""
-        return {
-            "activity": self.activity_max,
-            "pr_success": self.pr_max,
-            "adoption": self.adoption_max,
-            "support": self.support_max,
-            "nps": self.nps_max,
-        }
-
-    def clean(self) -> None:
-        """Refuse a policy that cannot score."""
-        if sum(self.maxima.values()) != 100:
-            raise ValidationError(f"The components' maximum points add up to {sum(self.maxima.values())}, not to 100.")
-        if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
-            raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
-        windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
-        empty = {name: "A window has at least one day." for name in windows if getattr(self, name) < 1}
-        if self.trend_days < 2:
-            empty["trend_days"] = "An activity trend needs at least two days."
-        if empty:
-            raise ValidationError(empty)
-
-
 class PortfolioDayQuerySet(models.QuerySet["PortfolioDay"]):
     """Scored dates."""
 
@@ -142,13 +46,17 @@ class PortfolioDayQuerySet(models.QuerySet["PortfolioDay"]):
 
 
 class PortfolioDay(models.Model):
-    """A scored date: the portfolio's own figures on it, and how it was scored."""
+    """A scored date: the portfolio's own figures on it, and how it was scored.
+
+    ``policy`` is the one for everybody; ``segment_policies`` names the others that were in force, by their keys.
+    """
 
     date = models.DateField(primary_key=True)
-    policy = models.ForeignKey(ScoringPolicy, models.PROTECT)
+    policy = models.ForeignKey("ScoringPolicy", models.PROTECT)
+    segment_policies = models.JSONField(default=dict, editable=False)
     scored_at = models.DateTimeField()
     backfilled = models.BooleanField(default=False)
-    stale = models.BooleanField(default=False, help_text="An import that this date was scored from was undone.")
+    stale = models.BooleanField(default=False, help_text="What this date was scored from has changed.")
     last_run = models.BigIntegerField("newest run by then", default=0, editable=False)
 
     total = models.PositiveIntegerField()
@@ -184,6 +92,11 @@ class PortfolioDay(models.Model):
 
     def __str__(self) -> str:
         return self.date.isoformat()
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """The names of all policies that were in force on the date, by their keys."""
+        return {str(self.policy_id): self.policy.name, **self.segment_policies}
 
     @property
     def listed(self) -> int:
@@ -230,6 +143,10 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
             forecast_first_pr=models.F("forecast__first_pr"),
         )
 
+    def with_policy_names(self) -> Self:
+        """Return each with the name of the policy that scored it, ``scoring_policy``."""
+        return self.annotate(scoring_policy=models.F("policy__name"))
+
     def by_urgency(self, *, descending: bool = False) -> Self:
         """At risk first, then those who need attention, are away, are healthy, are champions; low scores first."""
         urgency = (
@@ -249,7 +166,7 @@ class Snapshot(models.Model):
 
     date = models.DateField()
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="snapshots", db_index=False)
-    policy = models.ForeignKey(ScoringPolicy, models.PROTECT, db_index=False)
+    policy = models.ForeignKey("ScoringPolicy", models.PROTECT, db_index=False)
 
     score = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=20, choices=HealthStatus)
@@ -294,6 +211,8 @@ class Snapshot(models.Model):
     # Of ``with_forecasts`` alone.
     forecast_quiet: int | None
     forecast_first_pr: int | None
+    # Of ``with_policy_names`` alone.
+    scoring_policy: str
 
     BLOCKED = models.Q(onboarded=False) & ~models.Q(blocker_type="")
     NO_FIRST_PR = models.Q(first_pr_generated=False)

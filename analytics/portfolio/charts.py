@@ -1,6 +1,6 @@
 """The portfolio's charts: its health over time, and what its customers did each day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -12,6 +12,7 @@ from django.urls import reverse
 from analytics.display.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
 from analytics.portfolio.period import Period
+from analytics.wording import in_a_row
 
 HISTORY_CHOICES = (30, 90, 365)
 ENGAGEMENT_CHOICES = (30, 90)
@@ -55,14 +56,25 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None,
             for status in HealthStatus
         ],
         stacked=True,
-        marks=[*policy_marks([one.policy for one in scored], labels), *marks],
+        marks=[*_publishings(scored, labels), *marks],
         definition="Customers of each health status on each scored date, by the policy of that date.",
         addresses=[_dashboard(day, kept) for day in days],
     )
 
 
+def _publishings(scored: Sequence[PortfolioDay], labels: Sequence[str]) -> Iterator[Mark]:
+    """Mark the dates from which on another policy is in force, for everybody or a segment, or one is no more."""
+    for (earlier, later), label in zip(pairwise(scored), labels[1:], strict=True):
+        came = [name for key, name in later.policies.items() if key not in earlier.policies]
+        went = [name for key, name in earlier.segment_policies.items() if key not in later.policies]
+        if came:
+            yield Mark(label, f"Policy {in_a_row(came)}")
+        elif went:
+            yield Mark(label, f"Policy {in_a_row(went)} ended")
+
+
 def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> list[Mark]:
-    """Mark the dates from which on another policy scored; ``policies`` has the policy of each label."""
+    """Mark the dates from which on another policy scored a customer; ``policies`` has that of each label."""
     pairs = zip(pairwise(policies), labels[1:], strict=True)
     return [Mark(label, f"Policy {later}") for (earlier, later), label in pairs if earlier != later]
 

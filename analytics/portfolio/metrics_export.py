@@ -9,11 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
-from django.forms.models import model_to_dict
 from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.forecast.bands import shown_percent
-from analytics.models import PortfolioDay, Snapshot
+from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
 from analytics.wording import counted
@@ -50,6 +49,7 @@ _VALUES: dict[str, Callable[[Snapshot], object]] = {
     "as_of": lambda one: one.date,
     "forecast_quiet": lambda one: shown_percent(one.forecast_quiet),
     "forecast_first_pr": lambda one: shown_percent(one.forecast_first_pr),
+    "scoring_policy": lambda one: one.scoring_policy,
 }
 COLUMNS = tuple(_VALUES)
 
@@ -89,12 +89,13 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
         manifest = {
             "generator": GENERATOR,
             "as_of": portfolio.date.isoformat(),
-            "policy": {
-                "name": portfolio.policy.name,
-                **_plain(model_to_dict(portfolio.policy, exclude=["id", "name"])),
-            },
+            "policy": _described(portfolio.policy),
             "summary": summary(portfolio),
             "files": {name: {"rows": part.rows, "sha256": part.sha256} for name, part in written.items()},
+            "segment_policies": [
+                {**_described(one), "cohorts": one.cohorts, "stages": one.stages}
+                for one in ScoringPolicy.objects.filter(pk__in=portfolio.segment_policies)
+            ],
         }
         with member(MANIFEST) as described:
             described.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
@@ -108,8 +109,8 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
 
 def combined_rows(day: date) -> Iterator[list[str]]:
     """Every customer of a scored date in the order of the keys, as the cells of ``COLUMNS``."""
-    snapshots = Snapshot.objects.filter(date=day).with_forecasts().select_related("customer").order_by("customer_id")
-    for snapshot in snapshots.iterator(chunk_size=FETCH_SIZE):
+    snapshots = Snapshot.objects.filter(date=day).with_forecasts().with_policy_names().select_related("customer")
+    for snapshot in snapshots.order_by("customer_id").iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value(snapshot)) for value in _VALUES.values()]
 
 
@@ -121,5 +122,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _plain(values: dict[str, object]) -> dict[str, int | str]:
-    return {name: value if isinstance(value, int) else str(value) for name, value in values.items()}
+def _described(policy: ScoringPolicy) -> dict[str, object]:
+    """Return a policy's name, its first date and its numbers, as JSON has them."""
+    numbers = {name: value if isinstance(value, int) else str(value) for name, value in policy.numbers.items()}
+    return {"name": policy.name, "effective_from": str(policy.effective_from), **numbers}

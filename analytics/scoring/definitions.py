@@ -1,7 +1,7 @@
 """What statuses and trends mean by a scoring policy, as people are told behind a "?"."""
 
-from analytics.models import HealthStatus, ScoringPolicy, Trend
-from analytics.wording import MINUS, counted
+from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy, Trend
+from analytics.wording import MINUS, counted, in_a_row
 
 
 def status_definition(policy: ScoringPolicy) -> str:
@@ -13,6 +13,13 @@ def status_definition(policy: ScoringPolicy) -> str:
         f"{HealthStatus.AT_RISK.label} below. {HealthStatus.INACTIVE.label}: no activity for "
         f"{counted(policy.inactive_days, 'day')}, or the account is paused, inactive or churned."
     )
+
+
+def portfolio_definition(portfolio: PortfolioDay) -> str:
+    """Say the same of a whole portfolio, whose segments may have policies of their own."""
+    own = in_a_row(list(portfolio.segment_policies.values()))
+    others = f" Some customers have a policy of their own: {own}." if own else ""
+    return f"{status_definition(portfolio.policy)}{others}"
 
 
 def trend_definition(policy: ScoringPolicy) -> str:

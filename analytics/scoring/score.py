@@ -18,6 +18,30 @@ _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FI
 WEEKS_FOR_TREND = 2
 
 
+class Progress(NamedTuple):
+    """How far a customer is on a date, whatever policy scores it.
+
+    ``completed_on`` is None for the onboarded, too, where the day is not known.
+    """
+
+    steps: dict[str, bool]
+    onboarded: bool
+    completed_on: date | None
+    stage: Stage
+
+
+def progress(measures: Measures, day: date) -> Progress:
+    """Return how far a customer is on ``day``."""
+    dates = measures.step_dates
+    done = [step in dates and dates[step] <= day for step in STEPS]
+    completed_on = measures.completed_date
+    onboarded = all(done) or (completed_on is not None and completed_on <= day)
+    if completed_on is None or completed_on > day:
+        completed_on = max(dates.values()) if onboarded and measures.all_dated else None
+    steps = dict(zip(STEPS, done, strict=True))
+    return Progress(steps, onboarded, completed_on, _stage(steps, onboarded=onboarded))
+
+
 class Health(NamedTuple):
     """The score of one customer on one date, and what the pages say with it.
 
@@ -37,14 +61,13 @@ class Health(NamedTuple):
 
 def health(measures: Measures, policy: ScoringPolicy, day: date) -> Health:
     """Score one customer on ``day``."""
-    return Scoring(policy, day).health(measures)
+    return Scoring(policy, day).health(measures, progress(measures, day))
 
 
 class Scoring:
     """A policy on a day, made ready for many customers: in plain whole numbers."""
 
     def __init__(self, policy: ScoringPolicy, day: date) -> None:
-        self._day = day
         self._scorers = [(component.name, component.scorer(policy)) for component in COMPONENTS]
         self._champion_from = policy.champion_from
         self._healthy_from = policy.healthy_from
@@ -57,23 +80,16 @@ class Scoring:
         slope, parts = Fraction(policy.trend_slope).as_integer_ratio()
         self._moment_weight, self._least_moment = 6 * parts, slope * days * (days * days - 1)
 
-    def health(self, measures: Measures) -> Health:
-        """Score one customer."""
-        day = self._day
-        dates = measures.step_dates
-        done = [step in dates and dates[step] <= day for step in STEPS]
-        steps = dict(zip(STEPS, done, strict=True))
-        completed_on = measures.completed_date
-        onboarded = all(done) or (completed_on is not None and completed_on <= day)
-        if completed_on is None or completed_on > day:
-            completed_on = max(dates.values()) if onboarded and measures.all_dated else None
+    def health(self, measures: Measures, done: Progress) -> Health:
+        """Score one customer, of whom it is known how far it is."""
+        steps, onboarded, completed_on, stage = done
         points = {name: scored(measures, steps) for name, scored in self._scorers}
         score = sum(filter(None, points.values()))
         return Health(
             score=score,
             status=self._status(measures, score),
             trend=self._trend(measures),
-            stage=_stage(steps, onboarded=onboarded),
+            stage=stage,
             points=points,
             steps=steps,
             onboarded=onboarded,

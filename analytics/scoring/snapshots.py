@@ -1,6 +1,5 @@
 """Measure and score a date, and store what was known on it."""
 
-import operator
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -11,9 +10,11 @@ from django.db.models import Max
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.cohort_days import Member, cohort_days
-from analytics.scoring.components import COMPONENTS, STEPS, Measures
-from analytics.scoring.measure import WEEKS, day_totals, measure
-from analytics.scoring.score import Health, Scoring
+from analytics.scoring.components import STEPS, Measures
+from analytics.scoring.measure import WEEKS, day_totals
+from analytics.scoring.policies import Policies
+from analytics.scoring.score import Health
+from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
@@ -21,54 +22,47 @@ from customers.core.limits import BATCH_SIZE
 from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
 from customers.models import ImportRun, data_date
 
-_STORED = {field.attname for field in Snapshot._meta.concrete_fields}
-_FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED)
-_FROM_HEALTH = tuple(name for name in Health._fields if name in _STORED)
-_POINTS = tuple(component.name for component in COMPONENTS)
-_COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH, *_POINTS)
-_measured = operator.attrgetter(*_FROM_MEASURES)
-_scored = operator.attrgetter(*_FROM_HEALTH)
-
 
 class NotScorable(Exception):
     """The date cannot be scored; the message says why."""
 
 
-def policy_to_score(day: date) -> ScoringPolicy:
-    """Return the policy that scores ``day``; raises ``NotScorable`` after today and before the first policy."""
+def policies_to_score(day: date) -> Policies:
+    """Return the policies that score ``day``; raises ``NotScorable`` after today and before the first policy."""
     if day > program_today():
         raise NotScorable(f"{day:%-d %b %Y} is in the future.")
     try:
-        return ScoringPolicy.objects.in_force_on(day)
+        return Policies.on(day)
     except ScoringPolicy.DoesNotExist as error:
         raise NotScorable(str(error)) from error
 
 
 def dates_to_rescore() -> list[date]:
-    """Return the scored dates to score again, because an import was undone; oldest first."""
+    """Return the scored dates to score again, because what they were scored from has changed; oldest first."""
     return list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True))
 
 
 def score_day(day: date, newest: date | None = None) -> PortfolioDay:
-    """Score ``day`` with the policy in force on it and replace its snapshots; all or nothing.
+    """Score ``day`` with the policies in force on it and replace its snapshots; all or nothing.
 
     ``newest`` is the data date, where the caller knows it. Raises ``NotScorable`` where there is no such policy, or
     the date is still to come.
     """
-    policy = policy_to_score(day)
+    policies = policies_to_score(day)
     tally = _Tally(day)
     with transaction.atomic():
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
-        copy_rows(table_of(Snapshot), _COLUMNS, _rows(day, policy, tally))
+        copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally))
         CohortDay.objects.filter(date=day).delete()
         CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
         totals = day_totals(day)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
             defaults={
-                "policy": policy,
+                "policy": policies.everybody,
+                "segment_policies": {str(one.pk): one.name for one in policies.for_segments},
                 "scored_at": scoring_moment(),
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
@@ -88,15 +82,11 @@ _LOOKED_FOR = ("date", "customer_id", "score", "status")
 _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests")
 
 
-def _rows(day: date, policy: ScoringPolicy, tally: "_Tally") -> Iterator[tuple[object, ...]]:
-    health_of, add = Scoring(policy, day).health, tally.add
-    # SQLite stores the text, and would be asked how to write the date for each row.
-    same = (day.isoformat(), policy.pk)
-    for measures in measure(day, policy):
-        health = health_of(measures)
-        done = tuple(health.steps.values())
-        add(measures, health, done)
-        yield (*same, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
+def _rows(day: date, policies: Policies, tally: "_Tally") -> Iterator[tuple[object, ...]]:
+    text, add = day.isoformat(), tally.add
+    for scored in scored_customers(day, policies):
+        add(scored.measures, scored.health)
+        yield snapshot_row(text, scored)
 
 
 class _Tally:
@@ -109,8 +99,8 @@ class _Tally:
         self._steps: Counter[tuple[bool, ...]] = Counter()
         self._last_active: Counter[date | None] = Counter()
 
-    def add(self, measures: Measures, health: Health, done: tuple[bool, ...]) -> None:
-        self._steps[done] += 1
+    def add(self, measures: Measures, health: Health) -> None:
+        self._steps[tuple(health.steps.values())] += 1
         self._last_active[measures.last_active] += 1
         ended = min((self._tomorrow - measures.signup_date.toordinal()) // 7, WEEKS)
         self.members.append(

@@ -8,7 +8,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 
 from analytics.models import PortfolioDay
-from analytics.scoring.snapshots import dates_to_rescore, policy_to_score
+from analytics.scoring.snapshots import dates_to_rescore, policies_to_score
 from customers.jobs.lock import job_lock
 from customers.models import ImportRun, data_date
 
@@ -52,5 +52,5 @@ def scoring(asked: Sequence[date] = ()) -> Iterator[tuple[list[date], date]]:
         days = list(asked) or sorted({newest, *dates_to_rescore()})
         # Where both ends can be scored, so can each date between them.
         for end in {days[0], days[-1]}:
-            policy_to_score(end)
+            policies_to_score(end)
         yield days, newest

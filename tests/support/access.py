@@ -148,7 +148,7 @@ class Program:
             "message": message.pk,
             "messages": message.pk,
             "recommendationrule": RecommendationRule.objects.get(urgency=30).pk,
-            "scoringpolicy": ScoringPolicy.objects.create(name="v2", effective_from="2030-01-01").pk,
+            "scoringpolicy": ScoringPolicy.objects.create(name="v2", state="draft").pk,
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,

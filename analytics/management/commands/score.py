@@ -19,7 +19,7 @@ class Command(AuditedCommand):
     busy = "Another scoring or an import is running; nothing was done."
     help = (
         "Score a date, or each date of a range, and store the snapshots; by default the newest engagement date, and "
-        "those dates that are stale because an import was undone. "
+        "those dates that are stale because their data or policy has changed. "
         "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring or an import "
         "is running."
     )

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.django_db
 
 D = date(2025, 5, 10)
 DATA_TABLES = {"analytics_forecast", "analytics_snapshot", "customers_customer", "customers_importrun"}
-"""What imports, scorings and forecasts alone write: each of them makes a new version of the data."""
+DATA_TABLES |= {"analytics_scoringpolicy"}
+"""What imports, scorings and forecasts alone write, and policies: one that scored a customer is never changed."""
 ASKED = {
     "q": "a",
     "status": "at_risk",

@@ -159,7 +159,8 @@ def test_every_field_is_compared() -> None:
     fields = {field.name for field in Snapshot._meta.fields}
     assert set(expected_snapshot(nobody, "c1", D, figures["c1"])) == fields - NOT_COMPARED
     fields = {field.name for field in PortfolioDay._meta.fields}
-    how_it_was_scored = {"date", "policy", "scored_at", "backfilled", "stale", "erased", "last_run"}
+    how_it_was_scored = {"date", "policy", "segment_policies", "scored_at", "backfilled", "stale", "erased"}
+    how_it_was_scored |= {"last_run"}
     assert set(expected_portfolio(nobody, D, figures)) == fields - how_it_was_scored
 
 

@@ -23,11 +23,10 @@ from tests.support.scoring import FIRST_POLICY
 @pytest.mark.django_db
 def test_the_first_policy_has_the_numbers_of_the_specification() -> None:
     policy = ScoringPolicy.objects.get()
-    assert model_to_dict(policy, exclude=["id"]) == {
-        "name": "v1",
-        "effective_from": date(2000, 1, 1),  # no date in a feed is earlier
-        **FIRST_POLICY,
-    }
+    assert model_to_dict(policy, exclude=["id"]) == {"name": "v1", "cohorts": [], "stages": [], **FIRST_POLICY}
+    assert policy.numbers == FIRST_POLICY
+    assert policy.effective_from == date(2000, 1, 1)  # no date in a feed is earlier
+    assert policy.state == "published"
     assert policy.maxima == {"activity": 30, "pr_success": 25, "adoption": 20, "support": 15, "nps": 10}
     policy.full_clean()
 

@@ -95,7 +95,7 @@ def test_the_figures_of_the_portfolio() -> None:
     assert dict(Snapshot.objects.values_list("customer", "score")) == SCORES
     [portfolio] = PortfolioDay.objects.values()
     assert portfolio.pop("scored_at") >= before
-    assert portfolio == {**FIGURES, "policy_id": ScoringPolicy.objects.get().pk}
+    assert portfolio == {**FIGURES, "policy_id": ScoringPolicy.objects.get().pk, "segment_policies": {}}
     scored = PortfolioDay.objects.get()
     assert summary(scored) == {
         "total_customers": 6,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring import snapshots
 from analytics.scoring.measure import measure
-from analytics.scoring.score import health
+from analytics.scoring.score import Scoring, health
 from analytics.scoring.snapshots import NotScorable, score_day
 from customers.models import Customer, Onboarding
 from tests.factories import make_customer, make_engagement
@@ -96,7 +96,7 @@ def test_a_failure_in_the_middle_leaves_the_old_snapshots(monkeypatch: pytest.Mo
     make_engagement(Customer.objects.get(pk="c1001"), D, prs_generated=1)
     results = [health(found, ScoringPolicy(), D) for found in measure(D, ScoringPolicy())]
     fails = Mock(side_effect=[*results[:2], RuntimeError("out of luck")])
-    monkeypatch.setattr(snapshots.Scoring, "health", fails)
+    monkeypatch.setattr(Scoring, "health", fails)
     with pytest.raises(RuntimeError, match="out of luck"):
         score_day(D)
     assert rows_of(D) == old

@@ -11,9 +11,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.alerts.evaluate import evaluate
-from analytics.dashboard import score_views
 from analytics.models import Alert, Night, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.nights import ledger
+from analytics.pages import scoring_stream
 from analytics.scoring.unscored import unscored
 from customers.models import AuditEntry
 from tests.factories import csv_row, make_staff, write_feed, write_feeds
@@ -115,7 +115,7 @@ def test_dates_that_an_undo_left_stale_are_said(drop: Path, manager: Client) -> 
     outcome = load(of_the_next_day(drop))["engagement"]
     run("score")
     run("undo_import", str(outcome.run))
-    assert "1 scored date shows what an undone import had loaded." in " ".join(said(manager))
+    assert "1 scored date waits to be scored again." in " ".join(said(manager))
 
 
 def test_who_may_not_import_is_told_without_the_link(drop: Path, client: Client) -> None:
@@ -163,7 +163,7 @@ def test_a_database_that_is_busy_in_the_middle_is_said(
         raise OperationalError("database is locked")
 
     load(drop)
-    monkeypatch.setattr(score_views, "score_day", busy)
+    monkeypatch.setattr(scoring_stream, "score_day", busy)
     text = scored(manager.post(SCORE))
     assert "It stopped here: the database is busy, or cannot be reached. Try again later." in text
     assert "Done." not in text

@@ -242,7 +242,7 @@ def test_an_import_leaves_owner_and_notes_alone(tmp_path: Path) -> None:
 def test_the_policy_that_scored_a_date_is_read_only(superuser: Client) -> None:
     policy = ScoringPolicy.objects.get()
     assert editable_fields(superuser.get(address(ScoringPolicy, "change", policy.pk)).text) == set()
-    data = {"name": "v1", "effective_from": "2000-01-01", "activity_max": "40", "post": "yes"}
+    data = {"name": "v1", "activity_max": "40", "post": "yes"}
     for page in ("change", "delete"):
         assert superuser.post(address(ScoringPolicy, page, policy.pk), data).status_code == 403
     chosen = {"action": "delete_selected", "_selected_action": [policy.pk], "post": "yes"}
@@ -251,15 +251,15 @@ def test_the_policy_that_scored_a_date_is_read_only(superuser: Client) -> None:
 
 
 def policy_form(**overrides: Any) -> dict[str, Any]:
-    fields = {
-        field.name: field.get_default() for field in ScoringPolicy._meta.concrete_fields if not field.primary_key
-    }
-    return {**fields, "name": "v2", "effective_from": "2025-06-01", **overrides}
+    return {**ScoringPolicy().numbers, "name": "v2", **overrides}
 
 
-def test_a_new_policy_takes_its_place_and_can_be_changed_until_it_scores(superuser: Client) -> None:
-    assert superuser.post(address(ScoringPolicy, "add"), policy_form()).status_code == 302
+def test_a_new_policy_is_a_draft_that_can_be_changed_and_deleted(superuser: Client) -> None:
+    sent = policy_form(state="published", effective_from="2025-06-01")
+    assert superuser.post(address(ScoringPolicy, "add"), sent).status_code == 302
     new = ScoringPolicy.objects.get(name="v2")
+    assert (new.state, new.effective_from) == ("draft", None)
+    assert new.made_by == User.objects.get(is_superuser=True).username
     changed = superuser.post(
         address(ScoringPolicy, "change", new.pk), policy_form(activity_max=25, support_max=20, inactive_days=21)
     )

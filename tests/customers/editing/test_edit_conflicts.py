@@ -131,7 +131,7 @@ def test_every_form_of_the_admin_that_edits_a_row_has_it(rf: RequestFactory, car
 
 
 def policy() -> ScoringPolicy:
-    return ScoringPolicy.objects.get()
+    return ScoringPolicy.objects.create(name="Draft", state="draft")
 
 
 def template() -> MailTemplate:

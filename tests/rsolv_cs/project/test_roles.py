@@ -106,7 +106,7 @@ def rows() -> dict[str, Any]:
     """A row of each kind that the demo program lacks; the keys that addresses name."""
     CustomerCare.objects.create(customer_id="c1002", notes="Secret note")
     bad = QuarantinedRow.objects.create(run=make_run(), feed="customers", line=2, raw="Secret row", reasons=["bad"])
-    new = ScoringPolicy.objects.create(name="v2", effective_from="2030-01-01")
+    new = ScoringPolicy.objects.create(name="v2", state="draft")
     return {
         "policy": ScoringPolicy.objects.get(name="v1").pk,
         "new_policy": new.pk,

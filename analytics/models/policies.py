@@ -1,0 +1,228 @@
+"""The scoring policies: every number of the health score, for whom it is, from when on, and drafts of it."""
+
+import hashlib
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from analytics.models.scoring import Stage
+from analytics.wording import in_a_row
+
+Segment = tuple[frozenset[str], frozenset[str]]
+"""Cohorts and stages; none of a kind stands for all of it."""
+EVERYBODY: Segment = frozenset(), frozenset()
+
+
+class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
+    """Policies by state and date."""
+
+    def published(self) -> Self:
+        """Keep those that score from their date on: no drafts."""
+        return self.filter(state=ScoringPolicy.State.PUBLISHED)
+
+    def for_everybody(self) -> Self:
+        """Keep those that are for no segment."""
+        return self.filter(cohorts=[], stages=[])
+
+    def in_force_on(self, day: date) -> "ScoringPolicy":
+        """Return the newest policy for everybody effective on ``day``; raises ``DoesNotExist`` where none is."""
+        found = self.published().for_everybody().filter(effective_from__lte=day).first()
+        if found is None:
+            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day:%-d %b %Y}.")
+        return found
+
+
+class ScoringPolicy(models.Model):
+    """All weights, windows and thresholds of the health score; the defaults are those of docs/metrics.md.
+
+    Points are whole numbers; windows are days up to and including the scored date. Only a draft is changed: what is
+    published scores from its date on, until a newer one for the same customers does. ``made_by`` and ``published_by``
+    are logins, which outlive their users.
+    """
+
+    class State(models.TextChoices):
+        """Whether it scores anybody."""
+
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+
+    name = models.CharField(max_length=100, unique=True)
+    state = models.CharField(max_length=10, choices=State, default=State.PUBLISHED, editable=False)
+    effective_from = models.DateField(
+        null=True, editable=False, help_text="Dates from this one on are scored with this policy."
+    )
+    effective_until = models.DateField(null=True, editable=False, help_text="The last date; blank: until a newer one.")
+    cohorts = models.JSONField(default=list, blank=True, help_text="Customers of other cohorts keep their policy.")
+    stages = models.JSONField(default=list, blank=True, help_text="Customers in other stages keep their policy.")
+    note = models.TextField("why", blank=True, editable=False)
+    made_by = models.CharField(max_length=150, blank=True, editable=False)
+    made_at = models.DateTimeField(null=True, editable=False)
+    published_by = models.CharField(max_length=150, blank=True, editable=False)
+    published_at = models.DateTimeField(null=True, editable=False)
+    copied_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="+", db_index=False
+    )
+
+    activity_max = models.PositiveSmallIntegerField(
+        "activity: maximum points", default=30, help_text="Points. The most that activity gives."
+    )
+    activity_points_per_day = models.PositiveSmallIntegerField(
+        "activity: points for each active day",
+        default=5,
+        help_text="Points. What each active day gives.",
+    )
+    activity_days = models.PositiveSmallIntegerField(
+        "activity: window in days", default=7, help_text="Days. Active days among these count."
+    )
+    pr_max = models.PositiveSmallIntegerField(
+        "PR success: maximum points", default=25, help_text="Points. Given where every generated PR was merged."
+    )
+    pr_days = models.PositiveSmallIntegerField(
+        "PR success: window in days", default=30, help_text="Days. PRs generated and merged in these count."
+    )
+    adoption_points_per_step = models.PositiveSmallIntegerField(
+        "adoption: points for each step",
+        default=5,
+        help_text="Points. Four steps count, so at most four times this.",
+    )
+    support_max = models.PositiveSmallIntegerField(
+        "support: maximum points",
+        default=15,
+        help_text="Points. For an average CSAT of 5 of 5, or for neither answers nor requests.",
+    )
+    support_points_per_request = models.DecimalField(
+        "support: points lost for each request",
+        max_digits=4,
+        decimal_places=2,
+        default="2.5",
+        validators=[MinValueValidator(0)],
+        help_text="Points, or parts of one. Lost for each support request where there is no CSAT answer.",
+    )
+    support_days = models.PositiveSmallIntegerField(
+        "support: window of requests in days", default=30, help_text="Days. Support requests in these count."
+    )
+    csat_days = models.PositiveSmallIntegerField(
+        "support: window of CSAT answers in days", default=90, help_text="Days. CSAT answers in these count."
+    )
+    nps_max = models.PositiveSmallIntegerField(
+        "NPS: maximum points", default=10, help_text="Points. For an NPS answer of 10."
+    )
+    nps_days = models.PositiveSmallIntegerField(
+        "NPS: window in days", default=180, help_text="Days. The newest NPS answer in these counts."
+    )
+    champion_from = models.PositiveSmallIntegerField(
+        "Champion from a score of", default=85, help_text="Score, 0 to 100. Customers from here on are Champions."
+    )
+    healthy_from = models.PositiveSmallIntegerField(
+        "Healthy from a score of", default=70, help_text="Score, 0 to 100. Customers from here on are Healthy."
+    )
+    needs_attention_from = models.PositiveSmallIntegerField(
+        "Needs attention from a score of",
+        default=50,
+        help_text="Score, 0 to 100. Customers from here on need attention; those below are At risk.",
+    )
+    inactive_days = models.PositiveSmallIntegerField(
+        "Inactive after days without activity",
+        default=14,
+        help_text="Days. Without activity in these a customer is Inactive, whatever the score.",
+    )
+    trend_days = models.PositiveSmallIntegerField(
+        "activity trend: window in days", default=7, help_text="Days. Compared with as many days before them."
+    )
+    trend_percent = models.PositiveSmallIntegerField(
+        "activity trend: change in percent",
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text="Percent. So much more activity is Improving, so much less is Declining.",
+    )
+    trend_slope = models.DecimalField(
+        "activity trend of new customers: slope a day",
+        max_digits=4,
+        decimal_places=2,
+        default="0.1",
+        validators=[MinValueValidator(0)],
+        help_text="Activities more or fewer each day. For customers too new to compare two windows.",
+    )
+
+    objects = PolicyQuerySet.as_manager()
+
+    class Meta:
+        # Drafts, then the newest; of two from one date on, the one that was published last.
+        ordering = [F("effective_from").desc(nulls_first=True), F("published_at").desc(nulls_last=True), "-pk"]
+        verbose_name_plural = "scoring policies"
+        constraints = [
+            models.CheckConstraint(
+                name="policy_published_from",
+                condition=Q(state="draft", effective_from=None) | Q(state="published", effective_from__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it scores nobody, and can be changed."""
+        return self.state == self.State.DRAFT
+
+    @property
+    def segment(self) -> Segment:
+        """The cohorts and stages that it is for."""
+        return frozenset(self.cohorts), frozenset(self.stages)
+
+    @property
+    def for_whom(self) -> str:
+        """The customers that it is for, in words: ``Everybody``, ``Cohorts A and B, stage Onboarding``."""
+        stages = [label for key, label in Stage.choices if key in self.stages]
+        kinds = ("cohort", sorted(self.cohorts)), ("stage", stages)
+        said = [f"{noun}{'s' if len(names) > 1 else ''} {in_a_row(names)}" for noun, names in kinds if names]
+        words = ", ".join(said) or "everybody"
+        return words[0].upper() + words[1:]
+
+    @property
+    def numbers(self) -> dict[str, int | Decimal]:
+        """Every number of it, by its field."""
+        kinds = (models.PositiveSmallIntegerField, models.DecimalField)
+        return {one.name: getattr(self, one.name) for one in self._meta.concrete_fields if isinstance(one, kinds)}
+
+    @property
+    def content(self) -> str:
+        """A digest of whom it scores and how: not of its name, its dates and the people."""
+        numbers = {name: f"{Decimal(number).normalize():f}" for name, number in self.numbers.items()}
+        said = json.dumps([numbers, *map(sorted, self.segment)], sort_keys=True)
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def adoption_max(self) -> int:
+        """The most points of feature adoption: four steps count."""
+        return 4 * self.adoption_points_per_step
+
+    @property
+    def maxima(self) -> dict[str, int]:
+        """The most points of each component of the score."""
+        return {
+            "activity": self.activity_max,
+            "pr_success": self.pr_max,
+            "adoption": self.adoption_max,
+            "support": self.support_max,
+            "nps": self.nps_max,
+        }
+
+    def clean(self) -> None:
+        """Refuse a policy that cannot score."""
+        if sum(self.maxima.values()) != 100:
+            raise ValidationError(f"The components' maximum points add up to {sum(self.maxima.values())}, not to 100.")
+        if not self.champion_from > self.healthy_from > self.needs_attention_from > 0:
+            raise ValidationError("Champion must begin above Healthy, and Healthy above Needs attention.")
+        windows = ("activity_days", "pr_days", "support_days", "csat_days", "nps_days", "inactive_days")
+        empty = {name: "A window has at least one day." for name in windows if getattr(self, name) < 1}
+        if self.trend_days < 2:
+            empty["trend_days"] = "An activity trend needs at least two days."
+        if empty:
+            raise ValidationError(empty)

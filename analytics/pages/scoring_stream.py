@@ -1,0 +1,101 @@
+"""A page that scores while it is answered: a line for each date once it is scored, and how far it is."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+
+from django.contrib import admin
+from django.db import Error
+from django.http import HttpRequest, StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+
+from analytics.alerts.put_right import close_repaired
+from analytics.scoring.snapshots import NotScorable, score_day
+from analytics.scoring.unscored import scoring
+from analytics.wording import counted
+from customers.audit import trail
+from customers.core.client import client_address
+from customers.jobs.lock import LockHeld
+
+logger = logging.getLogger(__name__)
+
+_HERE = "<!-- what is done -->"
+"""Stands in the page where the lines of the scoring go, one by one."""
+
+
+def scoring_stream(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, object],
+    days: Sequence[date] = (),
+    begin: Callable[[], str] = lambda: "",
+) -> StreamingHttpResponse:
+    """Answer with a page, whose context gets ``running`` and ``here``, and score meanwhile.
+
+    The dates are ``days``, or what waits to be scored. ``begin`` is done first, under the lock of scorings; where it
+    returns what is against it, nothing is scored. Each date is a transaction of its own. Where the visitor leaves, the
+    date that is being scored is the last one; the others stay as they are, and the pages say so.
+    """
+    shown = {**admin.site.each_context(request), **context, "running": True, "here": _HERE}
+    before, _, after = render_to_string(template, shown, request).partition(_HERE)
+    actor = trail.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
+    answer = StreamingHttpResponse(_scored(before, after, actor, days, begin))
+    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _scored(
+    before: str, after: str, actor: trail.Actor, asked: Sequence[date], begin: Callable[[], str]
+) -> Iterator[str]:
+    """The page, with a line for each date once it is scored."""
+    yield before
+    try:
+        with scoring(asked) as (days, newest):
+            with trail.acting(actor):
+                problem = begin()
+            if not problem:
+                yield from _dates(days, newest, actor)
+        if problem:
+            yield _line("<strong>Nothing was done:</strong> {}", problem)
+        else:
+            close_repaired()
+            yield _line("<strong>Done.</strong>")
+    except LockHeld:
+        yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
+    except NotScorable as error:
+        yield _line("<strong>Nothing was scored:</strong> {}", str(error))
+    except Error:
+        # The page has begun, so no page of errors can take its place.
+        logger.exception("A scoring that somebody had asked for did not end")
+        yield _line("<strong>It stopped here:</strong> the database is busy, or cannot be reached. Try again later.")
+    yield after
+
+
+def _dates(days: Sequence[date], newest: date, actor: trail.Actor) -> Iterator[str]:
+    """Score each date, and yield the lines that say so."""
+    yield _line("Scoring {}: {}.", counted(len(days), "date"), _named(days))
+    yield _progress(0, len(days))
+    for number, day in enumerate(days, start=1):
+        with trail.acting(actor):
+            portfolio = score_day(day, newest)
+        said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
+        yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
+
+
+_MOST_NAMED = 10
+
+
+def _named(days: Sequence[date]) -> str:
+    if len(days) > _MOST_NAMED:
+        return f"{days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
+    return ", ".join(f"{day:%-d %b %Y}" for day in days)
+
+
+def _line(text: str, *values: str) -> str:
+    return format_html(f"<li>{text}</li>", *values) if values else f"<li>{text}</li>"
+
+
+def _progress(done: int, of: int) -> str:
+    return format_html('<li><progress class="bar" max="{}" value="{}">{} of {}</progress></li>', of, done, done, of)

@@ -1,0 +1,67 @@
+"""What the snapshots of a date are, worked out by the policies that score it, without storing anything."""
+
+import hashlib
+import operator
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from analytics.models import ScoringPolicy, Snapshot
+from analytics.scoring.components import COMPONENTS, STEPS, Measures
+from analytics.scoring.measure import measure
+from analytics.scoring.policies import Policies
+from analytics.scoring.score import Health, Scoring, progress
+
+_STORED = {field.attname for field in Snapshot._meta.concrete_fields}
+_FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED)
+_FROM_HEALTH = tuple(name for name in Health._fields if name in _STORED)
+_POINTS = tuple(component.name for component in COMPONENTS)
+COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH, *_POINTS)
+"""The columns of a snapshot but its key, in the order of ``snapshot_row``."""
+_measured = operator.attrgetter(*_FROM_MEASURES)
+_scored = operator.attrgetter(*_FROM_HEALTH)
+
+
+class ScoredCustomer(NamedTuple):
+    """What a customer was scored from, how, and by which policy."""
+
+    policy: ScoringPolicy
+    measures: Measures
+    health: Health
+
+
+def scored_customers(day: date, policies: Policies) -> Iterator[ScoredCustomer]:
+    """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows."""
+    for group in policies.measured_alike():
+        scorings = {policy.pk: Scoring(policy, day) for policy in group}
+        for measures in measure(day, group[0]):
+            done = progress(measures, day)
+            policy = policies.of(measures.cohort, done.stage)
+            if scoring := scorings.get(policy.pk):
+                yield ScoredCustomer(policy, measures, scoring.health(measures, done))
+
+
+def snapshot_row(day: str, scored: ScoredCustomer) -> tuple[object, ...]:
+    """Return the values of ``COLUMNS``. ``day`` is a text: SQLite would be asked how to write a date for each row."""
+    policy, measures, health = scored
+    done = health.steps.values()
+    return (day, policy.pk, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
+
+
+def snapshot_rows(day: date, policies: Policies) -> Iterator[tuple[object, ...]]:
+    """Yield what would be stored of each customer of ``day``, as the values of ``COLUMNS``."""
+    text = day.isoformat()
+    return (snapshot_row(text, scored) for scored in scored_customers(day, policies))
+
+
+def scores_digest(day: date, scores: Iterable[tuple[str, int, str]]) -> str:
+    """Return a digest of customer, date, score and status: equal where everybody's are, in whatever order."""
+    digest = hashlib.sha256()
+    for customer, score, status in sorted(scores):
+        digest.update(f"{customer}\0{day}\0{score}\0{status}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def stored_digest(day: date) -> str:
+    """Return the digest of the stored snapshots of ``day``."""
+    return scores_digest(day, Snapshot.objects.filter(date=day).order_by().values_list("customer", "score", "status"))
