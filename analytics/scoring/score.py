@@ -18,7 +18,7 @@ _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FI
 WEEKS_FOR_TREND = 2
 
 
-class Progress(NamedTuple):
+class OnboardingState(NamedTuple):
     """How far a customer is on a date, whatever policy scores it.
 
     ``completed_on`` is None for the onboarded, too, where the day is not known.
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
     stage: Stage
 
 
-def progress(measures: Measures, day: date) -> Progress:
+def onboarding_state(measures: Measures, day: date) -> OnboardingState:
     """Return how far a customer is on ``day``."""
     dates = measures.step_dates
     done = [step in dates and dates[step] <= day for step in STEPS]
@@ -39,7 +39,7 @@ def progress(measures: Measures, day: date) -> Progress:
     if completed_on is None or completed_on > day:
         completed_on = max(dates.values()) if onboarded and measures.all_dated else None
     steps = dict(zip(STEPS, done, strict=True))
-    return Progress(steps, onboarded, completed_on, _stage(steps, onboarded=onboarded))
+    return OnboardingState(steps, onboarded, completed_on, _stage(steps, onboarded=onboarded))
 
 
 class Health(NamedTuple):
@@ -61,7 +61,7 @@ class Health(NamedTuple):
 
 def health(measures: Measures, policy: ScoringPolicy, day: date) -> Health:
     """Score one customer on ``day``."""
-    return Scoring(policy, day).health(measures, progress(measures, day))
+    return Scoring(policy, day).health(measures, onboarding_state(measures, day))
 
 
 class Scoring:
@@ -80,7 +80,7 @@ class Scoring:
         slope, parts = Fraction(policy.trend_slope).as_integer_ratio()
         self._moment_weight, self._least_moment = 6 * parts, slope * days * (days * days - 1)
 
-    def health(self, measures: Measures, done: Progress) -> Health:
+    def health(self, measures: Measures, done: OnboardingState) -> Health:
         """Score one customer, of whom it is known how far it is."""
         steps, onboarded, completed_on, stage = done
         points = {name: scored(measures, steps) for name, scored in self._scorers}

@@ -10,7 +10,7 @@ from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from analytics.scoring.measure import measure
 from analytics.scoring.policies import Policies
-from analytics.scoring.score import Health, Scoring, progress
+from analytics.scoring.score import Health, Scoring, onboarding_state
 
 _STORED = {field.attname for field in Snapshot._meta.concrete_fields}
 _FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED)
@@ -35,7 +35,7 @@ def scored_customers(day: date, policies: Policies) -> Iterator[ScoredCustomer]:
     for group in policies.measured_alike():
         scorings = {policy.pk: Scoring(policy, day) for policy in group}
         for measures in measure(day, group[0]):
-            done = progress(measures, day)
+            done = onboarding_state(measures, day)
             policy = policies.of(measures.cohort, done.stage)
             if scoring := scorings.get(policy.pk):
                 yield ScoredCustomer(policy, measures, scoring.health(measures, done))

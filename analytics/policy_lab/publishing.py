@@ -1,0 +1,154 @@
+"""Publish a draft from a date on, withdraw what has scored nothing, and end a policy for a segment.
+
+A publishing and the mark on the dates that it scores again are one transaction. So whatever happens then, those dates
+say that they are stale, and the next scoring mends them.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.models import EVERYBODY, PortfolioDay, ScoringPolicy
+from analytics.scoring.policies import Policies, overlaps
+from customers.audit import trail
+
+State = ScoringPolicy.State
+
+
+class Refused(Exception):
+    """A policy cannot be published, withdrawn or ended; the message says why."""
+
+
+def dates_to_score_again(first: date) -> list[date]:
+    """Return the scored dates from ``first`` on, oldest first."""
+    return list(PortfolioDay.objects.filter(date__gte=first).order_by("date").values_list("date", flat=True))
+
+
+def replaced_by(draft: ScoringPolicy, first: date) -> ScoringPolicy | None:
+    """Return the policy in whose place a draft would be from ``first`` on: its segment's, or that for everybody."""
+    try:
+        policies = {one.segment: one for one in Policies.on(first)}
+    except ScoringPolicy.DoesNotExist:
+        return None
+    return policies.get(draft.segment) or policies[EVERYBODY]
+
+
+def why_not(draft: ScoringPolicy, first: date) -> list[str]:
+    """Say why a draft cannot be published from ``first`` on; empty where it can be."""
+    if not draft.is_draft:
+        return [f"“{draft}” is already published."]
+    try:
+        draft.full_clean()
+    except ValidationError as error:
+        return error.messages
+    if draft.segment != EVERYBODY and replaced_by(draft, first) is None:
+        return [f"No policy for everybody is in force on {first:%-d %b %Y}: choose a later date."]
+    return overlaps(draft, first)
+
+
+def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]:
+    """Put a draft into force from ``first`` on, and return the scored dates that are now to be scored again.
+
+    Whoever calls it holds the lock of scorings. Raises ``Refused``.
+    """
+    with transaction.atomic():
+        policy = _locked(draft)
+        if problems := why_not(policy, first):
+            raise Refused(" ".join(problems))
+        if not note.strip():
+            raise Refused("Say why you publish it.")
+        before = replaced_by(policy, first)
+        policy.state, policy.effective_from, policy.note = State.PUBLISHED, first, note.strip()
+        policy.published_by, policy.published_at = by, timezone.now()
+        policy.save()
+        _record_numbers(policy, before)
+        again = dates_to_score_again(first)
+        PortfolioDay.objects.filter(date__in=again).update(stale=True)
+    return again
+
+
+def is_in_use(policy: ScoringPolicy) -> bool:
+    """Return whether a policy was in force on a date when that was scored."""
+    return PortfolioDay.objects.filter(Q(policy=policy) | Q(segment_policies__has_key=str(policy.pk))).exists()
+
+
+def why_not_withdrawn(policy: ScoringPolicy) -> str:
+    """Say why a policy cannot be made a draft again; '' where it can be."""
+    if policy.is_draft or not policy.effective_from:
+        return f"“{policy}” is a draft."
+    if is_in_use(policy):
+        return f"“{policy}” has scored dates, so it stays as it is. Publish another one in its place."
+    others = ScoringPolicy.objects.published().for_everybody().exclude(pk=policy.pk)
+    if policy.segment == EVERYBODY and not others.filter(effective_from__lte=policy.effective_from).exists():
+        return "A policy for everybody must always be in force, and there is no other one."
+    return ""
+
+
+def withdraw(policy: ScoringPolicy) -> None:
+    """Make a published policy that has scored nothing a draft again. Raises ``Refused``."""
+    with transaction.atomic():
+        policy = _locked(policy)
+        if problem := why_not_withdrawn(policy):
+            raise Refused(problem)
+        policy.state, policy.effective_from, policy.effective_until = State.DRAFT, None, None
+        policy.published_by, policy.published_at = "", None
+        policy.save()
+
+
+def earliest_end(policy: ScoringPolicy) -> date | None:
+    """Return the first date on which a policy may end: its newest scored one; None where it cannot end."""
+    if policy.segment == EVERYBODY or policy.is_draft or policy.effective_until or not policy.effective_from:
+        return None
+    newest = PortfolioDay.objects.newest()
+    return max(policy.effective_from, newest.date) if newest else policy.effective_from
+
+
+def end(policy: ScoringPolicy, last: date) -> None:
+    """Let a policy for a segment score ``last`` as its last date; who was its own is everybody's then.
+
+    Raises ``Refused``.
+    """
+    with transaction.atomic():
+        policy = _locked(policy)
+        earliest = earliest_end(policy)
+        if earliest is None:
+            raise Refused(f"“{policy}” cannot end: only a published policy for a segment can, and only once.")
+        if last < earliest:
+            raise Refused(f"What is scored stays as it is: choose {earliest:%-d %b %Y} or later.")
+        policy.effective_until = last
+        policy.save()
+
+
+def _locked(policy: ScoringPolicy) -> ScoringPolicy:
+    """Return a policy as it is stored now, while nobody else publishes, withdraws or ends any."""
+    every = ScoringPolicy.objects.select_for_update().order_by("pk")
+    found = next((one for one in every if one.pk == policy.pk), None)
+    if found is None:
+        raise Refused(f"“{policy}” is no longer there: somebody deleted it.")
+    return found
+
+
+def _record_numbers(policy: ScoringPolicy, before: ScoringPolicy | None) -> None:
+    """Note in the audit what the numbers were until then, and are from then on."""
+    was = before.numbers if before else {}
+    changes = {
+        trail.field_label(field): (_plain(was.get(field.name)), _plain(getattr(policy, field.name)))
+        for field in _numbers_of(policy)
+        if was.get(field.name) != getattr(policy, field.name)
+    }
+    place = f"in place of {before} ({before.for_whom})" if before else "as the first one"
+    rest = "; all other numbers stay the same" if before and len(changes) < len(policy.numbers) else ""
+    said = f"Published from {policy.effective_from:%-d %b %Y} for: {policy.for_whom}, {place}{rest}"
+    trail.record(trail.Action.CHANGE, policy, changes=changes, detail=said)
+
+
+def _numbers_of(policy: ScoringPolicy) -> Iterable[trail.AnyField]:
+    return (trail.field_of(ScoringPolicy, name) for name in policy.numbers)
+
+
+def _plain(number: object) -> int | str | None:
+    return number if isinstance(number, int | None) else f"{number}"
