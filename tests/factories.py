@@ -190,7 +190,7 @@ def make_snapshot(customer: Customer | None = None, **overrides: Any) -> Snapsho
         **_zeros(Snapshot),
         "customer": customer or make_customer(),
         "date": date(2025, 5, 10),
-        "policy": ScoringPolicy.objects.get(),
+        "policy": overrides.get("policy") or ScoringPolicy.objects.get(),
         "score": 75,
         "status": "healthy",
         "trend": "stable",
@@ -205,7 +205,7 @@ def make_day(**overrides: Any) -> PortfolioDay:
     values = {
         **_zeros(PortfolioDay),
         "date": date(2025, 5, 10),
-        "policy": ScoringPolicy.objects.get(),
+        "policy": overrides.get("policy") or ScoringPolicy.objects.get(),
         "scored_at": timezone.now(),
         **overrides,
     }

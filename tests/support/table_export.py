@@ -18,7 +18,8 @@ HEADER_LINE = (
     "Customer id,Name,Status,Score,Activity trend,Progress %,Stage,Last active,Cohort,Owner,Industry,Signed up,Team,"
     "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of,"
     "Score change; 7 days,Score change; 30 days,Missing from the feed since,"
-    "Status change; 7 days,Status change; 30 days,forecast_quiet,forecast_first_pr,Time to value in days,scoring_policy"
+    "Status change; 7 days,Status change; 30 days,forecast_quiet,forecast_first_pr,Time to value in days,"
+    "scoring_policy"
 )
 HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 

@@ -164,7 +164,7 @@ def test_a_draft_is_not_withdrawn() -> None:
 def test_a_policy_for_a_segment_ends() -> None:
     policy = make_policy("VIPs", cohorts=["VIP"])
     assert publishing.earliest_end(policy) == date(2025, 5, 10)
-    make_day(date=date(2025, 5, 12))
+    make_day(date=date(2025, 5, 12), policy=ScoringPolicy.objects.get(name="v1"))
     assert publishing.earliest_end(policy) == date(2025, 5, 12)
     with pytest.raises(Refused, match="choose 12 May 2025 or later"):
         publishing.end(policy, date(2025, 5, 11))
