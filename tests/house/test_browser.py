@@ -53,6 +53,8 @@ def test_from_the_login_to_a_customer_and_back(open_page: Opened) -> None:
     page.get_by_label("Password").fill("a long password")
     page.get_by_role("button", name="Log in").click()
 
+    expect(page.get_by_role("heading", name="My day", level=1).last).to_be_visible()
+    page.get_by_role("link", name="Dashboard", exact=True).first.click()
     expect(page.get_by_role("heading", name="Early Access Program")).to_be_visible()
     expect(figures(page)).to_have_text(["12", "8", "2", "50%", "82%", "3.5d"])
     expect(names(page)).to_have_count(12)
@@ -205,7 +207,7 @@ def test_from_a_recommendation_to_a_task_that_is_done(open_page: Opened) -> None
     load_demo_program()
     page = open_page("/admin/customer/c1001/")
     page.get_by_role("link", name="Create task: Schedule a technical call").click()
-    expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
+    expect(page.get_by_label("Title", exact=True)).to_have_value("Schedule a technical call")
     page.get_by_label("Note").fill("They are free on Tuesdays")
     assert look(page) == []
     page.get_by_role("button", name="Create task").click()

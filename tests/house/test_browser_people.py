@@ -45,7 +45,7 @@ def test_from_an_invitation_to_the_first_login(open_page: Opened, settings: Sett
     page.get_by_label("Username").fill("maria@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Early Access Program")).to_be_visible()
+    expect(page.get_by_role("heading", name="My day", level=1).last).to_be_visible()
 
 
 @looks_alike

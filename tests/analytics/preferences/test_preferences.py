@@ -160,7 +160,7 @@ def log_in(path: str = "/") -> str:
 
 @pytest.mark.parametrize("path", ["/", "/admin/", "/admin/login/"])
 def test_a_report_opens_at_login_for_who_prefers_it(path: str, olga: User) -> None:
-    assert log_in(path).partition("?")[0] == "/admin/"
+    assert log_in(path).partition("?")[0] == "/admin/my-day/"
     report = Report.objects.create(name="Mine", owner=olga, query="status=at_risk")
     prefer(olga, default_view=f"report:{report.pk}")
     assert log_in(path) == f"/admin/?status=at_risk&report={report.pk}#customers"
@@ -171,8 +171,25 @@ def test_my_day_opens_for_who_prefers_it(olga: User) -> None:
     assert ("my-day", "My day") in default_views(olga)
     prefer(olga, default_view="my-day")
     assert log_in().partition("?")[0] == "/admin/my-day/"
+    Preferences.objects.update(default_view="dashboard")
+    assert log_in().partition("?")[0] == "/admin/"
     Preferences.objects.update(default_view="summary")
     assert log_in() == "/admin/summary/"
+
+
+@pytest.mark.parametrize(
+    ("role", "page", "address"),
+    [
+        ("Viewer", "Summary", "/admin/summary/"),
+        ("Success manager", "My day", "/admin/my-day/"),
+        ("Program manager", "Dashboard", "/admin/"),
+        ("Administrator", "Dashboard", "/admin/"),
+    ],
+)
+def test_the_usual_page_is_that_of_the_role(role: str, page: str, address: str) -> None:
+    user = make_staff(role)
+    assert start_address(user) == address
+    assert default_views(user)[0] == ("", f"Usual for your role: {page}")
 
 
 def test_who_asked_for_a_page_gets_that_page(olga: User) -> None:
@@ -180,13 +197,13 @@ def test_who_asked_for_a_page_gets_that_page(olga: User) -> None:
     assert log_in("/admin/cohorts/") == "/admin/cohorts/"
 
 
-def test_a_report_that_is_gone_gives_way_to_the_dashboard(olga: User) -> None:
+def test_a_report_that_is_gone_gives_way_to_the_usual_page(olga: User) -> None:
     theirs = Report.objects.create(name="Theirs", owner=make_staff("Success manager"))
     prefer(olga, default_view=f"report:{theirs.pk}")
-    assert start_address(olga) == "/admin/"
+    assert start_address(olga) == "/admin/my-day/"
     theirs.shared = True
     theirs.save()
     assert start_address(olga) == f"/admin/reports/{theirs.pk}/"
     assert (f"report:{theirs.pk}", "Report: Theirs") in default_views(olga)
     theirs.delete()
-    assert start_address(olga) == "/admin/"
+    assert start_address(olga) == "/admin/my-day/"

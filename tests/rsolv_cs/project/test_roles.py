@@ -173,10 +173,10 @@ def test_a_visitor_is_led_to_the_login_and_from_there_to_the_page(client: Client
     assert (response.status_code, response.url) == (302, address)
 
 
-def test_the_root_leads_to_the_dashboard(client: Client) -> None:
+def test_the_root_leads_to_the_usual_page(client: Client) -> None:
     client.force_login(make_staff("Viewer"))
     response = client.get("/", follow=True)
-    assert [address.partition("?")[0] for address, _status in response.redirect_chain] == ["/admin/start/", "/admin/"]
+    assert [address for address, _status in response.redirect_chain] == ["/admin/start/", "/admin/summary/"]
 
 
 def test_a_wrong_password_is_refused(client: Client) -> None:
