@@ -138,7 +138,8 @@ def open_page(context: BrowserContext, browser: Browser, live_server: LiveServer
         page.emulate_media(color_scheme=scheme)
         note_faults(page, wrong)
         page.goto(address)
-        drawn(page)
+        if address != "about:blank":
+            drawn(page)
         return page
 
     yield open_it
