@@ -41,8 +41,8 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
         if isinstance(owner, PersonField):
             owner.queryset = eligible_owners(including=self.instance.owner_id)
             owner.empty_label = "Nobody"
-        self.fields["what"].label = "What"
-        self.fields["due"].label = "Due"
+        self.fields["what"].label = "Title"
+        self.fields["due"].label = "Due date"
 
 
 class ChangeForm(EditConflictMixin, TaskForm):

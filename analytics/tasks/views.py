@@ -66,7 +66,7 @@ def new_task(request: StaffRequest) -> HttpResponse:
             )
             return redirect(_next(request, task))
     context = {
-        "title": f"New task for {customer.organization}",
+        "title": f"Create task: {customer.organization}",
         "customer": customer,
         "rule": rule,
         "task": task,
@@ -197,7 +197,7 @@ class _TaskPage:
         """Somebody has closed it: nothing is stored, and what was typed is shown."""
         state = self.task.get_state_display().lower()
         words = f"{self.task.closed_by} has closed this task already: {state}."
-        stored = {"What": self.task.what, "Note": self.task.note, "Outcome note": self.task.outcome_note}
+        stored = {"Title": self.task.what, "Note": self.task.note, "Outcome note": self.task.outcome_note}
         sent = dict(zip(stored, map(self.request.POST.get, ("what", "note", "outcome_note")), strict=True))
         unsaved = [
             (label, text) for label, text in sent.items() if text and one_break(text).strip() != stored[label].strip()

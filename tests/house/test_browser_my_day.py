@@ -84,7 +84,7 @@ def test_a_recommended_task_is_created_in_place(open_page: Opened) -> None:
     load_demo_program(*DAYS)
     page = open_page(TEAM)
     page.get_by_role("link", name="Create task for Acme Inc.").click()
-    expect(page.get_by_label("What", exact=True)).to_have_value("Schedule a technical call")
+    expect(page.get_by_label("Title", exact=True)).to_have_value("Schedule a technical call")
     assert look(page) == []
     page.set_viewport_size(LAPTOP)
     page.get_by_role("button", name="Create task", exact=True).click()
