@@ -11,6 +11,7 @@ from analytics.dashboard import column_views, export_views, neighbor_views, scor
 from analytics.insights import cohort_views, effect_views, forecast_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
+from analytics.policy_lab import publish_views
 from analytics.reports import views as report_views
 from analytics.tasks import views as task_views
 
@@ -56,6 +57,9 @@ urlpatterns = [
     path("score/", score_views.score_now, name="score-now"),
     path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
     path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),
+    path("policy-lab/<int:pk>/publish/", publish_views.publish_policy, name="publish-policy"),
+    path("policy-lab/<int:pk>/withdraw/", publish_views.withdraw_policy, name="withdraw-policy"),
+    path("policy-lab/<int:pk>/end/", publish_views.end_policy, name="end-policy"),
     path("columns/", column_views.keep, name="keep-columns"),
     path("summary/", summary_views.summary_page, name="summary"),
 ]

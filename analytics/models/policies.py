@@ -186,10 +186,18 @@ class ScoringPolicy(models.Model):
         return words[0].upper() + words[1:]
 
     @property
+    def period(self) -> str:
+        """From when on it scores, and until when if it ends: ``10 May 2025``; '' for a draft."""
+        first, last = self.effective_from, self.effective_until
+        until = f" to {last:%-d %b %Y}" if last else ""
+        return f"{first:%-d %b %Y}{until}" if first else ""
+
+    @property
     def numbers(self) -> dict[str, int | Decimal]:
         """Every number of it, by its field."""
         kinds = (models.PositiveSmallIntegerField, models.DecimalField)
-        return {one.name: getattr(self, one.name) for one in self._meta.concrete_fields if isinstance(one, kinds)}
+        fields = [one for one in self._meta.concrete_fields if isinstance(one, kinds)]
+        return {one.name: one.to_python(getattr(self, one.name)) for one in fields}
 
     @property
     def content(self) -> str:

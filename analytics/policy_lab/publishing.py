@@ -4,16 +4,14 @@ A publishing and the mark on the dates that it scores again are one transaction.
 say that they are stale, and the next scoring mends them.
 """
 
-from collections.abc import Iterable
 from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from analytics.models import EVERYBODY, PortfolioDay, ScoringPolicy
-from analytics.scoring.policies import Policies, overlaps
+from analytics.scoring.policies import Policies, is_in_use, overlaps
 from customers.audit import trail
 
 State = ScoringPolicy.State
@@ -69,11 +67,6 @@ def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]
         again = dates_to_score_again(first)
         PortfolioDay.objects.filter(date__in=again).update(stale=True)
     return again
-
-
-def is_in_use(policy: ScoringPolicy) -> bool:
-    """Return whether a policy was in force on a date when that was scored."""
-    return PortfolioDay.objects.filter(Q(policy=policy) | Q(segment_policies__has_key=str(policy.pk))).exists()
 
 
 def why_not_withdrawn(policy: ScoringPolicy) -> str:
@@ -136,9 +129,9 @@ def _record_numbers(policy: ScoringPolicy, before: ScoringPolicy | None) -> None
     """Note in the audit what the numbers were until then, and are from then on."""
     was = before.numbers if before else {}
     changes = {
-        trail.field_label(field): (_plain(was.get(field.name)), _plain(getattr(policy, field.name)))
-        for field in _numbers_of(policy)
-        if was.get(field.name) != getattr(policy, field.name)
+        trail.field_label(trail.field_of(ScoringPolicy, name)): (_audited(was.get(name)), _audited(number))
+        for name, number in policy.numbers.items()
+        if was.get(name) != number
     }
     place = f"in place of {before} ({before.for_whom})" if before else "as the first one"
     rest = "; all other numbers stay the same" if before and len(changes) < len(policy.numbers) else ""
@@ -146,9 +139,5 @@ def _record_numbers(policy: ScoringPolicy, before: ScoringPolicy | None) -> None
     trail.record(trail.Action.CHANGE, policy, changes=changes, detail=said)
 
 
-def _numbers_of(policy: ScoringPolicy) -> Iterable[trail.AnyField]:
-    return (trail.field_of(ScoringPolicy, name) for name in policy.numbers)
-
-
-def _plain(number: object) -> int | str | None:
+def _audited(number: object) -> int | str | None:
     return number if isinstance(number, int | None) else f"{number}"

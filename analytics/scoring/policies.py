@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Self
 
-from analytics.models import EVERYBODY, ScoringPolicy, Segment
+from django.db.models import Q
+
+from analytics.models import EVERYBODY, PortfolioDay, ScoringPolicy, Segment
 from analytics.scoring.measure_sql import windows
 
 
@@ -81,6 +83,11 @@ def _one_each(newest_first: Iterable[ScoringPolicy]) -> dict[Segment, ScoringPol
     for policy in newest_first:
         found.setdefault(policy.segment, policy)
     return found
+
+
+def is_in_use(policy: ScoringPolicy) -> bool:
+    """Return whether a policy was in force on a date when that was scored."""
+    return PortfolioDay.objects.filter(Q(policy=policy) | Q(segment_policies__has_key=str(policy.pk))).exists()
 
 
 def overlaps(draft: ScoringPolicy, first: date) -> list[str]:

@@ -54,7 +54,10 @@ def value_text(field: forms.Field, value: object) -> str:
     if isinstance(field, forms.ModelChoiceField):
         return "\n".join(sorted(_names(field, value)))
     if choices := getattr(field, "choices", None):
-        return str(dict(choices).get(value, value or ""))
+        labels = dict(choices)
+        if isinstance(value, list):
+            return ", ".join(str(labels.get(one, one)) for one in value)
+        return str(labels.get(value, value or ""))
     if isinstance(value, datetime):
         return localize(timezone.localtime(value))
     if isinstance(value, date | Decimal):

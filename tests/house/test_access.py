@@ -257,6 +257,9 @@ ELSEWHERE = {
     "customers:erase-customer": "asks for the id; tests/customers/erasure/test_erase_pages.py gives it",
     "second-factor": "needs a code of the app; tests/rsolv_cs/login/test_second_factor.py has one",
     "verify-second-factor": "the same",
+    "analytics:publish-policy": "names what was seen; tests/analytics/policy_lab/test_publish_pages.py does so",
+    "analytics:withdraw-policy": "the same",
+    "analytics:end-policy": "the same",
     "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",
     "customers:preview-upload": "a dry run: what it would load is thrown away",
 }

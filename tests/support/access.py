@@ -133,7 +133,9 @@ class Program:
         digest = Digest.objects.create(
             kind="alerts", day="2025-05-10", recipient=manager, subject="x", text="x", claimed_at=timezone.now()
         )
+        draft = ScoringPolicy.objects.create(name="v2", state="draft")
         return {
+            "lab": draft.pk,
             "alertrule": AlertRule.objects.get(kind="fell").pk,
             "digest": digest.pk,
             "alert": make_alert(acme).pk,
@@ -148,7 +150,7 @@ class Program:
             "message": message.pk,
             "messages": message.pk,
             "recommendationrule": RecommendationRule.objects.get(urgency=30).pk,
-            "scoringpolicy": ScoringPolicy.objects.create(name="v2", state="draft").pk,
+            "scoringpolicy": draft.pk,
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from analytics.models import Board, ExportFormat, Message, Report, Task
+from analytics.models import Board, ExportFormat, Message, Report, ScoringPolicy, Task
 from analytics.my_day.acts import ACTS
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
@@ -35,6 +35,7 @@ ROWS = {
     **dict.fromkeys(
         ("report", "edit-report", "change-report-view", "delete-report", "export-report", "pin-report"), Report
     ),
+    **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
     **dict.fromkeys(("board", "edit-board", "change-board-tiles", "delete-board"), Board),
 }
 """Of which kind the row is that an address takes, by its name."""

@@ -1,0 +1,164 @@
+"""The pages that publish a draft, withdraw a policy, and end one for a segment: each asks, then does it."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from analytics.models import PortfolioDay, ScoringPolicy
+from analytics.pages.scoring_stream import scoring_stream
+from analytics.policy_lab import publishing
+from analytics.policy_lab.publishing import Refused
+from analytics.wording import counted
+from customers.audit import trail
+from customers.clock import program_today
+from customers.core.pages import StaffRequest, admin_page, admin_response
+from customers.jobs.lock import job_lock
+from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
+
+MAY_PUBLISH = ("analytics.view_scoringpolicy", "analytics.change_scoringpolicy")
+MAX_NOTE_LENGTH = 2_000
+
+
+class PublishForm(forms.Form):
+    """From when on, and why; ``content`` is what the visitor saw of the draft."""
+
+    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    note = forms.CharField(label="Why", max_length=MAX_NOTE_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
+    content = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: QueryDict | None = None, *, draft: ScoringPolicy, initial: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.draft = draft
+
+    def clean_content(self) -> str:
+        """Refuse a draft that is another one by now."""
+        content: str = self.cleaned_data["content"]
+        if content != self.draft.content:
+            raise forms.ValidationError("Somebody has changed this draft since you opened the page. Look again.")
+        return content
+
+    def clean(self) -> None:
+        """Refuse what cannot be published from the date."""
+        super().clean()
+        if first := self.cleaned_data.get("first"):
+            for problem in publishing.why_not(self.draft, first):
+                self.add_error(None, problem)
+
+
+class EndForm(forms.Form):
+    """The last date of a policy."""
+
+    last = forms.DateField(label="Last date", widget=forms.DateInput(attrs={"type": "date"}))
+
+
+@admin_page(*MAY_PUBLISH)
+def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
+    """Ask from when on and why, then publish; dates that are scored by then are scored again at once."""
+    draft = get_object_or_404(ScoringPolicy, pk=pk)
+    if not draft.is_draft:
+        messages.info(request, f"“{draft}” is already published.")
+        return redirect(_page_of(draft))
+    newest = PortfolioDay.objects.newest()
+    today = program_today()
+    first = max(today, newest.date + timedelta(days=1)) if newest else today
+    if request.method != "POST":
+        initial = {"first": first, "note": draft.note, "content": draft.content}
+        return _ask(request, draft, PublishForm(initial=initial, draft=draft))
+    form = PublishForm(request.POST, draft=draft)
+    if not form.is_valid():
+        form.data = {**request.POST.dict(), "content": draft.content}
+        return _ask(request, draft, form, status=422)
+    again = publishing.dates_to_score_again(form.cleaned_data["first"])
+    if again and request.POST.get("again") != "yes":
+        return _ask(request, draft, form, again)
+    return _publish(request, draft, form, again)
+
+
+def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, again: list[date]) -> HttpResponseBase:
+    first, note, by = form.cleaned_data["first"], form.cleaned_data["note"], request.user.get_username()
+
+    def begin() -> str:
+        try:
+            publishing.publish(draft, first, note, by)
+        except Refused as refusal:
+            return str(refusal)
+        return ""
+
+    if again:
+        context = {"title": f"Publish {draft}", "policy": draft}
+        return scoring_stream(request, "analytics/policy_lab/publish.html", context, again, begin)
+    with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
+        publishing.publish(draft, first, note, by)
+        messages.success(request, f"“{draft}” is published: it scores from {first:%-d %b %Y} on.")
+    return redirect(_page_of(draft))
+
+
+def _ask(
+    request: HttpRequest, draft: ScoringPolicy, form: PublishForm, again: Sequence[date] = (), *, status: int = 200
+) -> HttpResponse:
+    first = form["first"].value() if not form.is_bound else form.cleaned_data.get("first")
+    before = publishing.replaced_by(draft, first) if first else None
+    context = {
+        "title": f"Publish {draft}",
+        "policy": draft,
+        "form": form,
+        "before": before,
+        "numbers": _changed_numbers(before, draft) if before else [],
+        "again": again,
+        "dates": counted(len(again), "scored date") if again else "",
+    }
+    return admin_response(request, "analytics/policy_lab/publish.html", context, status=status)
+
+
+def _changed_numbers(before: ScoringPolicy, after: ScoringPolicy) -> list[tuple[str, object, object]]:
+    """Return the label of each number that differs, and both values."""
+    fields = [trail.field_of(ScoringPolicy, name) for name in after.numbers]
+    both = [(field, getattr(before, field.name), getattr(after, field.name)) for field in fields]
+    return [(_capital(field), was, now) for field, was, now in both if was != now]
+
+
+def _capital(field: trail.AnyField) -> str:
+    label = trail.field_label(field)
+    return label[:1].upper() + label[1:]
+
+
+@admin_page(*MAY_PUBLISH)
+def withdraw_policy(request: StaffRequest, pk: int) -> HttpResponse:
+    """Ask, then make a policy that has scored nothing a draft again."""
+    policy = get_object_or_404(ScoringPolicy, pk=pk)
+    if request.method == "POST":
+        with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
+            publishing.withdraw(policy)
+            messages.success(request, f"“{policy}” is a draft again.")
+        return redirect(_page_of(policy))
+    context = {"title": f"Withdraw {policy}", "policy": policy, "problem": publishing.why_not_withdrawn(policy)}
+    return admin_response(request, "analytics/policy_lab/withdraw.html", context)
+
+
+@admin_page(*MAY_PUBLISH)
+def end_policy(request: StaffRequest, pk: int) -> HttpResponse:
+    """Ask for the last date of a policy for a segment, then let it end."""
+    policy = get_object_or_404(ScoringPolicy, pk=pk)
+    earliest = publishing.earliest_end(policy)
+    form = EndForm(request.POST if request.method == "POST" else None, initial={"last": earliest})
+    if form.is_bound and form.is_valid():
+        last = form.cleaned_data["last"]
+        with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
+            publishing.end(policy, last)
+            messages.success(request, f"“{policy}” scores {last:%-d %b %Y} as its last date.")
+        return redirect(_page_of(policy))
+    context = {"title": f"End {policy}", "policy": policy, "form": form, "earliest": earliest}
+    status = 422 if form.is_bound else 200
+    return admin_response(request, "analytics/policy_lab/end.html", context, status=status)
+
+
+def _page_of(policy: ScoringPolicy) -> str:
+    return reverse("admin:analytics_scoringpolicy_change", args=[policy.pk])
