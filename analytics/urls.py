@@ -54,6 +54,7 @@ urlpatterns = [
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),
     path("forecast/", forecast_views.accuracy, name="forecast"),
+    path("forecast/cases/", forecast_views.cases, name="forecast-cases"),
     path("score/", score_views.score_now, name="score-now"),
     path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
     path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),

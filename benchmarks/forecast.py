@@ -1,4 +1,4 @@
-"""How good the forecast of going quiet is beside simpler and richer ones, and how long it takes.
+"""How good the forecast of going quiet is beside other methods, and how long it takes: ``make bench-forecast``.
 
 Good: rolling origin on made-up programs whose truth is known, each method taught by what was known at the origin. Two
 programs are of one kind of behaviour, bursts and dropping out as BG/NBD has it; the third is the large demo's mixture.
@@ -255,7 +255,7 @@ def speed(databases: list[str], sizes: list[int]) -> None:
 
 
 def measure(database: str, url: str, files: Path, customers: int) -> None:
-    """Fit and forecast a date, then a later one with the model that is there, whose aim is for the work alone."""
+    """Fit and forecast a date, a later one with that model, whose aim is for the work alone, and all months' ends."""
     where, ours = f"{database}, {customers:,}", Installation(url)
     ours.manage("migrate", "--verbosity", "0")
     ours.work("load", str(files))
@@ -271,6 +271,8 @@ def measure(database: str, url: str, files: Path, customers: int) -> None:
     met = verdict(seconds - start <= most) if most else ""
     what = f"a date with a model, after {start:.1f} s to start"
     row(where, what, f"{seconds - start:.1f}", f"{mib:.0f} MiB", f"<= {most} s" if most else "", met)
+    seconds, mib = timed(ours, "--backtest")
+    row(where, "back-test, and store its cases", f"{seconds:.1f}", f"{mib:.0f} MiB", "", "")
 
 
 if __name__ == "__main__":

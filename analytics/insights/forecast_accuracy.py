@@ -5,32 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
 
-from analytics.forecast.bands import CAME_TRUE, DEFINITIONS
+from analytics.insights.forecast_cases import lead_in_words, newest_tests
+from analytics.insights.forecast_questions import PARTS, QUESTIONS, Question
 from analytics.insights.forecast_record import RecordDay, RecordTotal, newest_of_record, totals_of_record
-from analytics.models import HORIZON, Figure, ForecastAccuracy, ForecastDay, ForecastTarget
+from analytics.models import Figure, ForecastAccuracy, ForecastDay
 from analytics.rounding import half_up, percent
-from analytics.wording import MINUS, counted
+from analytics.wording import MINUS
 from customers.models import Customer
 
-
-@dataclass(frozen=True)
-class Question:
-    """A forecast, and in words what is said of those for whom it came true, or did not."""
-
-    target: ForecastTarget
-    came_true: str
-    stayed: str
-
-    @property
-    def about(self) -> str:
-        """What is forecast of whom."""
-        return DEFINITIONS[self.target]
-
-
-QUESTIONS = (
-    Question(ForecastTarget.QUIET, CAME_TRUE[ForecastTarget.QUIET], "stayed active"),
-    Question(ForecastTarget.FIRST_PR, CAME_TRUE[ForecastTarget.FIRST_PR], "got no first PR"),
-)
 SKILLS = ("skill", "skill_recency")
 FIGURES = {
     "auc": (
@@ -52,7 +34,6 @@ FIGURES = {
         "By how much the error is below that of a forecast that knows only how long ago a customer was last active.",
     ),
 }
-PARTS = {"acted": "Somebody acted", "not_acted": "Nobody acted"}
 _VERDICTS = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
 """What the interval of a skill says, and how that is coloured."""
 
@@ -79,6 +60,21 @@ class TopRow:
     came_true: int
 
     @property
+    def label(self) -> str:
+        """Who they are."""
+        return f"The {self.size} most likely"
+
+    @property
+    def kind(self) -> str:
+        """The cases that were called."""
+        return f"top-{self.size}"
+
+    @property
+    def missed(self) -> int:
+        """For how many it came true who were not called."""
+        return self.came_true - self.hits
+
+    @property
     def precision(self) -> int | None:
         """Of how many of the called it came true."""
         return percent(self.hits, self.called)
@@ -93,6 +89,7 @@ class TopRow:
 class PartRow:
     """Of some cases how many came true, beside how many the forecasts had said."""
 
+    name: str
     label: str
     cases: int
     expected: int
@@ -127,7 +124,9 @@ class TestedForecast:
     tops: Sequence[TopRow]
     reliability: Sequence[tuple[int, int]]
     """The curve: for a percent that was forecast, in what percent it came true."""
+    silences_called: int
     lead: str
+    """When the median one was called; '' where none was."""
     parts: Sequence[PartRow]
     misses: Sequence[Miss]
 
@@ -141,12 +140,14 @@ class TestedForecast:
 class TargetAccuracy:
     """All that the page says about one forecast: the newest that is stored, the back-test, and the live record.
 
-    ``backtest`` is None where nothing was ``tested``, or no month's end had enough to learn from.
+    ``backtest`` is None where nothing was ``tested``, or no month's end had enough to learn from. Its figures lead to
+    their customers where it ``has_cases``.
     """
 
     question: Question
     day: ForecastDay | None
     tested: ForecastAccuracy | None
+    has_cases: bool
     backtest: TestedForecast | None
     totals: Sequence[RecordTotal]
     newest: Sequence[RecordDay]
@@ -154,11 +155,11 @@ class TargetAccuracy:
 
 def forecast_accuracy(day: date) -> list[TargetAccuracy]:
     """Return how good each forecast was by what was known on a scored date; five queries, whatever there is."""
-    # Both forecasts of a date are stored together, and so are both back-tests.
+    # Both forecasts of a date are stored together.
     both = len(QUESTIONS)
     made = ForecastDay.objects.filter(date__lte=day).select_related("model").order_by("-date")[:both]
-    tested = ForecastAccuracy.objects.filter(through__lte=day).order_by("-through", "-pk")[:both]
-    days, found = {one.target: one for one in made}, {one.target: one for one in tested}
+    days, tests = {one.target: one for one in made}, newest_tests(day)
+    found = {target: test.accuracy for target, test in tests.items()}
     names = dict(
         Customer.objects.filter(pk__in=[miss["customer"] for one in found.values() for miss in one.misses])
         .order_by()
@@ -170,6 +171,7 @@ def forecast_accuracy(day: date) -> list[TargetAccuracy]:
             question,
             days.get(question.target),
             found.get(question.target),
+            question.target in tests and tests[question.target].has_cases,
             _backtest(question, found.get(question.target), names),
             totals.get(question.target, []),
             newest.get(question.target, []),
@@ -188,9 +190,11 @@ def _backtest(question: Question, found: ForecastAccuracy | None, names: Mapping
         reliability=[
             (half_up(int(said * 1_000), 10), half_up(int(share * 1_000), 10)) for said, share in figures["reliability"]
         ],
-        lead=_lead(figures["silences_called"], figures["median_lead"]),
+        silences_called=figures["silences_called"],
+        lead="" if figures["median_lead"] is None else lead_in_words(figures["median_lead"]),
         parts=[
             PartRow(
+                part,
                 label,
                 figures[part]["cases"],
                 half_up(int(figures[part]["expected"] * 10), 10),
@@ -209,18 +213,10 @@ def _figure(name: str, numbers: Mapping[str, float]) -> FigureRow:
     if name not in SKILLS:
         value, low, high = (f"{one:.2f}" for one in (figure.value, figure.low, figure.high))
         return FigureRow(label, definition, value, f"{low} to {high}")
-    value, low, high = (f"{one:.0%}".replace("-", MINUS) for one in (figure.value, figure.low, figure.high))
+    # Without a sign before 0.
+    value, low, high = (f"{one:z.0%}".replace("-", MINUS) for one in (figure.value, figure.low, figure.high))
     verdict, tone = _VERDICTS[figure.verdict]
     return FigureRow(label, definition, value, f"{low} to {high}", verdict, tone)
-
-
-def _lead(called: int, median: float | None) -> str:
-    """Say how early silences were called; '' where none was."""
-    if median is None:
-        return ""
-    days = counted(half_up(int(2 * abs(median)), 2), "day")
-    side = "before" if median > 0 else "after"
-    return f"Silences called: {called:,}. The median call came {days} {side} the {HORIZON}th quiet day."
 
 
 def _miss(question: Question, miss: StoredMiss, names: Mapping[str, str]) -> Miss:

@@ -1,8 +1,10 @@
-"""The page that says how often the forecasts were right."""
+"""The pages that say how often the forecasts were right, and of whom."""
 
 from django.http import HttpRequest, HttpResponse
 
 from analytics.insights.forecast_accuracy import forecast_accuracy
+from analytics.insights.forecast_cases import list_cases, newest_tests
+from analytics.insights.forecast_questions import KINDS, QUESTIONS
 from analytics.models import HORIZON
 from analytics.pages.as_of import as_of
 from customers.core.pages import admin_page, admin_response
@@ -19,3 +21,25 @@ def accuracy(request: HttpRequest) -> HttpResponse:
     else:
         context["any_customer"] = Customer.objects.exists()
     return admin_response(request, "analytics/insights/forecast.html", context)
+
+
+@admin_page("customers.view_customer")
+def cases(request: HttpRequest) -> HttpResponse:
+    """The customers whom a figure of the back-test counts: ``?cases=quiet-top-10``."""
+    shown = as_of(request)
+    asked = request.GET.get("cases", "")
+    chosen = asked if asked in KINDS else next(iter(KINDS))
+    question, kind = KINDS[chosen]
+    tested = newest_tests(shown.portfolio.date).get(question.target) if shown.portfolio else None
+    context = {
+        "title": "Forecast cases",
+        "as_of": shown,
+        "question": question,
+        "questions": QUESTIONS,
+        "chosen": chosen,
+        "tested": tested,
+        "horizon": HORIZON,
+    }
+    if tested and tested.has_cases:
+        context["listed"] = list_cases(question, kind, request.GET.get("page"))
+    return admin_response(request, "analytics/insights/forecast_cases.html", context)

@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from analytics.scoring.snapshots import score_day
-from customers.models import Customer, Event, Note
-from tests.factories import load_demo_program, make_customer, make_staff
+from customers.models import Customer, Engagement, Event, Note
+from tests.analytics.customer_page.test_forecast_panel import FEATURES, LOGISTIC, learnt
+from tests.factories import load_demo_program, make_customer, make_forecast, make_staff
 from tests.support.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
@@ -70,6 +71,28 @@ def test_the_first_screen_of_a_laptop_says_what_matters(open_page: Opened) -> No
     for name in ("Recommended actions", "Health score: 45/100 (At risk)", "What changed since 3 May 2025: +25 points"):
         expect(page.get_by_role("heading", name=name)).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("rowheader", name="Score", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_the_forecast_has_its_path_and_its_reasons_lead_to_their_rows(open_page: Opened) -> None:
+    load_demo_program(*DAYS)
+    for day, thousandths in zip(DAYS, (412, 736), strict=True):
+        learnt("quiet", LOGISTIC, day=day)
+        make_forecast(Customer.objects.get(pk="c1001"), date=day, quiet=thousandths, quiet_features=FEATURES)
+    page = open_page(ACME)
+    panel = page.get_by_role("region", name="Forecast, next 30 days")
+    expect(panel).to_contain_text("Likely to go quiet 74%")
+    path = "window.Chart?.getChart(document.querySelector('[data-source=forecast-path-data]'))?.data.datasets[0].data"
+    page.wait_for_function(f"JSON.stringify({path}) === '[41,74]'")
+    panel.locator("summary").first.click()
+    expect(panel.get_by_text("How probable it is that there is no active day")).to_be_visible()
+    assert look(page) == []
+    panel.get_by_role("link", name="Quiet for 15 days").click()
+    expect(page).to_have_url(re.compile(r"customer__id__exact=c1001&.*date__gte=2025-04-25"))
+    rows = Engagement.objects.filter(customer="c1001", date__range=(date(2025, 4, 25), D))
+    expect(page.locator("#result_list tbody tr")).to_have_count(rows.count())
+    page.go_back()
+    panel.get_by_role("link", name="Forecast accuracy").click()
+    expect(page).to_have_url(re.compile(r"/admin/forecast/$"))
 
 
 @looks_alike

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.factories import load_demo_program
 from tests.support.browsing import Opened, looks_alike
+from tests.support.forecasts import back_tested_program
 from tests.support.nights import make_night
 
 pytestmark = [
@@ -31,7 +32,7 @@ TOPS = "(row) => [...row.cells].filter((one) => one.checkVisibility()).map((one)
 ON_PAPER = (
     *("/admin/", "/admin/?status=at_risk&owner=", "/admin/customer/c1001/", "/admin/cohorts/", "/admin/effects/"),
     *("/admin/my-day/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/", "/admin/customers/importrun/"),
-    *("/admin/summary/", "/admin/board/"),
+    *("/admin/summary/", "/admin/board/", "/admin/forecast/", "/admin/forecast/cases/"),
 )
 OF_THE_ADMIN = (
     *("/admin/customers/customer/?q=a", "/admin/auth/user/", "/admin/customers/customercare/c1001/change/"),
@@ -53,6 +54,8 @@ def to_paper(page: Page) -> None:
 @pytest.mark.parametrize("address", ON_PAPER)
 def test_paper_has_all_of_a_page(open_page: Opened, address: str, scheme: str) -> None:
     load_demo_program()
+    if "/forecast/" in address:
+        back_tested_program()
     page = open_page(address, "Program manager", scheme)
     page.wait_for_load_state("networkidle")
     to_paper(page)
@@ -129,7 +132,7 @@ def test_paper_has_every_column_of_the_table(open_page: Opened) -> None:
 
 ICONS = "() => [...document.querySelectorAll('.material-symbols-outlined')].map((one) => one.textContent.trim())"
 SPOKEN = (
-    *("/admin/", "/admin/customer/c1001/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/"),
+    *("/admin/", "/admin/customer/c1001/", "/admin/alerts/", "/admin/tasks/", "/admin/reports/", "/admin/forecast/"),
     *("/admin/customers/importrun/", "/admin/customers/customer/", "/admin/customers/customercare/c1001/change/"),
     *("/admin/auth/user/add/", "/admin/customers/customer/export/", "/admin/analytics/mailtemplate/add/"),
 )

@@ -27,6 +27,7 @@ OURS = (
     "/admin/",
     "/admin/customer/",
     "/admin/cohorts/",
+    "/admin/forecast/",
     "/admin/alerts/",
     "/admin/tasks/",
     "/admin/reports/",

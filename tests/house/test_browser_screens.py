@@ -9,6 +9,7 @@ from analytics.scoring.snapshots import score_day
 from customers.models import ImportRun, RowChange
 from tests.factories import load_demo_program
 from tests.support.browsing import LAPTOP, PHONE, SMALL_TARGETS, Opened, look, looks_alike, make_long_customer, unfold
+from tests.support.forecasts import back_tested_program
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -48,6 +49,16 @@ def test_nothing_is_wrong_with_a_page(open_page: Opened, address: str) -> None:
     page = open_page(address.format(long=customer.pk))
     unfold(page)
     assert look(page) == []
+
+
+@looks_alike
+@pytest.mark.parametrize("address", ["/admin/forecast/", "/admin/forecast/cases/?cases=quiet-called"])
+def test_nothing_is_wrong_with_the_forecasts_accuracy_and_its_cases(open_page: Opened, address: str) -> None:
+    back_tested_program()
+    page = open_page(address)
+    unfold(page)
+    assert look(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
 
 
 @looks_alike

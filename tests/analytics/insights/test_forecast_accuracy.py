@@ -93,6 +93,12 @@ def test_a_forecast_that_is_worse_is_called_so(viewer: Client) -> None:
     assert "Less error than days since last activity −20% −30% to −10% worse" in section(page(viewer), "quiet")
 
 
+def test_a_difference_that_rounds_to_nothing_has_no_sign(viewer: Client) -> None:
+    make_day(date=D)
+    tested(figures={**FIGURES, "skill_recency": figure(-0.004, -0.06, 0.004)})
+    assert "Less error than days since last activity 0% −6% to 0% no difference" in section(page(viewer), "quiet")
+
+
 def test_a_figure_that_is_unknown_is_left_out(viewer: Client) -> None:
     """Where it was the same for all there is no order."""
     make_day(date=D)
@@ -108,7 +114,7 @@ def test_the_most_likely_the_lead_and_who_was_acted_on(viewer: Client) -> None:
     said = section(page(viewer), "quiet")
     # 83 of 100, and 83 of 268: 30.97 %.
     assert "The 10 most likely 100 83 (83%) 83 of 268 (31%)" in said
-    assert "Silences called: 40. The median call came 12 days before the 30th quiet day." in said
+    assert "40 silences called. The median call came 12 days before the 30th quiet day." in said
     assert "Somebody acted 30 13 9" in said
     assert "Nobody acted 692 250 259" in said
 
@@ -119,7 +125,7 @@ def test_calls_that_came_late_and_none_at_all(viewer: Client) -> None:
     assert "The median call came 5 days after the 30th quiet day." in section(page(viewer), "quiet")
     ForecastAccuracy.objects.all().delete()
     tested(figures={**FIGURES, "silences_called": 0, "median_lead": None})
-    assert "Silences called" not in section(page(viewer), "quiet")
+    assert "silences called" not in section(page(viewer), "quiet")
 
 
 def test_the_reliability_is_drawn_with_the_better_share_on_top(viewer: Client) -> None:
