@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +15,7 @@ from analytics.models import Deferral, Task
 from customers.models import AuditEntry
 from tests.factories import make_alert, make_message, make_staff
 from tests.support.my_day import T, act, customer, listed, my_day
-from tests.support.pages import forget, main_part, said, section, words
+from tests.support.pages import forget, links, main_part, said, section, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("the_same_day")]
 
@@ -286,6 +287,19 @@ def test_the_counts_are_those_of_the_lists(client: Client, sofia: User) -> None:
     ]
     for one in page.context["whose"]:
         assert len(listed(my_day(client, one.query))) == one.count
+
+
+def test_the_way_back_from_an_email_leads_to_the_list(client: Client, sofia: User) -> None:
+    """By the customer's page, from which Next goes on to the one after it."""
+    customer("c1", score=20)
+    customer("c2", score=30)
+    compose = re.findall(r'href="([^"]*/contact/[^"]*)"', my_day(client).text)
+    assert len(compose) == 2
+    [back] = [one for one in links(client.get(unescape(compose[1])), "← Back to Customer c2") if "list=" in one]
+    page = client.get(back)
+    [day] = links(page, "← Back to My day")
+    assert day.startswith("/admin/my-day/")
+    assert client.get(*links(page, "Previous")).url.startswith("/admin/customer/c1/")
 
 
 def test_a_row_says_when_an_email_goes(client: Client) -> None:
