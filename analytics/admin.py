@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from analytics.alerts import admin as alerts_admin  # noqa: F401 - it registers, as the next three do
 from analytics.display.filter_choices import filter_choices, with_asked
-from analytics.models import EVERYBODY, ScoringPolicy, Stage
+from analytics.models import MAXIMA, ScoringPolicy, Stage
 from analytics.nights import admin as nights_admin  # noqa: F401
 from analytics.outreach import admin as outreach_admin  # noqa: F401
 from analytics.scoring.policies import Policies, is_in_use
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 COPY = "copy"
 """In the address of a new policy: the key of that whose values it begins with."""
-MAXIMA = {"activity_max": 1, "pr_max": 1, "adoption_points_per_step": 4, "support_max": 1, "nps_max": 1}
-"""How often each number counts in the sum of the maximum points."""
 FIELDSETS: "_FieldsetSpec" = (
     ("Activity level", {"fields": ("activity_max", "activity_points_per_day", "activity_days")}),
     ("PR success rate", {"fields": ("pr_max", "pr_days")}),
@@ -163,7 +161,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         """Return who made it, and when."""
         return _by(policy.made_by, policy.made_at)
 
-    @admin.display(description="published", ordering="published_at")
+    @admin.display(description="published")
     def published(self, policy: ScoringPolicy) -> str:
         """Return who published it, and when."""
         return _by(policy.published_by, policy.published_at)
@@ -173,7 +171,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         """Lead to a copy."""
         if not getattr(policy, "may_copy", False):
             return ""
-        return format_html('<a href="{}">Copy as draft</a>', copy_address(policy))
+        return format_html('<a class="way" href="{}">Copy as draft</a>', copy_address(policy))
 
     def changeform_view(  # type: ignore[override]  # as the one it calls
         self,
@@ -186,7 +184,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         policy = _policy_of(unquote(object_id)) if object_id else None
         shown = policy or _copied(request) or ScoringPolicy()
         context: dict[str, object] = {
-            "maxima": json.dumps(MAXIMA),
+            "maxima": json.dumps(dict(MAXIMA.values())),
             "points": list(shown.maxima.values()),
             "sum": sum(shown.maxima.values()),
             **(self._head(policy) if policy else {}),
@@ -203,7 +201,7 @@ class ScoringPolicyAdmin(ModelAdmin):
             "made": self.made(policy),
             "published": self.published(policy),
             "may_withdraw": is_published and not is_in_use(policy),
-            "may_end": is_published and policy.segment != EVERYBODY and not policy.effective_until,
+            "may_end": is_published and policy.is_for_segment and not policy.effective_until,
         }
 
 

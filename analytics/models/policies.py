@@ -19,6 +19,16 @@ Segment = tuple[frozenset[str], frozenset[str]]
 EVERYBODY: Segment = frozenset(), frozenset()
 
 
+MAXIMA = {
+    "activity": ("activity_max", 1),
+    "pr_success": ("pr_max", 1),
+    "adoption": ("adoption_points_per_step", 4),
+    "support": ("support_max", 1),
+    "nps": ("nps_max", 1),
+}
+"""The most points of each component: a number of the policy, and how often it counts. Four steps are adoption."""
+
+
 class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
     """Policies by state and date."""
 
@@ -177,6 +187,11 @@ class ScoringPolicy(models.Model):
         return frozenset(self.cohorts), frozenset(self.stages)
 
     @property
+    def is_for_segment(self) -> bool:
+        """Whether it is for some customers alone."""
+        return self.segment != EVERYBODY
+
+    @property
     def for_whom(self) -> str:
         """The customers that it is for, in words: ``Everybody``, ``Cohorts A and B, stage Onboarding``."""
         stages = [label for key, label in Stage.choices if key in self.stages]
@@ -207,20 +222,9 @@ class ScoringPolicy(models.Model):
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
-    def adoption_max(self) -> int:
-        """The most points of feature adoption: four steps count."""
-        return 4 * self.adoption_points_per_step
-
-    @property
     def maxima(self) -> dict[str, int]:
         """The most points of each component of the score."""
-        return {
-            "activity": self.activity_max,
-            "pr_success": self.pr_max,
-            "adoption": self.adoption_max,
-            "support": self.support_max,
-            "nps": self.nps_max,
-        }
+        return {name: times * getattr(self, field) for name, (field, times) in MAXIMA.items()}
 
     def clean(self) -> None:
         """Refuse a policy that cannot score."""

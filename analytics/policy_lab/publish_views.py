@@ -35,7 +35,7 @@ class PublishForm(forms.Form):
     def __init__(
         self, data: QueryDict | None = None, *, draft: ScoringPolicy, initial: dict[str, object] | None = None
     ) -> None:
-        super().__init__(data, initial=initial)
+        super().__init__(data, initial=initial, label_suffix="")
         self.draft = draft
 
     def clean_content(self) -> str:
@@ -148,7 +148,8 @@ def end_policy(request: StaffRequest, pk: int) -> HttpResponse:
     """Ask for the last date of a policy for a segment, then let it end."""
     policy = get_object_or_404(ScoringPolicy, pk=pk)
     earliest = publishing.earliest_end(policy)
-    form = EndForm(request.POST if request.method == "POST" else None, initial={"last": earliest})
+    sent = request.POST if request.method == "POST" else None
+    form = EndForm(sent, initial={"last": earliest}, label_suffix="")
     if form.is_bound and form.is_valid():
         last = form.cleaned_data["last"]
         with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):

@@ -43,7 +43,7 @@ def why_not(draft: ScoringPolicy, first: date) -> list[str]:
         draft.full_clean()
     except ValidationError as error:
         return error.messages
-    if draft.segment != EVERYBODY and replaced_by(draft, first) is None:
+    if draft.is_for_segment and replaced_by(draft, first) is None:
         return [f"No policy for everybody is in force on {first:%-d %b %Y}: choose a later date."]
     return overlaps(draft, first)
 
@@ -76,7 +76,7 @@ def why_not_withdrawn(policy: ScoringPolicy) -> str:
     if is_in_use(policy):
         return f"“{policy}” has scored dates, so it stays as it is. Publish another one in its place."
     others = ScoringPolicy.objects.published().for_everybody().exclude(pk=policy.pk)
-    if policy.segment == EVERYBODY and not others.filter(effective_from__lte=policy.effective_from).exists():
+    if not policy.is_for_segment and not others.filter(effective_from__lte=policy.effective_from).exists():
         return "A policy for everybody must always be in force, and there is no other one."
     return ""
 
@@ -94,7 +94,7 @@ def withdraw(policy: ScoringPolicy) -> None:
 
 def earliest_end(policy: ScoringPolicy) -> date | None:
     """Return the first date on which a policy may end: its newest scored one; None where it cannot end."""
-    if policy.segment == EVERYBODY or policy.is_draft or policy.effective_until or not policy.effective_from:
+    if not policy.is_for_segment or policy.is_draft or policy.effective_until or not policy.effective_from:
         return None
     newest = PortfolioDay.objects.newest()
     return max(policy.effective_from, newest.date) if newest else policy.effective_from

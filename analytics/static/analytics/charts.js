@@ -9,7 +9,7 @@
         id: "marks",
         afterDatasetsDraw(chart, _arguments, options) {
             const { ctx, chartArea, scales } = chart;
-            for (const mark of options.list || []) {
+            for (const [row, mark] of (options.list || []).entries()) {
                 const place = chart.data.labels.indexOf(mark.label);
                 if (place < 0) continue;
                 const x = scales.x.getPixelForValue(place);
@@ -23,7 +23,7 @@
                 ctx.font = "11px Inter, sans-serif";
                 const room = chartArea.right - x > ctx.measureText(mark.text).width + 8;
                 ctx.textAlign = room ? "left" : "right";
-                ctx.fillText(mark.text, room ? x + 4 : x - 4, chartArea.top + 10);
+                ctx.fillText(mark.text, room ? x + 4 : x - 4, chartArea.top + 10 + 13 * (row % 3));
                 ctx.restore();
             }
         },
