@@ -34,6 +34,7 @@ from tests.support.selection import (
     asked_by_a_push,
     mark_slow,
     skip_what_postgres_need_not_repeat,
+    turn,
 )
 from tests.support.serving import ready
 
@@ -65,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         skip_what_postgres_need_not_repeat(items)
     config.stash[COLLECTED] = list(items)
     if config.getoption("push"):
-        asked = asked_by_a_push(items, connection.vendor)
+        asked = asked_by_a_push(items, connection.vendor, turn())
         config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
         items[:] = asked
 

@@ -1,4 +1,4 @@
-"""What a run asks: the full run everything, a push on SQLite every test, and on PostgreSQL what can differ there."""
+"""What a run asks: all of it the full run, a turn of it a push on SQLite, and on PostgreSQL what can differ there."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from tests.support import ROOT
 from tests.support.selection import (
     COLLECTED,
     PART_ON_POSTGRES,
+    TURNS,
     WALK,
     asked_by_a_push,
     examples_of_a_push,
@@ -18,6 +19,7 @@ from tests.support.selection import (
     function_of,
     in_a_push,
     is_of_postgres,
+    turn,
 )
 
 
@@ -30,8 +32,8 @@ def test_this_run_asks_what_it_says(request: pytest.FixtureRequest, collected: l
     """All that was collected, unless this is a push (or somebody left tests out by -k or -m)."""
     if request.config.getoption("keyword") or request.config.getoption("markexpr"):
         pytest.skip("tests were left out by -k or -m")
-    expected = asked_by_a_push(collected, connection.vendor) if request.config.getoption("push") else collected
-    assert request.session.items == expected
+    is_push = request.config.getoption("push")
+    assert request.session.items == (asked_by_a_push(collected, connection.vendor, turn()) if is_push else collected)
 
 
 MOST_LEFT_TO_THE_FULL_RUN = 20
@@ -41,11 +43,23 @@ def often_asked(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for item in items if not item.get_closest_marker("full_run")]
 
 
-def test_a_push_leaves_out_no_test_on_sqlite_but_cases(collected: list[pytest.Item]) -> None:
-    asked = asked_by_a_push(collected, "sqlite")
+def test_pushes_leave_out_no_test_on_sqlite_but_cases(collected: list[pytest.Item]) -> None:
+    turns = [asked_by_a_push(collected, "sqlite", turn) for turn in range(TURNS)]
     often = {function_of(item) for item in often_asked(collected)}
-    assert {function_of(item) for item in asked} == often
-    assert len(asked) <= 2 * len(often)
+    assert {function_of(item) for items in turns for item in items} == often
+    assert all(len(items) <= 2 * len(often) for items in turns)
+
+
+def test_every_push_asks_each_quick_test_and_a_slow_one_when_it_is_its_turn(collected: list[pytest.Item]) -> None:
+    turns = [{function_of(item) for item in asked_by_a_push(collected, "sqlite", turn)} for turn in range(TURNS)]
+    slow = {function_of(item) for item in often_asked(collected) if item.get_closest_marker("slow")}
+    for function in {function_of(item) for item in often_asked(collected)}:
+        assert sum(function in asked for asked in turns) == (1 if function in slow else TURNS), function
+
+
+def test_a_commit_has_its_turn() -> None:
+    assert turn() == turn()
+    assert turn() in range(TURNS)
 
 
 def test_few_tests_are_left_to_the_full_run(collected: list[pytest.Item]) -> None:
@@ -55,7 +69,7 @@ def test_few_tests_are_left_to_the_full_run(collected: list[pytest.Item]) -> Non
 
 def test_a_push_asks_postgresql_for_what_can_differ(collected: list[pytest.Item]) -> None:
     tests = [item for item in collected if not any(map(item.get_closest_marker, ("skip", "browser", "full_run")))]
-    asked = {function_of(item) for item in asked_by_a_push(collected, "postgresql")}
+    asked = {function_of(item) for item in asked_by_a_push(collected, "postgresql", turn())}
     assert {function_of(item) for item in tests if is_of_postgres(item)} <= asked
     for folder in folders_with_own_sql():
         of_folder = {function_of(item) for item in tests if folder in item.path.parents}
@@ -65,7 +79,7 @@ def test_a_push_asks_postgresql_for_what_can_differ(collected: list[pytest.Item]
 def test_a_push_walks_through_all_pages_on_postgresql(collected: list[pytest.Item]) -> None:
     if WALK.partition("[")[0] not in {function_of(item) for item in collected}:
         pytest.skip("the walks were not collected")
-    assert WALK in {item.nodeid for item in asked_by_a_push(collected, "postgresql")}
+    assert WALK in {item.nodeid for item in asked_by_a_push(collected, "postgresql", turn())}
 
 
 def test_packages_with_sql_of_their_own() -> None:

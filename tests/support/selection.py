@@ -1,14 +1,16 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
-``full_run``, with the first and the last case of a parametrized one, or with the last alone where it is slow. On
-PostgreSQL it asks what can differ there: every test that is about PostgreSQL or a race (first and last case), the
-migrations, half of the tests of the packages that write SQL themselves or ask for their database (last case), and
-one walk through all pages, which sends the queries of the other packages. On both, a property gets a tenth of its
-examples.
+``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in three is asked,
+with its last case, and the next push asks others. On PostgreSQL a push asks what can differ there: every test that is
+about PostgreSQL or a race (first and last case), the migrations, a third of the tests of the packages that write SQL
+themselves or ask for their database (last case), and one walk through all pages, which sends the queries of the other
+packages. On both, a property gets a tenth of its examples.
 """
 
 import re
+import subprocess
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,17 +23,27 @@ SLOW_FILES = {
     "test_access.py",
     "test_append.py",
     "test_copy_database.py",
+    "test_demo.py",
     "test_deploy.py",
     "test_diff.py",
+    "test_drill_down.py",
+    "test_edit_conflicts.py",
     "test_faults.py",
     "test_hostile.py",
     "test_killed.py",
     "test_killed_delivery.py",
     "test_limits.py",
     "test_list_page.py",
+    "test_lock.py",
+    "test_login.py",
     "test_misread.py",
+    "test_my_day.py",
+    "test_nightly.py",
+    "test_nights.py",
     "test_oracle_agreement.py",
+    "test_page_cache.py",
     "test_parameters.py",
+    "test_policy.py",
     "test_round_trip.py",
     "test_slow_clients.py",
     "test_supply_chain.py",
@@ -51,7 +63,10 @@ OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
 OF_POSTGRES = re.compile(r"postgres|^race$|pooler")
 """What a test says that is about PostgreSQL, or lets two visitors race each other for a lock."""
 
-PART_ON_POSTGRES = 2
+TURNS = 3
+"""A push asks one slow test in so many."""
+
+PART_ON_POSTGRES = 3
 """Of the other tests of a package with SQL of its own, a push asks one in so many on PostgreSQL."""
 
 WALK = "tests/house/test_access.py::test_who_gets_in_where[superuser]"
@@ -81,15 +96,27 @@ def skip_what_postgres_need_not_repeat(items: Iterable[pytest.Item]) -> None:
             item.add_marker(alike)
 
 
-def asked_by_a_push(items: list[pytest.Item], vendor: str) -> list[pytest.Item]:
+def turn() -> int:
+    """Return whose turn it is: by the second of the newest commit, so that each run of a commit asks the same."""
+    newest = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
+    return int(newest.stdout or 0) % TURNS
+
+
+def asked_by_a_push(items: list[pytest.Item], vendor: str, turn: int) -> list[pytest.Item]:
     """Choose what a push asks of ``items`` on the database of this vendor, in their order."""
     often = [item for item in items if not item.get_closest_marker("full_run")]
-    asked = _of_sqlite(often) if vendor == "sqlite" else _of_postgres(often)
+    asked = _of_sqlite(often, turn) if vendor == "sqlite" else _of_postgres(often)
     return [item for item in items if item in asked]
 
 
-def _of_sqlite(items: list[pytest.Item]) -> set[pytest.Item]:
-    return _first_cases(item for item in items if not item.get_closest_marker("slow")) | _last_cases(items)
+def _of_sqlite(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    slow = [item for item in items if item.get_closest_marker("slow") and _turn_of(item) == turn]
+    return _first_cases(quick) | _last_cases(quick) | _last_cases(slow)
+
+
+def _turn_of(item: pytest.Item) -> int:
+    return zlib.crc32(function_of(item).encode()) % TURNS
 
 
 def _of_postgres(items: list[pytest.Item]) -> set[pytest.Item]:
