@@ -138,7 +138,7 @@ bench-load: setup-dev ## people on the pages while a night of a million rows run
 bench-forecast: setup-dev ## how good the forecast is beside other methods, and how long it takes, beside its aims
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)
 
-screenshots: setup-dev ## take the pictures in docs/ again, from a fresh demo
+screenshots: setup-dev ## take the pictures in docs/ again, from a fresh large demo
 	@$(BIN)/python docs/screenshots.py
 
 lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml

@@ -1,4 +1,4 @@
-"""Take the pictures in ``docs/`` from a fresh demo: ``make screenshots``."""
+"""Take the pictures in ``docs/`` from a fresh demo, the large one: ``make screenshots``."""
 
 import os
 import shutil
@@ -22,6 +22,8 @@ PICTURES: list[tuple[str, str, str, str, ViewportSize]] = [
     ("my-day", "success", "/admin/my-day/?owner=", "light", LAPTOP),
     ("table", "manager", "/admin/?owner=#customers", "light", LAPTOP),
     ("customer", "success", "/admin/customer/c1001/", "light", LAPTOP),
+    ("forecast", "success", "/admin/customer/c2003/#forecast", "light", LAPTOP),
+    ("forecast-accuracy", "success", "/admin/forecast/#quiet", "light", LAPTOP),
     ("board", "manager", "/admin/board/1/", "light", LAPTOP),
     ("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
 ]
@@ -57,7 +59,7 @@ def main() -> None:
         environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": f"sqlite:///{name}/demo.sqlite3"}
         environment |= {"ARCHIVE_DIR": f"{name}/archive", "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings"}
         base = f"http://127.0.0.1:{port}"
-        for command in (["migrate", "--verbosity", "0"], ["demo", "--address", base]):
+        for command in (["migrate", "--verbosity", "0"], ["demo", "--size", "large", "--address", base]):
             subprocess.run(
                 [sys.executable, "-c", CLOCK, BEFORE, *command], env=environment, check=True, cwd=DOCS.parent
             )

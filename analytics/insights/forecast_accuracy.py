@@ -52,7 +52,7 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class TopRow:
-    """How it went with those called riskiest each month; shares in whole percent, None of nobody."""
+    """How it went with the most likely of each month, the flagged (``called``); percents are whole, None of nobody."""
 
     size: int
     called: int
@@ -66,22 +66,22 @@ class TopRow:
 
     @property
     def kind(self) -> str:
-        """The cases that were called."""
+        """The cases that were flagged."""
         return f"top-{self.size}"
 
     @property
     def missed(self) -> int:
-        """For how many it came true who were not called."""
+        """For how many it came true who were not flagged."""
         return self.came_true - self.hits
 
     @property
     def precision(self) -> int | None:
-        """Of how many of the called it came true."""
+        """Of how many of the flagged it came true."""
         return percent(self.hits, self.called)
 
     @property
     def recall(self) -> int | None:
-        """How many of those for whom it came true were called."""
+        """How many of those for whom it came true were flagged."""
         return percent(self.hits, self.came_true)
 
 
@@ -126,7 +126,7 @@ class TestedForecast:
     """The curve: for a percent that was forecast, in what percent it came true."""
     silences_called: int
     lead: str
-    """When the median one was called; '' where none was."""
+    """When the median one was flagged; '' where none was."""
     parts: Sequence[PartRow]
     misses: Sequence[Miss]
 

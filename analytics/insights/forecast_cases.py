@@ -80,5 +80,5 @@ def _row(question: Question, case: ForecastCase) -> ShownCase:
 
 
 def lead_in_words(days: float) -> str:
-    """Say how long before the last quiet day a silence was called, such as ``12 days before``."""
+    """Say how long before the last quiet day a silence was flagged, such as ``12 days before``."""
     return f"{counted(half_up(int(2 * abs(days)), 2), 'day')} {'before' if days > 0 else 'after'}"

@@ -48,15 +48,15 @@ class Question:
             "customers": CaseKind("The newest forecast of each customer", Q(pk__in=_newest_cases(self.target))),
         }
         for size in TOPS:
-            called, label = Q(rank__lte=size), f"The {size} most likely of each month"
+            flagged, label = Q(rank__lte=size), f"The {size} most likely of each month"
             missed = Q(rank=None) | Q(rank__gt=size)
             kinds |= {
-                f"top-{size}": CaseKind(label, called),
-                f"top-{size}-true": CaseKind(f"{label} who {self.came_true}", called & true),
+                f"top-{size}": CaseKind(label, flagged),
+                f"top-{size}-true": CaseKind(f"{label} who {self.came_true}", flagged & true),
                 f"top-{size}-missed": CaseKind(f"All who {self.came_true}, without the {size}", missed & true),
             }
         if self.target == ForecastTarget.QUIET:
-            kinds["called"] = CaseKind("Silences called", Q(lead_days__isnull=False))
+            kinds["flagged"] = CaseKind("Silences flagged", Q(lead_days__isnull=False))
         for name, label in PARTS.items():
             part = Q(acted=name == "acted")
             kinds |= {name: CaseKind(label, part), f"{name}-true": CaseKind(f"{label}: {self.came_true}", part & true)}

@@ -52,7 +52,7 @@ def test_nothing_is_wrong_with_a_page(open_page: Opened, address: str) -> None:
 
 
 @looks_alike
-@pytest.mark.parametrize("address", ["/admin/forecast/", "/admin/forecast/cases/?cases=quiet-called"])
+@pytest.mark.parametrize("address", ["/admin/forecast/", "/admin/forecast/cases/?cases=quiet-flagged"])
 def test_nothing_is_wrong_with_the_forecasts_accuracy_and_its_cases(open_page: Opened, address: str) -> None:
     back_tested_program()
     page = open_page(address)

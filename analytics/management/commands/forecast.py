@@ -159,6 +159,6 @@ def _table(found: ForecastAccuracy) -> str:
         lines.append(f"  {label:<32}{value:7.3f}  ({low:.3f} to {high:.3f})")
     for top in found.figures["tops"]:
         lines.append(
-            f"  the {top['size']} riskiest: {top['hits']} of {top['called']} called, of {top['came_true']} in all"
+            f"  the {top['size']} riskiest: {top['hits']} of {top['called']} flagged, of {top['came_true']} in all"
         )
     return "\n".join(lines)

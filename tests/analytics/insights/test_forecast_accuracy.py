@@ -114,7 +114,7 @@ def test_the_most_likely_the_lead_and_who_was_acted_on(viewer: Client) -> None:
     said = section(page(viewer), "quiet")
     # 83 of 100, and 83 of 268: 30.97 %.
     assert "The 10 most likely 100 83 (83%) 83 of 268 (31%)" in said
-    assert "40 silences called. The median call came 12 days before the 30th quiet day." in said
+    assert "40 silences flagged. The median was flagged 12 days before the 30th quiet day." in said
     assert "Somebody acted 30 13 9" in said
     assert "Nobody acted 692 250 259" in said
 
@@ -122,10 +122,10 @@ def test_the_most_likely_the_lead_and_who_was_acted_on(viewer: Client) -> None:
 def test_calls_that_came_late_and_none_at_all(viewer: Client) -> None:
     make_day(date=D)
     tested(figures={**FIGURES, "median_lead": -5.0})
-    assert "The median call came 5 days after the 30th quiet day." in section(page(viewer), "quiet")
+    assert "The median was flagged 5 days after the 30th quiet day." in section(page(viewer), "quiet")
     ForecastAccuracy.objects.all().delete()
     tested(figures={**FIGURES, "silences_called": 0, "median_lead": None})
-    assert "silences called" not in section(page(viewer), "quiet")
+    assert "silences flagged" not in section(page(viewer), "quiet")
 
 
 def test_the_reliability_is_drawn_with_the_better_share_on_top(viewer: Client) -> None:

@@ -107,12 +107,12 @@ def test_a_row_says_forecast_place_outcome_and_leads_to_the_customer_as_of_then(
 
 
 @pytest.mark.parametrize(("days", "said"), [(12, "12 days before"), (1, "1 day before"), (-5, "5 days after")])
-def test_a_silence_that_was_called_says_when(viewer: Client, days: int, said: str) -> None:
+def test_a_silence_that_was_flagged_says_when(viewer: Client, days: int, said: str) -> None:
     make_day(date=D)
     back_test()
     make_forecast_case(make_customer(organization="Acme"), date=END, came_true=True, lead_days=days)
     make_forecast_case(make_customer(id="b"), date=END, came_true=True)
-    assert rows(page(viewer, "?cases=quiet-called")) == [f"Acme 31 Mar 2025 20% – Went quiet {said} No"]
+    assert rows(page(viewer, "?cases=quiet-flagged")) == [f"Acme 31 Mar 2025 20% – Went quiet {said} No"]
 
 
 def test_whom_the_top_missed(viewer: Client) -> None:
