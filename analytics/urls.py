@@ -12,6 +12,7 @@ from analytics.insights import cohort_views, effect_views, forecast_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.policy_lab import publish_views
+from analytics.policy_lab import views as lab_views
 from analytics.reports import views as report_views
 from analytics.tasks import views as task_views
 
@@ -63,4 +64,8 @@ urlpatterns = [
     path("policy-lab/<int:pk>/end/", publish_views.end_policy, name="end-policy"),
     path("columns/", column_views.keep, name="keep-columns"),
     path("summary/", summary_views.summary_page, name="summary"),
+    path("policy-lab/", lab_views.drafts, name="policy-drafts"),
+    path("policy-lab/<int:pk>/", lab_views.lab, name="policy-lab"),
+    path("policy-lab/<int:pk>/preview/", lab_views.preview, name="policy-preview"),
+    path("policy-lab/<int:pk>/export/<str:format>/", lab_views.export_preview, name="export-policy-preview"),
 ]

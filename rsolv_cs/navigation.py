@@ -30,6 +30,7 @@ _FOR_WORK = {
     "analytics:my-day",
     "analytics:tasks",
     "analytics:forecast",
+    "analytics:policy-drafts",
     "admin:customers_customercare_changelist",
     "admin:customers_keychange_changelist",
 }
@@ -52,6 +53,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
             ("Impact", "insights", "analytics:effects", "analytics.view_task"),
             ("Forecast accuracy", "query_stats", "analytics:forecast", "customers.view_customer"),
+            ("Policy lab", "science", "analytics:policy-drafts", "analytics.view_scoringpolicy"),
             ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
             ("Boards", "dashboard_customize", "analytics:boards", "analytics.view_board"),
         ],

@@ -57,6 +57,8 @@ class CustomerKind(AlertKind, ABC):
     """
 
     needs_engagement = True
+    follows_policy = True
+    """Whether another scoring policy could raise or close it."""
     recovered = Q()
     while_contract_over = False
     """Whether it is raised, and stays, though the customer's contract is over."""
@@ -201,6 +203,7 @@ class Blocked(CustomerKind):
     """
 
     needs_engagement = False
+    follows_policy = False
     recovered = ~Snapshot.BLOCKED
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
@@ -229,6 +232,7 @@ class Blocked(CustomerKind):
 class NoFirstPr(CustomerKind):
     """The step First PR is not done N days after signup, or later; worse after twice the days."""
 
+    follows_policy = False
     recovered = ~Snapshot.NO_FIRST_PR
 
     def concerns(self, day: date, n: int) -> Q:
@@ -252,6 +256,8 @@ class LikelyQuiet(CustomerKind):
 
     A date without any forecast is no recovery day. On one with forecasts, who has none is quiet already.
     """
+
+    follows_policy = False
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         of_customer = Forecast.objects.filter(customer=OuterRef("customer"), date=day)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar, dataclass_transform
 
 from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 from django.utils import timezone
 
 from analytics.page_cache.version import DataVersion, StateVersion
@@ -51,17 +52,35 @@ def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
 
     What is made of the state may say times, so it is kept for each time zone that people have chosen.
     """
-    zone = "" if isinstance(key, ImmutableKey) else timezone.get_current_timezone_name()
-    name = f"{type(key).__module__}.{key!r}{zone}"
-    if len(name) > MAX_KEY_LENGTH:
-        return make()
-    cache = caches["default" if isinstance(key, ImmutableKey) else "version"]
-    kept: Value = cache.get(digest(name), _NOTHING)
+    kept: Value = peek(key, _NOTHING)  # type: ignore[arg-type]  # told apart in the next line
     if kept is not _NOTHING:
         return kept
     made = make()
-    cache.set(digest(name), made, CACHE_TTL)
+    keep(key, made)
     return made
+
+
+def peek(key: Key, otherwise: Value) -> Value:
+    """Return the value that is kept under the key, or ``otherwise``: for what takes too long to make in a page."""
+    name = _name(key)
+    kept: Value = _cache_of(key).get(digest(name), otherwise) if len(name) <= MAX_KEY_LENGTH else otherwise
+    return kept
+
+
+def keep(key: Key, value: object) -> None:
+    """Keep a value under the key, unless the key is too long."""
+    name = _name(key)
+    if len(name) <= MAX_KEY_LENGTH:
+        _cache_of(key).set(digest(name), value, CACHE_TTL)
+
+
+def _cache_of(key: Key) -> BaseCache:
+    return caches["default" if isinstance(key, ImmutableKey) else "version"]
+
+
+def _name(key: Key) -> str:
+    zone = "" if isinstance(key, ImmutableKey) else timezone.get_current_timezone_name()
+    return f"{type(key).__module__}.{key!r}{zone}"
 
 
 def digest(what: object) -> str:

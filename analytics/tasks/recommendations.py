@@ -1,7 +1,7 @@
 """What to do about a customer: the rules that match, less what is open or was done of late."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -33,7 +33,7 @@ def recommended_actions(
     """
     rules = active_rules() if rules is None else rules
     tasks = Task.objects.filter(customer=snapshot.customer_id, rule__in=rules) if tasks is None else tasks
-    return _choose(snapshot, rules, tasks)
+    return _actions(snapshot, rules, tasks)
 
 
 def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
@@ -47,7 +47,7 @@ def recommendations(snapshots: Sequence[Snapshot]) -> dict[str, list[Action]]:
         prefetch_related_objects(snapshots, "customer")
     if Condition.INACTIVE in conditions:
         prefetch_related_objects(snapshots, "policy")
-    return {snapshot.customer_id: _choose(snapshot, rules, tasks[snapshot.customer_id]) for snapshot in snapshots}
+    return {snapshot.customer_id: _actions(snapshot, rules, tasks[snapshot.customer_id]) for snapshot in snapshots}
 
 
 def active_rules() -> list[RecommendationRule]:
@@ -87,23 +87,35 @@ def _rules_and_tasks(customers: set[str]) -> tuple[list[RecommendationRule], dic
     return list(rules.values()), tasks
 
 
-def _choose(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iterable[Task]) -> list[Action]:
-    """Return the actions; a rule on cooldown also silences each rule whose text begins its own."""
+def silenced(rules: Iterable[RecommendationRule], tasks: Iterable[Task], day: date) -> list[str]:
+    """Return the texts of those rules that one of a customer's tasks keeps from being recommended on ``day``."""
     by_key = {rule.pk: rule for rule in rules}
-    cooling = {
-        task.rule_id
-        for task in tasks
-        if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], snapshot.date)
-    }
-    said = [by_key[key].text for key in cooling]
-    actions: list[Action] = []
+    cooling = {task.rule_id for task in tasks if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], day)}
+    return [by_key[key].text for key in cooling]
+
+
+def choose(
+    rules: Iterable[RecommendationRule], said: Iterable[str], fits: Callable[[RecommendationRule], bool]
+) -> list[RecommendationRule]:
+    """Return at most five of the rules that fit; none whose text is said, or begins what is said, already."""
+    texts, chosen = list(said), list[RecommendationRule]()
     for rule in rules:
-        if any(text.startswith(rule.text) for text in said):
-            continue
+        if not any(text.startswith(rule.text) for text in texts) and fits(rule):
+            chosen.append(rule)
+            texts.append(rule.text)
+            if len(chosen) == MAX_ACTIONS:
+                break
+    return chosen
+
+
+def _actions(snapshot: Snapshot, rules: Sequence[RecommendationRule], tasks: Iterable[Task]) -> list[Action]:
+    reasons: list[str] = []
+
+    def fits(rule: RecommendationRule) -> bool:
         reason = matching_reason(snapshot, rule)
         if reason:
-            actions.append(Action(rule.text, reason, rule.pk))
-            said.append(rule.text)
-            if len(actions) == MAX_ACTIONS:
-                break
-    return actions
+            reasons.append(reason)
+        return bool(reason)
+
+    chosen = choose(rules, silenced(rules, tasks, snapshot.date), fits)
+    return [Action(rule.text, reason, rule.pk) for rule, reason in zip(chosen, reasons, strict=True)]

@@ -19,6 +19,7 @@ from analytics.page_cache import page_cache
 from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
 from analytics.segments.in_words import in_one_sentence
+from analytics.wording import signed
 from customers.core.pages import user_of
 from customers.core.people import name_of, name_of_login
 from customers.editing.conflicts import VERSION
@@ -34,6 +35,7 @@ for atom in (atoms.bar, atoms.health_status, atoms.since, atoms.trend):
 register.filter(name_of_login)
 register.filter(undo_token)
 register.filter(in_one_sentence)
+register.filter(signed)
 
 
 class ChartKey(page_cache.ImmutableKey):

@@ -1,0 +1,147 @@
+"""What a draft would change on a scored date: statuses, scores, alerts and recommended actions."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from analytics.alerts.rules import Decision, Transition
+from analytics.models import AlertRule, HealthStatus, PortfolioDay, RecommendationRule, ScoringPolicy
+from analytics.policy_lab.actions import Recommender
+from analytics.policy_lab.hypothetical import score_aside, show
+from analytics.policy_lab.moves import Moves, compared
+from analytics.policy_lab.program import STATUSES, Program, read_program
+from analytics.scoring.policies import Policies
+from analytics.scoring.snapshot_rows import scores_digest
+from customers.core.sql import rolled_back
+
+
+class News(NamedTuple):
+    """An alert or an action that would come or go: of which rule (its key and name), for whom; an alert's words."""
+
+    rule: int
+    name: str
+    customer: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a draft would change on ``day``.
+
+    ``before`` and ``after`` count the customers of each status. ``digest`` is that of everybody's score and status
+    after it. ``opened`` and ``closed`` are alerts; None where ``day`` is not the newest, for which alone alerts are
+    raised. ``added`` and ``dropped`` are recommended actions.
+    """
+
+    day: date
+    digest: str
+    before: dict[HealthStatus, int]
+    after: dict[HealthStatus, int]
+    moves: Moves
+    opened: list[News] | None
+    closed: list[News] | None
+    added: list[News]
+    dropped: list[News]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether everything would stay as it is."""
+        return not (self.moves.moves or self.opened or self.closed or self.added or self.dropped)
+
+
+def changes(draft: ScoringPolicy, day: date) -> Changes:
+    """Return what a draft would change on a scored date; raises ``DoesNotExist`` where no policy is in force."""
+    return finished(changes_step_by_step(draft, day))
+
+
+def finished(steps: Generator[int, None, Changes]) -> Changes:
+    """Take all steps, and return what comes of them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Changes = end.value
+            return found
+
+
+def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None, Changes]:
+    """Yield from time to time how many customers are scored; return what the draft would change."""
+    policies = Policies.on(day).with_policy(draft)
+    with rolled_back():
+        recommender = Recommender(day)
+        is_newest = not PortfolioDay.objects.filter(date__gt=day).exists()
+        before = read_program(day, recommender, alerts=is_newest)
+        # The outer transaction keeps one moment for both.
+        with rolled_back():
+            yield from score_aside(day, policies)
+            show(day)
+            after = read_program(day, recommender, alerts=is_newest)
+        refitted = _refitted(before, after)
+        was, now = (recommender.recommended({key: one.fitting[key] for key in refitted}) for one in (before, after))
+        names = ScoringPolicy.objects.in_bulk({*before.policy.values(), *after.policy.values()})
+        rule_names = {rule.pk: str(rule) for rule in AlertRule.objects.all()}
+    statuses = {place: HealthStatus(status) for place, status in enumerate(STATUSES)}
+    scores = ((customer, row[1], statuses[row[0]].value) for customer, row in after.figures.items())
+    return Changes(
+        day=day,
+        digest=scores_digest(day, scores),
+        before=_counted(before),
+        after=_counted(after),
+        moves=compared(before, after, {pk: policy.name for pk, policy in names.items()}),
+        opened=_alerts_gained(Transition.RAISE, before, after, rule_names),
+        closed=_alerts_gained(Transition.CLOSE, before, after, rule_names),
+        added=_gained(was, now),
+        dropped=_gained(now, was),
+    )
+
+
+def _counted(program: Program) -> dict[HealthStatus, int]:
+    found = Counter(figures[0] for figures in program.figures.values())
+    return {HealthStatus(status): found[place] for place, status in enumerate(STATUSES)}
+
+
+def _refitted(before: Program, after: Program) -> list[str]:
+    """Return the customers whom other recommendation rules fit than before."""
+    return sorted(
+        customer for customer, fitting in after.fitting.items() if before.fitting.get(customer, fitting) != fitting
+    )
+
+
+def _alerts_gained(
+    transition: Transition, before: Program, after: Program, names: dict[int, str]
+) -> list[News] | None:
+    """Return the alerts of the newest date with a transition that they do not have without the draft."""
+    if before.alerts is None or after.alerts is None:
+        return None
+    was = before.alerts
+    found = [
+        News(rule, names[rule], customer, decision.text)
+        for (rule, customer), decision in after.alerts.items()
+        if decision.transition == transition and not _is(was.get((rule, customer)), transition)
+    ]
+    return sorted(found)
+
+
+def _is(decision: Decision | None, transition: Transition) -> bool:
+    return decision is not None and decision.transition == transition
+
+
+def _gained(before: dict[str, list[RecommendationRule]], after: dict[str, list[RecommendationRule]]) -> list[News]:
+    """Return the actions that are recommended after and not before."""
+    return sorted(
+        News(rule.pk, rule.text, customer, "")
+        for customer, rules in after.items()
+        for rule in rules
+        if rule not in before[customer]
+    )
+
+
+def by_rule(news: Sequence[News]) -> list[tuple[str, list[News]]]:
+    """Return news in groups of a rule, the most first."""
+    groups: dict[tuple[int, str], list[News]] = {}
+    for one in news:
+        groups.setdefault((one.rule, one.name), []).append(one)
+    most_first = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return [(name, found) for (_rule, name), found in most_first]

@@ -1,0 +1,132 @@
+"""The pages of the policy lab: the drafts, one draft with its parts, and the preview of what it would change."""
+
+import logging
+from collections.abc import Iterator
+from typing import IO
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import Error
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+
+from analytics.models import ExportFormat, PortfolioDay, ScoringPolicy
+from analytics.page_cache import page_cache
+from analytics.pages.as_of import as_of
+from analytics.pages.user_summary import user_summary
+from analytics.policy_lab.changes import Changes, finished
+from analytics.policy_lab.export import ChangesExport
+from analytics.policy_lab.preview import ChangesKey, Preview, changes_key, make_changes, preview_of
+from customers.audit.export import Export, export_response
+from customers.core.pages import admin_page, admin_response, user_of
+from customers.models import Customer
+from customers.workbooks.writer import TooLarge
+
+logger = logging.getLogger(__name__)
+
+_MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
+
+
+@admin_page(*_MAY_LOOK)
+def drafts(request: HttpRequest) -> HttpResponse:
+    """The drafts, each of which leads to its own page."""
+    context = {"title": "Policy lab", "drafts": list(ScoringPolicy.objects.filter(state=ScoringPolicy.State.DRAFT))}
+    return admin_response(request, "analytics/policy_lab/drafts.html", context)
+
+
+@admin_page(*_MAY_LOOK)
+def lab(request: HttpRequest, pk: int) -> HttpResponse:
+    """What a draft would do; the preview is there at once where it is known, else it is asked for by the page."""
+    policy = get_object_or_404(ScoringPolicy, pk=pk)
+    shown = as_of(request)
+    context: dict[str, object] = {"title": policy.name, "policy": policy, "as_of": shown}
+    if shown.portfolio is None:
+        context["any_customer"] = Customer.objects.exists()
+    elif policy.is_draft:
+        context["why_not"], key = _asked(request, policy, shown.portfolio)
+        found = page_cache.peek(key, None) if key else None
+        if key and found is None and "now" in request.GET:
+            found = finished(make_changes(policy, key))
+        context["preview"] = _preview(request, found) if found else None
+    return admin_response(request, "analytics/policy_lab/page.html", context)
+
+
+@admin_page(*_MAY_LOOK)
+def preview(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Send the preview as a part of the page, behind how far it is; whoever opens the address gets the page."""
+    policy = get_object_or_404(ScoringPolicy, pk=pk)
+    portfolio = as_of(request).portfolio
+    key = _asked(request, policy, portfolio)[1] if portfolio and policy.is_draft else None
+    if portfolio is None or key is None or "HX-Request" not in request.headers:
+        return redirect(f"{reverse('analytics:policy-lab', args=[pk])}?{request.GET.urlencode()}")
+    answer = StreamingHttpResponse(_step_by_step(request, policy, portfolio, key))
+    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@admin_page(*_MAY_LOOK, "customers.export_customer")
+def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
+    """Download what a draft would change, of everybody who is scored; where it cannot be, say why."""
+    if format not in ExportFormat.values:
+        raise Http404
+    draft = get_object_or_404(ScoringPolicy, pk=pk)
+    portfolio, chosen = as_of(request).portfolio, ExportFormat(format)
+    why_not, key = _asked(request, draft, portfolio) if portfolio and draft.is_draft else ("", None)
+
+    def write(file: IO[bytes]) -> Export:
+        if key is None:
+            raise TooLarge(why_not or "There is no preview to export.")
+        found = page_cache.peek(key, None) or finished(make_changes(draft, key))
+        exported = ChangesExport(draft, found, user_of(request).get_username())
+        exported.write(chosen, file)
+        return exported.described(chosen)
+
+    try:
+        return export_response(write)
+    except TooLarge as fault:
+        messages.error(request, f"{fault} Nothing was exported.")
+        return redirect("analytics:policy-lab", pk)
+
+
+def _asked(request: HttpRequest, draft: ScoringPolicy, portfolio: PortfolioDay) -> tuple[str, ChangesKey | None]:
+    """Return why a draft has no preview, or '', and the key of what it would change."""
+    try:
+        draft.clean()
+        return "", changes_key(draft, portfolio.date, user_summary(request).version)
+    except ValidationError as error:
+        return " ".join(error.messages), None
+    except ScoringPolicy.DoesNotExist as error:
+        return str(error), None
+
+
+def _step_by_step(
+    request: HttpRequest, draft: ScoringPolicy, portfolio: PortfolioDay, key: ChangesKey
+) -> Iterator[str]:
+    """Yield how many customers are scored, by which the page's bar grows, and then the preview."""
+    context = {"policy": draft, "as_of": as_of(request)}
+    try:
+        found = page_cache.peek(key, None)
+        if found is None:
+            steps = make_changes(draft, key)
+            while True:
+                try:
+                    done = next(steps)
+                except StopIteration as end:
+                    found = end.value
+                    break
+                yield format_html('<data value="{}"></data>', done)
+        context["preview"] = _preview(request, found)
+    except Error:
+        # The answer has begun, so no page of errors can take its place.
+        logger.exception("A preview did not end")
+        context["why_not"] = "The database is busy, or cannot be reached. Try again later."
+    yield render_to_string("analytics/policy_lab/preview.html", context, request)
+
+
+def _preview(request: HttpRequest, found: Changes) -> Preview:
+    return preview_of(found, everyone=request.GET.get("show") == "all", page=request.GET.get("page", ""))
