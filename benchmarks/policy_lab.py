@@ -1,8 +1,8 @@
 """How long the preview of a draft takes, on both databases: ``python -m benchmarks.policy_lab``.
 
 The program is that of ``program.py``, imported, scored and evaluated, with a history of a month, so that alerts look
-back as far as they do in use. The draft gives activity nearly twice its points, so that most scores move. The preview is
-made in a process of its own, whose start is left out of the seconds but not of the peak memory.
+back as far as they do in use. The draft gives activity nearly twice its points, so that most scores move. The preview
+is made in a process of its own, whose start is left out of the seconds but not of the peak memory.
 """
 
 import argparse

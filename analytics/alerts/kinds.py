@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from enum import Enum
+from typing import ClassVar
 
 from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
@@ -37,6 +39,18 @@ WORSE_TIMES = 2
 WORSE_PERCENT = 20
 
 
+class Follows(Enum):
+    """What of a date's scores decides whether an alert of a kind is raised or closed.
+
+    ``SCORES`` are compared with earlier ones by the same policy: a new policy has none, so that it raises nothing.
+    """
+
+    NOTHING = "nothing"
+    STATUS = "status"
+    SCORES = "scores"
+    SEGMENT = "segment"
+
+
 class AlertKind:
     """What all kinds say; ``needs_engagement`` where a lack of engagement data would raise or close it falsely."""
 
@@ -57,8 +71,7 @@ class CustomerKind(AlertKind, ABC):
     """
 
     needs_engagement = True
-    follows_policy = True
-    """Whether another scoring policy could raise or close it."""
+    follows: ClassVar[Follows]
     recovered = Q()
     while_contract_over = False
     """Whether it is raised, and stays, though the customer's contract is over."""
@@ -100,6 +113,7 @@ class CustomerKind(AlertKind, ABC):
 class AtRisk(CustomerKind):
     """The status is At risk; closed with Needs attention or better, worse with 5 points less than last told."""
 
+    follows = Follows.STATUS
     recovered = ~Q(status__in=[HealthStatus.AT_RISK, HealthStatus.INACTIVE])
 
     def concerns(self, day: date, n: int) -> Q:
@@ -124,6 +138,7 @@ class Inactive(CustomerKind):
     That a contract is over is news in the 14 days after the last date on which the customer was not Inactive.
     """
 
+    follows = Follows.STATUS
     recovered = ~Q(status=HealthStatus.INACTIVE)
     while_contract_over = True
 
@@ -159,6 +174,8 @@ class Inactive(CustomerKind):
 
 class Fell(CustomerKind):
     """The score is N or more below its highest of the 7 days before. Closed with less, worse with 5 points more."""
+
+    follows = Follows.SCORES
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         since = day - timedelta(days=FALL_DAYS)
@@ -203,7 +220,7 @@ class Blocked(CustomerKind):
     """
 
     needs_engagement = False
-    follows_policy = False
+    follows = Follows.NOTHING
     recovered = ~Snapshot.BLOCKED
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
@@ -232,7 +249,7 @@ class Blocked(CustomerKind):
 class NoFirstPr(CustomerKind):
     """The step First PR is not done N days after signup, or later; worse after twice the days."""
 
-    follows_policy = False
+    follows = Follows.NOTHING
     recovered = ~Snapshot.NO_FIRST_PR
 
     def concerns(self, day: date, n: int) -> Q:
@@ -257,7 +274,7 @@ class LikelyQuiet(CustomerKind):
     A date without any forecast is no recovery day. On one with forecasts, who has none is quiet already.
     """
 
-    follows_policy = False
+    follows = Follows.NOTHING
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         of_customer = Forecast.objects.filter(customer=OuterRef("customer"), date=day)

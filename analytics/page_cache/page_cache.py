@@ -52,9 +52,9 @@ def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
 
     What is made of the state may say times, so it is kept for each time zone that people have chosen.
     """
-    kept: Value = peek(key, _NOTHING)  # type: ignore[arg-type]  # told apart in the next line
+    kept = peek(key, _NOTHING)
     if kept is not _NOTHING:
-        return kept
+        return kept  # type: ignore[return-value]  # what is kept under a key is what its maker made
     made = make()
     keep(key, made)
     return made

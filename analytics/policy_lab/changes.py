@@ -1,14 +1,15 @@
 """What a draft would change on a scored date: statuses, scores, alerts and recommended actions."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
 from analytics.alerts.rules import Decision, Transition
-from analytics.models import AlertRule, HealthStatus, PortfolioDay, RecommendationRule, ScoringPolicy
+from analytics.models import HealthStatus, PortfolioDay, RecommendationRule, ScoringPolicy
 from analytics.policy_lab.actions import Recommender
+from analytics.policy_lab.alerts import AlertRules, Decided
 from analytics.policy_lab.hypothetical import score_aside, show
 from analytics.policy_lab.moves import Moves, compared
 from analytics.policy_lab.program import STATUSES, Program, read_program
@@ -69,19 +70,21 @@ def finished(steps: Generator[int, None, Changes]) -> Changes:
 def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None, Changes]:
     """Yield from time to time how many customers are scored; return what the draft would change."""
     policies = Policies.on(day).with_policy(draft)
+    # One moment for both; the inner transaction ends what is not stored.
     with rolled_back():
-        recommender = Recommender(day)
-        is_newest = not PortfolioDay.objects.filter(date__gt=day).exists()
-        before = read_program(day, recommender, alerts=is_newest)
-        # The outer transaction keeps one moment for both.
+        recommender, is_newest = Recommender(day), not PortfolioDay.objects.filter(date__gt=day).exists()
+        rules = AlertRules.on(day) if is_newest else None
+        before = read_program(day, recommender, rules)
         with rolled_back():
             yield from score_aside(day, policies)
             show(day)
-            after = read_program(day, recommender, alerts=is_newest)
+            after = read_program(day, recommender, rules)
+            concerned = _concerned(rules, draft, before, after)
+            decided_after = rules.decide(concerned) if rules else None
+        decided_before = rules.decide(concerned) if rules else {}
         refitted = _refitted(before, after)
         was, now = (recommender.recommended({key: one.fitting[key] for key in refitted}) for one in (before, after))
         names = ScoringPolicy.objects.in_bulk({*before.policy.values(), *after.policy.values()})
-        rule_names = {rule.pk: str(rule) for rule in AlertRule.objects.all()}
     statuses = {place: HealthStatus(status) for place, status in enumerate(STATUSES)}
     scores = ((customer, row[1], statuses[row[0]].value) for customer, row in after.figures.items())
     return Changes(
@@ -90,8 +93,8 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
         before=_counted(before),
         after=_counted(after),
         moves=compared(before, after, {pk: policy.name for pk, policy in names.items()}),
-        opened=_alerts_gained(Transition.RAISE, before, after, rule_names),
-        closed=_alerts_gained(Transition.CLOSE, before, after, rule_names),
+        opened=_alerts_gained(Transition.RAISE, decided_before, decided_after, rules),
+        closed=_alerts_gained(Transition.CLOSE, decided_before, decided_after, rules),
         added=_gained(was, now),
         dropped=_gained(now, was),
     )
@@ -109,19 +112,32 @@ def _refitted(before: Program, after: Program) -> list[str]:
     )
 
 
+def _concerned(
+    rules: AlertRules | None, draft: ScoringPolicy, before: Program, after: Program
+) -> dict[int, Collection[str]]:
+    """Return for each alert rule the customers for whom the one program may raise or close another alert."""
+    if rules is None:
+        return {}
+    both = [customer for customer in after.figures if customer in before.figures]
+    statuses = [customer for customer in both if before.figures[customer][0] != after.figures[customer][0]]
+    policies = [customer for customer in both if before.policy[customer] != after.policy[customer]]
+    return rules.concerned(
+        statuses, policies, {rule: before.matched[rule] ^ own for rule, own in after.matched.items()}
+    )
+
+
 def _alerts_gained(
-    transition: Transition, before: Program, after: Program, names: dict[int, str]
+    transition: Transition, before: Decided, after: Decided | None, rules: AlertRules | None
 ) -> list[News] | None:
     """Return the alerts of the newest date with a transition that they do not have without the draft."""
-    if before.alerts is None or after.alerts is None:
+    if after is None or rules is None:
         return None
-    was = before.alerts
-    found = [
+    names = rules.names()
+    return sorted(
         News(rule, names[rule], customer, decision.text)
-        for (rule, customer), decision in after.alerts.items()
-        if decision.transition == transition and not _is(was.get((rule, customer)), transition)
-    ]
-    return sorted(found)
+        for (rule, customer), decision in after.items()
+        if decision.transition == transition and not _is(before.get((rule, customer)), transition)
+    )
 
 
 def _is(decision: Decision | None, transition: Transition) -> bool:

@@ -31,7 +31,7 @@ from customers.core.sql import (
 
 ROWS_AT_ONCE = 5_000
 _HYPOTHETICAL = "hypothetical_snapshot"
-_NAMES = ", ".join(field.column for field in Snapshot._meta.concrete_fields)
+_NAMES = ", ".join(("id", *COLUMNS))
 
 
 @contextmanager

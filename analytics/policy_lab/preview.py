@@ -1,6 +1,6 @@
 """The preview of a draft: what it would change, kept until the draft, the data or the rules change, and in words."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -138,18 +138,13 @@ def preview_of(found: Changes, *, everyone: bool, page: str) -> Preview:
 
 
 def _shares(found: Changes) -> list[Share]:
-    before, after = sum(found.before.values()), sum(found.after.values())
+    before, after = found.before, found.after
+    percents = [_percents(counts) for counts in (before, after)]
     return [
-        Share(
-            status,
-            found.before[status],
-            found.after[status],
-            _percent(found.before[status], before),
-            _percent(found.after[status], after),
-        )
-        for status in HealthStatus
+        Share(status, before[status], after[status], *(one[status] for one in percents)) for status in HealthStatus
     ]
 
 
-def _percent(part: int, whole: int) -> int:
-    return half_up(100 * part, whole) if whole else 0
+def _percents(counts: Mapping[HealthStatus, int]) -> dict[HealthStatus, int]:
+    whole = sum(counts.values())
+    return {status: half_up(100 * count, whole) if whole else 0 for status, count in counts.items()}

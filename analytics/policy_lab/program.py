@@ -1,18 +1,14 @@
-"""What the program is on a scored date: everybody's score, which alerts it would raise and close, and which rules fit.
+"""What the program is on a scored date: everybody's score and policy, and which rules fit whom.
 
 Read once as it is stored, and once inside ``hypothetical``: the same queries see the one and the other.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from analytics.alerts.candidates import inputs_of
-from analytics.alerts.kinds import CUSTOMER_KINDS
-from analytics.alerts.own_rules.kind import customer_kind
-from analytics.alerts.rules import Decision, Transition, decide
-from analytics.models import AlertRule, HealthStatus, Snapshot
+from analytics.models import HealthStatus, Snapshot
 from analytics.policy_lab.actions import Fitting, Recommender
+from analytics.policy_lab.alerts import AlertRules
 from analytics.scoring.components import COMPONENTS
 from customers.core.limits import FETCH_SIZE
 
@@ -27,42 +23,25 @@ Figures = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Program:
-    """Everybody's figures, policy and fitting recommendation rules by customer; alerts by rule and customer.
-
-    ``alerts`` are those that would be raised or closed; None where they are not asked for.
-    """
+    """By customer the figures, the policy's key and the fitting recommendation rules; whom own alert rules match."""
 
     figures: dict[str, Figures]
     policy: dict[str, int]
     fitting: dict[str, Fitting]
-    alerts: dict[tuple[int, str], Decision] | None
+    matched: dict[int, set[str]]
 
 
-def read_program(day: date, recommender: Recommender, *, alerts: bool) -> Program:
-    """Read the program of a scored date; ``alerts`` only of the newest, since none are raised for older ones."""
-    found = Program({}, {}, {}, dict(_alerts(day)) if alerts else None)
+def read_program(day: date, recommender: Recommender, alert_rules: AlertRules | None) -> Program:
+    """Read the program of a scored date; a query, and one for each own rule of the ``alert_rules``."""
+    found = Program({}, {}, {}, alert_rules.matched() if alert_rules else {})
     places = {status: place for place, status in enumerate(STATUSES)}
     fitting = recommender.columns
-    rows = Snapshot.objects.filter(date=day).order_by().annotate(**fitting)
-    first = 4 + len(_POINTS)
-    for row in rows.values_list("customer_id", "policy_id", "status", "score", *_POINTS, *fitting).iterator(
-        FETCH_SIZE
-    ):
+    names = ("customer_id", "policy_id", "status", "score", *_POINTS)
+    rows = Snapshot.objects.filter(date=day).order_by().annotate(**fitting).values_list(*names, *fitting)
+    for row in rows.iterator(FETCH_SIZE):
         customer = row[0]
-        points = (NO_POINTS if one is None else one for one in row[4:first])
+        points = [NO_POINTS if one is None else one for one in row[4 : len(names)]]
         found.policy[customer] = row[1]
         found.figures[customer] = (places[row[2]], row[3], *points)
-        found.fitting[customer] = row[first:]
+        found.fitting[customer] = row[len(names) :]
     return found
-
-
-def _alerts(day: date) -> Iterator[tuple[tuple[int, str], Decision]]:
-    """Yield the alerts of customers that the newest date would raise or close, whatever else the feeds lack."""
-    for rule in AlertRule.objects.filter(active=True):
-        kind = customer_kind(rule, day, "") if rule.kind in CUSTOMER_KINDS or rule.is_own else None
-        if kind is None or not kind.follows_policy:
-            continue
-        for inputs in inputs_of(kind, rule, day):
-            decision = decide(kind, rule, inputs)
-            if decision.transition in {Transition.RAISE, Transition.CLOSE}:
-                yield (rule.pk, inputs.customer_id), decision

@@ -90,7 +90,9 @@ def _rules_and_tasks(customers: set[str]) -> tuple[list[RecommendationRule], dic
 def silenced(rules: Iterable[RecommendationRule], tasks: Iterable[Task], day: date) -> list[str]:
     """Return the texts of those rules that one of a customer's tasks keeps from being recommended on ``day``."""
     by_key = {rule.pk: rule for rule in rules}
-    cooling = {task.rule_id for task in tasks if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], day)}
+    cooling = {
+        task.rule_id for task in tasks if task.rule_id in by_key and on_cooldown(task, by_key[task.rule_id], day)
+    }
     return [by_key[key].text for key in cooling]
 
 

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 
 from analytics.alerts.inputs import AlertInputs
-from analytics.alerts.kinds import CUSTOMER_KINDS, WORSE_POINTS, CustomerKind, of_open_alerts
+from analytics.alerts.kinds import CUSTOMER_KINDS, WORSE_POINTS, CustomerKind, Follows, of_open_alerts
 from analytics.models import AlertRule, HealthStatus, PortfolioDay
 from analytics.segments.segment import Segment
 from analytics.wording import one_line
@@ -18,6 +18,8 @@ from analytics.wording import one_line
 
 class OwnRule(CustomerKind):
     """All conditions of a rule's ``segment`` hold; closed with none of it, worse with 5 points less than last told."""
+
+    follows = Follows.SEGMENT
 
     def __init__(self, rule: AlertRule, segment: Segment) -> None:
         self.name, self.segment = rule.name, segment

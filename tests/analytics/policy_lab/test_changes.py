@@ -63,7 +63,7 @@ def test_the_components_that_move() -> None:
 
 def test_worse_by_more_places_comes_first_and_inactive_is_worst() -> None:
     plant()
-    # Bob and Cyd were last active nine days before, Ann and Dan are active. So both become Inactive, their scores stay.
+    # Bob and Cyd were last active nine days before, so they become Inactive. No score moves.
     found = changes(make_draft(inactive_days=7), D)
     assert [(one.customer, one.after.status, one.change) for one in found.moves.all()][:2] == [
         ("bob", INACTIVE, 0),  # From Healthy, by three places.

@@ -1,6 +1,5 @@
 """Inside, every query sees the draft's program; outside nobody does, and nothing stays."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Barrier
@@ -42,16 +41,13 @@ def test_every_query_sees_the_drafts_program() -> None:
 
     def seen() -> list[object]:
         snapshots = list(Snapshot.objects.on(D))
+        low = Snapshot.objects.filter(pk__in=Segment("score_max=40", D).snapshots.values("pk"))
         return [
             scores(),
             sorted(inputs.customer_id for inputs in inputs_of(kind, rule, D)),
             sorted(customer for customer, actions in recommendations(snapshots).items() if actions),
             sorted(Segment("status=at_risk", D).snapshots.values_list("customer", flat=True)),
-            sorted(
-                Snapshot.objects.filter(pk__in=Segment("score_max=40", D).snapshots.values("pk")).values_list(
-                    "customer__organization", flat=True
-                )
-            ),
+            sorted(low.values_list("customer__organization", flat=True)),
             {snapshot.policy.name for snapshot in snapshots},
         ]
 

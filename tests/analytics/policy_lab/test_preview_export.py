@@ -14,7 +14,6 @@ from analytics.models import RecommendationRule
 from analytics.scoring.snapshot_rows import stored_digest
 from analytics.scoring.snapshots import score_day
 from customers.models import AuditEntry, Customer
-from tests.factories import make_snapshot
 from tests.support.pages import said
 from tests.support.policies import make_draft
 from tests.support.policy_lab import MORE_ACTIVITY, D, plant, publish

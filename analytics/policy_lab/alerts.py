@@ -1,0 +1,74 @@
+"""Which alerts would be raised and closed: judged only for the customers to whom other policies make a difference."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from analytics.alerts.candidates import inputs_of
+from analytics.alerts.kinds import CUSTOMER_KINDS, CustomerKind, Follows
+from analytics.alerts.own_rules.kind import OwnRule, customer_kind
+from analytics.alerts.rules import Decision, Transition, decide
+from analytics.models import Alert, AlertRule
+from customers.core.limits import batches
+
+JUDGED_AT_ONCE = 5_000
+
+Decided = dict[tuple[int, str], Decision]
+"""The alerts that are raised or closed, by rule and customer."""
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """The rules on customers that are on, with their kinds, as of ``day``; a lack in the feeds holds none back."""
+
+    day: date
+    kinds: list[tuple[AlertRule, CustomerKind]]
+
+    @classmethod
+    def on(cls, day: date) -> "AlertRules":
+        """Return the rules of ``day``."""
+        active = [rule for rule in AlertRule.objects.filter(active=True) if rule.kind in CUSTOMER_KINDS or rule.is_own]
+        found = [(rule, kind) for rule in active if (kind := customer_kind(rule, day, ""))]
+        return cls(day, [(rule, kind) for rule, kind in found if kind.follows != Follows.NOTHING])
+
+    def names(self) -> dict[int, str]:
+        """Return the rules' names by key."""
+        return {rule.pk: str(rule) for rule, _kind in self.kinds}
+
+    def matched(self) -> dict[int, set[str]]:
+        """Return whom the conditions of each own rule match."""
+        own = [(rule, kind) for rule, kind in self.kinds if isinstance(kind, OwnRule)]
+        return {rule.pk: set(_customers(kind, self.day)) for rule, kind in own}
+
+    def decide(self, among: Mapping[int, Collection[str]]) -> Decided:
+        """Return what becomes of alerts, for each rule ``among`` its customers."""
+        return dict(self._decide(among))
+
+    def _decide(self, among: Mapping[int, Collection[str]]) -> Iterator[tuple[tuple[int, str], Decision]]:
+        for rule, kind in self.kinds:
+            for some in batches(sorted(among[rule.pk]), JUDGED_AT_ONCE):
+                for inputs in inputs_of(kind, rule, self.day, some):
+                    decision = decide(kind, rule, inputs)
+                    if decision.transition in {Transition.RAISE, Transition.CLOSE}:
+                        yield (rule.pk, inputs.customer_id), decision
+
+    def concerned(
+        self, statuses: Collection[str], drafted: set[str], others: set[str], matches: Mapping[int, Collection[str]]
+    ) -> dict[int, Collection[str]]:
+        """Return for each rule the customers to judge: of other ``statuses``, or in other ``matches`` of an own rule.
+
+        Where scores by one policy are compared: those whom the draft scores, as far as there is something to close,
+        and ``others`` who are scored by another policy than before.
+        """
+        found: dict[int, Collection[str]] = {}
+        for rule, kind in self.kinds:
+            if kind.follows == Follows.SCORES:
+                opened = Alert.objects.open().filter(rule=rule).order_by().values_list("customer_id", flat=True)
+                found[rule.pk] = others | drafted.intersection(opened)
+            else:
+                found[rule.pk] = statuses if kind.follows == Follows.STATUS else matches[rule.pk]
+        return found
+
+
+def _customers(kind: OwnRule, day: date) -> Iterator[str]:
+    return kind.segment.on(day).snapshots.order_by().values_list("customer_id", flat=True).iterator()
