@@ -120,10 +120,10 @@ def _concerned(
         return {}
     both = [customer for customer in after.figures if customer in before.figures]
     statuses = [customer for customer in both if before.figures[customer][0] != after.figures[customer][0]]
-    policies = [customer for customer in both if before.policy[customer] != after.policy[customer]]
-    return rules.concerned(
-        statuses, policies, {rule: before.matched[rule] ^ own for rule, own in after.matched.items()}
-    )
+    moved = {customer for customer in both if before.policy[customer] != after.policy[customer]}
+    drafted = {customer for customer in moved if after.policy[customer] == draft.pk}
+    matches = {rule: before.matched[rule] ^ own for rule, own in after.matched.items()}
+    return rules.concerned(statuses, drafted, moved - drafted, matches)
 
 
 def _alerts_gained(
