@@ -36,6 +36,7 @@ ROWS = {
         ("report", "edit-report", "change-report-view", "delete-report", "export-report", "pin-report"), Report
     ),
     **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
+    **dict.fromkeys(("policy-lab", "policy-preview", "export-policy-preview"), ScoringPolicy),
     **dict.fromkeys(("board", "edit-board", "change-board-tiles", "delete-board"), Board),
 }
 """Of which kind the row is that an address takes, by its name."""

@@ -32,6 +32,7 @@ from customers.runs.undo import undo
 from tests.factories import make_engagement, make_run, make_staff
 from tests.support.boards import make_board, saved
 from tests.support.pages import forget, main_part, names
+from tests.support.policies import make_draft
 
 pytestmark = pytest.mark.django_db
 
@@ -304,6 +305,11 @@ def board_and_tab() -> str:
     return f"board/{make_board(owner, (report, 'count'), (report, 'table'), shared=True).pk}/"
 
 
+def draft_in_lab() -> str:
+    """The address of the lab's page of a draft, with its preview."""
+    return f"policy-lab/{make_draft(activity_max=50, pr_max=5).pk}/?now=1"
+
+
 @pytest.mark.sqlite_is_enough
 def test_no_key_stands_for_what_two_users_see_differently(
     visitors: list[Client], monkeypatch: pytest.MonkeyPatch
@@ -317,11 +323,13 @@ def test_no_key_stands_for_what_two_users_see_differently(
         return value
 
     monkeypatch.setattr(page_cache, "get_or_set", get_or_set)
+    monkeypatch.setattr(page_cache, "keep", lambda key, value: made[key].add(repr(value)))
+    monkeypatch.setattr(page_cache, "peek", lambda _key, otherwise: otherwise)
     score_day(date(2025, 5, 3))
     make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)
     make_run(created=1)
     Note.objects.create(customer_id="c1001", author="Bo", kind="call", text="They wait for their IT")
-    pages = (*ADDRESSES, *MORE, board_and_tab())
+    pages = (*ADDRESSES, *MORE, board_and_tab(), draft_in_lab())
     for address in pages:
         for client in visitors:
             assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)

@@ -293,7 +293,7 @@ EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
 WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
 WORKS |= {"Nightly runs", "Import runs", "Quarantine", "Fixes", "Key changes"}
-WORKS |= {"Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
+WORKS |= {"Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
 
 
 @pytest.mark.sqlite_is_enough
