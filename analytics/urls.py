@@ -66,6 +66,6 @@ urlpatterns = [
     path("summary/", summary_views.summary_page, name="summary"),
     path("policy-lab/", lab_views.drafts, name="policy-drafts"),
     path("policy-lab/<int:pk>/", lab_views.lab, name="policy-lab"),
-    path("policy-lab/<int:pk>/preview/", lab_views.preview, name="policy-preview"),
+    path("policy-lab/<int:pk>/preview/", lab_views.preview_part, name="policy-preview"),
     path("policy-lab/<int:pk>/export/<str:format>/", lab_views.export_preview, name="export-policy-preview"),
 ]

@@ -56,7 +56,7 @@ def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
     if kept is not _NOTHING:
         return kept  # type: ignore[return-value]  # what is kept under a key is what its maker made
     made = make()
-    keep(key, made)
+    keep_value(key, made)
     return made
 
 
@@ -67,7 +67,7 @@ def peek(key: Key, otherwise: Value) -> Value:
     return kept
 
 
-def keep(key: Key, value: object) -> None:
+def keep_value(key: Key, value: object) -> None:
     """Keep a value under the key, unless the key is too long."""
     name = _name(key)
     if len(name) <= MAX_KEY_LENGTH:

@@ -12,10 +12,10 @@ from analytics.policy_lab.actions import Recommender
 from analytics.policy_lab.alerts import AlertRules, Decided
 from analytics.policy_lab.hypothetical import score_aside, show
 from analytics.policy_lab.moves import Moves, compared
-from analytics.policy_lab.program import STATUSES, Program, read_program
+from analytics.policy_lab.program import STATUSES, ScoredProgram, read_program
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scores_digest
-from customers.core.sql import rolled_back
+from customers.core.dry_run import temporarily
 
 
 class News(NamedTuple):
@@ -28,7 +28,7 @@ class News(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Changes:
+class PolicyChanges:
     """What a draft would change on ``day``.
 
     ``before`` and ``after`` count the customers of each status. ``digest`` is that of everybody's score and status
@@ -52,30 +52,30 @@ class Changes:
         return not (self.moves.moves or self.opened or self.closed or self.added or self.dropped)
 
 
-def changes(draft: ScoringPolicy, day: date) -> Changes:
+def changes(draft: ScoringPolicy, day: date) -> PolicyChanges:
     """Return what a draft would change on a scored date; raises ``DoesNotExist`` where no policy is in force."""
     return finished(changes_step_by_step(draft, day))
 
 
-def finished(steps: Generator[int, None, Changes]) -> Changes:
+def finished(steps: Generator[int, None, PolicyChanges]) -> PolicyChanges:
     """Take all steps, and return what comes of them."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: Changes = end.value
+            found: PolicyChanges = end.value
             return found
 
 
-def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None, Changes]:
+def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None, PolicyChanges]:
     """Yield from time to time how many customers are scored; return what the draft would change."""
     policies = Policies.on(day).with_policy(draft)
     # One moment for both; the inner transaction ends what is not stored.
-    with rolled_back():
+    with temporarily():
         recommender, is_newest = Recommender(day), not PortfolioDay.objects.filter(date__gt=day).exists()
         rules = AlertRules.on(day) if is_newest else None
         before = read_program(day, recommender, rules)
-        with rolled_back():
+        with temporarily():
             yield from score_aside(day, policies)
             show(day)
             after = read_program(day, recommender, rules)
@@ -87,7 +87,7 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
         names = ScoringPolicy.objects.in_bulk({*before.policy.values(), *after.policy.values()})
     statuses = {place: HealthStatus(status) for place, status in enumerate(STATUSES)}
     scores = ((customer, row[1], statuses[row[0]].value) for customer, row in after.figures.items())
-    return Changes(
+    return PolicyChanges(
         day=day,
         digest=scores_digest(day, scores),
         before=_counted(before),
@@ -100,12 +100,12 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
     )
 
 
-def _counted(program: Program) -> dict[HealthStatus, int]:
+def _counted(program: ScoredProgram) -> dict[HealthStatus, int]:
     found = Counter(figures[0] for figures in program.figures.values())
     return {HealthStatus(status): found[place] for place, status in enumerate(STATUSES)}
 
 
-def _refitted(before: Program, after: Program) -> list[str]:
+def _refitted(before: ScoredProgram, after: ScoredProgram) -> list[str]:
     """Return the customers whom other recommendation rules fit than before."""
     return sorted(
         customer for customer, fitting in after.fitting.items() if before.fitting.get(customer, fitting) != fitting
@@ -113,7 +113,7 @@ def _refitted(before: Program, after: Program) -> list[str]:
 
 
 def _concerned(
-    rules: AlertRules | None, draft: ScoringPolicy, before: Program, after: Program
+    rules: AlertRules | None, draft: ScoringPolicy, before: ScoredProgram, after: ScoredProgram
 ) -> dict[int, Collection[str]]:
     """Return for each alert rule the customers for whom the one program may raise or close another alert."""
     if rules is None:

@@ -9,7 +9,7 @@ from typing import IO
 from django.utils import timezone
 
 from analytics.models import ExportFormat, ScoringPolicy
-from analytics.policy_lab.changes import Changes, News
+from analytics.policy_lab.changes import News, PolicyChanges
 from analytics.policy_lab.moves import Standing
 from analytics.scoring.components import COMPONENTS
 from analytics.wording import counted
@@ -40,7 +40,7 @@ class ChangesExport:
     """What a draft would change, to be written as a file."""
 
     draft: ScoringPolicy
-    changes: Changes
+    changes: PolicyChanges
     exported_by: str
 
     def rows(self) -> Iterator[list[Cell]]:

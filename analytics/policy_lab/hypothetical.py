@@ -16,6 +16,7 @@ from datetime import date
 from analytics.models import Snapshot
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import COLUMNS, snapshot_rows
+from customers.core.dry_run import temporarily
 from customers.core.limits import batches
 from customers.core.sql import (
     analyze,
@@ -25,7 +26,6 @@ from customers.core.sql import (
     fetch,
     group_in_memory,
     is_postgres,
-    rolled_back,
     table_of,
 )
 
@@ -40,7 +40,7 @@ def hypothetical(day: date, policies: Policies) -> Iterator[None]:
 
     Snapshots cannot be written inside. Those of other dates, and the figures of the portfolio, are as they are.
     """
-    with rolled_back():
+    with temporarily():
         for _rows in score_aside(day, policies):
             pass
         show(day)

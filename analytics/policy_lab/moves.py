@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from analytics.models import HealthStatus
-from analytics.policy_lab.program import NO_POINTS, STATUSES, Figures, Program
+from analytics.policy_lab.program import NO_POINTS, STATUSES, Figures, ScoredProgram
 from analytics.scoring.components import COMPONENTS
 
 
@@ -95,7 +95,7 @@ class Moves:
         return Standing(HealthStatus(STATUSES[status]), score, known, self.policies[policy])
 
 
-def compared(before: Program, after: Program, names: Mapping[int, str]) -> Moves:
+def compared(before: ScoredProgram, after: ScoredProgram, names: Mapping[int, str]) -> Moves:
     """Return the moves, the worst first: by how many places a status falls, then by points, then by key.
 
     ``names`` are the policies' by key. Whoever is scored on one side alone is left out.

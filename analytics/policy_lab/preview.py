@@ -1,9 +1,9 @@
 """The preview of a draft: what it would change, kept until the draft, the data or the rules change, and in words."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Max
@@ -11,9 +11,9 @@ from django.db.models import Max
 from analytics.models import Alert, AlertRule, HealthStatus, RecommendationRule, ScoringPolicy, Task
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import MAX_EDITS, StateVersion
-from analytics.policy_lab.changes import Changes, News, by_rule, changes_step_by_step
+from analytics.policy_lab.changes import News, PolicyChanges, by_rule, changes_step_by_step
 from analytics.policy_lab.moves import Move
-from analytics.rounding import half_up
+from analytics.rounding import percent
 from analytics.scoring.policies import Policies
 from customers.models import AuditEntry, Customer, CustomerCare
 
@@ -26,44 +26,58 @@ _READ = [model._meta.label_lower for model in (Alert, AlertRule, RecommendationR
 
 
 class ChangesKey(page_cache.DataKey):
-    """Of what a draft would change on a date: by its content, what else is in force, and the newest edit of rules."""
+    """Of what a draft would change on a date: as it is now alone, so that many edits of it do not fill the memory."""
+
+    draft: int
+    day: date
+
+
+class Basis(NamedTuple):
+    """What a preview is made of, beside the data: the draft, what else is in force, and the newest edit of rules."""
 
     name: str
     content: str
     others: tuple[int, ...]
-    day: date
     edited: int
 
 
-def changes_key(draft: ScoringPolicy, day: date, version: StateVersion) -> ChangesKey:
-    """Return the key of what a draft would change; raises ``DoesNotExist`` where no policy is in force on ``day``."""
-    recent = AuditEntry.objects.filter(pk__gt=version.newest - MAX_EDITS, model__in=_READ)
-    in_force = Policies.on(day).with_policy(draft)
-    return ChangesKey(
-        version=version.data,
-        name=draft.name,
-        content=draft.content,
-        others=tuple(policy.pk for policy in in_force if policy.pk != draft.pk),
-        day=day,
-        edited=recent.order_by().aggregate(newest=Max("pk"))["newest"] or 0,
-    )
+@dataclass(frozen=True)
+class AskedPreview:
+    """A draft whose preview of a date is asked for."""
+
+    draft: ScoringPolicy
+    key: ChangesKey
+    basis: Basis
+
+    @classmethod
+    def of(cls, draft: ScoringPolicy, day: date, version: StateVersion) -> Self:
+        """Return it by two queries; raises ``DoesNotExist`` where no policy is in force on ``day``."""
+        recent = AuditEntry.objects.filter(pk__gt=version.newest - MAX_EDITS, model__in=_READ)
+        edited = recent.order_by().aggregate(newest=Max("pk"))["newest"] or 0
+        others = tuple(policy.pk for policy in Policies.on(day).with_policy(draft) if policy.pk != draft.pk)
+        key = ChangesKey(version=version.data, draft=draft.pk, day=day)
+        return cls(draft, key, Basis(draft.name, draft.content, others, edited))
+
+    def kept(self) -> PolicyChanges | None:
+        """Return what was found before, while all that it is made of is the same."""
+        found: tuple[Basis, PolicyChanges] | None = page_cache.peek(self.key, None)
+        return found[1] if found and found[0] == self.basis else None
+
+    def make(self) -> Generator[int, None, PolicyChanges]:
+        """Yield from time to time how many customers are scored; keep and return what the draft would change."""
+        found = yield from changes_step_by_step(self.draft, self.key.day)
+        page_cache.keep_value(self.key, (self.basis, found))
+        return found
 
 
-def make_changes(draft: ScoringPolicy, key: ChangesKey) -> Generator[int, None, Changes]:
-    """Yield from time to time how many customers are scored; keep and return what the draft would change."""
-    found = yield from changes_step_by_step(draft, key.day)
-    page_cache.keep(key, found)
-    return found
-
-
-class Share(NamedTuple):
+class StatusShare(NamedTuple):
     """How many customers have a status before and after, also in percent of all."""
 
     status: HealthStatus
     before: int
     after: int
-    percent_before: int
-    percent_after: int
+    percent_before: int | None
+    percent_after: int | None
 
     @property
     def difference(self) -> int:
@@ -86,11 +100,11 @@ class NamedNews:
 
 
 @dataclass(frozen=True)
-class Preview:
+class PolicyPreview:
     """What the page shows of ``changes``; ``rows`` are a page of those who move, each with its name."""
 
-    changes: Changes
-    shares: Sequence[Share]
+    changes: PolicyChanges
+    shares: Sequence[StatusShare]
     everyone: bool
     page: Page[int]
     rows: Sequence[tuple[Move, str]]
@@ -106,7 +120,7 @@ class Preview:
         return len({move.after.policy for move, _name in self.rows}) > 1 or len(self.changes.moves.policies) > 2
 
 
-def preview_of(found: Changes, *, everyone: bool, page: str) -> Preview:
+def preview_of(found: PolicyChanges, *, everyone: bool, page: str) -> PolicyPreview:
     """Return a page of the preview: of those who change status, or of ``everyone`` who moves; one query for names."""
     moves = found.moves
     shown = Paginator(range(moves.moves if everyone else moves.status_moves), ROWS_PER_PAGE).get_page(page)
@@ -123,7 +137,7 @@ def preview_of(found: Changes, *, everyone: bool, page: str) -> Preview:
         ]
 
     opened, closed, added, dropped = map(with_names, news)
-    return Preview(
+    return PolicyPreview(
         changes=found,
         shares=_shares(found),
         everyone=everyone,
@@ -137,14 +151,10 @@ def preview_of(found: Changes, *, everyone: bool, page: str) -> Preview:
     )
 
 
-def _shares(found: Changes) -> list[Share]:
+def _shares(found: PolicyChanges) -> list[StatusShare]:
     before, after = found.before, found.after
-    percents = [_percents(counts) for counts in (before, after)]
+    was, now = sum(before.values()), sum(after.values())
     return [
-        Share(status, before[status], after[status], *(one[status] for one in percents)) for status in HealthStatus
+        StatusShare(one, before[one], after[one], percent(before[one], was), percent(after[one], now))
+        for one in HealthStatus
     ]
-
-
-def _percents(counts: Mapping[HealthStatus, int]) -> dict[HealthStatus, int]:
-    whole = sum(counts.values())
-    return {status: half_up(100 * count, whole) if whole else 0 for status, count in counts.items()}

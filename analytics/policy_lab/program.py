@@ -22,7 +22,7 @@ Figures = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Program:
+class ScoredProgram:
     """By customer the figures, the policy's key and the fitting recommendation rules; whom own alert rules match."""
 
     figures: dict[str, Figures]
@@ -31,9 +31,9 @@ class Program:
     matched: dict[int, set[str]]
 
 
-def read_program(day: date, recommender: Recommender, alert_rules: AlertRules | None) -> Program:
+def read_program(day: date, recommender: Recommender, alert_rules: AlertRules | None) -> ScoredProgram:
     """Read the program of a scored date; a query, and one for each own rule of the ``alert_rules``."""
-    found = Program({}, {}, {}, alert_rules.matched() if alert_rules else {})
+    found = ScoredProgram({}, {}, {}, alert_rules.matched() if alert_rules else {})
     places = {status: place for place, status in enumerate(STATUSES)}
     fitting = recommender.columns
     names = ("customer_id", "policy_id", "status", "score", *_POINTS)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import tzinfo
 from typing import IO
 
 from django.contrib import messages
@@ -12,15 +13,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from analytics.models import ExportFormat, PortfolioDay, ScoringPolicy
-from analytics.page_cache import page_cache
 from analytics.pages.as_of import as_of
 from analytics.pages.user_summary import user_summary
-from analytics.policy_lab.changes import Changes, finished
+from analytics.policy_lab.changes import PolicyChanges, finished
 from analytics.policy_lab.export import ChangesExport
-from analytics.policy_lab.preview import ChangesKey, Preview, changes_key, make_changes, preview_of
+from analytics.policy_lab.preview import AskedPreview, PolicyPreview, preview_of
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, admin_response, user_of
 from customers.models import Customer
@@ -47,23 +48,23 @@ def lab(request: HttpRequest, pk: int) -> HttpResponse:
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
     elif policy.is_draft:
-        context["why_not"], key = _asked(request, policy, shown.portfolio)
-        found = page_cache.peek(key, None) if key else None
-        if key and found is None and "now" in request.GET:
-            found = finished(make_changes(policy, key))
+        context["why_not"], asked = _asked(request, policy, shown.portfolio)
+        found = asked.kept() if asked else None
+        if asked and found is None and "now" in request.GET:
+            found = finished(asked.make())
         context["preview"] = _preview(request, found) if found else None
     return admin_response(request, "analytics/policy_lab/page.html", context)
 
 
 @admin_page(*_MAY_LOOK)
-def preview(request: HttpRequest, pk: int) -> HttpResponseBase:
+def preview_part(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Send the preview as a part of the page, behind how far it is; whoever opens the address gets the page."""
     policy = get_object_or_404(ScoringPolicy, pk=pk)
     portfolio = as_of(request).portfolio
-    key = _asked(request, policy, portfolio)[1] if portfolio and policy.is_draft else None
-    if portfolio is None or key is None or "HX-Request" not in request.headers:
+    asked = _asked(request, policy, portfolio)[1] if portfolio and policy.is_draft else None
+    if asked is None or "HX-Request" not in request.headers:
         return redirect(f"{reverse('analytics:policy-lab', args=[pk])}?{request.GET.urlencode()}")
-    answer = StreamingHttpResponse(_step_by_step(request, policy, portfolio, key))
+    answer = StreamingHttpResponse(_step_by_step(request, asked, timezone.get_current_timezone()))
     answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
     answer["Cache-Control"] = "no-store"
     return answer
@@ -76,12 +77,12 @@ def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBa
         raise Http404
     draft = get_object_or_404(ScoringPolicy, pk=pk)
     portfolio, chosen = as_of(request).portfolio, ExportFormat(format)
-    why_not, key = _asked(request, draft, portfolio) if portfolio and draft.is_draft else ("", None)
+    why_not, asked = _asked(request, draft, portfolio) if portfolio and draft.is_draft else ("", None)
 
     def write(file: IO[bytes]) -> Export:
-        if key is None:
+        if asked is None:
             raise TooLarge(why_not or "There is no preview to export.")
-        found = page_cache.peek(key, None) or finished(make_changes(draft, key))
+        found = asked.kept() or finished(asked.make())
         exported = ChangesExport(draft, found, user_of(request).get_username())
         exported.write(chosen, file)
         return exported.described(chosen)
@@ -93,40 +94,36 @@ def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBa
         return redirect("analytics:policy-lab", pk)
 
 
-def _asked(request: HttpRequest, draft: ScoringPolicy, portfolio: PortfolioDay) -> tuple[str, ChangesKey | None]:
-    """Return why a draft has no preview, or '', and the key of what it would change."""
+def _asked(request: HttpRequest, draft: ScoringPolicy, portfolio: PortfolioDay) -> tuple[str, AskedPreview | None]:
+    """Return why a draft has no preview, or '', and its preview as it is asked for."""
     try:
         draft.clean()
-        return "", changes_key(draft, portfolio.date, user_summary(request).version)
+        return "", AskedPreview.of(draft, portfolio.date, user_summary(request).version)
     except ValidationError as error:
         return " ".join(error.messages), None
     except ScoringPolicy.DoesNotExist as error:
         return str(error), None
 
 
-def _step_by_step(
-    request: HttpRequest, draft: ScoringPolicy, portfolio: PortfolioDay, key: ChangesKey
-) -> Iterator[str]:
+def _step_by_step(request: HttpRequest, asked: AskedPreview, zone: tzinfo) -> Iterator[str]:
     """Yield how many customers are scored, by which the page's bar grows, and then the preview."""
-    context = {"policy": draft, "as_of": as_of(request)}
-    try:
-        found = page_cache.peek(key, None)
-        if found is None:
-            steps = make_changes(draft, key)
-            while True:
+    context = {"policy": asked.draft, "as_of": as_of(request)}
+    # The answer is read after its request, and so after the time zone of its user.
+    with timezone.override(zone):
+        try:
+            found, steps = asked.kept(), asked.make()
+            while found is None:
                 try:
-                    done = next(steps)
+                    yield format_html('<data value="{}"></data>', next(steps))
                 except StopIteration as end:
                     found = end.value
-                    break
-                yield format_html('<data value="{}"></data>', done)
-        context["preview"] = _preview(request, found)
-    except Error:
-        # The answer has begun, so no page of errors can take its place.
-        logger.exception("A preview did not end")
-        context["why_not"] = "The database is busy, or cannot be reached. Try again later."
-    yield render_to_string("analytics/policy_lab/preview.html", context, request)
+            context["preview"] = _preview(request, found)
+        except Error:
+            # The answer has begun, so no page of errors can take its place.
+            logger.exception("A preview did not end")
+            context["why_not"] = "The database is busy, or cannot be reached. Try again later."
+        yield render_to_string("analytics/policy_lab/preview.html", context, request)
 
 
-def _preview(request: HttpRequest, found: Changes) -> Preview:
+def _preview(request: HttpRequest, found: PolicyChanges) -> PolicyPreview:
     return preview_of(found, everyone=request.GET.get("show") == "all", page=request.GET.get("page", ""))

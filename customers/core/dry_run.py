@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from customers.core.sql import is_postgres
+from customers.core.sql import execute, is_postgres
 
 
 @contextmanager
@@ -39,3 +39,33 @@ def _rolled_back_transaction() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+@contextmanager
+def temporarily() -> Iterator[None]:
+    """Roll back afterwards what is done inside: to temporary tables alone, so that no writer waits on any database.
+
+    All reads inside see the data of the moment of the first one.
+    """
+    outermost = not connections[DEFAULT_DB_ALIAS].in_atomic_block
+    with _announcing_no_writer(), _rolled_back_transaction():
+        if outermost and is_postgres():
+            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+@contextmanager
+def _announcing_no_writer() -> Iterator[None]:
+    """Let a transaction of SQLite begin as a reader; ours announce a writer at once."""
+    if is_postgres():
+        yield
+        return
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    # Django reads it at each beginning, and has no other way to say it of one transaction.
+    known = vars(ours)
+    announced, known["transaction_mode"] = known["transaction_mode"], None
+    try:
+        yield
+    finally:
+        known["transaction_mode"] = announced

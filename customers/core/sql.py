@@ -6,7 +6,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import Model
 
 from customers.core.limits import FETCH_SIZE, batches
@@ -62,36 +62,6 @@ def read_snapshot() -> Iterator[None]:
             yield
         finally:
             execute("COMMIT")
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Undo at the end what is written inside: to temporary tables alone, so that no writer is held up.
-
-    All reads inside see the data of the moment of the first one.
-    """
-    outermost = not connection.in_atomic_block
-    with _announcing_no_writer(), transaction.atomic():
-        if outermost and is_postgres():
-            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield
-        transaction.set_rollback(True)
-
-
-@contextmanager
-def _announcing_no_writer() -> Iterator[None]:
-    """Let a transaction of SQLite begin as a reader; ours announce a writer at once."""
-    if is_postgres():
-        yield
-        return
-    connection.ensure_connection()
-    # Django reads it at each beginning, and has no other way to say it of one transaction.
-    ours = vars(connections[DEFAULT_DB_ALIAS])
-    announced, ours["transaction_mode"] = ours["transaction_mode"], None
-    try:
-        yield
-    finally:
-        ours["transaction_mode"] = announced
 
 
 def create_temporary(name: str, select: str) -> None:

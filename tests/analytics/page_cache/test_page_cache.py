@@ -323,7 +323,7 @@ def test_no_key_stands_for_what_two_users_see_differently(
         return value
 
     monkeypatch.setattr(page_cache, "get_or_set", get_or_set)
-    monkeypatch.setattr(page_cache, "keep", lambda key, value: made[key].add(repr(value)))
+    monkeypatch.setattr(page_cache, "keep_value", lambda key, value: made[key].add(repr(value)))
     monkeypatch.setattr(page_cache, "peek", lambda _key, otherwise: otherwise)
     score_day(date(2025, 5, 3))
     make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)

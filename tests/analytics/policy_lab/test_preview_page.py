@@ -5,10 +5,11 @@ from datetime import date
 from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from analytics.models import AlertRule, RecommendationRule, ScoringPolicy
+from analytics.models import AlertRule, Preferences, RecommendationRule, ScoringPolicy
 from analytics.policy_lab import preview
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer
@@ -172,3 +173,11 @@ def test_staff_read_and_do_not_edit(client: Client) -> None:
     assert "See all numbers" in words(main_part(page))
     assert "Edit the draft" not in words(main_part(page))
     assert "Export all" not in words(main_part(page))
+
+
+def test_it_is_there_at_once_in_the_visitors_own_time_zone(manager: Client) -> None:
+    plant()
+    draft = make_draft(**MORE_ACTIVITY)
+    Preferences.objects.create(user=User.objects.get(), time_zone="Asia/Tokyo")
+    b"".join(asked_by_the_page(manager, draft).streaming_content)
+    assert "Of 5 customers" in words(main_part(manager.get(f"/admin/policy-lab/{draft.pk}/")))
