@@ -186,7 +186,10 @@ def test_the_actions_of_an_alert_lead_to_its_customer(client: Client, olga: User
     make_alert(acme)
     make_alert(None, "feed")
     page = client.get("/admin/alerts/?told=")
-    assert links(page, "Write email") == [f"/admin/customer/{acme.pk}/contact/"]
+    back = f"%2Fadmin%2Fcustomer%2F{acme.pk}%2F%3Flist%3Dalerts%253Ftold%253D%26at%3D0"
+    assert links(page, "Write email") == [f"/admin/customer/{acme.pk}/contact/?back={back}"]
+    [way] = links(client.get(*links(page, "Write email")), f"← Back to {acme.organization}")
+    assert links(client.get(way), "← Back to the alerts") == ["/admin/alerts/?told="]
     assert links(page, "Create task") == [f"/admin/tasks/new/?customer={acme.pk}&next=%2Fadmin%2Falerts%2F%3Ftold%3D"]
     assert links(page, "Open customer") == [f"/admin/customer/{acme.pk}/?list=alerts%3Ftold%3D&at=0"]
     client.force_login(make_staff("Viewer"))
