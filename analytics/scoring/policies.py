@@ -53,6 +53,8 @@ class Policies:
 
     def of(self, cohort: str, stage: str) -> ScoringPolicy:
         """Return the policy that scores a customer of a cohort in a stage."""
+        if not self.for_segments:
+            return self.everybody
         key = cohort, stage
         if key not in self._known:
             fitting = (policy for policy in self.for_segments if _is_for(policy.segment, cohort, stage))

@@ -18,28 +18,22 @@ _ACCOUNT, _ACTION, _FIRST_ISSUE = Step.ACCOUNT.value, Step.ACTION.value, Step.FI
 WEEKS_FOR_TREND = 2
 
 
-class OnboardingState(NamedTuple):
-    """How far a customer is on a date, whatever policy scores it.
+OnboardingState = tuple[dict[str, bool], bool, date | None, Stage]
+"""How far a customer is, whatever policy scores it: steps done, whether onboarded, since when if known, the stage.
 
-    ``completed_on`` is None for the onboarded, too, where the day is not known.
-    """
-
-    steps: dict[str, bool]
-    onboarded: bool
-    completed_on: date | None
-    stage: Stage
+A plain tuple, as one with names takes longer to make.
+"""
 
 
 def onboarding_state(measures: Measures, day: date) -> OnboardingState:
     """Return how far a customer is on ``day``."""
     dates = measures.step_dates
-    done = [step in dates and dates[step] <= day for step in STEPS]
+    steps = {step: step in dates and dates[step] <= day for step in STEPS}
     completed_on = measures.completed_date
-    onboarded = all(done) or (completed_on is not None and completed_on <= day)
+    onboarded = all(steps.values()) or (completed_on is not None and completed_on <= day)
     if completed_on is None or completed_on > day:
         completed_on = max(dates.values()) if onboarded and measures.all_dated else None
-    steps = dict(zip(STEPS, done, strict=True))
-    return OnboardingState(steps, onboarded, completed_on, _stage(steps, onboarded=onboarded))
+    return steps, onboarded, completed_on, _stage(steps, onboarded=onboarded)
 
 
 class Health(NamedTuple):

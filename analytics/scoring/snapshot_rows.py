@@ -4,7 +4,6 @@ import hashlib
 import operator
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import NamedTuple
 
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
@@ -22,30 +21,27 @@ _measured = operator.attrgetter(*_FROM_MEASURES)
 _scored = operator.attrgetter(*_FROM_HEALTH)
 
 
-class ScoredCustomer(NamedTuple):
-    """What a customer was scored from, how, and by which policy."""
-
-    policy: ScoringPolicy
-    measures: Measures
-    health: Health
+ScoredCustomer = tuple[ScoringPolicy, Measures, Health]
+"""The policy that scored a customer, what it was scored from, and how; a plain tuple is made fastest."""
 
 
 def scored_customers(day: date, policies: Policies) -> Iterator[ScoredCustomer]:
     """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows."""
+    own = policies.of
     for group in policies.measured_alike():
-        scorings = {policy.pk: Scoring(policy, day) for policy in group}
+        scorings = {id(policy): Scoring(policy, day).health for policy in group}
         for measures in measure(day, group[0]):
-            done = onboarding_state(measures, day)
-            policy = policies.of(measures.cohort, done.stage)
-            if scoring := scorings.get(policy.pk):
-                yield ScoredCustomer(policy, measures, scoring.health(measures, done))
+            state = onboarding_state(measures, day)
+            policy = own(measures.cohort, state[-1])
+            if health := scorings.get(id(policy)):
+                yield policy, measures, health(measures, state)
 
 
 def snapshot_row(day: str, scored: ScoredCustomer) -> tuple[object, ...]:
     """Return the values of ``COLUMNS``. ``day`` is a text: SQLite would be asked how to write a date for each row."""
     policy, measures, health = scored
     done = health.steps.values()
-    return (day, policy.pk, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
+    return (day, policy.id, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
 
 
 def snapshot_rows(day: date, policies: Policies) -> Iterator[tuple[object, ...]]:

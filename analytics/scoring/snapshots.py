@@ -10,11 +10,10 @@ from django.db.models import Max
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.cohort_days import Member, cohort_days
-from analytics.scoring.components import STEPS, Measures
+from analytics.scoring.components import STEPS
 from analytics.scoring.measure import WEEKS, day_totals
 from analytics.scoring.policies import Policies
-from analytics.scoring.score import Health
-from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
+from analytics.scoring.snapshot_rows import COLUMNS, ScoredCustomer, scored_customers, snapshot_row
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
@@ -85,7 +84,7 @@ _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests
 def _rows(day: date, policies: Policies, tally: "_Tally") -> Iterator[tuple[object, ...]]:
     text, add = day.isoformat(), tally.add
     for scored in scored_customers(day, policies):
-        add(scored.measures, scored.health)
+        add(scored)
         yield snapshot_row(text, scored)
 
 
@@ -99,7 +98,8 @@ class _Tally:
         self._steps: Counter[tuple[bool, ...]] = Counter()
         self._last_active: Counter[date | None] = Counter()
 
-    def add(self, measures: Measures, health: Health) -> None:
+    def add(self, scored: ScoredCustomer) -> None:
+        _policy, measures, health = scored
         self._steps[tuple(health.steps.values())] += 1
         self._last_active[measures.last_active] += 1
         ended = min((self._tomorrow - measures.signup_date.toordinal()) // 7, WEEKS)
