@@ -166,7 +166,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         """Return who published it, and when."""
         return _by(policy.published_by, policy.published_at)
 
-    @admin.display(description="copy")
+    @admin.display(description="actions")
     def ways(self, policy: ScoringPolicy) -> SafeString | str:
         """Lead to a copy."""
         if not getattr(policy, "may_copy", False):

@@ -14,7 +14,6 @@ from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.pages.scoring_stream import scoring_stream
 from analytics.policy_lab import publishing
 from analytics.policy_lab.publishing import Refused
-from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response
@@ -113,7 +112,6 @@ def _ask(
         "before": before,
         "numbers": _changed_numbers(before, draft) if before else [],
         "again": again,
-        "dates": counted(len(again), "scored date") if again else "",
     }
     return admin_response(request, "analytics/policy_lab/publish.html", context, status=status)
 

@@ -68,8 +68,8 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
     asked = manager.post(page_of(draft, "publish"), form_on(page, "first", first="2025-05-09", note="x"))
     assert asked.status_code == 200
     assert notices(asked) == [
-        "2 scored dates from 9 May 2025 on will be scored again. "
-        "Their scores and statuses change on every page, also for the past."
+        "2 scored dates from 9 May 2025 on will be scored again: "
+        "scores and statuses change on every page, also for the past."
     ]
     draft.refresh_from_db()
     assert draft.is_draft
