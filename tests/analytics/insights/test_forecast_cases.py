@@ -77,7 +77,21 @@ def test_the_figures_of_an_earlier_back_test_lead_nowhere(viewer: Client) -> Non
     assert "/admin/forecast/cases/" in viewer.get("/admin/forecast/").text
     earlier = f"?as_of={D - timedelta(days=10)}"
     assert "/admin/forecast/cases/" not in main_part(viewer.get(f"/admin/forecast/{earlier}"))
-    assert "These cases are no longer kept" in main_part(page(viewer, earlier))
+    assert "Only those of the newest back-test are." in main_part(page(viewer, earlier))
+
+
+def test_as_of_a_date_the_way_to_the_cases_and_back_stays_on_it(viewer: Client) -> None:
+    for day in (D, D + timedelta(days=1)):
+        make_day(date=day)
+    back_test()
+    make_forecast_case(make_customer(organization="Acme"), date=END)
+    forget()
+    [leads_to] = links(viewer.get(f"/admin/forecast/?as_of={D}"), "3 forecasts")
+    assert leads_to == f"/admin/forecast/cases/?cases=quiet-all&as_of={D}"
+    shown = viewer.get(leads_to)
+    assert rows(shown) == ["Acme 31 Mar 2025 20% – Stayed active No"]
+    assert links(shown, "← Forecast accuracy") == [f"/admin/forecast/?as_of={D}"]
+    assert f'name="as_of" value="{D}"' in shown.text
 
 
 # --- What a row says --------------------------------------------------------------------------------------------
@@ -131,6 +145,13 @@ def test_what_is_not_understood_shows_all_cases(viewer: Client, query: str) -> N
     back_test()
     make_forecast_case(make_customer(organization="Acme"), date=END)
     assert len(rows(page(viewer, query))) == 1
+
+
+def test_a_back_test_of_before_the_cases_were_kept_says_when_they_will_be(viewer: Client) -> None:
+    make_day(date=D)
+    back_test()
+    assert "The next nightly run tests the forecasts again, and keeps them." in words(main_part(page(viewer)))
+    assert "/admin/forecast/cases/" not in main_part(viewer.get("/admin/forecast/"))
 
 
 def test_nothing_is_tested_or_scored(viewer: Client) -> None:
