@@ -116,7 +116,10 @@ class AuditEntryAdmin(NeverEdited):
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
         """Return the beginning of the details."""
-        said = [*filter(None, _detail(entry).split("\n")), *changes_in_words(_as_read(entry.changes), entry.action)]
+        detail = _detail(entry)
+        # Of an erased customer, the text says the changes no more.
+        words = changes_in_words(_as_read(entry.changes), entry.action) if detail != entry.text else []
+        said = [*filter(None, detail.split("\n")), *words]
         text = cut(" · ".join(said), MAX_TEXT)
         return format_html('<bdi class="audit-text">{}</bdi>', text) if text else ""
 

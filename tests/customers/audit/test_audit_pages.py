@@ -108,8 +108,14 @@ def test_dates_are_as_people_read_them(client: Client, ada: User) -> None:
     assert "28 Nov 2026, 12:30:05.250 UTC" in page
     said = "due 2026-11-01 · done: – → 28 Nov 2026, 12:30:05 · due: 28 Nov 2026 → 1 Dec 2026 · note:"
     assert said in words(client.get(LIST).text)
+    other = trail.entry(Action.CHANGE, "another call", changes={"due": ("2026-11-28", "2026-12-01")})
+    other.text = "erased"
+    trail.record_all([other])
+    [row] = [one for one in client.get(LIST).text.split("<tr") if "another call" in one]
+    assert "erased" in words(f"<tr{row}")
+    assert "1 Dec 2026" not in words(f"<tr{row}")
     # The search and the file have them as they were written down.
-    assert "due: 2026-11-28 → 2026-12-01" in newest().text
+    assert "due: 2026-11-28 → 2026-12-01" in AuditEntry.objects.get(subject="call").text
 
 
 def test_the_list_takes_the_same_queries_however_long(client: Client, ada: User) -> None:
