@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
 
-from analytics.models import CohortDay, Digest, Forecast, Message, PortfolioDay, Snapshot
+from analytics.models import CohortDay, Digest, Forecast, Message, PolicyTrial, PortfolioDay, ScoringPolicy, Snapshot
 from customers.archive import files
 from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
@@ -20,6 +21,9 @@ from customers.erasure import erase
 from customers.models import Erasure
 from customers.runs import retention as runs
 from customers.uploads import store
+
+TRIALS_KEPT = timedelta(days=1)
+"""Each night's import changes what they were made of, and they are made anew whenever they are asked for."""
 
 
 def old_dates() -> list[date]:
@@ -71,6 +75,12 @@ def clear_texts() -> int:
     return cleared
 
 
+def old_trials() -> QuerySet[PolicyTrial]:
+    """Return the months of back-tests that are of other data by now, or whose draft is published."""
+    published = Q(draft__state=ScoringPolicy.State.PUBLISHED)
+    return PolicyTrial.objects.filter(published | Q(made_at__lt=timezone.now() - TRIALS_KEPT))
+
+
 @dataclass(frozen=True)
 class RetainedKind:
     """A kind of what is kept for a time.
@@ -112,6 +122,7 @@ RETAINED_KINDS = (
         lambda: runs.old_login_entries().count(),
         runs.delete_login_entries,
     ),
+    _rows("months of back-tests", "", old_trials),
 )
 
 

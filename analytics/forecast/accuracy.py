@@ -3,7 +3,7 @@
 The intervals are of 95 %, by a bootstrap over customers: their cases are not independent of each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,23 +66,31 @@ def measured(cases: Cases) -> dict[str, Figure]:
 
     def calculate(weights: Floats) -> list[float]:
         ours, base, recency = (float(np.average(error, weights=weights)) for error in errors.values())
-        return [_auc(ranks, cases.came_true, weights), ours, _skill(ours, base), _skill(ours, recency)]
+        return [weighted_auc(ranks, cases.came_true, weights), ours, _skill(ours, base), _skill(ours, recency)]
 
-    values = calculate(np.ones(len(cases)))
-    drawn = np.array([calculate(weights) for weights in _weights(cases.who)])
+    return dict(zip(("auc", "brier", "skill", "skill_recency"), with_intervals(cases.who, calculate), strict=True))
+
+
+def with_intervals(who: Ints, calculate: Callable[[Floats], Sequence[float]]) -> list[Figure]:
+    """Return what is calculated of cases, given their weights, each value with its interval.
+
+    ``who`` has the customer of each case: customers are drawn, and their cases with them.
+    """
+    values = calculate(np.ones(len(who)))
+    drawn = np.array([calculate(weights) for weights in _weights(who)])
     known = ~np.isnan(drawn).all(axis=0)
     ends = np.full((2, len(values)), np.nan)
     ends[:, known] = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0)
-    names = ("auc", "brier", "skill", "skill_recency")
-    return {name: Figure(*each) for name, *each in zip(names, values, *ends.tolist(), strict=True)}
+    return [Figure(*each) for each in zip(values, *ends.tolist(), strict=True)]
 
 
 def auc(probability: Floats, came_true: Bools) -> float:
     """Return the area under the curve; ties count half, and without both outcomes it is not a number."""
-    return _auc(np.unique(probability, return_inverse=True)[1], came_true, np.ones(len(came_true)))
+    return weighted_auc(np.unique(probability, return_inverse=True)[1], came_true, np.ones(len(came_true)))
 
 
-def _auc(ranks: Ints, came_true: Bools, weights: Floats) -> float:
+def weighted_auc(ranks: Ints, came_true: Bools, weights: Floats) -> float:
+    """Return the area under the curve of weighted cases, whose ``ranks`` are small whole numbers."""
     true, false = (np.bincount(ranks, weights * which) for which in (came_true, ~came_true))
     pairs = true.sum() * false.sum()
     below = np.cumsum(false) - false / 2

@@ -86,23 +86,29 @@ def _by_recency(program: Program, rows: LearningRows, who: Ints, when: Ints) -> 
 def lead_times(program: Program, cases: Cases) -> dict[int, int]:
     """Return for each silence that was called how many days the call came before its ``HORIZON`` days were over.
 
-    By the place of its first case that came true. A silence is called where somebody likely to go quiet went quiet;
-    the call is the first of an unbroken row of them, month by month.
+    By the place of its first case that came true. A silence is called where somebody likely to go quiet went quiet.
     """
-    order = np.lexsort((cases.when, cases.who))
-    likely = np.round(cases.probability[order] * 100) >= BANDS[0].at_least
-    leads: dict[tuple[int, int], tuple[int, int]] = {}
-    called: int | None = None
+    likely = np.round(cases.probability * 100) >= BANDS[0].at_least
+    newest = program.days[program.newest_until(cases.who, cases.when)]
+    return leads(cases.who, cases.when, likely, cases.came_true, newest)
+
+
+def leads(who: Ints, when: Ints, called: Bools, came_true: Bools, newest: Ints) -> dict[int, int]:
+    """Return the leads of any calls before silences, as ``lead_times`` does of forecasts.
+
+    The call is the first of an unbroken row of them, month by month. ``newest`` is the newest active day by then.
+    """
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    since: int | None = None
     before: int | None = None
-    for place, called_now in zip(order.tolist(), likely, strict=True):
-        who, when = int(cases.who[place]), int(cases.when[place])
-        if not called_now or who != before:
-            called = None
-        before = who
-        if called_now:
-            called = when if called is None else called
-            if cases.came_true[place]:
-                newest = program.newest_until(np.array([who]), np.array([when]))
-                over = int(program.days[newest[0]]) + HORIZON
-                leads.setdefault((who, over), (place, over - called))
-    return dict(leads.values())
+    for place in np.lexsort((when, who)).tolist():
+        customer, day = int(who[place]), int(when[place])
+        if not called[place] or customer != before:
+            since = None
+        before = customer
+        if called[place]:
+            since = day if since is None else since
+            if came_true[place]:
+                over = int(newest[place]) + HORIZON
+                found.setdefault((customer, over), (place, over - since))
+    return dict(found.values())

@@ -21,7 +21,7 @@ from analytics.models.forecasts import (
 )
 from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
-from analytics.models.policies import EVERYBODY, MAXIMA, ScoringPolicy, Segment
+from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment
 from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery, Shared
 from analytics.models.scoring import (

@@ -78,6 +78,9 @@ class ScoringPolicy(models.Model):
     copied_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, editable=False, related_name="+", db_index=False
     )
+    learnt_through = models.DateField(
+        null=True, editable=False, help_text="The last month's end that suggested weights were learnt from."
+    )
 
     activity_max = models.PositiveSmallIntegerField(
         "activity: maximum points", default=30, help_text="Points. The most that activity gives."
@@ -238,3 +241,24 @@ class ScoringPolicy(models.Model):
             empty["trend_days"] = "An activity trend needs at least two days."
         if empty:
             raise ValidationError(empty)
+
+
+class PolicyTrial(models.Model):
+    """What a draft, and the policies in force, say of everybody at a past month's end: a part of its back-test.
+
+    It goes with the draft, and is not shown once its ``key`` is no longer that of what it would be made of.
+    """
+
+    draft = models.ForeignKey(ScoringPolicy, models.CASCADE, related_name="trials", db_index=False)
+    date = models.DateField("month's end")
+    key = models.CharField(max_length=64, help_text="A digest of both policies' contents and the data's version.")
+    made_at = models.DateTimeField()
+    counts = models.JSONField(help_text="Customers, how many went quiet, and those flagged At risk.")
+    cases = models.BinaryField(help_text="Each customer's scores and outcome: compressed JSON.")
+
+    class Meta:
+        ordering = ["draft", "date"]
+        constraints = [models.UniqueConstraint(fields=["draft", "date"], name="policy_trial_once")]
+
+    def __str__(self) -> str:
+        return f"{self.draft} on {self.date}"

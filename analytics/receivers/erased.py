@@ -10,7 +10,17 @@ from django.db.models import F, Q
 from django.http import QueryDict
 
 from analytics.mail.compose import customer_label
-from analytics.models import Alert, AlertRule, Digest, ForecastAccuracy, Night, PortfolioDay, Report, Snapshot
+from analytics.models import (
+    Alert,
+    AlertRule,
+    Digest,
+    ForecastAccuracy,
+    Night,
+    PolicyTrial,
+    PortfolioDay,
+    Report,
+    Snapshot,
+)
 from customers.core.limits import BATCH_SIZE, batches
 
 NO_TEXT = "A customer who was erased was mentioned here."
@@ -38,6 +48,8 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
         "texts of nightly runs": _clear_nights(words) + _clear_alerts(words),
         "saved searches": _clear_searches(words),
         "misses of forecasts": _clear_misses(customer_id),
+        # They name everybody, and are made anew whenever they are asked for.
+        "months of back-tests": PolicyTrial.objects.all().delete()[0],
     }
 
 

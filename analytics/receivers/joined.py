@@ -6,7 +6,18 @@ from datetime import date
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Forecast, ForecastCase, Message, PortfolioDay, Snapshot, Task
+from analytics.models import (
+    Alert,
+    Contact,
+    Deferral,
+    Forecast,
+    ForecastCase,
+    Message,
+    PolicyTrial,
+    PortfolioDay,
+    Snapshot,
+    Task,
+)
 from customers.clock import program_today
 from customers.models import KeyChange
 
@@ -32,6 +43,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
     Receives ``customers_joined``.
     """
     stays: list[str] = []
+    PolicyTrial.objects.all().delete()
     rows = {
         TASKS: _move_tasks(pair, stays),
         MAILS: _move(Message, pair),
@@ -47,6 +59,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
 def put_back(pair: KeyChange, **_signal: object) -> list[str]:
     """Move it back to the former key; return what could not be put back, in words. Receives ``customers_parted``."""
     rows, left = pair.carried["rows"], []
+    PolicyTrial.objects.all().delete()
     in_the_way = {
         TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])),
         ALERTS: _alerts_in_the_way(pair, rows),

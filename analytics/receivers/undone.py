@@ -1,6 +1,6 @@
 """Follow an undone import: delete what is known of customers who are gone, and mark later scored dates as stale."""
 
-from analytics.models import Alert, Forecast, ForecastCase, PortfolioDay, Snapshot
+from analytics.models import Alert, Forecast, ForecastCase, PolicyTrial, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
 
@@ -12,4 +12,5 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
     for model in (Alert, Forecast, ForecastCase, Snapshot):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
+    PolicyTrial.objects.all().delete()
     PortfolioDay.objects.filter(last_run__gte=run.pk).update(stale=True)

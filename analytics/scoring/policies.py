@@ -61,12 +61,13 @@ class Policies:
             self._known[key] = next(fitting, self.everybody)
         return self._known[key]
 
-    def measured_alike(self) -> list[list[ScoringPolicy]]:
-        """Return them in groups whose windows are the same, so that one reading of the feeds serves a group."""
-        groups: dict[tuple[int, ...], list[ScoringPolicy]] = {}
-        for policy in self:
-            groups.setdefault((policy.activity_days, *windows(policy).values()), []).append(policy)
-        return list(groups.values())
+
+def measured_alike(policies: Iterable[ScoringPolicy]) -> list[list[ScoringPolicy]]:
+    """Return policies in groups whose windows are the same, so that one reading of the feeds serves a group."""
+    groups: dict[tuple[int, ...], list[ScoringPolicy]] = {}
+    for policy in policies:
+        groups.setdefault((policy.activity_days, *windows(policy).values()), []).append(policy)
+    return list(groups.values())
 
 
 def specificity(policy: ScoringPolicy) -> int:

@@ -2,13 +2,13 @@
 
 import hashlib
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date
 
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from analytics.scoring.measure import measure
-from analytics.scoring.policies import Policies
+from analytics.scoring.policies import Policies, measured_alike
 from analytics.scoring.score import Health, Scoring, onboarding_state
 
 _STORED = {field.attname for field in Snapshot._meta.concrete_fields}
@@ -28,13 +28,32 @@ ScoredCustomer = tuple[ScoringPolicy, Measures, Health]
 def scored_customers(day: date, policies: Policies) -> Iterator[ScoredCustomer]:
     """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows."""
     own = policies.of
-    for group in policies.measured_alike():
+    for group in measured_alike(policies):
         scorings = {id(policy): Scoring(policy, day).health for policy in group}
         for measures in measure(day, group[0]):
             state = onboarding_state(measures, day)
             policy = own(measures.cohort, state[-1])
             if health := scorings.get(id(policy)):
                 yield policy, measures, health(measures, state)
+
+
+def scored_by_each(day: date, sets: Sequence[Policies], among: Container[str]) -> Iterator[tuple[int, ScoredCustomer]]:
+    """Score each customer ``among`` those of ``day`` once by each of ``sets``, whose place comes with it.
+
+    The feeds are read once for each set of windows, whoever has them. Apart from ``scored_customers``, which scores
+    everybody each night and pays for each step.
+    """
+    every = {id(policy): policy for policies in sets for policy in policies}
+    for group in measured_alike(every.values()):
+        scorings = {id(policy): Scoring(policy, day).health for policy in group}
+        for measures in measure(day, group[0]):
+            if measures.customer_id not in among:
+                continue
+            state = onboarding_state(measures, day)
+            for place, policies in enumerate(sets):
+                policy = policies.of(measures.cohort, state[-1])
+                if health := scorings.get(id(policy)):
+                    yield place, (policy, measures, health(measures, state))
 
 
 def snapshot_row(day: str, scored: ScoredCustomer) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.models import Alert, CohortDay, Digest, Message, PortfolioDay, Snapshot
+from analytics.models import Alert, CohortDay, Digest, Message, PolicyTrial, PortfolioDay, Snapshot
 from analytics.retention import RETAINED_KINDS, old_dates
 from analytics.scoring.snapshots import score_day
 from customers.archive import files
@@ -32,6 +32,7 @@ from tests.factories import (
     make_day,
     make_engagement,
     make_message,
+    make_policy,
     make_run,
     make_snapshot,
     make_staff,
@@ -41,13 +42,14 @@ from tests.support import ROOT
 from tests.support.commands import run
 from tests.support.loading import load
 from tests.support.pages import words
+from tests.support.policies import make_draft
 
 pytestmark = pytest.mark.django_db
 
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of emails, "
     "0 sessions, 0 failed logins, 0 erasures completed, "
-    "0 audit entries of failed logins."
+    "0 audit entries of failed logins, 0 months of back-tests."
 )
 
 
@@ -273,6 +275,16 @@ def test_texts_stay_unless_days_are_set(settings: Settings, client: Client) -> N
 
 
 # --- Settings ---------------------------------------------------------------------------------------------------
+
+
+def test_back_tests_go_with_the_night_and_once_their_draft_is_published() -> None:
+    draft, published = make_draft(), make_policy("Published")
+    made = {"key": "x", "counts": {}, "cases": b"", "made_at": timezone.now()}
+    kept = PolicyTrial.objects.create(draft=draft, date=date(2025, 4, 30), **made)
+    PolicyTrial.objects.create(draft=draft, date=date(2025, 3, 31), **{**made, "made_at": ago(1)})
+    PolicyTrial.objects.create(draft=published, date=date(2025, 4, 30), **made)
+    assert expired() == NOTHING.replace("0 months", "2 months")
+    assert PolicyTrial.objects.get() == kept
 
 
 def test_sessions_and_failed_logins_go_when_they_are_over() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring import snapshot_rows
-from analytics.scoring.policies import Policies, overlaps
+from analytics.scoring.policies import Policies, measured_alike, overlaps
 from analytics.scoring.snapshots import score_day
 from tests.factories import make_customer, make_engagement, make_policy
 from tests.support.databases import examples
@@ -108,7 +108,7 @@ def test_policies_with_the_same_windows_are_measured_at_once() -> None:
     make_policy("a", cohorts=["A"], pr_max=20, nps_max=15)
     make_policy("b", cohorts=["B"], activity_days=8)
     make_policy("c", cohorts=["C"], trend_days=8)
-    groups = Policies.on(FIRST).measured_alike()
+    groups = measured_alike(Policies.on(FIRST))
     assert sorted(sorted(one.name for one in group) for group in groups) == [["a", "v1"], ["b"], ["c"]]
 
 

@@ -26,6 +26,7 @@ from analytics.models import (
     Forecast,
     ForecastAccuracy,
     Night,
+    PolicyTrial,
     PortfolioDay,
     Report,
     Snapshot,
@@ -63,6 +64,7 @@ from tests.support.commands import run
 from tests.support.erasing import KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
 from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
+from tests.support.policies import make_draft
 from tests.support.uploading import csv_of, uploaded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
@@ -160,6 +162,9 @@ def be_forecast(customer: Customer, other: Customer) -> None:
         figures={},
         misses=[{"customer": one.pk, "date": "2025-04-30"} for one in (customer, other)],
     )
+    PolicyTrial.objects.create(
+        draft=make_draft(), date=date(2025, 4, 30), key="x", made_at=timezone.now(), counts={}, cases=b"names them"
+    )
 
 
 def be_searched(staff: User) -> None:
@@ -219,8 +224,8 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert expected["engagement"] == 5
     assert expected["rows in quarantine"] == 4
     assert expected["texts of digests"] == 2
-    assert (expected["saved searches"], expected["misses of forecasts"]) == (2, 1)
-    assert_searches_are_cleared()
+    assert [expected[kind] for kind in ("saved searches", "misses of forecasts", "months of back-tests")] == [2, 1, 1]
+    assert_analytics_is_cleared()
     assert _totals() == totals
     assert set(PortfolioDay.objects.values_list("erased", flat=True)) == {1}
 
@@ -239,7 +244,8 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert traces(settings) == set()
 
 
-def assert_searches_are_cleared() -> None:
+def assert_analytics_is_cleared() -> None:
+    assert not PolicyTrial.objects.exists()
     assert len(ForecastAccuracy.objects.get().misses) == 1
     assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
     rule = AlertRule.objects.get(name="Watch")

@@ -7,8 +7,9 @@ import pytest
 from django.conf import settings as project
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from analytics.models import Forecast, PortfolioDay, Snapshot
+from analytics.models import Forecast, PolicyTrial, PortfolioDay, Snapshot
 from analytics.scoring.snapshots import score_day
 from customers.imports.feed_states import feed_states
 from customers.models import Customer, ImportRun
@@ -16,6 +17,7 @@ from customers.runs.undo import undo
 from tests.factories import make_alert, make_forecast_case, make_snapshot, make_staff, write_feed
 from tests.support.commands import run
 from tests.support.loading import load
+from tests.support.policies import make_draft
 from tests.support.undoing import counts, customer_rows, engagement_rows, newest, undo_newest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_day")]
@@ -74,6 +76,9 @@ def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> Non
     make_snapshot(customer)
     Forecast.objects.create(customer=customer, date=MAY_2, quiet=500)
     make_forecast_case(customer)
+    PolicyTrial.objects.create(
+        draft=make_draft(), date=MAY_2, key="x", made_at=timezone.now(), counts={}, cases=b"names them"
+    )
     computed = {
         relation.related_model
         for relation in Customer._meta.related_objects
@@ -86,6 +91,7 @@ def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> Non
     # As at a commit, where PostgreSQL and SQLite look whether anything hangs in the air.
     connection.check_constraints()
     assert not Customer.objects.filter(pk="c3").exists()
+    assert not PolicyTrial.objects.exists()
 
 
 def test_snapshots_go_with_their_customers_and_come_back_by_scoring(drop: Path) -> None:

@@ -11,7 +11,18 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from analytics.models import Alert, Contact, Deferral, Forecast, ForecastCase, Message, PortfolioDay, Snapshot, Task
+from analytics.models import (
+    Alert,
+    Contact,
+    Deferral,
+    Forecast,
+    ForecastCase,
+    Message,
+    PolicyTrial,
+    PortfolioDay,
+    Snapshot,
+    Task,
+)
 from analytics.outreach.sending import why_closed
 from customers.imports.key_changes import pairs_of
 from customers.models import AuditEntry, Customer, CustomerCare, ImportRun, KeyChange, Note, StepSighting
@@ -23,6 +34,7 @@ from tests.support.field_nights import deliver, drop, on_28_november
 from tests.support.key_changes import RENAMED, after, decide, decide_page, named
 from tests.support.loading import customer_row, load
 from tests.support.pages import main_part, notices, section, words
+from tests.support.policies import make_draft
 
 __all__ = ["drop", "on_28_november"]
 pytestmark = pytest.mark.django_db
@@ -177,6 +189,16 @@ def test_the_cases_of_back_tests_go_along_where_the_new_key_has_none(pair: KeyCh
     }
     assert decide(manager, pair, "undo") == ["Undone: what had moved is with c1 again."]
     assert cases() == before
+
+
+def test_the_back_tests_of_drafts_are_made_anew(pair: KeyChange, manager: Client) -> None:
+    draft = make_draft()
+    for act in ("join", "undo"):
+        PolicyTrial.objects.create(
+            draft=draft, date=date(2026, 9, 30), key="x", made_at=timezone.now(), counts={}, cases=b""
+        )
+        decide(manager, pair, act)
+        assert not PolicyTrial.objects.exists(), act
 
 
 def cases() -> set[tuple[Any, ...]]:

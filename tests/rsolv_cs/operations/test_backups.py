@@ -5,7 +5,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
 
+from analytics.models import PolicyTrial
 from customers.models import Customer, CustomerCare, Engagement, ImportRun
 from rsolv_cs.management.commands.backup import in_words
 from rsolv_cs.operations import backups
 from tests.factories import make_customer, make_staff
 from tests.support.commands import held_elsewhere, run
+from tests.support.policies import make_draft
 
 HOSTILE = '=HYPERLINK("x")\n\u202e\u0645\u0631\u062d 🚀'
 
@@ -45,6 +47,8 @@ def every_row() -> dict[str, list[tuple[Any, ...]]]:
 def add_a_customer_in_care() -> None:
     make_customer(id="Ünï-1", organization=HOSTILE)
     CustomerCare.objects.create(customer_id="Ünï-1", owner=make_staff(username="zoë"))
+    made = {"made_at": datetime(2025, 5, 11, tzinfo=UTC), "counts": {"quiet": 1}, "cases": bytes(range(256))}
+    PolicyTrial.objects.create(draft=make_draft(), date=date(2025, 4, 30), key="x", **made)
     Session.objects.create(session_key="secret", session_data="x", expire_date=datetime(2030, 1, 1, tzinfo=UTC))
 
 

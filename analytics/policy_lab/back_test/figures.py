@@ -1,0 +1,97 @@
+"""How well a draft flags who goes quiet, beside the policies in force; numpy comes with it, so pages load it late."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from analytics.forecast.accuracy import weighted_auc, with_intervals
+from analytics.forecast.backtest import leads
+from analytics.forecast.program import Bools, Floats, Ints
+from analytics.models import FEWEST_OUTCOMES, Figure
+from analytics.policy_lab.back_test.trials import MonthCases, Scores
+
+NAMES = ("precision", "recall", "lowest_precision", "lowest_recall", "lead", "flagged", "auc")
+"""The figures of a side, in the order of ``_Flags.figures``."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure of both sides, and the draft's less that of the policies in force with its 95 % interval."""
+
+    before: float
+    after: float
+    difference: Figure
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How many customers ever went quiet at a month's end, and how many ever did not."""
+
+    went_quiet: int
+    stayed: int
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether there are enough of both for a verdict."""
+        return min(self.went_quiet, self.stayed) >= FEWEST_OUTCOMES
+
+
+class _Flags:
+    """Whom a side flags over all months, and its figures of weighted cases."""
+
+    def __init__(self, sides: Sequence[Scores], who: Ints, when: Ints, went_quiet: Bools, since: Ints) -> None:
+        self._months, self._went_quiet = len(sides), went_quiet
+        at_risk = np.concatenate([np.array(side.at_risk, np.bool_) for side in sides])
+        starts = np.cumsum([0, *(len(side.scores) for side in sides[:-1])])
+        lowest = [np.array(side.lowest(), np.int64) + start for side, start in zip(sides, starts, strict=True)]
+        # The places of those flagged, and of those among them who went quiet: fewer to add up than all.
+        self._flagged = [np.flatnonzero(at_risk), np.concatenate(lowest)]
+        self._hits = [flagged[went_quiet[flagged]] for flagged in self._flagged]
+        self._quiet = np.flatnonzero(went_quiet)
+        found = leads(who, when, at_risk, went_quiet, when - since)
+        self._lead_places = np.fromiter(found, np.int64, len(found))
+        self._leads = np.fromiter(found.values(), np.int64, len(found))
+        # The lowest score is the likeliest to go quiet.
+        self._ranks = 100 - np.concatenate([np.array(side.scores, np.int64) for side in sides])
+
+    def figures(self, weights: Floats) -> list[float]:
+        """Return the figures by ``NAMES``; not a number where there is nothing to count."""
+        quiet = weights[self._quiet].sum()
+        found = []
+        for flagged, hits in zip(self._flagged, self._hits, strict=True):
+            right = weights[hits].sum()
+            found += [_share(right, weights[flagged].sum()), _share(right, quiet)]
+        drawn = np.repeat(self._leads, weights[self._lead_places].astype(np.int64))
+        lead = float(np.median(drawn)) if len(drawn) else float("nan")
+        a_month = float(weights[self._flagged[0]].sum() / self._months)
+        return [*found, lead, a_month, weighted_auc(self._ranks, self._went_quiet, weights)]
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def compared_figures(months: Mapping[date, MonthCases]) -> tuple[Outcomes, dict[str, Compared]]:
+    """Return the outcomes there are, and the figures of both sides by ``NAMES``, of at least one case."""
+    cases = list(months.values())
+    places: dict[str, int] = {}
+    who = np.array([places.setdefault(key, len(places)) for one in cases for key in one.customers], np.int64)
+    when = np.repeat([day.toordinal() for day in months], [len(one.customers) for one in cases])
+    went_quiet = np.concatenate([np.array(one.went_quiet, np.bool_) for one in cases])
+    since = np.concatenate([np.array(one.since, np.int64) for one in cases])
+    both = [
+        _Flags(sides, who, when, went_quiet, since)
+        for sides in ([one.before for one in cases], [one.after for one in cases])
+    ]
+
+    def calculate(weights: Floats) -> list[float]:
+        before, after = (side.figures(weights) for side in both)
+        return [*before, *after, *(new - old for old, new in zip(before, after, strict=True))]
+
+    found = with_intervals(who, calculate)
+    count = len(NAMES)
+    parts = zip(NAMES, found[:count], found[count : 2 * count], found[2 * count :], strict=True)
+    outcomes = Outcomes(*(len(np.unique(who[kind])) for kind in (went_quiet, ~went_quiet)))
+    return outcomes, {name: Compared(old.value, new.value, change) for name, old, new, change in parts}
