@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -167,11 +167,11 @@ class ScoringPolicyAdmin(ModelAdmin):
         return _by(policy.published_by, policy.published_at)
 
     @admin.display(description="actions")
-    def ways(self, policy: ScoringPolicy) -> SafeString | str:
-        """Lead to a copy."""
-        if not getattr(policy, "may_copy", False):
-            return ""
-        return format_html('<a class="way" href="{}">Copy as draft</a>', copy_address(policy))
+    def ways(self, policy: ScoringPolicy) -> SafeString:
+        """Lead to the lab and to a copy, as far as the visitor may go there."""
+        ways = [(reverse("analytics:policy-lab", args=[policy.pk]), "Open in the lab")] if policy.is_draft else []
+        ways += [(copy_address(policy), "Copy as draft")] if getattr(policy, "may_copy", False) else []
+        return format_html_join(" ", '<a class="way" href="{}">{}</a>', ways)
 
     def changeform_view(  # type: ignore[override]  # as the one it calls
         self,

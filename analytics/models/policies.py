@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from datetime import date
 from decimal import Decimal
 from typing import Self
 
@@ -39,13 +38,6 @@ class PolicyQuerySet(models.QuerySet["ScoringPolicy"]):
     def for_everybody(self) -> Self:
         """Keep those that are for no segment."""
         return self.filter(cohorts=[], stages=[])
-
-    def in_force_on(self, day: date) -> "ScoringPolicy":
-        """Return the newest policy for everybody effective on ``day``; raises ``DoesNotExist`` where none is."""
-        found = self.published().for_everybody().filter(effective_from__lte=day).first()
-        if found is None:
-            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day:%-d %b %Y}.")
-        return found
 
 
 class ScoringPolicy(models.Model):

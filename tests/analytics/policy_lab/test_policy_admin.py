@@ -47,7 +47,8 @@ def test_the_list_says_state_segment_dates_and_people(manager: Client) -> None:
     make_policy("VIPs", cohorts=["VIP"], effective_until=date(2025, 7, 1))
     make_draft("Idea", stages=["onboarding"], made_by="paula", made_at="2025-05-02T10:00Z")
     page = manager.get(LIST).text
-    assert "Idea Draft Stage Onboarding – Paula Voss, 2 May 2025, 10:00 – Copy as draft" in row_of(page, "Idea")
+    made = "Paula Voss, 2 May 2025, 10:00 – Open in the lab Copy as draft"
+    assert f"Idea Draft Stage Onboarding – {made}" in row_of(page, "Idea")
     assert "Next Planned Everybody 1 Jun 2025" in row_of(page, "Next")
     assert "VIPs In force Cohort VIP 10 May 2025 to 1 Jul 2025" in row_of(page, "VIPs")
     assert "v2 In force Everybody 1 May 2025 – Paula Voss, 30 Apr 2025, 10:00" in row_of(page, "v2")

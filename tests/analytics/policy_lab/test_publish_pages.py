@@ -8,6 +8,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.policy_lab import publishing
 from analytics.scoring.snapshots import score_day
 from customers.models import AuditEntry
 from tests.factories import make_policy, make_staff
@@ -82,6 +83,18 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
         ("v2", 4),
     ]
     assert not PortfolioDay.objects.filter(stale=True).exists()
+
+
+def test_dates_that_were_not_scored_again_are_said_on_pages_that_were_seen_before(manager: Client) -> None:
+    """As where the visitor left, or the machine was stopped, in the middle."""
+    make_acme()
+    score_day(D)
+    said_by = "1 scored date waits to be scored again."
+    assert said_by not in words(manager.get("/admin/?owner=").text)
+    publishing.publish(make_draft(), D, "x", "paula")
+    assert said_by in words(manager.get("/admin/?owner=").text)
+    score_day(D)
+    assert said_by not in words(manager.get("/admin/?owner=").text)
 
 
 def test_what_another_has_changed_is_not_published_unseen(manager: Client) -> None:

@@ -16,6 +16,7 @@ from django.db.models import ProtectedError
 from django.forms import model_to_dict
 
 from analytics.models import ScoringPolicy
+from analytics.scoring.policies import Policies
 from analytics.scoring.snapshots import score_day
 from tests.support.scoring import FIRST_POLICY
 
@@ -125,13 +126,13 @@ def test_the_newest_effective_policy_is_in_force(day: date, name: str) -> None:
     ScoringPolicy.objects.create(name="v3", effective_from=date(2025, 6, 1))
     ScoringPolicy.objects.create(name="v2", effective_from=date(2025, 5, 10))
     ScoringPolicy.objects.create(name="v2 corrected", effective_from=date(2025, 5, 10))
-    assert ScoringPolicy.objects.in_force_on(day).name == name
+    assert Policies.on(day).everybody.name == name
 
 
 @pytest.mark.django_db
 def test_before_the_first_policy_none_is_in_force() -> None:
     with pytest.raises(ScoringPolicy.DoesNotExist, match="31 Dec 1999"):
-        ScoringPolicy.objects.in_force_on(date(1999, 12, 31))
+        Policies.on(date(1999, 12, 31))
 
 
 @pytest.mark.django_db
@@ -176,3 +177,24 @@ def test_the_migrations_lead_back_to_nothing_and_forward_again(other_database: B
     assert [table for table in tables if table.startswith("analytics")] == []
     migrate(forward=True)
     assert policies() == ["v1"]
+
+
+def test_on_the_way_back_drafts_go_and_policies_for_segments_score_nobody(
+    other_database: BaseDatabaseWrapper,
+) -> None:
+    def migrate(name: str) -> None:
+        MigrationExecutor(other_database).migrate([("analytics", name)])
+
+    migrate("0041_policies_reverse")
+    policies = ScoringPolicy.objects.using(other_database.alias)
+    policies.create(name="Draft", state="draft")
+    policies.create(name="VIPs", cohorts=["VIP"], effective_from=date(2025, 5, 10))
+    migrate("0039_forecast_cases")
+    with other_database.cursor() as cursor:
+        cursor.execute("SELECT name, effective_from FROM analytics_scoringpolicy ORDER BY name")
+        assert [(name, str(first)) for name, first in cursor.fetchall()] == [
+            ("VIPs", "9999-12-31"),
+            ("v1", "2000-01-01"),
+        ]
+    migrate("0041_policies_reverse")
+    assert list(policies.filter(name="v1").values_list("state", "cohorts", "stages")) == [("published", [], [])]
