@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-forecast screenshots lock audit licences clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-forecast bench-lab screenshots lock audit licences clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -137,6 +137,9 @@ bench-load: setup-dev ## people on the pages while a night of a million rows run
 
 bench-forecast: setup-dev ## how good the forecast is beside other methods, and how long it takes, beside its aims
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)
+
+bench-lab: setup-dev ## how long the preview of a draft takes, beside its aims
+	@$(BIN)/python -m benchmarks.policy_lab $(ARGS)
 
 screenshots: setup-dev ## take the pictures in docs/ again, from a fresh large demo
 	@$(BIN)/python docs/screenshots.py

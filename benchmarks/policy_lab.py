@@ -2,12 +2,14 @@
 
 The program is that of ``program.py``, imported, scored and evaluated, with a history of a month, so that alerts look
 back as far as they do in use. The draft gives activity nearly twice its points, so that most scores move. The preview
-is made in a process of its own, whose start is left out of the seconds but not of the peak memory.
+is made in a process of its own, whose start is left out of the seconds but not of the peak memory. The date is scored
+beside it, by which to tell a slow preview from a slow machine.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ def make_preview() -> None:
     django.setup()
     from analytics.models import PortfolioDay, ScoringPolicy
     from analytics.policy_lab.changes import changes
+    from analytics.scoring.snapshots import score_day
 
     draft, _created = ScoringPolicy.objects.get_or_create(
         name="Draft",
@@ -37,11 +40,15 @@ def make_preview() -> None:
     )
     newest = PortfolioDay.objects.newest()
     start = time.perf_counter()
+    score_day(newest.date)
+    scored = time.perf_counter() - start
+    start = time.perf_counter()
     found = changes(draft, newest.date)
     seconds = time.perf_counter() - start
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     told = {
         "seconds": seconds,
+        "scored": scored,
         "peak_mib": int(status["VmHWM"].split()[0]) / 1024,
         "moves": f"{found.moves.status_moves:,} statuses, {len(found.opened or ()):,} alerts open, "
         f"{len(found.closed or ()):,} close, {len(found.added):,} actions come",
@@ -63,9 +70,9 @@ def measure(database: str, url: str, folder: Path, customers: int) -> None:
         json.loads(subprocess.run(command, env=ours.environment, check=True, stdout=subprocess.PIPE).stdout)
         for _time in range(TIMES)
     ]
-    seconds, peak = min(one["seconds"] for one in made), max(one["peak_mib"] for one in made)
-    slowest, aim = max(one["seconds"] for one in made), AIMS[customers]
-    figures = [f"{seconds:.2f} to {slowest:.2f} s", f"{peak:.0f} MiB", f"<= {aim:.0f} s", verdict(slowest <= aim)]
+    seconds, scored = (statistics.median(one[name] for one in made) for name in ("seconds", "scored"))
+    peak, aim = max(one["peak_mib"] for one in made), AIMS[customers]
+    figures = [f"{seconds:.2f} s", f"{scored:.2f} s", f"{peak:.0f} MiB", f"<= {aim:.0f} s", verdict(seconds <= aim)]
     row(f"{database}, {customers:,}", made[0]["moves"], *figures)
 
 
@@ -79,8 +86,8 @@ def main() -> None:
         folder = Path(name)
         os.environ["ARCHIVE_DIR"] = str(folder / "archive")
         Installation(f"sqlite:///{folder}/none.sqlite3").manage("collectstatic", "--no-input", "--verbosity", "0")
-        row("database, customers", "the preview finds", "seconds", "memory", "aim", "")
-        print("|---|---|---:|---:|---|---|")
+        row("database, customers", "the preview finds", "preview", "score of a date", "memory", "aim", "")
+        print("|---|---|---:|---:|---:|---|---|")
         for customers in options.customers or SIZES:
             size = SIZES[customers]
             files = write_program(folder / str(customers), size.customers, size.rows)

@@ -1,13 +1,13 @@
 """Read what a rule is judged by, of the customers whom it may concern or who have its alert."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from django.db.models import BooleanField, Exists, F, OuterRef, Q, Value
 from django.db.models.expressions import Combinable
 
 from analytics.alerts.inputs import AlertInputs
-from analytics.alerts.kinds import CustomerKind
+from analytics.alerts.kinds import EVERYBODY, CustomerKind
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
 from customers.core.limits import FETCH_SIZE
 
@@ -22,21 +22,18 @@ _COLUMNS = {
 _SNAPSHOT_COLUMNS = ("customer_id", "score", "status", "last_active", "onboarded")
 
 
-def inputs_of(
-    kind: CustomerKind, rule: AlertRule, day: date, among: Collection[str] | None = None
-) -> Iterator[AlertInputs]:
+def inputs_of(kind: CustomerKind, rule: AlertRule, day: date, among: Q = EVERYBODY) -> Iterator[AlertInputs]:
     """Yield the inputs of each customer of ``day`` whom the rule may concern, by four queries in all.
 
-    ``among`` are the only customers to look at, at most some thousands; by default everybody.
+    ``among`` says by ``customer`` whom alone to look at.
     """
-    narrowed = Q() if among is None else Q(customer__in=among)
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
-    recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]))
-    alerts = Alert.objects.open().filter(narrowed, rule=rule)
+    recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]), among)
+    alerts = Alert.objects.open().filter(among, rule=rule)
     open_alerts = {alert.customer_id: alert for alert in alerts}
     columns = {**kind.columns(day, rule.n), "is_cooling": _is_cooling(rule, day)}
     candidates = (
-        Snapshot.objects.filter(narrowed, date=day)
+        Snapshot.objects.filter(among, date=day)
         .annotate(**columns)
         .filter(kind.concerns(day, rule.n) | Q(customer__in=alerts.order_by().values("customer")))
         .order_by("customer_id")

@@ -37,6 +37,8 @@ FALL_DAYS = 7
 WORSE_POINTS = 5
 WORSE_TIMES = 2
 WORSE_PERCENT = 20
+EVERYBODY = Q()
+"""Where nobody says whom alone to look at."""
 
 
 class Follows(Enum):
@@ -100,9 +102,9 @@ class CustomerKind(AlertKind, ABC):
         """Say in words how the alert ended."""
         return f"{HealthStatus(inputs.status).label} with a score of {inputs.score}"
 
-    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
-        """Count the recovery days among the ``recent`` dates, of each customer with an open alert of the rule."""
-        return self.count(of_open_alerts(rule).filter(self.recovered, date__in=recent))
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
+        """Count the recovery days of the ``recent`` dates, for each customer ``among`` those with an open alert."""
+        return self.count(of_open_alerts(rule, among).filter(self.recovered, date__in=recent))
 
     @staticmethod
     def count(snapshots: SnapshotQuerySet) -> dict[str, int]:
@@ -198,10 +200,10 @@ class Fell(CustomerKind):
     def recovery_text(self, inputs: AlertInputs) -> str:
         return f"No longer falling, with a score of {inputs.score}"
 
-    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
         since = min(recent) - timedelta(days=FALL_DAYS)
-        rows = of_open_alerts(rule).filter(date__gte=since, date__lte=max(recent)).order_by()
+        rows = of_open_alerts(rule, among).filter(date__gte=since, date__lte=max(recent)).order_by()
         for customer, day, score, policy in rows.values_list("customer_id", "date", "score", "policy_id"):
             histories[customer][day] = (score, policy)
         return {
@@ -298,11 +300,11 @@ class LikelyQuiet(CustomerKind):
         band = band_in_words(ForecastTarget.QUIET, band_of(inputs.quiet))
         return f"{band}: {self.value(inputs)}%"
 
-    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         forecast = ForecastDay.objects.filter(target=ForecastTarget.QUIET, model__isnull=False, date__in=recent)
         of_customer = Forecast.objects.filter(customer=OuterRef("customer"), date=OuterRef("date"))
         likely = Exists(of_customer.filter(quiet__gte=LIKELY.start))
-        return self.count(of_open_alerts(rule).filter(~likely, date__in=forecast.values("date")))
+        return self.count(of_open_alerts(rule, among).filter(~likely, date__in=forecast.values("date")))
 
     def _is_worse(self, before: int, now: int) -> bool:
         return now >= before + WORSE_PERCENT
@@ -360,6 +362,6 @@ def _same_customer() -> SnapshotQuerySet:
     return Snapshot.objects.filter(customer=OuterRef("customer")).order_by()
 
 
-def of_open_alerts(rule: AlertRule) -> SnapshotQuerySet:
-    """Return the snapshots of the customers who have an open alert of the rule."""
-    return Snapshot.objects.filter(customer__in=Alert.objects.open().filter(rule=rule).values("customer"))
+def of_open_alerts(rule: AlertRule, among: Q = EVERYBODY) -> SnapshotQuerySet:
+    """Return the snapshots of the customers ``among`` those who have an open alert of the rule."""
+    return Snapshot.objects.filter(among, customer__in=Alert.objects.open().filter(rule=rule).values("customer"))

@@ -4,15 +4,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import CUSTOMER_KINDS, CustomerKind, Follows
 from analytics.alerts.own_rules.kind import OwnRule, customer_kind
 from analytics.alerts.rules import Decision, Transition, decide
 from analytics.models import Alert, AlertRule
-from customers.core.limits import batches
+from customers.core.sql import analyze, copy_rows, create_temporary
 
-JUDGED_AT_ONCE = 5_000
-
+_JUDGED = "judged"
+"""The temporary table of the customers whom a rule is asked about: they may be too many to name them."""
 Decided = dict[tuple[int, str], Decision]
 """The alerts that are raised or closed, by rule and customer."""
 
@@ -41,16 +44,19 @@ class AlertRules:
         return {rule.pk: set(_customers(kind, self.day)) for rule, kind in own}
 
     def decide(self, among: Mapping[int, Collection[str]]) -> Decided:
-        """Return what becomes of alerts, for each rule ``among`` its customers."""
+        """Return what becomes of alerts, for each rule ``among`` its customers; the caller rolls back."""
         return dict(self._decide(among))
 
     def _decide(self, among: Mapping[int, Collection[str]]) -> Iterator[tuple[tuple[int, str], Decision]]:
         for rule, kind in self.kinds:
-            for some in batches(sorted(among[rule.pk]), JUDGED_AT_ONCE):
-                for inputs in inputs_of(kind, rule, self.day, some):
-                    decision = decide(kind, rule, inputs)
-                    if decision.transition in {Transition.RAISE, Transition.CLOSE}:
-                        yield (rule.pk, inputs.customer_id), decision
+            create_temporary(_JUDGED, "SELECT CAST('' AS varchar(64)) AS customer_id WHERE 1 = 0")
+            copy_rows(_JUDGED, ["customer_id"], ([customer] for customer in among[rule.pk]))
+            analyze(_JUDGED)
+            judged = Q(customer__in=RawSQL(f"SELECT customer_id FROM {_JUDGED}", ()))  # noqa: S611 - no value in it
+            for inputs in inputs_of(kind, rule, self.day, judged):
+                decision = decide(kind, rule, inputs)
+                if decision.transition in {Transition.RAISE, Transition.CLOSE}:
+                    yield (rule.pk, inputs.customer_id), decision
 
     def concerned(
         self, statuses: Collection[str], drafted: set[str], others: set[str], matches: Mapping[int, Collection[str]]

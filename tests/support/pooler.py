@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+import pytest
+
+from customers.core.sql import is_postgres
 from tests.support.mails import free_port
+from tests.support.processes import database_url
+from tests.support.serving import SECRET_KEY
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
@@ -87,3 +92,21 @@ def _wait_for(process: subprocess.Popen[bytes], log: Path) -> None:
             break
         time.sleep(0.05)
     raise RuntimeError(f"the pooler did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(params=[0, 200])
+def pooled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of the test's database by way of a pooler, with and without prepared statements of its own."""
+    if not is_postgres():
+        pytest.skip("SQLite has no pooler")
+    if PROGRAM is None and os.environ.get("REQUIRE_POOLER") != "1":
+        pytest.skip("pgbouncer is not installed")
+    if request.param and not knows_prepared_statements():
+        pytest.skip("this version of pgbouncer knows no prepared statements")
+    with pooler(database_url(tmp_path), request.param) as url:
+        yield url
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """Not as under DEBUG, where queries are logged and so never prepared."""
+    return {"DEBUG": "", "SECRET_KEY": SECRET_KEY, "DATABASE_POOLER": "1", **more}

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 
 from analytics.alerts.inputs import AlertInputs
-from analytics.alerts.kinds import CUSTOMER_KINDS, WORSE_POINTS, CustomerKind, Follows, of_open_alerts
+from analytics.alerts.kinds import CUSTOMER_KINDS, EVERYBODY, WORSE_POINTS, CustomerKind, Follows, of_open_alerts
 from analytics.models import AlertRule, HealthStatus, PortfolioDay
 from analytics.segments.segment import Segment
 from analytics.wording import one_line
@@ -44,10 +44,10 @@ class OwnRule(CustomerKind):
     def recovery_text(self, inputs: AlertInputs) -> str:
         return f"The conditions no longer hold: {super().recovery_text(inputs)}"
 
-    def recovery_days(self, rule: AlertRule, recent: Sequence[date]) -> dict[str, int]:
+    def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         days = [self.segment.on(day) for day in recent]
         matched = Q(*(Q(pk__in=one.snapshots.order_by().values("pk")) for one in days), _connector=Q.OR)
-        found = of_open_alerts(rule).filter(date__in=recent).exclude(matched)
+        found = of_open_alerts(rule, among).filter(date__in=recent).exclude(matched)
         return self.count(found)
 
     def _is_worse(self, before: int, now: int) -> bool:

@@ -1,11 +1,8 @@
 """Behind a pooler of transactions: each transaction may get another session of PostgreSQL."""
 
 import json
-import os
 import sys
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from subprocess import run
 from typing import Any
 
@@ -20,9 +17,10 @@ from customers.jobs import lock
 from customers.jobs.lock import LockHeld, job_lock
 from customers.models import Customer, ImportRun
 from tests.factories import make_staff
-from tests.support.pooler import PROGRAM, knows_prepared_statements, pooler
-from tests.support.processes import database_url, environment, lock_held, manage
-from tests.support.serving import SECRET_KEY
+from tests.support.pooler import pooled, surroundings
+from tests.support.processes import environment, lock_held, manage
+
+__all__ = ["pooled"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,24 +41,6 @@ def ask(_number):
 with ThreadPoolExecutor(4) as threads:
     print(json.dumps(list(threads.map(ask, range(12)))))
 """
-
-
-@pytest.fixture(params=[0, 200])
-def pooled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of the test's database by way of a pooler, with and without prepared statements of its own."""
-    if not is_postgres():
-        pytest.skip("SQLite has no pooler")
-    if PROGRAM is None and os.environ.get("REQUIRE_POOLER") != "1":
-        pytest.skip("pgbouncer is not installed")
-    if request.param and not knows_prepared_statements():
-        pytest.skip("this version of pgbouncer knows no prepared statements")
-    with pooler(database_url(tmp_path), request.param) as url:
-        yield url
-
-
-def surroundings(**more: str) -> dict[str, str]:
-    """Not as under DEBUG, where queries are logged and so never prepared."""
-    return {"DEBUG": "", "SECRET_KEY": SECRET_KEY, "DATABASE_POOLER": "1", **more}
 
 
 def done(pooled: str, *command: Any) -> str:
