@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from analytics.models import Alert, Deferral, Task
 from customers.models import Customer, Feedback, Note
 from tests.factories import csv_row, load_demo_program, make_alert, make_staff
-from tests.support.browsing import LOOKS, PHONE, Opened, look, looks_alike
+from tests.support.browsing import LOOKS, PHONE, Opened, drawn, look, looks_alike
 from tests.support.uploading import csv_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.dja
 
 def tab_to(page: Page, target: Locator) -> None:
     """Press Tab until the focus is there."""
+    drawn(page)
     for _ in range(120):
         page.keyboard.press("Tab")
         if target.evaluate("one => one === document.activeElement"):
@@ -87,6 +88,7 @@ def test_from_the_login_to_an_act_on_my_day_by_keyboard(open_page: Opened) -> No
     page.keyboard.type("a long password")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/my-day/\?owner=$"))
+    drawn(page)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")

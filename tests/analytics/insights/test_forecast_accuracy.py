@@ -39,7 +39,7 @@ FIGURES: dict[str, Any] = {
 }
 
 
-def tested(through: date = D, **overrides: Any) -> None:
+def back_tested(through: date = D, **overrides: Any) -> None:
     """Store what a back-test found; the other forecast had nothing to learn from."""
     known = {
         "made_at": timezone.now(),
@@ -78,7 +78,7 @@ def page(viewer: Client, query: str = "") -> HttpResponse:
 
 def test_figures_come_with_their_intervals_and_a_verdict_only_where_zero_is_outside(viewer: Client) -> None:
     make_day(date=D)
-    tested()
+    back_tested()
     said = section(page(viewer), "quiet")
     assert "722 forecasts of 121 customers at 4 month ends, 31 Dec 2024 to 31 Mar 2025: 268 went quiet." in said
     assert "Order (AUC) 0.86 0.83 to 0.89" in said
@@ -89,20 +89,20 @@ def test_figures_come_with_their_intervals_and_a_verdict_only_where_zero_is_outs
 
 def test_a_forecast_that_is_worse_is_called_so(viewer: Client) -> None:
     make_day(date=D)
-    tested(figures={**FIGURES, "skill_recency": figure(-0.2, -0.3, -0.1)})
+    back_tested(figures={**FIGURES, "skill_recency": figure(-0.2, -0.3, -0.1)})
     assert "Less error than days since last activity −20% −30% to −10% worse" in section(page(viewer), "quiet")
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign(viewer: Client) -> None:
     make_day(date=D)
-    tested(figures={**FIGURES, "skill_recency": figure(-0.004, -0.06, 0.004)})
+    back_tested(figures={**FIGURES, "skill_recency": figure(-0.004, -0.06, 0.004)})
     assert "Less error than days since last activity 0% −6% to 0% no difference" in section(page(viewer), "quiet")
 
 
 def test_a_figure_that_is_unknown_is_left_out(viewer: Client) -> None:
     """Where it was the same for all there is no order."""
     make_day(date=D)
-    tested(figures={name: value for name, value in FIGURES.items() if name != "auc"})
+    back_tested(figures={name: value for name, value in FIGURES.items() if name != "auc"})
     said = section(page(viewer), "quiet")
     assert "AUC" not in said
     assert "Error (Brier score)" in said
@@ -110,7 +110,7 @@ def test_a_figure_that_is_unknown_is_left_out(viewer: Client) -> None:
 
 def test_the_most_likely_the_lead_and_who_was_acted_on(viewer: Client) -> None:
     make_day(date=D)
-    tested()
+    back_tested()
     said = section(page(viewer), "quiet")
     # 83 of 100, and 83 of 268: 30.97 %.
     assert "The 10 most likely 100 83 (83%) 83 of 268 (31%)" in said
@@ -121,16 +121,16 @@ def test_the_most_likely_the_lead_and_who_was_acted_on(viewer: Client) -> None:
 
 def test_calls_that_came_late_and_none_at_all(viewer: Client) -> None:
     make_day(date=D)
-    tested(figures={**FIGURES, "median_lead": -5.0})
+    back_tested(figures={**FIGURES, "median_lead": -5.0})
     assert "The median was flagged 5 days after the 30th quiet day." in section(page(viewer), "quiet")
     ForecastAccuracy.objects.all().delete()
-    tested(figures={**FIGURES, "silences_called": 0, "median_lead": None})
+    back_tested(figures={**FIGURES, "silences_called": 0, "median_lead": None})
     assert "silences flagged" not in section(page(viewer), "quiet")
 
 
 def test_the_reliability_is_drawn_with_the_better_share_on_top(viewer: Client) -> None:
     make_day(date=D)
-    tested()
+    back_tested()
     assert 'points="10,100 20,50 80,0"' in main_part(page(viewer))
 
 
@@ -138,7 +138,7 @@ def test_the_worst_misses_lead_to_their_customers_as_of_then(viewer: Client) -> 
     make_day(date=D)
     make_customer(id="a?b", organization="<b>Acme</b>")
     missed = {"date": "2025-03-31", "percent": 97, "came_true": False}
-    tested(misses=[{"customer": "a?b", **missed}, {"customer": "gone", **missed, "came_true": True}])
+    back_tested(misses=[{"customer": "a?b", **missed}, {"customer": "gone", **missed, "came_true": True}])
     shown = page(viewer)
     assert links(shown, "<b>Acme</b>") == ["/admin/customer/a%3Fb/?as_of=2025-03-31"]
     assert "31 Mar 2025 97% Stayed active" in section(shown, "quiet")
@@ -169,7 +169,7 @@ def test_what_was_said_on_the_day_stands_apart_from_what_was_said_afterwards(vie
 def test_as_of_an_earlier_date_later_outcomes_and_tests_are_not_known(viewer: Client) -> None:
     for day in (D, D - timedelta(days=1)):
         make_day(date=day)
-    tested(through=D)
+    back_tested(through=D)
     compared(D - timedelta(days=30), backfilled=False, likely=4, likely_true=3, compared=4)
     assert "Made on the day" in section(page(viewer), "quiet")
     before = section(page(viewer, f"?as_of={D - timedelta(days=1)}"), "quiet")
@@ -213,7 +213,7 @@ def test_what_was_learnt_from(viewer: Client) -> None:
 def test_nothing_is_stored_tested_or_scored(viewer: Client) -> None:
     assert "No customers yet" in words(main_part(page(viewer)))
     make_day(date=D)
-    tested()
+    back_tested()
     said = section(page(viewer), "first_pr")
     assert "No forecast of this date is stored." in said
     assert "At no month’s end was there enough to learn from" in said
@@ -223,7 +223,7 @@ def test_nothing_is_stored_tested_or_scored(viewer: Client) -> None:
 def test_it_takes_as_many_queries_whatever_there_is(viewer: Client) -> None:
     make_day(date=D)
     missed = {"date": "2025-03-31", "percent": 97, "came_true": False}
-    tested(misses=[{"customer": make_customer(id="c").pk, **missed}])
+    back_tested(misses=[{"customer": make_customer(id="c").pk, **missed}])
     page(viewer)
 
     def queries() -> int:
@@ -238,7 +238,7 @@ def test_it_takes_as_many_queries_whatever_there_is(viewer: Client) -> None:
         customer = make_customer(id=f"c{number}")
         misses.append({"customer": customer.pk, **missed})
         compared(D - timedelta(days=30 + number), backfilled=False, likely=4, likely_true=3, compared=4)
-    tested(misses=misses)
+    back_tested(misses=misses)
     assert queries() == few
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from analytics.models import Preferences
 from tests.factories import load_demo_program, make_customer
-from tests.support.browsing import LAPTOP, PHONE, Opened, look, looks_alike
+from tests.support.browsing import LAPTOP, PHONE, Opened, drawn, look, looks_alike
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough, pytest.mark.django_db(transaction=True)]
 
@@ -82,6 +82,7 @@ def test_single_keys_lead_to_pages_and_lists_and_do_nothing_while_one_types(open
     page.keyboard.press("g")
     page.keyboard.press("d")
     page.wait_for_url(re.compile(r"/admin/$"))
+    drawn(page)
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Search", exact=True)).to_be_focused()
     page.keyboard.type("g?a/")
