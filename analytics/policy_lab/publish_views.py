@@ -76,7 +76,7 @@ def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
         form.data = {**request.POST.dict(), "content": draft.content}
         return _ask(request, draft, form, status=422)
     again = publishing.dates_to_score_again(form.cleaned_data["first"])
-    if again and request.POST.get("again") != "yes":
+    if again and request.POST.get("again") != str(len(again)):
         return _ask(request, draft, form, again)
     return _publish(request, draft, form, again)
 

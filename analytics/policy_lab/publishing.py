@@ -51,10 +51,12 @@ def why_not(draft: ScoringPolicy, first: date) -> list[str]:
 def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]:
     """Put a draft into force from ``first`` on, and return the scored dates that are now to be scored again.
 
-    Whoever calls it holds the lock of scorings. Raises ``Refused``.
+    Whoever calls it holds the lock of scorings. Raises ``Refused``, also where the stored draft is another one by now.
     """
     with transaction.atomic():
         policy = _locked(draft)
+        if policy.content != draft.content:
+            raise Refused("Somebody has just changed this draft. Look at it again.")
         if problems := why_not(policy, first):
             raise Refused(" ".join(problems))
         if not note.strip():

@@ -72,6 +72,9 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
         "2 scored dates from 9 May 2025 on will be scored again: "
         "scores and statuses change on every page, also for the past."
     ]
+    # More dates than were said are asked about again.
+    earlier = manager.post(page_of(draft, "publish"), form_on(asked, "first", first="2025-05-08"))
+    assert "Publish and score 3 dates again" in words(main_part(earlier))
     draft.refresh_from_db()
     assert draft.is_draft
     text = streamed(manager.post(page_of(draft, "publish"), form_on(asked, "first")))
@@ -135,7 +138,7 @@ def test_nothing_is_published_while_somebody_else_scores(manager: Client, first:
     score_day(D)
     draft = make_draft()
     page = manager.get(page_of(draft, "publish"))
-    sent = form_on(page, "first", first=first, note="x", again="yes")
+    sent = form_on(page, "first", first=first, note="x", again="1")
     with held_elsewhere("score"):
         answer = manager.post(page_of(draft, "publish"), sent, follow=True)
         told = streamed(answer) if answer.streaming else " ".join(said(answer))

@@ -96,6 +96,14 @@ def test_nothing_is_published_twice() -> None:
         publish(draft)
 
 
+def test_a_draft_that_has_just_changed_is_not_published() -> None:
+    seen = make_draft()
+    ScoringPolicy.objects.filter(pk=seen.pk).update(nps_days=90)
+    with pytest.raises(Refused, match="just changed"):
+        publish(seen)
+    publish(ScoringPolicy.objects.get(pk=seen.pk))
+
+
 def test_a_deleted_draft_is_not_published() -> None:
     draft = make_draft()
     ScoringPolicy.objects.filter(pk=draft.pk).delete()
