@@ -31,15 +31,16 @@ class News(NamedTuple):
 class PolicyChanges:
     """What a draft would change on ``day``.
 
-    ``before`` and ``after`` count the customers of each status. ``digest`` is that of everybody's score and status
-    after it. ``opened`` and ``closed`` are alerts; None where ``day`` is not the newest, for which alone alerts are
-    raised. ``added`` and ``dropped`` are recommended actions.
+    ``before`` and ``after`` count the customers of each status, ``policies`` those by which they are scored after it.
+    ``digest`` is that of everybody's score and status then. ``opened`` and ``closed`` are alerts; None where ``day``
+    is not the newest, for which alone alerts are raised. ``added`` and ``dropped`` are recommended actions.
     """
 
     day: date
     digest: str
     before: dict[HealthStatus, int]
     after: dict[HealthStatus, int]
+    policies: int
     moves: Moves
     opened: list[News] | None
     closed: list[News] | None
@@ -92,6 +93,7 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
         digest=scores_digest(day, scores),
         before=_counted(before),
         after=_counted(after),
+        policies=len(set(after.policy.values())),
         moves=compared(before, after, {pk: policy.name for pk, policy in names.items()}),
         opened=_alerts_gained(Transition.RAISE, decided_before, decided_after, rules),
         closed=_alerts_gained(Transition.CLOSE, decided_before, decided_after, rules),

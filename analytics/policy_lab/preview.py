@@ -116,8 +116,8 @@ class PolicyPreview:
 
     @property
     def has_segments(self) -> bool:
-        """Whether more than one policy would be in force."""
-        return len({move.after.policy for move, _name in self.rows}) > 1 or len(self.changes.moves.policies) > 2
+        """Whether customers would be scored by more than one policy."""
+        return self.changes.policies > 1
 
 
 def preview_of(found: PolicyChanges, *, everyone: bool, page: str) -> PolicyPreview:

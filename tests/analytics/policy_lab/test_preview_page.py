@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -181,3 +182,21 @@ def test_it_is_there_at_once_in_the_visitors_own_time_zone(manager: Client) -> N
     Preferences.objects.create(user=User.objects.get(), time_zone="Asia/Tokyo")
     b"".join(asked_by_the_page(manager, draft).streaming_content)
     assert "Of 5 customers" in words(main_part(manager.get(f"/admin/policy-lab/{draft.pk}/")))
+
+
+def test_a_second_look_takes_few_queries(manager: Client, django_assert_max_num_queries: Any) -> None:
+    plant()
+    draft = make_draft(**MORE_ACTIVITY)
+    now(manager, draft)
+    with django_assert_max_num_queries(12):
+        manager.get(f"/admin/policy-lab/{draft.pk}/")
+
+
+def test_with_segments_each_row_says_its_policy(manager: Client) -> None:
+    plant()
+    Customer.objects.filter(pk="bob").update(cohort="VIP")
+    page = now(manager, make_draft("For VIPs", cohorts=["VIP"], **MORE_ACTIVITY))
+    assert moves(page) == [
+        ["Bob", "Healthy → Needs attention", "70 → 50", "−20", "PR success rate 25 → 5", "For VIPs"],
+    ]
+    assert "Of 5 customers, 1 would change health status and 1 would get other points." in words(main_part(page))
