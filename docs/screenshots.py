@@ -26,6 +26,7 @@ PICTURES: list[tuple[str, str, str, str, ViewportSize]] = [
     ("forecast-accuracy", "success", "/admin/forecast/#quiet", "light", LAPTOP),
     ("board", "manager", "/admin/board/1/", "light", LAPTOP),
     ("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
+    ("policy", "manager", "/admin/analytics/scoringpolicy/add/?copy=1", "light", LAPTOP),
 ]
 """Name, who looks, address, colour scheme and screen of each picture."""
 SHARP = 2
