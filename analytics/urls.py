@@ -13,6 +13,7 @@ from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.policy_lab import publish_views
 from analytics.policy_lab import views as lab_views
+from analytics.policy_lab.back_test import views as back_test_views
 from analytics.reports import views as report_views
 from analytics.tasks import views as task_views
 
@@ -68,4 +69,7 @@ urlpatterns = [
     path("policy-lab/<int:pk>/", lab_views.lab, name="policy-lab"),
     path("policy-lab/<int:pk>/preview/", lab_views.preview_part, name="policy-preview"),
     path("policy-lab/<int:pk>/export/<str:format>/", lab_views.export_preview, name="export-policy-preview"),
+    path("policy-lab/<int:pk>/back-test/", back_test_views.back_test, name="policy-back-test"),
+    path("policy-lab/<int:pk>/back-test/<str:day>/", back_test_views.month_customers, name="back-test-customers"),
+    path("policy-lab/<int:pk>/suggest/", back_test_views.suggest_weights, name="suggest-weights"),
 ]

@@ -164,6 +164,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:change-board-tiles": {"action": "add", "report": "{reports}", "kind": "count"},
     "analytics:delete-board": {},
     "analytics:export-cohorts": {},
+    "analytics:export-policy-preview": {},
     "analytics:export": {},
     "analytics:export-customers": {},
     "analytics:act-on-customers": {"customer": "c1001", "expected": "1", "days": "1"},
@@ -260,6 +261,8 @@ ELSEWHERE = {
     "analytics:publish-policy": "names what was seen; tests/analytics/policy_lab/test_publish_pages.py does so",
     "analytics:withdraw-policy": "the same",
     "analytics:end-policy": "the same",
+    "analytics:policy-back-test": "keeps what it finds; tests/analytics/policy_lab/test_back_test_page.py has cases",
+    "analytics:suggest-weights": "needs a back-test; tests/analytics/policy_lab/test_suggested_weights.py has one",
     "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",
     "customers:preview-upload": "a dry run: what it would load is thrown away",
 }

@@ -136,6 +136,7 @@ class Program:
         draft = ScoringPolicy.objects.create(name="v2", state="draft")
         return {
             "lab": draft.pk,
+            "test": "2025-04-30",
             "alertrule": AlertRule.objects.get(kind="fell").pk,
             "digest": digest.pk,
             "alert": make_alert(acme).pk,

@@ -1,10 +1,12 @@
 """A small program with two months' ends whose scores and outcomes are worked out by hand, and larger made-up ones."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
+from django.utils import timezone
 
-from analytics.models import ScoringPolicy
+from analytics.models import PolicyTrial, ScoringPolicy
 from analytics.page_cache.version import DataVersion
 from analytics.policy_lab.back_test.trials import MonthCases, PolicyBackTest, Scores
 from customers.models import Customer
@@ -87,3 +89,17 @@ def made_up(seed: int, *, shuffled: bool, customers: int = 200, months: int = 6)
 
 def _side(scores: np.ndarray) -> Scores:
     return Scores(scores.tolist(), (scores < 50).tolist())
+
+
+def keep(asked: PolicyBackTest, months: dict[date, MonthCases]) -> PolicyBackTest:
+    """Keep months as those of a back-test, and return it with their days."""
+    for day, one in months.items():
+        PolicyTrial.objects.create(
+            draft=asked.draft,
+            date=day,
+            key=asked.key,
+            made_at=timezone.now(),
+            counts=one.counts(),
+            cases=one.packed(),
+        )
+    return replace(asked, days=sorted(months, reverse=True))

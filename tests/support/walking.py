@@ -37,6 +37,7 @@ ROWS = {
     ),
     **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
     **dict.fromkeys(("policy-lab", "policy-preview", "export-policy-preview"), ScoringPolicy),
+    **dict.fromkeys(("policy-back-test", "back-test-customers", "suggest-weights"), ScoringPolicy),
     **dict.fromkeys(("board", "edit-board", "change-board-tiles", "delete-board"), Board),
 }
 """Of which kind the row is that an address takes, by its name."""
@@ -64,6 +65,8 @@ def addresses(customer: str) -> list[str]:
             choices = [{**values, "format": file_format} for file_format in ExportFormat.values]
         if "act" in takes:
             choices = [{**values, "act": act} for act in ACTS]
+        if "day" in takes:
+            values["day"] = "2025-04-30"
         if "feed" in takes:
             values["feed"] = "customers"
         if "app_label" in takes:

@@ -1,0 +1,251 @@
+"""The back-test of a draft in words: how far it is, each month end, and what all of them say together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from analytics.models import FEWEST_OUTCOMES, HORIZON, PolicyTrial
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
+from analytics.policy_lab.back_test.trials import PolicyBackTest
+from analytics.rounding import percent
+from analytics.wording import DASH, MINUS, counted, in_a_row
+
+if TYPE_CHECKING:
+    from analytics.policy_lab.back_test.figures import Compared, Outcomes
+
+
+@dataclass(frozen=True)
+class FigureWords:
+    """A figure: its name, what it means, how it is written, and what the draft does that is better or worse by it."""
+
+    label: str
+    definition: str
+    form: str
+    better: str = ""
+    worse: str = ""
+
+    def written(self, value: float, *, signed: bool = False) -> str:
+        """Write a value; a percentage without its sign where it is a difference. A dash where there is none."""
+        if value != value:
+            return DASH
+        factor, places = _FORMS[self.form]
+        # What binary fractions have behind the ninth place is none of the value's.
+        number = round(Decimal(value * factor), 9).quantize(Decimal(places), ROUND_HALF_UP)
+        sign = "+" if signed and number > 0 else MINUS if number < 0 else ""
+        return f"{sign}{abs(number):,}" + ("%" if self.form == "%" and not signed else "")
+
+
+_FORMS = {"%": (100, "1"), "days": (1, "1"), "count": (1, "0.1"), "order": (1, "0.01")}
+"""By what a value is multiplied, and to what it is rounded, half up."""
+FIGURES = {
+    "precision": FigureWords(
+        "At risk: went quiet",
+        f"Of those who were At risk at a month end, how many had no active day in the {HORIZON} days after. Inactive "
+        "customers are not counted as At risk.",
+        "%",
+        "At risk is right more often",
+        "At risk is right less often",
+    ),
+    "recall": FigureWords(
+        "Went quiet: was At risk",
+        "Of those who went quiet, how many were At risk before. Putting more customers At risk finds more, so this "
+        "has no verdict.",
+        "%",
+    ),
+    "lowest_precision": FigureWords(
+        "Lowest 10%: went quiet",
+        "Of the tenth with the lowest scores of each month end, how many went quiet.",
+        "%",
+        "the lowest scores are right more often",
+        "the lowest scores are right less often",
+    ),
+    "lowest_recall": FigureWords(
+        "Went quiet: was in the lowest 10%",
+        "Of those who went quiet, how many were in the tenth with the lowest scores.",
+        "%",
+    ),
+    "lead": FigureWords(
+        f"Days before the {HORIZON}th quiet day",
+        f"How long before the {HORIZON}th quiet day the median of those who were At risk and went quiet was At risk: "
+        "from the first of an unbroken row of such month ends.",
+        "days",
+    ),
+    "flagged": FigureWords("At risk at a month end", "How many customers, on average, are At risk then.", "count"),
+    "auc": FigureWords(
+        "Order (AUC)",
+        "How often, of two customers, the one who went quiet had the lower score. 0.50 is a tossed coin, 1.00 is "
+        "always.",
+        "order",
+        "the scores put customers in a better order",
+        "the scores put customers in a worse order",
+    ),
+}
+_TONES = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
+
+
+@dataclass(frozen=True)
+class SideCounts:
+    """Of a month end, or of all: how many were At risk, how many of them went quiet, and how many others."""
+
+    flagged: int
+    hits: int
+    missed: int
+
+
+@dataclass(frozen=True)
+class MonthRow:
+    """A month end; ``before`` and ``after`` are None as long as it is not scored."""
+
+    day: date
+    customers: int
+    quiet: int
+    before: SideCounts | None
+    after: SideCounts | None
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """A figure of both sides in words; ``verdict`` is '' where none is given."""
+
+    label: str
+    definition: str
+    before: str
+    after: str
+    difference: str
+    interval: str
+    verdict: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class BackTestResult:
+    """What all month ends say together: a summary, a verdict in words, and the figures."""
+
+    summary: str
+    verdict: str
+    tone: str
+    is_enough: bool
+    figures: Sequence[ComparedRow]
+
+
+@dataclass(frozen=True)
+class BackTestPage:
+    """The month ends, the newest first, which one is next, and the result once all are there."""
+
+    months: Sequence[MonthRow]
+    next: date | None
+    result: BackTestResult | None
+    judged_from: date | None
+
+    @property
+    def done(self) -> int:
+        """How many month ends are scored."""
+        return sum(month.after is not None for month in self.months)
+
+
+class FiguresKey(page_cache.DataKey):
+    """Of the figures of a back-test: by both policies, and from which month end on they are counted."""
+
+    key: str
+    draft: int
+    judged_after: date | None
+
+
+def back_test_page(asked: PolicyBackTest, version: DataVersion) -> BackTestPage:
+    """Return what is known of a back-test; the figures are calculated once all month ends are scored."""
+    known = asked.known()
+    months = [_month(day, known.get(day)) for day in asked.days]
+    following = next((day for day in asked.days if day not in known), None)
+    learnt = asked.draft.learnt_through
+    judged = [row for row in months if learnt is None or row.day > learnt]
+    result = None
+    if judged and following is None:
+        key = FiguresKey(version=version, key=asked.key, draft=asked.draft.pk, judged_after=learnt)
+        outcomes, figures = page_cache.get_or_set(key, lambda: _figures(asked, learnt))
+        result = _result(judged, outcomes, figures)
+    return BackTestPage(months, following, result, judged[-1].day if learnt and judged else None)
+
+
+def _figures(asked: PolicyBackTest, learnt: date | None) -> "tuple[Outcomes, dict[str, Compared]]":
+    # numpy and the forecast's accuracy: no other page pays for the import.
+    from analytics.policy_lab.back_test.figures import compared_figures
+
+    return compared_figures({day: one for day, one in asked.cases().items() if learnt is None or day > learnt})
+
+
+def _month(day: date, trial: PolicyTrial | None) -> MonthRow:
+    if trial is None:
+        return MonthRow(day, 0, 0, None, None)
+    counts, quiet = trial.counts, trial.counts["quiet"]
+    sides = [
+        SideCounts(side["flagged"], side["hits"], quiet - side["hits"]) for side in (counts["before"], counts["after"])
+    ]
+    return MonthRow(day, counts["customers"], quiet, *sides)
+
+
+def _result(months: Sequence[MonthRow], outcomes: "Outcomes", figures: "Mapping[str, Compared]") -> BackTestResult:
+    enough = outcomes.are_enough
+    rows = [_compared_row(FIGURES[name], figure, enough) for name, figure in figures.items()]
+    verdict, tone = _verdict(figures) if enough else (_lacking(outcomes), "inactive")
+    return BackTestResult(_summary(months), verdict, tone, enough, rows)
+
+
+def _compared_row(words: FigureWords, figure: "Compared", enough: bool) -> ComparedRow:
+    difference = figure.difference
+    interval = verdict = tone = ""
+    if enough and difference.is_known:
+        low, high = (words.written(end, signed=True) for end in (difference.low, difference.high))
+        interval = f"{low} to {high}"
+        verdict, tone = _TONES[difference.verdict] if words.better else ("", "")
+    return ComparedRow(
+        words.label,
+        words.definition,
+        words.written(figure.before),
+        words.written(figure.after),
+        words.written(difference.value, signed=True),
+        interval or DASH,
+        verdict,
+        tone,
+    )
+
+
+def _summary(months: Sequence[MonthRow]) -> str:
+    """Say in two sentences what the draft would have done over all month ends."""
+    before = _total([month.before for month in months])
+    after = _total([month.after for month in months])
+    quiet = sum(month.quiet for month in months)
+    shares = [percent(side.hits, quiet) for side in (after, before)]
+    found, now = (f" ({share}%)" if share is not None else "" for share in shares)
+    return (
+        f"At {counted(len(months), 'month end')} the draft would have put customers At risk {after.flagged:,} times, "
+        f"instead of {before.flagged:,}. Of the {quiet:,} times that a customer then went quiet it would have found "
+        f"{after.hits:,}{found}, instead of {before.hits:,}{now}."
+    )
+
+
+def _total(sides: Sequence[SideCounts | None]) -> SideCounts:
+    there = [side for side in sides if side]
+    flagged, hits, missed = (sum(getattr(side, name) for side in there) for name in ("flagged", "hits", "missed"))
+    return SideCounts(flagged, hits, missed)
+
+
+def _verdict(figures: "Mapping[str, Compared]") -> tuple[str, str]:
+    """Say in what the draft is better or worse, beyond what may be chance, and how that is coloured."""
+    told = {name: figure.difference.verdict for name, figure in figures.items() if figure.difference.is_known}
+    better = in_a_row([FIGURES[name].better for name, one in told.items() if one > 0 and FIGURES[name].better])
+    worse = in_a_row([FIGURES[name].worse for name, one in told.items() if one < 0 and FIGURES[name].worse])
+    if better and worse:
+        return f"Better and worse: {better}, but {worse}.", "needs_attention"
+    if better or worse:
+        return f"{'Better' if better else 'Worse'}: {better or worse}.", "healthy" if better else "at_risk"
+    return "No difference shown: it may all be chance.", "inactive"
+
+
+def _lacking(outcomes: "Outcomes") -> str:
+    return (
+        f"Too few outcomes for a verdict: {outcomes.went_quiet:,} of {FEWEST_OUTCOMES} customers who went quiet, and "
+        f"{outcomes.stayed:,} of {FEWEST_OUTCOMES} who did not."
+    )
