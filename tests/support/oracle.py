@@ -371,3 +371,23 @@ def mean_days(days: list[int]) -> str | None:
     tenths = half_up(Fraction(10 * sum(days), len(days)))
     sign = "-" if tenths < 0 else ""
     return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}d"
+
+
+# Scoring policies
+
+
+def policy_of(policies: list[Row], cohort: str, stage: str, d: dt.date) -> str | None:
+    """The name of the policy that scores a customer on D; None where no policy for everybody is in force."""
+    published = [one for one in policies if one["state"] == "published" and one["effective_from"] <= d]
+    # The newest comes last, and takes the place of those with the same cohorts and stages.
+    published.sort(key=lambda one: (one["effective_from"], one["published_at"]))
+    newest = {}
+    for one in published:
+        newest[tuple(sorted(one["cohorts"])), tuple(sorted(one["stages"]))] = one
+    fitting = {}
+    for (cohorts, stages), one in newest.items():
+        has_ended = one["effective_until"] is not None and one["effective_until"] < d
+        if has_ended or (cohorts and cohort not in cohorts) or (stages and stage not in stages):
+            continue
+        fitting[(1 if cohorts else 0) + (1 if stages else 0)] = one["name"]
+    return fitting[max(fitting)] if 0 in fitting else None

@@ -1,6 +1,6 @@
 """Which policy scores a customer: the most specific one in force, and never a draft."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ from analytics.scoring import snapshot_rows
 from analytics.scoring.policies import Policies, measured_alike, overlaps
 from analytics.scoring.snapshots import score_day
 from tests.factories import make_customer, make_engagement, make_policy
+from tests.support import oracle
 from tests.support.databases import examples
 from tests.support.policies import POLICIES, SEGMENTS, STAGES, make_draft, make_program
 from tests.support.scoring import D, make_acme
@@ -89,6 +90,43 @@ def test_the_most_specific_policy_scores_a_customer(cohort: str, stage: str, nam
     make_policy("VIPs", cohorts=["VIP", "Beta"])
     make_policy("VIPs who onboard", cohorts=["VIP"], stages=["onboarding"])
     assert Policies.on(FIRST).of(cohort, stage).name == name
+
+
+APART: list[dict[str, list[str]]] = [
+    {},
+    {"cohorts": ["A", "B"]},
+    {"cohorts": ["B", "A"]},
+    {"cohorts": ["C"]},
+    {"cohorts": ["A"], "stages": ["onboarding"]},
+    {"cohorts": ["A", "B"], "stages": ["new_signup", "regular_usage"]},
+]
+"""Segments of which no two that are equally specific share a customer."""
+MAY_DAYS = st.integers(1, 8).map(lambda day: date(2025, 5, day))
+
+
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_policy_of_a_customer_is_that_of_the_reference_calculation(data: st.DataObject) -> None:
+    with transaction.atomic():
+        ScoringPolicy.objects.all().delete()
+        rows = []
+        for place in range(data.draw(st.integers(1, 8))):
+            segment, is_draft = data.draw(st.sampled_from(APART)), data.draw(st.integers(0, 4)) == 0
+            first, moment = data.draw(MAY_DAYS), datetime(2025, 4, 1, data.draw(st.integers(0, 3)), place, tzinfo=UTC)
+            until = data.draw(st.none() | MAY_DAYS) if segment else None
+            row = {"name": f"p{place}", "cohorts": [], "stages": [], **segment, "published_at": moment}
+            row |= {"state": "draft" if is_draft else "published", "effective_from": None if is_draft else first}
+            row["effective_until"] = None if is_draft or until is None else max(first, until)
+            ScoringPolicy.objects.create(**row)
+            rows.append(row)
+        for day in (date(2025, 5, 1), data.draw(MAY_DAYS)):
+            for cohort, stage in product(["A", "B", "C", "D"], STAGES):
+                try:
+                    found = Policies.on(day).of(cohort, stage).name
+                except ScoringPolicy.DoesNotExist:
+                    found = None
+                assert found == oracle.policy_of(rows, cohort, stage, day)
+        transaction.set_rollback(True)
 
 
 def test_a_draft_is_tried_in_place_of_that_for_the_same_segment() -> None:
