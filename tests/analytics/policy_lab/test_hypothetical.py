@@ -10,6 +10,7 @@ from django.db import connection, connections
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import AlertRule, RecommendationRule, ScoringPolicy, Snapshot
+from analytics.policy_lab.changes import changes_step_by_step
 from analytics.policy_lab.hypothetical import hypothetical
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshots import score_day
@@ -93,6 +94,16 @@ def test_nothing_is_left_after_an_exception() -> None:
     with hypothetical(D, policies):
         assert scores() == BY_DRAFT
     assert temporary_names() == []
+
+
+@pytest.mark.django_db
+def test_nothing_is_left_of_a_preview_that_nobody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant()
+    monkeypatch.setattr("analytics.policy_lab.hypothetical.ROWS_AT_ONCE", 2)
+    steps = changes_step_by_step(make_draft(**MORE_ACTIVITY), D)
+    assert [next(steps), next(steps)] == [2, 4]
+    steps.close()
+    assert (scores(), temporary_names()) == (BY_FIRST, [])
 
 
 def temporary_names() -> list[str]:
