@@ -64,9 +64,11 @@ def measured(cases: Cases) -> dict[str, Figure]:
         name: (getattr(cases, name) - cases.came_true) ** 2 for name in ("probability", "base_rate", "by_recency")
     }
 
+    order = weighted_auc(ranks, cases.came_true)
+
     def calculate(weights: Floats) -> list[float]:
         ours, base, recency = (float(np.average(error, weights=weights)) for error in errors.values())
-        return [weighted_auc(ranks, cases.came_true, weights), ours, _skill(ours, base), _skill(ours, recency)]
+        return [order(weights), ours, _skill(ours, base), _skill(ours, recency)]
 
     return dict(zip(("auc", "brier", "skill", "skill_recency"), with_intervals(cases.who, calculate), strict=True))
 
@@ -86,15 +88,23 @@ def with_intervals(who: Ints, calculate: Callable[[Floats], Sequence[float]]) ->
 
 def auc(probability: Floats, came_true: Bools) -> float:
     """Return the area under the curve; ties count half, and without both outcomes it is not a number."""
-    return weighted_auc(np.unique(probability, return_inverse=True)[1], came_true, np.ones(len(came_true)))
+    return weighted_auc(np.unique(probability, return_inverse=True)[1], came_true)(np.ones(len(came_true)))
 
 
-def weighted_auc(ranks: Ints, came_true: Bools, weights: Floats) -> float:
-    """Return the area under the curve of weighted cases, whose ``ranks`` are small whole numbers."""
-    true, false = (np.bincount(ranks, weights * which) for which in (came_true, ~came_true))
-    pairs = true.sum() * false.sum()
-    below = np.cumsum(false) - false / 2
-    return float((true * below).sum() / pairs) if pairs else float("nan")
+def weighted_auc(ranks: Ints, came_true: Bools) -> Callable[[Floats], float]:
+    """Return what calculates the area under the curve of cases by their weights; ``ranks`` are small whole numbers."""
+    places = np.flatnonzero(came_true)
+    true_ranks = ranks[places]
+
+    def area(weights: Floats) -> float:
+        both = np.bincount(ranks, weights)
+        true = np.bincount(true_ranks, weights[places], minlength=len(both))
+        false = both - true
+        pairs = true.sum() * false.sum()
+        below = np.cumsum(false) - false / 2
+        return float((true * below).sum() / pairs) if pairs else float("nan")
+
+    return area
 
 
 def _skill(ours: float, other: float) -> float:

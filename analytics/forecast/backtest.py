@@ -101,7 +101,9 @@ def leads(who: Ints, when: Ints, called: Bools, came_true: Bools, newest: Ints) 
     found: dict[tuple[int, int], tuple[int, int]] = {}
     since: int | None = None
     before: int | None = None
-    for place in np.lexsort((when, who)).tolist():
+    # Of 100,000 customers few have a silence that was called.
+    there = np.flatnonzero(np.isin(who, who[called & came_true]))
+    for place in there[np.lexsort((when[there], who[there]))].tolist():
         customer, day = int(who[place]), int(when[place])
         if not called[place] or customer != before:
             since = None

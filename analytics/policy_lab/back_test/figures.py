@@ -42,10 +42,11 @@ class _Flags:
     """Whom a side flags over all months, and its figures of weighted cases."""
 
     def __init__(self, sides: Sequence[Scores], who: Ints, when: Ints, went_quiet: Bools, since: Ints) -> None:
-        self._months, self._went_quiet = len(sides), went_quiet
+        self._months = len(sides)
         at_risk = np.concatenate([np.array(side.at_risk, np.bool_) for side in sides])
-        starts = np.cumsum([0, *(len(side.scores) for side in sides[:-1])])
-        lowest = [np.array(side.lowest(), np.int64) + start for side, start in zip(sides, starts, strict=True)]
+        scores = [np.array(side.scores, np.int64) for side in sides]
+        starts = np.cumsum([0, *map(len, scores[:-1])])
+        lowest = [lowest_tenth(some) + start for some, start in zip(scores, starts, strict=True)]
         # The places of those flagged, and of those among them who went quiet: fewer to add up than all.
         self._flagged = [np.flatnonzero(at_risk), np.concatenate(lowest)]
         self._hits = [flagged[went_quiet[flagged]] for flagged in self._flagged]
@@ -54,7 +55,7 @@ class _Flags:
         self._lead_places = np.fromiter(found, np.int64, len(found))
         self._leads = np.fromiter(found.values(), np.int64, len(found))
         # The lowest score is the likeliest to go quiet.
-        self._ranks = 100 - np.concatenate([np.array(side.scores, np.int64) for side in sides])
+        self._order = weighted_auc(100 - np.concatenate(scores), went_quiet)
 
     def figures(self, weights: Floats) -> list[float]:
         """Return the figures by ``NAMES``; not a number where there is nothing to count."""
@@ -66,7 +67,12 @@ class _Flags:
         drawn = np.repeat(self._leads, weights[self._lead_places].astype(np.int64))
         lead = float(np.median(drawn)) if len(drawn) else float("nan")
         a_month = float(weights[self._flagged[0]].sum() / self._months)
-        return [*found, lead, a_month, weighted_auc(self._ranks, self._went_quiet, weights)]
+        return [*found, lead, a_month, self._order(weights)]
+
+
+def lowest_tenth(scores: Ints) -> Ints:
+    """Return the places of the lowest tenth of the scores, rounded up; of equals the first ones."""
+    return np.argsort(scores, kind="stable")[: -(-len(scores) // 10)]
 
 
 def _share(part: float, whole: float) -> float:

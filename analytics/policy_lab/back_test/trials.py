@@ -38,11 +38,6 @@ class Scores:
     scores: list[int]
     at_risk: list[bool]
 
-    def lowest(self) -> list[int]:
-        """Return the places of the lowest tenth of the scores, rounded up; of equals those with the first keys."""
-        order = sorted(range(len(self.scores)), key=self.scores.__getitem__)
-        return order[: -(-len(order) // 10)]
-
 
 @dataclass(frozen=True)
 class MonthCases:

@@ -1,4 +1,4 @@
-/* The policy lab: lets the bar of a preview grow while it is computed, and says where it does not come. */
+/* The policy lab: lets the bar of a preview grow while it is computed, and says where that or a back-test stops. */
 (() => {
     "use strict";
 
@@ -12,21 +12,28 @@
         });
     });
 
-    function fail(elt) {
-        elt.removeAttribute("aria-busy");
-        elt.querySelector(".waiting").textContent = "The preview could not be loaded. Reload the page to try again.";
+    const told = {
+        preview: "The preview could not be loaded. Reload the page to try again.",
+        "back-test": "The back-test has stopped. Reload the page to continue it.",
+    };
+
+    function fail(part) {
+        part.removeAttribute("aria-busy");
+        const waiting = part.querySelector(".waiting");
+        if (waiting) waiting.textContent = told[part.id];
     }
 
     document.addEventListener("htmx:beforeSwap", (event) => {
-        const { elt, xhr } = event.detail;
-        if (elt.id !== "preview" || xhr.responseText.includes('id="preview"')) return;
+        const { target, xhr } = event.detail;
+        if (!(target.id in told) || xhr.responseText.includes(`id="${target.id}"`)) return;
         // Logged out, or the draft is gone.
         event.detail.shouldSwap = false;
-        fail(elt);
+        fail(target);
     });
     for (const name of ["htmx:sendError", "htmx:timeout"]) {
         document.addEventListener(name, (event) => {
-            if (event.detail.elt.id === "preview") fail(event.detail.elt);
+            const part = event.detail.elt.closest("#preview, #back-test");
+            if (part) fail(part);
         });
     }
 })();

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics.models import ForecastCase, PolicyTrial, ScoringPolicy, Snapshot
 from analytics.page_cache.version import DataVersion
-from analytics.policy_lab.back_test.figures import compared_figures
+from analytics.policy_lab.back_test.figures import compared_figures, lowest_tenth
 from analytics.policy_lab.back_test.trials import MonthCases, Scores, month_cases, months_ends
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshots import score_day
@@ -82,8 +83,8 @@ def test_the_figures_by_hand(draft: ScoringPolicy) -> None:
 
 
 def test_of_equal_scores_the_first_keys_are_the_lowest() -> None:
-    assert Scores([50] * 11 + [20], [False] * 12).lowest() == [11, 0]
-    assert Scores([], []).lowest() == []
+    assert lowest_tenth(np.array([50] * 11 + [20])).tolist() == [11, 0]
+    assert lowest_tenth(np.array([], int)).tolist() == []
 
 
 def test_planted_outcomes_are_found_to_be_better_and_shuffled_ones_are_not() -> None:
