@@ -20,6 +20,10 @@ Fitting = tuple[int, ...]
 """Numbers with a bit for each rule whose condition a snapshot meets."""
 
 
+Recommended = dict[str, tuple[int, ...]]
+"""The keys of the rules that are recommended to each customer."""
+
+
 class Recommender:
     """The rules in force and the tasks that silence them on ``day``; two queries, the tasks only where needed."""
 
@@ -40,17 +44,26 @@ class Recommender:
         where = CONDITIONS[Condition(rule.condition)].where(self._day, rule.threshold or 0)
         return Case(When(where, then=Value(1 << place)), default=Value(0), output_field=BigIntegerField())
 
-    def recommended(self, fitting: Mapping[str, Fitting]) -> dict[str, list[RecommendationRule]]:
-        """Return the rules whose actions are recommended to each of the customers; one query."""
-        tasks = self._tasks()
-        return {customer: self._chosen(own, tasks.get(customer, ())) for customer, own in fitting.items()}
+    def names(self) -> dict[int, str]:
+        """Return the actions of the rules by key."""
+        return {rule.pk: rule.text for rule in self._rules}
 
-    def _chosen(self, fitting: Fitting, tasks: Sequence[Task]) -> list[RecommendationRule]:
+    def recommended(self, fitting: Mapping[str, Fitting]) -> Recommended:
+        """Return the keys of the rules whose actions are recommended to each of the customers; one query."""
+        tasks = self._tasks()
+        # Whom no task silences a rule for gets what everybody gets whom the same rules fit.
+        known = {own: self._chosen(own, ()) for own in set(fitting.values())}
+        return {
+            customer: self._chosen(own, tasks[customer]) if customer in tasks else known[own]
+            for customer, own in fitting.items()
+        }
+
+    def _chosen(self, fitting: Fitting, tasks: Sequence[Task]) -> tuple[int, ...]:
         def fits(rule: RecommendationRule) -> bool:
             number, place = self._places[rule.pk]
             return bool(fitting[number] >> place & 1)
 
-        return choose(self._rules, silenced(self._rules, tasks, self._day), fits)
+        return tuple(rule.pk for rule in choose(self._rules, silenced(self._rules, tasks, self._day), fits))
 
     def _tasks(self) -> dict[str, list[Task]]:
         """Return the tasks by customer that may silence a rule."""

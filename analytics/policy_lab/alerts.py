@@ -49,6 +49,8 @@ class AlertRules:
 
     def _decide(self, among: Mapping[int, Collection[str]]) -> Iterator[tuple[tuple[int, str], Decision]]:
         for rule, kind in self.kinds:
+            if not among[rule.pk]:
+                continue
             create_temporary(_JUDGED, "SELECT CAST('' AS varchar(64)) AS customer_id WHERE 1 = 0")
             copy_rows(_JUDGED, ["customer_id"], ([customer] for customer in among[rule.pk]))
             analyze(_JUDGED)
@@ -57,6 +59,13 @@ class AlertRules:
                 decision = decide(kind, rule, inputs)
                 if decision.transition in {Transition.RAISE, Transition.CLOSE}:
                     yield (rule.pk, inputs.customer_id), decision
+
+    def of_decided(self, decided: Decided) -> dict[int, Collection[str]]:
+        """Return for each rule the customers of whom something is decided."""
+        found: dict[int, list[str]] = {rule.pk: [] for rule, _kind in self.kinds}
+        for rule, customer in decided:
+            found[rule].append(customer)
+        return dict(found)
 
     def concerned(
         self, statuses: Collection[str], drafted: set[str], others: set[str], matches: Mapping[int, Collection[str]]

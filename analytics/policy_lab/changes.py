@@ -7,8 +7,8 @@ from datetime import date
 from typing import NamedTuple
 
 from analytics.alerts.rules import Decision, Transition
-from analytics.models import HealthStatus, PortfolioDay, RecommendationRule, ScoringPolicy
-from analytics.policy_lab.actions import Recommender
+from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
+from analytics.policy_lab.actions import Recommended, Recommender
 from analytics.policy_lab.alerts import AlertRules, Decided
 from analytics.policy_lab.hypothetical import score_aside, show
 from analytics.policy_lab.moves import Moves, compared
@@ -82,7 +82,7 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
             after = read_program(day, recommender, rules)
             concerned = _concerned(rules, draft, before, after)
             decided_after = rules.decide(concerned) if rules else None
-        decided_before = rules.decide(concerned) if rules else {}
+        decided_before = rules.decide(rules.of_decided(decided_after)) if rules and decided_after else {}
         refitted = _refitted(before, after)
         was, now = (recommender.recommended({key: one.fitting[key] for key in refitted}) for one in (before, after))
         names = ScoringPolicy.objects.in_bulk({*before.policy.values(), *after.policy.values()})
@@ -97,8 +97,8 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
         moves=compared(before, after, {pk: policy.name for pk, policy in names.items()}),
         opened=_alerts_gained(Transition.RAISE, decided_before, decided_after, rules),
         closed=_alerts_gained(Transition.CLOSE, decided_before, decided_after, rules),
-        added=_gained(was, now),
-        dropped=_gained(now, was),
+        added=_gained(was, now, recommender.names()),
+        dropped=_gained(now, was, recommender.names()),
     )
 
 
@@ -146,10 +146,10 @@ def _is(decision: Decision | None, transition: Transition) -> bool:
     return decision is not None and decision.transition == transition
 
 
-def _gained(before: dict[str, list[RecommendationRule]], after: dict[str, list[RecommendationRule]]) -> list[News]:
+def _gained(before: Recommended, after: Recommended, names: dict[int, str]) -> list[News]:
     """Return the actions that are recommended after and not before."""
     return sorted(
-        News(rule.pk, rule.text, customer, "")
+        News(rule, names[rule], customer, "")
         for customer, rules in after.items()
         for rule in rules
         if rule not in before[customer]

@@ -100,19 +100,17 @@ def compared(before: ScoredProgram, after: ScoredProgram, names: Mapping[int, st
 
     ``names`` are the policies' by key. Whoever is scored on one side alone is left out.
     """
-    known = [customer for customer in after.figures if customer in before.figures]
     places = {key: place for place, key in enumerate(names)}
-
-    def order(customer: str) -> tuple[int, int, int, str]:
-        was, now = before.figures[customer], after.figures[customer]
-        return _group(was, now), was[0] - now[0], now[1] - was[1], customer
-
-    known.sort(key=order)
-    packed, groups = array("h"), Counter[int]()
+    ordered = sorted(
+        (_group(was, now), was[0] - now[0], now[1] - was[1], customer)
+        for customer, now in after.figures.items()
+        if (was := before.figures.get(customer))
+    )
+    packed, known = array("h"), [order[-1] for order in ordered]
     for customer in known:
-        was, now = before.figures[customer], after.figures[customer]
-        packed.extend((*was, places[before.policy[customer]], *now, places[after.policy[customer]]))
-        groups[_group(was, now)] += 1
+        packed.extend((*before.figures[customer], places[before.policy[customer]]))
+        packed.extend((*after.figures[customer], places[after.policy[customer]]))
+    groups = Counter(order[0] for order in ordered)
     return Moves(known, packed, list(names.values()), groups[0], groups[0] + groups[1])
 
 
