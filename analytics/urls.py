@@ -15,6 +15,7 @@ from analytics.policy_lab import publish_views
 from analytics.policy_lab import views as lab_views
 from analytics.policy_lab.back_test import views as back_test_views
 from analytics.reports import views as report_views
+from analytics.rule_lab import views as rule_views
 from analytics.tasks import views as task_views
 
 app_name = "analytics"
@@ -72,4 +73,6 @@ urlpatterns = [
     path("policy-lab/<int:pk>/back-test/", back_test_views.back_test, name="policy-back-test"),
     path("policy-lab/<int:pk>/back-test/<str:day>/", back_test_views.month_customers, name="back-test-customers"),
     path("policy-lab/<int:pk>/suggest/", back_test_views.suggest_weights, name="suggest-weights"),
+    path("rule-lab/alert/", rule_views.try_alert_rule, name="try-alert-rule"),
+    path("rule-lab/recommendation/", rule_views.try_recommendation, name="try-recommendation-rule"),
 ]

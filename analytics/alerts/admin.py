@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.alerts.own_rules.forms import AlertRuleForm, rule_segment
 from analytics.alerts.own_rules.preview import preview
 from analytics.display.filter_choices import filter_choices
@@ -36,7 +37,7 @@ class AlertRuleAdmin(ModelAdmin):
     change_form_after_template = "analytics/alerts/rule_preview.html"  # type: ignore[assignment]  # unfold says None
 
     class Media:
-        css = {"all": ["analytics/table.css", "analytics/alerts.css"]}
+        css = {"all": ["analytics/table.css", "analytics/alerts.css", "analytics/rule_lab.css"]}
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         """Return the fields: of an own rule its name and conditions, of others the N, where it has one."""
@@ -116,12 +117,12 @@ class AlertRuleAdmin(ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show the form with what its rule would do: as stored, or as typed to be previewed; or why it does none.
-
-        How often it would have fired is counted where a preview is asked for, not each time the form opens.
-        """
+        """Show the form with what its rule would do: as stored, or as typed to be previewed; or why it does none."""
         form = context["adminform"].form
         rule: AlertRule = form.instance
+        may_see = request.user.has_perm("customers.view_customer")
+        may_save = self.has_change_permission(request, rule) if rule.pk else self.has_add_permission(request)
+        context["may_try"] = may_see and may_save and (rule.is_own or rule.kind in CUSTOMER_KINDS)
         if rule.is_own:
             sent = form.is_bound and not form.errors
             query = rule.query if sent or (not form.is_bound and rule.pk) else form.initial.get("query", "")
@@ -130,9 +131,8 @@ class AlertRuleAdmin(ModelAdmin):
             context["not_saved"] = sent
             if rule.pk and not form.is_bound:
                 context["rule_problems"] = segment.problems
-            may_see = request.user.has_perm("customers.view_customer")
             if may_see and query and not segment.problems and not form.errors:
-                context["preview"] = preview(rule, segment, replay=sent)
+                context["preview"] = preview(rule, segment)
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -44,6 +44,9 @@ class RecommendationRuleAdmin(ModelAdmin):
     fields = ["text", "kind", "condition", "threshold", "urgency", "rest_days", "active"]
     change_form_after_template = "analytics/tasks/rule_preview.html"  # type: ignore[assignment]  # unfold says None
 
+    class Media:
+        css = {"all": ["analytics/table.css", "analytics/rule_lab.css"]}
+
     # By the state, because the rules of two requests are equal.
     _numbers: WeakKeyDictionary[ModelState, int] = WeakKeyDictionary()
 
@@ -79,6 +82,8 @@ class RecommendationRuleAdmin(ModelAdmin):
         form = context["adminform"].form
         sent = form.is_bound and not form.errors
         rule = form.instance if sent or (not form.is_bound and form.instance.pk) else None
+        may_save = self.has_change_permission(request) if form.instance.pk else self.has_add_permission(request)
+        context["may_try"] = may_save and request.user.has_perm("customers.view_customer")
         if rule:
             portfolio = PortfolioDay.objects.newest()
             [number] = count_matches([rule], portfolio.date if portfolio else None)
