@@ -75,13 +75,13 @@ def test_a_new_own_rule_is_tried_and_not_saved(client: Client, pia: User) -> Non
     response = ask(client, **OWN, score_max="40", tried_rule="")
     page = words(response.text)
     assert "On 3 scored dates from 8 May 2025: 1 alert for 1 customer. No outcome is known yet." in page
-    assert "1 is still open: their 30 days are not over." in page
+    assert "Of 1 the outcome is open: the 30 days are not over." in page
     assert "On 2 of the dates, nothing." in page
     assert "9 May 2025 100% 1 Open <b>Low & Co</b>" in page
     assert '<a href="/admin/customer/low/" dir="auto">&lt;b&gt;Low &amp; Co&lt;/b&gt;</a>' in response.text
     assert "<html" not in response.text, "a part alone"
     wider = words(ask(client, **OWN, score_max="45", tried_rule="").text)
-    assert "2 alerts for 2 customers, 1 of them on the first date, when everybody counts who met it already." in wider
+    assert "2 alerts for 2 customers. 1 came on the first date, when everybody counts who met it already." in wider
     assert (AuditEntry.objects.count(), AlertRule.objects.count()) == before
 
 
@@ -163,7 +163,7 @@ def test_a_recommendation_is_tried_with_what_its_form_says(client: Client, pia: 
     page = client.get(f"/admin/analytics/recommendationrule/{rule.pk}/change/")
     assert 'formaction="/admin/rule-lab/recommendation/"' in page.text
     found = words(ask(client, RECOMMENDATION, **CALL, tried_rule=str(rule.pk)).text)
-    assert "On 3 scored dates from 8 May 2025: 2 recommendations for 2 customers, 1 of them on the first date" in found
+    assert "On 3 scored dates from 8 May 2025: 2 recommendations for 2 customers. 1 came on the first date" in found
     daily = words(ask(client, RECOMMENDATION, **{**CALL, "rest_days": "0"}, tried_rule="").text)
     assert "5 recommendations for 2 customers" in daily
     refused = words(ask(client, RECOMMENDATION, **{**CALL, "threshold": "0"}, tried_rule="").text)
