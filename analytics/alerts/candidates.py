@@ -33,8 +33,8 @@ def inputs_of(
 ) -> Iterator[AlertInputs]:
     """Yield the inputs of each customer of ``day`` whom the rule may concern, by four queries in all.
 
-    ``among`` says by ``customer`` whom alone to look at. The open alerts are ``known`` in a trial, whose contracts stay
-    as they are: who is concerned and has one can only grow worse, and is left out.
+    ``among`` says by ``customer`` whom alone to look at. The open alerts are ``known`` in a trial, whose contracts
+    stay as they are: who is concerned and has one can only grow worse, and is left out.
     """
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
     recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]), among)
@@ -53,7 +53,7 @@ def inputs_of(
 
 
 def _may_change(concerned: Q, alerts: AlertQuerySet, *, both: bool) -> Q:
-    """Return which snapshots are concerned or have one of the alerts; those that are ``both`` count where it says so."""
+    """Return which snapshots are concerned or have one of the alerts; whether those that are ``both`` count, too."""
     if both:
         return concerned | Q(customer__in=alerts.values("customer"))
     # Never NULL, so that the two can be compared.
