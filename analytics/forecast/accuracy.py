@@ -117,7 +117,7 @@ def _weights(who: Ints) -> Iterator[Floats]:
     customers, place = np.unique(who, return_inverse=True)
     for _number in range(RESAMPLES):
         drawn = generator.integers(0, len(customers), len(customers))
-        yield np.bincount(drawn, minlength=len(customers))[place].astype(float)
+        yield np.bincount(drawn, minlength=len(customers)).astype(float)[place]
 
 
 def ranks(cases: Cases) -> Ints:

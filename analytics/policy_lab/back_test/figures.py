@@ -39,7 +39,7 @@ class Outcomes:
 
 
 class _Flags:
-    """Whom a side flags over all months, and its figures of weighted cases."""
+    """Whom a side flags over all months, and its figures of weighted cases; ``who`` numbers the customers from 0."""
 
     def __init__(self, sides: Sequence[Scores], who: Ints, when: Ints, went_quiet: Bools, since: Ints) -> None:
         self._months = len(sides)
@@ -47,10 +47,13 @@ class _Flags:
         scores = [np.array(side.scores, np.int64) for side in sides]
         starts = np.cumsum([0, *map(len, scores[:-1])])
         lowest = [lowest_tenth(some) + start for some, start in zip(scores, starts, strict=True)]
-        # The places of those flagged, and of those among them who went quiet: fewer to add up than all.
-        self._flagged = [np.flatnonzero(at_risk), np.concatenate(lowest)]
-        self._hits = [flagged[went_quiet[flagged]] for flagged in self._flagged]
-        self._quiet = np.flatnonzero(went_quiet)
+        # All cases of a customer are drawn together, so that one of them tells how often all are.
+        self._first = np.unique(who, return_index=True)[1]
+        some = [np.flatnonzero(went_quiet)]
+        for flagged in (np.flatnonzero(at_risk), np.concatenate(lowest)):
+            some += [flagged, flagged[went_quiet[flagged]]]
+        counts = [np.bincount(who[places], minlength=len(self._first)) for places in some]
+        self._counts = np.column_stack(counts).astype(float)
         found = leads(who, when, at_risk, went_quiet, when - since)
         self._lead_places = np.fromiter(found, np.int64, len(found))
         self._leads = np.fromiter(found.values(), np.int64, len(found))
@@ -59,15 +62,12 @@ class _Flags:
 
     def figures(self, weights: Floats) -> list[float]:
         """Return the figures by ``NAMES``; not a number where there is nothing to count."""
-        quiet = weights[self._quiet].sum()
-        found = []
-        for flagged, hits in zip(self._flagged, self._hits, strict=True):
-            right = weights[hits].sum()
-            found += [_share(right, weights[flagged].sum()), _share(right, quiet)]
+        quiet, at_risk, at_risk_hits, lowest, lowest_hits = (weights[self._first] @ self._counts).tolist()
+        found = [_share(at_risk_hits, at_risk), _share(at_risk_hits, quiet)]
+        found += [_share(lowest_hits, lowest), _share(lowest_hits, quiet)]
         drawn = np.repeat(self._leads, weights[self._lead_places].astype(np.int64))
         lead = float(np.median(drawn)) if len(drawn) else float("nan")
-        a_month = float(weights[self._flagged[0]].sum() / self._months)
-        return [*found, lead, a_month, self._order(weights)]
+        return [*found, lead, at_risk / self._months, self._order(weights)]
 
 
 def lowest_tenth(scores: Ints) -> Ints:
@@ -76,7 +76,7 @@ def lowest_tenth(scores: Ints) -> Ints:
 
 
 def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
+    return part / whole if whole else float("nan")
 
 
 def compared_figures(months: Mapping[date, MonthCases]) -> tuple[Outcomes, dict[str, Compared]]:
