@@ -38,6 +38,7 @@ class AlertRuleAdmin(ModelAdmin):
 
     class Media:
         css = {"all": ["analytics/table.css", "analytics/alerts.css", "analytics/rule_lab.css"]}
+        js = ["analytics/rule_lab.js"]
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         """Return the fields: of an own rule its name and conditions, of others the N, where it has one."""

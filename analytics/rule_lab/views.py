@@ -40,7 +40,7 @@ def _answer(request: HttpRequest, model: type[Rule], tried_of: Callable[[Rule], 
     """Show what was tried so far of the rule as the form says it, alone or as a page for who has no script."""
     form = _form(request, model)
     context: dict[str, object] = {
-        "title": "What would it have done?",
+        "title": "What would it have raised?" if model is AlertRule else "What would it have recommended?",
         "address": request.path,
         "form_address": _form_address(form.instance),
         "rule_key": form.instance.pk,

@@ -46,6 +46,7 @@ class RecommendationRuleAdmin(ModelAdmin):
 
     class Media:
         css = {"all": ["analytics/table.css", "analytics/rule_lab.css"]}
+        js = ["analytics/rule_lab.js"]
 
     # By the state, because the rules of two requests are equal.
     _numbers: WeakKeyDictionary[ModelState, int] = WeakKeyDictionary()
