@@ -154,15 +154,15 @@ class FiguresKey(page_cache.DataKey):
     judged_after: date | None
 
 
-def back_test_page(asked: PolicyBackTest, version: DataVersion) -> BackTestPage:
-    """Return what is known of a back-test; the figures are calculated once all month ends are scored."""
+def back_test_page(asked: PolicyBackTest, version: DataVersion, *, compare: bool = True) -> BackTestPage:
+    """Return what is known of a back-test; to ``compare``, the figures too, once all month ends are scored."""
     known = asked.known()
     months = [_month(day, known.get(day)) for day in asked.days]
     following = next((day for day in asked.days if day not in known), None)
     learnt = asked.draft.learnt_through
     judged = [row for row in months if learnt is None or row.day > learnt]
     result = None
-    if judged and following is None:
+    if compare and judged and following is None:
         key = FiguresKey(version=version, key=asked.key, draft=asked.draft.pk, judged_after=learnt)
         outcomes, figures = page_cache.get_or_set(key, lambda: _figures(asked, learnt))
         result = _result(judged, outcomes, figures)

@@ -51,6 +51,7 @@ def back_test(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The back-test as far as it is; what is sent scores the next month end. htmx gets the part alone."""
     asked = _asked(request, pk)
     is_sent, is_part = request.method == "POST", "HX-Request" in request.headers
+    following = None
     if is_sent and asked.back_test:
         known = asked.back_test.known()
         following = next((day for day in asked.back_test.days if day not in known), None)
@@ -67,7 +68,9 @@ def back_test(request: HttpRequest, pk: int) -> HttpResponseBase:
         "begun": "begin" in request.POST,
     }
     if asked.back_test:
-        context["back_test"] = back_test_page(asked.back_test, user_summary(request).version.data)
+        # The figures take as long as a month end, so that htmx asks for them once more.
+        page = back_test_page(asked.back_test, user_summary(request).version.data, compare=following is None)
+        context |= {"back_test": page, "comparing": following and not page.next}
     if is_part:
         return render(request, "analytics/policy_lab/back_test.html", context)
     return admin_response(request, "analytics/policy_lab/back_test_page.html", context)

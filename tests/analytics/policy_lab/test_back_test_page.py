@@ -100,6 +100,10 @@ def test_by_htmx_each_part_asks_for_the_next_and_the_focus_stays(viewer: Client,
     assert 'hx-trigger="load, submit"' in first
     assert '<progress class="bar" max="2" value="1"' in first
     assert 'tabindex="-1" autofocus' in first
+    # The figures take as long as a month end, and come in an answer of their own.
+    second = viewer.post(address(draft), headers=PART).content.decode()
+    assert "2 of 2 month ends are scored. Comparing with what happened…" in words(second)
+    assert 'hx-trigger="load, submit"' in second
     last = viewer.post(address(draft), headers=PART).content.decode()
     assert "hx-post" not in last
     assert "autofocus" not in last
