@@ -29,7 +29,7 @@ from analytics.templatetags import rsolv
 from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun, Note
 from customers.runs.undo import undo
-from tests.factories import make_engagement, make_run, make_staff
+from tests.factories import make_engagement, make_forecast_case, make_run, make_staff
 from tests.support.boards import make_board, saved
 from tests.support.pages import forget, main_part, names
 from tests.support.policies import make_draft
@@ -310,6 +310,15 @@ def draft_in_lab() -> str:
     return f"policy-lab/{make_draft(activity_max=50, pr_max=5).pk}/?now=1"
 
 
+def back_test(visitors: list[Client]) -> str:
+    """The address of the back-test of a draft, whose one month end is scored."""
+    make_forecast_case(Customer.objects.get(pk="c1001"))
+    address = f"policy-lab/{make_draft('Tested', activity_max=50, pr_max=5).pk}/back-test/"
+    for client in visitors:
+        client.post(f"/admin/{address}")
+    return address
+
+
 @pytest.mark.sqlite_is_enough
 def test_no_key_stands_for_what_two_users_see_differently(
     visitors: list[Client], monkeypatch: pytest.MonkeyPatch
@@ -329,7 +338,7 @@ def test_no_key_stands_for_what_two_users_see_differently(
     make_engagement(Customer.objects.get(pk="c1001"), date(2025, 5, 11), issues_tagged=1)
     make_run(created=1)
     Note.objects.create(customer_id="c1001", author="Bo", kind="call", text="They wait for their IT")
-    pages = (*ADDRESSES, *MORE, board_and_tab(), draft_in_lab())
+    pages = (*ADDRESSES, *MORE, board_and_tab(), draft_in_lab(), back_test(visitors))
     for address in pages:
         for client in visitors:
             assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)
