@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
 from django.db.models import ProtectedError
 from django.forms import model_to_dict
 
@@ -182,11 +183,11 @@ def test_the_migrations_lead_back_to_nothing_and_forward_again(other_database: B
 def test_on_the_way_back_drafts_go_and_policies_for_segments_score_nobody(
     other_database: BaseDatabaseWrapper,
 ) -> None:
-    def migrate(name: str) -> None:
-        MigrationExecutor(other_database).migrate([("analytics", name)])
+    def migrate(name: str) -> ProjectState:
+        return MigrationExecutor(other_database).migrate([("analytics", name)])
 
-    migrate("0041_policies_reverse")
-    policies = ScoringPolicy.objects.using(other_database.alias)
+    then = migrate("0041_policies_reverse").apps.get_model("analytics", "ScoringPolicy")
+    policies = then._default_manager.using(other_database.alias)
     policies.create(name="Draft", state="draft")
     policies.create(name="VIPs", cohorts=["VIP"], effective_from=date(2025, 5, 10))
     migrate("0039_forecast_cases")
