@@ -27,6 +27,8 @@ DEFINITIONS = {
         "How probable it is that the first PR is generated in the next 30 days. For customers who have none yet."
     ),
 }
+VERDICTS = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
+"""What ``Figure.verdict`` says of a back-test, and how that is coloured."""
 CAME_TRUE = {ForecastTarget.QUIET: "went quiet", ForecastTarget.FIRST_PR: "got a first PR"}
 """What is said of those for whom it did."""
 _WHAT = {ForecastTarget.QUIET: "to go quiet", ForecastTarget.FIRST_PR: "to get a first PR"}

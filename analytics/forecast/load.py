@@ -62,7 +62,7 @@ def _rows(until: date) -> Iterator[Row]:
     """Yield key, signup, the day of each step, and of the active days their dates, issues and requests, as texts."""
     undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
     joined = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
-    # Three texts are made in half the time of one that has all, by both databases.
+    # SQLite makes three texts in half the time of one that has all.
     days, issues, requests = (
         f"{joined}(CAST(e.{name} AS text), ' ') AS {name}" for name in ("date", "issues_tagged", "support_requests")
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
 
+from analytics.forecast.bands import VERDICTS
 from analytics.insights.forecast_cases import lead_in_words, newest_tests
 from analytics.insights.forecast_questions import PARTS, QUESTIONS, Question
 from analytics.insights.forecast_record import RecordDay, RecordTotal, newest_of_record, totals_of_record
@@ -34,8 +35,6 @@ FIGURES = {
         "By how much the error is below that of a forecast that knows only how long ago a customer was last active.",
     ),
 }
-_VERDICTS = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
-"""What the interval of a skill says, and how that is coloured."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ def _figure(name: str, numbers: Mapping[str, float]) -> FigureRow:
         return FigureRow(label, definition, value, f"{low} to {high}")
     # Without a sign before 0.
     value, low, high = (f"{one:z.0%}".replace("-", MINUS) for one in (figure.value, figure.low, figure.high))
-    verdict, tone = _VERDICTS[figure.verdict]
+    verdict, tone = VERDICTS[figure.verdict]
     return FigureRow(label, definition, value, f"{low} to {high}", verdict, tone)
 
 

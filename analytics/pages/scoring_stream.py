@@ -16,6 +16,7 @@ from analytics.scoring.unscored import scoring
 from analytics.wording import counted
 from customers.audit import trail
 from customers.core.client import client_address
+from customers.core.pages import streamed
 from customers.jobs.lock import LockHeld
 
 logger = logging.getLogger(__name__)
@@ -40,10 +41,7 @@ def scoring_stream(
     shown = {**admin.site.each_context(request), **context, "running": True, "here": _HERE}
     before, _, after = render_to_string(template, shown, request).partition(_HERE)
     actor = trail.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
-    answer = StreamingHttpResponse(_scored(before, after, actor, days, begin))
-    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return streamed(_scored(before, after, actor, days, begin))
 
 
 def _scored(

@@ -8,7 +8,7 @@ from typing import IO
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import Error
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -23,23 +23,23 @@ from analytics.policy_lab.changes import PolicyChanges, finished
 from analytics.policy_lab.export import ChangesExport
 from analytics.policy_lab.preview import AskedPreview, PolicyPreview, preview_of
 from customers.audit.export import Export, export_response
-from customers.core.pages import admin_page, admin_response, user_of
+from customers.core.pages import admin_page, admin_response, streamed, user_of
 from customers.models import Customer
 from customers.workbooks.writer import TooLarge
 
 logger = logging.getLogger(__name__)
 
-_MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
+MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
 
 
-@admin_page(*_MAY_LOOK)
+@admin_page(*MAY_LOOK)
 def drafts(request: HttpRequest) -> HttpResponse:
     """The drafts, each of which leads to its own page."""
     context = {"title": "Policy lab", "drafts": list(ScoringPolicy.objects.filter(state=ScoringPolicy.State.DRAFT))}
     return admin_response(request, "analytics/policy_lab/drafts.html", context)
 
 
-@admin_page(*_MAY_LOOK)
+@admin_page(*MAY_LOOK)
 def lab(request: HttpRequest, pk: int) -> HttpResponse:
     """What a draft would do; the preview is there at once where it is known, else it is asked for by the page."""
     policy = get_object_or_404(ScoringPolicy, pk=pk)
@@ -56,7 +56,7 @@ def lab(request: HttpRequest, pk: int) -> HttpResponse:
     return admin_response(request, "analytics/policy_lab/page.html", context)
 
 
-@admin_page(*_MAY_LOOK)
+@admin_page(*MAY_LOOK)
 def preview_part(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Send the preview as a part of the page, behind how far it is; whoever opens the address gets the page."""
     policy = get_object_or_404(ScoringPolicy, pk=pk)
@@ -64,13 +64,10 @@ def preview_part(request: HttpRequest, pk: int) -> HttpResponseBase:
     asked = _asked(request, policy, portfolio)[1] if portfolio and policy.is_draft else None
     if asked is None or "HX-Request" not in request.headers:
         return redirect(f"{reverse('analytics:policy-lab', args=[pk])}?{request.GET.urlencode()}")
-    answer = StreamingHttpResponse(_step_by_step(request, asked, timezone.get_current_timezone()))
-    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return streamed(_step_by_step(request, asked, timezone.get_current_timezone()))
 
 
-@admin_page(*_MAY_LOOK, "customers.export_customer")
+@admin_page(*MAY_LOOK, "customers.export_customer")
 def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
     """Download what a draft would change, of everybody who is scored; where it cannot be, say why."""
     if format not in ExportFormat.values:

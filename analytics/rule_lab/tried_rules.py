@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import date
 
-from django.db import connection
-
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.kinds import CustomerKind
 from analytics.alerts.own_rules.kind import customer_kind
@@ -20,8 +18,10 @@ from analytics.models import Alert, AlertRule, Condition, PortfolioDay, Recommen
 from analytics.rule_lab.trial import Memory
 from analytics.tasks.conditions import CONDITIONS
 from analytics.tasks.recommendations import on_cooldown
+from customers.core.limits import batches
 from customers.core.sql import analyze, copy_rows, create_temporary, execute, table_of
 
+CLOSED_AT_ONCE = 500
 _COLUMNS = ("id", "rule_id", "customer_id", "opened_on", "closed_on", "ending")
 
 
@@ -82,10 +82,9 @@ class TriedAlertRule:
         return (number, self._rule.pk, customer, opened, closed, Alert.Ending.RECOVERED.value if closed else "")
 
     def _close(self, customers: list[str], day: date) -> None:
-        with connection.cursor() as cursor:
-            closed = "closed_on = %s, ending = %s WHERE customer_id = %s AND closed_on IS NULL"
-            rows = [(day, Alert.Ending.RECOVERED.value, customer) for customer in customers]
-            cursor.executemany(f"UPDATE {table_of(Alert)} SET {closed}", rows)
+        for some in batches(customers, CLOSED_AT_ONCE):
+            tried = Alert.objects.filter(customer__in=some, closed_on=None)
+            tried.update(closed_on=day, ending=Alert.Ending.RECOVERED)
 
 
 class TriedRecommendation:

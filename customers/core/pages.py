@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
 from django.db import DataError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -58,6 +58,14 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
         return page
 
     return decorate
+
+
+def streamed(parts: Iterator[str]) -> StreamingHttpResponse:
+    """Answer with HTML that is sent part by part, while the next one is made."""
+    answer = StreamingHttpResponse(parts)
+    answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def admin_response(

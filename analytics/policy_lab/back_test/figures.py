@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -36,6 +37,25 @@ class Outcomes:
     def are_enough(self) -> bool:
         """Whether there are enough of both for a verdict."""
         return min(self.went_quiet, self.stayed) >= FEWEST_OUTCOMES
+
+
+class Population(NamedTuple):
+    """The customers of all months' ends, numbered from 0, each with the day and whether it then went quiet."""
+
+    who: Ints
+    when: Ints
+    went_quiet: Bools
+
+    @classmethod
+    def of(cls, months: Mapping[date, MonthCases]) -> Self:
+        """Put at least one month's end together."""
+        cases = list(months.values())
+        places: dict[str, int] = {}
+        return cls(
+            np.array([places.setdefault(key, len(places)) for one in cases for key in one.customers], np.int64),
+            np.repeat([day.toordinal() for day in months], [len(one.customers) for one in cases]),
+            np.concatenate([np.array(one.went_quiet, np.bool_) for one in cases]),
+        )
 
 
 class _Flags:
@@ -82,10 +102,7 @@ def _share(part: float, whole: float) -> float:
 def compared_figures(months: Mapping[date, MonthCases]) -> tuple[Outcomes, dict[str, Compared]]:
     """Return the outcomes there are, and the figures of both sides by ``NAMES``, of at least one case."""
     cases = list(months.values())
-    places: dict[str, int] = {}
-    who = np.array([places.setdefault(key, len(places)) for one in cases for key in one.customers], np.int64)
-    when = np.repeat([day.toordinal() for day in months], [len(one.customers) for one in cases])
-    went_quiet = np.concatenate([np.array(one.went_quiet, np.bool_) for one in cases])
+    who, when, went_quiet = Population.of(months)
     since = np.concatenate([np.array(one.since, np.int64) for one in cases])
     both = [
         _Flags(sides, who, when, went_quiet, since)

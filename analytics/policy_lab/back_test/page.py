@@ -6,6 +6,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from analytics.forecast.bands import VERDICTS
 from analytics.models import FEWEST_OUTCOMES, HORIZON, PolicyTrial
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
@@ -83,7 +84,6 @@ FIGURES = {
         "the scores put customers in a worse order",
     ),
 }
-_TONES = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def back_test_page(asked: PolicyBackTest, version: DataVersion, *, compare: bool
     """Return what is known of a back-test; to ``compare``, the figures too, once all month ends are scored."""
     known = asked.known()
     months = [_month(day, known.get(day)) for day in asked.days]
-    following = next((day for day in asked.days if day not in known), None)
+    following = asked.following(known)
     learnt = asked.draft.learnt_through
     judged = [row for row in months if learnt is None or row.day > learnt]
     result = None
@@ -199,7 +199,7 @@ def _compared_row(words: FigureWords, figure: "Compared", enough: bool) -> Compa
     if enough and difference.is_known:
         low, high = (words.written(end, signed=True) for end in (difference.low, difference.high))
         interval = f"{low} to {high}"
-        verdict, tone = _TONES[difference.verdict] if words.better else ("", "")
+        verdict, tone = VERDICTS[difference.verdict] if words.better else ("", "")
     return ComparedRow(
         words.label,
         words.definition,

@@ -12,7 +12,6 @@ from analytics.rounding import half_up
 
 FEWEST_MONTHS = 3
 """One month end is judged for each two that are learnt from."""
-_MAX_NAME = 100
 
 
 class NothingToSuggest(Exception):
@@ -65,13 +64,10 @@ def _weights(months: Mapping[date, MonthCases]) -> dict[str, float]:
     import numpy as np
 
     from analytics.forecast.learning import LearningRows, fit
+    from analytics.policy_lab.back_test.figures import Population
 
     by_draft = np.concatenate([np.array(one.by_draft, np.bool_) for one in months.values()])
-    places: dict[str, int] = {}
-    keys = (key for one in months.values() for key in one.customers)
-    who = np.array([places.setdefault(key, len(places)) for key in keys], np.int64)
-    when = np.repeat([day.toordinal() for day in months], [len(one.customers) for one in months.values()])
-    went_quiet = np.concatenate([np.array(one.went_quiet, np.bool_) for one in months.values()])
+    who, when, went_quiet = Population.of(months)
     names = tuple(MAXIMA)
     columns = [np.concatenate([np.array(one.shares[name], float) for one in months.values()]) for name in names]
     features = np.column_stack(columns) / WHOLE
@@ -126,10 +122,11 @@ def _numbers(draft: ScoringPolicy, points: Mapping[str, int]) -> dict[str, int |
 def _free_name(name: str) -> str:
     """Return a name for a suggestion that no policy has."""
     taken = set(ScoringPolicy.objects.values_list("name", flat=True))
+    most = ScoringPolicy._meta.get_field("name").max_length or 0
     number = 1
     while True:
         end = ", suggested weights" + (f" {number}" if number > 1 else "")
-        found = name[: _MAX_NAME - len(end)] + end
+        found = name[: most - len(end)] + end
         if found not in taken:
             return found
         number += 1

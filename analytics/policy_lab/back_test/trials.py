@@ -6,7 +6,7 @@ Whom it is about and what came true are the cases of the forecast's back-test, s
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Self
@@ -103,6 +103,10 @@ class PolicyBackTest:
         """Return what is known of the months' ends, without the customers."""
         kept = PolicyTrial.objects.filter(draft=self.draft, key=self.key, date__in=self.days)
         return {trial.date: trial for trial in kept.defer("cases")}
+
+    def following(self, known: Container[date]) -> date | None:
+        """Return the next month's end to score, beside those that are ``known``; None where all are."""
+        return next((day for day in self.days if day not in known), None)
 
     def make(self, day: date) -> bool:
         """Score a month's end and keep it; return whether the draft was still there to keep it of."""

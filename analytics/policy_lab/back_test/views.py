@@ -17,9 +17,8 @@ from analytics.policy_lab.back_test.customers import KINDS, list_group
 from analytics.policy_lab.back_test.page import back_test_page
 from analytics.policy_lab.back_test.suggestion import NothingToSuggest, suggest
 from analytics.policy_lab.back_test.trials import PolicyBackTest
+from analytics.policy_lab.views import MAY_LOOK
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
-
-_MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
 
 
 class _Asked(NamedTuple):
@@ -46,15 +45,14 @@ def _asked(request: HttpRequest, pk: int) -> _Asked:
         return _Asked(policy, None, str(error))
 
 
-@admin_page(*_MAY_LOOK)
+@admin_page(*MAY_LOOK)
 def back_test(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The back-test as far as it is; what is sent scores the next month end. htmx gets the part alone."""
     asked = _asked(request, pk)
     is_sent, is_part = request.method == "POST", "HX-Request" in request.headers
     following = None
     if is_sent and asked.back_test:
-        known = asked.back_test.known()
-        following = next((day for day in asked.back_test.days if day not in known), None)
+        following = asked.back_test.following(asked.back_test.known())
         if following:
             asked.back_test.make(following)
     if is_sent and not is_part:
@@ -76,7 +74,7 @@ def back_test(request: HttpRequest, pk: int) -> HttpResponseBase:
     return admin_response(request, "analytics/policy_lab/back_test_page.html", context)
 
 
-@admin_page(*_MAY_LOOK)
+@admin_page(*MAY_LOOK)
 def month_customers(request: HttpRequest, pk: int, day: str) -> HttpResponse:
     """The customers behind a number of a month end: ``?who=after-missed``."""
     try:
@@ -99,7 +97,7 @@ def month_customers(request: HttpRequest, pk: int, day: str) -> HttpResponse:
     return admin_response(request, "analytics/policy_lab/back_test_customers.html", context)
 
 
-@admin_page(*_MAY_LOOK, "analytics.add_scoringpolicy")
+@admin_page(*MAY_LOOK, "analytics.add_scoringpolicy")
 @sent_by_form(lambda pk: reverse("analytics:policy-back-test", args=[pk]))
 def suggest_weights(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a new draft whose weights say most about going quiet, and lead to its back-test."""
