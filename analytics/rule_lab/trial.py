@@ -173,6 +173,11 @@ class ShownTrial:
         return sum(day.raised for day in self.trial.days if day.known is None)
 
     @property
+    def outside(self) -> int:
+        """How many have no outcome though the days are over: the forecast is not about these customers."""
+        return self.raised - self.known - self.open
+
+    @property
     def days(self) -> Iterator[ShownDay]:
         """The dates with anything raised, newest first."""
         largest = max((day.raised for day in self.trial.days), default=0)

@@ -89,7 +89,7 @@ def test_as_of_a_date_the_way_to_the_cases_and_back_stays_on_it(viewer: Client) 
     [leads_to] = links(viewer.get(f"/admin/forecast/?as_of={D}"), "3 forecasts")
     assert leads_to == f"/admin/forecast/cases/?cases=quiet-all&as_of={D}"
     shown = viewer.get(leads_to)
-    assert rows(shown) == ["Acme 31 Mar 2025 20% – Stayed active No"]
+    assert rows(shown) == ["Acme 31 Mar 2025 20% Stayed active – No"]
     assert links(shown, "← Forecast accuracy") == [f"/admin/forecast/?as_of={D}"]
     assert f'name="as_of" value="{D}"' in shown.text
 
@@ -109,9 +109,9 @@ def test_a_row_says_forecast_place_outcome_and_leads_to_the_customer_as_of_then(
     make_forecast_case(other, date=END, probability=600, rank=1, target="first_pr")
     shown = page(viewer)
     assert rows(shown) == [
-        "(no name) 31 Mar 2025 90% 1 Stayed active No",
-        "<b>Acme</b> 31 Mar 2025 85% 2 Went quiet Yes",
-        "<b>Acme</b> 28 Feb 2025 4% – Stayed active No",
+        "(no name) 31 Mar 2025 90% Stayed active 1 No",
+        "<b>Acme</b> 31 Mar 2025 85% Went quiet 2 Yes",
+        "<b>Acme</b> 28 Feb 2025 4% Stayed active – No",
     ]
     assert links(shown, "<b>Acme</b>")[0] == "/admin/customer/a%3Fb/?as_of=2025-03-31"
     assert rows(page(viewer, "?cases=quiet-customers")) == rows(shown)[:2]
@@ -126,7 +126,7 @@ def test_a_silence_that_was_flagged_says_when(viewer: Client, days: int, said: s
     back_test()
     make_forecast_case(make_customer(organization="Acme"), date=END, came_true=True, lead_days=days)
     make_forecast_case(make_customer(id="b"), date=END, came_true=True)
-    assert rows(page(viewer, "?cases=quiet-flagged")) == [f"Acme 31 Mar 2025 20% – Went quiet {said} No"]
+    assert rows(page(viewer, "?cases=quiet-flagged")) == [f"Acme 31 Mar 2025 20% Went quiet – {said} No"]
 
 
 def test_whom_the_top_missed(viewer: Client) -> None:

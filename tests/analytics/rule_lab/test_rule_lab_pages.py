@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
+from django.template.loader import render_to_string
 from django.test import Client
 
 from analytics.models import AlertRule, PortfolioDay, RecommendationRule
@@ -190,3 +191,13 @@ def test_others_see_no_part_and_get_no_answer(client: Client, role: str) -> None
 
 def test_no_rule_has_this_key(client: Client, pia: User) -> None:
     assert ask(client, **OWN, tried_rule="999999").status_code == 404
+
+
+def test_it_says_how_many_have_an_outcome_how_many_wait_and_of_how_many_there_is_no_forecast() -> None:
+    days = [trial.TriedDay(5, 2, 1, []), trial.TriedDay(4, 3, 0, []), trial.TriedDay(3, None, 0, [])]
+    tried = trial.Trial([DAY - timedelta(days=40), DAY - timedelta(days=39), DAY], "", days, {"a": (0, None)})
+    shown = trial.ShownTrial(tried, {})
+    assert (shown.raised, shown.known, shown.quiet, shown.open, shown.outside) == (12, 5, 1, 3, 4)
+    page = words(render_to_string("analytics/rule_lab/found.html", {"trial": tried, "shown": shown, "is_alert": True}))
+    assert "Of 5 whose outcome is known, 1 (20%) came before a silence. Of 3 the outcome is open" in page
+    assert "4 have none: the forecast of going quiet was not about the customers." in page
