@@ -117,7 +117,7 @@ def test_a_row_says_forecast_place_outcome_and_leads_to_the_customer_as_of_then(
     assert rows(page(viewer, "?cases=quiet-customers")) == rows(shown)[:2]
     assert rows(page(viewer, "?cases=quiet-top-10-true")) == rows(shown)[1:2]
     assert rows(page(viewer, "?cases=quiet-acted")) == rows(shown)[1:2]
-    assert rows(page(viewer, "?cases=first_pr-all")) == ["(no name) 31 Mar 2025 60% 1 Got no first PR No"]
+    assert rows(page(viewer, "?cases=first_pr-all")) == ["(no name) 31 Mar 2025 60% Got no first PR 1 No"]
 
 
 @pytest.mark.parametrize(("days", "said"), [(12, "12 days before"), (1, "1 day before"), (-5, "5 days after")])
