@@ -1,7 +1,7 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
-``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in three is asked,
+``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in four is asked,
 with its last case, and the next push asks others. On PostgreSQL a push asks what can differ there: every test that is
 about PostgreSQL or a race (first and last case), the migrations, a third of the tests of the packages that write SQL
 themselves or ask for their database (last case), and one walk through all pages, which sends the queries of the other
@@ -22,6 +22,7 @@ from tests.support import ROOT
 SLOW_FILES = {
     "test_access.py",
     "test_append.py",
+    "test_busy.py",
     "test_copy_database.py",
     "test_demo.py",
     "test_deploy.py",
@@ -29,6 +30,7 @@ SLOW_FILES = {
     "test_drill_down.py",
     "test_edit_conflicts.py",
     "test_faults.py",
+    "test_fix_conflicts.py",
     "test_hostile.py",
     "test_killed.py",
     "test_killed_delivery.py",
@@ -36,14 +38,17 @@ SLOW_FILES = {
     "test_list_page.py",
     "test_lock.py",
     "test_login.py",
+    "test_migrations.py",
     "test_misread.py",
     "test_my_day.py",
     "test_nightly.py",
     "test_nights.py",
+    "test_older_backup.py",
     "test_oracle_agreement.py",
     "test_page_cache.py",
     "test_parameters.py",
     "test_policy.py",
+    "test_preview_agrees.py",
     "test_round_trip.py",
     "test_slow_clients.py",
     "test_supply_chain.py",
@@ -63,7 +68,7 @@ OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
 OF_POSTGRES = re.compile(r"postgres|^race$|pooler")
 """What a test says that is about PostgreSQL, or lets two visitors race each other for a lock."""
 
-TURNS = 3
+TURNS = 4
 """A push asks one slow test in so many."""
 
 PART_ON_POSTGRES = 3
