@@ -11,15 +11,18 @@ TARGET = ROOT / "docs" / "licences.md"
 ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
 """Those that are installed on Windows alone, where nobody has looked for us."""
 UNCLEAR = {
+    "channels": "BSD-3-Clause",
     "diff-match-patch": "Apache-2.0",
     "django-csp": "BSD-3-Clause",
     "django-filter": "BSD-3-Clause",
     "django-import-export": "BSD-2-Clause",
     "django-tables2": "BSD-2-Clause",
+    "drf-spectacular-sidecar": "BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "segno": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
     "tablib": "MIT",
+    "uritemplate": "BSD-3-Clause OR Apache-2.0",
     "waitress": "ZPL-2.1",
 }
 """Those whose metadata have no expression: read in their licence files."""
