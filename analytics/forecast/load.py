@@ -23,12 +23,12 @@ _PR = list(Step).index(Step.FIRST_PR)
 def load_program(until: date) -> Program:
     """Read the customers who had signed up by a date, and what is dated up to it."""
     keys, signups, rows, steps, pr_before = [], [], [], [], []
-    ordinals = _Ordinals()
-    for key, signup, *dates, days, issues, requests in _rows(until):
+    table_of_days = _table_of_bytes if is_postgres() else _TextReader().table
+    for key, signup, *dates, days in _rows(until):
         done = [_ordinal(one, until) for one in dates]
         keys.append(key)
         signups.append(date_of(signup).toordinal())
-        rows.append(_table(ordinals, days, issues, requests) if days else np.empty((0, 3), np.int64))
+        rows.append(table_of_days(days) if days else np.empty((0, 3), np.int64))
         steps.append([NEVER if day == date.min.toordinal() else day for day in done])
         pr_before.append(done[_PR] == date.min.toordinal())
     return program_of(keys, signups, rows, steps, pr_before)
@@ -40,41 +40,53 @@ def _ordinal(done: str | date | None, until: date) -> int:
     return day if day <= until.toordinal() else NEVER
 
 
-class _Ordinals(dict[str, int]):
-    """The ordinal of each date; many customers have a date in common."""
+# Each database makes of a million rows, in its own fastest way, one value a customer: of each active day the date, the
+# issues and the requests.
+
+_ORDINAL = f"e.date - CAST('{date.min}' AS date) + 1"
+_DAYS_AS_BYTES = f"STRING_AGG(int4send({_ORDINAL}) || int4send(e.issues_tagged) || int4send(e.support_requests), '')"
+# SQLite makes three texts in half the time of one that has all.
+_DAYS_AS_TEXT = " || ',' || ".join(
+    f"GROUP_CONCAT(CAST(e.{name} AS text), ' ')" for name in ("date", "issues_tagged", "support_requests")
+)
+
+
+def _table_of_bytes(days: bytes) -> Ints:
+    """Return the active days of a customer: PostgreSQL sends each as three numbers of four bytes."""
+    return np.frombuffer(days, ">i4").reshape(-1, 3).astype(np.int64)
+
+
+class _TextReader(dict[str, int]):
+    """Reads SQLite's texts, and keeps the ordinal of each date; many customers have a date in common."""
 
     def __missing__(self, text: str) -> int:
         self[text] = ordinal = date.fromisoformat(text).toordinal()
         return ordinal
 
-
-def _table(ordinals: _Ordinals, days: str, issues: str, requests: str) -> Ints:
-    """Return the active days of a customer, from lists of the same length: day, issues and requests of each row."""
-    of_days = days.split(" ")
-    table = np.empty((len(of_days), 3), np.int64)
-    table[:, 0] = [ordinals[day] for day in of_days]
-    table[:, 1] = np.fromstring(issues, np.int64, sep=" ")
-    table[:, 2] = np.fromstring(requests, np.int64, sep=" ")
-    return table
+    def table(self, days: str) -> Ints:
+        """Return the active days of a customer, from lists of the same length: dates, issues and requests."""
+        dates, issues, requests = days.split(",")
+        of_days = dates.split(" ")
+        table = np.empty((len(of_days), 3), np.int64)
+        table[:, 0] = [self[day] for day in of_days]
+        table[:, 1] = np.fromstring(issues, np.int64, sep=" ")
+        table[:, 2] = np.fromstring(requests, np.int64, sep=" ")
+        return table
 
 
 def _rows(until: date) -> Iterator[Row]:
-    """Yield key, signup, the day of each step, and of the active days their dates, issues and requests, as texts."""
+    """Yield key, signup, the day of each step, and the active days as ``load_program`` reads them; None for none."""
     undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
-    joined = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
-    # SQLite makes three texts in half the time of one that has all.
-    days, issues, requests = (
-        f"{joined}(CAST(e.{name} AS text), ' ') AS {name}" for name in ("date", "issues_tagged", "support_requests")
-    )
+    days = _DAYS_AS_BYTES if is_postgres() else _DAYS_AS_TEXT
     steps = ", ".join(step_date(step, undated) for step in Step)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH active AS (
-                SELECT e.customer_id, {days}, {issues}, {requests} FROM {table_of(Engagement)} e
+                SELECT e.customer_id, {days} AS days FROM {table_of(Engagement)} e
                 WHERE ({IS_ACTIVE}) AND e.date <= %(day)s GROUP BY e.customer_id
             ), {step_tables()}
-            SELECT c.id, c.signup_date, {steps}, active.date, active.issues_tagged, active.support_requests
+            SELECT c.id, c.signup_date, {steps}, active.days
             FROM {table_of(Customer)} c
             LEFT JOIN active ON active.customer_id = c.id
             LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
