@@ -20,7 +20,8 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     audits = Q(codename__in=["view_auditentry", "export_auditentry"])
     # Whom an erasure was of is known to nobody, and that there was one concerns those alone who may erase.
     erasures = Q(codename__in=["view_erasure", "erase_customer"])
-    view = Q(codename__startswith="view_") & ~audits & ~erasures
+    tokens = Q(content_type__model="apitoken")
+    view = Q(codename__startswith="view_") & ~audits & ~erasures & ~tokens
     by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
     by_hand += ["add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"]
     by_hand += ["add_board", "change_board", "delete_board", "add_deferral"]
@@ -37,7 +38,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
             | Q(codename__in=["view_accessattempt", "delete_accessattempt"])
         )
-        | every.filter(steer | audits | erasures | Q(codename="delete_note")),
+        | every.filter(steer | audits | erasures | tokens | Q(codename="delete_note")),
     }
 
 

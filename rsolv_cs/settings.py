@@ -121,6 +121,9 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "import_export",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "rsolv_cs.apps.ProjectConfig",
 ]
 
@@ -132,6 +135,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "rsolv_cs.web.requests.RefuseNul",
+    "rsolv_cs.api.authentication.TokenAlone",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -176,6 +180,37 @@ TEMPLATES = [
 
 # Forms' fields are written by the same loaders as pages.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- API --------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rsolv_cs.api.authentication.TokenAuthentication",
+        "rsolv_cs.api.authentication.StaffSession",
+    ],
+    # A view without an ``access`` of its own lets nobody in.
+    "DEFAULT_PERMISSION_CLASSES": ["rsolv_cs.api.access.HasAccess"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rsolv_cs.api.paging.CursorPaging",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "rsolv_cs.api.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "RSOLV Customer Success",
+    "VERSION": "1",
+    "AUTHENTICATION_WHITELIST": ["rsolv_cs.api.authentication.TokenAuthentication"],
+    "SERVE_PERMISSIONS": ["rsolv_cs.api.access.HasAccess"],
+    "SCHEMA_PATH_PREFIX": "/(api/v[0-9]+|metrics)",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "rsolv_cs.api.schema.with_problems",
+    ],
+}
 
 # --- Uploads --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="start")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("", include("rsolv_cs.api.urls")),
     # Before the admin's own, whose catch-all would take them.
     path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),

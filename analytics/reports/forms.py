@@ -29,7 +29,7 @@ class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         if not self.instance.pk and not why_no_mail(owner, self.exporting):
             self.initial["recipients"] = [owner.pk]
         chosen = self.instance.recipients.values("pk") if self.instance.pk else []
-        staff = User.objects.filter(Q(is_active=True, is_staff=True) | Q(pk__in=chosen))
+        staff = User.objects.filter(Q(is_active=True, is_staff=True, service_account=None) | Q(pk__in=chosen))
         self.staff = staff.order_by(*by_name(""))
         field = self.fields["recipients"]
         if isinstance(field, forms.ModelMultipleChoiceField):

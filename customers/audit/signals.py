@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.audit.trail import HIDDEN, Action, AnyField, AuditValue
-from customers.models import AuditEntry, CustomerCare, Fix, Note
+from customers.models import ApiToken, AuditEntry, CustomerCare, Fix, Note
 
 MAX_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""
@@ -59,6 +59,7 @@ def register() -> None:
     track(Note)
     # The text is a customer's, and the row that keeps it is there to be read.
     track(Fix, hidden=["raw", "cells"])
+    track(ApiToken, skipped=["digest", "last_used_at"])
     user_logged_in.connect(_logged_in, dispatch_uid="audit.logged_in")
     user_logged_out.connect(_logged_out, dispatch_uid="audit.logged_out")
     user_login_failed.connect(_login_failed, dispatch_uid="audit.login_failed")

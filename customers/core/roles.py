@@ -19,8 +19,11 @@ class Role(StrEnum):
 
 
 def staff_who_may(*permissions: str) -> QuerySet[User]:
-    """Return active staff with all ``permissions`` (``customers.view_customer``, say), superusers among them."""
-    found = User.objects.filter(is_staff=True, is_active=True)
+    """Return active staff with all ``permissions`` (``customers.view_customer``, say), superusers among them.
+
+    They are people: accounts of programs are not among them.
+    """
+    found = User.objects.filter(is_staff=True, is_active=True, service_account=None)
     for permission in permissions:
         found = found.filter(pk__in=User.objects.with_perm(permission, backend=_BACKEND).values("pk"))
     return found

@@ -1,5 +1,6 @@
 """The tables of this app: the feeds' rows, the ledger of imports, and what staff keep by hand."""
 
+from customers.models.api_token import ApiToken, ServiceAccount
 from customers.models.audit import AuditEntry
 from customers.models.care import CustomerCare, Note
 from customers.models.erasure import Erasure

@@ -18,6 +18,7 @@ from django.utils.deprecation import MiddlewareMixin
 from customers.core.database_errors import is_busy, is_unavailable
 from rsolv_cs.web import busy
 from rsolv_cs.web.health import PATHS
+from rsolv_cs.web.problem import is_of_api, problem
 from rsolv_cs.web.sent import is_from_here, sent
 
 logger = logging.getLogger(__name__)
@@ -190,6 +191,8 @@ def _page(
     log_out: bool = False,
 ) -> HttpResponse:
     """The page; ``again`` offers to send the form once more, where it is whole."""
+    if is_of_api(request):
+        return problem(status, what)
     content, here = sent(request), request.get_full_path()
     can_send = again and bool(content.fields) and content.is_whole
     context: dict[str, object] = {

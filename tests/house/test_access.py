@@ -23,6 +23,7 @@ from customers.models import AuditEntry
 from tests.conftest import keep_lock_files_in
 from tests.support.access import (
     METHODS,
+    TOKENS,
     VISITORS,
     Program,
     Visitors,
@@ -72,8 +73,8 @@ def test_addresses_of_ours_have_hyphens_in_their_names() -> None:
 @pytest.mark.parametrize(
     "visitor",
     [
-        pytest.param(one, marks=() if one in {"viewer", "superuser"} else pytest.mark.sqlite_is_enough)
-        for one in VISITORS
+        pytest.param(one, marks=() if one in {"viewer", "superuser", "token_viewer"} else pytest.mark.sqlite_is_enough)
+        for one in (*VISITORS, *TOKENS)
     ],
 )
 def test_who_gets_in_where(visitor: str, everybody: tuple[Program, Visitors]) -> None:
@@ -114,6 +115,35 @@ def test_each_role_may_what_the_one_before_it_may() -> None:
     for key, cells in table().items():
         for less, more in pairwise(order):
             assert lets_in(cells[more]) or not lets_in(cells[less]), (key, less, more)
+
+
+def is_of_programs(name: str) -> bool:
+    return name.startswith("api:") and name not in {"api:docs", "api:start"}
+
+
+def test_nobody_without_a_token_or_a_login_gets_a_byte_of_the_api() -> None:
+    of_programs = {key: cells for key, cells in table().items() if is_of_programs(key[0])}
+    assert len(of_programs) >= 10
+    for key, cells in of_programs.items():
+        assert {cells[who] for who in ("outsider", "not_staff", "inactive", "token_expired", "token_revoked")} == {
+            "401"
+        }, key
+
+
+def test_a_token_opens_no_page() -> None:
+    for key, cells in table().items():
+        if not is_of_programs(key[0]):
+            assert {cells[who] for who in TOKENS} == {cells["outsider"]}, key
+
+
+def test_what_a_scope_is_not_for_it_does_not_open() -> None:
+    """A viewer's token changes nothing, one for sending data reads nothing, one without a role has neither."""
+    for (name, method), cells in table().items():
+        if is_of_programs(name):
+            assert method != "POST" or cells["token_viewer"] in {"403", "404", "405"}, name
+            assert method != "GET" or cells["token_ingest"] in {"403", "404", "405"}, name
+            assert not lets_in(cells["token_viewer"]) or lets_in(cells["viewer"]), name
+            assert not lets_in(cells["token_program"]) or lets_in(cells["program"]), name
 
 
 def test_a_viewer_changes_nothing_and_exports_nothing() -> None:

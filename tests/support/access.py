@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from axes.models import AccessAttempt
@@ -53,6 +54,7 @@ from rsolv_cs.login.confirm import FOR_SECONDS
 from rsolv_cs.login.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.support import DATA
+from tests.support.tokens import make_token, token_client
 
 TABLE = DATA / "access.csv"
 METHODS = ("GET", "POST")
@@ -68,6 +70,16 @@ VISITORS = {
     "superuser": {"is_superuser": True},
 }
 """Who looks: by a role, or by what is different about the account; those without a role of their own have them all."""
+SCOPES = ("read", "write", "ingest")
+TOKENS: dict[str, tuple[Role | None, tuple[str, ...], dict[str, Any]]] = {
+    "token_viewer": (Role.VIEWER, ("read",), {}),
+    "token_ingest": (Role.PROGRAM_MANAGER, ("ingest",), {}),
+    "token_program": (Role.PROGRAM_MANAGER, SCOPES, {}),
+    "token_no_role": (None, SCOPES, {}),
+    "token_expired": (Role.ADMINISTRATOR, SCOPES, {"expires_at": datetime(2025, 5, 9, tzinfo=UTC)}),
+    "token_revoked": (Role.ADMINISTRATOR, SCOPES, {"revoked_at": datetime(2025, 5, 9, tzinfo=UTC)}),
+}
+"""Programs that show a token: by the role of its user, its scopes, and what else is said of it."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +123,16 @@ class Program:
         )
         return {
             "customer": "c1001",
+            # What has no view of its own.
+            "api": "nothing",
+            "metrics": "nothing",
             **{
                 model._meta.model_name: model.objects.order_by("pk").first().pk
                 for model in (Onboarding, Engagement, Event, Feedback)
             },
             # The smallest file, which is undone quickest.
             "importrun": ImportRun.objects.get(feed="feedback").pk,
+            "runs": ImportRun.objects.get(feed="feedback").pk,
             "quarantinedrow": row.pk,
             "fix": Fix.objects.create(feed="customers", raw="Secret", sha256="0", cells=["x"]).pk,
             "upload": upload.pk,
@@ -189,6 +205,9 @@ class Visitors:
                     User.objects.filter(pk=user.pk).update(**kind)
                     user.groups.set(Group.objects.all() if "is_staff" in kind or "is_active" in kind else [])
             self.clients[name] = client
+        for name, (role, scopes, more) in TOKENS.items():
+            user = make_staff(role, username=name, email=f"{name}@rsolv.example")
+            self.clients[name] = token_client(make_token(user, *scopes, **more))
         self.confirmed = now()
 
     def confirm(self) -> None:
@@ -243,7 +262,7 @@ def table() -> dict[tuple[str, str], dict[str, str]]:
     """What the table says: by address and method, the cell of each visitor."""
     with TABLE.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert rows and list(rows[0]) == ["address", "method", *VISITORS]
+    assert rows and list(rows[0]) == ["address", "method", *VISITORS, *TOKENS]
     return {(row.pop("address"), row.pop("method")): row for row in rows}
 
 

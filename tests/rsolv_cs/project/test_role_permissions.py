@@ -63,6 +63,9 @@ PEOPLE = {
     "export_auditentry",
     "view_accessattempt",
     "delete_accessattempt",
+    "view_apitoken",
+    "add_apitoken",
+    "change_apitoken",
 } | {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
 HOLDS = {
     "Viewer": VIEW,

@@ -1,0 +1,21 @@
+"""Tokens of the API, and clients that show one."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from customers.core.roles import Role
+from customers.models import ApiToken
+from tests.factories import make_staff
+
+
+def make_token(user: User | None = None, *scopes: str, role: Role = Role.VIEWER, **more: Any) -> str:
+    """The secret of a token with the scope ``read``, or others; of a viewer, another role, or another user."""
+    _token, secret = ApiToken.make(user or make_staff(role), "CI", list(scopes or ["read"]), **more)
+    return secret
+
+
+def token_client(secret: str, **more: Any) -> Client:
+    """A client that shows a token, and answers a fault with its page."""
+    return Client(headers={"Authorization": f"Token {secret}"}, raise_request_exception=False, **more)
