@@ -1,14 +1,10 @@
 """What the API's description in OpenAPI says beside what its views declare: problems, and how a token is sent."""
 
-from typing import Any
-
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import _SchemaType as Described
 
 from rsolv_cs.web.problem import CONTENT_TYPE
-
-Described = dict[str, Any]
-"""A piece of OpenAPI."""
 
 _TEXT = {"type": "string"}
 PROBLEM: Described = {
