@@ -58,6 +58,7 @@ urlpatterns = [
     path("effects/", effect_views.effects, name="effects"),
     path("forecast/", forecast_views.accuracy, name="forecast"),
     path("forecast/cases/", forecast_views.cases, name="forecast-cases"),
+    path("forecast/record/", forecast_views.record_dates, name="forecast-record"),
     path("score/", score_views.score_now, name="score-now"),
     path("customer/<str:pk>/next/", neighbor_views.neighbor, {"step": 1}, name="next-customer"),
     path("customer/<str:pk>/previous/", neighbor_views.neighbor, {"step": -1}, name="previous-customer"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet, Sum
 
 from analytics.forecast.bands import BANDS, band_in_words
@@ -13,6 +14,7 @@ from analytics.rounding import percent
 
 NEWEST_DAYS = 10
 """So many of the dates that were compared are shown one by one."""
+ROWS_PER_PAGE = 50
 _COUNTS = tuple(name for band in BANDS for name in (band.name, f"{band.name}_true"))
 
 
@@ -70,6 +72,21 @@ def newest_of_record(day: date) -> dict[str, list[RecordDay]]:
     for target, of, backfilled, *counts in found[: NEWEST_DAYS * len(ForecastTarget)]:
         newest[target].append(RecordDay(of, backfilled, _bands(target, counts)))
     return newest
+
+
+@dataclass(frozen=True)
+class RecordPage:
+    """Dates that a total sums, the newest first: a page of them, with their rows."""
+
+    page: Page[tuple[object, ...]]
+    rows: list[RecordDay]
+
+
+def dates_of_record(day: date, target: str, page: str | None, *, backfilled: bool) -> RecordPage:
+    """Return a page of the dates that a total as known on a date sums; two queries."""
+    found = _compared(day).filter(target=target, backfilled=backfilled).order_by("-date")
+    shown = Paginator(found.values_list("date", *_COUNTS), ROWS_PER_PAGE).get_page(page)
+    return RecordPage(shown, [RecordDay(of, backfilled, _bands(target, counts)) for of, *counts in shown])
 
 
 def _compared(day: date) -> QuerySet[ForecastDay]:

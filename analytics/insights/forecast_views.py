@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from analytics.insights.forecast_accuracy import forecast_accuracy
 from analytics.insights.forecast_cases import list_cases, newest_tests
 from analytics.insights.forecast_questions import KINDS, QUESTIONS
+from analytics.insights.forecast_record import dates_of_record
 from analytics.models import HORIZON
 from analytics.pages.as_of import as_of
 from customers.core.pages import admin_page, admin_response
@@ -43,3 +44,23 @@ def cases(request: HttpRequest) -> HttpResponse:
     if tested and tested.has_cases:
         context["listed"] = list_cases(question, kind, request.GET.get("page"))
     return admin_response(request, "analytics/insights/forecast_cases.html", context)
+
+
+@admin_page("customers.view_customer")
+def record_dates(request: HttpRequest) -> HttpResponse:
+    """The dates that a total of the live record sums: ``?forecast=quiet&made=afterwards``, else made on the day."""
+    shown = as_of(request)
+    questions = {str(one.target): one for one in QUESTIONS}
+    question = questions.get(request.GET.get("forecast", ""), QUESTIONS[0])
+    backfilled = request.GET.get("made") == "afterwards"
+    context: dict[str, object] = {
+        "title": "Forecasts and their outcomes",
+        "as_of": shown,
+        "question": question,
+        "backfilled": backfilled,
+        "horizon": HORIZON,
+    }
+    if shown.portfolio:
+        page = request.GET.get("page")
+        context["listed"] = dates_of_record(shown.portfolio.date, question.target, page, backfilled=backfilled)
+    return admin_response(request, "analytics/insights/forecast_record_dates.html", context)

@@ -7,6 +7,7 @@ from typing import Self
 
 from django.db import models
 
+from customers.indexes import CoveringIndex
 from customers.models import Customer
 
 HORIZON = 30
@@ -207,7 +208,11 @@ class ForecastCase(models.Model):
         ordering = ["target", "-date", "-probability", "customer_id"]
         constraints = [models.UniqueConstraint(fields=["customer", "target", "date"], name="forecast_case_once")]
         indexes = [
-            models.Index(fields=["target", "date", "probability"], name="forecast_case_date"),
+            CoveringIndex(
+                fields=["target", "date", "probability"],
+                covered=("customer", "came_true", "acted"),
+                name="forecast_case_counts",
+            ),
             models.Index(fields=["target", "rank"], name="forecast_case_rank", condition=models.Q(rank__isnull=False)),
         ]
 

@@ -177,6 +177,39 @@ def test_as_of_an_earlier_date_later_outcomes_and_tests_are_not_known(viewer: Cl
     assert "No stored forecast is 30 days old yet." in before
 
 
+def test_a_total_leads_to_its_dates_and_a_date_to_its_customers(viewer: Client) -> None:
+    make_day(date=D)
+    first = D - timedelta(days=30)
+    for age in range(60):
+        likely = (
+            {"likely": 4, "likely_true": 3, "compared": 4} if age else {"unclear": 7, "unclear_true": 1, "compared": 7}
+        )
+        compared(first - timedelta(days=age), backfilled=False, **likely)
+    compared(first - timedelta(days=70), backfilled=True, likely=5, likely_true=1, compared=5)
+    # Not over yet.
+    compared(first + timedelta(days=1), backfilled=False, likely=9, likely_true=9, compared=9)
+    [in_time] = links(page(viewer), "60")
+    dates = viewer.get(in_time)
+    assert "9 of 9" not in words(main_part(dates))
+    assert len(links(dates, "3 of 4")) == 49, "fifty a page, and the newest says something else"
+    assert links(dates, "1 of 7") == [f"/admin/?forecast_quiet=unclear&as_of={first}#customers"]
+    second = viewer.get(f"{in_time}&page=2")
+    assert len(links(second, "3 of 4")) == 10
+    [afterwards] = links(page(viewer), "1")
+    dates = viewer.get(afterwards)
+    assert links(dates, "1 of 5") == [f"/admin/?forecast_quiet=likely&as_of={first - timedelta(days=70)}#customers"]
+    assert links(dates, "3 of 4") == []
+
+
+def test_the_dates_of_a_total_as_of_an_earlier_date(viewer: Client) -> None:
+    for day in (D, D - timedelta(days=1)):
+        make_day(date=day)
+    compared(D - timedelta(days=30), backfilled=False, likely=4, likely_true=3, compared=4)
+    address = "/admin/forecast/record/?forecast=quiet&made=in-time"
+    assert "3 of 4" in words(main_part(viewer.get(address)))
+    assert "No date has been compared" in words(main_part(viewer.get(f"{address}&as_of={D - timedelta(days=1)}")))
+
+
 # --- Where little is known --------------------------------------------------------------------------------------
 
 
