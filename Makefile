@@ -31,7 +31,7 @@ run: setup ## start with demo data and say where to log in; your data stays from
 		echo "Port $(PORT) is taken or not allowed. Choose another one: make run PORT=8001"; exit 1; }
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --address http://127.0.0.1:$(PORT)/ --feeds var/demo --size $(DEMO)
-	@exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
+	@$(MANAGE) live --with-parent & exec $(BIN)/gunicorn rsolv_cs.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 \
 		--worker-class rsolv_cs.server.BufferedWorker --log-level warning --no-control-socket
 
 serve: export DEBUG = 0
@@ -43,7 +43,7 @@ serve: setup ## serve for people, with the settings of the environment and the d
 	@$(MANAGE) migrate --check --verbosity 0 || { \
 		echo "The database lacks migrations, or cannot be used. Make a backup, then: $(MANAGE) migrate"; exit 1; }
 	@$(MANAGE) check --deploy
-	@exec $(BIN)/gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi
+	@$(MANAGE) live --with-parent & exec $(BIN)/gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi
 
 setup: $(VENV)/.setup ## install what the application needs into .venv
 

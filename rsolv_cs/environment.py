@@ -20,6 +20,7 @@ from customers.text.addresses import ascii_domain
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _MAX_DIGITS = 5
+_LONGEST_SOCKET = 100
 _IN_PATHS = "/%:@!$&'()*+,;=~"
 
 
@@ -108,6 +109,14 @@ def folder(name: str, default: Path) -> Path:
         raise ImproperlyConfigured(f"{name}={str(path)!r}: {error.strerror}.") from error
     if is_something_else:
         raise ImproperlyConfigured(f"{name}={str(path)!r} is not a folder.")
+    return path
+
+
+def socket(name: str, default: Path) -> Path:
+    """The path of a Unix socket, as short as the system needs it."""
+    path = Path(text(name, str(default))).expanduser().absolute()
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        raise ImproperlyConfigured(f"{name}={str(path)!r} has more than {_LONGEST_SOCKET} bytes.")
     return path
 
 

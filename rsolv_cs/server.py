@@ -2,7 +2,7 @@
 
 A thread is given to a request only once all of it is there, and is free again while its answer is on the way: slow
 clients cost a socket and some memory, not a thread. gunicorn's own threads each wait for one client. What is not there
-in time is closed.
+in time is closed. Who asks for a socket is handed over to the process that keeps them.
 """
 
 import os
@@ -18,6 +18,8 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import WSGITask
+
+from rsolv_cs.live import handover
 
 HEADER_SECONDS = 10
 """How long a client may take for the head of a request."""
@@ -36,11 +38,16 @@ _FILES_OF_A_CONNECTION = 3
 class Request(HTTPRequestParser):
     """Refuses what two servers could take for different requests."""
 
+    handshake = b""
+    """The head of a request for a socket; of any other nothing."""
+
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head; raises where it says in two ways how long the body is."""
         super().parse_header(header_plus)
         if ("CONTENT_LENGTH" in self.headers and self.chunked) or "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("The length of the body is said in two ways")
+        if self.command == "GET" and self.headers.get("UPGRADE", "").lower() == "websocket":
+            self.handshake = header_plus
 
 
 class Task(WSGITask):
@@ -74,6 +81,22 @@ class Channel(HTTPChannel):
         # Once a request is complete, its thread may end the next one that has begun behind it.
         self.began = None if self.request is None else self.began or time.monotonic()
         return bool(taken)
+
+    def service(self) -> None:
+        """Answer the request that is next, in a thread of its own, or hand the connection over."""
+        if self.requests[0].handshake and self._hand_over(self.requests[0]):
+            # Only this end is closed: the other process has the connection.
+            self.will_close = True
+            self.server.pull_trigger()
+        else:
+            super().service()
+
+    def _hand_over(self, request: Request) -> bool:
+        from django.conf import settings
+
+        if self.socket is None or not settings.LIVE or request.path != settings.LIVE_PATH or self.total_outbufs_len:
+            return False
+        return handover.hand_over(self.socket, request.handshake, settings.LIVE_SOCKET)
 
     @property
     def body_bytes(self) -> int:

@@ -50,6 +50,9 @@ BACKUP_DIR = environment.folder("BACKUP_DIR", STATE_DIR / "backups")
 UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
 REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
+LIVE = environment.flag("LIVE", default=True)
+LIVE_PATH = "/ws/state"
+LIVE_SOCKET = environment.socket("LIVE_SOCKET", STATE_DIR / "live.sock")
 
 # --- Database -------------------------------------------------------------------------------------------------
 
@@ -293,6 +296,8 @@ CONTENT_SECURITY_POLICY = {
         # The theme writes its colours into the page, and Alpine, htmx and Chart.js set styles by attributes.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
+        # The socket of live pages has the pages' own host and port.
+        "connect-src": ["'self'"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],

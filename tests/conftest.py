@@ -148,7 +148,7 @@ def audit_may_be_flushed() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hashes that do not take their time, no search for static files by each test client, files apart."""
+    """Hashes that do not take their time, no search for static files by each test client, files apart, no sockets."""
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # A browser that stays open would keep the live server's connections, and the database could not be dropped.
     connection.settings_dict["CONN_MAX_AGE"] = 0
@@ -158,6 +158,8 @@ def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         WHITENOISE_USE_FINDERS=False,
         ARCHIVE_DIR=tmp_path_factory.mktemp("archive"),
         UPLOAD_DIR=tmp_path_factory.mktemp("uploads"),
+        # Whoever tests live pages starts the process that keeps their sockets.
+        LIVE=False,
     ):
         yield
 

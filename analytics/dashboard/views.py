@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import timezone
 
 from analytics.customer_list.first_view import (
     first_view,
@@ -46,8 +45,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "title": "Dashboard",
         "as_of": shown,
         "tag": tag,
-        "now": timezone.localtime(),
-        "time_zone": timezone.get_current_timezone_name(),
         "carried": [
             (name, value) for name, values in request.GET.lists() if name not in NOT_CARRIED for value in values
         ],

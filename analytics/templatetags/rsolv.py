@@ -1,11 +1,13 @@
 """A tag for each visual atom of our pages, and small helpers of the templates."""
 
 from django import template
+from django.conf import settings
 from django.core.paginator import Page
 from django.db.models import Model
 from django.template import Context
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -114,6 +116,20 @@ def night_banner(context: Context) -> dict[str, NightProblem | None]:
     # The admin's page about a lookup that it cannot make has no request.
     request = context.get("request")
     return {"trouble": user_summary(request).trouble if request else None}
+
+
+@register.inclusion_tag("analytics/pages/refresh.html", takes_context=True)
+def refresh(context: Context, tag: str = "", regions: str = "", seconds: int = 60) -> dict[str, object]:
+    """Return when the page was read, and how it asks again: for the ``regions`` that may change, and how often."""
+    return {
+        "address": context["request"].get_full_path(),
+        "tag": tag,
+        "regions": regions,
+        "seconds": seconds,
+        "live": settings.LIVE_PATH if settings.LIVE else "",
+        "now": timezone.localtime(),
+        "time_zone": timezone.get_current_timezone_name(),
+    }
 
 
 @register.inclusion_tag("analytics/pages/tour.html", takes_context=True)

@@ -95,18 +95,24 @@ def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
         # For good: the account may be given back, this session is not.
         logout(request)
         return None, 0
-    started = request.session.get(STARTED, 0)
     last, noted = _seen(request)
-    seen = max(started, last)
-    idle = settings.IDLE_MINUTES * 60
-    # What a clock that was ahead has written down would hold until it is that time.
-    is_idle = bool(idle) and abs(now() - seen) > idle
-    if is_idle or abs(now() - started) > settings.SESSION_COOKIE_AGE:
+    seen = max(request.session.get(STARTED, 0), last)
+    if why := why_over(request):
         logout(request)
         if "HX-Request" not in request.headers:
-            why = f"nothing was done for {settings.IDLE_MINUTES} minutes" if is_idle else "it was long ago"
             messages.info(request, f"You have been logged out, because {why}. Please log in again.")
     return seen, noted
+
+
+def why_over(request: HttpRequest) -> str:
+    """Return why the session of a request is over, in words; '' where it goes on."""
+    started = request.session.get(STARTED, 0)
+    seen = max(started, _seen(request)[0])
+    idle = settings.IDLE_MINUTES * 60
+    # What a clock that was ahead has written down would hold until it is that time.
+    if idle and abs(now() - seen) > idle:
+        return f"nothing was done for {settings.IDLE_MINUTES} minutes"
+    return "it was long ago" if abs(now() - started) > settings.SESSION_COOKIE_AGE else ""
 
 
 def _seen(request: HttpRequest) -> tuple[int, int]:

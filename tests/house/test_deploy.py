@@ -188,6 +188,7 @@ def test_make_serve_neither_debugs_nor_seeds() -> None:
         ["make", "--dry-run", "serve", "HOST=0.0.0.0", "PORT=9"], cwd=ROOT, capture_output=True, text=True, timeout=30
     )
     lines = done.stdout
+    assert "manage.py live --with-parent & exec" in lines
     assert "gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi" in lines
     assert "collectstatic" in lines
     assert "migrate --check" in lines
@@ -359,12 +360,12 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_is_alive() -
 def test_the_composition_takes_its_secrets_from_outside() -> None:
     composed = yaml.safe_load((ROOT / "compose.yaml").read_text())
     services = composed["services"]
-    assert set(services) == {"db", "migrate", "web", "nightly", "backup"}
+    assert set(services) == {"db", "migrate", "web", "live", "nightly", "backup"}
     for name in set(services) - {"db"}:
         service = services[name]
         given = service["environment"]
-        # All but folders, which the image and the volumes say, and what has no place among people.
-        elsewhere = {name for name in variables() if name.endswith("_DIR")} | {"DEBUG", "TRUST_PROXY"}
+        # All but places, which the image and the volumes say, and what has no place among people.
+        elsewhere = {name for name in variables() if name.endswith("_DIR")} | {"LIVE_SOCKET", "DEBUG", "TRUST_PROXY"}
         assert set(given) - SERVED == variables() - elsewhere
         assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")
         assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
@@ -383,7 +384,7 @@ def test_the_composition_takes_its_secrets_from_outside() -> None:
         assert {"mem_limit", "pids_limit"} <= set(service), name
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
         # What has work to do when it is asked starts with nothing else.
-        assert service.get("profiles", []) == ([] if name in {"db", "web"} else ["jobs"]), name
+        assert service.get("profiles", []) == ([] if name in {"db", "web", "live"} else ["jobs"]), name
     assert services["db"]["networks"] == ["inside"]
     assert composed["networks"]["inside"] == {"internal": True}
     assert "ports" not in services["db"]

@@ -1,18 +1,28 @@
-/* Reads the dashboard again every minute and by its button, but not while nobody looks. Only the regions that are not
-   as they were are swapped, so that scroll, focus, open menus and half-typed filters stay; 304 swaps nothing. */
+/* Reads the page again every minute, when it is looked at again, by its button, and when live.js says that something
+   has changed, but not while nobody looks. Only the regions that are not as they were are swapped, so that scroll,
+   focus, open menus and what is half typed stay; 304 swaps nothing. */
 (() => {
     "use strict";
 
     const button = document.getElementById("refresh");
-    const board = document.getElementById("dashboard");
+    const content = document.getElementById("content");
     const said = document.getElementById("refreshed");
     const news = document.getElementById("refresh-news");
-    const selectors = board.dataset.regions.split("|").map((selector) => selector.trim());
-    const every = Number(button.dataset.seconds) * 1000;
+    const { regions } = document.querySelector("[data-regions]").dataset;
+    const selectors = regions.split("|").map((selector) => selector.trim());
+    // Two answers differ in them even where nothing has changed.
+    const KEYS = /<input type="hidden" name="(csrfmiddlewaretoken|form_key)"[^>]*>/g;
+    const written = (region) => region?.outerHTML.replace(KEYS, "");
     // As the server wrote them, before charts are drawn and menus opened.
-    const known = new Map(selectors.map((selector) => [selector, board.querySelector(selector)?.outerHTML]));
+    const known = new Map(selectors.map((selector) => [selector, written(content.querySelector(selector))]));
+    // A page that is heavy, or a server that is busy, is asked less often, however often something changes.
+    const REST = 1000;
+    const REST_FOR_EACH = 10;
     let tag = button.dataset.tag;
+    let every = Number(button.dataset.seconds) * 1000;
     let due = Date.now() + every;
+    let rested = 0;
+    let began = 0;
     let last = said.textContent.replace("Updated ", "");
     let asked = false;
 
@@ -26,21 +36,33 @@
         document.getElementById("log-in").hidden = true;
         // Once a minute is too often to be told that nothing happened.
         if (isNew || asked) news.textContent = isNew ? `Updated ${last}` : `Nothing new at ${last}`;
+        tell("ok");
     }
 
-    function fail(isLoggedOut) {
-        said.textContent = `Not refreshed since ${last}${isLoggedOut ? ": logged out" : ""}`;
+    function fail(isLoggedOut, why = "") {
+        said.textContent = `Not refreshed since ${last}${isLoggedOut ? ": logged out" : why}`;
         if (!said.classList.contains("is-late") || asked) news.textContent = said.textContent;
         said.classList.add("is-late");
         document.getElementById("log-in").hidden = !isLoggedOut;
+        tell(isLoggedOut ? "logged out" : why ? "refused" : "failed");
+    }
+
+    /* For live.js: how an answer was. */
+    const tell = (outcome) => button.dispatchEvent(new CustomEvent("refreshed", { detail: outcome }));
+
+    function isFilledIn(field) {
+        if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+        if (field.type === "file") return field.files.length > 0;
+        if (!field.options) return field.value !== field.defaultValue;
+        const chosen = [...field.options].filter((option) => option.defaultSelected);
+        // A menu without a choice of the server's shows its first one.
+        return field.value !== (chosen.at(-1) ?? field.options[0])?.value && !field.multiple;
     }
 
     /* Whether somebody is filling in something there. */
     const isInUse = (region) =>
         [...region.querySelectorAll("input:not([type=hidden]), select, textarea")].some(
-            (field) =>
-                field === document.activeElement ||
-                (field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== (field.defaultValue ?? field.value)),
+            (field) => field === document.activeElement || isFilledIn(field),
         );
 
     const boxes = (region) => [region, ...region.querySelectorAll(".table-box")];
@@ -68,27 +90,27 @@
     /* The swap: gives the new elements, so that htmx settles them and charts.js draws. */
     function swap(page) {
         const inSight = selectors
-            .map((selector) => [selector, board.querySelector(selector)?.getBoundingClientRect()])
+            .map((selector) => [selector, content.querySelector(selector)?.getBoundingClientRect()])
             .find(([, box]) => box && box.bottom > 0 && box.height);
         const swapped = [];
         let isWhole = true;
         for (const selector of selectors) {
-            const region = board.querySelector(selector);
+            const region = content.querySelector(selector);
             const fresh = page.querySelector(selector);
-            if (fresh?.outerHTML === known.get(selector)) continue;
+            if (written(fresh) === known.get(selector)) continue;
             if (region && isInUse(region)) {
                 isWhole = false;
                 continue;
             }
-            known.set(selector, fresh?.outerHTML);
+            known.set(selector, written(fresh));
             if (!fresh && region?.contains(document.activeElement)) button.focus({ preventScroll: true });
             if (!fresh) region?.remove();
             else if (region) replace(region, fresh);
-            else board.querySelector(selectors[selectors.indexOf(selector) - 1])?.after(fresh);
+            else content.querySelector(selectors[selectors.indexOf(selector) - 1])?.after(fresh);
             if (fresh) swapped.push(fresh);
         }
         if (inSight) {
-            const moved = (board.querySelector(inSight[0])?.getBoundingClientRect() ?? inSight[1]).top - inSight[1].top;
+            const moved = (content.querySelector(inSight[0])?.getBoundingClientRect() ?? inSight[1]).top - inSight[1].top;
             if (moved) window.scrollBy(0, moved);
         }
         return [swapped, isWhole];
@@ -106,32 +128,44 @@
     });
 
     button.addEventListener("htmx:configRequest", (event) => {
-        due = Date.now() + every;
+        began = Date.now();
+        due = began + every;
         asked = event.detail.triggeringEvent?.type === "click";
         if (tag) event.detail.headers["If-None-Match"] = tag;
         // A page that refreshes itself is nobody at work: the server logs out who does nothing for long.
         if (!asked) event.detail.headers["X-Automatic"] = "1";
     });
+    const isOurs = (xhr) => xhr.status === 200 && /id="refresh"[^>]*data-seconds="/.test(xhr.responseText);
     // htmx tells the target, not the button, of what comes back.
-    board.addEventListener("htmx:beforeSwap", (event) => {
+    content.addEventListener("htmx:beforeSwap", (event) => {
         const { xhr, requestConfig } = event.detail;
         if (requestConfig.elt !== button) return;
-        const isOurs = xhr.status === 200 && xhr.responseText.includes('id="dashboard"');
-        event.detail.shouldSwap = isOurs;
+        rested = Date.now() + REST + REST_FOR_EACH * (Date.now() - began);
+        event.detail.shouldSwap = isOurs(xhr);
         if (xhr.status === 304) succeed(false);
-        else if (!isOurs) fail(new URL(xhr.responseURL || location.href).pathname !== location.pathname);
+        else if (xhr.status === 403) fail(false, ": no access any more");
+        else if (!isOurs(xhr)) fail(new URL(xhr.responseURL || location.href).pathname !== location.pathname);
     });
     button.addEventListener("htmx:afterOnLoad", (event) => {
         const { xhr, requestConfig } = event.detail;
-        if (xhr.status !== 200 || requestConfig.elt !== button || !xhr.responseText.includes('id="dashboard"')) return;
+        if (requestConfig.elt !== button || !isOurs(xhr)) return;
+        // How often a page asks may change with what it shows.
+        every = Number(/id="refresh"[^>]*data-seconds="(\d+)"/.exec(xhr.responseText)[1]) * 1000;
+        due = Math.min(due, Date.now() + every);
         tag = swapped.isWhole ? xhr.getResponseHeader("ETag") : null;
         succeed(swapped.elements.length > 0);
     });
     for (const name of ["htmx:sendError", "htmx:sendAbort", "htmx:timeout"]) button.addEventListener(name, () => fail(false));
 
     const look = () => {
-        if (!document.hidden && Date.now() >= due) window.htmx.trigger(button, "refresh");
+        const isBusy = button.classList.contains("htmx-request");
+        if (!document.hidden && !isBusy && Date.now() >= Math.max(due, rested)) window.htmx.trigger(button, "refresh");
+    };
+    const lookNow = () => {
+        due = 0;
+        look();
     };
     setInterval(look, 1000);
-    document.addEventListener("visibilitychange", look);
+    document.addEventListener("visibilitychange", lookNow);
+    button.addEventListener("changed", lookNow);
 })();

@@ -1,0 +1,88 @@
+"""The process of the sockets: uvicorn, without a port of its own, takes what the web server hands over."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from channels.sessions import CookieMiddleware
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from rsolv_cs.live import handover
+from rsolv_cs.live.sockets import Sockets, StateSocket
+
+PING_SECONDS = 25
+"""Below what proxies wait for a silent connection, which is a minute as a rule."""
+_LONGEST_MESSAGE = 1_024
+
+
+class LiveServer(Server):
+    """Serves the connections that come through an inbox, until told to stop, or until its parent is gone."""
+
+    def __init__(self, inbox: socket.socket, parent: int | None) -> None:
+        self._sockets = Sockets()
+        self._inbox = inbox
+        self._parent = parent
+        config = Config(
+            CookieMiddleware(StateSocket.as_asgi(sockets=self._sockets)),
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_max_size=_LONGEST_MESSAGE,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
+            # A name of 32 letters only grows by it, and each socket would cost tens of kilobytes.
+            ws_per_message_deflate=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        super().__init__(config)
+
+    def serve_inbox(self) -> None:
+        """Serve until the end."""
+        self.run(sockets=[])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections, and to ask for the state."""
+        await super().startup(sockets=sockets)
+        loop = asyncio.get_running_loop()
+        self._asking = loop.create_task(self._sockets.run())
+        loop.add_reader(self._inbox, self._take)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say whether it is to end."""
+        is_orphan = self._parent is not None and os.getppid() != self._parent
+        return is_orphan or await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and say good-bye to those that are there."""
+        asyncio.get_running_loop().remove_reader(self._inbox)
+        self._asking.cancel()
+        await super().shutdown(sockets=sockets)
+
+    def _take(self) -> None:
+        for connection, head in handover.taken(self._inbox):
+            task = asyncio.get_running_loop().create_task(self._open(connection, head))
+            self.server_state.tasks.add(task)
+            task.add_done_callback(self.server_state.tasks.discard)
+
+    async def _open(self, connection: socket.socket, head: bytes) -> None:
+        connection.setblocking(False)
+
+        def protocol() -> H11Protocol:
+            return H11Protocol(self.config, self.server_state, {})
+
+        # It may be gone before it is ours.
+        with suppress(OSError):
+            _transport, opened = await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+            opened.data_received(head)
+
+
+def keep_sockets(place: Path, parent: int | None = None) -> None:
+    """Keep the sockets that are handed over at a place, until told to stop or ``parent`` is not our parent any more.
+
+    Raises ``AlreadyKept`` where another process does.
+    """
+    with handover.inbox(place) as inbox:
+        LiveServer(inbox, parent).serve_inbox()

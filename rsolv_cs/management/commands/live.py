@@ -1,0 +1,38 @@
+"""``manage.py live``: keep the sockets of open pages, which tell them that the state has changed."""
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser
+from contextlib import suppress
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from customers.jobs.commands import EXIT_BUSY
+from rsolv_cs.live.handover import AlreadyKept
+from rsolv_cs.live.server import keep_sockets
+
+
+class Command(BaseCommand):
+    """Runs the process of the sockets beside the web server."""
+
+    help = (
+        "Keep the sockets of open pages, which the web server hands over, and tell them when anything has changed. "
+        "Without it pages ask every minute. Exit code: 0 with LIVE=0, or told to stop, 75 another process does it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
+
+    def handle(self, *, with_parent: bool, **_options: object) -> None:
+        if not settings.LIVE:
+            self.stdout.write("LIVE=0: pages ask every minute by themselves.")
+            return
+        # The server ends as it should, and then passes the signal on.
+        signal.signal(signal.SIGTERM, lambda *_signal: sys.exit())
+        try:
+            with suppress(KeyboardInterrupt):
+                keep_sockets(settings.LIVE_SOCKET, os.getppid() if with_parent else None)
+        except AlreadyKept:
+            raise CommandError("Another process keeps the sockets; nothing was done.", returncode=EXIT_BUSY) from None
