@@ -18,6 +18,7 @@ from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
 from customers.core.limits import BATCH_SIZE
 from customers.erasure import erase
+from customers.inbox import forget as inbox
 from customers.models import Erasure
 from customers.runs import retention as runs
 from customers.uploads import store
@@ -108,6 +109,7 @@ RETAINED_KINDS = (
     RetainedKind(
         "texts of emails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
     ),
+    RetainedKind("batches of the inbox", "INBOX_DAYS", lambda: inbox.old_batches().count(), inbox.delete_batches),
     RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
     _rows("failed logins", "", runs.expired_failures),
     RetainedKind(

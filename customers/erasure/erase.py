@@ -32,8 +32,20 @@ from customers.feeds.cell_types import valid_key
 from customers.feeds.declarations import FEEDS
 from customers.imports.erased_rows import delete_quarantined, is_theirs
 from customers.imports.journal import CHANGE, journal_name, json_field
+from customers.inbox.forget import forget_customer
+from customers.inbox.store import collect
 from customers.jobs.lock import job_lock
-from customers.models import Customer, Erasure, Fix, ImportRun, QuarantinedRow, RowChange, StepSighting, Upload
+from customers.models import (
+    Customer,
+    Erasure,
+    Fix,
+    ImportRun,
+    InboxEvent,
+    QuarantinedRow,
+    RowChange,
+    StepSighting,
+    Upload,
+)
 from customers.text.counts import counts_in_words
 from customers.uploads import store
 
@@ -68,6 +80,7 @@ def erase(customer_id: str, actor: str) -> Erasure:
     runs. Where a file could not be redacted, the state says so, and the next ``expire`` tries again.
     """
     with job_lock("import"):
+        collect()
         with transaction.atomic():
             with trail.suspended():
                 erasure = _erase(customer_id, actor)
@@ -127,6 +140,7 @@ def _every_id() -> Iterator[str]:
     for query in (
         f"SELECT id FROM {customer}",
         f"SELECT DISTINCT customer_key FROM {quarantine} WHERE customer_key <> ''",
+        f"SELECT DISTINCT customer_key FROM {table_of(InboxEvent)} WHERE customer_key <> ''",
         f"SELECT DISTINCT key FROM {quarantine} WHERE feed = '{FEEDS['customers'].name.value}' AND key <> ''",
         f"SELECT DISTINCT key FROM {CHANGE} WHERE model = '{journal_name(Customer)}'",
         *(f"SELECT DISTINCT {image} FROM {CHANGE} c WHERE {image} IS NOT NULL" for image in images),
@@ -165,6 +179,7 @@ def _remove(key: str) -> Counts:
     for _receiver, removed in customer_erased.send(sender=Customer, **about):
         counts.update(removed or {})
     counts["rows in quarantine"] = _remove_quarantined(key)
+    counts["events of the inbox"] = forget_customer(key)
     counts["fixes"] = _remove_fixes(key)
     counts["changes in the journal"] = _remove_changes(key)
     counts["entries of the admin's log"] = _clear_log(key, organization)

@@ -18,6 +18,7 @@ from customers.models.feeds import (
 )
 from customers.models.form_submission import FormSubmission
 from customers.models.imports import Fix, ImportRun, QuarantinedRow, RowChange, Upload
+from customers.models.inbox import Batch, InboxEvent
 from customers.models.key_change import KeyChange
 from customers.models.onboarding import COUNTER_OF_STEP, StepSighting
 from customers.models.open_session import OpenSession

@@ -21,7 +21,7 @@ from analytics.retention import RETAINED_KINDS, old_dates
 from analytics.scoring.snapshots import score_day
 from customers.archive import files
 from customers.audit import trail
-from customers.models import AuditEntry, Customer, ImportRun, QuarantinedRow, RowChange
+from customers.models import AuditEntry, Batch, Customer, ImportRun, InboxEvent, QuarantinedRow, RowChange
 from customers.runs import retention
 from customers.runs.undo import NotUndoable, undo
 from customers.text.counts import counts_in_words
@@ -40,6 +40,7 @@ from tests.factories import (
 )
 from tests.support import ROOT
 from tests.support.commands import run
+from tests.support.inbox import event, reported
 from tests.support.loading import load
 from tests.support.pages import words
 from tests.support.policies import make_draft
@@ -48,7 +49,7 @@ pytestmark = pytest.mark.django_db
 
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of emails, "
-    "0 sessions, 0 failed logins, 0 erasures completed, "
+    "0 batches of the inbox, 0 sessions, 0 failed logins, 0 erasures completed, "
     "0 audit entries of failed logins, 0 months of back-tests."
 )
 
@@ -106,6 +107,16 @@ def test_closed_rows_go_after_their_days_and_open_ones_never(settings: Settings)
     settings.QUARANTINE_DAYS = 0
     bad_row(5000, "loaded", 4000)
     assert expired() == NOTHING
+
+
+def test_batches_of_the_inbox_go_with_their_events_unless_one_waits() -> None:
+    (done,), (waiting,) = reported(event()), reported(event())
+    InboxEvent.objects.filter(pk=done.pk).update(state="loaded")
+    Batch.objects.update(received_at=ago(89))
+    assert expired() == NOTHING
+    Batch.objects.update(received_at=ago(91))
+    assert expired() == expect(batches_of_the_inbox=1)
+    assert list(InboxEvent.objects.all()) == [waiting]
 
 
 def test_the_journal_goes_and_its_run_can_no_longer_be_undone(settings: Settings, tmp_path: Path) -> None:

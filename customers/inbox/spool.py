@@ -1,0 +1,85 @@
+"""Batches that wait beside the database of SQLite, in a file each, while an import keeps all other writers out.
+
+A batch whose file has its name is on the disk for good, and only then is its request answered.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from django.core import serializers
+from django.db import connection
+
+from customers.core.files import create_file, move, open_file, remove
+from customers.core.sql import is_postgres
+from customers.models import Batch, InboxEvent
+
+_NAME = re.compile(r"[0-9a-f-]{36}\.json")
+_PARTIAL = ".partial"
+_LEFT_AFTER = 3600
+"""Seconds after which nobody writes a file any more."""
+
+
+def spool_batch(batch: Batch, events: Sequence[InboxEvent]) -> None:
+    """Keep a batch with its events; return once no crash can lose them."""
+    folder = _folder()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for event in events:
+        event.batch, event.token_id = batch, batch.token_id
+    path = _path(batch.pk)
+    partial = path.with_suffix(_PARTIAL)
+    with create_file(partial, 0o600) as file:
+        file.write(serializers.serialize("json", [batch, *events]).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    move(partial, path)
+    _sync(folder)
+
+
+def spooled_files() -> Iterator[Path]:
+    """Yield the files that wait; remove those that a killed process has not finished."""
+    folder = _folder()
+    for path in sorted(folder.iterdir()) if not is_postgres() and folder.is_dir() else ():
+        if _NAME.fullmatch(path.name):
+            yield path
+        elif path.suffix == _PARTIAL and path.lstat().st_mtime < time.time() - _LEFT_AFTER:
+            remove(path)
+
+
+def find_spooled(key: UUID) -> tuple[Batch, list[InboxEvent]] | None:
+    """Return a batch that waits; None where it is not here, or no more."""
+    if is_postgres():
+        return None
+    try:
+        return read(_path(key))
+    except FileNotFoundError:
+        return None
+
+
+def read(path: Path) -> tuple[Batch, list[InboxEvent]]:
+    """Return a batch with its events, none of them saved. Raises ``OSError``."""
+    with open_file(path) as file:
+        rows = [found.object for found in serializers.deserialize("json", file.read())]
+    (batch,) = (row for row in rows if isinstance(row, Batch))
+    return batch, [row for row in rows if isinstance(row, InboxEvent)]
+
+
+def _folder() -> Path:
+    database = Path(str(connection.settings_dict["NAME"]))
+    return database.with_name(f"{database.name}.inbox")
+
+
+def _path(key: UUID) -> Path:
+    return _folder() / f"{key}.json"
+
+
+def _sync(folder: Path) -> None:
+    """Have the folder's names on the disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
