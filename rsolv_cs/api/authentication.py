@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
 from customers.core.client import client_address
@@ -90,3 +90,10 @@ def _why_dead(token: ApiToken, now: datetime) -> str:
         return "This token has expired."
     user = token.user
     return "" if user.is_active and user.is_staff else "The account of this token is deactivated."
+
+
+def token_of(request: Request) -> ApiToken:
+    """The token of a request, for a view that takes nothing else."""
+    if not isinstance(request.auth, ApiToken):
+        raise NotAuthenticated
+    return request.auth

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -32,6 +33,7 @@ ROWS = {
     "preview-upload": Upload,
     "confirm-upload": Upload,
     "cancel-upload": Upload,
+    "runs-detail": ImportRun,
     **dict.fromkeys(
         ("report", "edit-report", "change-report-view", "delete-report", "export-report", "pin-report"), Report
     ),
@@ -69,6 +71,10 @@ def addresses(customer: str) -> list[str]:
             values["day"] = "2025-04-30"
         if "feed" in takes:
             values["feed"] = "customers"
+        if "key" in takes:
+            values["key"] = uuid4()
+        if "rest" in takes:
+            values["rest"] = "nothing"
         if "app_label" in takes:
             values["app_label"] = "customers"
         for chosen in choices:
