@@ -75,6 +75,8 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
         [
             _rows("Nightly runs", "bedtime", "analytics.night", "customers.view_importrun"),
             _rows("Import runs", "history", "customers.importrun"),
+            _rows("Inbox", "inbox", "customers.inboxevent"),
+            _rows("Batches", "stacks", "customers.batch"),
             _rows("Quarantine", "report", "customers.quarantinedrow"),
             _rows("Fixes", "build", "customers.fix"),
             _rows("Key changes", "sync_alt", "customers.keychange"),

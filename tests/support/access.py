@@ -36,6 +36,7 @@ from customers.audit import trail
 from customers.core.roles import Role
 from customers.models import (
     AuditEntry,
+    Batch,
     Customer,
     CustomerCare,
     Engagement,
@@ -121,8 +122,13 @@ class Program:
         upload = Upload.objects.create(
             feed="customers", file="x.csv", folder="0" * 32, stored_name="customers.csv", size=1
         )
+        batch = Batch.objects.create(entries=1)
         return {
             "customer": "c1001",
+            # Nobody else's batch is told.
+            "batches": batch.pk,
+            "batch": batch.pk,
+            "inboxevent": batch.events.create(position=0, occurred_at=batch.received_at).pk,
             # What has no view of its own.
             "api": "nothing",
             "metrics": "nothing",

@@ -1,0 +1,214 @@
+"""The inbox in the admin: what came by the API, batch by batch, and what was done with each event."""
+
+import json
+from collections import Counter
+
+from django.contrib import admin
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.timezone import localtime
+from unfold.decorators import display
+
+from customers.editing.model_admin import ReadOnlyAdmin, count_column
+from customers.inbox.events import TYPES
+from customers.models import Batch, InboxEvent
+from customers.runs.page import run_address
+from customers.text.codes import code_in_words
+from customers.text.quoted import cut
+
+State = InboxEvent.State
+_COLOURS = {
+    **dict.fromkeys(State.values, "default"),
+    "waiting": "info",
+    "loaded": "success",
+    "invalid": "danger",
+    "quarantined": "warning",
+    "refused": "warning",
+}
+SHORT_REASON = 160
+EVENTS = "admin:customers_inboxevent_changelist"
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """Filter by what the product reported; the types are known without asking the table."""
+
+    title = "event type"
+    parameter_name = "event_type"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(name, code_in_words(name)) for name in TYPES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
+        return queryset.filter(event_type=self.value()) if self.value() in TYPES else queryset
+
+
+def received_at(batch: Batch) -> str:
+    """Return when a batch came, in one line."""
+    return date_format(localtime(batch.received_at), "j M Y, H:i:s").replace(" ", "\u00a0")
+
+
+def sender(batch: Batch) -> str:
+    """Return the account that sent a batch, and the token that it used."""
+    return f"{batch.token.user.get_username()}, {batch.token.name}" if batch.token else "a deleted account"
+
+
+def run_link(run: int | None) -> str | None:
+    """Return a link to the run that loaded something; None where none did."""
+    return None if run is None else format_html('<a class="underline" href="{}">run {}</a>', run_address(run), run)
+
+
+def events_link(text: str, **lookups: str) -> str:
+    """Return a link to the list of events that the lookups ask for."""
+    return format_html('<a class="underline" href="{}?{}">{}</a>', reverse(EVENTS), urlencode(lookups), text)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """What came by the API, request by request."""
+
+    nothing_yet = "Each request by which the product reports events, or a program sends rows, gets a line here."
+    list_display = ["received", "kind", "feed", "sent_by", count_column(Batch, "entries"), "waiting", "not_loaded"]
+    list_filter = ["kind", "feed"]
+    list_select_related = ["token__user"]
+    fields = ["received", "kind", "feed", "sent_by", "entries", "results", "loaded_by", "id"]
+    readonly_fields = ["received", "sent_by", "results", "loaded_by"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        """Return the batches, with how many of their events wait and how many were not loaded."""
+        return Batch.objects.with_counts()
+
+    @admin.display(description="received", ordering="received_at")
+    def received(self, batch: Batch) -> str:
+        """Return when it came."""
+        return received_at(batch)
+
+    @admin.display(description="sent by")
+    def sent_by(self, batch: Batch) -> str:
+        """Return who sent it."""
+        return sender(batch)
+
+    @admin.display(description="waiting")
+    def waiting(self, batch: Batch) -> str:
+        """Return how many of its events wait for the next ingest."""
+        number = batch.waiting_events
+        return events_link(f"{number:,}", batch=str(batch.pk), state__exact=State.WAITING) if number else "–"
+
+    @admin.display(description="not loaded")
+    def not_loaded(self, batch: Batch) -> str:
+        """Return how many of its entries are quarantined, refused or invalid."""
+        number = batch.events_not_loaded
+        return events_link(f"{number:,}", batch=str(batch.pk)) if number else "–"
+
+    @admin.display(description="results")
+    def results(self, batch: Batch) -> str:
+        """Return how many of its entries ended how; of events each number leads to them."""
+        labels = dict(State.choices)
+        if batch.kind == Batch.Kind.ROWS:
+            return ", ".join(f"{number:,} {state}" for state, number in Counter(batch.states).items())
+        found = batch.events.order_by("state").values_list("state").annotate(Count("pk"))
+        links = (
+            (events_link(f"{number:,} {labels[state].lower()}", batch=str(batch.pk), state__exact=state),)
+            for state, number in found
+        )
+        return format_html_join(", ", "{}", links)
+
+    @admin.display(description="loaded by")
+    def loaded_by(self, batch: Batch) -> str | None:
+        """Return the run that loaded its rows."""
+        return run_link(batch.run_id)
+
+
+@admin.register(InboxEvent)
+class InboxEventAdmin(ReadOnlyAdmin):
+    """What the product reported, event by event, and what was done with it."""
+
+    called = "Inbox"
+    nothing_yet = "Each event that the product reports gets a line here."
+    list_display = [
+        "received",
+        "what",
+        "customer_key",
+        "occurred",
+        "shown_state",
+        "short_reason",
+        "loaded_by",
+        "in_batch",
+    ]
+    list_filter = ["state", TypeFilter]
+    list_select_related = ["batch__token__user"]
+    search_fields = ["=customer_key", "=event_id"]
+    asked_by_links = ("batch", "run")
+    fields = [
+        *("received", "sent_by", "what", "customer_key", "occurred", "event_id", "shown_metadata"),
+        *("shown_state", "reason", "loaded_by", "in_batch"),
+    ]
+    readonly_fields = [
+        "received",
+        "sent_by",
+        "what",
+        "occurred",
+        "shown_metadata",
+        "shown_state",
+        "loaded_by",
+        "in_batch",
+    ]
+
+    @admin.display(description="received")
+    def received(self, event: InboxEvent) -> str:
+        """Return when its batch came."""
+        return received_at(event.batch)
+
+    @admin.display(description="sent by")
+    def sent_by(self, event: InboxEvent) -> str:
+        """Return who sent it."""
+        return sender(event.batch)
+
+    @admin.display(description="event")
+    def what(self, event: InboxEvent) -> str:
+        """Return its type in words."""
+        return code_in_words(event.event_type) or "–"
+
+    @admin.display(description="occurred", ordering="occurred_at")
+    def occurred(self, event: InboxEvent) -> str:
+        """Return when it occurred, in one line."""
+        return date_format(localtime(event.occurred_at), "j M Y, H:i").replace(" ", "\u00a0")
+
+    @display(
+        description="state",
+        ordering="state",
+        label={
+            "waiting": "info",
+            "loaded": "success",
+            "quarantined": "warning",
+            "refused": "warning",
+            "invalid": "danger",
+        },
+    )
+    def shown_state(self, event: InboxEvent) -> tuple[str, str]:
+        """Return what was done with it, as a pill."""
+        return event.state, event.get_state_display()
+
+    @admin.display(description="reason")
+    def short_reason(self, event: InboxEvent) -> str:
+        """Return the beginning of the reason."""
+        return cut(event.reason, SHORT_REASON)
+
+    @admin.display(description="metadata")
+    def shown_metadata(self, event: InboxEvent) -> str:
+        """Return what it says besides."""
+        return format_html("<pre>{}</pre>", json.dumps(event.metadata, indent=2, ensure_ascii=False))
+
+    @admin.display(description="loaded by")
+    def loaded_by(self, event: InboxEvent) -> str | None:
+        """Return the run that loaded it."""
+        return run_link(event.run_id)
+
+    @admin.display(description="batch")
+    def in_batch(self, event: InboxEvent) -> str:
+        """Return a link to its batch, with its place in it."""
+        address = reverse("admin:customers_batch_change", args=[event.batch_id])
+        return format_html('<a class="underline" href="{}">entry {}</a>', address, event.position)
