@@ -1,6 +1,7 @@
 """Scoring policies in the admin: drafts are made, copied and changed here, what is published is read-only."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -20,7 +22,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from analytics.alerts import admin as alerts_admin  # noqa: F401 - it registers, as the next three do
 from analytics.display.filter_choices import filter_choices, with_asked
-from analytics.models import MAXIMA, ScoringPolicy, Stage
+from analytics.models import MAXIMA, PolicyTrial, ScoringPolicy, Stage
 from analytics.nights import admin as nights_admin  # noqa: F401
 from analytics.outreach import admin as outreach_admin  # noqa: F401
 from analytics.scoring.policies import Policies, is_in_use
@@ -125,7 +127,29 @@ class ScoringPolicyAdmin(ModelAdmin):
         if isinstance(obj, ScoringPolicy) and not change:
             obj.state, obj.made_at = ScoringPolicy.State.DRAFT, timezone.now()
             obj.made_by, obj.copied_from = user_of(request).get_username(), _copied(request)
+            # Its weights are as much learnt from those month ends as the original's.
+            obj.learnt_through = obj.copied_from.learnt_through if obj.copied_from else None
         super().save_model(request, obj, form, change)
+
+    def response_post_save_add(self, request: HttpRequest, obj: ScoringPolicy) -> HttpResponseRedirect:
+        """Lead to the lab, which says what the draft would do."""
+        return self._to_lab(request, obj) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: ScoringPolicy) -> HttpResponseRedirect:
+        """Lead to the lab, which says what the draft would do."""
+        return self._to_lab(request, obj) or super().response_post_save_change(request, obj)
+
+    def _to_lab(self, request: HttpRequest, policy: ScoringPolicy) -> HttpResponseRedirect | None:
+        may_look = user_of(request).has_perm("customers.view_customer")
+        return redirect("analytics:policy-lab", policy.pk) if may_look else None
+
+    def get_deleted_objects(
+        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the drafts alone: the month ends of their back-tests go without saying."""
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        counts.pop(str(PolicyTrial._meta.verbose_name_plural), None)
+        return [one for one in listed if isinstance(one, str)], counts, missing, protected
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Return the list, each policy with whether it is in force now and may be copied; two queries for all."""

@@ -31,21 +31,28 @@ def scoring_stream(
     context: Mapping[str, object],
     days: Sequence[date] = (),
     begin: Callable[[], str] = lambda: "",
+    finish: Callable[[], str] = lambda: "",
 ) -> StreamingHttpResponse:
     """Answer with a page, whose context gets ``running`` and ``here``, and score meanwhile.
 
     The dates are ``days``, or what waits to be scored. ``begin`` is done first, under the lock of scorings; where it
-    returns what is against it, nothing is scored. Each date is a transaction of its own. Where the visitor leaves, the
-    date that is being scored is the last one; the others stay as they are, and the pages say so.
+    returns what is against it, nothing is scored. ``finish`` is done last, and returns what to say of it. Each date is
+    a transaction of its own. Where the visitor leaves, the date that is being scored is the last one; the others stay
+    as they are, and the pages say so.
     """
     shown = {**admin.site.each_context(request), **context, "running": True, "here": _HERE}
     before, _, after = render_to_string(template, shown, request).partition(_HERE)
     actor = trail.Actor(request.user.get_username(), f"{request.method} {request.path}", client_address(request))
-    return streamed(_scored(before, after, actor, days, begin))
+    return streamed(_scored(before, after, actor, days, begin, finish))
 
 
 def _scored(
-    before: str, after: str, actor: trail.Actor, asked: Sequence[date], begin: Callable[[], str]
+    before: str,
+    after: str,
+    actor: trail.Actor,
+    asked: Sequence[date],
+    begin: Callable[[], str],
+    finish: Callable[[], str],
 ) -> Iterator[str]:
     """The page, with a line for each date once it is scored."""
     yield before
@@ -59,6 +66,10 @@ def _scored(
             yield _line("<strong>Nothing was done:</strong> {}", problem)
         else:
             close_repaired()
+            with trail.acting(actor):
+                said = finish()
+            if said:
+                yield _line("{}", said)
             yield _line("<strong>Done.</strong>")
     except LockHeld:
         yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")

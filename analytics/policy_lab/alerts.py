@@ -1,8 +1,12 @@
-"""Which alerts would be raised and closed: judged only for the customers to whom other policies make a difference."""
+"""Which alerts would be raised, grow worse and be closed.
+
+Judged are the customers alone to whom other policies make a difference.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
@@ -17,7 +21,16 @@ from customers.core.sql import analyze, copy_rows, create_temporary
 _JUDGED = "judged"
 """The temporary table of the customers whom a rule is asked about: they may be too many to name them."""
 Decided = dict[tuple[int, str], Decision]
-"""The alerts that are raised or closed, by rule and customer."""
+"""The alerts that are raised, grow worse or are closed, by rule and customer."""
+
+
+class Moved(NamedTuple):
+    """Customers of another status and score, and who is scored by the draft or by ``others`` than before."""
+
+    statuses: set[str]
+    scores: set[str]
+    drafted: set[str]
+    others: set[str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class AlertRules:
             judged = Q(customer__in=RawSQL(f"SELECT customer_id FROM {_JUDGED}", ()))  # noqa: S611 - no value in it
             for inputs in inputs_of(kind, rule, self.day, judged):
                 decision = decide(kind, rule, inputs)
-                if decision.transition in {Transition.RAISE, Transition.CLOSE}:
+                if decision.transition != Transition.NOTHING:
                     yield (rule.pk, inputs.customer_id), decision
 
     def of_decided(self, decided: Decided) -> dict[int, Collection[str]]:
@@ -67,21 +80,21 @@ class AlertRules:
             found[rule].append(customer)
         return dict(found)
 
-    def concerned(
-        self, statuses: Collection[str], drafted: set[str], others: set[str], matches: Mapping[int, Collection[str]]
-    ) -> dict[int, Collection[str]]:
-        """Return for each rule the customers to judge: of other ``statuses``, or in other ``matches`` of an own rule.
+    def concerned(self, moved: Moved, matches: Mapping[int, set[str]]) -> dict[int, Collection[str]]:
+        """Return for each rule the customers to judge: of other statuses, or in other ``matches`` of an own rule.
 
-        Where scores by one policy are compared: those whom the draft scores, as far as there is something to close,
-        and ``others`` who are scored by another policy than before.
+        Whose score moves is judged as well where there is an alert that may grow worse. Where scores by one policy
+        are compared: those whom the draft scores, as far as there is something to close, and the others who are
+        scored by another policy than before.
         """
         found: dict[int, Collection[str]] = {}
         for rule, kind in self.kinds:
+            opened = set(Alert.objects.open().filter(rule=rule).order_by().values_list("customer_id", flat=True))
             if kind.follows == Follows.SCORES:
-                opened = Alert.objects.open().filter(rule=rule).order_by().values_list("customer_id", flat=True)
-                found[rule.pk] = others | drafted.intersection(opened)
+                found[rule.pk] = moved.others | (moved.drafted & opened)
             else:
-                found[rule.pk] = statuses if kind.follows == Follows.STATUS else matches[rule.pk]
+                changed = moved.statuses if kind.follows == Follows.STATUS else matches[rule.pk]
+                found[rule.pk] = changed | (moved.scores & opened)
         return found
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from analytics.alerts.rules import Decision, Transition
 from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
 from analytics.policy_lab.actions import Recommended, Recommender
-from analytics.policy_lab.alerts import AlertRules, Decided
+from analytics.policy_lab.alerts import AlertRules, Decided, Moved
 from analytics.policy_lab.hypothetical import score_aside, show
 from analytics.policy_lab.moves import Moves, compared
 from analytics.policy_lab.program import STATUSES, ScoredProgram, read_program
@@ -19,7 +19,7 @@ from customers.core.dry_run import temporarily
 
 
 class News(NamedTuple):
-    """An alert or an action that would come or go: of which rule (its key and name), for whom; an alert's words."""
+    """An alert or action that would come, go or grow worse: its rule's key and name, for whom; an alert's words."""
 
     rule: int
     name: str
@@ -32,8 +32,9 @@ class PolicyChanges:
     """What a draft would change on ``day``.
 
     ``before`` and ``after`` count the customers of each status, ``policies`` those by which they are scored after it.
-    ``digest`` is that of everybody's score and status then. ``opened`` and ``closed`` are alerts; None where ``day``
-    is not the newest, for which alone alerts are raised. ``added`` and ``dropped`` are recommended actions.
+    ``digest`` is that of everybody's score and status then. ``opened``, ``worse`` and ``closed`` are alerts; None
+    where ``day`` is not the newest, for which alone alerts are raised. ``added`` and ``dropped`` are recommended
+    actions.
     """
 
     day: date
@@ -43,6 +44,7 @@ class PolicyChanges:
     policies: int
     moves: Moves
     opened: list[News] | None
+    worse: list[News] | None
     closed: list[News] | None
     added: list[News]
     dropped: list[News]
@@ -50,7 +52,8 @@ class PolicyChanges:
     @property
     def is_nothing(self) -> bool:
         """Whether everything would stay as it is."""
-        return not (self.moves.moves or self.opened or self.closed or self.added or self.dropped)
+        news = (self.opened, self.worse, self.closed, self.added, self.dropped)
+        return not (self.moves.moves or any(news))
 
 
 def changes(draft: ScoringPolicy, day: date) -> PolicyChanges:
@@ -96,6 +99,7 @@ def changes_step_by_step(draft: ScoringPolicy, day: date) -> Generator[int, None
         policies=len(set(after.policy.values())),
         moves=compared(before, after, {pk: policy.name for pk, policy in names.items()}),
         opened=_alerts_gained(Transition.RAISE, decided_before, decided_after, rules),
+        worse=_alerts_gained(Transition.WORSEN, decided_before, decided_after, rules),
         closed=_alerts_gained(Transition.CLOSE, decided_before, decided_after, rules),
         added=_gained(was, now, recommender.names()),
         dropped=_gained(now, was, recommender.names()),
@@ -121,11 +125,14 @@ def _concerned(
     if rules is None:
         return {}
     both = [customer for customer in after.figures if customer in before.figures]
-    statuses = [customer for customer in both if before.figures[customer][0] != after.figures[customer][0]]
-    moved = {customer for customer in both if before.policy[customer] != after.policy[customer]}
-    drafted = {customer for customer in moved if after.policy[customer] == draft.pk}
+    statuses, scores = (
+        {customer for customer in both if before.figures[customer][place] != after.figures[customer][place]}
+        for place in (0, 1)
+    )
+    by_another = {customer for customer in both if before.policy[customer] != after.policy[customer]}
+    drafted = {customer for customer in by_another if after.policy[customer] == draft.pk}
     matches = {rule: before.matched[rule] ^ own for rule, own in after.matched.items()}
-    return rules.concerned(statuses, drafted, moved - drafted, matches)
+    return rules.concerned(Moved(statuses, scores, drafted, by_another - drafted), matches)
 
 
 def _alerts_gained(

@@ -32,6 +32,7 @@ HEADER = [
     *(f"{component.name}_{side}" for component in COMPONENTS for side in _SIDES),
     *_NEWS,
     *(f"scoring_policy_{side}" for side in _SIDES),
+    "alerts_worse",
 ]
 
 
@@ -47,6 +48,7 @@ class ChangesExport:
         """Yield everybody, as numbers and texts."""
         found = self.changes
         names = dict(Customer.objects.order_by().values_list("pk", "organization"))
+        worse = _words(found.worse)
         news = [_words(some) for some in (found.opened, found.closed, found.added, found.dropped)]
         for move in found.moves.all():
             sides = (move.before, move.after)
@@ -59,6 +61,7 @@ class ChangesExport:
                 *_points(*sides),
                 *(words.get(move.customer, "") for words in news),
                 *(side.policy for side in sides),
+                worse.get(move.customer, ""),
             ]
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:

@@ -56,8 +56,8 @@ _SIZE = 2 * (_FIGURES + 1)
 class Moves:
     """Everybody who is scored before and after, in the order of ``compared``; ``policies`` are names by place.
 
-    First come the ``status_moves``, who get another status; they and those behind them, who only get other points,
-    are the ``moves``. Then come all others.
+    First come the ``status_moves``, who get another status; they and those behind them, who get other points alone,
+    are the ``moves``. Then come all others. ``point_moves`` are those who get other points, of whatever status.
     """
 
     customers: list[str]
@@ -65,6 +65,7 @@ class Moves:
     policies: list[str]
     status_moves: int
     moves: int
+    point_moves: int
 
     def __len__(self) -> int:
         """Return how many customers there are."""
@@ -111,7 +112,8 @@ def compared(before: ScoredProgram, after: ScoredProgram, names: Mapping[int, st
         packed.extend((*before.figures[customer], places[before.policy[customer]]))
         packed.extend((*after.figures[customer], places[after.policy[customer]]))
     groups = Counter(order[0] for order in ordered)
-    return Moves(known, packed, list(names.values()), groups[0], groups[0] + groups[1])
+    others = sum(before.figures[one][1:] != after.figures[one][1:] for one in known[: groups[0] + groups[1]])
+    return Moves(known, packed, list(names.values()), groups[0], groups[0] + groups[1], others)
 
 
 def _group(was: Figures, now: Figures) -> int:

@@ -48,15 +48,18 @@ class AskedPreview:
     draft: ScoringPolicy
     key: ChangesKey
     basis: Basis
+    replaced: ScoringPolicy
+    """In whose place the draft is."""
 
     @classmethod
     def of(cls, draft: ScoringPolicy, day: date, version: StateVersion) -> Self:
         """Return it by two queries; raises ``DoesNotExist`` where no policy is in force on ``day``."""
         recent = AuditEntry.objects.filter(pk__gt=version.newest - MAX_EDITS, model__in=_READ)
         edited = recent.order_by().aggregate(newest=Max("pk"))["newest"] or 0
-        others = tuple(policy.pk for policy in Policies.on(day).with_policy(draft) if policy.pk != draft.pk)
+        in_force = Policies.on(day)
+        others = tuple(policy.pk for policy in in_force.with_policy(draft) if policy.pk != draft.pk)
         key = ChangesKey(version=version.data, draft=draft.pk, day=day)
-        return cls(draft, key, Basis(draft.name, draft.content, others, edited))
+        return cls(draft, key, Basis(draft.name, draft.content, others, edited), in_force.replaced_by(draft))
 
     def kept(self) -> PolicyChanges | None:
         """Return what was found before, while all that it is made of is the same."""
@@ -110,6 +113,7 @@ class PolicyPreview:
     rows: Sequence[tuple[Move, str]]
     furthest: Sequence[tuple[Move, str]]
     opened: Sequence[NamedNews]
+    worse: Sequence[NamedNews]
     closed: Sequence[NamedNews]
     added: Sequence[NamedNews]
     dropped: Sequence[NamedNews]
@@ -125,7 +129,7 @@ def preview_of(found: PolicyChanges, *, everyone: bool, page: str) -> PolicyPrev
     moves = found.moves
     shown = Paginator(range(moves.moves if everyone else moves.status_moves), ROWS_PER_PAGE).get_page(page)
     rows, furthest = [moves.at(place) for place in shown], moves.furthest(FURTHEST)
-    news = [by_rule(some or ()) for some in (found.opened, found.closed, found.added, found.dropped)]
+    news = [by_rule(some or ()) for some in (found.opened, found.worse, found.closed, found.added, found.dropped)]
     named = {one.customer for groups in news for _rule, some in groups for one in some[:NAMED]}
     keys = {*named, *(move.customer for move in (*rows, *furthest))}
     names = dict(Customer.objects.filter(pk__in=keys).values_list("pk", "organization"))
@@ -136,7 +140,7 @@ def preview_of(found: PolicyChanges, *, everyone: bool, page: str) -> PolicyPrev
             for rule, some in groups
         ]
 
-    opened, closed, added, dropped = map(with_names, news)
+    opened, worse, closed, added, dropped = map(with_names, news)
     return PolicyPreview(
         changes=found,
         shares=_shares(found),
@@ -145,6 +149,7 @@ def preview_of(found: PolicyChanges, *, everyone: bool, page: str) -> PolicyPrev
         rows=[(move, names.get(move.customer, "")) for move in rows],
         furthest=[(move, names.get(move.customer, "")) for move in furthest],
         opened=opened,
+        worse=worse,
         closed=closed,
         added=added,
         dropped=dropped,

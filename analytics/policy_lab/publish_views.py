@@ -10,14 +10,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
+from analytics.alerts.evaluate import evaluate
 from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.pages.scoring_stream import scoring_stream
 from analytics.policy_lab import publishing
+from analytics.policy_lab.numbers import changed_numbers
 from analytics.policy_lab.publishing import Refused
-from customers.audit import trail
 from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response
-from customers.jobs.lock import job_lock
+from customers.jobs.lock import LockHeld, job_lock
 from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 
 MAY_PUBLISH = ("analytics.view_scoringpolicy", "analytics.change_scoringpolicy")
@@ -75,7 +76,7 @@ def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
     if not form.is_valid():
         form.data = {**request.POST.dict(), "content": draft.content}
         return _ask(request, draft, form, status=422)
-    again = publishing.dates_to_score_again(form.cleaned_data["first"])
+    again = publishing.dates_to_score_again(draft, form.cleaned_data["first"])
     if again and request.POST.get("again") != str(len(again)):
         return _ask(request, draft, form, again)
     return _publish(request, draft, form, again)
@@ -93,39 +94,39 @@ def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, aga
 
     if again:
         context = {"title": f"Publish {draft}", "policy": draft}
-        return scoring_stream(request, "analytics/policy_lab/publish.html", context, again, begin)
+        return scoring_stream(request, "analytics/policy_lab/publish.html", context, again, begin, _alerts_follow)
     with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
         publishing.publish(draft, first, note, by)
         messages.success(request, f"“{draft}” is published: it scores from {first:%-d %b %Y} on.")
     return redirect(_page_of(draft))
 
 
+def _alerts_follow() -> str:
+    """Bring the alerts in step with the scores, and say what that did."""
+    try:
+        with job_lock("alerts"), job_lock("score", shared=True), job_lock("import", shared=True):
+            found = evaluate()
+    except LockHeld:
+        return "Alerts follow with the next nightly run: somebody else evaluates, scores or imports now."
+    said = f"Alerts: {found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed."
+    return f"{said} Those that are computed from engagement wait: {found.held_back}." if found.held_back else said
+
+
 def _ask(
     request: HttpRequest, draft: ScoringPolicy, form: PublishForm, again: Sequence[date] = (), *, status: int = 200
 ) -> HttpResponse:
-    first = form["first"].value() if not form.is_bound else form.cleaned_data.get("first")
+    first: date | None = form["first"].value() if not form.is_bound else form.cleaned_data.get("first")
     before = publishing.replaced_by(draft, first) if first else None
     context = {
         "title": f"Publish {draft}",
         "policy": draft,
         "form": form,
         "before": before,
-        "numbers": _changed_numbers(before, draft) if before else [],
+        "numbers": changed_numbers(before, draft) if before else [],
         "again": again,
+        "following": publishing.followed_by(draft, first) if first else None,
     }
     return admin_response(request, "analytics/policy_lab/publish.html", context, status=status)
-
-
-def _changed_numbers(before: ScoringPolicy, after: ScoringPolicy) -> list[tuple[str, object, object]]:
-    """Return the label of each number that differs, and both values."""
-    fields = [trail.field_of(ScoringPolicy, name) for name in after.numbers]
-    both = [(field, getattr(before, field.name), getattr(after, field.name)) for field in fields]
-    return [(_capital(field), was, now) for field, was, now in both if was != now]
-
-
-def _capital(field: trail.AnyField) -> str:
-    label = trail.field_label(field)
-    return label[:1].upper() + label[1:]
 
 
 @admin_page(*MAY_PUBLISH)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from analytics.models import EVERYBODY, PortfolioDay, ScoringPolicy
+from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.scoring.policies import Policies, is_in_use, overlaps
 from customers.audit import trail
 
@@ -21,18 +21,26 @@ class Refused(Exception):
     """A policy cannot be published, withdrawn or ended; the message says why."""
 
 
-def dates_to_score_again(first: date) -> list[date]:
-    """Return the scored dates from ``first`` on, oldest first."""
-    return list(PortfolioDay.objects.filter(date__gte=first).order_by("date").values_list("date", flat=True))
-
-
 def replaced_by(draft: ScoringPolicy, first: date) -> ScoringPolicy | None:
     """Return the policy in whose place a draft would be from ``first`` on: its segment's, or that for everybody."""
     try:
-        policies = {one.segment: one for one in Policies.on(first)}
+        return Policies.on(first).replaced_by(draft)
     except ScoringPolicy.DoesNotExist:
         return None
-    return policies.get(draft.segment) or policies[EVERYBODY]
+
+
+def followed_by(draft: ScoringPolicy, first: date) -> ScoringPolicy | None:
+    """Return the policy for the same customers that takes over from a draft in force from ``first`` on, if any."""
+    later = ScoringPolicy.objects.published().filter(effective_from__gt=first).order_by("effective_from")
+    return next((one for one in later if one.segment == draft.segment), None)
+
+
+def dates_to_score_again(draft: ScoringPolicy, first: date) -> list[date]:
+    """Return the scored dates that a draft in force from ``first`` on would score, oldest first."""
+    scored, following = PortfolioDay.objects.filter(date__gte=first), followed_by(draft, first)
+    if following and following.effective_from:
+        scored = scored.filter(date__lt=following.effective_from)
+    return list(scored.order_by("date").values_list("date", flat=True))
 
 
 def why_not(draft: ScoringPolicy, first: date) -> list[str]:
@@ -45,7 +53,21 @@ def why_not(draft: ScoringPolicy, first: date) -> list[str]:
         return error.messages
     if draft.is_for_segment and replaced_by(draft, first) is None:
         return [f"No policy for everybody is in force on {first:%-d %b %Y}: choose a later date."]
-    return overlaps(draft, first)
+    return overlaps(draft, first) or _why_in_vain(draft, first)
+
+
+def _why_in_vain(draft: ScoringPolicy, first: date) -> list[str]:
+    """Say that a newer policy has scored all dates from ``first`` on already, where it has."""
+    following, newest = followed_by(draft, first), PortfolioDay.objects.newest()
+    if not (following and following.effective_from and newest and following.effective_from <= newest.date):
+        return []
+    if dates_to_score_again(draft, first):
+        return []
+    took_over = following.effective_from
+    return [
+        f"It would score no date: “{following}” takes over on {took_over:%-d %b %Y}, and nothing before that is "
+        f"scored. Choose {took_over:%-d %b %Y} or later."
+    ]
 
 
 def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]:
@@ -66,7 +88,7 @@ def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]
         policy.published_by, policy.published_at = by, timezone.now()
         policy.save()
         _record_numbers(policy, before)
-        again = dates_to_score_again(first)
+        again = dates_to_score_again(policy, first)
         PortfolioDay.objects.filter(date__in=again).update(stale=True)
     return again
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from typing import IO
 
@@ -16,13 +17,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from analytics.admin import copy_address
 from analytics.models import ExportFormat, PortfolioDay, ScoringPolicy
 from analytics.pages.as_of import as_of
 from analytics.pages.user_summary import user_summary
 from analytics.policy_lab.changes import PolicyChanges, finished
 from analytics.policy_lab.export import ChangesExport
+from analytics.policy_lab.numbers import changed_numbers
 from analytics.policy_lab.preview import AskedPreview, PolicyPreview, preview_of
+from analytics.scoring.policies import Policies, overlaps
 from customers.audit.export import Export, export_response
+from customers.clock import program_today
 from customers.core.pages import admin_page, admin_response, streamed, user_of
 from customers.models import Customer
 from customers.workbooks.writer import TooLarge
@@ -35,7 +40,12 @@ MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
 @admin_page(*MAY_LOOK)
 def drafts(request: HttpRequest) -> HttpResponse:
     """The drafts, each of which leads to its own page."""
-    context = {"title": "Policy lab", "drafts": list(ScoringPolicy.objects.filter(state=ScoringPolicy.State.DRAFT))}
+    context: dict[str, object] = {
+        "title": "Policy lab",
+        "drafts": list(ScoringPolicy.objects.filter(state=ScoringPolicy.State.DRAFT)),
+    }
+    with suppress(ScoringPolicy.DoesNotExist):
+        context["copy_address"] = copy_address(Policies.on(program_today()).everybody)
     return admin_response(request, "analytics/policy_lab/drafts.html", context)
 
 
@@ -49,6 +59,10 @@ def lab(request: HttpRequest, pk: int) -> HttpResponse:
         context["any_customer"] = Customer.objects.exists()
     elif policy.is_draft:
         context["why_not"], asked = _asked(request, policy, shown.portfolio)
+        if asked:
+            context["before"], context["numbers"] = asked.replaced, changed_numbers(asked.replaced, policy)
+        # One for everybody can never meet another.
+        context["overlaps"] = overlaps(policy, shown.portfolio.date) if policy.is_for_segment else []
         found = asked.kept() if asked else None
         if asked and found is None and "now" in request.GET:
             found = finished(asked.make())

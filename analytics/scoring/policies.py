@@ -46,6 +46,10 @@ class Policies:
         """Return these with another one, such as a draft, in place of that for the same segment."""
         return self._of({one.segment: one for one in (*self, policy)})
 
+    def replaced_by(self, policy: ScoringPolicy) -> ScoringPolicy:
+        """Return the one in whose place another one would be: that for the same segment, or that for everybody."""
+        return next((one for one in self.for_segments if one.segment == policy.segment), self.everybody)
+
     def __iter__(self) -> Iterator[ScoringPolicy]:
         """Yield each, that for everybody first."""
         yield self.everybody
@@ -99,7 +103,8 @@ def overlaps(draft: ScoringPolicy, first: date) -> list[str]:
     then = _one_each(one for one in published if one.effective_from and one.effective_from <= first)
     later = [one for one in published if one.effective_from and one.effective_from > first]
     return [
-        f"“{draft.name}” and “{other.name}” ({other.for_whom}) would both score {shared}."
+        f"“{draft.name}” and “{other.name}” ({other.for_whom}) would both score {shared}. "
+        f"Choose other cohorts or stages for the draft, or let “{other.name}” end first."
         for other in (*then.values(), *later)
         if not (other.effective_until and other.effective_until < first) and (shared := _shared(draft, other))
     ]

@@ -113,6 +113,6 @@ def suggest_weights(request: HttpRequest, pk: int) -> HttpResponse:
     messages.success(
         request,
         f"“{made}” is a new draft. Its weights are learnt from the month ends to {made.learnt_through:%-d %b %Y}. "
-        "Back-test it: only later ones count.",
+        "Back-test it: only later ones count. Who is At risk follows from the thresholds, which are as they were.",
     )
-    return redirect(f"{reverse('analytics:policy-back-test', args=[made.pk])}#back-test")
+    return redirect("analytics:policy-lab", made.pk)

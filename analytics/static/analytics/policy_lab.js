@@ -19,8 +19,13 @@
 
     function fail(part) {
         part.removeAttribute("aria-busy");
-        const waiting = part.querySelector(".waiting");
-        if (waiting) waiting.textContent = told[part.id];
+        part.querySelector(".waiting")?.remove();
+        part.querySelector(".failed")?.remove();
+        const said = document.createElement("p");
+        said.className = "notice notice-error failed";
+        said.setAttribute("role", "alert");
+        said.textContent = told[part.id];
+        part.append(said);
     }
 
     document.addEventListener("htmx:beforeSwap", (event) => {

@@ -30,6 +30,17 @@ def test_one_press_runs_it_through_and_the_focus_stays(open_page: Opened) -> Non
     assert look(page, EVERY_LOOK) == []
 
 
+def test_where_it_does_not_begin_it_says_so(open_page: Opened) -> None:
+    draft = plant()
+    page = open_page(f"/admin/policy-lab/{draft.pk}/", role="Program manager")
+    button = page.get_by_role("button", name="Back-test the draft")
+    expect(button).to_be_visible()
+    # As where the draft is gone by then.
+    page.route("**/back-test/", lambda route: route.fulfill(status=200, body="<p>Gone</p>", content_type="text/html"))
+    button.click()
+    expect(page.get_by_role("alert")).to_have_text("The back-test has stopped. Reload the page to continue it.")
+
+
 def test_where_it_stops_it_says_so(open_page: Opened) -> None:
     draft = plant()
     page = open_page(f"/admin/policy-lab/{draft.pk}/back-test/", role="Program manager")

@@ -82,6 +82,31 @@ def test_alerts_that_open_and_close() -> None:
     assert found.closed == [(rule.pk, str(rule), "ann", "Withdrawn: the data for 10 May 2025 changed")]
 
 
+def test_alerts_that_grow_worse() -> None:
+    plant()
+    ann, dan = (Snapshot.objects.get(customer=name).customer for name in ("ann", "dan"))
+    make_alert(ann, opened_on=D, value=45)
+    make_alert(dan, opened_on=D, value=23)
+    own = AlertRule.objects.create(kind="custom", name="Low", query="score_max=70")
+    make_alert(dan, rule=own, opened_on=D, value=25)
+    # Two points an active day: Ann has 29 points in place of 45, Dan 19 in place of 25.
+    found = changes(make_draft(activity_points_per_day=2), D)
+    rule = AlertRule.objects.get(kind="at_risk")
+    # It is told again from 5 points less than was last told: Dan's first alert is one short of that.
+    assert [(one.rule, one.customer) for one in found.worse or ()] == [(rule.pk, "ann"), (own.pk, "dan")]
+    assert [one.text.rpartition(", ")[2] for one in found.worse or ()] == [
+        "At risk with a score of 29",
+        "At risk with a score of 19",
+    ]
+    assert (found.opened, found.closed) == ([], [])
+
+
+def test_what_grows_worse_anyway_is_no_news() -> None:
+    plant()
+    make_alert(Snapshot.objects.get(customer="dan").customer, opened_on=D, value=40)
+    assert changes(make_draft(activity_points_per_day=2), D).worse == []
+
+
 def test_an_own_rules_alerts() -> None:
     plant()
     AlertRule.objects.all().delete()

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from django.test import Client
 
-from analytics.models import ScoringPolicy
+from analytics.models import PolicyTrial, ScoringPolicy
 from customers.models import AuditEntry
 from tests.factories import make_customer, make_day, make_policy, make_staff
 from tests.support.forms import form_on
@@ -81,6 +81,35 @@ def test_a_copy_begins_with_the_values_of_the_original_and_stores_nothing_before
     assert AuditEntry.objects.latest("pk").subject == "VIPs (copy)"
 
 
+def test_a_copy_of_suggested_weights_is_judged_by_the_same_month_ends(manager: Client) -> None:
+    original = make_draft("Suggested", learnt_through=date(2025, 4, 30))
+    page = manager.get(f"{ADD}?copy={original.pk}")
+    assert manager.post(f"{ADD}?copy={original.pk}", form_on(page, "nps_days")).status_code == 302
+    assert ScoringPolicy.objects.get(name="Suggested (copy)").learnt_through == date(2025, 4, 30)
+
+
+def test_who_saves_a_draft_sees_what_it_would_do(manager: Client) -> None:
+    first = manager.get(f"{ADD}?copy={ScoringPolicy.objects.get().pk}")
+    answer = manager.post(ADD, form_on(first, "nps_days"))
+    draft = ScoringPolicy.objects.get(name="v1 (copy)")
+    lab = f"/admin/policy-lab/{draft.pk}/"
+    assert answer["Location"] == lab
+    assert manager.post(form_of(draft), form_on(manager.get(form_of(draft)), "nps_days"))["Location"] == lab
+    stay = form_on(manager.get(form_of(draft)), "nps_days", _continue="1")
+    assert manager.post(form_of(draft), stay)["Location"] == form_of(draft)
+
+
+def test_who_deletes_a_draft_is_not_read_its_back_test(manager: Client) -> None:
+    draft = make_draft("Idea")
+    trial = {"key": "k", "made_at": "2025-05-10T10:00Z", "counts": {}, "cases": b""}
+    PolicyTrial.objects.create(draft=draft, date=date(2025, 3, 31), **trial)
+    page = words(manager.get(f"{LIST}{draft.pk}/delete/").text)
+    assert "Scoring policies: 1" in page and "Scoring policy: Idea" in page
+    assert "Policy trial" not in page
+    manager.post(f"{LIST}{draft.pk}/delete/", {"post": "yes"})
+    assert not PolicyTrial.objects.exists()
+
+
 @pytest.mark.parametrize("copied", ["0", "x", "99999999999999999999"])
 def test_a_copy_of_nothing_is_a_new_draft(manager: Client, copied: str) -> None:
     assert form_on(manager.get(f"{ADD}?copy={copied}"), "nps_days")["name"] == ""
@@ -138,6 +167,9 @@ def test_each_policy_offers_what_can_be_done_with_it(manager: Client, today_is: 
     make_day(policy=v1, segment_policies={str(vips.pk): "VIPs"})
     assert offered(manager, v1) == ["Copy as draft"]
     assert offered(manager, vips) == ["End…", "Copy as draft"]
+    way_back = "to go back, copy the policy before it and publish the copy from the same date"
+    assert way_back in words(manager.get(form_of(vips)).text)
+    assert way_back not in words(manager.get(form_of(ScoringPolicy.objects.get(name="v2"))).text)
 
 
 def test_a_published_policy_is_read_with_its_reason(manager: Client) -> None:

@@ -24,6 +24,7 @@ from tests.support.scoring import D
 pytestmark = pytest.mark.django_db
 
 Figures = tuple[str, int, tuple[int | None, ...]]
+ALERT = ("rule", "customer", "value")
 POINTS = ("activity", "pr_success", "adoption", "support", "nps")
 
 
@@ -49,6 +50,11 @@ def alerts() -> tuple[set[tuple[int, str | None]], set[tuple[int, str | None]]]:
         {(rule, customer) for rule, customer, on in rows if bool(on) == ended} for ended in (False, True)
     )
     return opened, closed
+
+
+def values() -> dict[tuple[int, str | None], int | None]:
+    """What was last told of each open alert."""
+    return {(rule, customer): value for rule, customer, value in Alert.objects.open().values_list(*ALERT)}
 
 
 def draw_rules(data: st.DataObject) -> None:
@@ -92,7 +98,7 @@ def test_a_preview_says_what_publishing_does(data: st.DataObject) -> None:
 
 def judge(draft: ScoringPolicy) -> None:
     """Preview a draft, publish it, and compare."""
-    before, actions_before, (open_before, closed_before) = figures(), actions(), alerts()
+    before, actions_before, (open_before, closed_before), told = figures(), actions(), alerts(), values()
     found = changes(draft, D)
     assert (figures(), actions(), alerts()) == (before, actions_before, (open_before, closed_before))
     publishing.publish(draft, D, "Because", "paula")
@@ -115,3 +121,7 @@ def judge(draft: ScoringPolicy) -> None:
     assert {(one.rule, one.customer) for one in found.opened or ()} == open_after - open_before
     assert {(one.rule, one.customer) for one in found.closed or ()} == open_before - open_after
     assert closed_before <= closed_after
+    still = values()
+    assert {(one.rule, one.customer) for one in found.worse or ()} == {
+        key for key, value in told.items() if key in still and still[key] != value
+    }

@@ -30,7 +30,7 @@ def test_the_preview_comes_by_itself_and_is_there_at_once_from_then_on(open_page
     became = preview.get_by_text("Became at risk")
     became.click()
     expect(preview.get_by_text("At risk with a score of 30")).to_be_visible()
-    preview.get_by_role("link", name=re.compile("Any points")).click()
+    preview.get_by_role("link", name=re.compile("Any change")).click()
     expect(page.locator(".moves tbody tr")).to_have_count(4)
     unfold(page)
     assert look(page, EVERY_LOOK) == []

@@ -14,6 +14,7 @@ from analytics.models import RecommendationRule
 from analytics.scoring.snapshot_rows import stored_digest
 from analytics.scoring.snapshots import score_day
 from customers.models import AuditEntry, Customer
+from tests.factories import make_alert
 from tests.support.pages import said
 from tests.support.policies import make_draft
 from tests.support.policy_lab import MORE_ACTIVITY, D, plant, publish
@@ -25,14 +26,15 @@ HEADER_LINE = (
     "customer_id,organization,status_before,status_after,score_before,score_after,score_change,"
     "activity_before,activity_after,pr_success_before,pr_success_after,adoption_before,adoption_after,"
     "support_before,support_after,nps_before,nps_after,"
-    "alerts_opened,alerts_closed,actions_added,actions_dropped,scoring_policy_before,scoring_policy_after"
+    "alerts_opened,alerts_closed,actions_added,actions_dropped,scoring_policy_before,scoring_policy_after,"
+    "alerts_worse"
 )
 ROWS = """\
-bob,Bob,healthy,needs_attention,70,50,-20,0,0,25,5,20,20,15,15,10,10,,,Check in,,v1,Draft
-cyd,Cyd,needs_attention,at_risk,50,30,-20,0,0,25,5,10,10,15,15,,,Became at risk,,Call; Write,Check in,v1,Draft
-ann,Ann,at_risk,needs_attention,45,65,20,30,50,0,0,0,0,15,15,,,,,Check in,Call; Write,v1,Draft
-dan,Dan,at_risk,at_risk,25,35,10,10,20,0,0,0,0,15,15,,,,,,,v1,Draft
-eve,Eve,inactive,inactive,15,15,0,0,0,0,0,0,0,15,15,,,,,,,v1,Draft"""
+bob,Bob,healthy,needs_attention,70,50,-20,0,0,25,5,20,20,15,15,10,10,,,Check in,,v1,Draft,
+cyd,Cyd,needs_attention,at_risk,50,30,-20,0,0,25,5,10,10,15,15,,,Became at risk,,Call; Write,Check in,v1,Draft,
+ann,Ann,at_risk,needs_attention,45,65,20,30,50,0,0,0,0,15,15,,,,,Check in,Call; Write,v1,Draft,
+dan,Dan,at_risk,at_risk,25,35,10,10,20,0,0,0,0,15,15,,,,,,,v1,Draft,
+eve,Eve,inactive,inactive,15,15,0,0,0,0,0,0,0,15,15,,,,,,,v1,Draft,"""
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +69,16 @@ def test_everybody_is_in_the_csv_the_worst_first(manager: Client) -> None:
     publish(draft, D)
     score_day(D)
     assert manifest["digest"] == stored_digest(D)
+
+
+def test_whose_alert_would_grow_worse_is_in_the_last_column(manager: Client) -> None:
+    plant()
+    make_alert(Customer.objects.get(pk="dan"), opened_on=D, value=25)
+    rows, _manifest = read_csv(manager, make_draft(activity_points_per_day=2).pk)
+    assert {row[0]: row[-1] for row in rows[1:]} == {
+        "dan": "Became at risk",  # From 25 points to 19.
+        **dict.fromkeys(["ann", "bob", "cyd", "eve"], ""),
+    }
 
 
 def test_the_workbook_says_the_same(manager: Client) -> None:

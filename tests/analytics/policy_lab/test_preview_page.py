@@ -14,8 +14,8 @@ from analytics.models import AlertRule, Preferences, RecommendationRule, Scoring
 from analytics.policy_lab import preview
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer
-from tests.factories import make_staff
-from tests.support.pages import links, main_part, names, section, words
+from tests.factories import make_alert, make_policy, make_staff
+from tests.support.pages import links, main_part, names, notices, section, words
 from tests.support.policies import make_draft
 from tests.support.policy_lab import BY_FIRST, MORE_ACTIVITY, D, plant, publish
 
@@ -93,6 +93,45 @@ def test_an_older_date_and_what_it_leads_to(manager: Client) -> None:
     assert "Alerts are raised for the newest scored date alone." in words(main_part(page))
     assert links(page, "Bob")[0] == "/admin/customer/bob/?as_of=2025-05-10"
     assert len(moves(page)) == 3
+
+
+def test_the_numbers_that_differ_and_in_whose_place(manager: Client) -> None:
+    plant()
+    page = now(manager, make_draft(**MORE_ACTIVITY))
+    assert section(page, "numbers") == (
+        "In place of v1 (Everybody) Activity: maximum points 30 → 50 "
+        "Activity: points for each active day 5 → 10 PR success: maximum points 25 → 5"
+    )
+    make_policy("VIPs", cohorts=["VIP"], nps_days=90, effective_from=D)
+    page = now(manager, make_draft("For VIPs", cohorts=["VIP"]))
+    assert section(page, "numbers") == "In place of VIPs (Cohort VIP) NPS: window in days 90 → 180"
+    page = now(manager, make_draft("Same"))
+    assert section(page, "numbers") == "In place of v1 (Everybody) Every number is the same."
+
+
+def test_whom_a_draft_would_share_is_said_before_it_is_published(manager: Client) -> None:
+    plant()
+    make_policy("VIPs", cohorts=["VIP"], effective_from=date(2025, 6, 1))
+    page = now(manager, make_draft("Early", stages=["onboarding"]))
+    assert notices(page)[0].startswith(
+        "It cannot be published yet: “Early” and “VIPs” (Cohort VIP) would both score customers of cohort VIP, "
+        "stage Onboarding."
+    )
+    assert "It cannot be published" not in words(main_part(now(manager, make_draft("For all"))))
+
+
+def test_another_status_with_the_same_points_is_not_other_points(manager: Client) -> None:
+    plant()
+    # Bob, Healthy with 70 points, needs attention from now on.
+    page = now(manager, make_draft(healthy_from=71))
+    assert "Of 5 customers, 1 would change health status and 0 would get other points." in words(main_part(page))
+
+
+def test_alerts_that_would_grow_worse(manager: Client) -> None:
+    plant()
+    make_alert(Customer.objects.get(pk="dan"), opened_on=D, value=25)
+    page = now(manager, make_draft(activity_points_per_day=2))
+    assert "Became at risk 1 would grow worse Dan At risk with a score of 19" in section(page, "preview-heading")
 
 
 def test_names_of_any_text_are_only_text(manager: Client) -> None:

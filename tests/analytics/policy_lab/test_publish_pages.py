@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 
-from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import Alert, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.policy_lab import publishing
 from analytics.scoring.snapshots import score_day
 from customers.models import AuditEntry
@@ -16,6 +16,7 @@ from tests.support.commands import held_elsewhere
 from tests.support.forms import form_on
 from tests.support.pages import main_part, notices, said, words
 from tests.support.policies import make_draft
+from tests.support.policy_lab import MORE_ACTIVITY, plant
 from tests.support.scoring import D, make_acme
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("the_day_after")]
@@ -70,7 +71,7 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
     assert asked.status_code == 200
     assert notices(asked) == [
         "2 scored dates from 9 May 2025 on will be scored again: "
-        "scores and statuses change on every page, also for the past."
+        "scores and statuses change on every page, also for the past. The alerts follow at once."
     ]
     # More dates than were said are asked about again.
     earlier = manager.post(page_of(draft, "publish"), form_on(asked, "first", first="2025-05-08"))
@@ -120,7 +121,10 @@ def test_what_would_meet_another_segment_is_said(manager: Client) -> None:
     answer = manager.post(page_of(draft, "publish"), form_on(page, "first", note="x"))
     assert answer.status_code == 422
     [notice] = notices(answer)
-    assert notice == "“Mine” and “VIPs <b>” (Cohorts Beta and VIP) would both score customers of cohort VIP."
+    assert notice == (
+        "“Mine” and “VIPs <b>” (Cohorts Beta and VIP) would both score customers of cohort VIP. "
+        "Choose other cohorts or stages for the draft, or let “VIPs <b>” end first."
+    )
 
 
 @pytest.mark.parametrize("changes", [{"first": ""}, {"first": "soon"}, {"note": " "}])
@@ -145,6 +149,70 @@ def test_nothing_is_published_while_somebody_else_scores(manager: Client, first:
     assert "is running" in told
     draft.refresh_from_db()
     assert draft.is_draft
+
+
+def test_the_alerts_follow_at_once(manager: Client) -> None:
+    plant()
+    assert not Alert.objects.exists()
+    draft = make_draft(**MORE_ACTIVITY)
+    page = manager.get(page_of(draft, "publish"))
+    sent = form_on(page, "first", first="2025-05-10", note="x", again="1")
+    text = streamed(manager.post(page_of(draft, "publish"), sent))
+    # Cyd and Dan are At risk by the draft, Eve is Inactive; Eve's silence is no news.
+    opened = set(Alert.objects.open().filter(rule__kind="at_risk").values_list("customer", flat=True))
+    assert opened == {"cyd", "dan"}
+    raised = Alert.objects.count()
+    assert f"Alerts: {raised} raised, 0 worse, 0 closed. Done." in text
+    entry = AuditEntry.objects.filter(subject="alerts").get()
+    assert (entry.actor, entry.text) == ("paula", f"{raised} raised, 0 worse, 0 closed")
+
+
+def test_alerts_that_cannot_follow_now_wait_for_the_night(manager: Client) -> None:
+    plant()
+    draft = make_draft(**MORE_ACTIVITY)
+    page = manager.get(page_of(draft, "publish"))
+    sent = form_on(page, "first", first="2025-05-10", note="x", again="1")
+    with held_elsewhere("alerts"):
+        text = streamed(manager.post(page_of(draft, "publish"), sent))
+    assert "Alerts follow with the next nightly run: somebody else evaluates, scores or imports now. Done." in text
+    assert not Alert.objects.exists()
+
+
+def test_a_newer_policy_takes_over_on_its_date(manager: Client) -> None:
+    make_acme()
+    for day in (8, 9, 10):
+        score_day(date(2025, 5, day))
+    make_policy("v2 <b>", effective_from=D)
+    draft = make_draft("Mine", activity_points_per_day=1)
+    page = manager.get(page_of(draft, "publish"))
+    asked = manager.post(page_of(draft, "publish"), form_on(page, "first", first="2025-05-09", note="x"))
+    assert notices(asked) == [
+        "1 scored date from 9 May 2025 on will be scored again: "
+        "scores and statuses change on every page, also for the past.",
+        "From 10 May 2025 on “v2 <b>” scores the same customers, so this one ends the day before.",
+    ]
+    text = streamed(manager.post(page_of(draft, "publish"), form_on(asked, "first")))
+    assert "Scoring 1 date: 9 May 2025." in text
+    assert list(Snapshot.objects.order_by("date").values_list("policy__name", flat=True)) == ["v1", "Mine", "v1"]
+
+
+def test_what_would_score_no_date_is_refused(manager: Client) -> None:
+    make_acme()
+    score_day(D)
+    make_policy("v2", effective_from=D)
+    draft = make_draft("Mine")
+    page = manager.get(page_of(draft, "publish"))
+    answer = manager.post(page_of(draft, "publish"), form_on(page, "first", first="2025-05-01", note="x"))
+    assert answer.status_code == 422
+    assert notices(answer)[0] == (
+        "It would score no date: “v2” takes over on 10 May 2025, and nothing before that is scored. "
+        "Choose 10 May 2025 or later."
+    )
+    # One for other customers takes nothing over.
+    draft = make_draft("For VIPs", cohorts=["VIP"])
+    page = manager.get(page_of(draft, "publish"))
+    asked = manager.post(page_of(draft, "publish"), form_on(page, "first", first="2025-05-01", note="x"))
+    assert "Publish and score 1 date again" in words(main_part(asked))
 
 
 # --- Withdraw, end --------------------------------------------------------------------------------------------------

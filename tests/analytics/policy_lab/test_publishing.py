@@ -118,7 +118,7 @@ def test_what_is_published_from_an_earlier_date_on_has_its_dates_scored_again() 
         score_day(day)
     first = Snapshot.objects.get(date=days[0]).activity
     draft = make_draft("v2", activity_points_per_day=1)
-    assert publish(draft, days[1]) == days[1:] == publishing.dates_to_score_again(days[1])
+    assert publish(draft, days[1]) == days[1:] == publishing.dates_to_score_again(draft, days[1])
     assert list(PortfolioDay.objects.filter(stale=True).order_by("date").values_list("date", flat=True)) == days[1:]
     for day in days[1:]:
         score_day(day)
