@@ -30,7 +30,7 @@ def feed_states() -> list[FeedState]:
     """Say of each feed how fresh it is, and what went wrong with it last; one query."""
     runs = ImportRun.objects.order_by()
     accepted = runs.accepted().values("feed").annotate(run=Max("pk")).values("run")
-    ended = runs.filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
+    ended = runs.of_files().filter(undoes=None).exclude(status=ImportRun.Status.RUNNING)
     latest = ended.values("feed").annotate(run=Max("pk")).values("run")
     wanted: QuerySet[ImportRun] = runs.filter(Q(pk__in=accepted) | Q(pk__in=latest)).order_by("pk")
     loaded: dict[str, ImportRun] = {}

@@ -33,6 +33,7 @@ from customers.imports.fixes import fixes_of
 from customers.imports.interface import COUNTS, Options, Outcome, RowProblems, details
 from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
+from customers.imports.provisional import supersede_provisional
 from customers.imports.quarantine import count_quarantined, quarantine_problems, supersede
 from customers.imports.retry import load_quarantined, retry_waiting
 from customers.imports.stage import PROBLEM, STAGE
@@ -72,7 +73,8 @@ def replay_chosen(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outco
 
 def replay_under_lock(rows: QuerySet[QuarantinedRow], started_by: str, lock: JobLock) -> list[Outcome]:
     """Replay rows as ``replay_chosen`` does, for a caller who holds ``lock``, the import's."""
-    chosen = QuarantinedRow.objects.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
+    of_files = QuarantinedRow.objects.of_files()
+    chosen = of_files.filter(pk__in=rows.order_by().values("pk"), status=QuarantinedRow.Status.OPEN)
     feeds = set(chosen.order_by().values_list("feed", flat=True).distinct())
     outcomes = []
     for name, feed in FEEDS.items():
@@ -178,7 +180,7 @@ class FeedRun:
 
     def _stop(self, status: ImportRun.Status, reason: str) -> None:
         run = self.run
-        for name in (*COUNTS, "left_out"):
+        for name in (*COUNTS, "left_out", "deleted"):
             setattr(run, name, 0)
         run.forced_by = ""
         run.reason = reason
@@ -278,7 +280,7 @@ class FeedRun:
         self._complete()
 
     def _complete_journal(self) -> None:
-        save_after(self.run, self.feed.model)
+        self._complete_rows(self.feed)
         self.key_changes = key_changes.notice(self.feed, self.run)
 
     def _complete(self) -> None:
@@ -292,6 +294,11 @@ class FeedRun:
         """Load the waiting rows of other feeds, in the name of this run."""
         for name in names:
             self.run.retried += retry_waiting(FEEDS[name], self.run, self.today)
-            save_after(self.run, FEEDS[name].model)
+            self._complete_rows(FEEDS[name])
         if FeedName.ONBOARDING in names:
             onboarding.record_sightings(self.run)
+
+    def _complete_rows(self, feed: Feed) -> None:
+        """Let what the product reported give way to the feed's rows, and complete the journal of them."""
+        self.run.deleted += supersede_provisional(feed, self.run)
+        save_after(self.run, feed.model)

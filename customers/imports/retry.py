@@ -52,7 +52,7 @@ def retry_waiting(feed: Feed, run: ImportRun, today: date) -> int:
     """
     if not feed.of_customers:
         return 0
-    ready = QuarantinedRow.objects.filter(
+    ready = QuarantinedRow.objects.of_files().filter(
         feed=feed.name,
         status=QuarantinedRow.Status.OPEN,
         waits_for_customer=True,

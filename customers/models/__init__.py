@@ -15,6 +15,7 @@ from customers.models.feeds import (
     Onboarding,
     Step,
     data_date,
+    newest_in_files,
 )
 from customers.models.form_submission import FormSubmission
 from customers.models.imports import Fix, ImportRun, QuarantinedRow, RowChange, Upload

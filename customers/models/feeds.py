@@ -137,7 +137,16 @@ class HistoryRow(LoadedRow):
         return f"{capfirst(str(self._meta.verbose_name))} {self.pk} of {self.customer_id}"
 
 
-class Engagement(HistoryRow):
+class ReportedRow(HistoryRow):
+    """A row of a history that the product may report before a file has it: ``provisional`` until then."""
+
+    provisional = models.BooleanField("so far", default=False, db_default=False, editable=False)
+
+    class Meta(HistoryRow.Meta):
+        abstract = True
+
+
+class Engagement(ReportedRow):
     """Counters of activity. A customer may have several rows on a day; every reader sums them."""
 
     issues_tagged = models.PositiveIntegerField(default=0)
@@ -150,14 +159,15 @@ class Engagement(HistoryRow):
     """The counters that the activity trend sums; support requests are no sign of growth."""
     COUNTERS = (*ACTIVITY, "support_requests")
 
-    class Meta(HistoryRow.Meta):
+    class Meta(ReportedRow.Meta):
         verbose_name_plural = "engagement"
         indexes = [
             CoveringIndex(
                 fields=["customer", "date"],
                 covered=("issues_tagged", "prs_generated", "prs_merged", "prs_rejected", "support_requests"),
                 name="engagement_customer_date",
-            )
+            ),
+            models.Index(fields=["customer", "date"], condition=models.Q(provisional=True), name="engagement_so_far"),
         ]
 
 
@@ -173,7 +183,7 @@ class Feedback(HistoryRow):
         indexes = [models.Index(fields=["customer", "date"], name="feedback_customer_date")]
 
 
-class Event(HistoryRow):
+class Event(ReportedRow):
     """An entry of the timeline with a date and a text of its own."""
 
     class Kind(models.TextChoices):
@@ -190,20 +200,36 @@ class Event(HistoryRow):
     kind = models.CharField(max_length=30, choices=Kind)
     detail = models.TextField(blank=True)
 
-    class Meta(HistoryRow.Meta):
-        indexes = [models.Index(fields=["customer", "date"], name="event_customer_date")]
+    class Meta(ReportedRow.Meta):
+        indexes = [
+            models.Index(fields=["customer", "date"], name="event_customer_date"),
+            models.Index(fields=["customer", "date"], condition=models.Q(provisional=True), name="event_so_far"),
+        ]
 
 
 def data_date(today: date | None = None) -> date:
     """Return the newest engagement date that is not after today; without any engagement, today.
 
-    PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
+    What the product reported makes no date new, unless no file has any engagement at all.
     """
     today = today or program_today()
-    loaded = Engagement.objects.filter(date__lte=today).order_by()
+    return newest_in_files(today) or _newest(Engagement.objects.filter(date__lte=today)) or today
+
+
+def newest_in_files(today: date) -> date | None:
+    """Return the newest engagement date of the files that is not after today."""
+    return _newest(Engagement.objects.filter(date__lte=today, provisional=False))
+
+
+def _newest(rows: models.QuerySet[Engagement]) -> date | None:
+    """Return the newest date of some engagement.
+
+    PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
+    """
     if connection.vendor == "postgresql":
-        newest = loaded.aggregate(newest=models.Max("date"))
+        newest = rows.order_by().aggregate(newest=models.Max("date"))
     else:
-        theirs = loaded.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
+        theirs = rows.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
         newest = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
-    return newest["newest"] or today
+    found: date | None = newest["newest"]
+    return found

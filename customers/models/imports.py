@@ -19,6 +19,10 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
         whole = self.filter(scope=ImportRun.Scope.WHOLE, undoes=None, undone_by=None)
         return whole.filter(status=ImportRun.Status.LOADED)
 
+    def of_files(self) -> Self:
+        """Leave out the runs of what came by the API."""
+        return self.exclude(scope__in=[ImportRun.Scope.PARTIAL, ImportRun.Scope.EVENTS])
+
 
 class ImportRun(models.Model):
     """One attempt to load one file: what was read, what became of the rows, or why it was refused.
@@ -29,15 +33,18 @@ class ImportRun(models.Model):
     ``left_out`` of the ``unchanged`` are of customers who were erased. ``missing`` rows of a full feed are gone from
     its file since this run, ``returned`` ones were gone and are there again; both are outside ``rows``.
     A replay's ``rows`` are quarantined rows that it tried: ``unchanged`` are also those that were superseded, and
-    ``quarantined`` those that stay.
+    ``quarantined`` those that stay. The ``rows`` of a run of events are events: the first of a day creates a row,
+    the next ones update it. ``deleted`` of a run that is no undo are provisional rows that gave way to its own.
     """
 
     class Scope(models.TextChoices):
-        """What a run read: a feed's whole file, rows corrected in a spreadsheet, or rows in quarantine."""
+        """What a run read: a feed's whole file, corrected rows, rows in quarantine, or what came by the API."""
 
         WHOLE = "whole", "Whole file"
         CORRECTIONS = "corrections", "Corrected rows"
         REPLAY = "replay", "Replay"
+        PARTIAL = "partial", "Rows by the API"
+        EVENTS = "events", "Events of the product"
 
     class Status(models.TextChoices):
         """How a run ended; ``refused`` is the file's fault, ``failed`` that of this software."""
@@ -111,6 +118,14 @@ class ImportRun(models.Model):
         return ""
 
 
+class QuarantinedRowQuerySet(models.QuerySet["QuarantinedRow"]):
+    """Rows in quarantine by where they are from."""
+
+    def of_files(self) -> Self:
+        """Leave out events of the product, which only the ingest tries again."""
+        return self.exclude(run__scope=ImportRun.Scope.EVENTS)
+
+
 class QuarantinedRow(models.Model):
     """A row of a file that was not loaded, with its line, its text, and every reason against it.
 
@@ -135,6 +150,8 @@ class QuarantinedRow(models.Model):
     waits_for_customer = models.BooleanField(default=False)
     status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
     resolved_by = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+
+    objects = QuarantinedRowQuerySet.as_manager()
 
     class Meta:
         ordering = ["-run", "line"]

@@ -27,7 +27,7 @@ from customers.imports.interface import Outcome
 from customers.imports.load import replay_chosen, replay_under_lock
 from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.jobs.pages import IMPORT_RUNS, failures_told
-from customers.models import QuarantinedRow
+from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import cut
 from customers.text.text_fields import TextAreaField, one_break
 
@@ -129,7 +129,7 @@ def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
         except LockHeld:
             messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
             return _page(request, row, FixForm(row, request.POST), HTTPStatus.CONFLICT)
-    if row.status != QuarantinedRow.Status.OPEN:
+    if row.status != QuarantinedRow.Status.OPEN or row.run.scope == ImportRun.Scope.EVENTS:
         messages.error(request, _no_longer(row))
         return redirect(_LISTED)
     return _page(request, row, FixForm(row))
@@ -140,12 +140,17 @@ def _row(pk: int) -> QuarantinedRow:
 
 
 def _no_longer(row: QuarantinedRow) -> str:
+    if row.status == QuarantinedRow.Status.OPEN:
+        return "An event of the product is tried again by itself, once its customer is known."
     return f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}."
 
 
 def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpResponse:
     """Store the fix and replay the row under the import's lock, so that both are of the same row."""
     form = FixForm(row, request.POST)
+    if row.run.scope == ImportRun.Scope.EVENTS:
+        messages.error(request, _no_longer(row))
+        return redirect(_LISTED)
     if row.status != QuarantinedRow.Status.OPEN:
         return _too_late(request, row, form)
     if not form.is_valid():
@@ -217,7 +222,7 @@ def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:
 
     A text that cannot be split into cells stands whole in a column of its own, beside the guessed cells.
     """
-    chosen = QuarantinedRow.objects.filter(
+    chosen = QuarantinedRow.objects.of_files().filter(
         pk__in=rows.order_by().values("pk"), feed=feed.name, status=QuarantinedRow.Status.OPEN
     )
     ragged = [RAW] if chosen.filter(cells__isnull=True).exists() else []

@@ -62,8 +62,14 @@ def counts(run: ImportRun) -> list[Count]:
             _when(run.retried, f"{quarantine}?resolved_by={run.pk}&status__exact={loaded}"),
             "rows of earlier files that left the quarantine",
         ),
+        *_replaced(run),
         *_missing(run),
     ]
+
+
+def _replaced(run: ImportRun) -> list[Count]:
+    hint = "reported by the product before, and in the file now"
+    return [Count("Replaced", run.deleted, hint=hint)] if run.deleted else []
 
 
 def _missing(run: ImportRun) -> list[Count]:

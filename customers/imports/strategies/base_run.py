@@ -45,9 +45,10 @@ def find_base_run(feed: Feed, path: Path, rules: str) -> ImportRun | None:
         or ImportRun.objects.filter(
             Q(undone_by__gt=last.pk)
             | Q(pk__gt=last.pk, undoes__isnull=False)
-            | Q(pk__gt=last.pk, feed=feed.name, status=ImportRun.Status.LOADED)
+            # What the product reported is in rows of its own.
+            | Q(pk__gt=last.pk, feed=feed.name, status=ImportRun.Status.LOADED) & ~Q(scope=ImportRun.Scope.EVENTS)
         ).exists()
-        or QuarantinedRow.objects.filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).exists()
+        or QuarantinedRow.objects.of_files().filter(feed=feed.name, status=QuarantinedRow.Status.OPEN).exists()
         # What the file said of who was erased since is no longer loaded.
         or Erasure.objects.filter(last_run__gte=last.pk).exists()
     ):
