@@ -78,14 +78,15 @@ def _rows(until: date) -> Iterator[Row]:
     """Yield key, signup, the day of each step, and the active days as ``load_program`` reads them; None for none."""
     undated = f"CAST('{date.min}' AS date)" if is_postgres() else f"'{date.min}'"
     days = _DAYS_AS_BYTES if is_postgres() else _DAYS_AS_TEXT
-    steps = ", ".join(step_date(step, undated) for step in Step)
+    files = _of_files()
+    steps = ", ".join(step_date(step, undated, files) for step in Step)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH active AS (
                 SELECT e.customer_id, {days} AS days FROM {table_of(Engagement)} e
-                WHERE ({IS_ACTIVE}) AND e.date <= %(day)s GROUP BY e.customer_id
-            ), {step_tables()}
+                WHERE ({IS_ACTIVE}) AND e.date <= %(day)s AND {files} GROUP BY e.customer_id
+            ), {step_tables(own="NOT provisional")}
             SELECT c.id, c.signup_date, {steps}, active.days
             FROM {table_of(Customer)} c
             LEFT JOIN active ON active.customer_id = c.id
@@ -97,6 +98,18 @@ def _rows(until: date) -> Iterator[Row]:
         )
         while rows := cursor.fetchmany(FETCH_SIZE):
             yield from rows
+
+
+def _of_files() -> str:
+    """Return SQL for which engagement ``e`` forecasts are learnt from: that of files, not what the product reported.
+
+    SQLite would look at each row for the column; the few rows that have it set are found by their index.
+    """
+    if is_postgres():
+        return "NOT e.provisional"
+    if not Engagement.objects.filter(provisional=True).exists():
+        return "1 = 1"
+    return f"e.rowid NOT IN (SELECT rowid FROM {table_of(Engagement)} WHERE provisional)"
 
 
 def acted_between(program: Program, who: Ints, after: Ints, until: Ints) -> Bools:

@@ -58,6 +58,10 @@ class PortfolioDay(models.Model):
     backfilled = models.BooleanField(default=False)
     stale = models.BooleanField(default=False, help_text="What this date was scored from has changed.")
     last_run = models.BigIntegerField("newest run by then", default=0, editable=False)
+    last_api_run = models.BigIntegerField("newest run of the API by then", default=0, editable=False)
+    so_far = models.PositiveIntegerField(
+        default=0, help_text="Customers among them of whom the product reported something after the date."
+    )
 
     total = models.PositiveIntegerField()
     erased = models.PositiveIntegerField(default=0, help_text="Customers among them who were erased since.")
@@ -143,6 +147,10 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
             forecast_first_pr=models.F("forecast__first_pr"),
         )
 
+    def so_far(self) -> Self:
+        """Keep those of whom the product reported something after the date."""
+        return self.filter(provisional_to__isnull=False)
+
     def with_policy_names(self) -> Self:
         """Return each with the name of the policy that scored it, ``scoring_policy``."""
         return self.annotate(scoring_policy=models.F("policy__name"))
@@ -207,6 +215,9 @@ class Snapshot(models.Model):
     csat_count = models.PositiveIntegerField()
     trend_now = models.PositiveBigIntegerField()
     trend_before = models.PositiveBigIntegerField()
+    provisional_to = models.DateField(
+        null=True, help_text="What the product reported after the date counts, through this day."
+    )
 
     # Of ``with_forecasts`` alone.
     forecast_quiet: int | None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.utils import timezone
 
 from analytics.models import Night, PortfolioDay
@@ -19,7 +19,7 @@ from analytics.portfolio.figures import FRESH_DAYS
 from analytics.wording import counted, moment_in_words
 from customers.feeds.declarations import FEEDS
 from customers.imports.feed_states import FeedState, feed_states
-from customers.models import Engagement, FeedName, ImportRun, QuarantinedRow
+from customers.models import FeedName, ImportRun, QuarantinedRow, newest_in_files
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
@@ -104,7 +104,7 @@ class FeedHealth:
 
     @cached_property
     def _newest_engagement(self) -> date | None:
-        return newest_engagement(self.today)
+        return newest_in_files(self.today)
 
 
 def quarantined(rows: int) -> dict[str, FeedProblem]:
@@ -136,12 +136,6 @@ def implausible(days: Sequence[tuple[date, int]], day: date) -> int | None:
         else:
             usual[one] = active
     return None
-
-
-def newest_engagement(today: date) -> date | None:
-    """Return the newest engagement date, never after today."""
-    found: dict[str, date | None] = Engagement.objects.filter(date__lte=today).aggregate(newest=Max("date"))
-    return found["newest"]
 
 
 def _refused(name: str, state: FeedState) -> FeedProblem | None:

@@ -4,7 +4,7 @@ The same statement measures one customer under several views at once, also with 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,7 +12,8 @@ from django.db import connection
 
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
-from analytics.scoring.measure_sql import MEASURED, measure_sql, windows
+from analytics.scoring.measure_sql import MEASURED, Whom, measure_sql, windows
+from analytics.scoring.so_far import Reported, reported, with_reported
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
@@ -31,20 +32,25 @@ class View:
     known_to: date
 
 
-def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
+def measure_one(
+    customer: Customer, views: Sequence[View], so_far: Mapping[str, Reported] | None = None
+) -> list[Measures]:
     """Return the measures of one customer under each of the views, in one query by the statement of the scoring.
 
-    Steps and a completion that are dated after what a view knows are left out of its measures.
+    Steps and a completion that are dated after what a view knows are left out of its measures. ``so_far`` is
+    what counts, though dated later, in the views that know all of their day.
     """
     parameters: dict[str, str | date] = {}
     parts = []
     for number, view in enumerate(views):
         values = {"customer": customer.pk, **_parameters(view.day, view.policy, view.known_to)}
         parameters |= {f"{name}_{number}": value for name, value in values.items()}
-        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", measure_sql(view.policy, one=True))
+        sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", measure_sql(view.policy, Whom.ONE))
         parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
     rows = fetch_prepared(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
-    readers = [_Reader(view.day, view.policy) for view in views]
+    readers = [
+        _Reader(view.day, view.policy, so_far if so_far and view.known_to == view.day else {}) for view in views
+    ]
     found = [reader.measures(row[1:]) for reader, row in zip(readers, rows, strict=True)]
     return [_cut(measures, view.known_to) for measures, view in zip(found, views, strict=True)]
 
@@ -58,17 +64,17 @@ def _cut(measures: Measures, known_to: date) -> Measures:
     )
 
 
-def measure(day: date, policy: ScoringPolicy) -> Iterator[Measures]:
+def measure(day: date, policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> Iterator[Measures]:
     """Yield the measures of each customer on ``day``, in the order of the keys."""
+    reader = _Reader(day, policy, reported(day))
     with connection.cursor() as cursor:
-        cursor.execute(measure_sql(policy), _parameters(day, policy, day))
-        reader = _Reader(day, policy)
+        cursor.execute(measure_sql(policy, whom), _parameters(day, policy, day))
         while rows := cursor.fetchmany(FETCH_SIZE):
             yield from map(reader.measures, rows)
 
 
 def day_totals(day: date) -> dict[str, int]:
-    """Return the sums of one day's counters, over the customers who signed up by then."""
+    """Return the sums of one day's counters, over the customers who signed up by then, so far where it is that."""
     counters = ", ".join(f"CAST(COALESCE(SUM(e.{name}), 0) AS bigint)" for name in Engagement.COUNTERS)
     [totals] = fetch(
         f"""
@@ -76,19 +82,24 @@ def day_totals(day: date) -> dict[str, int]:
         WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
         [day, day],
     )
+    for one in reported(day).values():
+        totals = [total + more for total, more in zip(totals, one.counters, strict=True)]
     return dict(zip(Engagement.COUNTERS, totals, strict=True))
 
 
 class _Reader:
-    """Turn rows of the statement into measures, for a day and a policy."""
+    """Turn rows of the statement into measures, for a day and a policy, with what was reported after the day."""
 
-    def __init__(self, day: date, policy: ScoringPolicy) -> None:
+    def __init__(self, day: date, policy: ScoringPolicy, so_far: Mapping[str, Reported]) -> None:
+        self._date, self._policy, self._so_far = day, policy, so_far
         self._day = day.toordinal()
         self._active = _from_bits if is_postgres() else _Dates(self._day).active
         self._activity_days = (1 << policy.activity_days) - 1
 
     def measures(self, row: Row) -> Measures:
         """Return the measures of a row."""
+        if self._so_far and (more := self._so_far.get(row[0])):
+            row = with_reported(row, more, self._date, self._policy)
         signup_date, completed_date, *dates, days = row[MEASURED:]
         signup_date = date_of(signup_date)
         step_dates = {step: date_of(done) for step, done in zip(STEPS, dates, strict=True) if done}

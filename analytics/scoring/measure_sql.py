@@ -1,10 +1,12 @@
 """The statement that measures customers, for each database: the same columns from the same rows, each in its best way.
 
 Parameters: ``day``, ``known_to`` (nothing dated later is seen), the first day of each window of ``windows`` as
-``<name>_start``, and for one customer alone ``customer``.
+``<name>_start``, and for one customer alone ``customer``. For some customers alone the temporary table ``CONCERNED``
+has their keys.
 """
 
 from datetime import date
+from enum import Enum
 
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import Measures
@@ -12,6 +14,8 @@ from customers.core.sql import days_between, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, KeyChange, Onboarding, Step, StepSighting
 from customers.models.onboarding import COUNTER_OF_STEP
 
+CONCERNED = "concerned"
+"""The temporary table of the customers who alone are measured: ``id``."""
 _CUSTOMER, _ENGAGEMENT = table_of(Customer), table_of(Engagement)
 _WINDOW_SUMS = ("window_prs_generated", "window_prs_merged", "window_support_requests", "trend_now", "trend_before")
 _ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.ACTIVITY)})"
@@ -56,19 +60,27 @@ def windows(policy: ScoringPolicy) -> dict[str, int]:
     }
 
 
-def measure_sql(policy: ScoringPolicy, *, one: bool = False) -> str:
-    """Return the statement for the connected database; for ``one`` customer alone every table is narrowed to it."""
-    return _postgres(policy, one=one) if is_postgres() else _sqlite(policy, one=one)
+class Whom(Enum):
+    """Whom the statement measures: it narrows every table to them."""
+
+    EVERYBODY = "everybody"
+    CONCERNED = "concerned"
+    ONE = "one"
 
 
-def _postgres(policy: ScoringPolicy, *, one: bool) -> str:
+def measure_sql(policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> str:
+    """Return the statement for the connected database."""
+    return _postgres(policy, whom) if is_postgres() else _sqlite(policy, whom)
+
+
+def _postgres(policy: ScoringPolicy, whom: Whom) -> str:
     """Group the whole table of engagement, and sum the windows on the way.
 
     A bit for each active day takes half as long as gathering the days.
     """
     # PostgreSQL would spend 10 ms of a page on the best order to join a row with a row; so it is left little choice.
-    kept = "AS MATERIALIZED" if one else "AS"
-    own, there = _own(one), signed_up(one)
+    kept = "AS MATERIALIZED" if whom is Whom.ONE else "AS"
+    own, there = _own(whom), signed_up(whom)
     day = "CAST(%(day)s AS date)"
     names = ", ".join((*Engagement.COUNTERS, *_WINDOW_SUMS))
     no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT})"
@@ -87,9 +99,9 @@ def _postgres(policy: ScoringPolicy, *, one: bool) -> str:
         {_select(f"CAST('{date.min}' AS date)", sums="activity")}"""
 
 
-def _sqlite(policy: ScoringPolicy, *, one: bool) -> str:
+def _sqlite(policy: ScoringPolicy, whom: Whom) -> str:
     """Walk the customers and, in the same order, an index of engagement; find the windows' few rows in that index."""
-    there, days = signed_up(one), windows(policy)
+    there, days = signed_up(whom), windows(policy)
     # A condition costs as much as a sum, so none that all recent rows meet.
     sums = _window_sums(days, always=[name for name in days if days[name] == days["recent"]])
     return f"""
@@ -98,20 +110,24 @@ def _sqlite(policy: ScoringPolicy, *, one: bool) -> str:
             FROM {_CUSTOMER} c LEFT JOIN {_ENGAGEMENT} e ON e.customer_id = c.id AND e.date <= %(known_to)s
             WHERE {there} GROUP BY c.id
         ), recent AS ({_recent("recent_start", f"{sums}, {_trend_moment(policy, '%(trend_start)s')}", there)}),
-        {_other_feeds("AS", _own(one))}
+        {_other_feeds("AS", _own(whom))}
         {_select(f"'{date.min}'", sums="recent")}"""
 
 
 # --- What both have in common -----------------------------------------------------------------------------------
 
 
-def _own(one: bool) -> str:
-    return "customer_id = %(customer)s" if one else "1 = 1"
+def _own(whom: Whom) -> str:
+    narrowed = {Whom.ONE: "= %(customer)s", Whom.CONCERNED: f"IN (SELECT id FROM {CONCERNED})"}
+    return f"customer_id {narrowed[whom]}" if whom in narrowed else "1 = 1"
 
 
-def signed_up(one: bool = False) -> str:
-    """Return SQL for which customers ``c`` count on a day: who had signed up, or the ``one`` that is asked for."""
-    return "c.id = %(customer)s" if one else f"c.signup_date <= %(day)s AND {_COUNTS}"
+def signed_up(whom: Whom = Whom.EVERYBODY) -> str:
+    """Return SQL for which customers ``c`` count on a day: who had signed up, or the one that is asked for."""
+    if whom is Whom.ONE:
+        return "c.id = %(customer)s"
+    narrowed = f" AND c.id IN (SELECT id FROM {CONCERNED})" if whom is Whom.CONCERNED else ""
+    return f"c.signup_date <= %(day)s AND {_COUNTS}{narrowed}"
 
 
 def _recent(start: str, sums: str, there: str) -> str:
@@ -149,7 +165,11 @@ def _window_sums(days: dict[str, int], always: list[str] | None = None) -> str:
 
 def step_tables(kept: str = "AS", own: str = "1 = 1") -> str:
     """Return the tables ``events`` and ``sightings``, which ``step_date`` looks into."""
-    kinds = ", ".join(f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}" for step in Step)
+    kinds = ", ".join(
+        f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}, "
+        f"COUNT(*) FILTER (WHERE provisional AND kind = '{step.value}') AS reported_{step.value}"
+        for step in Step
+    )
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     return f"""events {kept} (
             SELECT customer_id, {kinds} FROM {table_of(Event)} WHERE {own} GROUP BY customer_id
@@ -187,13 +207,17 @@ def _select(undated: str, sums: str) -> str:
         ORDER BY 1"""
 
 
-def step_date(step: Step, undated: str) -> str:
-    """Return SQL for the date of the earliest event, else of engagement, else of the run that saw it."""
+def step_date(step: Step, undated: str, files: str = "1 = 1") -> str:
+    """Return SQL for the date of the earliest event, else of engagement, else of the run that saw it.
+
+    A step is done by its flag, or by an event that the product reported. ``files`` narrows the engagement.
+    """
     by_engagement = ""
     if counter := COUNTER_OF_STEP.get(step):
         # Of all rows: a step that is dated later is not done yet.
-        by_engagement = f"(SELECT MIN(date) FROM {_ENGAGEMENT} WHERE customer_id = c.id AND {counter} > 0), "
+        rows = f"{_ENGAGEMENT} e WHERE customer_id = c.id AND {counter} > 0 AND {files}"
+        by_engagement = f"(SELECT MIN(date) FROM {rows}), "
     return (
-        f"CASE WHEN o.{step.value} THEN "
+        f"CASE WHEN o.{step.value} OR events.reported_{step.value} > 0 THEN "
         f"COALESCE(events.{step.value}, {by_engagement}sightings.{step.value}, {undated}) END"
     )

@@ -8,6 +8,7 @@ from datetime import date
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.scoring.components import COMPONENTS, STEPS, Measures
 from analytics.scoring.measure import measure
+from analytics.scoring.measure_sql import Whom
 from analytics.scoring.policies import Policies, measured_alike
 from analytics.scoring.score import Health, Scoring, onboarding_state
 
@@ -25,12 +26,12 @@ ScoredCustomer = tuple[ScoringPolicy, Measures, Health]
 """The policy that scored a customer, what it was scored from, and how; a plain tuple is made fastest."""
 
 
-def scored_customers(day: date, policies: Policies) -> Iterator[ScoredCustomer]:
+def scored_customers(day: date, policies: Policies, whom: Whom = Whom.EVERYBODY) -> Iterator[ScoredCustomer]:
     """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows."""
     own = policies.of
     for group in measured_alike(policies):
         scorings = {id(policy): Scoring(policy, day).health for policy in group}
-        for measures in measure(day, group[0]):
+        for measures in measure(day, group[0], whom):
             state = onboarding_state(measures, day)
             policy = own(measures.cohort, state[-1])
             if health := scorings.get(id(policy)):

@@ -1,25 +1,35 @@
 """Measure and score a date, and store what was known on it."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from django.db import transaction
 from django.db.models import Max
 
 from analytics.clock import scoring_moment
-from analytics.models import CohortDay, HealthStatus, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.scoring.cohort_days import Member, cohort_days
-from analytics.scoring.components import STEPS
-from analytics.scoring.measure import WEEKS, day_totals
+from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.scoring.cohort_days import cohort_days
+from analytics.scoring.measure import day_totals
+from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
-from analytics.scoring.snapshot_rows import COLUMNS, ScoredCustomer, scored_customers, snapshot_row
+from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
+from analytics.scoring.so_far import reported
+from analytics.scoring.tally import STORED, Tally
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
-from customers.core.limits import BATCH_SIZE
-from customers.core.sql import analyze, copy_rows, group_in_memory, table_of
-from customers.models import ImportRun, data_date
+from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
+from customers.core.sql import (
+    analyze,
+    copy_rows,
+    create_temporary,
+    drop_temporary,
+    execute,
+    group_in_memory,
+    table_of,
+)
+from customers.models import Customer, ImportRun, data_date
 
 
 class NotScorable(Exception):
@@ -44,19 +54,19 @@ def dates_to_rescore() -> list[date]:
 def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     """Score ``day`` with the policies in force on it and replace its snapshots; all or nothing.
 
+    On the newest scored date what the product reported since counts; the one that was the newest is then without it.
     ``newest`` is the data date, where the caller knows it. Raises ``NotScorable`` where there is no such policy, or
     the date is still to come.
     """
     policies = policies_to_score(day)
-    tally = _Tally(day)
+    tally = Tally(day)
     with transaction.atomic():
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally))
-        CohortDay.objects.filter(date=day).delete()
-        CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
-        totals = day_totals(day)
+        so_far = _mark_so_far(day)
+        _store_cohorts(day, tally)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
             defaults={
@@ -67,10 +77,12 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 "stale": False,
                 "erased": 0,
                 "last_run": last_run,
-                **tally.counts(),
-                **{f"day_{name}": totals[name] for name in _DAY_TOTALS},
+                "last_api_run": last_run,
+                "so_far": so_far,
+                **_counts(day, tally),
             },
         )
+        _finalise_before(day)
         analyze(table_of(Snapshot), _LOOKED_FOR)
         said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
         trail.record(trail.Action.COMMAND, "score", detail=f"{day:%-d %b %Y}: {said}")
@@ -81,60 +93,60 @@ _LOOKED_FOR = ("date", "customer_id", "score", "status")
 _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests")
 
 
-def _rows(day: date, policies: Policies, tally: "_Tally") -> Iterator[tuple[object, ...]]:
+def score_customers(day: date, customers: Iterable[str]) -> None:
+    """Score these customers alone on a scored ``day``, and count the portfolio and its cohorts again.
+
+    The caller holds the locks. Raises ``NotScorable`` as ``score_day`` does.
+    """
+    policies, tally, text = policies_to_score(day), Tally(day), day.isoformat()
+    with transaction.atomic():
+        create_temporary(CONCERNED, f"SELECT id FROM {table_of(Customer)} WHERE 1 = 0")
+        copy_rows(CONCERNED, ["id"], ((key,) for key in sorted(set(customers))))
+        analyze(CONCERNED)
+        theirs = f"date = %s AND customer_id IN (SELECT id FROM {CONCERNED})"
+        execute(f"DELETE FROM {table_of(Snapshot)} WHERE {theirs}", [day])
+        scored = scored_customers(day, policies, Whom.CONCERNED)
+        copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
+        drop_temporary(CONCERNED)
+        so_far = _mark_so_far(day)
+        for row in Snapshot.objects.filter(date=day).order_by().values_list(*STORED).iterator(chunk_size=FETCH_SIZE):
+            tally.add_stored(row)
+        _store_cohorts(day, tally)
+        PortfolioDay.objects.filter(date=day).update(erased=0, so_far=so_far, **_counts(day, tally))
+
+
+def _mark_so_far(day: date) -> int:
+    """Note in the snapshots through which day they count what was reported after theirs; return in how many."""
+    through = defaultdict(list)
+    for customer, one in reported(day).items():
+        through[one.through].append(customer)
+    return sum(
+        Snapshot.objects.filter(date=day, customer__in=some).update(provisional_to=last)
+        for last, customers in through.items()
+        for some in batches(customers)
+    )
+
+
+def _finalise_before(day: date) -> None:
+    """Score again, without what came after them, who counts so far on a date that is no longer the newest."""
+    for earlier in PortfolioDay.objects.filter(date__lt=day, so_far__gt=0).values_list("date", flat=True):
+        theirs = Snapshot.objects.filter(date=earlier).so_far()
+        score_customers(earlier, list(theirs.order_by().values_list("customer", flat=True)))
+
+
+def _store_cohorts(day: date, tally: Tally) -> None:
+    CohortDay.objects.filter(date=day).delete()
+    CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
+
+
+def _counts(day: date, tally: Tally) -> dict[str, int]:
+    """Return what is counted of a date: the sums of its customers, and those of its own engagement."""
+    totals = day_totals(day)
+    return {**tally.counts(), **{f"day_{name}": totals[name] for name in _DAY_TOTALS}}
+
+
+def _rows(day: date, policies: Policies, tally: Tally) -> Iterator[tuple[object, ...]]:
     text, add = day.isoformat(), tally.add
     for scored in scored_customers(day, policies):
         add(scored)
         yield snapshot_row(text, scored)
-
-
-class _Tally:
-    """The portfolio's sums and the members of its cohorts, gathered customer by customer."""
-
-    def __init__(self, day: date) -> None:
-        self._day = day
-        self._tomorrow = day.toordinal() + 1
-        self.members: list[Member] = []
-        self._steps: Counter[tuple[bool, ...]] = Counter()
-        self._last_active: Counter[date | None] = Counter()
-
-    def add(self, scored: ScoredCustomer) -> None:
-        _policy, measures, health = scored
-        self._steps[tuple(health.steps.values())] += 1
-        self._last_active[measures.last_active] += 1
-        ended = min((self._tomorrow - measures.signup_date.toordinal()) // 7, WEEKS)
-        self.members.append(
-            Member(
-                measures.cohort,
-                measures.signup_date,
-                health.score,
-                health.status,
-                health.onboarded,
-                health.days_to_complete,
-                measures.prs_generated,
-                measures.prs_merged,
-                measures.active_weeks & (1 << ended) - 1,
-                ended,
-            )
-        )
-
-    def counts(self) -> dict[str, int]:
-        """Return the sums of the day."""
-        members = self.members
-        days = [member.days for member in members if member.days is not None]
-        statuses = [member.status for member in members]
-        steps = {
-            step: sum(number for done, number in self._steps.items() if done[index])
-            for index, step in enumerate(STEPS)
-        }
-        return {
-            "total": len(members),
-            "active_today": self._last_active[self._day],
-            "onboarded": sum([member.onboarded for member in members]),
-            "days_known": len(days),
-            "days_to_value": sum(days),
-            "prs_generated": sum([member.generated for member in members]),
-            "prs_merged": sum([member.merged for member in members]),
-            **steps,
-            **{status.value: statuses.count(status) for status in HealthStatus},
-        }

@@ -35,9 +35,9 @@ def unscored() -> Unscored | None:
 
 
 def changing_runs() -> QuerySet[ImportRun]:
-    """Return the runs of any kind that changed rows."""
+    """Return the runs that changed rows, but those of the API: the ingest has their customers scored."""
     changed = Q(created__gt=0) | Q(updated__gt=0) | Q(retried__gt=0) | Q(deleted__gt=0)
-    return ImportRun.objects.filter(changed, status=ImportRun.Status.LOADED).order_by()
+    return ImportRun.objects.of_files().filter(changed, status=ImportRun.Status.LOADED).order_by()
 
 
 @contextmanager
