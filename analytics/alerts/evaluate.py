@@ -1,15 +1,17 @@
 """Evaluate the rules for the newest scored date, and store what follows; a second run adds nothing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from analytics.alerts import vanished
 from analytics.alerts.candidates import inputs_of
 from analytics.alerts.changes import Changes
-from analytics.alerts.kinds import FEED_KINDS, KINDS, CustomerKind, FeedKind, Vanished
+from analytics.alerts.kinds import EVERYBODY, FEED_KINDS, KINDS, CustomerKind, FeedKind, Vanished
 from analytics.alerts.own_rules.kind import customer_kind
 from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
@@ -17,6 +19,7 @@ from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
+from customers.core.limits import FETCH_SIZE, batches
 
 MAX_TEXT_LENGTH = 500
 
@@ -77,6 +80,25 @@ def evaluate() -> Evaluation:
     return found
 
 
+def evaluate_customers(customers: Collection[str]) -> Evaluation:
+    """Bring the alerts of some customers in step with the newest scored date, as ``evaluate`` does for everybody.
+
+    The caller holds the lock ``alerts``.
+    """
+    portfolio, now = PortfolioDay.objects.newest(), alert_moment()
+    if portfolio is None:
+        return Evaluation(None)
+    day = portfolio.date
+    found = Evaluation(day, FeedHealth(timezone.localdate(), day).held_back)
+    with transaction.atomic():
+        for rule in AlertRule.objects.filter(active=True):
+            for some in batches(sorted(customers), FETCH_SIZE):
+                if kind := customer_kind(rule, day, found.held_back):
+                    found.store(_of_customers(kind, rule, day, now, Q(customer__in=some)))
+        found.record()
+    return found
+
+
 def close_feed_alerts() -> int:
     """Close the alerts of feeds and nights that are as they should be by now; return how many. It raises none.
 
@@ -93,9 +115,9 @@ def close_feed_alerts() -> int:
     return found.closed
 
 
-def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime) -> Changes:
+def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime, among: Q = EVERYBODY) -> Changes:
     changes = Changes()
-    for inputs in inputs_of(kind, rule, day):
+    for inputs in inputs_of(kind, rule, day, among):
         decision, alert = decide(kind, rule, inputs), inputs.open
         news = {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
         if decision.transition == Transition.RAISE:

@@ -82,9 +82,8 @@ def day_totals(day: date) -> dict[str, int]:
         WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
         [day, day],
     )
-    for one in reported(day).values():
-        totals = [total + more for total, more in zip(totals, one.counters, strict=True)]
-    return dict(zip(Engagement.COUNTERS, totals, strict=True))
+    so_far = [one.counters for one in reported(day).values()]
+    return dict(zip(Engagement.COUNTERS, map(sum, zip(totals, *so_far, strict=True)), strict=True))
 
 
 class _Reader:

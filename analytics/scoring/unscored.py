@@ -1,16 +1,19 @@
 """Find what is loaded but not scored, and hold the lock to score it, for command and page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from analytics.models import PortfolioDay
-from analytics.scoring.snapshots import dates_to_rescore, policies_to_score
+from analytics.scoring.snapshots import dates_to_rescore, policies_to_score, score_customers
+from analytics.wording import counted
+from customers.audit import trail
 from customers.jobs.lock import job_lock
-from customers.models import ImportRun, data_date
+from customers.models import Customer, Engagement, Event, ImportRun, RowChange, data_date
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,42 @@ def scoring(asked: Sequence[date] = ()) -> Iterator[tuple[list[date], date]]:
         for end in {days[0], days[-1]}:
             policies_to_score(end)
         yield days, newest
+
+
+def score_changed_by_api() -> set[str]:
+    """Score again on the newest scored date whom the runs of the API changed since it was scored; return them.
+
+    A date that is stale is left to the scoring that it waits for, which has them all. Raises ``LockHeld``.
+    """
+    with job_lock("score"), job_lock("import", shared=True), transaction.atomic():
+        newest = PortfolioDay.objects.newest()
+        if newest is None or newest.stale:
+            return set()
+        runs = ImportRun.objects.filter(scope__in=_OF_API, pk__gt=newest.last_api_run).order_by("pk")
+        if not (keys := list(runs.values_list("pk", flat=True))):
+            return set()
+        if customers := _changed_by(keys):
+            score_customers(newest.date, customers)
+            said = f"{counted(len(customers), 'customer')} again, with what was reported since"
+            trail.record(trail.Action.COMMAND, "score", detail=f"{newest.date:%-d %b %Y}: {said}")
+        PortfolioDay.objects.filter(pk=newest.pk).update(last_api_run=keys[-1])
+    return customers
+
+
+_OF_API = (ImportRun.Scope.PARTIAL, ImportRun.Scope.EVENTS)
+
+
+def _changed_by(runs: Sequence[int]) -> set[str]:
+    """Return the customers whose rows these runs of the API made or changed."""
+    found: set[str] = set()
+    for model in (Engagement, Event):
+        rows = model.objects.filter(provisional=True, run__gte=runs[0])
+        found.update(rows.order_by().values_list("customer", flat=True))
+    changes = RowChange.objects.filter(run__in=runs).order_by()
+    for model_name, key, before, after in changes.values_list("model", "key", "before", "after").iterator():
+        found.update([key] if model_name == Customer._meta.model_name else _customers_of(before, after))
+    return found
+
+
+def _customers_of(*images: Mapping[str, str] | None) -> set[str]:
+    return {image["customer_id"] for image in images if image and "customer_id" in image}

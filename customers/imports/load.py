@@ -34,13 +34,14 @@ from customers.imports.interface import COUNTS, Options, Outcome, RowProblems, d
 from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
 from customers.imports.provisional import supersede_provisional
-from customers.imports.quarantine import count_quarantined, quarantine_problems, supersede
+from customers.imports.quarantine import count_quarantined, quarantine_problems, read_again, supersede
 from customers.imports.retry import load_quarantined, retry_waiting
 from customers.imports.stage import PROBLEM, STAGE
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy
 from customers.imports.strategies.base_run import rules_fingerprint
 from customers.imports.strategies.file_load import FileLoad
 from customers.imports.strategies.order import strategies_for
+from customers.imports.strategies.partial import load_partial
 from customers.imports.strategies.stager import Stager
 from customers.jobs.lock import JobLock, LockHeld, job_lock
 from customers.models import FeedName, ImportRun, KeyChange, QuarantinedRow
@@ -59,6 +60,22 @@ def load_file(feed: Feed, path: Path, name: str, options: Options, lock: JobLock
     FeedRun(feed, run, lock, feeds_to_retry(feed)).load(path, options, keep=keep)
     onboarding.date_sightings()
     return run
+
+
+def load_rows(
+    feed: Feed, rows: Sequence[tuple[int, Sequence[str]]], *, name: str, started_by: str, lock: JobLock
+) -> tuple[ImportRun, dict[int, str]]:
+    """Load rows that come without a file; each is a number, and cells of the feed's columns. Nobody goes missing.
+
+    The caller holds ``lock``. Return the run, and by number what became of each row: created, updated, unchanged,
+    quarantined, or refused where its customer was erased; nothing of a run that is not loaded.
+    """
+    onboarding.date_sightings()
+    run = ImportRun(feed=feed.name, file=name, started_by=started_by, scope=ImportRun.Scope.PARTIAL)
+    states: dict[int, str] = {}
+    FeedRun(feed, run, lock, feeds_to_retry(feed)).carry_out(lambda: states.update(load_partial(feed, run, rows)))
+    onboarding.date_sightings()
+    return run, states if run.status == ImportRun.Status.LOADED else {}
 
 
 def replay_chosen(rows: QuerySet[QuarantinedRow], started_by: str) -> list[Outcome]:
@@ -126,6 +143,16 @@ class FeedRun:
     def replay(self, rows: QuerySet[QuarantinedRow]) -> None:
         """Load the feed's open rows of these, or note in the run why not."""
         self._attempt(lambda: self._replay(rows))
+
+    def carry_out(self, load: Callable[[], None]) -> None:
+        """Load rows that come without a file: ``load`` brings them into the feed's table. Or note why not."""
+
+        def work() -> None:
+            load()
+            self._complete_journal()
+            self._complete()
+
+        self._attempt(work)
 
     def outcome(self, *, keep: bool) -> Outcome:
         """Return what became of the run; without ``keep`` it has no number."""
@@ -251,7 +278,7 @@ class FeedRun:
             find_misread(feed, run, stager.misread, allow_misread=options.accepts_misread)
             run.quarantined = count_quarantined(run)
             stager.guardrails.check(source)
-            quarantine_problems(file, staged.records)
+            quarantine_problems(run, read_again(file, staged.records))
         run.repeats = bool(repeated) or staged.repeats
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)

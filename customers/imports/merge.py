@@ -14,7 +14,9 @@ MANY_ROWS = 50_000
 """From so many staged rows on, building indexes afterwards is cheaper, if the table has no more."""
 
 
-def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: bool = False) -> tuple[int, int]:
+def merge(
+    feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: bool = False, provisional: bool = False
+) -> tuple[int, int]:
     """Write the difference between stage and table; return how many rows were created and updated.
 
     The journal of ``run`` keeps what is needed to undo this. ``origin`` is the run whose file the rows are from, if
@@ -22,8 +24,11 @@ def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: boo
     """
     table = table_of(feed.model)
     of_other_run = origin is not None
-    values = [*(f"d.{name}" for name in feed.column_names), f"{int(run.pk if origin is None else origin)}", "d.line"]
-    insert = f"INSERT INTO {table} ({', '.join([*feed.column_names, 'run_id', 'line'])}) SELECT {', '.join(values)}"
+    values = {name: f"d.{name}" for name in (*feed.column_names, "line")}
+    values["run_id"] = f"{int(run.pk if origin is None else origin)}"
+    if provisional:
+        values["provisional"] = "true"
+    insert = f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())}"
     keys = ["id", "customer_id"] if feed.one_row_per_customer else ["id"]
     if all_new or not _any_known(table, keys):
         if of_other_run:
@@ -40,7 +45,7 @@ def merge(feed: Feed, run: ImportRun, *, origin: int | None = None, all_new: boo
         execute(f"{insert} FROM {_DELTA} d")
     else:
         if updated:
-            _update(feed, run, table, dict(zip([*feed.column_names, "run_id", "line"], values, strict=True)))
+            _update(feed, run, table, values)
         if created and of_other_run:
             note_created(run, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
         if created:

@@ -57,20 +57,17 @@ def examples(run: ImportRun) -> str:
     return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
 
 
-def quarantine_problems(file: FileLoad, records: Iterable[Record] | None = None) -> None:
-    """Move the rows with problems out of the stage; their raw text is read from the file once more.
-
-    ``records`` are all those that were staged, in their order, where they are held in memory.
-    """
+def quarantine_problems(run: ImportRun, again: Iterable[QuarantinedRow]) -> None:
+    """Move the rows with problems out of the stage; ``again`` are those, as they come into quarantine."""
     if not fetch(f"SELECT 1 FROM {PROBLEM} LIMIT 1"):
         return
     execute(f"CREATE INDEX problem_line ON {PROBLEM} (line)")
-    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(file.run.pk)}"
+    there = f"SELECT line, id AS key FROM {table_of(QuarantinedRow)} WHERE run_id = {int(run.pk)}"
     for _line, key, found in problems_of(there):
         row = QuarantinedRow.objects.get(pk=key)
         row.reasons = row.reasons + [text for _kind, text in found]
         row.save(update_fields=["reasons"])
-    for batch in in_batches(_read_again(file, records)):
+    for batch in in_batches(again):
         QuarantinedRow.objects.bulk_create(batch, batch_size=BATCH_SIZE)
     execute(f"DELETE FROM {STAGE} WHERE line IN (SELECT line FROM {PROBLEM})")
 
@@ -132,8 +129,11 @@ def _supersede_fixed(
         QuarantinedRow.objects.filter(pk__in=closed).update(status=QuarantinedRow.Status.SUPERSEDED, resolved_by=run)
 
 
-def _read_again(file: FileLoad, in_memory: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
-    """Yield the staged rows with problems, as rows for the quarantine."""
+def read_again(file: FileLoad, in_memory: Iterable[Record] | None) -> Iterator[QuarantinedRow]:
+    """Yield the staged rows with problems, as rows for the quarantine; their raw text is read from the file once more.
+
+    ``in_memory`` are all the records that were staged, in their order, where they are held there.
+    """
     feed, run = file.feed, file.run
     with CsvReader(file.path) as source:
         blocks = source.blocks()
@@ -145,6 +145,12 @@ def _read_again(file: FileLoad, in_memory: Iterable[Record] | None) -> Iterator[
             cells = file.row_cells(record, header)[0] if record and record.line == line else None
             if not record or not cells or cells[feed.column_names.index("id")] != key:
                 raise Refused("the file changed while it was read; import it again once it is complete")
-            row = quarantined_row(feed, run, header, record, cells, [text for _kind, text in found])
-            row.waits_for_customer = [kind for kind, _text in found] == [UNKNOWN_CUSTOMER]
+            row = quarantined_row(feed, run, header, record, cells, [])
+            add_problems_to(row, found)
             yield row
+
+
+def add_problems_to(row: QuarantinedRow, found: Reasons) -> None:
+    """Give a row the reasons that were found by comparing it with others."""
+    row.reasons = [text for _kind, text in found]
+    row.waits_for_customer = [kind for kind, _text in found] == [UNKNOWN_CUSTOMER]

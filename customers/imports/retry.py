@@ -17,10 +17,10 @@ from customers.core.sql import copy_rows, create_temporary, drop_temporary, exec
 from customers.feeds.declarations import Feed
 from customers.feeds.rows import in_batches
 from customers.imports import onboarding
-from customers.imports.checks.cross_row import DUPLICATE, UNKNOWN_CUSTOMER, find_problems, select_problems
+from customers.imports.checks.cross_row import DUPLICATE, find_problems, select_problems
 from customers.imports.erased_rows import delete_quarantined
 from customers.imports.merge import mark_found, merge
-from customers.imports.quarantine import Reasons, problems_of
+from customers.imports.quarantine import add_problems_to, problems_of
 from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
 
@@ -205,18 +205,13 @@ class _FileRetry:
     def _refuse_problems(self) -> None:
         found = problems_of(f"SELECT line, id AS key FROM {STAGE}")
         while some := {line: problems for line, _key, problems in islice(found, BATCH_SIZE)}:
-            rows = QuarantinedRow.objects.filter(run=self.origin_run_id, feed=self.feed.name, line__in=some).defer(
-                "raw", "cells"
-            )
-            self._refuse([_with_reasons(row, some[row.line]) for row in rows])
+            rows = QuarantinedRow.objects.filter(run=self.origin_run_id, feed=self.feed.name, line__in=some)
+            refused = list(rows.defer("raw", "cells"))
+            for row in refused:
+                add_problems_to(row, some[row.line])
+            self._refuse(refused)
 
     def _refuse(self, rows: Sequence[QuarantinedRow]) -> None:
         """Keep the rows in quarantine for the reasons that they have now."""
         QuarantinedRow.objects.bulk_update(rows, ["reasons", "waits_for_customer"], batch_size=BATCH_SIZE)
         self.tried.refused += len(rows)
-
-
-def _with_reasons(row: QuarantinedRow, problems: Reasons) -> QuarantinedRow:
-    row.reasons = [text for _kind, text in problems]
-    row.waits_for_customer = [kind for kind, _text in problems] == [UNKNOWN_CUSTOMER]
-    return row

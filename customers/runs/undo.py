@@ -15,7 +15,7 @@ from customers.core import log_context
 from customers.core.dry_run import rolled_back
 from customers.core.signals import run_undone
 from customers.core.sql import analyze, execute, table_of
-from customers.feeds.declarations import FEEDS, Feed
+from customers.feeds.declarations import FEEDS
 from customers.imports.journal import (
     CHANGE,
     complete_image,
@@ -25,10 +25,20 @@ from customers.imports.journal import (
     json_object,
     row_json,
 )
-from customers.imports.provisional import SAME_BY, in_a_file, supersede_provisional
+from customers.imports.provisional import SAME_BY
 from customers.jobs.lock import job_lock
-from customers.models import Customer, ImportRun, KeyChange, LoadedRow, Onboarding, QuarantinedRow, Step, StepSighting
+from customers.models import (
+    Customer,
+    ImportRun,
+    KeyChange,
+    LoadedRow,
+    Onboarding,
+    QuarantinedRow,
+    Step,
+    StepSighting,
+)
 from customers.runs.undo_fixes import take_fixes
+from customers.runs.undo_reported import give_way
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +139,7 @@ class UndoPlan:
                 self._reject_second_rows(model)
             self._apply(model)
         for name in SAME_BY:
-            self._supersede_provisional(FEEDS[name])
+            give_way(FEEDS[name], self.undoing)
         self._choose_sightings()
         self._apply(StepSighting)
         self._reject_needed_customers()
@@ -275,12 +285,6 @@ class UndoPlan:
         gone = f"SELECT {_key(model)} FROM {CHANGE} c WHERE {chosen} AND c.before IS NOT NULL"
         execute(f"DELETE FROM {table_of(model)} WHERE id IN ({gone})")
         insert_row_json(model, f"{chosen} AND c.after IS NOT NULL")
-
-    def _supersede_provisional(self, feed: Feed) -> None:
-        """Let what the product reported give way to the rows of files that stay, or are there again."""
-        there = f"SELECT t.id FROM {table_of(feed.model)} t WHERE {in_a_file(feed)}"
-        self._reject(feed.model, "'a file has it'", f"c.after IS NOT NULL AND c.key IN ({there})")
-        supersede_provisional(feed, self.undoing)
 
     def _put_back_quarantine(self) -> None:
         """Open what the run resolved and close what it quarantined; after an undo, revert what that changed."""

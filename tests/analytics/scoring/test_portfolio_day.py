@@ -59,6 +59,8 @@ SCORES = {
 FIGURES: dict[str, Any] = {
     "date": D,
     "last_run": 0,
+    "last_api_run": 0,
+    "so_far": 0,
     "backfilled": False,
     "stale": False,
     "total": 6,
