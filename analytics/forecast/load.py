@@ -86,7 +86,7 @@ def _rows(until: date) -> Iterator[Row]:
             WITH active AS (
                 SELECT e.customer_id, {days} AS days FROM {table_of(Engagement)} e
                 WHERE ({IS_ACTIVE}) AND e.date <= %(day)s AND {files} GROUP BY e.customer_id
-            ), {step_tables(own="NOT provisional")}
+            ), {step_tables(of_files=True)}
             SELECT c.id, c.signup_date, {steps}, active.days
             FROM {table_of(Customer)} c
             LEFT JOIN active ON active.customer_id = c.id
@@ -107,9 +107,8 @@ def _of_files() -> str:
     """
     if is_postgres():
         return "NOT e.provisional"
-    if not Engagement.objects.filter(provisional=True).exists():
-        return "1 = 1"
-    return f"e.rowid NOT IN (SELECT rowid FROM {table_of(Engagement)} WHERE provisional)"
+    reported = f"FROM {table_of(Engagement)} WHERE provisional"
+    return f"(NOT EXISTS (SELECT 1 {reported}) OR e.rowid NOT IN (SELECT rowid {reported}))"
 
 
 def acted_between(program: Program, who: Ints, after: Ints, until: Ints) -> Bools:

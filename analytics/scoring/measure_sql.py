@@ -163,8 +163,12 @@ def _window_sums(days: dict[str, int], always: list[str] | None = None) -> str:
     return ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
 
 
-def step_tables(kept: str = "AS", own: str = "1 = 1") -> str:
-    """Return the tables ``events`` and ``sightings``, which ``step_date`` looks into."""
+def step_tables(kept: str = "AS", own: str = "1 = 1", *, of_files: bool = False) -> str:
+    """Return the tables ``events`` and ``sightings``, which ``step_date`` looks into.
+
+    ``of_files`` leaves out the events that the product reported.
+    """
+    there = f"{own} AND NOT provisional" if of_files else own
     kinds = ", ".join(
         f"MIN(date) FILTER (WHERE kind = '{step.value}') AS {step.value}, "
         f"COUNT(*) FILTER (WHERE provisional AND kind = '{step.value}') AS reported_{step.value}"
@@ -172,7 +176,7 @@ def step_tables(kept: str = "AS", own: str = "1 = 1") -> str:
     )
     sightings = ", ".join(f"MIN(CASE WHEN step = '{step.value}' THEN seen_on END) AS {step.value}" for step in Step)
     return f"""events {kept} (
-            SELECT customer_id, {kinds} FROM {table_of(Event)} WHERE {own} GROUP BY customer_id
+            SELECT customer_id, {kinds} FROM {table_of(Event)} WHERE {there} GROUP BY customer_id
         ), sightings {kept} (
             SELECT customer_id, {sightings} FROM {table_of(StepSighting)} WHERE {own} GROUP BY customer_id
         )"""
