@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0042_policy_trials'),
+        ('analytics', '0043_forecast_case_counts'),
     ]
 
     operations = [
