@@ -67,9 +67,10 @@ def show(day: date) -> None:
     """Let the temporary table's rows take the place of the stored snapshots of ``day``."""
     execute(f"CREATE INDEX {_HYPOTHETICAL}_customer ON {_HYPOTHETICAL} (customer_id)")
     analyze(_HYPOTHETICAL)
+    # Only pages that show stored scores say of which it is so far.
     execute(
-        f"CREATE TEMPORARY VIEW {table_of(Snapshot)} AS SELECT {_NAMES} FROM {_stored()} "
-        f"WHERE date <> '{day.isoformat()}' UNION ALL SELECT {_NAMES} FROM {_HYPOTHETICAL}"
+        f"CREATE TEMPORARY VIEW {table_of(Snapshot)} AS SELECT {_NAMES}, provisional_to FROM {_stored()} "
+        f"WHERE date <> '{day.isoformat()}' UNION ALL SELECT {_NAMES}, CAST(NULL AS date) FROM {_HYPOTHETICAL}"
     )
 
 
