@@ -30,7 +30,7 @@ def provisional() -> models.BooleanField:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("customers", "0022_api_tokens"),
+        ("customers", "0023_inbox"),
     ]
 
     operations = [
