@@ -93,6 +93,8 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             _rows("Recommendation rules", "recommend", "analytics.recommendationrule"),
             _rows("Users", "person", "auth.user"),
             _rows("Roles", "shield_person", "auth.group"),
+            _rows("API tokens", "key", "customers.apitoken"),
+            ("API reference", "api", "api:docs", "customers.view_apitoken"),
             _rows("Audit log", "policy", "customers.auditentry"),
             _rows("Failed logins", "lock_clock", "axes.accessattempt"),
         ],
@@ -105,6 +107,7 @@ _ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("New report", "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
     ("Export", "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
     ("Upload a file", "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
+    ("New API token", "key", "admin:customers_apitoken_add", ("customers.add_apitoken",)),
     ("Score now", "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),
 ]
 """Label, icon, the name of the address, and the permissions that it needs."""

@@ -206,6 +206,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "RSOLV Customer Success",
     "VERSION": "1",
     "AUTHENTICATION_WHITELIST": ["rsolv_cs.api.authentication.TokenAuthentication"],
+    "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rsolv_cs.api.access.HasAccess"],
     "SCHEMA_PATH_PREFIX": "/(api/v[0-9]+|metrics)",
     "COMPONENT_SPLIT_REQUEST": True,

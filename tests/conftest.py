@@ -160,6 +160,8 @@ def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         UPLOAD_DIR=tmp_path_factory.mktemp("uploads"),
         # Whoever tests live pages starts the process that keeps their sockets.
         LIVE=False,
+        # Where the requests of tokens are counted.
+        STATE_DIR=tmp_path_factory.mktemp("state"),
     ):
         yield
 

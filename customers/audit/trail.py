@@ -68,6 +68,12 @@ class Actor:
         user = getattr(self.request, "user", None)
         return user.get_username() if user is not None else self.login
 
+    @property
+    def place(self) -> str:
+        """Return where it is done from, and by which token of the API."""
+        token = getattr(self.request, "api_token", "")
+        return f"{self.source} by token {token}" if token else self.source
+
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
 _is_writable: ContextVar[bool] = ContextVar("is_writable", default=False)
@@ -173,7 +179,7 @@ def entry(
         customer=customer,
         changes=cleaned,
         text="\n".join(filter(None, [_clean(detail), *changes_in_words(cleaned, action)])),
-        source=_clean(who.source)[:200],
+        source=_clean(who.place)[:200],
         address=who.address,
         request=who.key,
     )

@@ -160,6 +160,20 @@ def copy_lines(table: str, columns: Sequence[str], blocks: Sequence[tuple[int, b
         copy_rows(table, ["line", *columns], rows)
 
 
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """Let SQLite answer at once that it is busy, instead of making a page wait."""
+    if is_postgres():
+        yield
+        return
+    before = fetch("PRAGMA busy_timeout")[0][0]
+    fetch("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        fetch(f"PRAGMA busy_timeout = {before}")
+
+
 def table_of(model: type[Model]) -> str:
     """Return the name of a model's table."""
     return model._meta.db_table

@@ -4,18 +4,22 @@ A request with a token has no session: neither cookies nor CSRF nor the second f
 """
 
 import hmac
+from contextlib import suppress
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied, Throttled
 from rest_framework.request import Request
 
 from customers.core.client import client_address
+from customers.core.sql import without_waiting
 from customers.models import ApiToken
+from rsolv_cs.api import throttle
 from rsolv_cs.web.problem import is_of_api
 
 SCHEME = "Token"
@@ -49,11 +53,16 @@ class TokenAuthentication(BaseAuthentication):
         if secret is None:
             return None
         token = _find(secret)
+        if seconds := throttle.wait(token):
+            raise Throttled(seconds)
         now = timezone.now()
         if why := _why_dead(token, now):
             raise AuthenticationFailed(why)
         if not token.may_come_from(client_address(request._request)):
             raise PermissionDenied("This token may not be used from this address.")
+        _note_use(token, now)
+        # Whatever it does is in the audit with the token.
+        request._request.api_token = str(token)  # type: ignore[attr-defined]
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -97,3 +106,12 @@ def token_of(request: Request) -> ApiToken:
     if not isinstance(request.auth, ApiToken):
         raise NotAuthenticated
     return request.auth
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """Note the hour of a token's use, once an hour, and unless the database is held by an import."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    if token.last_used_at == hour:
+        return
+    with suppress(DatabaseError), without_waiting():
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=hour)

@@ -30,4 +30,4 @@ class NoSuchAddress(APIView):
 @admin_page()
 def docs(request: StaffRequest) -> HttpResponse:
     """Show the schema as a page on which requests can be tried."""
-    return admin_response(request, "api/docs.html", {"title": "API"})
+    return admin_response(request, "api/docs.html", {"title": "API reference"})

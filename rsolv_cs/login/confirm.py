@@ -32,6 +32,8 @@ ASKS = {
     "admin:auth_user_password_change": _SHOWN_AND_SENT,
     "admin:auth_user_reset_second_factor": _SENT,
     "admin:auth_user_invitation": _SENT,
+    "admin:customers_apitoken_add": _SENT,
+    "admin:customers_apitoken_revoke": _SENT,
     "admin:auth_group_copy": _SENT,
     "admin:auth_group_changelist": _SENT,
     "admin:auth_group_add": _SENT,

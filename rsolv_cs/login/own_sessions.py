@@ -4,15 +4,13 @@ A session is ended by deleting Django's row of it, whatever else is known of it;
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -21,7 +19,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import user_of
-from customers.core.sql import fetch
+from customers.core.sql import without_waiting
 from customers.models import OpenSession
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
@@ -58,7 +56,7 @@ def opened(request: HttpRequest, user: User, started: int, at: int) -> None:
 def seen(request: HttpRequest, started: int, at: int) -> None:
     """Note that somebody was there, unless the database is held by an import: no page waits for this."""
     try:
-        with _without_waiting():
+        with without_waiting():
             rows = OpenSession.objects.filter(key=request.session.session_key)
             if not rows.update(seen=datetime.fromtimestamp(at, UTC)):
                 # It is older than this list.
@@ -111,17 +109,3 @@ def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: obj
     if count := end_all(instance):
         said = f"{count} session{'s' if count > 1 else ''} ended, because the account cannot log in any more"
         trail.record(trail.Action.LOGOUT, instance, detail=said)
-
-
-@contextmanager
-def _without_waiting() -> Iterator[None]:
-    """SQLite answers at once that it is busy, instead of making a page wait."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    before = fetch("PRAGMA busy_timeout")[0][0]
-    fetch("PRAGMA busy_timeout = 0")
-    try:
-        yield
-    finally:
-        fetch(f"PRAGMA busy_timeout = {before}")

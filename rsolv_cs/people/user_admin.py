@@ -28,14 +28,15 @@ from rsolv_cs.people import guard, invitations
 from rsolv_cs.people.forms import InviteForm
 from rsolv_cs.people.views import site_of
 
-INVITED, NOT_SENT, LOCKED, ACTIVE, OFF = (
+INVITED, NOT_SENT, LOCKED, ACTIVE, OFF, SERVICE = (
     "Invited, not yet joined",
     "Invitation not sent",
     "Locked",
     "Active",
     "Deactivated",
+    "Service account",
 )
-_COLOURS = {INVITED: "info", NOT_SENT: "danger", LOCKED: "warning", ACTIVE: "success", OFF: "default"}
+_COLOURS = {INVITED: "info", SERVICE: "info", NOT_SENT: "danger", LOCKED: "warning", ACTIVE: "success", OFF: "default"}
 
 
 class KeepsAnAdministrator(UserChangeForm):
@@ -111,7 +112,7 @@ class PeopleAdmin(UserWithFactorAdmin):
     form = KeepsAnAdministrator
     list_display = ["person", "email", "roles", "last_login", "factor", "standing"]
     list_filter = [RoleFilter, FactorFilter, "is_active"]
-    list_select_related = ["invitation"]
+    list_select_related = ["invitation", "service_account"]
     list_fullwidth = True
     list_before_template = "people/tools.html"  # type: ignore[assignment]  # the theme types it as None
     search_help_text = "Login, name or email"
@@ -153,6 +154,8 @@ class PeopleAdmin(UserWithFactorAdmin):
         """Return whether somebody can log in; ``is_locked`` is of the list's query."""
         if not (user.is_active and user.is_staff):
             return OFF
+        if hasattr(user, "service_account"):
+            return SERVICE
         invitation = getattr(user, "invitation", None)
         if invitation and not invitation.joined_at:
             return NOT_SENT if invitation.state == Invitation.State.FAILED else INVITED

@@ -20,11 +20,13 @@ DETAILS = ("method", "path", "status", "user", "ms")
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]{}]{1,64}@[^\s@<>\"'(),:;=\[\]{}]{1,255}")
+_TOKEN = re.compile(r"rsolv_[\w-]{20,}")
+"""A token of the API, whose model cannot be asked before there are models."""
 
 
 def safe(text: str, most: int = MAX_MESSAGE_LENGTH) -> str:
-    """A text as one line without anything that a terminal or a reader of lines obeys, and without addresses."""
-    text = _ADDRESS.sub("<address>", text[: most + 1])
+    """A text as one line without anything that a terminal or a reader of lines obeys, without addresses and tokens."""
+    text = _TOKEN.sub("<token>", _ADDRESS.sub("<address>", text[: most + 1]))
     return _UNSAFE.sub(_escape, text if len(text) <= most else f"{text[:most]}…")
 
 

@@ -8,6 +8,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.template.response import SimpleTemplateResponse
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from analytics.models import ScoringPolicy
@@ -169,6 +171,7 @@ RULE = {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "re
 TEMPLATE = {"name": "x", "situation": "check_in", "subject": "x", "body": "x"}
 PASSWORDS = {"password1": "quite a long one", "password2": "quite a long one"}
 REPORT = {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk", "shared": "on"}
+TOKEN = {"name": "CI", "service": "ci", "role": "1", "scopes": "read", "expires": "{tomorrow}", "per_minute": "9"}
 JOINED = {"username": "renamed", "date_joined_0": "2025-05-10", "date_joined_1": "10:00:00"}
 
 
@@ -261,6 +264,8 @@ ACTS: dict[str, dict[str, str]] = {
     "admin:auth_group_copy": {"name": "a copy"},
     "admin:auth_group_delete": {"post": "yes"},
     "admin:auth_group_change": {"name": "renamed"},
+    "admin:customers_apitoken_add": TOKEN,
+    "admin:customers_apitoken_revoke": {},
     "admin:axes_accessattempt_changelist": delete_listed("accessattempt"),
     "admin:axes_accessattempt_delete": {"post": "yes"},
     "admin:analytics_contact_changelist": delete_listed("contact"),
@@ -311,7 +316,8 @@ def sendable() -> list[str]:
 def test_what_is_sent_and_done_is_in_the_audit(name: str, everybody: tuple[Program, Visitors]) -> None:
     program, visitors = everybody
     route = next(one.route for one in addresses() if one.name == name)
-    keys = {**program.keys, "owner": User.objects.get(username="owner").pk}
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    keys = {**program.keys, "owner": User.objects.get(username="owner").pk, "tomorrow": tomorrow}
     data = {key: value.format(**keys) for key, value in ACTS[name].items()}
     if "scoringpolicy_" in name and data.keys() == POLICY.keys():
         data = {

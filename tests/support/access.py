@@ -35,6 +35,7 @@ from analytics.models import (
 from customers.audit import trail
 from customers.core.roles import Role
 from customers.models import (
+    ApiToken,
     AuditEntry,
     Batch,
     Customer,
@@ -177,6 +178,7 @@ class Program:
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
+            "apitoken": ApiToken.make(manager, "CI", ["read"])[0].pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
 

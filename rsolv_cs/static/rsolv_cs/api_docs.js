@@ -1,17 +1,19 @@
-/* Shows the API's schema. What is tried out is asked with the visitor's own session, so writing needs the form's token. */
+/* Shows the API's schema. What is tried out is asked with the visitor's session, so writing needs the form's token. */
 const place = document.querySelector(".api-docs");
-const dark = () => document.documentElement.classList.toggle("dark-mode", document.documentElement.classList.contains("dark"));
-dark();
-new MutationObserver(dark).observe(document.documentElement, { attributeFilter: ["class"] });
+const root = document.documentElement;
+const followTheme = () => root.classList.toggle("dark-mode", root.classList.contains("dark"));
+followTheme();
+new MutationObserver(followTheme).observe(root, { attributeFilter: ["class"] });
 SwaggerUIBundle({
     url: place.dataset.schema,
     domNode: place,
-    deepLinking: true,
+    // A link in each button would be read aloud as one control inside another.
+    deepLinking: false,
     docExpansion: "list",
     defaultModelsExpandDepth: 0,
-    tryItOutEnabled: false,
     requestInterceptor(request) {
-        if (new URL(request.url, location.href).origin === location.origin) {
+        const isOurs = new URL(request.url, location.href).origin === location.origin;
+        if (isOurs && (request.method ?? "GET") !== "GET") {
             request.headers["X-CSRFToken"] = place.dataset.csrf;
         }
         return request;

@@ -7,10 +7,15 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from rest_framework.response import Response
 
+from customers.audit import trail
 from customers.core.roles import staff_who_may
 from customers.models import ApiToken, ServiceAccount
+from rsolv_cs.api.resources.runs import RunViewSet
 from tests.factories import make_run, make_staff
+from tests.support.audit import HOSTILE, newest
+from tests.support.audit import LIST as AUDIT
 from tests.support.tokens import make_token, token_client
 
 pytestmark = pytest.mark.django_db
@@ -153,3 +158,25 @@ def test_the_account_of_a_program_is_offered_to_nobody() -> None:
     ServiceAccount.objects.create(user=program)
     assert list(staff_who_may("auth.change_user")) == [person]
     assert token_client(make_token(program)).get(RUNS).status_code == 200
+
+
+def test_what_a_token_does_is_in_the_audit_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(_view: object, _request: object) -> Response:
+        trail.record(trail.Action.EXPORT, "something")
+        return Response()
+
+    monkeypatch.setattr(RunViewSet, "list", export)
+    user = make_staff("Viewer", username="github-action")
+    token, secret = ApiToken.make(user, HOSTILE, ["read"])
+    token_client(secret).get(RUNS)
+    entry = newest()
+    assert (entry.actor, entry.source) == ("github-action", f"GET {RUNS} by token {HOSTILE} ({token.shown}…)")
+    admin = Client()
+    admin.force_login(make_staff("Administrator"))
+    page = admin.get(f"{AUDIT}{entry.pk}/change/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    browser = Client()
+    browser.force_login(user)
+    browser.get(RUNS)
+    assert newest().source == f"GET {RUNS}"

@@ -303,7 +303,10 @@ WORKS |= {"Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommend
         ("Viewer", READS),
         ("Success manager", WORKS),
         ("Program manager", WORKS),
-        ("Administrator", WORKS | {"Users", "Roles", "Audit log", "Erasures", "Failed logins"}),
+        (
+            "Administrator",
+            WORKS | {"Users", "Roles", "API tokens", "API reference", "Audit log", "Erasures", "Failed logins"},
+        ),
     ],
 )
 def test_the_sidebar_shows_what_one_may_open(client: Client, role: str, extra: set[str]) -> None:

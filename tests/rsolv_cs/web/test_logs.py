@@ -22,6 +22,7 @@ from customers.models import ImportRun
 from rsolv_cs.web import logs
 from tests.factories import csv_row, make_staff, write_feed
 from tests.support.commands import python, run
+from tests.support.tokens import make_token
 
 FORGERY = "x\n2026-01-01 00:00:00,000 ERROR root: forged\r\x1b[2K\u2028forged\u2029\x85\x0b\x0c\u202egnihton"
 DETAIL = "\nDETAIL: Failing row contains (Ann Miller, ann@b.example)"
@@ -150,6 +151,18 @@ def test_addresses_and_what_a_database_repeats_of_a_row_are_left_out(line: Heard
         assert "<address>" in told
         assert "RuntimeError: Key (email)=(<address>) exists" in told
         assert "test_logs.py" in told, "the frames are there"
+
+
+@pytest.mark.django_db
+def test_no_token_is_logged_wherever_it_is_put(line: Heard, as_json: Heard, client: Client) -> None:
+    secret = make_token()
+    client.get("/api/v1/runs", headers={"Authorization": f"Token {secret}"})
+    client.get(f"/api/v1/runs/{secret}?token={secret}", headers={"X-Api-Key": f"{secret}x"})
+    log_an_error(f"Refused: {secret}")
+    for told in (line.stream.getvalue(), as_json.stream.getvalue()):
+        assert secret not in told
+        assert "/api/v1/runs/<token>" in told
+        assert "Refused: <token>" in told
 
 
 @pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""Tokens of programs that use the API: made, shown once, revoked."""
