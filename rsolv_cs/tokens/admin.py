@@ -116,7 +116,8 @@ class TokenAdmin(ModelAdmin):
         """Return the hour; it is noted once an hour."""
         if token.last_used_at is None:
             return "Never"
-        return f"{timezone.localtime(token.last_used_at):%-d %b %Y, about %H:%M}"
+        hour = timezone.localtime(token.last_used_at)
+        return f"{hour:%-d %b %Y}, about {hour:%H:%M}"
 
     # --- Make ---------------------------------------------------------------------------------------------------
 

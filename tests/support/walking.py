@@ -25,6 +25,7 @@ def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = 
 
 ROWS = {
     "message": Message,
+    "runs-detail": ImportRun,
     "task": Task,
     "undo-run": ImportRun,
     "fix-row": QuarantinedRow,
@@ -69,6 +70,8 @@ def addresses(customer: str) -> list[str]:
             choices = [{**values, "act": act} for act in ACTS]
         if "day" in takes:
             values["day"] = "2025-04-30"
+        if "rest" in takes:
+            values["rest"] = "nothing"
         if "feed" in takes:
             values["feed"] = "customers"
         if "key" in takes:
