@@ -25,7 +25,6 @@ def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = 
 
 ROWS = {
     "message": Message,
-    "runs-detail": ImportRun,
     "task": Task,
     "undo-run": ImportRun,
     "fix-row": QuarantinedRow,
