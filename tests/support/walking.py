@@ -69,8 +69,6 @@ def addresses(customer: str) -> list[str]:
             choices = [{**values, "act": act} for act in ACTS]
         if "day" in takes:
             values["day"] = "2025-04-30"
-        if "rest" in takes:
-            values["rest"] = "nothing"
         if "feed" in takes:
             values["feed"] = "customers"
         if "key" in takes:
