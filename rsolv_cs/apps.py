@@ -19,7 +19,7 @@ class ProjectConfig(AppConfig):
 
         from customers.audit.signals import track
         from rsolv_cs import checks, roles
-        from rsolv_cs.api import schema  # noqa: F401 - its extensions register themselves
+        from rsolv_cs.api import answers, schema  # noqa: F401 - their extensions register themselves
         from rsolv_cs.login import attempts, sessions  # noqa: F401 - two of them hear logins
 
         for label, (one, many) in _CALLED.items():

@@ -24,7 +24,7 @@ from customers.text.quoted import quoted
 ROWS_PER_PAGE = 25
 MAX_WORDS = 20
 NOBODY = "none"
-OPEN = "open"
+OPEN, ALL = "open", "all"
 YES = {"1", "true"}
 YES_OR_NO = {"", "0", "false", *YES}
 
@@ -45,7 +45,7 @@ class AlertFilter(FilterSet):
             ("acknowledged", "Acknowledged"),
             ("snoozed", "Snoozed"),
             ("closed", "Resolved"),
-            ("all", "All"),
+            (ALL, "All"),
         ],
     )
     severity = ChoiceFilter(
@@ -94,7 +94,7 @@ class AlertFilter(FilterSet):
             "acknowledged": queryset.open().exclude(acknowledged_at=None),
             "snoozed": queryset.snoozed(self.today),
             "closed": queryset.closed(),
-            "all": queryset,
+            ALL: queryset,
         }
         return states.get(value, queryset.open())
 
@@ -163,22 +163,25 @@ def whose(request: HttpRequest) -> list[Whose]:
     ]
 
 
-def _alert_filter(request: HttpRequest, address: QueryDict | None = None) -> AlertFilter:
+def alert_filter(
+    request: HttpRequest, address: QueryDict | None = None, *, alerts: AlertQuerySet | None = None, state: str = OPEN
+) -> AlertFilter:
+    """Return the filters that an address sets of these alerts, or of all; in this state unless it says another."""
     asked = (request.GET if address is None else address).copy()
-    asked.setdefault("state", OPEN)
-    return AlertFilter(asked, Alert.objects.all(), request)
+    asked.setdefault("state", state)
+    return AlertFilter(asked, Alert.objects.all() if alerts is None else alerts, request)
 
 
 def customers_of_alerts(request: HttpRequest, address: QueryDict) -> list[str]:
     """Return the customers of all pages of the list with an address' query, in its order, each once."""
-    filters = _alert_filter(request, address)
+    filters = alert_filter(request, address)
     rows = filters.qs.exclude(customer=None).worst_first(filters.today)
     return list(dict.fromkeys(rows.values_list("customer_id", flat=True)))
 
 
 def matching_alerts(request: HttpRequest) -> AlertQuerySet:
     """Return all alerts that the filters of the address leave; none where any filter is not understood."""
-    filters = _alert_filter(request)
+    filters = alert_filter(request)
     found: AlertQuerySet = filters.qs
     return found.none() if filters.errors or any(_ignored(request.GET, filters)) else found
 
@@ -188,7 +191,7 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
 
     ``ignored`` says in words what of the address is not understood.
     """
-    filters = _alert_filter(request)
+    filters = alert_filter(request)
     # The database sorts the keys of all, and whole rows of the page alone.
     keys = filters.qs.worst_first(filters.today).values_list("pk", flat=True)
     page = Paginator(keys, ROWS_PER_PAGE).get_page(request.GET.get("page"))

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from analytics.customer_list.columns import COLUMNS
 from analytics.customer_list.listing import CustomerList
-from analytics.models import ExportFormat, PortfolioDay
+from analytics.models import ExportFormat, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.portfolio.comparison import SPANS
 from analytics.wording import counted, in_a_row
 from customers.audit.export import Export
@@ -55,11 +55,20 @@ class TableExport:
 
     def rows(self) -> Iterator[list[Cell]]:
         """Yield the customers in the list's order, as numbers, dates and texts; one query."""
+        for _key, cells in self._read(self.list.customers):
+            yield cells
+
+    def rows_of(self, keys: Sequence[int]) -> list[list[Cell]]:
+        """Return the rows of the snapshots with these keys, in their order; one query."""
+        found = dict(self._read(Snapshot.objects.filter(pk__in=keys).order_by()))
+        return [found[key] for key in keys if key in found]
+
+    def _read(self, customers: SnapshotQuerySet) -> Iterator[tuple[int, list[Cell]]]:
         fields = list(dict.fromkeys(field for one in self.columns for field in one.file_fields))
         getters = [(one.value, [fields.index(field) for field in one.file_fields]) for one in self.columns]
-        customers = self.changes.beside(self.list.customers.select_related(None).with_forecasts(of_over=False))
-        for values in customers.values_list(*fields).iterator(chunk_size=FETCH_SIZE):
-            yield [value(*[values[index] for index in places]) for value, places in getters]
+        rows = self.changes.beside(customers.select_related(None).with_forecasts(of_over=False))
+        for key, *values in rows.values_list("pk", *fields).iterator(chunk_size=FETCH_SIZE):
+            yield key, [value(*[values[index] for index in places]) for value, places in getters]
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:
         """Write the file; raises ``TooLarge``."""

@@ -1,7 +1,8 @@
 """The box of a customer's page that adds a note, logs a call or a meeting, or begins an email."""
 
+from collections.abc import Mapping
+
 from django import forms
-from django.http import QueryDict
 
 from analytics.outreach.draft import MAX_BODY_LENGTH
 from customers.models import Note
@@ -24,7 +25,7 @@ class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the p
             )
         }
 
-    def __init__(self, data: QueryDict | None = None) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None) -> None:
         super().__init__(data)
         self.fields["kind"].required = False
 

@@ -14,7 +14,7 @@ from analytics.forecast.reasons import Reason, days_of, reasons
 from analytics.models import HORIZON, RECENT, ForecastDay, ForecastTarget, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
-from analytics.wording import counted, signed
+from analytics.wording import counted
 from customers.models import Customer, FeedName
 from customers.runs.page import rows_address
 
@@ -29,7 +29,7 @@ class ReasonLine:
     """A reason in words, the points that it adds, and the rows that it was computed from."""
 
     words: str
-    points: str
+    points: int
     rows: str
     beyond: bool
 
@@ -42,10 +42,10 @@ class Why:
     """
 
     average: int
-    total: str
+    total: int
     in_favor: Sequence[ReasonLine]
     against: Sequence[ReasonLine]
-    rest: str
+    rest: int
 
     @property
     def sides(self) -> Sequence[tuple[str, Sequence[ReasonLine]]]:
@@ -154,12 +154,12 @@ def _why(model: Logistic, features: Sequence[float], snapshot: Snapshot) -> Why:
         for sign in (1, -1)
     ]
     in_favor, against = (
-        [ReasonLine(reason.words, signed(one), _rows(reason, snapshot, days), reason.beyond) for reason, one in side]
+        [ReasonLine(reason.words, one, _rows(reason, snapshot, days), reason.beyond) for reason, one in side]
         for side in sides
     )
     rest = sums[-1] - sum(one for side in sides for _reason, one in side)
     average = round(100 * from_log_odds(model.intercept))
-    return Why(average, signed(sums[-1]), in_favor, against, signed(rest) if rest else "")
+    return Why(average, sums[-1], in_favor, against, rest)
 
 
 def _rows(reason: Reason, snapshot: Snapshot, days: int) -> str:

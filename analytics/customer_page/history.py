@@ -11,7 +11,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from analytics.display.charts import Chart, Series
-from analytics.models import ForecastTarget, Snapshot
+from analytics.models import ForecastTarget, Snapshot, SnapshotQuerySet
 from analytics.portfolio.charts import policy_marks
 from customers.models import Customer
 
@@ -22,11 +22,16 @@ def recent_snapshots(customer: Customer, day: date) -> list[Snapshot]:
     """Return the snapshots of the 90 days up to ``day``, oldest first, with their forecasts; one query."""
     since = day - timedelta(days=HISTORY_DAYS - 1)
     found = Snapshot.objects.filter(customer=customer, date__range=(since, day)).order_by("date")
-    features = {f"{target}_features": F(f"forecast__{target}_features") for target in ForecastTarget}
-    snapshots = list(found.with_forecasts(of_over=False).annotate(**features).select_related("policy"))
+    snapshots = list(with_features(found).select_related("policy"))
     for snapshot in snapshots:
         snapshot.customer = customer
     return snapshots
+
+
+def with_features(snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
+    """Return each with its date's forecasts and what these were made of, as ``forecasts`` needs it."""
+    features = {f"{target}_features": F(f"forecast__{target}_features") for target in ForecastTarget}
+    return snapshots.with_forecasts(of_over=False).annotate(**features)
 
 
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:

@@ -128,13 +128,15 @@ def timeline(
     chosen: TimelineFilter = TimelineFilter.ALL,
     number: int = 1,
     dated_steps: frozenset[str] = frozenset(),
+    known_at: datetime | None = None,
 ) -> TimelinePage:
     """Return the page ``number`` of what happened up to ``day``; ``dated_steps`` have an event. One query.
 
-    What an event tells is not told again by the counters of its day.
+    What an event tells is not told again by the counters of its day. What people and imports did since ``known_at``
+    is left out, so that it moves no page.
     """
     midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-    query = TimelineQuery(customer, day, None if is_newest else midnight, dated_steps)
+    query = TimelineQuery(customer, day, known_at if is_newest else midnight, dated_steps)
     ranks = [[source for source, shown in rank.items() if chosen in {_F.ALL, *shown}] for rank in _ORDER]
     rows, total = timeline_sql.rows(query, ranks, PER_PAGE, (number - 1) * PER_PAGE)
     entries = (_entry(row) for row in rows)

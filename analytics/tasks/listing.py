@@ -166,7 +166,7 @@ def tasks_due(user: User, today: date) -> TaskQuerySet:
 def _table(address: QueryDict, full_path: str, **options: object) -> TaskTable:
     whose, state = address.get("whose", EVERYBODY), _state(address)
     usual = ("due", "pk") if state == Task.State.OPEN else ("-closed_at", "-pk")
-    tasks = _narrowed(whose).filter(state=state).order_by(*usual).select_related("customer", "owner")
+    tasks = tasks_of_whom(whose).filter(state=state).order_by(*usual).select_related("customer", "owner")
     return TaskTable(tasks, address=full_path, order_by=_order(address) or None, **options)
 
 
@@ -180,7 +180,8 @@ def _state(address: QueryDict) -> Task.State:
     return Task.State(asked) if asked in Task.State.values else Task.State.OPEN
 
 
-def _narrowed(whose: str) -> TaskQuerySet:
+def tasks_of_whom(whose: str) -> TaskQuerySet:
+    """Return the tasks of whom an address means: an account's key, everybody, or nobody."""
     tasks = Task.objects.all()
     if whose == EVERYBODY:
         return tasks

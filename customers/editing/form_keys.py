@@ -49,19 +49,38 @@ def create_once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
     """Return the view's answer; where the same form was stored before, tell so and lead to where that one led."""
-    digest = _digest(request)
-    with transaction.atomic():
-        submission, is_first = _claim(digest, is_keyed=KEY in request.POST)
-        if is_first:
-            response = answer()
-            if 300 <= response.status_code < 400:
-                submission.location = response["Location"][:500]
-                submission.save(update_fields=["location"])
-            else:
-                submission.delete()
-            return response
+    answers: list[HttpResponse] = []
+
+    def store() -> str:
+        response = answer()
+        answers.append(response)
+        return response["Location"] if 300 <= response.status_code < 400 else ""
+
+    location = store_once(_sent(request), store, is_keyed=KEY in request.POST)
+    if answers:
+        return answers[0]
     messages.info(request, ALREADY)
-    return redirect(submission.location)
+    return redirect(location)
+
+
+def store_once(sent: object, store: Callable[[], str], *, is_keyed: bool) -> str:
+    """Return where that is which ``store`` stores; where the same was ``sent`` before, where that one is.
+
+    It is called in a transaction, and returns '' where nothing was stored. What was sent is JSON; it ``is_keyed``
+    where it has a key of its own, else the same counts as sent twice within ``RESEND_TIME`` alone.
+    """
+    digest = salted_hmac("customers.form_keys", json.dumps(sent), algorithm="sha256").hexdigest()
+    with transaction.atomic():
+        submission, is_first = _claim(digest, is_keyed=is_keyed)
+        if not is_first:
+            return submission.location
+        location = store()
+        if location:
+            submission.location = location[:500]
+            submission.save(update_fields=["location"])
+        else:
+            submission.delete()
+        return location
 
 
 def forget_submissions(words: str) -> None:
@@ -87,13 +106,13 @@ def _claim(digest: str, *, is_keyed: bool) -> tuple[FormSubmission, bool]:
             return submission, is_another
 
 
-def _digest(request: HttpRequest) -> str:
+def _sent(request: HttpRequest) -> list[object]:
+    """Return who sent what to where."""
     sent = sorted((name, values) for name, values in request.POST.lists() if name not in _NOT_SENT)
     files = sorted(
         (name, file.name or "", list(_hashes(file))) for name in request.FILES for file in request.FILES.getlist(name)
     )
-    content = json.dumps([request.user.pk, request.get_full_path(), sent, files])
-    return salted_hmac("customers.form_keys", content, algorithm="sha256").hexdigest()
+    return [request.user.pk, request.get_full_path(), sent, files]
 
 
 def _hashes(file: "UploadedFile[bytes]") -> Iterator[str]:

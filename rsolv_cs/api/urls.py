@@ -2,22 +2,51 @@
 
 from django.urls import include, path
 from django.views.generic import RedirectView
-from rest_framework.routers import SimpleRouter
 
 from rsolv_cs.api import pages
-from rsolv_cs.api.resources.batches import BatchView
-from rsolv_cs.api.resources.runs import RunViewSet
-from rsolv_cs.api.resources.track import TrackView
+from rsolv_cs.api.resources import (
+    alerts,
+    batches,
+    cohorts,
+    customer,
+    customers,
+    notes,
+    portfolio,
+    reports,
+    runs,
+    snapshots,
+    tasks,
+    track,
+)
 
 app_name = "api"
 
-resources = SimpleRouter(trailing_slash=False, use_regex_path=False)
-resources.register("runs", RunViewSet, "runs")
+resources = [
+    path("customers", customers.CustomersView.as_view(), name="customers"),
+    path("customers/<str:pk>", customer.CustomerView.as_view(), name="customer"),
+    path("customers/<str:pk>/timeline", customer.TimelineView.as_view(), name="timeline"),
+    path("customers/<str:pk>/history", snapshots.HistoryView.as_view(), name="history"),
+    path("snapshots", snapshots.SnapshotsView.as_view(), name="snapshots"),
+    path("portfolio", portfolio.PortfolioView.as_view(), name="portfolio"),
+    path("portfolio/days", portfolio.PortfolioDaysView.as_view(), name="portfolio-days"),
+    path("cohorts", cohorts.CohortsView.as_view(), name="cohorts"),
+    path("alerts", alerts.AlertsView.as_view(), name="alerts"),
+    path("tasks", tasks.TasksView.as_view(), name="tasks"),
+    path("tasks/<int:pk>", tasks.TaskView.as_view(), name="task"),
+    path("tasks/<int:pk>/close", tasks.ClosedTaskView.as_view(), name="close-task"),
+    path("tasks/<int:pk>/reopen", tasks.ReopenedTaskView.as_view(), name="reopen-task"),
+    path("notes", notes.NotesView.as_view(), name="notes"),
+    path("runs", runs.RunsView.as_view(), name="runs"),
+    path("runs/<int:pk>", runs.RunView.as_view(), name="run"),
+    path("runs/<int:pk>/quarantined", runs.QuarantinedView.as_view(), name="quarantined"),
+    path("reports", reports.ReportsView.as_view(), name="reports"),
+    path("reports/<int:pk>/rows", reports.ReportRowsView.as_view(), name="report-rows"),
+    path("batches/<uuid:key>", batches.BatchView.as_view(), name="batch"),
+]
 
 urlpatterns = [
-    path("api/v1/", include(resources.urls)),
-    path("api/v1/batches/<uuid:key>", BatchView.as_view(), name="batch"),
-    path("metrics/track", TrackView.as_view(), name="track"),
+    path("api/v1/", include(resources)),
+    path("metrics/track", track.TrackView.as_view(), name="track"),
     path("api/schema/", pages.SchemaView.as_view(), name="schema"),
     path("api/docs/", pages.docs, name="docs"),
     path("api/", RedirectView.as_view(pattern_name="api:docs"), name="start"),

@@ -130,6 +130,7 @@ class Program:
             "batches": batch.pk,
             "batch": batch.pk,
             "inboxevent": batch.events.create(position=0, occurred_at=batch.received_at).pk,
+            "customers": "c1001",
             # What has no view of its own.
             "api": "nothing",
             "metrics": "nothing",

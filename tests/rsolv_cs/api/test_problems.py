@@ -10,7 +10,7 @@ from rest_framework.exceptions import Throttled, ValidationError
 
 from customers.models import ImportRun
 from rsolv_cs.api.problems import answer
-from rsolv_cs.api.resources.runs import RunViewSet
+from rsolv_cs.api.resources.runs import RunsView
 from tests.support.tokens import make_token, token_client
 
 pytestmark = pytest.mark.django_db
@@ -55,21 +55,21 @@ def test_what_has_no_view_at_all(client: Client) -> None:
 
 
 def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_self: object) -> None:
+    def fail(_self: object, _request: object) -> None:
         raise RuntimeError("the secret of a row")
 
-    monkeypatch.setattr(RunViewSet, "get_queryset", fail)
+    monkeypatch.setattr(RunsView, "answer", fail)
     told = problem(token_client(make_token()).get("/api/v1/runs"))
     assert told["status"] == 500
     assert "secret" not in str(told)
 
 
 def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_self: object) -> None:
+    def fail(_self: object, _request: object) -> None:
         raise OperationalError("could not connect")
 
     client = token_client(make_token())
-    monkeypatch.setattr(RunViewSet, "get_queryset", fail)
+    monkeypatch.setattr(RunsView, "answer", fail)
     response = client.get("/api/v1/runs")
     assert problem(response)["status"] == 503
     assert response.headers["Retry-After"] == "30"
