@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-forecast bench-lab screenshots lock audit licences clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-forecast bench-lab bench-api screenshots lock audit licences openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -141,6 +141,9 @@ bench-forecast: setup-dev ## how good the forecast is beside other methods, and 
 bench-lab: setup-dev ## how long the preview of a draft takes, beside its aims
 	@$(BIN)/python -m benchmarks.policy_lab $(ARGS)
 
+bench-api: setup-dev ## how long the API takes for a page of customers, beside its aim, on both databases
+	@$(BIN)/python -m benchmarks.api $(ARGS)
+
 screenshots: setup-dev ## take the pictures in docs/ again, from a fresh large demo
 	@$(BIN)/python docs/screenshots.py
 
@@ -158,6 +161,9 @@ audit: setup-dev ## ask whether any locked package has a known vulnerability; fa
 
 licences: setup-alerts ## write docs/licences.md again, after a change of the lock
 	@$(BIN)/python docs/licences.py
+
+openapi: setup-dev ## write docs/openapi.yaml again, after a change of the API
+	@DEBUG=1 $(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
 
 clean: ## remove .venv and caches; data in var/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
