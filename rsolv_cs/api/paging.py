@@ -6,7 +6,7 @@ A cursor has the values by which that row is sorted. It is signed, and holds for
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.core import signing
 from django.db.models import F, Model, Q, QuerySet
@@ -22,7 +22,8 @@ USUAL_ROWS, MOST_ROWS = 100, 1_000
 _SALT = "rsolv_cs.api.paging"
 Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Model)
-Position = list[Any]
+Value = str | int | float | None
+Position = list[Value]
 """The values that a row is sorted by, as JSON has them; of a list in memory, how many rows stand before."""
 
 
@@ -45,7 +46,7 @@ class Paging:
         query[CURSOR] = signing.dumps(position, salt=_salt(self.request.path, query))
         return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
 
-    def keys(self, rows: QuerySet[Any]) -> tuple[list[Any], Position | None]:
+    def keys(self, rows: QuerySet[Row]) -> tuple[list[int], Position | None]:
         """Return the keys of the page's rows in their order, and where the next page begins; one query."""
         orders = list(_orders(rows))
         names = [f"order_{place}" for place in range(len(orders))]
@@ -66,7 +67,7 @@ class Paging:
 
     def slice(self, items: Sequence[Item]) -> tuple[Sequence[Item], Position | None]:
         """Return the page's part of a list that is there as a whole."""
-        first = self.position[0] if self.position else 0
+        first = int(self.position[0] or 0) if self.position else 0
         end = first + self.size
         return items[first:end], [end] if end < len(items) else None
 
@@ -106,7 +107,7 @@ def _plain(value: object) -> object:
 # --- The order ----------------------------------------------------------------------------------------------------
 
 
-def _orders(rows: QuerySet[Any]) -> Iterator[OrderBy]:
+def _orders(rows: QuerySet[Row]) -> Iterator[OrderBy]:
     """Yield what the rows are sorted by."""
     for one in rows.query.order_by:
         if isinstance(one, str):

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.forms import Field
 from django.http import HttpRequest, QueryDict
@@ -13,8 +13,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.dateparse import parse_date
 from django_filters import filters
 from django_filters.filterset import FilterSet
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import _SchemaType as Described
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,34 +45,21 @@ PAGING = (
 )
 
 
-class ReadSchema(AutoSchema):
-    """Describes a view by what it declares."""
-
-    view: Any
-    """A ``ReadView``."""
-
-    def get_operation_id(self) -> str:
-        """Return the name of the view."""
-        return str(self.view.operation)
-
-    def get_override_parameters(self) -> list[Any]:
-        """Return the view's parameters."""
-        return list(self.view.parameters) if self.method == "GET" else []
-
-    def get_response_serializers(self) -> Any:
-        """Return the view's answer, and that there is nothing new."""
-        return {200: self.view.answers, 304: None}
-
-
 class ReadView(APIView):
     """A resource that is read: ``operation`` names it, ``parameters`` are all that it takes, it ``answers`` a type."""
 
     operation: ClassVar[str]
     parameters: ClassVar[Sequence[OpenApiParameter]] = ()
-    answers: ClassVar[Any]
-    schema = ReadSchema()
+    answers: ClassVar[type]
 
-    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+    def __init_subclass__(cls) -> None:
+        """Describe the view by what it declares."""
+        described = extend_schema(
+            operation_id=cls.operation, parameters=list(cls.parameters), responses={200: cls.answers, 304: None}
+        )
+        extend_schema_view(get=described)(cls)
+
+    def get(self, request: Request, **kwargs: object) -> HttpResponseBase:
         """Answer, or say that what the client has is still so."""
         asked = request._request
         refuse_unknown(asked.GET, (one.name for one in self.parameters))
@@ -82,7 +69,7 @@ class ReadView(APIView):
         return response
 
     @abstractmethod
-    def answer(self, request: HttpRequest, **kwargs: Any) -> Mapping[str, Any]:
+    def answer(self, request: HttpRequest, **kwargs: object) -> Mapping[str, object]:
         """Return the answer."""
 
 
@@ -159,7 +146,7 @@ def filter_parameters(of: type[FilterSet], **words: str) -> list[OpenApiParamete
     ]
 
 
-def _type_of(one: filters.Filter) -> dict[str, Any]:
+def _type_of(one: filters.Filter) -> Described:
     """Return the schema of what a filter takes; of a menu whose choices are data, any text."""
     choices = [value for value, _label in one.extra.get("choices") or ()]
     text = {"type": "string", **({"enum": choices} if choices else {})}

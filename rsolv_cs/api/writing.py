@@ -1,9 +1,9 @@
 """What is sent to be stored: its shape is checked here, all that it means by the forms of the pages."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, QuerySet
-from django.forms import Form, ModelForm
+from django.forms import BaseForm
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -19,10 +19,10 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
-class SentSerializer(serializers.Serializer[Any]):
+class SentSerializer(serializers.Serializer[object]):
     """What is sent; a field that is none of it is refused."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> object:
         """Return what was sent; raises ``ValidationError``."""
         if isinstance(data, dict) and (wrong := set(data) - set(self.fields)):
             said = f"There is no such field. Allowed: {', '.join(self.fields)}."
@@ -30,14 +30,14 @@ class SentSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-def sent_fields(kind: type[SentSerializer], request: Request) -> dict[str, Any]:
+def sent_fields(kind: type[SentSerializer], request: Request) -> dict[str, object]:
     """Return what a request sends; raises ``ValidationError`` where it is not of that kind."""
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-def check_form(form: "Form | ModelForm[Any]") -> None:
+def check_form(form: BaseForm) -> None:
     """Raise ``ValidationError`` with all that a form has against what was sent."""
     if not form.is_valid():
         raise ValidationError(

@@ -21,6 +21,7 @@ from tests.support import ROOT
 
 SLOW_FILES = {
     "test_access.py",
+    "test_api_fuzz.py",
     "test_append.py",
     "test_busy.py",
     "test_copy_database.py",

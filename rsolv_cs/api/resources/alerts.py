@@ -1,7 +1,7 @@
 """Alerts as the page of alerts has them, by its filters."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -79,7 +79,7 @@ class AlertsView(ReadView):
     )
     answers = AlertPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> AlertPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> AlertPage:
         """Return a page of alerts."""
         paging = paging_of(request)
         portfolio = scored_date(request).portfolio

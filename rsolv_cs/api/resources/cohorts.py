@@ -1,7 +1,7 @@
 """Cohorts, and how many of each stay active."""
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter
@@ -60,7 +60,7 @@ class CohortsView(ReadView):
     parameters: ClassVar = (AS_OF, BY, *PAGING)
     answers = CohortPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> CohortPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> CohortPage:
         """Return a page of cohorts."""
         paging = paging_of(request)
         by = CohortDay.By(choice_of(request, BY.name, WAYS, CohortDay.By.COHORT.value))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -99,7 +99,7 @@ class CustomerView(ReadView):
     parameters: ClassVar = (AS_OF,)
     answers = CustomerDetail
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> CustomerDetail:
+    def answer(self, request: HttpRequest, **kwargs: object) -> CustomerDetail:
         """Return the customer."""
         customers = Customer.objects.select_related("missing_since", "care__owner")
         found = get_object_or_404(customers, pk=kwargs["pk"])
@@ -208,7 +208,7 @@ class TimelineView(ReadView):
     parameters: ClassVar = (AS_OF, TOLD, CURSOR_PARAMETER)
     answers = TimelinePageAnswer
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> TimelinePageAnswer:
+    def answer(self, request: HttpRequest, **kwargs: object) -> TimelinePageAnswer:
         """Return a page of entries."""
         paging = paging_of(request)
         found = get_object_or_404(Customer, pk=kwargs["pk"])
@@ -220,9 +220,9 @@ class TimelineView(ReadView):
             shown.portfolio.date if shown.portfolio else program_today(),
             is_newest=shown.is_newest,
             chosen=chosen,
-            number=number,
+            number=int(number or 1),
             dated_steps=steps(found, dict.fromkeys(Step.values, False))[1],
-            known_at=datetime.fromisoformat(known_at),
+            known_at=datetime.fromisoformat(str(known_at)),
         )
         day = shown.portfolio.date if shown.portfolio else None
         following = paging.next_page([page.older, known_at] if page.older else None, day)

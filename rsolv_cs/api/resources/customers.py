@@ -1,7 +1,7 @@
 """Customers as the customer table has them: its filters, its order, its scored date."""
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter
@@ -85,7 +85,7 @@ class CustomersView(ReadView):
     parameters: ClassVar = LIST_PARAMETERS
     answers = CustomerPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> CustomerPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> CustomerPage:
         """Return a page of customers."""
         day, following, snapshots = listed_snapshots(request)
         rows: list[CustomerRow] = [

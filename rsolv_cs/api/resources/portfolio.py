@@ -1,7 +1,7 @@
 """The portfolio on a scored date, and on each of them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
@@ -108,7 +108,7 @@ class PortfolioView(ReadView):
     parameters: ClassVar = (AS_OF,)
     answers = PortfolioAnswer
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> PortfolioAnswer:
+    def answer(self, request: HttpRequest, **kwargs: object) -> PortfolioAnswer:
         """Return the date's figures."""
         portfolio = scored_date(request).portfolio
         if portfolio is None:
@@ -127,7 +127,7 @@ class PortfolioDaysView(ReadView):
     parameters: ClassVar = (AS_OF, *PAGING)
     answers = PortfolioPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> PortfolioPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> PortfolioPage:
         """Return a page of dates."""
         paging = paging_of(request)
         portfolio = scored_date(request).portfolio

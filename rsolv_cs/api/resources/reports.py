@@ -1,7 +1,7 @@
 """Reports: those that one may see, and the rows of one, as its file has them."""
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -11,6 +11,7 @@ from analytics.models import PortfolioDay, Report
 from analytics.reports.saved_views import ReportUnavailable, report_list, scored_day
 from customers.clock import program_today
 from customers.core.pages import user_of
+from customers.workbooks.writer import Cell
 from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import CURSOR, paging_of
 from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, scored_date
@@ -52,7 +53,7 @@ class ReportRows(TypedDict):
     as_of: Annotated[date, "The scored date."]
     columns: list[Column]
     next: Annotated[str | None, "The address of the next page; null on the last one."]
-    results: list[dict[str, Any]]
+    results: list[dict[str, Cell]]
 
 
 class ReportsView(ReadView):
@@ -63,7 +64,7 @@ class ReportsView(ReadView):
     parameters: ClassVar = PAGING
     answers = ReportList
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> ReportList:
+    def answer(self, request: HttpRequest, **kwargs: object) -> ReportList:
         """Return a page of reports."""
         paging = paging_of(request)
         theirs = Report.objects.visible_to(user_of(request)).order_by("-pk")
@@ -79,7 +80,7 @@ class ReportRowsView(ReadView):
     parameters: ClassVar = (AS_OF, *PAGING)
     answers = ReportRows
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> ReportRows:
+    def answer(self, request: HttpRequest, **kwargs: object) -> ReportRows:
         """Return a page of rows; raises ``Conflict`` where the report cannot be made."""
         paging, user = paging_of(request), user_of(request)
         report = get_object_or_404(Report.objects.visible_to(user).select_related("owner"), pk=kwargs["pk"])

@@ -1,7 +1,7 @@
 """Import runs, what became of their rows, and the rows that were not loaded."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -87,7 +87,7 @@ class RunsView(ReadView):
     parameters: ClassVar = (AS_OF, FEED, STATUS, *PAGING)
     answers = RunPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> RunPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> RunPage:
         """Return a page of runs."""
         paging = paging_of(request)
         portfolio = scored_date(request).portfolio
@@ -111,7 +111,7 @@ class RunView(ReadView):
     operation = "get_run"
     answers = RunFacts
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> RunFacts:
+    def answer(self, request: HttpRequest, **kwargs: object) -> RunFacts:
         """Return the run."""
         return _facts(get_object_or_404(ImportRun, pk=kwargs["pk"]))
 
@@ -124,7 +124,7 @@ class QuarantinedView(ReadView):
     parameters: ClassVar = (ROW_STATUS, *PAGING)
     answers = QuarantinedPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> QuarantinedPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> QuarantinedPage:
         """Return a page of rows."""
         paging = paging_of(request)
         run = get_object_or_404(ImportRun.objects.only("pk"), pk=kwargs["pk"])

@@ -1,7 +1,7 @@
 """Snapshots: of everybody on a scored date, and of one customer over time."""
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -51,7 +51,7 @@ class SnapshotsView(ReadView):
     parameters: ClassVar = LIST_PARAMETERS
     answers = SnapshotPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> SnapshotPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> SnapshotPage:
         """Return a page of snapshots."""
         day, following, snapshots = listed_snapshots(request)
         return {"as_of": day, "next": following, "results": [_row(one) for one in snapshots]}
@@ -65,7 +65,7 @@ class HistoryView(ReadView):
     parameters: ClassVar = (AS_OF, *PAGING)
     answers = SnapshotPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> SnapshotPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> SnapshotPage:
         """Return a page of snapshots."""
         paging = paging_of(request)
         found = get_object_or_404(Customer.objects.only("pk"), pk=kwargs["pk"])

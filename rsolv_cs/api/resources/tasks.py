@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from django.conf import settings
 from django.db.models import Q
@@ -111,7 +111,7 @@ class TasksView(ReadView):
     parameters: ClassVar = (AS_OF, CUSTOMER, WHOSE, STATE, PAGE, SORT, *PAGING)
     answers = TaskPage
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> TaskPage:
+    def answer(self, request: HttpRequest, **kwargs: object) -> TaskPage:
         """Return a page of tasks."""
         paging = paging_of(request)
         portfolio = scored_date(request).portfolio
@@ -165,7 +165,7 @@ class TaskView(ReadView):
     operation = "get_task"
     answers = TaskFacts
 
-    def answer(self, request: HttpRequest, **kwargs: Any) -> TaskFacts:
+    def answer(self, request: HttpRequest, **kwargs: object) -> TaskFacts:
         """Return the task."""
         return _facts(_find(kwargs["pk"]))
 
@@ -214,7 +214,7 @@ class ReopenedTaskView(APIView):
         return Response(_facts(_find(pk)))
 
 
-def _find(pk: int) -> Task:
+def _find(pk: object) -> Task:
     return get_object_or_404(Task.objects.select_related("customer", "owner"), pk=pk)
 
 

@@ -14,7 +14,7 @@ from analytics.models import Snapshot
 from analytics.scoring.snapshots import score_day
 from customers.core.roles import Role
 from customers.erasure.erase import erase
-from customers.models import CustomerCare
+from customers.models import Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_forecast, make_run, make_snapshot, make_staff
 from tests.support.api import as_exported, get, refused, walk
 from tests.support.table_export import HEADER, download, read_csv
@@ -40,43 +40,51 @@ def _history(owner: int) -> None:
     make_day(total=12, date=D)
     for day in (date(2025, 5, 3), date(2025, 4, 10)):
         make_day(total=12, date=day)
-    statuses = ("champion", "healthy", "needs_attention", "at_risk", "inactive")
     for number in range(12):
-        customer = make_customer(
-            id=f"k{number}",
-            email=f"someone@k{number}.example",
-            organization=("Öl & Gas", "Acme Inc.", "acme inc.", "Zebra")[number % 4],
-            cohort=("VIP", "", "Beta")[number % 3],
-            industry="SaaS" if number % 2 else "",
-            team_size=number or None,
-            status="paused" if number == 5 else "active",
-            missing_since=make_run() if number == 3 else None,
-        )
-        make_snapshot(
-            customer,
-            date=D,
-            score=40 + 5 * (number % 5),
-            status=statuses[number % 5],
-            trend=("improving", "stable", "declining")[number % 3],
-            stage=("new_signup", "onboarding", "initial_adoption", "regular_usage")[number % 4],
-            steps_done=number % 6,
-            last_active=date(2025, 5, number) if number % 4 else None,
-            blocker_type="github_permissions" if number % 3 == 1 else "",
-            prs_generated=number % 4,
-            prs_merged=number % 3,
-            issues_tagged=1_000 * number,
-            support_requests=number % 2,
-            days_active=number,
-            days_to_complete=number if number % 3 else None,
-        )
-        if number % 3:
-            make_snapshot(customer, date=date(2025, 5, 3), score=50, status=statuses[number % 3])
-        if number % 4 == 0:
-            make_snapshot(customer, date=date(2025, 4, 10), score=45, status="healthy")
+        customer = _customer(number)
+        _snapshots(customer, number)
         if number % 2:
             make_forecast(customer, date=D, quiet=90 * number, first_pr=None if number % 3 else 250)
         if number % 4 == 2:
             CustomerCare.objects.create(customer=customer, owner_id=owner)
+
+
+def _customer(number: int) -> Customer:
+    return make_customer(
+        id=f"k{number}",
+        email=f"someone@k{number}.example",
+        organization=("Öl & Gas", "Acme Inc.", "acme inc.", "Zebra")[number % 4],
+        cohort=("VIP", "", "Beta")[number % 3],
+        industry="SaaS" if number % 2 else "",
+        team_size=number or None,
+        status="paused" if number == 5 else "active",
+        missing_since=make_run() if number == 3 else None,
+    )
+
+
+def _snapshots(customer: Customer, number: int) -> None:
+    statuses = ("champion", "healthy", "needs_attention", "at_risk", "inactive")
+    make_snapshot(
+        customer,
+        date=D,
+        score=40 + 5 * (number % 5),
+        status=statuses[number % 5],
+        trend=("improving", "stable", "declining")[number % 3],
+        stage=("new_signup", "onboarding", "initial_adoption", "regular_usage")[number % 4],
+        steps_done=number % 6,
+        last_active=date(2025, 5, number) if number % 4 else None,
+        blocker_type="github_permissions" if number % 3 == 1 else "",
+        prs_generated=number % 4,
+        prs_merged=number % 3,
+        issues_tagged=1_000 * number,
+        support_requests=number % 2,
+        days_active=number,
+        days_to_complete=number if number % 3 else None,
+    )
+    if number % 3:
+        make_snapshot(customer, date=date(2025, 5, 3), score=50, status=statuses[number % 3])
+    if number % 4 == 0:
+        make_snapshot(customer, date=date(2025, 4, 10), score=45, status="healthy")
 
 
 def exported(browser: Client, **asked: object) -> list[list[str]]:

@@ -45,7 +45,8 @@ def acme() -> Customer:
     return found
 
 
-def test_a_forecast_with_reasons_that_add_up(client: Client, acme: Customer) -> None:
+def learnt() -> None:
+    """A model of going quiet, and the forecasts of D by it."""
     model = ForecastModel.objects.create(
         target="quiet",
         method="logistic",
@@ -62,6 +63,10 @@ def test_a_forecast_with_reasons_that_add_up(client: Client, acme: Customer) -> 
     ForecastDay.objects.create(
         date=D, target="quiet", model=model, customers=170, rarer=60, backfilled=False, made_at=model.fitted_at
     )
+
+
+def test_a_forecast_with_reasons_that_add_up(client: Client, acme: Customer) -> None:
+    learnt()
     # 0.5 x 2.7726 = 1.3863, less 1 x 0.25, less 0.1 x 1.0986: together 1.0264, which is 73.6 %.
     make_forecast(acme, quiet=736, quiet_features=FEATURES)
     [told] = get(client, "customers/c1")["forecasts"]
