@@ -147,15 +147,20 @@ def filter_parameters(of: type[FilterSet], **words: str) -> list[OpenApiParamete
 
 
 def _type_of(one: filters.Filter) -> Described:
-    """Return the schema of what a filter takes; of a menu whose choices are data, any text."""
+    """Return the schema of what a filter takes; of a menu whose choices are data, any text.
+
+    A blank asks for nothing: a page's form sends the fields that nobody has filled in.
+    """
     choices = [value for value, _label in one.extra.get("choices") or ()]
-    text = {"type": "string", **({"enum": choices} if choices else {})}
     if isinstance(one, filters.MultipleChoiceFilter):
-        return {"type": "array", "items": text}
-    if isinstance(one, filters.DateFilter):
-        return {"type": "string", "format": "date"}
+        return {"type": "array", "items": {"type": "string", **({"enum": choices} if choices else {})}}
     if isinstance(one, filters.BooleanFilter):
-        return {"type": "boolean"}
-    if "min_value" in one.extra:
-        return {"type": "integer", "minimum": one.extra["min_value"], "maximum": one.extra["max_value"]}
-    return text
+        choices = ["true", "false", "1", "0"]
+    if choices:
+        return {"type": "string", "enum": [*choices, ""]}
+    kinds: Described = {"type": "string"}
+    if isinstance(one, filters.DateFilter):
+        kinds = {"type": "string", "format": "date"}
+    elif "min_value" in one.extra:
+        kinds = {"type": "integer", "minimum": one.extra["min_value"], "maximum": one.extra["max_value"]}
+    return kinds if kinds == {"type": "string"} else {"anyOf": [kinds, {"type": "string", "maxLength": 0}]}

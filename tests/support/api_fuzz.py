@@ -1,9 +1,12 @@
 """Requests of schemathesis: aimed at rows that are there, and what must hold of the answers."""
 
+import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import schemathesis
 from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
@@ -18,6 +21,12 @@ NOT_ASKED = ("positive_data_acceptance", "ignored_auth")
 """What a form refuses no description says, nor that a cursor must be one of ours; and each request shows a token."""
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    """A body of several lines, each of them JSON."""
+    return b"".join(json.dumps(one).encode() + b"\n" for one in (value if isinstance(value, list) else [value]))
+
+
 def rows_to_aim_at() -> dict[str, str]:
     """The key of a row of each kind, by the word that stands before it in an address; the rows are made."""
     task, _made = Task.objects.get_or_create(customer_id="c1001", what="Call them", due="2025-05-12")
@@ -27,10 +36,11 @@ def rows_to_aim_at() -> dict[str, str]:
 
 
 def aim_at(case: Case, rows: dict[str, str]) -> None:
-    """Let a request that the description allows name a row that is there."""
+    """Let every second request that the description allows name a row that is there: by what else it asks."""
+    is_second = zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2
     is_allowed = case.meta is not None and case.meta.generation.mode == GenerationMode.POSITIVE
     kind = case.operation.path.removeprefix("/api/v1/").partition("/")[0]
-    if is_allowed and "id" in case.path_parameters and kind in rows:
+    if is_second and is_allowed and "id" in case.path_parameters and kind in rows:
         case.path_parameters["id"] = rows[kind]
 
 

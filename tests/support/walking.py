@@ -33,9 +33,11 @@ ROWS = {
     "preview-upload": Upload,
     "confirm-upload": Upload,
     "cancel-upload": Upload,
-    "runs-detail": ImportRun,
+    **dict.fromkeys(("run", "quarantined"), ImportRun),
+    **dict.fromkeys(("close-task", "reopen-task"), Task),
     **dict.fromkeys(
-        ("report", "edit-report", "change-report-view", "delete-report", "export-report", "pin-report"), Report
+        ("report", "edit-report", "change-report-view", "delete-report", "export-report", "pin-report", "report-rows"),
+        Report,
     ),
     **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
     **dict.fromkeys(("policy-lab", "policy-preview", "export-policy-preview"), ScoringPolicy),

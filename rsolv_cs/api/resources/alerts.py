@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal, TypedDict
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
 
-from analytics.alerts.listing import ALL, OPEN, AlertFilter, alert_filter
+from analytics.alerts.listing import ALL, OPEN, YES_OR_NO, AlertFilter, alert_filter
 from analytics.models import Alert, AlertRule
 from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import paging_of
@@ -88,6 +89,8 @@ class AlertsView(ReadView):
         alerts = Alert.objects.open_on(day) if is_earlier and day else Alert.objects.all()
         filters = alert_filter(request, alerts=alerts, state=ALL if is_earlier else OPEN)
         check_filters(filters)
+        if request.GET.get("mine", "").lower() not in YES_OR_NO:
+            raise ValidationError({"mine": "Allowed: true, false."})
         found = filters.qs.order_by("-pk")
         if CUSTOMER.name in request.GET:
             found = found.filter(customer=request.GET[CUSTOMER.name])

@@ -122,6 +122,7 @@ QUERIES: list[dict[str, Any]] = [
     {"forecast_quiet": "likely"},
     {"signup": "2025-05", "done": "account_created"},
     {"team_size_min": 3, "days_active_max": 8, "signup_from": "2025-01-01"},
+    {"signup_from": "", "score_min": "", "last_active": "", "q": ""},
     {"as_of": "2025-05-03"},
     {"as_of": "2025-05-05", "status": "healthy"},
 ]
