@@ -11,6 +11,7 @@ from analytics.dashboard import column_views, export_views, neighbor_views, scor
 from analytics.insights import cohort_views, effect_views, forecast_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
+from analytics.pages.etag import answers_refresh
 from analytics.policy_lab import publish_views
 from analytics.policy_lab import views as lab_views
 from analytics.policy_lab.back_test import views as back_test_views
@@ -28,7 +29,7 @@ urlpatterns = [
     path("needs/", my_day_views.needs, name="needs"),
     path("customer/<str:pk>/act/<str:act>/", my_day_views.act_on, name="act-on-customer"),
     path("customer/<str:pk>/notes/", customer_views.add_to_history, name="add-note"),
-    path("alerts/", alert_views.alerts, name="alerts"),
+    path("alerts/", answers_refresh(alert_views.alerts), name="alerts"),
     path("alerts/act/", alert_views.act, name="act-on-alerts"),
     path("customer/<str:pk>/contact/", contact_views.compose, name="contact"),
     path("messages/<int:pk>/", contact_views.message, name="message"),
@@ -52,7 +53,7 @@ urlpatterns = [
     path("bulk/message/", message_views.message_many, name="message-customers"),
     path("bulk/<str:act>/", bulk_views.act_on_many, name="act-on-customers"),
     path("undo/", bulk_views.undo, name="undo"),
-    path("tasks/", task_views.task_page_list, name="tasks"),
+    path("tasks/", answers_refresh(task_views.task_page_list), name="tasks"),
     path("tasks/new/", task_views.new_task, name="new-task"),
     path("tasks/<int:pk>/", task_views.task, name="task"),
     path("effects/", effect_views.effects, name="effects"),

@@ -25,6 +25,7 @@ from analytics.outreach.sending import closed_mailboxes, customers_to_write, why
 from analytics.outreach.views import preview_typed
 from analytics.page_cache import page_cache
 from analytics.pages.as_of import AsOf, as_of
+from analytics.pages.etag import answers_refresh
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
@@ -52,6 +53,7 @@ class ClosedMailboxesKey(page_cache.StateKey):
 
 
 @admin_page("customers.view_customer")
+@answers_refresh
 def customer(request: HttpRequest, pk: str) -> HttpResponse:
     """One customer: what is known, how the score comes about, what happened, what to do."""
     return _page(request, _find(request, pk), NoteForm())

@@ -44,7 +44,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Dashboard",
         "as_of": shown,
-        "tag": tag,
         "carried": [
             (name, value) for name, values in request.GET.lists() if name not in NOT_CARRIED for value in values
         ],

@@ -22,6 +22,7 @@ class NightAdmin(ReadOnlyAdmin):
     nothing_yet = "Nightly runs appear here; on the server, manage.py nightly starts one."
     list_display = ["id", when, "status", took, "troubles", "started_by"]
     list_filter = ["state"]
+    list_before_template = "analytics/nights/tools.html"
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let those see nights who may see imports: nights have no permission of their own."""

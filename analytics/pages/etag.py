@@ -48,9 +48,9 @@ def answers_refresh(view: View) -> View:
     return vary_on_headers("Cookie", "HX-Request")(etag(_etag_of_refresh)(view))
 
 
-def _etag_of_refresh(request: HttpRequest) -> str | None:
-    """Return the page's tag where the page asks for itself again, by htmx."""
-    return page_etag(request) if "HX-Request" in request.headers else None
+def _etag_of_refresh(request: HttpRequest, **_address: object) -> str | None:
+    """Return the page's tag where the page asks for itself again, by htmx; none to who is not logged in."""
+    return page_etag(request) if "HX-Request" in request.headers and request.user.is_authenticated else None
 
 
 def with_etag(response: HttpResponse, tag: str) -> HttpResponse:

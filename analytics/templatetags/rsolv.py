@@ -18,6 +18,7 @@ from analytics.display.source_list import way_from
 from analytics.models import Alert
 from analytics.nights.ledger import NightProblem
 from analytics.page_cache import page_cache
+from analytics.pages.etag import page_etag
 from analytics.pages.tour import tour_of
 from analytics.pages.user_summary import user_summary
 from analytics.segments.in_words import in_one_sentence
@@ -119,11 +120,11 @@ def night_banner(context: Context) -> dict[str, NightProblem | None]:
 
 
 @register.inclusion_tag("analytics/pages/refresh.html", takes_context=True)
-def refresh(context: Context, tag: str = "", regions: str = "", seconds: int = 60) -> dict[str, object]:
+def refresh(context: Context, regions: str = "", seconds: int = 60) -> dict[str, object]:
     """Return when the page was read, and how it asks again: for the ``regions`` that may change, and how often."""
     return {
         "address": context["request"].get_full_path(),
-        "tag": tag,
+        "tag": page_etag(context["request"]),
         "regions": regions,
         "seconds": seconds,
         "live": settings.LIVE_PATH if settings.LIVE else "",

@@ -24,13 +24,13 @@ from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed
 from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import CsvReader, Refused
 from customers.feeds.rows import begins_as
-from customers.imports import corrections, key_changes, onboarding
+from customers.imports import corrections, key_changes, onboarding, progress
 from customers.imports.checks.cross_row import find_problems, keys_alike
 from customers.imports.checks.guardrails import MAX_QUARANTINED
 from customers.imports.checks.misread import find_misread
 from customers.imports.erased_rows import suppressed_warning
 from customers.imports.fixes import fixes_of
-from customers.imports.interface import COUNTS, Options, Outcome, RowProblems, details
+from customers.imports.interface import COUNTS, Options, Outcome, Progress, RowProblems, details
 from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
 from customers.imports.provisional import supersede_provisional
@@ -123,6 +123,7 @@ class FeedRun:
         self.problems: list[RowProblems] = []
         self.not_archived: str | None = None
         self._file: FileLoad | None = None
+        self._progress: Progress | None = None
         self._extends: ImportRun | None = None
         self._suppressed: set[str] | None = None
 
@@ -132,7 +133,9 @@ class FeedRun:
         def work() -> None:
             if path is None:
                 raise Refused(why_no_file)
-            self._load_and_complete(path, options)
+            bar = options.progress(path) if options.progress else None
+            with progress.noted(self.run, path, bar) as self._progress:
+                self._load_and_complete(path, options)
             found = self.run.quarantined_rows.order_by("line").values_list("line", "reasons")[:MAX_QUARANTINED]
             self.problems = [RowProblems(line=line, reasons=reasons) for line, reasons in found]
 
@@ -272,7 +275,7 @@ class FeedRun:
     def _merge_by(self, strategy: LoadStrategy, file: FileLoad) -> None:
         run, feed, options = self.run, self.feed, file.options
         stager = Stager(file)
-        with CsvReader(file.path, options.progress(file.path) if options.progress else None) as source:
+        with CsvReader(file.path, self._progress) as source:
             staged = strategy.stage(source, stager)
             repeated = find_problems(feed, run, stager.guardrails.end_early)
             find_misread(feed, run, stager.misread, allow_misread=options.accepts_misread)

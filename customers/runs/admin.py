@@ -20,6 +20,7 @@ from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
+from customers.imports.progress import read_so_far
 from customers.models import ImportRun
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
 from customers.runs.times import duration, took, when
@@ -65,6 +66,13 @@ class ImportRunAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view(self.file_view)
         return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+        """Show the list of runs, and above it how far the one is that goes on."""
+        so_far = read_so_far()
+        running = so_far and ImportRun.objects.filter(pk=so_far.run, status=ImportRun.Status.RUNNING).first()
+        shown = {"running": running, "so_far": so_far} if running else {}
+        return super().changelist_view(request, {**(extra_context or {}), **shown})
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
@@ -100,10 +108,12 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
     def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
         place = files.find(run)
+        so_far = read_so_far() if run.status == ImportRun.Status.RUNNING else None
         page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
         context = {
             "title": f"Run {run.pk}: {run.file}",
             "run": run,
+            "so_far": so_far if so_far and so_far.run == run.pk else None,
             "counts": counts(run),
             "duration": duration(run.started_at, run.finished_at),
             "kept": place is not None,

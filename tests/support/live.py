@@ -31,6 +31,7 @@ class Site:
     surroundings: dict[str, str]
     log: Path
     live: subprocess.Popen[bytes] = field(init=False)
+    web: subprocess.Popen[bytes] = field(init=False)
 
     @property
     def url(self) -> str:
@@ -40,15 +41,21 @@ class Site:
     def place(self) -> Path:
         return Path(self.surroundings["LIVE_SOCKET"])
 
-    def start_live(self) -> None:
+    def start_web(self) -> None:
+        worker = ["--bind", f"127.0.0.1:{self.port}", "--worker-class", "rsolv_cs.server.BufferedWorker"]
+        self.web = self._start("-m", *WEB, *worker)
+
+    def stop_web(self) -> None:
+        self.web.terminate()
+        self.web.wait(SECONDS)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, *arguments]
         with self.log.open("a") as log:
-            self.live = subprocess.Popen(
-                [sys.executable, "manage.py", "live"],
-                cwd=settings.BASE_DIR,
-                env=self.surroundings,
-                stdout=log,
-                stderr=log,
-            )
+            return subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.surroundings, stdout=log, stderr=log)
+
+    def start_live(self) -> None:
+        self.live = self._start("manage.py", "live")
         until = time.monotonic() + SECONDS
         while not self.place.is_socket():
             assert time.monotonic() < until, self.log.read_text()
@@ -77,11 +84,7 @@ def serving(url: str, **variables: str) -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="live-") as folder:
         surroundings = environment(url, LIVE="1", LIVE_SOCKET=f"{folder}/s", **variables)
         site = Site(free_port(), surroundings, Path(folder) / "log")
-        worker = ["--bind", f"127.0.0.1:{site.port}", "--worker-class", "rsolv_cs.server.BufferedWorker"]
-        with site.log.open("a") as log:
-            web = subprocess.Popen(
-                [sys.executable, "-m", *WEB, *worker], cwd=settings.BASE_DIR, env=surroundings, stdout=log, stderr=log
-            )
+        site.start_web()
         try:
             site.start_live()
             until = time.monotonic() + SECONDS
@@ -90,9 +93,9 @@ def serving(url: str, **variables: str) -> Iterator[Site]:
                 time.sleep(0.05)
             yield site
         finally:
-            for process in (site.live, web):
+            for process in (site.live, site.web):
                 process.terminate()
-            for process in (site.live, web):
+            for process in (site.live, site.web):
                 process.wait(SECONDS)
 
 

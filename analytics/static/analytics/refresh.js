@@ -65,6 +65,19 @@
             (field) => field === document.activeElement || isFilledIn(field),
         );
 
+    /* Where in a region an element is, by the nearest id: a list may have other rows afterwards. */
+    const home = (region, element) => {
+        const near = element.closest("[id]");
+        return near && near !== region && region.contains(near) ? `#${CSS.escape(near.id)}` : null;
+    };
+    const menus = (region) => {
+        const seen = new Map();
+        return [...region.querySelectorAll("details")].map((details) => {
+            const near = home(region, details) ?? "";
+            seen.set(near, (seen.get(near) ?? 0) + 1);
+            return [`${near} ${seen.get(near)}`, details];
+        });
+    };
     const boxes = (region) => [region, ...region.querySelectorAll(".table-box")];
     const twins = (region, element) =>
         [...region.querySelectorAll(element.tagName)].filter(
@@ -72,15 +85,18 @@
         );
 
     function replace(region, fresh) {
-        const open = [...region.querySelectorAll("details")].map((details) => details.open);
+        const open = new Map(menus(region).map(([name, details]) => [name, details.open]));
         const scrolled = boxes(region).map((box) => [box.scrollLeft, box.scrollTop]);
         const focus = region.contains(document.activeElement) ? document.activeElement : null;
-        const place = focus && focus !== region ? twins(region, focus).indexOf(focus) : -1;
+        const near = focus && home(region, focus);
+        const place = focus && focus !== region ? twins(near ? region.querySelector(near) : region, focus).indexOf(focus) : -1;
         region.replaceWith(fresh);
-        fresh.querySelectorAll("details").forEach((details, number) => { details.open = open[number] ?? details.open; });
+        for (const [name, details] of menus(fresh)) details.open = open.get(name) ?? details.open;
         boxes(fresh).forEach((box, number) => { [box.scrollLeft, box.scrollTop] = scrolled[number] ?? [0, 0]; });
         if (focus) {
-            const again = focus === region ? fresh : (focus.id && fresh.querySelector(`#${CSS.escape(focus.id)}`)) || twins(fresh, focus)[place];
+            const around = near ? fresh.querySelector(near) : fresh;
+            const isItself = focus === region || (focus.id && around?.id === focus.id);
+            const again = isItself ? around : around && twins(around, focus)[place];
             // Where it is gone, the region keeps the focus.
             if (!again) fresh.tabIndex = -1;
             (again ?? fresh).focus({ preventScroll: true });
