@@ -66,7 +66,9 @@ class ImportRunAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view(self.file_view)
         return [path("<path:object_id>/file/", view, name="customers_importrun_file"), *super().get_urls()]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+    def changelist_view(  # type: ignore[override]  # as in the base class
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
         """Show the list of runs, and above it how far the one is that goes on."""
         so_far = read_so_far()
         running = so_far and ImportRun.objects.filter(pk=so_far.run, status=ImportRun.Status.RUNNING).first()
