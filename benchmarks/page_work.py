@@ -95,6 +95,19 @@ def prepare() -> dict[str, Any]:
     return {"cookies": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
 
 
+def sessions(number: str) -> dict[str, Any]:
+    """Log so many people in: what the browser of each sends of cookies."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    cookies = []
+    for one in range(int(number)):
+        client = Client(headers={"host": "127.0.0.1"})
+        client.force_login(get_user_model().objects.create_superuser(f"benchmark-{one}"))
+        cookies.append("; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items()))
+    return {"cookies": cookies}
+
+
 def edit() -> None:
     """For each line that comes in, what any edit of anybody leaves in the audit; then a line goes out."""
     from customers.audit import trail
@@ -128,7 +141,7 @@ def count_queries(cookies: str) -> dict[str, Any]:
 
 
 WORK: dict[str, Callable[..., dict[str, Any]]] = {
-    work.__name__: work for work in (load, score, score_as_the_seed, prepare, count_queries)
+    work.__name__: work for work in (load, score, score_as_the_seed, prepare, sessions, count_queries)
 }
 EDIT = "edit"
 
