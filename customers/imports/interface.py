@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
+from customers.jobs.progress import Progress
 from customers.models import ImportRun
 
 COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried", "missing", "returned")
 """The counts of a run that an outcome repeats."""
-
-Progress = Callable[[int], object]
 
 
 class RowProblems(TypedDict):

@@ -24,13 +24,13 @@ from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed
 from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import CsvReader, Refused
 from customers.feeds.rows import begins_as
-from customers.imports import corrections, key_changes, onboarding, progress
+from customers.imports import corrections, key_changes, onboarding
 from customers.imports.checks.cross_row import find_problems, keys_alike
 from customers.imports.checks.guardrails import MAX_QUARANTINED
 from customers.imports.checks.misread import find_misread
 from customers.imports.erased_rows import suppressed_warning
 from customers.imports.fixes import fixes_of
-from customers.imports.interface import COUNTS, Options, Outcome, Progress, RowProblems, details
+from customers.imports.interface import COUNTS, Options, Outcome, RowProblems, details
 from customers.imports.journal import save_after
 from customers.imports.merge import mark_found, mark_missing, merge
 from customers.imports.provisional import supersede_provisional
@@ -44,6 +44,7 @@ from customers.imports.strategies.order import strategies_for
 from customers.imports.strategies.partial import load_partial
 from customers.imports.strategies.stager import Stager
 from customers.jobs.lock import JobLock, LockHeld, job_lock
+from customers.jobs.progress import Progress, noted
 from customers.models import FeedName, ImportRun, KeyChange, QuarantinedRow
 from customers.text.quoted import quoted
 
@@ -134,7 +135,7 @@ class FeedRun:
             if path is None:
                 raise Refused(why_no_file)
             bar = options.progress(path) if options.progress else None
-            with progress.noted(self.run, path, bar) as self._progress:
+            with noted(self.run.pk, path, bar) as self._progress:
                 self._load_and_complete(path, options)
             found = self.run.quarantined_rows.order_by("line").values_list("line", "reasons")[:MAX_QUARANTINED]
             self.problems = [RowProblems(line=line, reasons=reasons) for line, reasons in found]
@@ -191,10 +192,10 @@ class FeedRun:
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do the run's work in a transaction; what ends it early is noted in the run."""
         run = self.run
-        with ExitStack() as noted:
+        with ExitStack() as logged:
             try:
                 run.save()
-                noted.enter_context(log_context.about(run=run.pk))
+                logged.enter_context(log_context.about(run=run.pk))
                 self.lock.renew()
                 with transaction.atomic():
                     work()

@@ -20,7 +20,7 @@ from customers.audit import trail
 from customers.core.files import open_file
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
-from customers.imports.progress import read_so_far
+from customers.jobs.progress import read_so_far
 from customers.models import ImportRun
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
 from customers.runs.times import duration, took, when

@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from analytics.models import Alert, AlertRule, Night, Task
 from customers.audit import trail
-from customers.imports.progress import noted
+from customers.jobs.progress import noted
 from customers.models import CustomerCare, ImportRun, Note
 from rsolv_cs.login.own_sessions import end_all
 from tests.factories import end_run, load_demo_program, make_run, make_staff
@@ -136,7 +136,7 @@ def test_a_running_import_shows_how_far_it_is(visit: Visit, tmp_path: Path) -> N
     file.write_bytes(b"x" * 1000)
     run = make_run(file="engagement.csv", status=ImportRun.Status.RUNNING)
     manager = make_staff("Program manager")
-    with noted(run, file) as read:
+    with noted(run.pk, file) as read:
         read(400)
         pages = [
             visit("/admin/customers/importrun/", manager),

@@ -16,8 +16,9 @@ from customers.core.database_errors import first_line
 from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
-from customers.imports.interface import Options, Outcome, Progress
+from customers.imports.interface import Options, Outcome
 from customers.jobs.commands import EXIT_FAILED, EXIT_USAGE, AuditedCommand, usage_error
+from customers.jobs.progress import Progress
 from customers.text.counts import counts_in_words
 from customers.uploads import store
 

@@ -5,7 +5,7 @@ The archive is what imports and pages share on both databases. What cannot be no
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from pathlib import Path
 from django.conf import settings
 
 from customers.core.files import create_file, move, open_file, remove
-from customers.imports.interface import Progress
-from customers.models import ImportRun
 
 _EVERY_SECONDS = 1.0
 _NAME = "progress.json"
 _MOST_BYTES = 1_000
+
+Progress = Callable[[int], object]
+"""What is called with the number of bytes just read."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class ReadSoFar:
 
 
 @contextmanager
-def noted(run: ImportRun, path: Path, also: Progress | None = None) -> Iterator[Progress]:
-    """Give what is to be called with the number of bytes just read; it notes them once a second at most.
+def noted(run: int, path: Path, also: Progress | None = None) -> Iterator[Progress]:
+    """Give what notes the bytes that a run reads of its file, once a second at most.
 
     ``also`` is called with the same. The note is gone when the run has ended.
     """
@@ -51,7 +52,7 @@ def noted(run: ImportRun, path: Path, also: Progress | None = None) -> Iterator[
             also(count)
         if time.monotonic() - last >= _EVERY_SECONDS or read == size:
             last = time.monotonic()
-            _write(ReadSoFar(run.pk, read, size))
+            _write(ReadSoFar(run, read, size))
 
     try:
         yield advance
