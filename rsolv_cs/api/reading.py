@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from inspect import getdoc
 from typing import ClassVar
 
 from django.forms import Field
@@ -55,7 +56,10 @@ class ReadView(APIView):
     def __init_subclass__(cls) -> None:
         """Describe the view by what it declares."""
         described = extend_schema(
-            operation_id=cls.operation, parameters=list(cls.parameters), responses={200: cls.answers, 304: None}
+            operation_id=cls.operation,
+            description=getdoc(cls) or "",
+            parameters=list(cls.parameters),
+            responses={200: cls.answers, 304: None},
         )
         extend_schema_view(get=described)(cls)
 

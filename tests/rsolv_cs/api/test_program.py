@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from analytics.insights.cohort_export import write_cohorts
 from analytics.models import CohortDay, PortfolioDay
 from analytics.portfolio.metrics_export import COLUMNS, combined_rows
+from customers.audit import trail
 from tests.support import oracle
 from tests.support.api import Told, get, refused, walk
 from tests.support.oracle_feeds import read_feeds
@@ -170,6 +171,25 @@ def test_few_queries(client: Client, path: str) -> None:
     with CaptureQueriesContext(connection) as queries:
         get(client, path)
     assert len(queries) <= 9
+
+
+READ = [
+    *("customers", "customers/c1001", "customers/c1001/timeline", "customers/c1001/history", "snapshots", "portfolio"),
+    *("portfolio/days", "cohorts", "alerts", "tasks", "runs", "reports"),
+]
+
+
+@pytest.mark.parametrize("path", READ)
+def test_what_has_not_changed_is_not_sent_again(client: Client, path: str) -> None:
+    known = {"If-None-Match": client.get(f"/api/v1/{path}").headers["ETag"]}
+    assert client.get(f"/api/v1/{path}", headers=known).status_code == 304
+    trail.record(trail.Action.CHANGE, "something")
+    assert client.get(f"/api/v1/{path}", headers=known).status_code == 200
+
+
+@pytest.mark.parametrize("path", READ)
+def test_nothing_else_is_taken(client: Client, path: str) -> None:
+    assert list(refused(client.get(f"/api/v1/{path}?nothing=1"))) == ["#/nothing"]
 
 
 def test_before_anything_is_scored() -> None:
