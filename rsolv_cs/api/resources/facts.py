@@ -71,6 +71,9 @@ class SnapshotFacts(TypedDict):
     last_active: date | None
     forecast_quiet: Annotated[int | None, "How probable it is to go quiet in 30 days, in whole percent."]
     forecast_first_pr: Annotated[int | None, "How probable a first PR in 30 days is, in whole percent."]
+    provisional_to: Annotated[
+        date | None, "Through which day counts what the product reported and no file has; null where nothing does."
+    ]
 
 
 class Changes(TypedDict):
@@ -144,6 +147,7 @@ def snapshot_facts(snapshot: Snapshot) -> SnapshotFacts:
         "last_active": snapshot.last_active,
         "forecast_quiet": shown_percent(snapshot.forecast_quiet),
         "forecast_first_pr": shown_percent(snapshot.forecast_first_pr),
+        "provisional_to": snapshot.provisional_to,
     }
 
 

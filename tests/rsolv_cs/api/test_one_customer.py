@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_page.timeline import timeline
-from analytics.models import ForecastDay, ForecastModel
+from analytics.models import ForecastDay, ForecastModel, Snapshot
 from customers.models import Customer, Note
 from tests.factories import make_customer, make_day, make_engagement, make_event, make_forecast, make_snapshot
 from tests.support.api import get, refused, walk
@@ -106,6 +106,13 @@ def test_without_a_snapshot_on_the_date_the_customer_is_there(client: Client, ac
         None,
         [],
     )
+
+
+def test_so_far_today_says_through_which_day(client: Client, acme: Customer) -> None:
+    assert get(client, "customers/c1")["snapshot"]["provisional_to"] is None
+    Snapshot.objects.update(provisional_to=date(2025, 5, 11))
+    [row] = get(client, "customers")["results"]
+    assert row["snapshot"]["provisional_to"] == "2025-05-11"
 
 
 def test_the_timeline_is_that_of_the_page(client: Client, acme: Customer) -> None:
