@@ -125,7 +125,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "import_export",
-    "rest_framework",
+    # Not rest_framework itself, whose templates and scripts no page of ours uses.
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rsolv_cs.apps.ProjectConfig",

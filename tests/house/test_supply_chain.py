@@ -179,7 +179,7 @@ def test_each_bundled_script_is_of_the_version_that_is_listed(name: str, version
     text = Path(found).read_text()
     first = text[:300]
     assert re.search(rf"v?{re.escape(version)}\b", first) or re.search(
-        rf'version\s*[:=]\s*"{re.escape(version)}"|="{re.escape(version)}"', text
+        rf'(?i:version)\s*[:=]\s*"{re.escape(version)}"|="{re.escape(version)}"', text
     ), f"{name} has another version"
 
 

@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from pytest_django.fixtures import Settings
 from rest_framework.response import Response
 
 from customers.audit import trail
@@ -115,8 +117,8 @@ def test_networks(networks: list[str], address: str, status: int) -> None:
     assert client.get(RUNS).status_code == status
 
 
-def test_networks_behind_a_proxy(settings: object) -> None:
-    settings.TRUSTED_PROXIES = 1  # type: ignore[attr-defined]  # pytest-django's
+def test_networks_behind_a_proxy(settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
     client = token_client(make_token(networks=["192.0.2.7/32"]), REMOTE_ADDR="10.0.0.1")
     assert client.get(RUNS, headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 200
     # What a client writes into it itself stands to the left of what the proxy adds.
@@ -180,3 +182,15 @@ def test_what_a_token_does_is_in_the_audit_with_the_token(monkeypatch: pytest.Mo
     browser.force_login(user)
     browser.get(RUNS)
     assert newest().source == f"GET {RUNS}"
+
+
+def test_a_token_skips_the_second_factor_of_its_user(settings: Settings) -> None:
+    settings.REQUIRE_SECOND_FACTOR = "all"
+    user = make_staff("Viewer")
+    TOTPDevice.objects.create(user=user, name="app", confirmed=True)
+    assert token_client(make_token(user)).get(RUNS).status_code == 200
+    browser = Client()
+    browser.force_login(user)
+    # Whoever is only half logged in is led to the code, and a token beside such a login does not mind it.
+    assert browser.get(RUNS).status_code == 302
+    assert browser.get(RUNS, headers={"X-Api-Key": make_token(user)}).status_code == 200
