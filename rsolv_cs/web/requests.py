@@ -49,8 +49,9 @@ class RefuseNul(MiddlewareMixin):
 
 
 def _log(level: int, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    # Known only where the page asked for it; to ask now would cost a query.
-    user = getattr(request, "_cached_user", None)
+    # Known only where the page asked for it, or a token said so; to ask now would cost a query.
+    token = getattr(request, "api_token", None)
+    user = token.user if token else getattr(request, "_cached_user", None)
     method = request.method if _METHOD.fullmatch(request.method or "") else "?"
     details = {
         "method": method,

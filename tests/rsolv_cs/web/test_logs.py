@@ -155,8 +155,10 @@ def test_addresses_and_what_a_database_repeats_of_a_row_are_left_out(line: Heard
 
 @pytest.mark.django_db
 def test_no_token_is_logged_wherever_it_is_put(line: Heard, as_json: Heard, client: Client) -> None:
-    secret = make_token()
+    user = make_staff("Viewer")
+    secret = make_token(user)
     client.get("/api/v1/runs", headers={"Authorization": f"Token {secret}"})
+    assert f"path=/api/v1/runs status=200 user={user.pk} " in line.stream.getvalue()
     client.get(f"/api/v1/runs/{secret}?token={secret}", headers={"X-Api-Key": f"{secret}x"})
     log_an_error(f"Refused: {secret}")
     for told in (line.stream.getvalue(), as_json.stream.getvalue()):
