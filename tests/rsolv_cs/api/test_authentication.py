@@ -9,12 +9,11 @@ from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django.fixtures import Settings
-from rest_framework.response import Response
 
 from customers.audit import trail
 from customers.core.roles import staff_who_may
 from customers.models import ApiToken, ServiceAccount
-from rsolv_cs.api.resources.runs import RunViewSet
+from rsolv_cs.api.resources.runs import RunsView
 from tests.factories import make_run, make_staff
 from tests.support.audit import HOSTILE, newest
 from tests.support.audit import LIST as AUDIT
@@ -163,11 +162,11 @@ def test_the_account_of_a_program_is_offered_to_nobody() -> None:
 
 
 def test_what_a_token_does_is_in_the_audit_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    def export(_view: object, _request: object) -> Response:
+    def export(_view: object, _request: object) -> dict[str, object]:
         trail.record(trail.Action.EXPORT, "something")
-        return Response()
+        return {}
 
-    monkeypatch.setattr(RunViewSet, "list", export)
+    monkeypatch.setattr(RunsView, "answer", export)
     user = make_staff("Viewer", username="github-action")
     token, secret = ApiToken.make(user, HOSTILE, ["read"])
     token_client(secret).get(RUNS)
