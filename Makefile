@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-forecast bench-lab bench-api screenshots lock audit licences openapi clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-api screenshots lock audit licences openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -137,6 +137,9 @@ bench-load: setup-dev ## people on the pages while a night of a million rows run
 
 bench-live: setup-dev ## 500 open pages that follow while a night of a million rows runs, on both databases
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+
+bench-track: setup-dev ## sixteen clients report events, and the server is killed meanwhile, on both databases
+	@$(BIN)/python -m benchmarks.track $(ARGS)
 
 bench-forecast: setup-dev ## how good the forecast is beside other methods, and how long it takes, beside its aims
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)

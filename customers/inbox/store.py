@@ -19,7 +19,7 @@ from customers.inbox.forget import forget
 from customers.models import ApiToken, Batch, InboxEvent
 
 State = InboxEvent.State
-WAIT_MILLISECONDS = 250
+WAIT_MILLISECONDS = 50
 """So long does a batch wait for another writer of SQLite; then it goes to the spool."""
 
 
