@@ -34,7 +34,9 @@ _FOR_WORK = {
     "admin:customers_customercare_changelist",
     "admin:customers_keychange_changelist",
 }
-_FOR_WORK |= {f"admin:customers_{name}_changelist" for name in ("importrun", "quarantinedrow", "fix")}
+_FOR_WORK |= {
+    f"admin:customers_{name}_changelist" for name in ("importrun", "quarantinedrow", "fix", "batch", "inboxevent")
+}
 _FOR_WORK |= {
     f"admin:analytics_{name}_changelist"
     for name in ("message", "night", "scoringpolicy", "alertrule", "digest", "mailtemplate", "recommendationrule")

@@ -10,6 +10,7 @@ from rsolv_cs.api.resources import (
     cohorts,
     customer,
     customers,
+    feed_rows,
     notes,
     portfolio,
     reports,
@@ -42,6 +43,7 @@ resources = [
     path("reports", reports.ReportsView.as_view(), name="reports"),
     path("reports/<int:pk>/rows", reports.ReportRowsView.as_view(), name="report-rows"),
     path("batches/<uuid:key>", batches.BatchView.as_view(), name="batch"),
+    path("feeds/<str:feed>/rows", feed_rows.RowsView.as_view(), name="feed-rows"),
 ]
 
 urlpatterns = [

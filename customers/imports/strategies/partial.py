@@ -26,6 +26,8 @@ from customers.imports.stage import STAGE, create_stage
 from customers.models import ImportRun, QuarantinedRow
 
 CREATED, UPDATED, UNCHANGED, QUARANTINED, REFUSED = "created", "updated", "unchanged", "quarantined", "refused"
+ROW_STATES = (CREATED, UPDATED, UNCHANGED, QUARANTINED, REFUSED)
+"""How a row may end."""
 
 
 def load_partial(feed: Feed, run: ImportRun, rows: Sequence[tuple[int, Sequence[str]]]) -> dict[int, str]:

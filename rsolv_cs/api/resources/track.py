@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from django.http import HttpResponse
-from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,10 +12,10 @@ from rest_framework.views import APIView
 from customers.inbox.bodies import JSON_TYPES, LINE_TYPES
 from customers.inbox.events import TYPES
 from customers.inbox.store import Receipt, accept
-from customers.models import Batch
 from rsolv_cs.api.access import Access, Accesses, Scope
 from rsolv_cs.api.authentication import TokenAuthentication, token_of
 from rsolv_cs.api.bodies import entries_of
+from rsolv_cs.api.resources.batches import batch_address
 from rsolv_cs.web.problem import problem
 
 
@@ -48,11 +47,6 @@ class ReceiptSerializer(serializers.Serializer[object]):
     address = serializers.CharField(help_text="Where to ask what was done with each event.")
     accepted = serializers.IntegerField()
     invalid = InvalidSerializer(many=True)
-
-
-def batch_address(batch: Batch) -> str:
-    """The address of a batch."""
-    return reverse("api:batch", args=[batch.pk])
 
 
 class TrackView(APIView):

@@ -9,6 +9,7 @@ from tests.factories import make_staff
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 
 VIEW = {
+    "view_batch",
     "view_cohortday",
     "view_alert",
     "view_alertrule",
@@ -25,6 +26,7 @@ VIEW = {
     "view_forecastday",
     "view_forecastmodel",
     "view_importrun",
+    "view_inboxevent",
     "view_keychange",
     "view_note",
     "view_contact",

@@ -292,7 +292,7 @@ EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Reports", "Boards"}
 EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
 WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
-WORKS |= {"Nightly runs", "Import runs", "Quarantine", "Fixes", "Key changes"}
+WORKS |= {"Nightly runs", "Import runs", "Inbox", "Batches", "Quarantine", "Fixes", "Key changes"}
 WORKS |= {"Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
 
 
