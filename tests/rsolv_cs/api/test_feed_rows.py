@@ -1,6 +1,7 @@
 """``POST /api/v1/feeds/{feed}/rows``: loaded at once, answered row by row, repeated without doubles."""
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from customers.inbox import rows as inbox_rows
 from customers.jobs.lock import LockHeld
 from customers.models import AuditEntry, Batch, Customer, Feedback, ImportRun, QuarantinedRow
 from tests.factories import make_customer, make_feedback, make_run
+from tests.support import ROOT
 from tests.support.databases import examples
 from tests.support.inbox import packed
 from tests.support.tokens import make_token
@@ -142,6 +144,13 @@ def test_an_erased_customers_rows_are_refused_and_nothing_of_them_is_kept(secret
     ]
     assert ImportRun.objects.get().left_out == 1
     assert not QuarantinedRow.objects.exists()
+
+
+def test_the_row_of_the_documentation_is_loaded(secret: str) -> None:
+    make_customer(id="c1001")
+    text = (ROOT / "docs" / "api.md").read_text()
+    [rows] = re.findall(r"survey-2025-05-10\" \\\n    -d '(.*?)'", text)
+    assert states(send(secret, "feedback", rows.encode())) == ["created"]
 
 
 # --- Sent twice -------------------------------------------------------------------------------------------------

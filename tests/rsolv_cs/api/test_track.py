@@ -1,6 +1,7 @@
 """``POST /metrics/track``: as RSOLV's Action posts it, in lists, lines and packed; and what a batch tells."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from customers.core.roles import Role
 from customers.erasure.erase import erase
 from customers.models import ApiToken, AuditEntry, Batch, InboxEvent
 from tests.factories import make_customer, make_staff
+from tests.support import ROOT
 from tests.support.databases import examples
 from tests.support.inbox import event, packed, squeezed
 from tests.support.tokens import make_token
@@ -174,6 +176,17 @@ def test_many_events_take_no_more_queries_than_one(secret: str) -> None:
             post(secret, [event(event_id=f"{some}-{number}") for number in range(some)])
         numbers.append(len(queries))
     assert numbers[0] == numbers[1] <= 12
+
+
+def test_the_step_of_the_documentation_reports_an_event(secret: str) -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    [step] = re.findall(r"EVENT: \|\n(.*?)\n        run:", text, re.DOTALL)
+    assert post(secret, step.encode()).json()["accepted"] == 1
+    assert InboxEvent.objects.get().event_type == "onboarding_step_first_issue_tagged"
+    [both] = re.findall(r"/metrics/track \\\n    -d '(.*?)'", text, re.DOTALL)
+    told = post(secret, both.encode()).json()
+    [answer] = re.findall(r'"accepted": 1,\n "invalid": (.*?)}\n', text)
+    assert (told["accepted"], told["invalid"]) == (1, json.loads(answer))
 
 
 # --- What a batch tells -------------------------------------------------------------------------------------------
