@@ -9,26 +9,50 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 LAPTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PICTURES: list[tuple[str, str, str, str, ViewportSize]] = [
-    ("dashboard", "manager", "/admin/", "light", LAPTOP),
-    ("dashboard-dark", "manager", "/admin/", "dark", LAPTOP),
-    ("dashboard-phone", "manager", "/admin/", "light", PHONE),
-    ("my-day", "success", "/admin/my-day/?owner=", "light", LAPTOP),
-    ("table", "manager", "/admin/?owner=#customers", "light", LAPTOP),
-    ("customer", "success", "/admin/customer/c1001/", "light", LAPTOP),
-    ("forecast", "success", "/admin/customer/c2003/#forecast", "light", LAPTOP),
-    ("forecast-accuracy", "success", "/admin/forecast/#quiet", "light", LAPTOP),
-    ("board", "manager", "/admin/board/1/", "light", LAPTOP),
-    ("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
-    ("policy", "manager", "/admin/analytics/scoringpolicy/add/?copy=1", "light", LAPTOP),
+
+
+class Picture(NamedTuple):
+    """Its name, who looks, the address, the colour scheme and the screen; the button to press, and what comes then."""
+
+    name: str
+    login: str
+    address: str
+    scheme: str
+    size: ViewportSize
+    press: str = ""
+    until: str = ""
+
+
+PICTURES = [
+    Picture("dashboard", "manager", "/admin/", "light", LAPTOP),
+    Picture("dashboard-dark", "manager", "/admin/", "dark", LAPTOP),
+    Picture("dashboard-phone", "manager", "/admin/", "light", PHONE),
+    Picture("my-day", "success", "/admin/my-day/?owner=", "light", LAPTOP),
+    Picture("table", "manager", "/admin/?owner=#customers", "light", LAPTOP),
+    Picture("customer", "success", "/admin/customer/c1001/", "light", LAPTOP),
+    Picture("forecast", "success", "/admin/customer/c2003/#forecast", "light", LAPTOP),
+    Picture("forecast-accuracy", "success", "/admin/forecast/#quiet", "light", LAPTOP),
+    Picture("board", "manager", "/admin/board/1/", "light", LAPTOP),
+    Picture("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
+    Picture("policy", "manager", "/admin/analytics/scoringpolicy/add/?copy=1", "light", LAPTOP),
+    Picture("policy-preview", "manager", "/admin/policy-lab/2/", "light", LAPTOP),
+    Picture(
+        "policy-back-test",
+        "manager",
+        "/admin/policy-lab/2/back-test/",
+        "light",
+        LAPTOP,
+        "Back-test the draft",
+        ".figures",
+    ),
 ]
-"""Name, who looks, address, colour scheme and screen of each picture."""
 SHARP = 2
 """Pixels of a picture for each of the screen, one way."""
 CLOCK = """
@@ -73,14 +97,15 @@ def main() -> None:
                 with sync_playwright() as playwright:
                     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                     for picture in PICTURES:
-                        take(browser, base, *picture)
+                        take(browser, base, picture)
                     browser.close()
             finally:
                 server.terminate()
 
 
-def take(browser: Browser, base: str, name: str, login: str, address: str, scheme: str, size: ViewportSize) -> None:
+def take(browser: Browser, base: str, picture: Picture) -> None:
     """One picture of a page as a user of the demo sees it who has closed the tour."""
+    name, login, address, scheme, size, press, until = picture
     context = browser.new_context(
         base_url=base,
         viewport=size,
@@ -103,6 +128,9 @@ def take(browser: Browser, base: str, name: str, login: str, address: str, schem
         close.click()
         page.goto(address)
         page.wait_for_load_state("networkidle")
+    if press:
+        page.get_by_role("button", name=press).click()
+        page.locator(until).wait_for()
     page.screenshot(path=DOCS / f"{name}.png")
     print(f"docs/{name}.png")
     context.close()

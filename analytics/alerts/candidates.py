@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, Value
 from django.db.models.expressions import Combinable
-from django.db.models.lookups import Exact
 
 from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import EVERYBODY, CustomerKind
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
-from analytics.models.alerts import AlertQuerySet
-from customers.core.limits import FETCH_SIZE
+from customers.core.limits import FETCH_SIZE, batches
 
 _COLUMNS = {
     "signup_date": F("customer__signup_date"),
@@ -21,6 +19,8 @@ _COLUMNS = {
     "has_first_pr": F("first_pr_generated"),
 }
 """The fields of ``AlertInputs`` that the snapshot has by another name, or not at all."""
+_AT_ONCE = 500
+"""So many customers are named in a query."""
 _SNAPSHOT_COLUMNS = ("customer_id", "score", "status", "last_active", "onboarded")
 
 
@@ -34,31 +34,27 @@ def inputs_of(
     """Yield the inputs of each customer of ``day`` whom the rule may concern, by four queries in all.
 
     ``among`` says by ``customer`` whom alone to look at. The open alerts are ``known`` in a trial, whose contracts
-    stay as they are: who is concerned and has one can only grow worse, and is left out.
+    stay as they are: of those who have one, only who has recovered is of interest.
     """
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
     recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]), among)
     alerts = Alert.objects.open().filter(among, rule=rule)
     open_alerts = {alert.customer_id: alert for alert in alerts} if known is None else known
     columns = {**kind.columns(day, rule.n), "is_cooling": _is_cooling(rule, day)}
-    candidates = (
-        Snapshot.objects.filter(among, date=day)
-        .annotate(**columns)
-        .filter(_may_change(kind.concerns(day, rule.n), alerts.order_by(), both=known is None))
-        .order_by("customer_id")
-    )
-    for row in candidates.values(*_SNAPSHOT_COLUMNS, *columns, **_COLUMNS).iterator(chunk_size=FETCH_SIZE):
-        customer = row["customer_id"]
-        yield AlertInputs(day=day, open=open_alerts.get(customer), recovery_days=recovery_days.get(customer, 0), **row)
-
-
-def _may_change(concerned: Q, alerts: AlertQuerySet, *, both: bool) -> Q:
-    """Return which snapshots are concerned or have one of the alerts; whether those that are ``both`` count, too."""
-    if both:
-        return concerned | Q(customer__in=alerts.values("customer"))
-    # Never NULL, so that the two can be compared.
-    is_concerned = Case(When(concerned, then=Value(True)), default=Value(False), output_field=BooleanField())
-    return ~Q(Exact(is_concerned, Exists(alerts.filter(customer=OuterRef("customer")))))
+    snapshots = Snapshot.objects.filter(among, date=day).annotate(**columns).order_by("customer_id")
+    concerned, opened = kind.concerns(day, rule.n), alerts.order_by()
+    if known is None:
+        candidates = [concerned | Q(customer__in=opened.values("customer"))]
+    else:
+        recovered = [customer for customer, days in recovery_days.items() if days >= rule.recovery]
+        raised = concerned & ~Exists(opened.filter(customer=OuterRef("customer")))
+        candidates = [Q(raised), *(Q(customer__in=some) for some in batches(recovered, _AT_ONCE))]
+    for which in candidates:
+        rows = snapshots.filter(which).values(*_SNAPSHOT_COLUMNS, *columns, **_COLUMNS)
+        for row in rows.iterator(chunk_size=FETCH_SIZE):
+            customer = row["customer_id"]
+            recovery = recovery_days.get(customer, 0)
+            yield AlertInputs(day=day, open=open_alerts.get(customer), recovery_days=recovery, **row)
 
 
 def _is_cooling(rule: AlertRule, day: date) -> Combinable:

@@ -1,4 +1,4 @@
-"""What people have done in the demo, so that no page is empty: tasks, mails, an alert, reports, a board."""
+"""What people have done in the demo, so that no page is empty: tasks, mails, an alert, reports, a board, a draft."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -18,11 +18,13 @@ from analytics.models import (
     Message,
     RecommendationRule,
     Report,
+    ScoringPolicy,
     Snapshot,
     Task,
 )
 from analytics.outreach.draft import from_line
 from analytics.reports.pinned import pin
+from analytics.scoring.policies import Policies
 from analytics.tasks.conditions import matching_reason
 from customers.models import Customer, CustomerCare, Note
 
@@ -211,6 +213,20 @@ WROTE = (
     "Hello,\n\nI noticed that you have been away for a while. What can I do to help?\n\nBest regards,\n"
     "Sofia Marchetti\n"
 )
+
+
+def add_draft() -> None:
+    """Let the manager have a draft of another scoring policy, in which activity counts for more."""
+    original = Policies.on(timezone.localdate()).everybody
+    numbers = {**original.numbers, "activity_max": 40, "activity_points_per_day": 8, "pr_max": 15}
+    ScoringPolicy.objects.create(
+        name="Activity counts for more",
+        state=ScoringPolicy.State.DRAFT,
+        made_by="manager",
+        made_at=timezone.now(),
+        copied_from=original,
+        **numbers,
+    )
 
 
 def add_history(day: date) -> None:

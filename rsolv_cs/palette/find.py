@@ -37,6 +37,7 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
         sees_customers = user.has_perm("customers.view_customer")
         sees_reports = sees_customers and user.has_perm("analytics.view_report")
         sees_boards = sees_customers and user.has_perm("analytics.view_board")
+        sees_policies = sees_customers and user.has_perm("analytics.view_scoringpolicy")
         sees_tasks = sees_customers and user.has_perm("analytics.view_task")
         found = [
             Group("Customers", rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
@@ -44,6 +45,7 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
             Group("Actions", _best(actions, words)),
             Group("Reports", rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
             Group("Boards", rows.boards(user, words, MOST_OTHERS) if sees_boards else []),
+            Group("Scoring policies", rows.policies(words, MOST_OTHERS) if sees_policies else []),
             Group("Open tasks", rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
         ]
     return [group for group in found if group.results]
@@ -51,11 +53,17 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
 
 def _best(results: list[Result], words: list[str]) -> list[Result]:
     """Return the results whose titles have each word, the best first; equal ones in the order of the menu."""
+    asked = [_forms(fold(word)) for word in words]
 
     def matching() -> Iterator[Result]:
         for result in results:
             title = fold(result.title)
-            if all(fold(word) in title for word in words):
+            if all(any(form in title for form in forms) for forms in asked):
                 yield result
 
     return sorted(matching(), key=lambda result: rank(words, result.title))[:MOST_OTHERS]
+
+
+def _forms(word: str) -> list[str]:
+    """Return a word and its plural where that does not begin with it: pages are called after many."""
+    return [word, f"{word[:-1]}ies"] if word.endswith("y") else [word]

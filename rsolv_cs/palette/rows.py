@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
 
-from analytics.models import Board, HealthStatus, PortfolioDay, Report, Snapshot, Task
+from analytics.models import Board, HealthStatus, PortfolioDay, Report, ScoringPolicy, Snapshot, Task
 from analytics.models.reports import SharedQuerySet
 from analytics.page_cache.version import DataVersion
 from customers.core.people import name_of
@@ -62,6 +62,22 @@ def _shared(
         )
         for one in best[:most]
     ]
+
+
+def policies(words: list[str], most: int) -> list[Result]:
+    """Return the scoring policies with each word in their names: drafts lead to the lab, and come first of equals."""
+    found = ScoringPolicy.objects.all()
+    for word in words:
+        found = found.filter(name__finds=word)
+    best = sorted(found[:LOOKED_AT], key=lambda one: (rank(words, one.name), not one.is_draft, fold(one.name), one.pk))
+    return [_of_policy(one) for one in best[:most]]
+
+
+def _of_policy(policy: ScoringPolicy) -> Result:
+    if policy.is_draft:
+        return Result(policy.name, reverse("analytics:policy-lab", args=[policy.pk]), "science", "Draft")
+    address = reverse("admin:analytics_scoringpolicy_change", args=[policy.pk])
+    return Result(policy.name, address, "tune", f"from {policy.period}")
 
 
 def open_tasks(words: list[str], most: int) -> list[Result]:

@@ -27,7 +27,7 @@ from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
 from rsolv_cs.operations.demo_feeds import write_feeds
-from rsolv_cs.operations.demo_work import add_history, add_work
+from rsolv_cs.operations.demo_work import add_draft, add_history, add_work
 from rsolv_cs.operations.large_program import add_customers
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
@@ -77,6 +77,7 @@ class Command(AuditedCommand):
                     add_work(day)
                     if size == "large":
                         add_history(day)
+                        add_draft()
                     _forecast(day)
         if days:
             self.stdout.write(f"Loaded the demo program and scored {days} days.")

@@ -11,10 +11,11 @@ from analytics.forecast.evidence import evidence
 from analytics.forecast.learning import learning_rows
 from analytics.forecast.load import load_program
 from analytics.forecast.quiet import QUIET
+from analytics.models import ScoringPolicy
 from customers.clock import program_today
 from customers.models import Customer, Engagement, Onboarding, QuarantinedRow, data_date
 from rsolv_cs.operations.demo_feeds import write_feeds
-from rsolv_cs.operations.demo_work import add_history
+from rsolv_cs.operations.demo_work import add_draft, add_history
 from rsolv_cs.operations.large_program import NEW_CUSTOMERS, add_customers
 from tests.factories import make_staff
 from tests.support.loading import load
@@ -64,6 +65,10 @@ def test_its_customers_have_owners_and_half_a_year_of_work(tmp_path: Path) -> No
     for name in ("manager", "success"):
         make_staff("Success manager", username=name)
     add_history(LAST)
+    add_draft()
+    draft = ScoringPolicy.objects.get(made_by="manager")
+    assert (draft.is_draft, draft.activity_max, draft.copied_from.name) == (True, 40, "v1")
+    draft.full_clean()
     cared = Customer.objects.filter(care__owner__isnull=False)
     assert 80 < cared.count() < NEW_CUSTOMERS
     kinds = Counter(cared.values_list("tasks__kind", flat=True))

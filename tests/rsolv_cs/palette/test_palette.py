@@ -14,8 +14,9 @@ from analytics.models import Board, Preferences, Report, Task
 from analytics.page_cache.version import DataVersion
 from customers.models import CustomerCare
 from rsolv_cs.palette.find import find
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from tests.factories import make_customer, make_day, make_policy, make_snapshot, make_staff
 from tests.support.pages import forget, main_part, words
+from tests.support.policies import make_draft
 
 pytestmark = pytest.mark.django_db
 ROLES = [None, "Viewer", "Success manager", "Program manager", "Administrator"]
@@ -85,12 +86,28 @@ def test_the_best_match_comes_first_in_each_group() -> None:
     assert found(user, "se")["Pages"] == ["Sessions", "Users"]
     assert found(user, "upload") == {"Actions": ["Upload a file"]}
     assert found(user, "rep") == {"Pages": ["Reports"], "Actions": ["New report"]}
+    # One of what a page is called after many.
+    assert found(user, "policy")["Pages"] == ["Policy lab", "Scoring policies"]
+    assert found(user, "scoring policy") == {"Pages": ["Scoring policies"]}
     make_task("Recall", "A")
     make_task("Please call", "B")
     make_task("Call", "C", due=date(2025, 5, 14))
     make_task("Call", "D", due=date(2025, 5, 13))
     assert found(user, "call")["Open tasks"] == ["Call", "Call", "Please call", "Recall"]
     assert [hint.split(" · ")[0] for hint in hints(user, "call")] == ["D", "C", "B", "A"]
+
+
+def test_a_draft_leads_to_the_lab_and_a_published_policy_to_its_form() -> None:
+    user = make_staff("Program manager")
+    published = make_policy("Activity first", effective_from=date(2025, 5, 1))
+    draft = make_draft("Activity above all")
+    make_draft("Another one")
+    [group] = [group for group in find(user, "activity", DataVersion(1, "", 1)) if group.label == "Scoring policies"]
+    assert [(one.title, one.address, one.hint) for one in group.results] == [
+        ("Activity above all", f"/admin/policy-lab/{draft.pk}/", "Draft"),
+        ("Activity first", f"/admin/analytics/scoringpolicy/{published.pk}/change/", "from 1 May 2025"),
+    ]
+    assert "Scoring policies" not in found(make_staff(), "activity")
 
 
 def test_no_more_than_a_handful_of_each_kind() -> None:
@@ -212,7 +229,8 @@ def test_as_many_queries_whatever_is_found(client: Client) -> None:
         CustomerCare.objects.create(customer=task.customer, owner=user)
         Report.objects.create(name=f"Acme {number}", owner=user)
         Board.objects.create(name=f"Acme {number}", owner=user)
-    assert count() == few <= 10
+    # Session, user and rights, the version, two of customers, and one of each other kind.
+    assert count() == few <= 11
 
 
 # --- The keys ---------------------------------------------------------------------------------------------------
