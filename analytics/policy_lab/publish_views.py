@@ -14,6 +14,7 @@ from analytics.alerts.evaluate import evaluate
 from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.pages.scoring_stream import scoring_stream
 from analytics.policy_lab import publishing
+from analytics.policy_lab.history import note_done
 from analytics.policy_lab.numbers import changed_numbers
 from analytics.policy_lab.publishing import Refused
 from customers.clock import program_today
@@ -85,9 +86,13 @@ def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
 def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, again: list[date]) -> HttpResponseBase:
     first, note, by = form.cleaned_data["first"], form.cleaned_data["note"], request.user.get_username()
 
+    def publish() -> None:
+        publishing.publish(draft, first, note, by)
+        note_done(draft, request.user, f"Published from {first:%-d %b %Y}.")
+
     def begin() -> str:
         try:
-            publishing.publish(draft, first, note, by)
+            publish()
         except Refused as refusal:
             return str(refusal)
         return ""
@@ -96,7 +101,7 @@ def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, aga
         context = {"title": f"Publish {draft}", "policy": draft}
         return scoring_stream(request, "analytics/policy_lab/publish.html", context, again, begin, _alerts_follow)
     with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
-        publishing.publish(draft, first, note, by)
+        publish()
         messages.success(request, f"“{draft}” is published: it scores from {first:%-d %b %Y} on.")
     return redirect(_page_of(draft))
 
@@ -136,6 +141,7 @@ def withdraw_policy(request: StaffRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
             publishing.withdraw(policy)
+            note_done(policy, request.user, "Withdrawn: it is a draft again.")
             messages.success(request, f"“{policy}” is a draft again.")
         return redirect(_page_of(policy))
     context = {"title": f"Withdraw {policy}", "policy": policy, "problem": publishing.why_not_withdrawn(policy)}
@@ -153,6 +159,7 @@ def end_policy(request: StaffRequest, pk: int) -> HttpResponse:
         last = form.cleaned_data["last"]
         with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
             publishing.end(policy, last)
+            note_done(policy, request.user, f"Ends: {last:%-d %b %Y} is its last date.")
             messages.success(request, f"“{policy}” scores {last:%-d %b %Y} as its last date.")
         return redirect(_page_of(policy))
     context = {"title": f"End {policy}", "policy": policy, "form": form, "earliest": earliest}

@@ -17,6 +17,7 @@ from analytics.policy_lab.back_test.customers import KINDS, list_group
 from analytics.policy_lab.back_test.page import back_test_page
 from analytics.policy_lab.back_test.suggestion import NothingToSuggest, suggest
 from analytics.policy_lab.back_test.trials import PolicyBackTest
+from analytics.policy_lab.history import note_made
 from analytics.policy_lab.views import MAY_LOOK
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
 
@@ -107,6 +108,7 @@ def suggest_weights(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("analytics:policy-back-test", pk)
     try:
         made = suggest(asked.back_test, user_of(request).get_username())
+        note_made(made, user_of(request), f"Weights suggested by the back-test of {asked.policy}.")
     except NothingToSuggest as why:
         messages.warning(request, str(why))
         return redirect("analytics:policy-back-test", pk)

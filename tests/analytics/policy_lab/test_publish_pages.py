@@ -35,6 +35,10 @@ def page_of(policy: ScoringPolicy, act: str) -> str:
     return f"/admin/policy-lab/{policy.pk}/{act}/"
 
 
+def history(client: Client, policy: ScoringPolicy) -> str:
+    return words(client.get(f"/admin/analytics/scoringpolicy/{policy.pk}/history/").text)
+
+
 def streamed(response: HttpResponse) -> str:
     assert isinstance(response, StreamingHttpResponse)
     return words(b"".join(response.streaming_content).decode())
@@ -56,6 +60,7 @@ def test_a_draft_is_published_from_a_date_to_come(manager: Client) -> None:
     draft.refresh_from_db()
     assert (draft.state, draft.effective_from, draft.published_by) == ("published", date(2025, 5, 11), "paula")
     assert draft.note == "Renewals say so."
+    assert "Published from 11 May 2025." in history(manager, draft)
     assert {one.actor for one in AuditEntry.objects.filter(subject="v2")[:2]} == {"paula"}
     again = manager.get(page_of(draft, "publish"), follow=True)
     assert said(again) == ["“v2” is already published."]
@@ -79,6 +84,7 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
     draft.refresh_from_db()
     assert draft.is_draft
     text = streamed(manager.post(page_of(draft, "publish"), form_on(asked, "first")))
+    assert "Published from 9 May 2025." in history(manager, draft)
     assert "Scoring 2 dates: 9 May 2025, 10 May 2025." in text
     assert text.index("2 of 2") < text.index("Done.")
     assert list(Snapshot.objects.order_by("date").values_list("policy__name", "activity")) == [
@@ -223,6 +229,7 @@ def test_what_has_scored_nothing_is_withdrawn(manager: Client, today_is: Callabl
     assert "no score changes" in words(main_part(manager.get(page_of(policy, "withdraw"))))
     answer = manager.post(page_of(policy, "withdraw"), follow=True)
     assert said(answer) == ["“v2” is a draft again."]
+    assert "Withdrawn: it is a draft again." in history(manager, policy)
     policy.refresh_from_db()
     assert policy.is_draft
 
@@ -248,4 +255,5 @@ def test_a_policy_for_a_segment_ends_on_a_date(manager: Client) -> None:
     assert said(answer) == ["“VIPs” scores 12 May 2025 as its last date."]
     policy.refresh_from_db()
     assert policy.effective_until == TOMORROW
+    assert "Ends: 12 May 2025 is its last date." in history(manager, policy)
     assert "Only a published policy for a segment can end" in notices(manager.get(page_of(policy, "end")))[0]
