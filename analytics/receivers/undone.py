@@ -1,5 +1,7 @@
 """Follow an undone import: delete what is known of customers who are gone, and mark later scored dates as stale."""
 
+from django.db.models import Q
+
 from analytics.models import Alert, Forecast, ForecastCase, PolicyTrial, PortfolioDay, Snapshot
 from customers.models import Customer, ImportRun
 
@@ -13,4 +15,5 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PolicyTrial.objects.all().delete()
-    PortfolioDay.objects.filter(last_run__gte=run.pk).update(stale=True)
+    had_it = Q(last_run__gte=run.pk) | Q(last_api_run__gte=run.pk)
+    PortfolioDay.objects.filter(had_it).update(stale=True)

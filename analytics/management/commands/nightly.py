@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
 
 from analytics.alerts.own_rules.kind import broken_rules
+from analytics.management.commands.ingest import LOCK as INGEST_LOCK
 from analytics.nights.ledger import (
     ALERTS,
     DONE,
@@ -31,12 +32,15 @@ from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import LockHeld, job_lock, job_lock_within
 from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
 
 AFTER_IMPORT = tuple(step.name for step in STEPS)
+INGEST = "ingest"
+INGEST_SECONDS = 60
+"""An ingest that is going on has so long to end."""
 
 
 class Command(AuditedCommand):
@@ -44,7 +48,8 @@ class Command(AuditedCommand):
 
     busy = "Another nightly run is going on; nothing was done."
     help = (
-        "Import, score, forecast, send alerts, export, send reports, and remove what is kept no longer. A required "
+        "Load what the product reported, import, score, forecast, send alerts, export, send reports, and remove "
+        "what is kept no longer. A required "
         "feed that was refused makes it skip scoring, forecasts, export and reports: the pages stay as they are and "
         "say why, and the alert about it is sent. "
         "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or run is going on."
@@ -57,15 +62,34 @@ class Command(AuditedCommand):
         if not is_folder(dir):
             raise usage_error(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
         try:
-            with job_lock("nightly"), night_log(user_name()) as night:
+            with (
+                job_lock("nightly"),
+                job_lock_within(INGEST_SECONDS, INGEST_LOCK),
+                night_log(user_name()) as night,
+            ):
                 limit_parallelism()
-                results = self._run(dir, night)
+                results = {**self._ingest(night), **self._run(dir, night)}
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
             results = {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
+
+    def _ingest(self, night: NightLog) -> dict[str, str]:
+        """Load what the product reported, if anything; a failure has a warning, and holds nothing back."""
+        said = _LastLine(self.stdout)
+        try:
+            call_command(INGEST, in_night=True, stdout=said, stderr=self.stderr)
+        except Exception as error:
+            logger.exception("%s failed", INGEST)
+            self.stderr.write(f"{INGEST}: {error}")
+            night.add(INGEST, WARNED, str(error))
+            return {INGEST: WARNED}
+        if not said.line:
+            return {}
+        night.add(INGEST, DONE, said.line)
+        return {INGEST: DONE}
 
     def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
         try:
