@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import Value, to_cell
 from customers.feeds.declarations import EVENTS, FEEDS, Feed
-from customers.models import COUNTER_OF_STEP, Engagement, Event, StepSighting
+from customers.models import COUNTER_OF_STEP, Engagement, Event, ReportedRow, StepSighting
 from customers.text.cells import safe_cell
 
 if TYPE_CHECKING:
@@ -53,9 +53,13 @@ def write_csv(
 
 
 def feed_rows(feed: Feed) -> Iterator[list[str]]:
-    """Yield a feed's stored rows as cells, in the order of the keys. Steps that only a run dated come as events."""
-    rows = feed.model._default_manager.order_by("pk").values_list(*feed.column_names)
-    for values in rows.iterator(chunk_size=FETCH_SIZE):
+    """Yield the rows that files have of a feed as cells, in the order of the keys.
+
+    Steps that only a run dated come as events.
+    """
+    of_files = {"provisional": False} if issubclass(feed.model, ReportedRow) else {}
+    rows = feed.model._default_manager.filter(**of_files).order_by("pk")
+    for values in rows.values_list(*feed.column_names).iterator(chunk_size=FETCH_SIZE):
         yield [to_cell(value) for value in values]
     if feed is EVENTS:
         yield from _learnt_events()
@@ -73,10 +77,10 @@ def write_feeds(open_file: Callable[[str], AbstractContextManager[IO[bytes]]]) -
 def _learnt_dates() -> QuerySet[StepSighting]:
     """Return the sightings that date a step, because neither an event nor engagement does."""
     dated = StepSighting.objects.exclude(seen_on=None).exclude(
-        Exists(Event.objects.filter(customer=OuterRef("customer"), kind=OuterRef("step")))
+        Exists(Event.objects.filter(provisional=False, customer=OuterRef("customer"), kind=OuterRef("step")))
     )
     for step, counter in COUNTER_OF_STEP.items():
-        rows = Engagement.objects.filter(customer=OuterRef("customer"), **{f"{counter}__gt": 0})
+        rows = Engagement.objects.filter(provisional=False, customer=OuterRef("customer"), **{f"{counter}__gt": 0})
         dated = dated.exclude(Exists(rows), step=step)
     return dated.order_by("customer_id", "step")
 

@@ -13,6 +13,7 @@ from customers.models.feeds import (
     FullFeedRow,
     LoadedRow,
     Onboarding,
+    ReportedRow,
     Step,
     data_date,
     newest_in_files,

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.erasure.erase import erase
+from customers.feeds.declarations import ENGAGEMENT, EVENTS
+from customers.feeds.exports import feed_rows
 from customers.inbox.ingest import has_work, ingest
 from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Engagement, Event, ImportRun, InboxEvent, QuarantinedRow
@@ -243,3 +245,11 @@ def test_nothing_is_kept_of_an_erased_customer() -> None:
     assert states() == ["refused", "refused"]
     assert set(InboxEvent.objects.values_list("customer_key", "reason")) == {("", "the customer was erased")}
     assert list(InboxEvent.objects.values_list("metadata", flat=True)) == [{}, {}]
+
+
+def test_the_exported_feeds_have_the_rows_of_files_alone(tmp_path: Path) -> None:
+    file_of(tmp_path)
+    reported(event("c2", occurred_at=AT), event("c2", "onboarding_step_first_issue_tagged", occurred_at=AT))
+    load_events()
+    assert [row[0] for row in feed_rows(ENGAGEMENT)] == ["e1"]
+    assert list(feed_rows(EVENTS)) == []
