@@ -63,7 +63,7 @@ def stored() -> dict[str, Any]:
         ],
         "sightings": list(StepSighting.objects.values()),
         "days": [
-            {name: value for name, value in row.items() if name not in {"scored_at", "last_run"}}
+            {name: value for name, value in row.items() if name not in {"scored_at", "last_run", "last_api_run"}}
             for row in PortfolioDay.objects.values()
         ],
         "snapshots": [

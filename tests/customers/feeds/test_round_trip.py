@@ -150,8 +150,9 @@ def score_all(days: Sequence[date] = SCORED) -> State:
         {name: value for name, value in row.items() if name not in {"id", "policy_id"}}
         for row in Snapshot.objects.order_by("date", "customer_id").values()
     ]
+    aside = {"policy_id", "scored_at", "last_run", "last_api_run"}
     portfolios = [
-        {name: value for name, value in row.items() if name not in {"policy_id", "scored_at", "last_run"}}
+        {name: value for name, value in row.items() if name not in aside}
         for row in PortfolioDay.objects.order_by("date").values()
     ]
     # The dates that a run has learnt are events in the copy: there they stand among the others.
