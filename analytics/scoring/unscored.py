@@ -64,19 +64,28 @@ def score_changed_by_api() -> set[str]:
 
     A date that is stale is left to the scoring that it waits for, which has them all. Raises ``LockHeld``.
     """
+    if _runs_to_score() is None:
+        return set()
     with job_lock("score"), job_lock("import", shared=True), transaction.atomic():
-        newest = PortfolioDay.objects.newest()
-        if newest is None or newest.stale:
+        if (found := _runs_to_score()) is None:
             return set()
-        runs = ImportRun.objects.filter(scope__in=_OF_API, pk__gt=newest.last_api_run).order_by("pk")
-        if not (keys := list(runs.values_list("pk", flat=True))):
-            return set()
-        if customers := _changed_by(keys):
-            score_customers(newest.date, customers)
+        day, runs = found
+        if customers := _changed_by(runs):
+            score_customers(day, customers)
             said = f"{counted(len(customers), 'customer')} again, with what was reported since"
-            trail.record(trail.Action.COMMAND, "score", detail=f"{newest.date:%-d %b %Y}: {said}")
-        PortfolioDay.objects.filter(pk=newest.pk).update(last_api_run=keys[-1])
+            trail.record(trail.Action.COMMAND, "score", detail=f"{day:%-d %b %Y}: {said}")
+        PortfolioDay.objects.filter(pk=day).update(last_api_run=runs[-1])
     return customers
+
+
+def _runs_to_score() -> tuple[date, list[int]] | None:
+    """Return the newest scored date and the runs of the API since it was scored; None where there are none."""
+    newest = PortfolioDay.objects.newest()
+    if newest is None or newest.stale:
+        return None
+    runs = ImportRun.objects.filter(scope__in=_OF_API, pk__gt=newest.last_api_run).order_by("pk")
+    keys = list(runs.values_list("pk", flat=True))
+    return (newest.date, keys) if keys else None
 
 
 _OF_API = (ImportRun.Scope.PARTIAL, ImportRun.Scope.EVENTS)
