@@ -29,19 +29,24 @@
     const clock = () =>
         new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: said.dataset.zone });
 
+    // The same words again would be read out again.
+    const announce = (words) => {
+        if (news.textContent !== words || asked) news.textContent = words;
+    };
+
     function succeed(isNew) {
         last = clock();
         said.textContent = `Updated ${last}`;
         said.classList.remove("is-late");
         document.getElementById("log-in").hidden = true;
         // Once a minute is too often to be told that nothing happened.
-        if (isNew || asked) news.textContent = isNew ? `Updated ${last}` : `Nothing new at ${last}`;
+        if (isNew || asked) announce(isNew ? `Updated ${last}` : `Nothing new at ${last}`);
         tell("ok");
     }
 
     function fail(isLoggedOut, why = "") {
         said.textContent = `Not refreshed since ${last}${isLoggedOut ? ": logged out" : why}`;
-        if (!said.classList.contains("is-late") || asked) news.textContent = said.textContent;
+        if (!said.classList.contains("is-late") || asked) announce(said.textContent);
         said.classList.add("is-late");
         document.getElementById("log-in").hidden = !isLoggedOut;
         tell(isLoggedOut ? "logged out" : why ? "refused" : "failed");

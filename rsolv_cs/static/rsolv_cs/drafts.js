@@ -11,6 +11,7 @@
     const UNTYPED = ["hidden", "password", "file", "submit", "button", "reset", "image"];
     const TYPED = ["textarea", "text", "email", "url", "tel"];
     const guarded = new Map();
+    const watched = new WeakSet();
     let leaving = null;
     let isLoggedOut = false;
 
@@ -215,6 +216,8 @@
     // --- A page ---------------------------------------------------------------------------------------------------
 
     function watch(form, owner) {
+        if (watched.has(form)) return;
+        watched.add(form);
         if (form.method !== "post" || form.dataset.draft === "off" || form.querySelector(NEVER)) return;
         const fields = fieldsOf(form);
         const key = keyOf(form, owner);
@@ -238,7 +241,13 @@
         if (!owner) return;
         let timer;
         const saveAll = () => guarded.forEach((one) => one.save());
-        for (const form of document.forms) watch(form, owner);
+        const watchAll = () => [...document.forms].forEach((form) => watch(form, owner));
+        watchAll();
+        // A refresh swaps parts of a page, but none with something typed.
+        document.addEventListener("htmx:afterSettle", () => {
+            for (const form of guarded.keys()) if (!form.isConnected) guarded.delete(form);
+            watchAll();
+        });
         for (const kind of ["input", "change"]) {
             document.addEventListener(kind, (event) => {
                 const one = guarded.get(event.target.form);
