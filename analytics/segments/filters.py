@@ -220,7 +220,8 @@ class SnapshotFilter(FilterSet):
         self.cut = there_are.cut
         for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
             choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
-            asked = (value[:MAX_GROUP_LENGTH] for value in self.data.getlist(name))
+            # One with a NUL is refused as no choice: PostgreSQL would not even look for it.
+            asked = (value[:MAX_GROUP_LENGTH] for value in self.data.getlist(name) if "\0" not in value)
             self.filters[name].extra["choices"] = with_asked(choices, asked, {NONE: none}.get)
         self.filters["owner"].extra["choices"] = self._owners(there_are.owner)
         for name in ON_REQUEST:

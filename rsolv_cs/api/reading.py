@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.etag import page_etag
+from customers.feeds.cell_types import valid_key
 from rsolv_cs.api.paging import CURSOR, MOST_ROWS, PER_PAGE, USUAL_ROWS
 
 MOST_NAMED = 30
@@ -100,6 +101,14 @@ def day_of(request: HttpRequest, name: str) -> date | None:
     if found is None:
         raise ValidationError({name: "Allowed: a day as 2025-05-10."})
     return found
+
+
+def key_of(request: HttpRequest, name: str) -> str | None:
+    """Return the customer's id that a parameter says, None where it is not given; raises ``ValidationError``."""
+    asked = request.GET.get(name)
+    if asked is not None and not valid_key(asked):
+        raise ValidationError({name: "Allowed: the id of a customer."})
+    return asked
 
 
 def end_of(day: date) -> datetime:

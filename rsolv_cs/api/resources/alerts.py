@@ -12,7 +12,7 @@ from analytics.alerts.listing import ALL, OPEN, YES_OR_NO, AlertFilter, alert_fi
 from analytics.models import Alert, AlertRule
 from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import paging_of
-from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, check_filters, filter_parameters, scored_date
+from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, check_filters, filter_parameters, key_of, scored_date
 
 CUSTOMER = OpenApiParameter("customer", str, description="The id of the customer whom they are about.")
 PAGE = OpenApiParameter("page", str, description="Of the page's address; it changes nothing here.")
@@ -92,8 +92,8 @@ class AlertsView(ReadView):
         if request.GET.get("mine", "").lower() not in YES_OR_NO:
             raise ValidationError({"mine": "Allowed: true, false."})
         found = filters.qs.order_by("-pk")
-        if CUSTOMER.name in request.GET:
-            found = found.filter(customer=request.GET[CUSTOMER.name])
+        if key := key_of(request, CUSTOMER.name):
+            found = found.filter(customer=key)
         rows, position = paging.rows(found, Alert.objects.select_related("rule", "customer"))
         following = paging.next_page(position, day if is_earlier else None)
         today = timezone.localdate()

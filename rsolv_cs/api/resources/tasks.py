@@ -26,9 +26,10 @@ from analytics.tasks.prefill import prefilled
 from analytics.tasks.views import MAY_ADD, MAY_SEE
 from customers.core.pages import user_of
 from customers.models import Customer
+from customers.text.text_fields import one_break
 from rsolv_cs.api.access import Access, Accesses, Scope
 from rsolv_cs.api.paging import paging_of
-from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, choice_of, end_of, scored_date
+from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, choice_of, end_of, key_of, scored_date
 from rsolv_cs.api.resources.alerts import CUSTOMER, PAGE
 from rsolv_cs.api.resources.facts import Person, person
 from rsolv_cs.api.writing import Conflict, SentSerializer, check_form, find_named, sent_fields
@@ -127,8 +128,8 @@ class TasksView(ReadView):
             found = found.filter(still_open, created_at__lt=end_of(day))
         if state != ALL:
             found = found.filter(state=state)
-        if CUSTOMER.name in request.GET:
-            found = found.filter(customer=request.GET[CUSTOMER.name])
+        if key := key_of(request, CUSTOMER.name):
+            found = found.filter(customer=key)
         rows, position = paging.rows(found, Task.objects.select_related("customer", "owner"))
         following = paging.next_page(position, day if is_earlier else None)
         return {"as_of": day, "next": following, "results": [_facts(one) for one in rows]}
@@ -153,7 +154,7 @@ class TasksView(ReadView):
                 taken = error.task
             else:
                 return _created(task)
-        if taken is None or sent.get("note", "") not in {"", taken.note}:
+        if taken is None or one_break(str(sent.get("note", ""))) not in {"", taken.note}:
             raise _taken(taken)
         return Response(_facts(taken))
 

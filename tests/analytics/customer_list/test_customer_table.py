@@ -121,6 +121,7 @@ def test_search_and_filters(
         ({"lacks": "pk"}, "Missing step: Select a valid choice. pk is not one of the available choices."),
         ({"only": "delete"}, "Quick filters: Select a valid choice. delete is not one of the available choices."),
         ({"q": "\x00"}, "Search: Null characters are not allowed."),
+        ({"cohort": "\x00"}, "Cohort: Select a valid choice. \x00 is not one of the available choices."),
     ],
     ids=str,
 )

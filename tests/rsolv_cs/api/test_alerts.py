@@ -117,6 +117,7 @@ def test_as_of_a_date_they_are_those_that_were_open_on_it(client: Client) -> Non
         ("severity=high", "severity", "Allowed: critical, warning, info."),
         ("rule=nothing", "rule", "Allowed: at_risk, inactive,"),
         ("owner=sofia", "owner", "Allowed: none"),
+        ("customer=%00", "customer", "Allowed: the id of a customer."),
         ("mine=null", "mine", "Allowed: true, false."),
         ("kind=at_risk", "kind", "There is no such parameter. Allowed: as_of, cursor, customer, mine,"),
     ],

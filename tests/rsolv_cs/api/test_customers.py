@@ -242,6 +242,8 @@ def test_what_is_no_parameter_is_named_with_those_that_are(program: tuple[Client
         ("sort=nothing", "sort", "Allowed, with or without a minus: customer, status,"),
         ("as_of=10.5.2025", "as_of", "Allowed: a day as 2025-05-10."),
         ("as_of=2025-02-30", "as_of", "Allowed: a day as 2025-05-10."),
+        ("cohort=%00", "cohort", "Select a valid choice."),
+        ("industry=a%00b", "industry", "Select a valid choice."),
         ("q=%00", "q", "Null characters are not allowed."),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_rule_fills_the_task_in_and_the_customers_owner_has_it(client: Client,
 
 
 def test_what_is_sent_twice_is_created_once(client: Client, acme: Customer) -> None:
-    body = {"customer": "c1", "what": "Call them", "due": "2025-05-12"}
+    body = {"customer": "c1", "what": "Call them", "due": "2025-05-12", "note": "One\r\ntwo"}
     first, second = (send(client, "tasks", body) for _time in range(2))
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json() == second.json()
@@ -168,6 +168,7 @@ def test_whose_tasks_in_which_state(client: Client, acme: Customer, sofia: User)
     assert refused(client.get("/api/v1/tasks?whose=me")) == {
         "#/whose": "Allowed: the key of an account, everybody or unassigned."
     }
+    assert refused(client.get("/api/v1/tasks?customer=%00")) == {"#/customer": "Allowed: the id of a customer."}
     assert refused(client.get("/api/v1/tasks?state=x")) == {"#/state": "Allowed: open, done, dropped, all."}
 
 
