@@ -1,8 +1,8 @@
 """How long the API takes for a page of customers, on both databases: ``make bench-api``.
 
-Whole requests with a token to gunicorn as ``make run`` starts it, a connection for each; the program and its history
-are those of ``pages.py``. A page is asked for as it stays, after an edit by somebody, and page after page; beside it
-with a filter, and in the table's own order.
+Whole requests with a token to gunicorn as ``make run`` starts it, a connection for each; the program is that of
+``pages.py``, scored on two dates. A page is asked for as it stays, after an edit by somebody, and page after page;
+beside it with a filter, and in the table's own order.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def make_token() -> None:
 
     from customers.models import ApiToken
 
-    user = User.objects.get(username="benchmark")
+    user = User.objects.create_superuser("benchmark")
     _token, secret = ApiToken.make(user, "benchmark", ["read"], per_minute=1_000_000)
     sys.stdout.write(secret)
 
@@ -73,7 +73,6 @@ def measure(database: str, url: str, folder: Path, customers: int) -> None:
     ours.work("load", str(folder))
     ours.work("score", "7")
     ours.work("score", "0")
-    ours.work("prepare")
     command = [sys.executable, "-m", "benchmarks.api", WORK]
     token = subprocess.run(command, env=ours.environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     with ours.server() as port, ours.editor() as make_an_edit:
