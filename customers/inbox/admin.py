@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import datetime
 
 from django.contrib import admin
 from django.db.models import Count, Model, QuerySet
@@ -14,7 +15,7 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
-from customers.inbox.events import TYPES
+from customers.inbox.events import STEP_PREFIX, TYPES
 from customers.models import Batch, InboxEvent
 from customers.runs.page import run_address
 from customers.text.codes import code_in_words
@@ -29,8 +30,13 @@ _COLOURS = {
     "quarantined": "warning",
     "refused": "warning",
 }
-SHORT_REASON = 160
-EVENTS = "admin:customers_inboxevent_changelist"
+SHORT_REASON = 80
+EVENTS, QUARANTINE = "admin:customers_inboxevent_changelist", "admin:customers_quarantinedrow_changelist"
+
+
+def type_in_words(event_type: str) -> str:
+    """Return what an event is about, as people say it."""
+    return code_in_words(event_type.removeprefix(STEP_PREFIX))
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -40,15 +46,15 @@ class TypeFilter(admin.SimpleListFilter):
     parameter_name = "event_type"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [(name, code_in_words(name)) for name in TYPES]
+        return [(name, type_in_words(name)) for name in TYPES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         return queryset.filter(event_type=self.value()) if self.value() in TYPES else queryset
 
 
-def received_at(batch: Batch) -> str:
-    """Return when a batch came, in one line."""
-    return date_format(localtime(batch.received_at), "j M Y, H:i:s").replace(" ", "\u00a0")
+def in_one_line(at: datetime) -> str:
+    """Return a moment in the reader's zone, in one line."""
+    return date_format(localtime(at), "j M Y, H:i").replace(" ", "\u00a0")
 
 
 def sender(batch: Batch) -> str:
@@ -56,14 +62,19 @@ def sender(batch: Batch) -> str:
     return f"{batch.token.user.get_username()}, {batch.token.name}" if batch.token else "a deleted account"
 
 
+def link_to(address: str, text: str) -> str:
+    """Return a link."""
+    return format_html('<a class="underline" href="{}">{}</a>', address, text)
+
+
 def run_link(run: int | None) -> str | None:
     """Return a link to the run that loaded something; None where none did."""
-    return None if run is None else format_html('<a class="underline" href="{}">run {}</a>', run_address(run), run)
+    return None if run is None else link_to(run_address(run), f"run {run}")
 
 
 def events_link(text: str, **lookups: str) -> str:
     """Return a link to the list of events that the lookups ask for."""
-    return format_html('<a class="underline" href="{}?{}">{}</a>', reverse(EVENTS), urlencode(lookups), text)
+    return link_to(f"{reverse(EVENTS)}?{urlencode(lookups)}", text)
 
 
 @admin.register(Batch)
@@ -73,18 +84,22 @@ class BatchAdmin(ReadOnlyAdmin):
     nothing_yet = "Each request by which the product reports events, or a program sends rows, gets a line here."
     list_display = ["received", "kind", "feed", "sent_by", count_column(Batch, "entries"), "waiting", "not_loaded"]
     list_filter = ["kind", "feed"]
-    list_select_related = ["token__user"]
-    fields = ["received", "kind", "feed", "sent_by", "entries", "results", "loaded_by", "id"]
+    list_select_related = ["token__user", "run"]
     readonly_fields = ["received", "sent_by", "results", "loaded_by"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
         """Return the batches, with how many of their events wait and how many were not loaded."""
         return Batch.objects.with_counts()
 
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Return what a batch says: one of events has neither a feed nor a run of its own."""
+        of_rows = ("feed", "loaded_by") if isinstance(obj, Batch) and obj.kind == Batch.Kind.ROWS else ()
+        return ("received", "kind", *of_rows, "sent_by", "entries", "results", "id")
+
     @admin.display(description="received", ordering="received_at")
     def received(self, batch: Batch) -> str:
         """Return when it came."""
-        return received_at(batch)
+        return in_one_line(batch.received_at)
 
     @admin.display(description="sent by")
     def sent_by(self, batch: Batch) -> str:
@@ -100,15 +115,18 @@ class BatchAdmin(ReadOnlyAdmin):
     @admin.display(description="not loaded")
     def not_loaded(self, batch: Batch) -> str:
         """Return how many of its entries are quarantined, refused or invalid."""
+        if batch.run is not None:
+            number = batch.run.quarantined + batch.run.left_out
+            return link_to(f"{reverse(QUARANTINE)}?run={batch.run_id}", f"{number:,}") if number else "–"
         number = batch.events_not_loaded
         return events_link(f"{number:,}", batch=str(batch.pk)) if number else "–"
 
     @admin.display(description="results")
     def results(self, batch: Batch) -> str:
         """Return how many of its entries ended how; of events each number leads to them."""
-        labels = dict(State.choices)
         if batch.kind == Batch.Kind.ROWS:
             return ", ".join(f"{number:,} {state}" for state, number in Counter(batch.states).items())
+        labels = dict(State.choices)
         found = batch.events.order_by("state").values_list("state").annotate(Count("pk"))
         links = (
             (events_link(f"{number:,} {labels[state].lower()}", batch=str(batch.pk), state__exact=state),)
@@ -128,39 +146,21 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
     called = "Inbox"
     nothing_yet = "Each event that the product reports gets a line here."
-    list_display = [
-        "received",
-        "what",
-        "customer_key",
-        "occurred",
-        "shown_state",
-        "short_reason",
-        "loaded_by",
-        "in_batch",
-    ]
+    list_display = ["received", "what", "customer_key", "occurred", "pill", "loaded_by", "short_reason"]
     list_filter = ["state", TypeFilter]
     list_select_related = ["batch__token__user"]
     search_fields = ["=customer_key", "=event_id"]
     asked_by_links = ("batch", "run")
     fields = [
         *("received", "sent_by", "what", "customer_key", "occurred", "event_id", "shown_metadata"),
-        *("shown_state", "reason", "loaded_by", "in_batch"),
+        *("state", "reason", "loaded_by", "in_batch"),
     ]
-    readonly_fields = [
-        "received",
-        "sent_by",
-        "what",
-        "occurred",
-        "shown_metadata",
-        "shown_state",
-        "loaded_by",
-        "in_batch",
-    ]
+    readonly_fields = ["received", "sent_by", "what", "occurred", "shown_metadata", "loaded_by", "in_batch"]
 
     @admin.display(description="received")
     def received(self, event: InboxEvent) -> str:
         """Return when its batch came."""
-        return received_at(event.batch)
+        return in_one_line(event.batch.received_at)
 
     @admin.display(description="sent by")
     def sent_by(self, event: InboxEvent) -> str:
@@ -169,26 +169,16 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="event")
     def what(self, event: InboxEvent) -> str:
-        """Return its type in words."""
-        return code_in_words(event.event_type) or "–"
+        """Return what it is about."""
+        return type_in_words(event.event_type).replace(" ", "\u00a0") or "–"
 
     @admin.display(description="occurred", ordering="occurred_at")
     def occurred(self, event: InboxEvent) -> str:
-        """Return when it occurred, in one line."""
-        return date_format(localtime(event.occurred_at), "j M Y, H:i").replace(" ", "\u00a0")
+        """Return when it occurred."""
+        return in_one_line(event.occurred_at)
 
-    @display(
-        description="state",
-        ordering="state",
-        label={
-            "waiting": "info",
-            "loaded": "success",
-            "quarantined": "warning",
-            "refused": "warning",
-            "invalid": "danger",
-        },
-    )
-    def shown_state(self, event: InboxEvent) -> tuple[str, str]:
+    @display(description="state", ordering="state", label=_COLOURS)
+    def pill(self, event: InboxEvent) -> tuple[str, str]:
         """Return what was done with it, as a pill."""
         return event.state, event.get_state_display()
 
@@ -209,6 +199,5 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="batch")
     def in_batch(self, event: InboxEvent) -> str:
-        """Return a link to its batch, with its place in it."""
-        address = reverse("admin:customers_batch_change", args=[event.batch_id])
-        return format_html('<a class="underline" href="{}">entry {}</a>', address, event.position)
+        """Return a link to its batch, with its place in it as the API tells it."""
+        return link_to(reverse("admin:customers_batch_change", args=[event.batch_id]), f"index {event.position}")

@@ -14,7 +14,8 @@ from customers.text.quoted import quoted
 
 ISSUE_RESOLUTION, SUPPORT_REQUEST = "issue_resolution", "support_request"
 PR_MERGED, PR_REJECTED = "pr_merged", "pr_rejected"
-STEP_OF_TYPE = {f"onboarding_step_{step.value}": step for step in Step}
+STEP_PREFIX = "onboarding_step_"
+STEP_OF_TYPE = {f"{STEP_PREFIX}{step.value}": step for step in Step}
 TYPES = (*STEP_OF_TYPE, ISSUE_RESOLUTION, SUPPORT_REQUEST, PR_MERGED, PR_REJECTED)
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

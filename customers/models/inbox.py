@@ -71,7 +71,7 @@ class Batch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"batch {self.pk}"
+        return f"Batch {str(self.pk)[:8]}"
 
 
 class InboxEventQuerySet(models.QuerySet["InboxEvent"]):
@@ -136,4 +136,4 @@ class InboxEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_type} of customer {self.customer_key}"
+        return f"{self.event_type or 'Event'} of customer {self.customer_key or '–'}"

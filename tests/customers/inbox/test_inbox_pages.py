@@ -44,11 +44,23 @@ def test_an_operator_sees_each_event_and_what_was_done_with_it(viewer: Client, t
     loaded, invalid = reported(event("c1", "pr_merged"), event("c2", "page_view"), token=token)
     InboxEvent.objects.filter(pk=loaded.pk).update(state="loaded", run=run)
     first, second = rows(viewer, EVENTS)
-    assert "Page view" not in first
     assert "c2" in first and "Invalid" in first and "event_type: 'page_view' is not one of" in first
-    assert "PR merged" in second and "c1" in second and "Loaded" in second and f"run {run.pk}" in second
+    assert (
+        "PR merged" in second.replace("\u00a0", " ")
+        and "c1" in second
+        and "Loaded" in second
+        and f"run {run.pk}" in second
+    )
     page = words(viewer.get(f"{EVENTS}{invalid.pk}/change/").text)
     assert "action, RSOLV Action" in page and "event_type: 'page_view' is not one of" in page
+    assert "State Invalid" in page and "index 1" in page
+
+
+def test_a_step_is_called_by_its_name(viewer: Client, token: ApiToken) -> None:
+    reported(event("c1", "onboarding_step_first_pr_generated"), token=token)
+    InboxEvent.objects.update(state="superseded")
+    (line,) = rows(viewer, EVENTS)
+    assert "First PR generated" in line.replace("\u00a0", " ") and "In a file already" in line
 
 
 @pytest.mark.parametrize(
@@ -81,9 +93,11 @@ def test_a_batch_leads_to_its_events(viewer: Client, token: ApiToken) -> None:
 
 def test_a_batch_of_rows_says_what_was_done_with_them(viewer: Client, token: ApiToken) -> None:
     states = ["created", "created", "quarantined"]
-    batch = Batch.objects.create(token=token, kind="rows", feed="feedback", entries=3, states=states, run=make_run())
+    run = make_run(quarantined=1)
+    batch = Batch.objects.create(token=token, kind="rows", feed="feedback", entries=3, states=states, run=run)
     page = words(viewer.get(f"{BATCHES}{batch.pk}/change/").text)
-    assert "2 created, 1 quarantined" in page and f"run {batch.run_id}" in page
+    assert "2 created, 1 quarantined" in page and f"run {run.pk}" in page and "Feedback" in page
+    assert f'href="/admin/customers/quarantinedrow/?run={run.pk}">1<' in viewer.get(BATCHES).text
 
 
 def test_more_batches_and_events_take_no_more_queries(viewer: Client, token: ApiToken) -> None:
