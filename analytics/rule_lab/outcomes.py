@@ -3,8 +3,11 @@
 A test holds that this SQL says what ``analytics.forecast.quiet`` says, which pages do not load.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
+
+from django.db.models import Count, Max, Min, Q
 
 from analytics.models import HORIZON, RECENT, ForecastCase, ForecastTarget
 from analytics.scoring.measure_sql import IS_ACTIVE
@@ -24,6 +27,23 @@ def went_quiet(day: date, customers: Iterable[str]) -> dict[str, bool]:
     analyze(_TRIED)
     tested = ForecastCase.objects.of(ForecastTarget.QUIET).on(day).exists()
     return {key: bool(quiet) for key, quiet in (_tested(day) if tested else _by_rows(day))}
+
+
+class Everybody(NamedTuple):
+    """How many customers the forecast was about at the month ends from one ``to`` another, and who then went quiet."""
+
+    first: date
+    to: date
+    customers: int
+    quiet: int
+
+
+def everybody(dates: Sequence[date]) -> Everybody | None:
+    """Return what became of everybody at the back-tested month ends among some dates, by one query; None of none."""
+    cases = ForecastCase.objects.of(ForecastTarget.QUIET).filter(date__in=dates).order_by()
+    quiet = Count("pk", filter=Q(came_true=True))
+    found = cases.aggregate(first=Min("date"), to=Max("date"), customers=Count("pk"), quiet=quiet)
+    return Everybody(**found) if found["customers"] else None
 
 
 def _tested(day: date) -> list[tuple[str, bool]]:

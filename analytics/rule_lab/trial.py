@@ -17,7 +17,7 @@ from django.core import signing
 from analytics.models import HORIZON, PortfolioDay
 from analytics.page_cache.page_cache import digest
 from analytics.rounding import percent
-from analytics.rule_lab.outcomes import went_quiet
+from analytics.rule_lab.outcomes import Everybody, went_quiet
 from customers.core.dry_run import temporarily
 
 TRIED_DATES = 60
@@ -132,10 +132,11 @@ class ShownDay(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownTrial:
-    """A trial in figures, with the ``names`` of the customers who are named."""
+    """A trial in figures, with the ``names`` of customers, and what became of ``everybody`` once it is over."""
 
     trial: Trial
     names: dict[str, str]
+    everybody: Everybody | None = None
 
     @cached_property
     def raised(self) -> int:
@@ -166,6 +167,11 @@ class ShownTrial:
     def quiet_percent(self) -> int | None:
         """How many came before a silence, in percent of those with an outcome."""
         return percent(self.quiet, self.known)
+
+    @property
+    def everybody_percent(self) -> int | None:
+        """How many of everybody went quiet, in percent, to compare with."""
+        return percent(self.everybody.quiet, self.everybody.customers) if self.everybody else None
 
     @property
     def open(self) -> int:

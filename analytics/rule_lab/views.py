@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from analytics.models import AlertRule, RecommendationRule
+from analytics.rule_lab.outcomes import everybody
 from analytics.rule_lab.trial import ShownTrial, Trial, Tried
 from analytics.rule_lab.tried_rules import TriedAlertRule, TriedRecommendation
 from customers.core.pages import admin_page, admin_response, sent_by_form
@@ -60,7 +61,8 @@ def _answer(request: HttpRequest, model: type[Rule], tried_of: Callable[[Rule], 
         trial.go_on(tried)
         named = {key for day in trial.days for key in day.first}
         names = dict(Customer.objects.filter(pk__in=named).values_list("pk", "organization"))
-        context |= {"trial": trial, "shown": ShownTrial(trial, names)}
+        compared = everybody(trial.dates) if trial.is_over else None
+        context |= {"trial": trial, "shown": ShownTrial(trial, names, compared)}
     else:
         context["nothing"] = True
     template = "part" if "HX-Request" in request.headers else "page"

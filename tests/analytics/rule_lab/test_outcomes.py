@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.forecast.quiet import QUIET
-from analytics.rule_lab.outcomes import went_quiet
+from analytics.rule_lab.outcomes import everybody, went_quiet
 from tests.factories import make_customer, make_engagement, make_forecast_case, make_run
 from tests.support.programs import simulated, store
 
@@ -69,3 +69,15 @@ def test_at_a_months_end_it_is_what_the_back_test_found() -> None:
     make_forecast_case(b, date=end, came_true=True, target="first_pr")
     assert went_quiet(end, ["a", "b"]) == {"a": False}
     assert went_quiet(end - timedelta(days=1), ["a", "b"]) == {"a": True, "b": True}
+
+
+def test_what_became_of_everybody_at_the_month_ends_among_the_dates() -> None:
+    customers = [make_customer(pk=f"c{number}") for number in range(3)]
+    march, april = date(2025, 3, 31), date(2025, 4, 30)
+    for customer in customers:
+        make_forecast_case(customer, date=march, came_true=customer.pk == "c0")
+        make_forecast_case(customer, date=april, came_true=True)
+        make_forecast_case(customer, date=march, target="first_pr", came_true=True)
+    assert everybody([date(2025, 3, 30), march]) == (march, march, 3, 1)
+    assert everybody([march, april]) == (march, april, 6, 4)
+    assert everybody([DAY]) is None

@@ -14,8 +14,8 @@ from django.test import Client
 
 from analytics.models import AlertRule, PortfolioDay, RecommendationRule
 from analytics.rule_lab import trial
-from customers.models import AuditEntry
-from tests.factories import make_customer, make_day, make_snapshot, make_staff
+from customers.models import AuditEntry, Customer
+from tests.factories import make_customer, make_day, make_forecast_case, make_snapshot, make_staff
 from tests.support.forms import form_on
 from tests.support.pages import words
 
@@ -201,3 +201,13 @@ def test_it_says_how_many_have_an_outcome_how_many_wait_and_of_how_many_there_is
     page = words(render_to_string("analytics/rule_lab/found.html", {"trial": tried, "shown": shown, "is_alert": True}))
     assert "Of 5 whose outcome is known, 1 (20%) came before a silence. Of 3 the outcome is open" in page
     assert "4 have none: the forecast of going quiet was not about the customers." in page
+
+
+def test_it_says_how_many_of_everybody_went_quiet_to_compare_with(client: Client, pia: User) -> None:
+    for key, quiet in (("low", True), ("other", False)):
+        make_forecast_case(Customer.objects.get(pk=key), date=DAY - timedelta(days=40), came_true=quiet)
+    PortfolioDay.objects.filter(date=DAY - timedelta(days=2)).update(date=DAY - timedelta(days=40))
+    make_snapshot(Customer.objects.get(pk="low"), date=DAY - timedelta(days=40), score=30, status="at_risk")
+    text = words(ask(client, **OWN, score_max="40", tried_rule="").text)
+    assert "Of 1 whose outcome is known, 1 (100%) came before a silence." in text
+    assert "To compare: of everybody on 31 Mar 2025, 1 of 2 (50%) went quiet." in text
