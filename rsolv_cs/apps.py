@@ -21,6 +21,7 @@ class ProjectConfig(AppConfig):
         from rsolv_cs import checks, roles
         from rsolv_cs.api import answers, schema  # noqa: F401 - their extensions register themselves
         from rsolv_cs.login import attempts, sessions  # noqa: F401 - two of them hear logins
+        from rsolv_cs.tokens import revoke  # noqa: F401 - it hears of accounts that are deactivated
 
         for label, (one, many) in _CALLED.items():
             called = apps.get_model(label)._meta

@@ -13,16 +13,17 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from unfold.decorators import action, display
 
-from customers.audit import trail
 from customers.core.pages import StaffRequest, admin_response, user_of
 from customers.core.people import name_of
 from customers.editing.form_keys import answer_once
 from customers.editing.model_admin import ModelAdmin
 from customers.models import ApiToken
 from rsolv_cs.tokens.forms import TokenForm
+from rsolv_cs.tokens.revoke import end_tokens
 
-ACTIVE, EXPIRED, REVOKED, OFF = "Active", "Expired", "Revoked", "Account deactivated"
-_COLOURS = {ACTIVE: "success", EXPIRED: "warning", REVOKED: "default", OFF: "default"}
+ACTIVE, SOON, EXPIRED, REVOKED, OFF = "Active", "Expires soon", "Expired", "Revoked", "Account deactivated"
+_SOON = timedelta(days=14)
+_COLOURS = {ACTIVE: "success", SOON: "warning", EXPIRED: "danger", REVOKED: "default", OFF: "default"}
 _USE = ("name", "account", "begins_with", "purpose", "from_where", "per_minute", "standing", "expires", "last_used")
 _LIFE = ("made_at", "made_by", "revoked_at", "revoked_by")
 
@@ -102,9 +103,12 @@ class TokenAdmin(ModelAdmin):
         """Return whether it can be used."""
         if token.revoked_at:
             return REVOKED
-        if token.is_expired(timezone.now()):
+        now = timezone.now()
+        if token.is_expired(now):
             return EXPIRED
-        return ACTIVE if token.user.is_active and token.user.is_staff else OFF
+        if not (token.user.is_active and token.user.is_staff):
+            return OFF
+        return SOON if token.is_expired(now + _SOON) else ACTIVE
 
     @admin.display(description="expires after", ordering="expires_at")
     def expires(self, token: ApiToken) -> str:
@@ -158,9 +162,7 @@ class TokenAdmin(ModelAdmin):
         if not isinstance(token, ApiToken):
             raise Http404("There is no such token.")
         if request.method == "POST":
-            rows = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
-            by = request.user.get_username()
-            trail.update_rows(rows, trail.Action.RIGHTS, revoked_at=timezone.now(), revoked_by=by)
+            end_tokens(ApiToken.objects.filter(pk=token.pk))
             messages.success(request, f"{token} is revoked.")
             return redirect("admin:customers_apitoken_changelist")
         return admin_response(request, "tokens/revoke.html", {"title": "Revoke token", "token": token})

@@ -4,25 +4,20 @@ Found by introspection, so that a new address is missing from tests/data/access.
 who may open it. Templates are not rendered here, which would take most of the time; other tests look at the pages.
 """
 
-import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from django.conf import settings as project
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.template.response import SimpleTemplateResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
 from analytics.models import ScoringPolicy
 from customers.models import AuditEntry
-from tests.conftest import keep_lock_files_in
 from tests.support.access import (
     METHODS,
     TOKENS,
@@ -31,24 +26,10 @@ from tests.support.access import (
     Visitors,
     addresses,
     is_stored_table_sorted,
+    lets_in,
     outcome,
     table,
 )
-
-
-@pytest.fixture(scope="module")
-def everybody(
-    demo_program: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Program, Visitors]]:
-    """The program and its visitors, for all tests of this module."""
-    folder = tmp_path_factory.mktemp("access")
-    logging.disable(logging.WARNING)  # Each refusal would be told with its traceback.
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
-        keep_lock_files_in(patch, folder)
-        patch.setattr(project, "UPLOAD_DIR", folder)
-        yield Program(), Visitors()
-        transaction.set_rollback(True)
-    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
@@ -96,10 +77,6 @@ def test_who_gets_in_where(visitor: str, everybody: tuple[Program, Visitors]) ->
 # --- What the table itself says ---------------------------------------------------------------------------------
 
 
-def lets_in(cell: str) -> bool:
-    return cell not in {"login", "403"}
-
-
 def test_nobody_without_a_role_sees_a_page_of_ours() -> None:
     ours = {
         key: cells
@@ -117,35 +94,6 @@ def test_each_role_may_what_the_one_before_it_may() -> None:
     for key, cells in table().items():
         for less, more in pairwise(order):
             assert lets_in(cells[more]) or not lets_in(cells[less]), (key, less, more)
-
-
-def is_of_programs(name: str) -> bool:
-    return name.startswith("api:") and name not in {"api:docs", "api:start"}
-
-
-def test_nobody_without_a_token_or_a_login_gets_a_byte_of_the_api() -> None:
-    of_programs = {key: cells for key, cells in table().items() if is_of_programs(key[0])}
-    assert len(of_programs) >= 10
-    for key, cells in of_programs.items():
-        assert {cells[who] for who in ("outsider", "not_staff", "inactive", "token_expired", "token_revoked")} == {
-            "401"
-        }, key
-
-
-def test_a_token_opens_no_page() -> None:
-    for key, cells in table().items():
-        if not is_of_programs(key[0]):
-            assert {cells[who] for who in TOKENS} == {cells["outsider"]}, key
-
-
-def test_what_a_scope_is_not_for_it_does_not_open() -> None:
-    """A viewer's token changes nothing, one for sending data reads nothing, one without a role has neither."""
-    for (name, method), cells in table().items():
-        if is_of_programs(name):
-            assert method != "POST" or cells["token_viewer"] in {"403", "404", "405"}, name
-            assert method != "GET" or cells["token_ingest"] in {"403", "404", "405"}, name
-            assert not lets_in(cells["token_viewer"]) or lets_in(cells["viewer"]), name
-            assert not lets_in(cells["token_program"]) or lets_in(cells["program"]), name
 
 
 def test_a_viewer_changes_nothing_and_exports_nothing() -> None:

@@ -267,6 +267,11 @@ def outcome(response: HttpResponse) -> str:
     return str(response.status_code)
 
 
+def lets_in(cell: str) -> bool:
+    """Whether a cell says that somebody is let in."""
+    return cell not in {"login", "403"}
+
+
 def table() -> dict[tuple[str, str], dict[str, str]]:
     """What the table says: by address and method, the cell of each visitor."""
     with TABLE.open(newline="", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 """The pages of tokens: made for whom, shown once, revoked, and what is kept of it."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 
 import pytest
@@ -12,7 +12,7 @@ from django.utils import timezone
 from customers.models import ApiToken, AuditEntry
 from tests.factories import make_staff
 from tests.support.audit import HOSTILE, entry_of, newest
-from tests.support.forms import as_
+from tests.support.forms import as_, form_on
 from tests.support.tokens import make_token, token_client
 
 pytestmark = pytest.mark.django_db
@@ -180,11 +180,27 @@ def test_the_password_is_asked_for_again(ada: Client) -> None:
 def test_the_states_of_tokens(ada: Client) -> None:
     now = timezone.now()
     make_token()
+    make_token(expires_at=now + timedelta(days=13))
     make_token(expires_at=now)
     make_token(revoked_at=now)
     make_token(make_staff("Viewer", is_active=False))
     text = ada.get(LIST).text
-    for state in ("Active", "Expired", "Revoked", "Account deactivated"):
+    for state in ("Active", "Expires soon", "Expired", "Revoked", "Account deactivated"):
         assert len(re.findall(rf">\s*{state}\s*</span>", text)) == 1
     counts = {state: ada.get(f"{LIST}?state={state}").context["cl"].result_count for state in ("active", "over")}
-    assert counts == {"active": 1, "over": 3}
+    assert counts == {"active": 2, "over": 3}
+
+
+@pytest.mark.parametrize("flag", ["is_active", "is_staff"])
+def test_a_deactivated_account_loses_its_tokens_for_good(ada: Client, flag: str) -> None:
+    user = make_staff("Viewer", username="sam")
+    client, other = token_client(make_token(user)), token_client(make_token())
+    page = ada.get(f"/admin/auth/user/{user.pk}/change/")
+    assert ada.post(f"/admin/auth/user/{user.pk}/change/", form_on(page, **{flag: None})).status_code == 302
+    entry = entry_of("rights", model="customers.apitoken")
+    assert (entry.actor, entry.text.partition("\n")[0]) == ("ada", "because the account is deactivated")
+    user.refresh_from_db()
+    setattr(user, flag, True)
+    user.save()
+    assert client.get("/api/v1/runs").json()["detail"] == "This token was revoked."
+    assert other.get("/api/v1/runs").status_code == 200
