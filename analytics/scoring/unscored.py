@@ -83,12 +83,9 @@ def _runs_to_score() -> tuple[date, list[int]] | None:
     newest = PortfolioDay.objects.newest()
     if newest is None or newest.stale:
         return None
-    runs = ImportRun.objects.filter(scope__in=_OF_API, pk__gt=newest.last_api_run).order_by("pk")
+    runs = ImportRun.objects.filter(scope__in=ImportRun.OF_API, pk__gt=newest.last_api_run).order_by("pk")
     keys = list(runs.values_list("pk", flat=True))
     return (newest.date, keys) if keys else None
-
-
-_OF_API = (ImportRun.Scope.PARTIAL, ImportRun.Scope.EVENTS)
 
 
 def _changed_by(runs: Sequence[int]) -> set[str]:

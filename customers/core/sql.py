@@ -161,13 +161,13 @@ def copy_lines(table: str, columns: Sequence[str], blocks: Sequence[tuple[int, b
 
 
 @contextmanager
-def without_waiting() -> Iterator[None]:
-    """Let SQLite answer at once that it is busy, instead of making a page wait."""
+def waiting_at_most(milliseconds: int) -> Iterator[None]:
+    """Let SQLite say after so long that it is busy, instead of making a request wait."""
     if is_postgres():
         yield
         return
     before = fetch("PRAGMA busy_timeout")[0][0]
-    fetch("PRAGMA busy_timeout = 0")
+    fetch(f"PRAGMA busy_timeout = {milliseconds}")
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """Batches of events come into the table, or wait in the spool while SQLite is being written by a long import."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, transaction
@@ -11,7 +10,7 @@ from customers.archive.erased import ErasedIds
 from customers.core.database_errors import is_busy
 from customers.core.files import remove
 from customers.core.limits import BATCH_SIZE
-from customers.core.sql import execute, fetch, is_postgres
+from customers.core.sql import is_postgres, waiting_at_most
 from customers.inbox import spool
 from customers.inbox.bodies import Json
 from customers.inbox.events import read_event
@@ -41,7 +40,7 @@ def accept(entries: Sequence[Json], token: ApiToken) -> Receipt:
     batch = Batch(token=token, kind=Batch.Kind.EVENTS, received_at=timezone.now(), entries=len(entries))
     events = [read_event(entry, place, batch.received_at) for place, entry in enumerate(entries)]
     try:
-        with _waiting_shortly():
+        with waiting_at_most(WAIT_MILLISECONDS):
             store_batch(batch, events)
     except OperationalError as error:
         if is_postgres() or not is_busy(error):
@@ -90,17 +89,3 @@ def _store_duplicates(batch: Batch, named: Sequence[InboxEvent]) -> None:
     for event in again:
         event.state, event.reason, event.metadata = State.DUPLICATE, "event_id: was reported before", {}
     InboxEvent.objects.bulk_create(again, batch_size=BATCH_SIZE)
-
-
-@contextmanager
-def _waiting_shortly() -> Iterator[None]:
-    """Let this connection to SQLite wait for other writers for a moment only."""
-    if is_postgres():
-        yield
-        return
-    usual = int(fetch("PRAGMA busy_timeout")[0][0])
-    execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
-    try:
-        yield
-    finally:
-        execute(f"PRAGMA busy_timeout = {usual}")

@@ -21,7 +21,7 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
 
     def of_files(self) -> Self:
         """Leave out the runs of what came by the API."""
-        return self.exclude(scope__in=[ImportRun.Scope.PARTIAL, ImportRun.Scope.EVENTS])
+        return self.exclude(scope__in=ImportRun.OF_API)
 
 
 class ImportRun(models.Model):
@@ -45,6 +45,9 @@ class ImportRun(models.Model):
         REPLAY = "replay", "Replay"
         PARTIAL = "partial", "Rows by the API"
         EVENTS = "events", "Events of the product"
+
+    OF_API = (Scope.PARTIAL, Scope.EVENTS)
+    """The scopes of runs that read no file."""
 
     class Status(models.TextChoices):
         """How a run ended; ``refused`` is the file's fault, ``failed`` that of this software."""
@@ -96,6 +99,11 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}: {self.file}"
+
+    @property
+    def has_file(self) -> bool:
+        """Return whether the run read a file, rather than what came by the API."""
+        return self.scope not in self.OF_API
 
     @property
     def is_too_old_to_undo(self) -> bool:

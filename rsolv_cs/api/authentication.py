@@ -17,7 +17,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Pe
 from rest_framework.request import Request
 
 from customers.core.client import client_address
-from customers.core.sql import without_waiting
+from customers.core.sql import waiting_at_most
 from customers.models import ApiToken
 from rsolv_cs.api import throttle
 from rsolv_cs.web.problem import is_of_api
@@ -113,5 +113,5 @@ def _note_use(token: ApiToken, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     if token.last_used_at == hour:
         return
-    with suppress(DatabaseError), without_waiting():
+    with suppress(DatabaseError), waiting_at_most(0):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=hour)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import user_of
-from customers.core.sql import without_waiting
+from customers.core.sql import waiting_at_most
 from customers.models import OpenSession
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
@@ -56,7 +56,7 @@ def opened(request: HttpRequest, user: User, started: int, at: int) -> None:
 def seen(request: HttpRequest, started: int, at: int) -> None:
     """Note that somebody was there, unless the database is held by an import: no page waits for this."""
     try:
-        with without_waiting():
+        with waiting_at_most(0):
             rows = OpenSession.objects.filter(key=request.session.session_key)
             if not rows.update(seen=datetime.fromtimestamp(at, UTC)):
                 # It is older than this list.

@@ -26,6 +26,13 @@ def keys(client: Client, address: str) -> list[str]:
 # --- The page ---------------------------------------------------------------------------------------------------
 
 
+def test_a_run_without_a_file_says_nothing_of_one(manager: Client) -> None:
+    run = make_run(feed="feedback", file="rows by CI", scope="partial", rows=2, created=2)
+    response = manager.get(page_of(run))
+    assert section(response, "file") == "Source Feed Feedback Name rows by CI Rows 2"
+    assert "Not in this table" not in section(response, "changes")
+
+
 def test_a_run_says_what_it_read_and_what_became_of_it(manager: Client, settings: Settings) -> None:
     settings.UNDO_DAYS = 0
     run = make_run(
