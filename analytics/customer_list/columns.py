@@ -297,6 +297,14 @@ COLUMNS = (
         related="policy",
         definition="The scoring policy that scored the customer on this date.",
     ),
+    ListColumn(
+        "provisional_to",
+        "So far",
+        field_as_text("provisional_to", _day),
+        _none_last(F("provisional_to")),
+        file_heading="provisional_to",
+        definition="What the product reported after this date counts, through this day; files follow.",
+    ),
 )
 """Every column, in the order of the exported file: a new one comes at the end."""
 _BY_NAME = {one.name: one for one in COLUMNS}

@@ -24,7 +24,8 @@ _BOX = (
     '<label class="tick"><input type="checkbox" name="customer" form="bulk" value="{}" aria-label="Select {}"></label>'
 )
 _MISSING = mark_safe('<span class="tag" title="Missing from customers.csv">missing</span>')
-_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}{7}'
+_SO_FAR = '<span class="tag" title="With what the product reported through {}; files follow">so far today</span> '
+_NAME = '{0} <a class="customer-name" id="to-{1}" href="{2}" title="{3}" dir="auto">{3}</a> {4} {5} {6}{7}{8}'
 _TASK = ' <a class="row-act" href="{}" title="Create task" aria-label="Create task for {}"></a>'
 _OWNER = (
     '<a class="owner-link" href="{}" aria-label="Owner: {}. Assign an owner to {}" '
@@ -86,9 +87,11 @@ def customer_name(snapshot: Snapshot, address: str, *, may_tick: bool, may_creat
     mark = _AT_RISK if snapshot.status == HealthStatus.AT_RISK else ""
     blocked = format_html(_BLOCKED, code_in_words(snapshot.blocker_type)) if snapshot.blocked else ""
     missing = _MISSING if snapshot.customer.missing_since_id else ""
+    through = snapshot.provisional_to
+    so_far = format_html(_SO_FAR, f"{through:%-d %b %Y}") if through else ""
     task = format_html(_TASK, _act_on(snapshot, "task", address), name) if may_create_task else ""
     link = f"{page}?{address}" if address else page
-    return format_html(_NAME, box, key, link, name, mark, blocked, missing, task)
+    return format_html(_NAME, box, key, link, name, mark, blocked, so_far, missing, task)
 
 
 def owner(snapshot: Snapshot, name: str, address: str, *, may_assign: bool) -> SafeString | str:

@@ -50,6 +50,7 @@ _VALUES: dict[str, Callable[[Snapshot], object]] = {
     "forecast_quiet": lambda one: shown_percent(one.forecast_quiet),
     "forecast_first_pr": lambda one: shown_percent(one.forecast_first_pr),
     "scoring_policy": lambda one: one.scoring_policy,
+    "provisional_to": lambda one: one.provisional_to,
 }
 COLUMNS = tuple(_VALUES)
 

@@ -19,7 +19,7 @@ HEADER_LINE = (
     "E-mail,Blocker,Days active,Issues tagged,PRs generated,PRs merged,Success rate %,Support requests,As of,"
     "Score change; 7 days,Score change; 30 days,Missing from the feed since,"
     "Status change; 7 days,Status change; 30 days,forecast_quiet,forecast_first_pr,Time to value in days,"
-    "scoring_policy"
+    "scoring_policy,provisional_to"
 )
 HEADER = [name.replace(";", ",") for name in HEADER_LINE.split(",")]
 

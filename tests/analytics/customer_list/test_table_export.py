@@ -27,11 +27,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("manager")]
 ACME = [
     *("c1", "Acme Inc.", "At risk", 45, "Declining", 80, "Initial adoption", date(2025, 5, 7), "VIP", "Zoe Quist"),
     *("SaaS", date(2025, 5, 3), 15, "john@acme.example", "GitHub permissions", 4, 1200, 8, 5, 63, 2, D, -10, None),
-    *(date(2025, 5, 9), "Worse, was Healthy", None, 72, None, 9, "v1"),
+    *(date(2025, 5, 9), "Worse, was Healthy", None, 72, None, 9, "v1", None),
 ]
 NEW = [
     *("c2", "Tide & Timber", "Healthy", 75, "Stable", 0, "Onboarding", None, None, None),
-    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, *[None] * 8, "v1"),
+    *(None, date(2025, 5, 1), None, "ann@tide.example", None, 0, 0, 0, 0, None, 0, D, *[None] * 8, "v1", None),
 ]
 
 
@@ -76,9 +76,9 @@ def test_the_workbook(manager: Client) -> None:
     sheet = book["Customers"]
     assert [[cell.value for cell in sheet[1]]] == [HEADER]
     kinds = [cell.data_type for cell in sheet[2]]
-    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnndnndsnnnns"
+    assert "".join(kinds) == "sssnsnsdsssdnssnnnnnndnndsnnnnsn"
     assert {cell.number_format for cell in sheet[2] if cell.data_type == "d"} == {"yyyy-mm-dd"}
-    assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet.max_row) == ("C2", "A1:AE3", 3)
+    assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet.max_row) == ("C2", "A1:AF3", 3)
     about = dict(book["About"].iter_rows(values_only=True))
     moment = datetime.fromisoformat(about.pop("Exported at"))
     assert abs(moment - datetime.now(tz=moment.tzinfo)) < timedelta(minutes=1)
@@ -134,7 +134,7 @@ def test_the_date_of_the_page_is_the_date_of_the_file(manager: Client) -> None:
 
 def test_every_column_of_the_table_can_be_exported() -> None:
     later = ["change_7", "change_30", "missing", "status_change_7", "status_change_30"]
-    later += ["forecast_quiet", "forecast_first_pr", "days_to_value", "scoring_policy"]
+    later += ["forecast_quiet", "forecast_first_pr", "days_to_value", "scoring_policy", "provisional_to"]
     names_of_table = [name for name in TABLE_COLUMNS if name not in later]
     assert [one.name for one in COLUMNS] == ["customer_id", *names_of_table, "date", *later]
 

@@ -37,7 +37,7 @@ NOTHING_OLD = (
 )
 ACME = (
     "c1001,Acme Inc.,VIP,2025-05-03,no,80,,github_permissions,5,0,0,,4,45,at_risk,20,0,15,10,,declining,"
-    "initial_adoption,2025-05-07,2025-05-10,,,v1"
+    "initial_adoption,2025-05-07,2025-05-10,,,v1,"
 )
 
 

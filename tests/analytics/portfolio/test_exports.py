@@ -22,17 +22,18 @@ pytestmark = pytest.mark.django_db
 HEADER = (
     "customer_id,organization,cohort,signup_date,onboarding_complete,onboarding_percent,days_to_complete,blocker_type,"
     "total_issues_tagged,total_prs_generated,total_prs_merged,success_rate,days_active,health_score,health_status,"
-    "activity,pr_success,adoption,support,nps,trend,stage,last_active,as_of,forecast_quiet,forecast_first_pr,scoring_policy"
+    "activity,pr_success,adoption,support,nps,trend,stage,last_active,as_of,forecast_quiet,forecast_first_pr,scoring_policy,"
+    "provisional_to"
 )
 ACME = (
     "c1001,Acme Inc.,VIP,2025-05-03,no,80,,github_permissions,5,0,0,,4,45,at_risk,20,0,15,10,,declining,"
-    "initial_adoption,2025-05-07,2025-05-10,72,4,v1"
+    "initial_adoption,2025-05-07,2025-05-10,72,4,v1,"
 )
 CHAMPION = (
     "c1002,Best Ltd,Beta,2025-04-01,yes,100,4,,10,19,16,84,8,92,champion,30,20,20,13,9,improving,"
-    "regular_usage,2025-05-10,2025-05-10,0,,v1"
+    "regular_usage,2025-05-10,2025-05-10,0,,v1,"
 )
-NOTHING_YET = "c1003,Aarhus Ø,,2025-05-10,no,0,,,0,0,0,,0,15,at_risk,0,0,0,15,,stable,new_signup,,2025-05-10,,,v1"
+NOTHING_YET = "c1003,Aarhus Ø,,2025-05-10,no,0,,,0,0,0,,0,15,at_risk,0,0,0,15,,stable,new_signup,,2025-05-10,,,v1,"
 HOSTILE = {
     "=1+1": "'=1+1",
     "+44 20 7946": "'+44 20 7946",
@@ -69,7 +70,7 @@ def test_the_forecasts_are_there_of_whoever_has_no_contract_any_more(tmp_path: P
     Customer.objects.filter(pk="c1001").update(status="churned")
     export(tmp_path)
     [row] = [row for row in cells(members(tmp_path / NAME)["combined_metrics.csv"]) if row[0] == "c1001"]
-    assert row[-3:] == ["72", "4", "v1"]
+    assert row[-4:] == ["72", "4", "v1", ""]
 
 
 @pytest.mark.usefixtures("program")

@@ -167,8 +167,8 @@ def test_the_exports_have_it_where_it_was(two_nights: ImportRun, manager: Client
     table = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     # What came later stands behind it: columns of an export keep their places.
     newer = ["Status change, 7 days", "Status change, 30 days", "forecast_quiet", "forecast_first_pr"]
-    newer += ["Time to value in days", "scoring_policy"]
-    assert list(table[0])[-7:] == ["Missing from the feed since", *newer]
+    newer += ["Time to value in days", "scoring_policy", "provisional_to"]
+    assert list(table[0])[-8:] == ["Missing from the feed since", *newer]
     assert {row["Missing from the feed since"] for row in table} == {f"{two_nights.started_at:%Y-%m-%d}"}
     assert sorted(row["Customer id"] for row in table) == GONE
     assert manifest["filters"] == [{"filter": "Quick filters", "value": "Missing from the feed"}]
