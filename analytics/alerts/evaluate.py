@@ -54,11 +54,12 @@ class Evaluation:
             trail.record(trail.Action.COMMAND, "alerts", detail=f"{said}{newer}")
 
 
-def evaluate() -> Evaluation:
+def evaluate(*, of_feeds: bool = True) -> Evaluation:
     """Bring the alerts in step with the newest scored date and the feeds of today; all or nothing.
 
     Older dates are never evaluated, so that scoring them afterwards raises nothing. Where the newest engagement
-    cannot be believed, alerts that are computed from it stay as they are.
+    cannot be believed, alerts that are computed from it stay as they are. So do those ``of_feeds`` outside a night:
+    what is late by then may still come.
     """
     today, now = timezone.localdate(), alert_moment()
     portfolio = PortfolioDay.objects.newest()
@@ -68,6 +69,8 @@ def evaluate() -> Evaluation:
     with transaction.atomic():
         for rule in AlertRule.objects.all():
             kind = KINDS.get(rule.kind)
+            if isinstance(kind, FeedKind | Vanished) and not of_feeds:
+                continue
             if not rule.active:
                 found.closed += _turn_off(rule, day or today, now)
             elif isinstance(kind, FeedKind):

@@ -110,7 +110,7 @@ def _alerts_follow() -> str:
     """Bring the alerts in step with the scores, and say what that did."""
     try:
         with job_lock("alerts"), job_lock("score", shared=True), job_lock("import", shared=True):
-            found = evaluate()
+            found = evaluate(of_feeds=False)
     except LockHeld:
         return "Alerts follow with the next nightly run: somebody else evaluates, scores or imports now."
     said = f"Alerts: {found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed."

@@ -13,7 +13,7 @@ from analytics.alerts.evaluate import Evaluation, evaluate
 from analytics.alerts.kinds import Blocked
 from analytics.models import Alert, AlertRule, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.receivers.undone import follow_undo
-from customers.models import Customer, RowChange
+from customers.models import Customer, ImportRun, RowChange
 from tests.factories import make_customer, make_day, make_engagement, make_run, make_snapshot
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +181,20 @@ def test_a_rule_that_is_off_raises_nothing_and_closes_what_it_raised() -> None:
     assert counts(evaluate()) == (0, 0, 1)
     assert Alert.objects.get().ending == "rule_off"
     assert counts(evaluate()) == (0, 0, 0)
+
+
+def test_outside_a_night_the_alerts_of_feeds_stay_as_they_are() -> None:
+    score(DAY, make_customer(signup_date=on(-30)), score=45, status="at_risk")
+    ImportRun.objects.filter(feed="onboarding").update(started_at=datetime(2025, 5, 1, tzinfo=UTC))
+    assert counts(evaluate(of_feeds=False)) == (1, 0, 0)
+    assert Alert.objects.get().rule.kind == "at_risk"
+    # It is late all the same, as the night says.
+    evaluate()
+    late = Alert.objects.get(rule__kind="feed")
+    ImportRun.objects.filter(feed="onboarding").update(started_at=datetime(2025, 5, 10, tzinfo=UTC))
+    assert counts(evaluate(of_feeds=False)) == (0, 0, 0)
+    late.refresh_from_db()
+    assert late.closed_on is None
 
 
 # --- Dates that are scored again, or late -------------------------------------------------------------------------
