@@ -1,12 +1,17 @@
-"""The process of the sockets: uvicorn, without a port of its own, takes what the web server hands over."""
+"""The process of the sockets: uvicorn, without a port of its own, takes what the web server hands over.
+
+Beside it runs the process that loads what the product reports.
+"""
 
 import asyncio
 import os
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from channels.sessions import CookieMiddleware
+from django.conf import settings
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -16,6 +21,7 @@ from rsolv_cs.live.sockets import Sockets, StateSocket
 PING_SECONDS = 25
 """Below what proxies wait for a silent connection, which is a minute as a rule."""
 _LONGEST_MESSAGE = 1_024
+_AGAIN_SECONDS = 60
 
 
 class LiveServer(Server):
@@ -47,7 +53,7 @@ class LiveServer(Server):
         """Begin to take connections, and to ask for the state."""
         await super().startup(sockets=sockets)
         loop = asyncio.get_running_loop()
-        self._asking = loop.create_task(self._sockets.run())
+        self._tasks = [loop.create_task(self._sockets.run()), loop.create_task(_keep_loading())]
         loop.add_reader(self._inbox, self._take)
 
     async def on_tick(self, counter: int) -> bool:
@@ -58,7 +64,8 @@ class LiveServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and say good-bye to those that are there."""
         asyncio.get_running_loop().remove_reader(self._inbox)
-        self._asking.cancel()
+        for task in self._tasks:
+            task.cancel()
         await super().shutdown(sockets=sockets)
 
     def _take(self) -> None:
@@ -77,6 +84,19 @@ class LiveServer(Server):
         with suppress(OSError):
             _transport, opened = await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
             opened.data_received(head)
+
+
+async def _keep_loading() -> None:
+    """Keep the process that loads what the product reports; one that has ended comes again in a minute."""
+    while True:
+        command = (sys.executable, "-m", "rsolv_cs.live.ingesting")
+        process = await asyncio.create_subprocess_exec(*command, cwd=settings.BASE_DIR)
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def keep_sockets(place: Path, parent: int | None = None) -> None:

@@ -46,6 +46,7 @@ class Sockets:
     def __init__(self) -> None:
         # One thread, because one question at a time is asked.
         self._database = ThreadPoolExecutor(1, "database")
+        self._waiting = 0
         self._open: set[StateSocket] = set()
         self._sessions: dict[str, _Session] = {}
         self._is_silent = False
@@ -107,10 +108,15 @@ class Sockets:
             try:
                 return question(*asked, **named)
             finally:
-                # None is held until the next question.
-                connection.close()
+                # None is held until the next second; hundreds of pages may come back at once, after a restart.
+                if self._waiting <= 1:
+                    connection.close()
 
-        return await asyncio.get_running_loop().run_in_executor(self._database, answer)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._database, answer)
+        finally:
+            self._waiting -= 1
 
 
 def _look(due: Mapping[str, _Session]) -> tuple[str, set[str]]:
