@@ -46,7 +46,8 @@ class Request(HTTPRequestParser):
         super().parse_header(header_plus)
         if ("CONTENT_LENGTH" in self.headers and self.chunked) or "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("The length of the body is said in two ways")
-        if self.command == "GET" and self.headers.get("UPGRADE", "").lower() == "websocket":
+        is_upgrade = "upgrade" in map(str.strip, self.headers.get("CONNECTION", "").lower().split(","))
+        if self.command == "GET" and is_upgrade and self.headers.get("UPGRADE", "").lower() == "websocket":
             self.handshake = header_plus
 
 

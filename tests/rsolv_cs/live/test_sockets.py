@@ -256,6 +256,7 @@ def test_one_that_was_killed_is_followed_by_another_and_there_is_only_one(site: 
 
 def test_only_a_request_for_a_socket_is_handed_over(site: Site) -> None:
     assert ask(site.port, settings.LIVE_PATH)[0] == 404
+    assert ask(site.port, settings.LIVE_PATH, Upgrade="websocket")[0] == 404
     assert ask(site.port, "/admin/login/", Upgrade="websocket", Connection="Upgrade")[0] == 200
     assert ask(site.port, "/healthz")[0] == 200
 
