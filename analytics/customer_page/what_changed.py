@@ -18,6 +18,7 @@ from analytics.models import Snapshot
 from analytics.scoring.components import COMPONENTS, Measures, ScoreComponent
 from analytics.scoring.measure import View, measure_one
 from analytics.scoring.score import Health, health
+from analytics.scoring.so_far import reported
 from analytics.wording import ACTIVITY_TREND, signed
 from customers.models import Customer, Step
 from customers.text.codes import code_in_words
@@ -108,7 +109,7 @@ class Causes:
 
 
 def what_changed(customer: Customer, then: Snapshot, now: Snapshot) -> Change:
-    """Compare two snapshots of a customer; one query."""
+    """Compare two snapshots of a customer; one query, and one more where the later one is so far."""
     causes = _causes(customer, then, now)
     parts = [_part(component, then, now, causes) for component in COMPONENTS]
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("data", "time", "policy")}
@@ -116,13 +117,14 @@ def what_changed(customer: Customer, then: Snapshot, now: Snapshot) -> Change:
 
 
 def _causes(customer: Customer, then: Snapshot, now: Snapshot) -> Causes:
+    so_far = reported(now.date, customer.pk) if now.provisional_to else {}
     views = [
         View(then.date, then.policy, then.date),
         View(now.date, then.policy, then.date),
-        View(now.date, then.policy, now.date),
+        View(now.date, then.policy, now.date, so_far),
     ]
     if now.policy_id != then.policy_id:
-        views.append(View(now.date, now.policy, now.date))
+        views.append(View(now.date, now.policy, now.date, so_far))
     before, time_shifted, data_updated, *rest = (
         Seen(measures, health(measures, view.policy, view.day))
         for measures, view in zip(measure_one(customer, views), views, strict=True)

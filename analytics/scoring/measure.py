@@ -5,7 +5,7 @@ The same statement measures one customer under several views at once, also with 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from django.db import connection
@@ -25,20 +25,18 @@ WEEKS = 52
 
 @dataclass(frozen=True)
 class View:
-    """How to look at a customer: on ``day``, by ``policy``, seeing nothing dated after ``known_to``."""
+    """How to look at a customer: on ``day``, by ``policy``, seeing nothing dated after ``known_to`` but ``so_far``."""
 
     day: date
     policy: ScoringPolicy
     known_to: date
+    so_far: Mapping[str, Reported] = field(default_factory=dict)
 
 
-def measure_one(
-    customer: Customer, views: Sequence[View], so_far: Mapping[str, Reported] | None = None
-) -> list[Measures]:
+def measure_one(customer: Customer, views: Sequence[View]) -> list[Measures]:
     """Return the measures of one customer under each of the views, in one query by the statement of the scoring.
 
-    Steps and a completion that are dated after what a view knows are left out of its measures. ``so_far`` is
-    what counts, though dated later, in the views that know all of their day.
+    Steps and a completion that are dated after what a view knows are left out of its measures.
     """
     parameters: dict[str, str | date] = {}
     parts = []
@@ -48,9 +46,7 @@ def measure_one(
         sql = re.sub(r"%\((\w+)\)s", rf"%(\g<1>_{number})s", measure_sql(view.policy, Whom.ONE))
         parts.append(f"SELECT {number} AS view, v.* FROM ({sql}) v")
     rows = fetch_prepared(f"{' UNION ALL '.join(parts)} ORDER BY 1", parameters)
-    readers = [
-        _Reader(view.day, view.policy, so_far if so_far and view.known_to == view.day else {}) for view in views
-    ]
+    readers = [_Reader(view.day, view.policy, view.so_far) for view in views]
     found = [reader.measures(row[1:]) for reader, row in zip(readers, rows, strict=True)]
     return [_cut(measures, view.known_to) for measures, view in zip(found, views, strict=True)]
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from analytics.customer_page.what_changed import what_changed
 from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.measure import measure
 from analytics.scoring.snapshots import score_customers, score_day
@@ -152,3 +153,16 @@ def test_what_was_reported_is_of_the_newest_scored_date_alone() -> None:
     assert reported(D) == {}
     [measures] = measure(D, ScoringPolicy.objects.get())
     assert measures.issues_tagged == 5
+
+
+def test_what_changed_has_it_as_data_that_came() -> None:
+    acme = make_acme()
+    report_counters(acme, NEXT, issues_tagged=3)
+    score_day(date(2025, 5, 9))
+    score_day(D)
+    then, now = Snapshot.objects.select_related("policy").order_by("date")
+    change = what_changed(acme, then, now)
+    activity = next(part for part in change.parts if part.label == "Activity level")
+    assert (activity.then, activity.now, activity.data, activity.time) == (20, 25, 5, 0)
+    assert len(activity.why) == 1
+    assert "came or changed later" not in activity.why[0]
