@@ -68,7 +68,7 @@ def as_exported(row: Told) -> list[str]:
         *(snapshot["support_requests"], snapshot["date"], changes["score_7_days"], changes["score_30_days"]),
         *(row["missing_since"], move(changes["status_7_days_before"], snapshot["status"])),
         *(move(changes["status_30_days_before"], snapshot["status"]), snapshot["forecast_quiet"]),
-        *(snapshot["forecast_first_pr"], snapshot["days_to_value"], snapshot["policy"]),
+        *(snapshot["forecast_first_pr"], snapshot["days_to_value"], snapshot["policy"], snapshot["provisional_to"]),
     ]
     return ["" if cell is None else str(cell) for cell in cells]
 

@@ -80,6 +80,7 @@ def _snapshots(customer: Customer, number: int) -> None:
         support_requests=number % 2,
         days_active=number,
         days_to_complete=number if number % 3 else None,
+        provisional_to=date(2025, 5, 11) if number == 4 else None,
     )
     if number % 3:
         make_snapshot(customer, date=date(2025, 5, 3), score=50, status=statuses[number % 3])

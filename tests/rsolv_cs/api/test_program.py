@@ -77,6 +77,7 @@ def test_snapshots_are_the_rows_of_combined_metrics(client: Client) -> None:
             "last_active": row["last_active"],
             "as_of": row["date"],
             "scoring_policy": row["policy"],
+            "provisional_to": row["provisional_to"],
             **row["points"],
         }
         assert {name: "" if value is None else str(value) for name, value in said.items()} == {
