@@ -195,7 +195,7 @@ REST_FRAMEWORK = {
     # A view without an ``access`` of its own lets nobody in.
     "DEFAULT_PERMISSION_CLASSES": ["rsolv_cs.api.access.HasAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["rsolv_cs.api.bodies.ValueParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "rsolv_cs.api.problems.answer",

@@ -34,15 +34,18 @@ def entries(body: bytes, content_type: str, charset: str, encoding: str) -> list
     if content_type not in (*JSON_TYPES, *LINE_TYPES):
         known = " or ".join((JSON_TYPES[0], LINE_TYPES[0]))
         raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {known}; say so by Content-Type.")
-    if charset.lower() not in _CHARSETS:
-        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be in UTF-8.")
-    text = _text(_unpacked(body, encoding.strip().lower()))
+    text = _text(body, charset, encoding)
     found = _lines(text) if content_type in LINE_TYPES else _values(text)
     if not found:
         raise BadBody(HTTPStatus.BAD_REQUEST, "The body is empty.")
     if len(found) > MAX_ENTRIES:
         _too_large(f"The body has {len(found):,} entries; {MAX_ENTRIES:,} are allowed at once.")
     return found
+
+
+def one_value(body: bytes, charset: str, encoding: str) -> Json:
+    """Return the value of JSON that a body is; raises ``BadBody``."""
+    return _read(_text(body, charset, encoding), 1)
 
 
 def check_size(size: int) -> None:
@@ -76,9 +79,11 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return unpacked
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes, charset: str, encoding: str) -> str:
+    if charset.lower() not in _CHARSETS:
+        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be in UTF-8.")
     try:
-        return body.removeprefix(BOM_UTF8).decode()
+        return _unpacked(body, encoding.strip().lower()).removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise BadBody(HTTPStatus.BAD_REQUEST, f"Byte {error.start + 1} of the body is not UTF-8.") from None
 
