@@ -57,6 +57,9 @@ def collect() -> int:
     collected = 0
     for path in spool.spooled_files():
         batch, events = spool.read(path)
+        if batch.token_id and not ApiToken.objects.filter(pk=batch.token_id).exists():
+            # Its account was deleted meanwhile.
+            batch.token = None
         if not Batch.objects.filter(pk=batch.pk).exists():
             store_batch(batch, events)
         remove(path)

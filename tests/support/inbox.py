@@ -2,8 +2,12 @@
 
 import gzip
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from customers.core.roles import Role
 from customers.inbox.store import accept
@@ -37,3 +41,12 @@ def squeezed(body: bytes) -> bytes:
 
 def packed(value: object) -> bytes:
     return squeezed(json.dumps(value).encode())
+
+
+@contextmanager
+def write_lock(url: str) -> Iterator[None]:
+    """Keep all other writers out of a database of SQLite, as a long import does."""
+    with closing(sqlite3.connect(urlsplit(url).path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")

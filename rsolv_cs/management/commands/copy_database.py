@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
+from customers.inbox.store import collect
 from customers.jobs.commands import AuditedCommand, usage_error
 from customers.jobs.lock import job_lock
 from rsolv_cs.operations import backups
@@ -38,6 +39,8 @@ class Command(AuditedCommand):
             raise usage_error("That is the database that you are on.")
         try:
             with job_lock("import"), private_folder(_folder()) as folder:
+                # What waits in files beside this database would stay behind.
+                collect()
                 file = folder / COPIED
                 backups.write(file)
                 code = _restore(file, url)

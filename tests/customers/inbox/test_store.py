@@ -1,10 +1,7 @@
 """What was accepted is there, each event once by its id; erased customers leave nothing but a count."""
 
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +17,7 @@ from customers.inbox import spool, store
 from customers.inbox.forget import delete_batches, old_batches
 from customers.models import Batch, InboxEvent
 from tests.factories import make_customer
-from tests.support.inbox import event, new_token, reported
+from tests.support.inbox import event, new_token, reported, write_lock
 from tests.support.own_databases import own, unblocked, url
 
 __all__ = ["own", "unblocked", "url"]
@@ -137,15 +134,6 @@ def test_batches_expire_but_none_with_an_event_that_waits(settings: Settings) ->
 # --- While an import keeps the lock of SQLite -----------------------------------------------------------------------
 
 
-@contextmanager
-def write_lock(url: str) -> Iterator[None]:
-    """Another writer, as a long import is."""
-    with closing(sqlite3.connect(urlsplit(url).path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
 def files(url: str) -> list[str]:
     folder = Path(f"{urlsplit(url).path}.inbox")
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
@@ -189,6 +177,17 @@ def test_a_file_that_was_collected_by_a_killed_process_counts_once(url: str, mon
     assert store.collect() == 2
     assert (Batch.objects.count(), files(url)) == (2, [])
     assert sorted(InboxEvent.objects.values_list("state", flat=True)) == ["duplicate", "waiting"]
+
+
+def test_what_waits_in_a_file_outlives_the_account_that_sent_it(url: str) -> None:
+    if is_postgres():
+        pytest.skip("PostgreSQL has many writers at a time")
+    token, _secret = new_token()
+    with write_lock(url):
+        store.accept([event(event_id="a")], token)
+    token.user.delete()
+    assert store.collect() == 1
+    assert (Batch.objects.get().token, InboxEvent.objects.get().token, files(url)) == (None, None, [])
 
 
 def test_an_erasure_reaches_what_waits_in_files(url: str) -> None:

@@ -12,10 +12,15 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from customers.inbox.store import accept
 from rsolv_cs.operations import backups
 from tests.factories import load_demo_program
 from tests.rsolv_cs.operations.test_backups import HOSTILE, add_a_customer_in_care
+from tests.support.inbox import event, new_token, write_lock
+from tests.support.own_databases import own, unblocked, url
 from tests.support.processes import database_url, manage
+
+__all__ = ["own", "unblocked", "url"]
 
 
 @pytest.mark.full_run
@@ -55,3 +60,16 @@ def test_all_moves_to_another_database_and_back(tmp_path: Path, own_database: st
     assert loaded.returncode == 0, loaded.stderr
     counts = [(feed["created"], feed["updated"]) for feed in json.loads(loaded.stdout)["feeds"]]
     assert counts == [(0, 0)] * 5
+
+
+def test_events_that_wait_in_files_move_too(tmp_path: Path, url: str) -> None:
+    if connection.vendor == "postgresql":
+        pytest.skip("on PostgreSQL none waits in a file")
+    token, _secret = new_token()
+    with write_lock(url):
+        accept([event("c1"), event("c2")], token)
+    file = tmp_path / "copy.sqlite3"
+    done = manage(url, "copy_database", f"sqlite:///{file}", BACKUP_DIR=str(tmp_path / "room"))
+    assert (done.returncode, done.stderr) == (0, "")
+    with closing(sqlite3.connect(file)) as copied:
+        assert copied.execute("SELECT COUNT(*) FROM customers_inboxevent").fetchall() == [(2,)]
