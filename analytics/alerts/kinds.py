@@ -77,6 +77,8 @@ class CustomerKind(AlertKind, ABC):
     recovered = Q()
     while_contract_over = False
     """Whether it is raised, and stays, though the customer's contract is over."""
+    tells_score = False
+    """Whether the value that would grow worse is the score."""
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
         """Return the expressions for those fields of ``AlertInputs`` that only this kind needs."""
@@ -117,6 +119,7 @@ class AtRisk(CustomerKind):
 
     follows = Follows.STATUS
     recovered = ~Q(status__in=[HealthStatus.AT_RISK, HealthStatus.INACTIVE])
+    tells_score = True
 
     def concerns(self, day: date, n: int) -> Q:
         return Q(status=HealthStatus.AT_RISK)

@@ -25,10 +25,10 @@ Decided = dict[tuple[int, str], Decision]
 
 
 class Moved(NamedTuple):
-    """Customers of another status and score, and who is scored by the draft or by ``others`` than before."""
+    """Customers of another status, of a lower score, and who is scored by the draft or by ``others`` than before."""
 
     statuses: set[str]
-    scores: set[str]
+    lower: set[str]
     drafted: set[str]
     others: set[str]
 
@@ -83,9 +83,9 @@ class AlertRules:
     def concerned(self, moved: Moved, matches: Mapping[int, set[str]]) -> dict[int, Collection[str]]:
         """Return for each rule the customers to judge: of other statuses, or in other ``matches`` of an own rule.
 
-        Whose score moves is judged as well where there is an alert that may grow worse. Where scores by one policy
-        are compared: those whom the draft scores, as far as there is something to close, and the others who are
-        scored by another policy than before.
+        Whose score falls is judged as well where there is an alert that may grow worse by it. Where scores by one
+        policy are compared: those whom the draft scores, as far as there is something to close, and the others who
+        are scored by another policy than before.
         """
         found: dict[int, Collection[str]] = {}
         for rule, kind in self.kinds:
@@ -94,7 +94,7 @@ class AlertRules:
                 found[rule.pk] = moved.others | (moved.drafted & opened)
             else:
                 changed = moved.statuses if kind.follows == Follows.STATUS else matches[rule.pk]
-                found[rule.pk] = changed | (moved.scores & opened)
+                found[rule.pk] = changed | (moved.lower & opened if kind.tells_score else set())
         return found
 
 

@@ -125,14 +125,12 @@ def _concerned(
     if rules is None:
         return {}
     both = [customer for customer in after.figures if customer in before.figures]
-    statuses, scores = (
-        {customer for customer in both if before.figures[customer][place] != after.figures[customer][place]}
-        for place in (0, 1)
-    )
+    statuses = {customer for customer in both if before.figures[customer][0] != after.figures[customer][0]}
+    lower = {customer for customer in both if before.figures[customer][1] > after.figures[customer][1]}
     by_another = {customer for customer in both if before.policy[customer] != after.policy[customer]}
     drafted = {customer for customer in by_another if after.policy[customer] == draft.pk}
     matches = {rule: before.matched[rule] ^ own for rule, own in after.matched.items()}
-    return rules.concerned(Moved(statuses, scores, drafted, by_another - drafted), matches)
+    return rules.concerned(Moved(statuses, lower, drafted, by_another - drafted), matches)
 
 
 def _alerts_gained(

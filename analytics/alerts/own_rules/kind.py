@@ -20,6 +20,7 @@ class OwnRule(CustomerKind):
     """All conditions of a rule's ``segment`` hold; closed with none of it, worse with 5 points less than last told."""
 
     follows = Follows.SEGMENT
+    tells_score = True
 
     def __init__(self, rule: AlertRule, segment: Segment) -> None:
         self.name, self.segment = rule.name, segment
