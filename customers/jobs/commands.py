@@ -62,7 +62,7 @@ class AuditedCommand(BaseCommand):
     busy: ClassVar[str] = "An import or a scoring is running; nothing was done."
     """What is said where another process has the lock."""
     had_nothing_to_do = False
-    """Set by a run of every hour that found nothing to do, and then leaves no entry."""
+    """Set by a run of every hour or minute that found nothing to do: it leaves no entry, and nobody is told of it."""
     secret: ClassVar[frozenset[str]] = frozenset()
     """Arguments whose values are not to be seen."""
     requires_migrations_checks = True
@@ -88,7 +88,7 @@ class AuditedCommand(BaseCommand):
             finally:
                 if code not in _NOTHING_DONE and not options.get("dry_run") and not self.had_nothing_to_do:
                     self._record(name, code, options)
-                if code == 0 and not options.get("dry_run"):
+                if code == 0 and not options.get("dry_run") and not self.had_nothing_to_do:
                     self._tell(name)
 
     def _execute(self, *args: object, **options: object) -> str | None:
