@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from benchmarks.load import CUSTOMERS, PEOPLE, ROWS, Person, nightly, write_night
 from benchmarks.pages import Installation, machine, new_database, row, verdict, write_program
@@ -53,7 +53,7 @@ async def follow(port: int, cookies: str, until: float) -> tuple[bool, list[floa
                 except TimeoutError:
                     break
                 told.append(time.monotonic())
-    except (ConnectionClosed, OSError) as error:
+    except (ConnectionClosed, InvalidStatus, OSError) as error:
         print(error, file=sys.stderr)
         return False, told
     return True, told

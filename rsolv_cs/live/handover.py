@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MOST_OF_A_HEAD = 128 * 1024
-_WAIT_SECONDS = 0.2
+_WAIT_SECONDS = 1.0
 
 
 class AlreadyKept(Exception):
@@ -24,7 +24,7 @@ def hand_over(connection: socket.socket, head: bytes, place: Path) -> bool:
     The caller closes its own end afterwards.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        # As many as the system queues may wait; one that is stuck takes nothing.
+        # The system queues ten at a time, and a busy machine takes a moment; a process that is stuck takes nothing.
         out.settimeout(_WAIT_SECONDS)
         try:
             out.connect(str(place))
