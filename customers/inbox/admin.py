@@ -67,6 +67,11 @@ def link_to(address: str, text: str) -> str:
     return format_html('<a class="underline" href="{}">{}</a>', address, text)
 
 
+def wrapped(text: str) -> str:
+    """Return a text that breaks wherever the page ends."""
+    return format_html('<code class="rsolv-hash">{}</code>', text)
+
+
 def run_link(run: int | None) -> str | None:
     """Return a link to the run that loaded something; None where none did."""
     return None if run is None else link_to(run_address(run), f"run {run}")
@@ -152,10 +157,19 @@ class InboxEventAdmin(ReadOnlyAdmin):
     search_fields = ["=customer_key", "=event_id"]
     asked_by_links = ("batch", "run")
     fields = [
-        *("received", "sent_by", "what", "customer_key", "occurred", "event_id", "shown_metadata"),
+        *("received", "sent_by", "what", "customer_key", "occurred", "shown_id", "shown_metadata"),
         *("state", "reason", "loaded_by", "in_batch"),
     ]
-    readonly_fields = ["received", "sent_by", "what", "occurred", "shown_metadata", "loaded_by", "in_batch"]
+    readonly_fields = [
+        "received",
+        "sent_by",
+        "what",
+        "occurred",
+        "shown_id",
+        "shown_metadata",
+        "loaded_by",
+        "in_batch",
+    ]
 
     @admin.display(description="received")
     def received(self, event: InboxEvent) -> str:
@@ -187,10 +201,15 @@ class InboxEventAdmin(ReadOnlyAdmin):
         """Return the beginning of the reason."""
         return cut(event.reason, SHORT_REASON)
 
+    @admin.display(description="event id")
+    def shown_id(self, event: InboxEvent) -> str | None:
+        """Return its id, if it has one."""
+        return wrapped(event.event_id) if event.event_id else None
+
     @admin.display(description="metadata")
     def shown_metadata(self, event: InboxEvent) -> str:
         """Return what it says besides."""
-        return format_html("<pre>{}</pre>", json.dumps(event.metadata, indent=2, ensure_ascii=False))
+        return wrapped(json.dumps(event.metadata, ensure_ascii=False))
 
     @admin.display(description="loaded by")
     def loaded_by(self, event: InboxEvent) -> str | None:

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from customers.core.roles import Role
 from customers.models import ApiToken, Batch, InboxEvent
 from tests.factories import make_run, make_staff
+from tests.support.browsing import Opened, look, looks_alike
 from tests.support.inbox import event, new_token, reported
 from tests.support.pages import words
 
@@ -127,3 +128,13 @@ def test_after_the_account_is_deleted_its_events_are_there(viewer: Client, token
     (line,) = rows(viewer, BATCHES)
     assert "a deleted account" in line
     assert InboxEvent.objects.waiting().count() == 1
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@looks_alike
+def test_long_ids_and_metadata_stay_on_the_page(open_page: Opened) -> None:
+    rows = reported(event("c1", event_id="y" * 200, metadata={"a": "x" * 300}), event("c2", "x"), token=new_token()[0])
+    pages = [EVENTS, BATCHES, f"{BATCHES}{rows[0].batch_id}/change/"]
+    for address in (*pages, *(f"{EVENTS}{row.pk}/change/" for row in rows)):
+        assert look(open_page(address)) == [], address
