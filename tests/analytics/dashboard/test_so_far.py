@@ -14,8 +14,8 @@ from tests.support.table_export import download, read_csv
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = "So far today: of 1 customer the figures have what the product reported after 10 May 2025."
-MARK = "as of 10 May 2025, so far today: with what the product reported through 11 May 2025"
+NOTICE = "So far today: the figures of 1 customer include what the product has reported since 10 May 2025."
+MARK = "as of 10 May 2025, plus what the product has reported through 11 May 2025: so far today"
 
 
 @pytest.fixture
