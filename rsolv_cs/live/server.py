@@ -66,6 +66,7 @@ class LiveServer(Server):
         asyncio.get_running_loop().remove_reader(self._inbox)
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets=sockets)
 
     def _take(self) -> None:
@@ -96,6 +97,7 @@ async def _keep_loading() -> None:
         finally:
             if process.returncode is None:
                 process.terminate()
+                await process.wait()
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
