@@ -57,8 +57,10 @@ def noted(run: int, path: Path, also: Progress | None = None) -> Iterator[Progre
     try:
         yield advance
     finally:
-        with suppress(OSError):
-            remove(_place())
+        # On a full disk the draft is still there.
+        for path in (_draft(), _place()):
+            with suppress(OSError):
+                remove(path)
 
 
 def read_so_far() -> ReadSoFar | None:
@@ -71,8 +73,7 @@ def read_so_far() -> ReadSoFar | None:
 
 
 def _write(so_far: ReadSoFar) -> None:
-    place = _place()
-    draft = place.with_name(f"{_NAME}.new")
+    draft, place = _draft(), _place()
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         with create_file(draft) as file:
@@ -82,3 +83,7 @@ def _write(so_far: ReadSoFar) -> None:
 
 def _place() -> Path:
     return Path(settings.ARCHIVE_DIR) / _NAME
+
+
+def _draft() -> Path:
+    return _place().with_name(f"{_NAME}.new")
