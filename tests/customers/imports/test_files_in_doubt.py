@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.conf import settings as project
 from customers.core.sql import is_postgres
 from customers.imports import load as loader
 from customers.imports.strategies.file_load import FileLoad
+from customers.models import QuarantinedRow
 from tests.factories import csv_row, write_feed
 from tests.support.commands import Ran
 from tests.support.faults import CHANGED, MANY, NAMES, feed_state, run_import, small_feeds, statuses
@@ -75,15 +76,15 @@ def test_a_file_that_changes_before_its_bad_rows_are_read_again_is_refused(
         [csv_row("engagement", id=f"e{n}", customer_id="c9" if n == 90 else "c1") for n in range(100)],
     )
     whole = (folder / "engagement.csv").read_bytes()
-    original = loader.quarantine_problems
+    original = loader.read_again
 
-    def change_first(file: FileLoad, *rest: Any) -> None:
+    def change_first(file: FileLoad, *rest: Any) -> Iterator[QuarantinedRow]:
         if file.path.name == "engagement.csv":
             change(file.path)
-        original(file, *rest)
+        return original(file, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loader, "quarantine_problems", change_first)
+        patch.setattr(loader, "read_again", change_first)
         outcomes = run_import(folder)
     assert (outcomes[2].status, outcomes[2].reason) == ("refused", reason)
     assert feed_state("engagement") == {"rows": [], "quarantine": [], "journal": []}
