@@ -63,9 +63,9 @@ def test_the_table_has_a_column_of_it_that_is_off_until_chosen(client: Client) -
 
 
 @pytest.mark.usefixtures("own")
-def test_the_files_of_the_table_end_with_it(client: Client) -> None:
+def test_the_files_of_the_table_have_it_last_but_one(client: Client) -> None:
     rows, manifest = read_csv(download(client, "csv", sort="customer"))
-    assert [(row[1], row[-1]) for row in rows] == [
+    assert [(row[1], row[-2]) for row in rows] == [
         ("Name", "scoring_policy"),
         ("Acme Inc.", "VIPs"),
         ("Beta Ltd", "v1"),
