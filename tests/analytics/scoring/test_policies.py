@@ -175,7 +175,10 @@ def test_two_that_are_equally_specific_may_share_nobody(
 ) -> None:
     whose = make_policy("Other", **other).for_whom
     found = overlaps(make_draft("Mine", **mine), FIRST)
-    expected = f"“Mine” and “Other” ({whose}) would both score customers of {shared}."
+    expected = (
+        f"“Mine” and “Other” ({whose}) would both score customers of {shared}. "
+        "Choose other cohorts or stages for the draft, or let “Other” end first."
+    )
     assert found == ([expected] if shared else [])
 
 
