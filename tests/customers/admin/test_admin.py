@@ -27,7 +27,19 @@ from analytics.models import (
 )
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
-from customers.models import AuditEntry, Customer, CustomerCare, Erasure, Fix, ImportRun, Note, QuarantinedRow
+from customers.models import (
+    ApiToken,
+    AuditEntry,
+    Batch,
+    Customer,
+    CustomerCare,
+    Erasure,
+    Fix,
+    ImportRun,
+    InboxEvent,
+    Note,
+    QuarantinedRow,
+)
 from customers.models.key_change import KeyChange
 from tests.factories import (
     csv_row,
@@ -89,6 +101,7 @@ def a_row(model: type[Model]) -> Model:
 
 def test_the_admin_knows_these_models() -> None:
     others = {AccessAttempt, AlertRule, AuditEntry, Digest, RecommendationRule, Message, Night, Erasure}
+    others |= {ApiToken, Batch, InboxEvent}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 
