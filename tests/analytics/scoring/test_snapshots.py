@@ -63,6 +63,7 @@ ACME: dict[str, Any] = {
     "csat_count": 0,
     "trend_now": 5,
     "trend_before": 0,
+    "provisional_to": None,
 }
 """What is stored of the golden case, its policy aside."""
 
