@@ -1,7 +1,7 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
 The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
-``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in four is asked,
+``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in six is asked,
 with its last case, and the next push asks others. On PostgreSQL a push asks what can differ there: every test that is
 about PostgreSQL or a race (first and last case), the migrations, a third of the tests of the packages that write SQL
 themselves or ask for their database (last case), and one walk through all pages, which sends the queries of the other
@@ -22,8 +22,10 @@ from tests.support import ROOT
 SLOW_FILES = {
     "test_access.py",
     "test_api_fuzz.py",
+    "test_any_order.py",
     "test_append.py",
     "test_busy.py",
+    "test_clients.py",
     "test_copy_database.py",
     "test_demo.py",
     "test_deploy.py",
@@ -33,8 +35,11 @@ SLOW_FILES = {
     "test_faults.py",
     "test_fix_conflicts.py",
     "test_hostile.py",
+    "test_import_csvs.py",
+    "test_joined_customers.py",
     "test_killed.py",
     "test_killed_delivery.py",
+    "test_killed_ingest.py",
     "test_limits.py",
     "test_list_page.py",
     "test_lock.py",
@@ -52,6 +57,7 @@ SLOW_FILES = {
     "test_preview_agrees.py",
     "test_round_trip.py",
     "test_slow_clients.py",
+    "test_sockets.py",
     "test_supply_chain.py",
     "test_workbooks.py",
 }
@@ -69,7 +75,7 @@ OWN_SQL = re.compile(r"\bis_postgres\b|\.vendor\b|\.cursor\(")
 OF_POSTGRES = re.compile(r"postgres|^race$|pooler")
 """What a test says that is about PostgreSQL, or lets two visitors race each other for a lock."""
 
-TURNS = 4
+TURNS = 6
 """A push asks one slow test in so many."""
 
 PART_ON_POSTGRES = 3
