@@ -12,7 +12,17 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from analytics.models import CohortDay, Digest, Forecast, Message, PolicyTrial, PortfolioDay, ScoringPolicy, Snapshot
+from analytics.models import (
+    CohortDay,
+    Digest,
+    Forecast,
+    Message,
+    PolicyTrial,
+    PortfolioDay,
+    ScoringPolicy,
+    Snapshot,
+    WebhookEvent,
+)
 from customers.archive import files
 from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
@@ -25,6 +35,9 @@ from customers.uploads import store
 
 TRIALS_KEPT = timedelta(days=1)
 """Each night's import changes what they were made of, and they are made anew whenever they are asked for."""
+
+EVENTS_KEPT = timedelta(days=30)
+"""For as long what other tools were told can be looked at, and sent again."""
 
 
 def old_dates() -> list[date]:
@@ -82,6 +95,11 @@ def old_trials() -> QuerySet[PolicyTrial]:
     return PolicyTrial.objects.filter(published | Q(made_at__lt=timezone.now() - TRIALS_KEPT))
 
 
+def old_events() -> QuerySet[WebhookEvent]:
+    """Return the events that are older than ``EVENTS_KEPT``."""
+    return WebhookEvent.objects.filter(occurred_at__lt=timezone.now() - EVENTS_KEPT)
+
+
 @dataclass(frozen=True)
 class RetainedKind:
     """A kind of what is kept for a time.
@@ -125,6 +143,7 @@ RETAINED_KINDS = (
         runs.delete_login_entries,
     ),
     _rows("months of back-tests", "", old_trials),
+    _rows("webhook events", "", old_events),
 )
 
 

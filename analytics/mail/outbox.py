@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from analytics.mail.channels import NotDelivered
 from analytics.mail.post import REFUSED, Unreachable
-from analytics.models.outbox import OutboxEntry
+from analytics.models.outgoing.outbox import OutboxEntry
 from analytics.wording import one_line
 from customers.audit import trail
 

@@ -21,6 +21,8 @@ from analytics.models.forecasts import (
 )
 from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
+from analytics.models.outgoing.events import EventKind, WebhookEvent
+from analytics.models.outgoing.webhooks import WebhookEndpoint
 from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment
 from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery, Shared

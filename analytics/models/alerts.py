@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.deletion import Collector
 from django.utils import timezone
 
-from analytics.models.outbox import OutboxEntry
+from analytics.models.outgoing.outbox import OutboxEntry
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.text_fields import LongText
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from analytics.models.outbox import OutboxEntry
+from analytics.models.outgoing.outbox import OutboxEntry
 from analytics.models.placeholders import body_faults, subject_faults
 from analytics.models.tasks import Task
 from customers.core.people import name_of

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
-from analytics.models.outbox import OutboxEntry
+from analytics.models.outgoing.outbox import OutboxEntry
 
 
 class Invitation(OutboxEntry):

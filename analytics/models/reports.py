@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.deletion import Collector
 
 from analytics.models.export_formats import ExportFormat
-from analytics.models.outbox import OutboxEntry
+from analytics.models.outgoing.outbox import OutboxEntry
 
 
 def keep_shared(

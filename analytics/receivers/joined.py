@@ -17,6 +17,7 @@ from analytics.models import (
     PortfolioDay,
     Snapshot,
     Task,
+    WebhookEvent,
 )
 from customers.clock import program_today
 from customers.models import KeyChange
@@ -24,9 +25,12 @@ from customers.models import KeyChange
 TASKS, MAILS, ALERTS, ENDED = "tasks", "emails", "alerts", "alerts that end"
 CONTACTS = "contacts"
 CASES = "forecast cases"
+EVENTS = "webhook events"
 DATES, AGAIN = "scored dates", "dates to be scored again"
 PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
-_Moved = type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact] | type[ForecastCase]
+_Moved = (
+    type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact] | type[ForecastCase] | type[WebhookEvent]
+)
 _MODELS: dict[str, _Moved] = {
     TASKS: Task,
     MAILS: Message,
@@ -34,6 +38,7 @@ _MODELS: dict[str, _Moved] = {
     PUT_ASIDE: Deferral,
     CONTACTS: Contact,
     CASES: ForecastCase,
+    EVENTS: WebhookEvent,
 }
 
 
@@ -49,6 +54,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
         MAILS: _move(Message, pair),
         CONTACTS: _move(Contact, pair),
         CASES: _move_cases(pair),
+        EVENTS: _move(WebhookEvent, pair),
         **_move_alerts(pair),
         **_move_deferrals(pair),
         **_move_dates(pair),

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.models import Alert, CohortDay, Digest, Message, PolicyTrial, PortfolioDay, Snapshot
+from analytics.models import Alert, CohortDay, Digest, Message, PolicyTrial, PortfolioDay, Snapshot, WebhookEvent
 from analytics.retention import RETAINED_KINDS, old_dates
 from analytics.scoring.snapshots import score_day
 from customers.archive import files
@@ -50,7 +50,8 @@ pytestmark = pytest.mark.django_db
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of emails, "
     "0 batches of the inbox, 0 sessions, 0 failed logins, 0 erasures completed, "
-    "0 audit entries of failed logins, 0 months of back-tests."
+    "0 audit entries of failed logins, 0 months of back-tests, "
+    "0 webhook events."
 )
 
 
@@ -117,6 +118,13 @@ def test_batches_of_the_inbox_go_with_their_events_unless_one_waits() -> None:
     Batch.objects.update(received_at=ago(91))
     assert expired() == expect(batches_of_the_inbox=1)
     assert list(InboxEvent.objects.all()) == [waiting]
+
+
+def test_webhook_events_go_after_30_days() -> None:
+    old, young = (WebhookEvent.objects.create(kind="run.finished", occurred_at=ago(days)) for days in (31, 29))
+    assert expired() == NOTHING.replace("0 webhook events", "1 webhook event")
+    assert list(WebhookEvent.objects.all()) == [young]
+    assert old.uid != young.uid
 
 
 def test_the_journal_goes_and_its_run_can_no_longer_be_undone(settings: Settings, tmp_path: Path) -> None:

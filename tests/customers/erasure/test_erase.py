@@ -66,6 +66,7 @@ from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
 from tests.support.policies import make_draft
 from tests.support.uploading import csv_of, uploaded
+from tests.support.webhook_events import make_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 
@@ -99,11 +100,9 @@ def be_told_of() -> None:
 
 def be_logged(staff: User) -> None:
     """Exports in the audit and changes in the admin's log that name the customer."""
-    searched = QueryDict(mutable=True)
-    searched["q"] = NAME
-    trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
-    searched["q"] = MAIL
-    trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {searched.urlencode()}")
+    for asked in (NAME, MAIL):
+        filters = urlencode({"q": asked})
+        trail.record(trail.Action.EXPORT, "customers", detail=f"1 rows\nfilters: {filters}")
     for model, key, text in (
         (CustomerCare, KEY, f"Assignment of {KEY}"),
         (Task, Task.objects.get(customer=KEY).pk, NAME),
@@ -123,6 +122,7 @@ def be_known(client: Client) -> None:
     Task.objects.create(customer=customer, what=f"Call {NAME}", due=date(2025, 5, 20))
     make_alert(customer, text=f"{NAME} fell")
     Contact.objects.create(customer=customer, name=NAME, email=MAIL, role=f"Head of {NAME}")
+    make_event(customer, data={"organization": NAME})
     Deferral.objects.create(customer=customer, reason="other", text=f"{NAME} merges", created_by="ada")
     other = Customer.objects.exclude(pk=KEY).first()
     for former, new in ((customer, other), (other, customer)):

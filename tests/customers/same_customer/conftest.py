@@ -9,6 +9,7 @@ from analytics.models import Contact, Deferral, Task
 from customers.models import Customer, CustomerCare, KeyChange, Note
 from tests.factories import make_alert, make_message, make_staff
 from tests.support.key_changes import load_night
+from tests.support.webhook_events import make_event
 
 
 @pytest.fixture
@@ -29,5 +30,6 @@ def pair(drop: Path, sofia: User) -> KeyChange:
     make_alert(c1, text="Blocked")
     Deferral.objects.create(customer=c1, until="2030-01-01", created_by="sofia")
     Contact.objects.create(customer=c1, name="Ann", email="ann@c1.example")
+    make_event(c1)
     load_night(drop, "night2")
     return KeyChange.objects.get()

@@ -22,6 +22,7 @@ from analytics.models import (
     PortfolioDay,
     Snapshot,
     Task,
+    WebhookEvent,
 )
 from analytics.outreach.sending import why_closed
 from customers.imports.key_changes import pairs_of
@@ -52,7 +53,7 @@ def kept(key: str) -> dict[str, Any]:
         "care": care and (care.owner_id, care.notes, care.do_not_contact),
         **{
             model.__name__: sorted(model.objects.filter(customer=key).values_list("pk", flat=True))
-            for model in (Note, Task, Message, Alert, Deferral, Contact)
+            for model in (Note, Task, Message, Alert, Deferral, Contact, WebhookEvent)
         },
         "steps": sorted(StepSighting.objects.filter(customer=key).values_list("step", "seen_on", "at_first_import")),
         "dates": sorted(Snapshot.objects.filter(customer=key).values_list("date", "score")),
@@ -105,7 +106,8 @@ def test_the_page_lists_what_would_move_and_moves_nothing(pair: KeyChange, manag
     page = manager.get(decide_page(pair))
     assert section(page, "carried") == (
         "What would go over to A-1 Owner Sofia Internal notes 13 characters “Do not contact” yes Notes 1 "
-        "Dated steps 3 Tasks 1 Emails 1 Contacts 1 Alerts 1 Snoozes and dismissals 1 Dates to be scored again 1"
+        "Dated steps 3 Tasks 1 Emails 1 Contacts 1 Webhook events 1 Alerts 1 "
+        "Snoozes and dismissals 1 Dates to be scored again 1"
     )
     assert (kept("c1"), kept("A-1")) == before
     assert KeyChange.objects.get().state == "open"
@@ -117,7 +119,7 @@ def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client,
     new, old = kept("A-1"), kept("c1")
     assert new["care"] == (sofia.pk, "Prefers calls", True)
     assert old["care"] == (None, "", True)
-    for kind in ("Note", "Task", "Message", "Alert", "Deferral", "Contact", "steps"):
+    for kind in ("Note", "Task", "Message", "Alert", "Deferral", "Contact", "WebhookEvent", "steps"):
         assert (new[kind], old[kind]) == (before[kind], []), kind
     entries = AuditEntry.objects.filter(model="customers.keychange")
     assert sorted(entries.values_list("customer", "subject", "actor")) == [

@@ -68,7 +68,7 @@ PEOPLE = {
     "view_apitoken",
     "add_apitoken",
     "change_apitoken",
-} | {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group")}
+} | {f"{verb}_{noun}" for verb in ("add", "change", "delete", "view") for noun in ("user", "group", "webhookendpoint")}
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,
