@@ -29,7 +29,7 @@ class Reported:
     counters: tuple[int, ...] = (0,) * len(Engagement.COUNTERS)
     steps: set[str] = field(default_factory=set)
     dated: set[str] = field(default_factory=set)
-    """The steps that an event of a file dates, whatever engagement says."""
+    """The steps that an event dates, whatever engagement says."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -74,8 +74,7 @@ def _statement(customer: str) -> str:
             FROM {engagement} r WHERE {later}
             UNION ALL SELECT r.customer_id, 'step', r.date, r.kind, {nothing} FROM {event} r WHERE {later}
             UNION ALL SELECT f.customer_id, 'dated', f.date, f.kind, {nothing} FROM {event} f
-            WHERE NOT f.provisional AND f.kind IN ({dating})
-                AND f.customer_id IN (SELECT r.customer_id FROM {engagement} r WHERE {later})
+            WHERE f.kind IN ({dating}) AND f.customer_id IN (SELECT r.customer_id FROM {engagement} r WHERE {later})
         ) found WHERE NOT EXISTS (SELECT 1 FROM {table_of(PortfolioDay)} WHERE date > %(day)s)"""
 
 

@@ -6,7 +6,7 @@ that no key of a file has.
 
 import hashlib
 
-from customers.core.sql import execute, table_of
+from customers.core.sql import execute, fetch, table_of
 from customers.feeds.declarations import ENGAGEMENT, EVENTS, Feed
 from customers.fields import KeyField
 from customers.imports.journal import save_before
@@ -33,8 +33,13 @@ def in_a_file(feed: Feed) -> str:
 
 
 def supersede_provisional(feed: Feed, run: ImportRun) -> int:
-    """Delete a feed's provisional rows that a file has by now; return how many. ``run`` keeps them in its journal."""
-    if feed.name not in SAME_BY:
+    """Delete a feed's provisional rows that a file has by now; return how many. ``run`` keeps them in its journal.
+
+    An ingest brings no row that a file has, so there is nothing to look for after it.
+    """
+    if feed.name not in SAME_BY or run.scope == ImportRun.Scope.EVENTS:
+        return 0
+    if not fetch(f"SELECT 1 FROM {table_of(feed.model)} WHERE provisional LIMIT 1"):
         return 0
     save_before(run, feed.model, in_a_file(feed))
     return execute(f"DELETE FROM {table_of(feed.model)} AS t WHERE {in_a_file(feed)}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -55,7 +55,7 @@ def report(counters: list[oracle.Row], steps: list[oracle.Row]) -> None:
     store(Engagement, counters, run, "date")
     store(Event, steps, run, "kind")
     for name in SAME_BY:
-        supersede_provisional(FEEDS[name], run)
+        supersede_provisional(FEEDS[name], make_run(feed=name))
 
 
 def stored(day: date) -> list[dict[str, Any]]:
@@ -66,6 +66,17 @@ def stored(day: date) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in aside} for row in rows]
 
 
+NO_COUNTS = dict.fromkeys(oracle.COUNTERS, 0)
+STEP_OF_TOMORROW = (
+    (oracle.Feeds([{"id": "c1", "signup_date": D, "status": "active", "cohort": ""}], [], [], [], []), {}),
+    (
+        [{"customer_id": "c1", "date": TODAY, **NO_COUNTS, "prs_generated": 1}],
+        [{"customer_id": "c1", "date": TODAY + timedelta(days=1), "kind": "first_pr_generated"}],
+    ),
+)
+"""The event dates the step, though engagement of today speaks of it."""
+
+
 @pytest.mark.usefixtures("today")
 @hypothesis_settings(
     max_examples=examples(100),
@@ -73,6 +84,7 @@ def stored(day: date) -> list[dict[str, Any]]:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(programs(), reports())
+@example(*STEP_OF_TOMORROW)
 def test_any_reports(program: tuple[oracle.Feeds, dict[tuple[str, str], date]], reported: Reports) -> None:
     feeds, sightings = program
     keys = {customer["id"] for customer in feeds.customers}
