@@ -22,7 +22,9 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     erasures = Q(codename__in=["view_erasure", "erase_customer"])
     # What lets programs in, and what lets data out, is an administrator's.
     tokens = Q(content_type__model__in=["apitoken", "webhookendpoint"])
-    view = Q(codename__startswith="view_") & ~audits & ~erasures & ~tokens
+    destinations = Q(content_type__model__in=["destination", "push"])
+    pushes = destinations & (Q(codename__startswith="view_") | Q(codename="push_destination"))
+    view = Q(codename__startswith="view_") & ~audits & ~erasures & ~tokens & ~destinations
     by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
     by_hand += ["add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"]
     by_hand += ["add_board", "change_board", "delete_board", "add_deferral"]
@@ -30,7 +32,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     act = view | Q(codename__in=by_hand)
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
     rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate", "alertrule"])
-    steer = act | rules | imports | Q(codename__in=["manage_every_report", "join_customer"])
+    steer = act | rules | imports | pushes | Q(codename__in=["manage_every_report", "join_customer"])
     return {
         Role.VIEWER: every.filter(view),
         Role.SUCCESS_MANAGER: every.filter(act),
@@ -39,7 +41,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
             Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
             | Q(codename__in=["view_accessattempt", "delete_accessattempt"])
         )
-        | every.filter(steer | audits | erasures | tokens | Q(codename="delete_note")),
+        | every.filter(steer | audits | erasures | tokens | destinations | Q(codename="delete_note")),
     }
 
 

@@ -21,7 +21,9 @@ from analytics.models.forecasts import (
 )
 from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
+from analytics.models.outgoing.destinations import Destination, FieldMode, PushedCustomer, PushedValue
 from analytics.models.outgoing.events import EventKind, WebhookEvent
+from analytics.models.outgoing.pushes import Push, PushRow
 from analytics.models.outgoing.webhooks import WebhookEndpoint
 from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment
 from analytics.models.preferences import Preferences, time_zones

@@ -2,7 +2,17 @@
 
 from django.db.models import Q
 
-from analytics.models import Alert, Forecast, ForecastCase, PolicyTrial, PortfolioDay, Snapshot, WebhookEvent
+from analytics.models import (
+    Alert,
+    Forecast,
+    ForecastCase,
+    PolicyTrial,
+    PortfolioDay,
+    PushedCustomer,
+    PushRow,
+    Snapshot,
+    WebhookEvent,
+)
 from customers.models import Customer, ImportRun
 
 
@@ -11,7 +21,7 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)
-    for model in (Alert, Forecast, ForecastCase, Snapshot, WebhookEvent):
+    for model in (Alert, Forecast, ForecastCase, PushedCustomer, PushRow, Snapshot, WebhookEvent):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PolicyTrial.objects.all().delete()

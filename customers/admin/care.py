@@ -60,8 +60,8 @@ class CustomerCareAdmin(ModelAdmin):
 
     nothing_yet = "Customers appear here once they have an owner."
     form = CareForm
-    list_display = ["customer", "owner_named", "no_contact"]
-    list_filter = [OwnerFilter, "do_not_contact"]
+    list_display = ["customer", "owner_named", "no_contact", "no_sync"]
+    list_filter = [OwnerFilter, "do_not_contact", "do_not_sync"]
     list_select_related = ["customer", "owner"]
     search_fields = ["customer__organization", "=customer__id"]
     autocomplete_fields = ["customer"]
@@ -90,6 +90,11 @@ class CustomerCareAdmin(ModelAdmin):
     def no_contact(self, care: CustomerCare) -> str:
         """Return in words whether nobody can write to the customer; a cross would read as the opposite."""
         return "Do not contact" if care.do_not_contact else ""
+
+    @admin.display(description="do not sync", ordering="do_not_sync")
+    def no_sync(self, care: CustomerCare) -> str:
+        """Return in words whether the customer is never pushed to a CRM."""
+        return "Do not sync" if care.do_not_sync else ""
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **options: Any

@@ -10,7 +10,7 @@ from customers.text.text_fields import LongText
 
 
 class CustomerCare(models.Model):
-    """What staff keep about a customer by hand: the owner, internal notes, and whether nobody may write to it."""
+    """What staff keep about a customer by hand: the owner, notes, and whether nobody may write to it or push it."""
 
     customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="care")
     owner = models.ForeignKey(
@@ -18,6 +18,7 @@ class CustomerCare(models.Model):
     )
     notes = LongText("internal notes", blank=True)
     do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
+    do_not_sync = models.BooleanField(default=False, help_text="This customer is never pushed to a CRM.")
 
     class Meta:
         verbose_name = "assignment"

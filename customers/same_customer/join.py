@@ -17,8 +17,14 @@ from customers.models import Customer, CustomerCare, KeyChange, Note, StepSighti
 
 State = KeyChange.State
 NOTES, SIGHTINGS = "notes", "dated steps"
-_CARE = ("owner_id", "notes", "do_not_contact")
-_WORDS = {"owner_id": "Owner", "notes": "Internal notes", "do_not_contact": "“Do not contact”"}
+_CARE = ("owner_id", "notes", "do_not_contact", "do_not_sync")
+_WORDS = {
+    "owner_id": "Owner",
+    "notes": "Internal notes",
+    "do_not_contact": "“Do not contact”",
+    "do_not_sync": "“Do not sync”",
+}
+_SWITCHES = ("do_not_contact", "do_not_sync")
 _SIGHTING = ("step", "seen_on", "at_first_import", "run_id")
 
 
@@ -174,10 +180,10 @@ def _values(care: CustomerCare | None) -> dict[str, object] | None:
 
 
 def _join_care(pair: KeyChange, carried: Carried) -> None:
-    """Move the owner where there is none, the notes behind those that are there, and “do not contact” always."""
+    """Move the owner where there is none, the notes behind those that are there, and the switches always."""
     theirs = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.former).first()
     ours = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.customer).first()
-    if theirs is None or not (theirs.owner_id or theirs.notes or theirs.do_not_contact):
+    if theirs is None or not any(map(theirs.__dict__.get, _CARE)):
         return
     before, said = [_values(theirs), _values(ours)], carried.setdefault("care_said", {})
     ours = ours or CustomerCare(customer=pair.customer)
@@ -190,9 +196,10 @@ def _join_care(pair: KeyChange, carried: Carried) -> None:
     if theirs.notes and theirs.notes != ours.notes:
         ours.notes = "\n\n".join(filter(None, [ours.notes, theirs.notes]))
         said["notes"] = f"{len(theirs.notes):,} characters"
-    if theirs.do_not_contact:
-        ours.do_not_contact, said["do_not_contact"] = True, "yes"
-    # “Do not contact” stays with the former key, too: its address may be somebody's still.
+    for name in filter(theirs.__dict__.get, _SWITCHES):
+        setattr(ours, name, True)
+        said[name] = "yes"
+    # Both stay with the former key, too: its address may be somebody's still, and so its record in a CRM.
     theirs.owner_id, theirs.notes = None, ""
     for care in (ours, theirs):
         care.save()
@@ -225,8 +232,9 @@ def _part_care(pair: KeyChange) -> list[str]:
         care = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=customer).first()
         if care is None:
             care = CustomerCare(customer=customer)
-        wanted = before or {"owner_id": None, "notes": "", "do_not_contact": False}
-        for name in _CARE:
+        wanted = before or {"owner_id": None, "notes": "", **dict.fromkeys(_SWITCHES, False)}
+        # A pair that was joined by an earlier version has fewer.
+        for name in after:
             if getattr(care, name) == after[name]:
                 setattr(care, name, wanted[name])
             elif getattr(care, name) != wanted[name]:

@@ -61,6 +61,7 @@ from tests.factories import (
     make_staff,
 )
 from tests.support.commands import run
+from tests.support.crm import make_pushed
 from tests.support.erasing import KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
 from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
@@ -73,11 +74,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 
 def be_told_of() -> None:
     """Digests, a refused file, a night and a feed's alert that name the customer."""
-    for kind, subject, text in (
-        ("alerts", NAME, ""),
-        ("weekly", "x", f"see /customer/{KEY}/"),
-        ("alerts", "y", "-"),
-    ):
+    for kind, subject, text in (("alerts", NAME, ""), ("weekly", "x", f"see /customer/{KEY}/"), ("alerts", "y", "-")):
         Digest.objects.create(
             kind=kind,
             channel=str(len(subject)),
@@ -130,6 +127,7 @@ def be_known(client: Client) -> None:
             former=former, customer=new, run=ImportRun.objects.first(), carried={"care": {"before": [{"notes": NAME}]}}
         )
     make_message(customer, subject=f"Dear {NAME}", recipient=MAIL)
+    make_pushed(customer, words=f"{NAME} is taken")
     if not Snapshot.objects.filter(customer=customer).exists():
         make_snapshot(customer)
     StepSighting.objects.get_or_create(

@@ -16,9 +16,11 @@ from customers.models import Customer, ImportRun
 from customers.runs.undo import undo
 from tests.factories import make_alert, make_forecast_case, make_snapshot, make_staff, write_feed
 from tests.support.commands import run
+from tests.support.crm import make_pushed
 from tests.support.loading import load
 from tests.support.policies import make_draft
 from tests.support.undoing import counts, customer_rows, engagement_rows, newest, undo_newest
+from tests.support.webhook_events import make_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_day")]
 
@@ -76,6 +78,8 @@ def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> Non
     make_snapshot(customer)
     Forecast.objects.create(customer=customer, date=MAY_2, quiet=500)
     make_forecast_case(customer)
+    make_pushed(customer)
+    make_event(customer)
     PolicyTrial.objects.create(
         draft=make_draft(), date=MAY_2, key="x", made_at=timezone.now(), counts={}, cases=b"names them"
     )

@@ -57,7 +57,11 @@ POLICIES = {
     for noun in ("scoringpolicy", "recommendationrule", "mailtemplate", "alertrule")
 } | {"manage_every_report", "join_customer"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
+PUSHES = {"view_destination", "view_push", "push_destination"}
 PEOPLE = {
+    "add_destination",
+    "change_destination",
+    "delete_destination",
     "delete_note",
     "erase_customer",
     "view_erasure",
@@ -72,8 +76,8 @@ PEOPLE = {
 HOLDS = {
     "Viewer": VIEW,
     "Success manager": VIEW | CARE,
-    "Program manager": VIEW | CARE | POLICIES | IMPORTS,
-    "Administrator": VIEW | CARE | POLICIES | IMPORTS | PEOPLE,
+    "Program manager": VIEW | CARE | POLICIES | IMPORTS | PUSHES,
+    "Administrator": VIEW | CARE | POLICIES | IMPORTS | PUSHES | PEOPLE,
 }
 
 

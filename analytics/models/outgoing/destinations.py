@@ -1,0 +1,140 @@
+"""Destinations: where customers' figures are pushed to, in which fields there, and what each is known to have."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from customers.models import Customer
+
+_VARIABLES = re.compile(r"CRM_[A-Z0-9]+(?:_[A-Z0-9]+)*")
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]+_")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class PushedValue(models.TextChoices):
+    """What of a customer can be pushed; ``analytics.crm.values`` says what each is."""
+
+    SCORE = "score", "Score"
+    STATUS = "status", "Health status"
+    TREND = "trend", "Activity trend"
+    STAGE = "stage", "Stage"
+    PROGRESS = "progress", "Onboarding in percent"
+    LAST_ACTIVE = "last_active", "Last active"
+    FORECAST_QUIET = "forecast_quiet", "Forecast: going quiet, in percent"
+    FORECAST_FIRST_PR = "forecast_first_pr", "Forecast: first PR, in percent"
+    OWNER = "owner", "Owner"
+    BLOCKER = "blocker", "Blocker"
+    ALERTS = "alerts", "Open alerts"
+    LINK = "link", "Link to the customer’s page"
+
+
+class FieldMode(models.TextChoices):
+    """When a value is written into a field there; the match key alone is the identifier."""
+
+    IDENTIFIER = "identifier", "Identifier"
+    OVERWRITE = "overwrite", "Overwrite"
+    FILL_NEW = "fill_new", "Fill if new"
+    FILL_EMPTY = "fill_empty", "Fill if empty"
+
+
+class Destination(models.Model):
+    """A place that customers are pushed to. Credentials are variables of the environment, of which it has the names.
+
+    ``fields`` are those there: ``{"score": {"name": "rsolv_score", "mode": "overwrite"}, ...}``. Each begins with
+    ``prefix``, as the match key does, which holds our customer id.
+    """
+
+    class Kind(models.TextChoices):
+        """Which adapter of ``analytics.crm`` pushes to it."""
+
+        CHANGED_ROWS = "changed_rows", "File of changed rows"
+        HUBSPOT = "hubspot", "HubSpot"
+        SALESFORCE = "salesforce", "Salesforce"
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    variables = models.CharField(
+        "variables begin with",
+        max_length=60,
+        blank=True,
+        help_text="The environment has the credentials under such names, as CRM_HUBSPOT_TOKEN. A file has none.",
+    )
+    prefix = models.CharField(
+        "prefix of our fields", max_length=20, default="rsolv_", help_text="No field without it is ever written."
+    )
+    match_key = models.CharField(
+        max_length=100, default="rsolv_customer_id", help_text="The field there that holds our customer id."
+    )
+    fields = models.JSONField(default=dict)
+    enabled = models.BooleanField("on", default=True)
+    nightly = models.BooleanField("pushed each night", default=False)
+
+    class Meta:
+        ordering = ["name"]
+        permissions = [("push_destination", "Can push to destinations, and undo it")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ours(self) -> set[str]:
+        """Return every field there that may be written, the match key among them."""
+        return {self.match_key, *(field["name"] for field in self.fields.values())}
+
+    def clean(self) -> None:
+        """Refuse credentials that are no names of variables, and fields that are not ours."""
+        faults: dict[str, str] = {}
+        if self.kind == self.Kind.CHANGED_ROWS:
+            self.variables = ""
+        elif not _VARIABLES.fullmatch(self.variables):
+            faults["variables"] = "Give the beginning of variables' names, such as CRM_HUBSPOT: capitals after CRM_."
+        if not _PREFIX.fullmatch(self.prefix):
+            faults["prefix"] = "Give at least two letters or digits with an underscore behind them, such as rsolv_."
+        elif fault := self._fault_of(self.match_key):
+            faults["match_key"] = fault
+        if faults:
+            raise ValidationError(faults)
+        self._refuse_fields()
+
+    def _fault_of(self, name: str) -> str:
+        """Return what is wrong with the name of a field there; '' where nothing is."""
+        if not (_FIELD.fullmatch(name) and name.startswith(self.prefix) and name != self.prefix):
+            return f"“{name}” is no field of ours: its name begins with {self.prefix}, in letters, digits and _."
+        return ""
+
+    def _refuse_fields(self) -> None:
+        taken = {self.match_key.lower()}
+        for value, field in self.fields.items():
+            if value not in PushedValue.values or field["mode"] not in set(FieldMode) - {FieldMode.IDENTIFIER}:
+                raise ValidationError(f"“{value}” cannot be pushed like this.")
+            label = PushedValue(value).label
+            if fault := self._fault_of(field["name"]):
+                raise ValidationError(f"{label}: {fault}")
+            if field["name"].lower() in taken:
+                raise ValidationError(f"{label}: two values cannot be pushed into {field['name']}.")
+            taken.add(field["name"].lower())
+        if not self.fields:
+            raise ValidationError("Choose at least one value that is pushed.")
+
+
+class PushedCustomer(models.Model):
+    """What a destination has of a customer, as far as we wrote it: the values in its fields.
+
+    ``content_hash`` is that of the fields that are overwritten; '' where it is not known what is there. ``filled``
+    are the fields that are filled but once, and have something by now.
+    """
+
+    destination = models.ForeignKey(Destination, models.CASCADE, related_name="customers")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="pushed_values")
+    push = models.ForeignKey("Push", models.PROTECT, related_name="+", help_text="The last one that wrote it.")
+    values = models.JSONField(default=dict)
+    content_hash = models.CharField(max_length=64, blank=True)
+    filled = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["destination", "customer"], name="pushed_customer_once")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} in {self.destination_id}"

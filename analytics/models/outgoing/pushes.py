@@ -1,0 +1,103 @@
+"""The ledger of pushes: what was sent to a destination, customer by customer, and what it answered."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.models.outgoing.destinations import Destination
+from customers.models import Customer
+
+
+class Push(models.Model):
+    """One push to a destination, or the undo of one. When it is done, its counts add up to ``total``.
+
+    ``reason`` is why it stopped, where it is not done. ``job`` is what an adapter keeps of a job there, so that a
+    push that was killed asks for its results.
+    """
+
+    class State(models.TextChoices):
+        """A push that is not finished is resumed, unless its destination was changed meanwhile."""
+
+        UNFINISHED = "unfinished", "Not finished"
+        DONE = "done", "Done"
+        ABANDONED = "abandoned", "Given up"
+
+    destination = models.ForeignKey(Destination, models.PROTECT, related_name="pushes")
+    undoes = models.ForeignKey("self", models.PROTECT, related_name="undone_by", null=True, blank=True)
+    as_of = models.DateField("as of")
+    settings = models.CharField(max_length=64, help_text="SHA-256 of the destination's fields when it began.")
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    started_by = models.CharField(max_length=150)
+    state = models.CharField(max_length=20, choices=State, default=State.UNFINISHED)
+    reason = models.TextField(blank=True)
+    job = models.JSONField(default=dict)
+
+    total = models.PositiveIntegerField("customers", default=0)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    not_synced = models.PositiveIntegerField("do not sync", default=0)
+    erased = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name_plural = "pushes"
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["destination"], condition=Q(state="unfinished"), name="one_unfinished_push"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'Undo' if self.undoes_id else 'Push'} {self.pk} to {self.destination}"
+
+    @property
+    def held_back(self) -> int:
+        """Return how many are never sent: who is not to be synced, and who was erased."""
+        return self.not_synced + self.erased
+
+    @property
+    def waiting(self) -> int:
+        """Return how many are still to be sent, or were not before it was given up."""
+        return self.total - self.new - self.changed - self.unchanged - self.refused - self.held_back
+
+
+class PushRow(models.Model):
+    """A customer in a push: what the fields had before as far as we know, what is sent, and what came of it."""
+
+    class Kind(models.TextChoices):
+        """What it was when the push began: a customer who was never pushed there is new."""
+
+        NEW = "new", "New"
+        CHANGED = "changed", "Changed"
+
+    class State(models.TextChoices):
+        """``SENDING`` is on its way: nobody knows whether it arrived, so it is sent again."""
+
+        WAITING = "waiting", "Waiting"
+        SENDING = "sending", "On its way"
+        CREATED = "created", "Created"
+        UPDATED = "updated", "Updated"
+        UNCHANGED = "unchanged", "Unchanged"
+        REFUSED = "refused", "Refused"
+        HELD_BACK = "held_back", "Held back"
+
+    push = models.ForeignKey(Push, models.CASCADE, related_name="rows")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="push_rows")
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    words = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["push", "customer"], name="push_row_once")]
+        indexes = [models.Index(fields=["push", "state", "id"], name="push_row_state")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} in push {self.push_id}"
