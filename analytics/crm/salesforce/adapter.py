@@ -1,0 +1,147 @@
+"""Salesforce as a CRM: accounts upserted by our external id, in jobs that a later process can ask for."""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult
+from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Interrupted, Patience, Refused
+from analytics.crm.salesforce.jobs import Jobs
+from analytics.crm.salesforce.query import accounts
+from analytics.crm.salesforce.upload import Upload, cells_of, columns_of
+from analytics.wording import counted, in_a_row
+
+ACCOUNT = "Account"
+# Salesforce works in batches of 10,000. An upload grows by half there, to at most 150 MB.
+MOST_ROWS = 10_000
+MOST_BYTES = 100_000_000
+
+Dealt = dict[str, tuple[int, RowResult]]
+
+
+class Salesforce:
+    """One organisation. It writes the ``ours`` of its accounts and no other field."""
+
+    record_every = 1_000
+
+    def __init__(
+        self, credentials: Credentials, match_key: str, ours: Collection[str], patience: Patience | None = None
+    ) -> None:
+        self._connection = Connection(credentials, patience or Patience())
+        self._match_key = match_key
+        self._columns = columns_of(match_key, ours)
+        self._jobs = Jobs(self._connection, ACCOUNT, match_key)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the match key, the fields or the rights, in words."""
+        try:
+            told = self._connection.json("GET", f"{DATA}/sobjects/{ACCOUNT}/describe/")
+        except Refused as refused:
+            return [f"The app’s user may not see accounts. {refused}"]
+        described = {str(field.get("name")): field for field in told.get("fields", [])}
+        faults = [] if told.get("updateable") else ["The app’s user may not edit accounts."]
+        faults += [words for name in self._columns if (words := _fault(name, described.get(name)))]
+        key = described.get(self._match_key)
+        if key and not (key.get("externalId") and key.get("unique")):
+            faults.append(f"{self._match_key} is no unique external id. Tick both boxes of the field.")
+        return faults
+
+    def read(self, keys: Iterable[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return what accounts have in these fields. An external id may be written there in another case."""
+        asked = list(keys)
+        found = dict(accounts(self._connection, ACCOUNT, self._match_key, fields, asked))
+        folded = {key.casefold(): values for key, values in found.items()}
+        return {key: values for key in asked if (values := found.get(key) or folded.get(key.casefold())) is not None}
+
+    def push(self, rows: Iterable[CrmRow], state: JobState) -> Iterator[RowResult]:
+        """Upsert the rows. What the jobs of an earlier process have done is asked for, and not sent again."""
+        jobs = [str(job) for job in _listed(state.read())]
+        dealt = self._dealt_with(jobs)
+        upload = self._new_upload()
+        for row in rows:
+            cells = cells_of(row, self._columns)
+            earlier = dealt.pop(row.key, None)
+            if earlier and earlier[0] == hash(cells):
+                yield earlier[1]
+                continue
+            if not upload.add(cells):
+                yield from self._send(upload, jobs, state)
+                upload = self._new_upload()
+                upload.add(cells)
+        if upload.keys:
+            yield from self._send(upload, jobs, state)
+
+    def _new_upload(self) -> Upload:
+        return Upload(self._columns, MOST_ROWS, MOST_BYTES)
+
+    def _dealt_with(self, jobs: Iterable[str]) -> Dealt:
+        """Return what earlier jobs did, with the cells that they had; a job that never began is given up."""
+        dealt: Dealt = {}
+        for job in jobs:
+            if self._jobs.state(job) == "Open":
+                self._jobs.give_up(job)
+                continue
+            if _has_results(self._jobs.wait(job)):
+                for sent, result in self._jobs.results(job):
+                    dealt[result.key] = hash(tuple(sent.get(column, "") for column in self._columns)), result
+        return dealt
+
+    def _send(self, upload: Upload, jobs: list[str], state: JobState) -> Iterator[RowResult]:
+        """Send one job's rows and yield all of its results; raise where Salesforce has not dealt with each."""
+        job = self._submit(upload.content(), jobs, state)
+        info = self._jobs.wait(job)
+        left = dict.fromkeys(upload.keys)
+        if _has_results(info):
+            for _sent, result in self._jobs.results(job):
+                if result.key in left:
+                    del left[result.key]
+                    yield result
+        if left:
+            words = str(info.get("errorMessage") or "Salesforce has not processed this row.")
+            yield from (RowResult(key, RowOutcome.UNKNOWN, words) for key in left)
+            raise CrmUnavailable(_stopped(job, info, len(left)))
+
+    def _submit(self, content: bytes, jobs: list[str], state: JobState) -> str:
+        """Return a job that has the rows and is closed. Its id is stored before anything can come of it."""
+        patience = self._connection.patience
+        for attempt in range(patience.tries):
+            job = self._jobs.create()
+            jobs.append(job)
+            state.save({"jobs": jobs})
+            try:
+                self._jobs.upload(job, content)
+            except Interrupted:
+                self._jobs.give_up(job)
+                time.sleep(min(patience.pause * 2**attempt, patience.longest_pause))
+                continue
+            except Refused:
+                self._jobs.give_up(job)
+                raise
+            self._jobs.close(job)
+            return job
+        raise CrmUnavailable("Salesforce takes no upload. Continue later.")
+
+
+def _listed(state: Mapping[str, object]) -> list[object]:
+    jobs = state.get("jobs")
+    return jobs if isinstance(jobs, list) else []
+
+
+def _has_results(info: Mapping[str, Any]) -> bool:
+    """Tell whether a job that has ended dealt with rows; of one that it has no more, Salesforce says nothing."""
+    return bool(info) and info.get("numberRecordsProcessed") != 0
+
+
+def _fault(name: str, field: Mapping[str, Any] | None) -> str:
+    if field is None:
+        return f"Account has no field {name} that the app’s user may see."
+    rights = {"createable": "fill it in a new account", "updateable": "edit it"}
+    lacking = [words for right, words in rights.items() if not field.get(right)]
+    return f"{name}: the app’s user may not {in_a_row(lacking)}." if lacking else ""
+
+
+def _stopped(job: str, info: Mapping[str, Any], left: int) -> str:
+    words = info.get("errorMessage") or {"Aborted": "somebody aborted it there"}.get(
+        str(info.get("state")), "no reason given"
+    )
+    return f"Job {job} in Salesforce left {counted(left, 'row')} unprocessed: {words}. Mend that, then continue."
