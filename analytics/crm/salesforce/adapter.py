@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult
-from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Interrupted, Patience, Refused
+from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Interrupted, Patience, RequestRefused
 from analytics.crm.salesforce.jobs import Jobs
 from analytics.crm.salesforce.query import accounts
 from analytics.crm.salesforce.upload import Upload, cells_of, columns_of
@@ -36,9 +35,9 @@ class Salesforce:
         """Return what is wrong with the match key, the fields or the rights, in words."""
         try:
             told = self._connection.json("GET", f"{DATA}/sobjects/{ACCOUNT}/describe/")
-        except Refused as refused:
+        except RequestRefused as refused:
             return [f"The app’s user may not see accounts. {refused}"]
-        described = {str(field.get("name")): field for field in told.get("fields", [])}
+        described = {str(field.get("name")): field for field in _objects(told.get("fields"))}
         faults = [] if told.get("updateable") else ["The app’s user may not edit accounts."]
         faults += [words for name in self._columns if (words := _fault(name, described.get(name)))]
         key = described.get(self._match_key)
@@ -55,7 +54,7 @@ class Salesforce:
 
     def push(self, rows: Iterable[CrmRow], state: JobState) -> Iterator[RowResult]:
         """Upsert the rows. What the jobs of an earlier process have done is asked for, and not sent again."""
-        jobs = [str(job) for job in _listed(state.read())]
+        jobs = _jobs_of(state.read())
         dealt = self._dealt_with(jobs)
         upload = self._new_upload()
         for row in rows:
@@ -114,7 +113,7 @@ class Salesforce:
                 self._jobs.give_up(job)
                 time.sleep(min(patience.pause * 2**attempt, patience.longest_pause))
                 continue
-            except Refused:
+            except RequestRefused:
                 self._jobs.give_up(job)
                 raise
             self._jobs.close(job)
@@ -122,17 +121,22 @@ class Salesforce:
         raise CrmUnavailable("Salesforce takes no upload. Continue later.")
 
 
-def _listed(state: Mapping[str, object]) -> list[object]:
+def _jobs_of(state: Mapping[str, object]) -> list[str]:
     jobs = state.get("jobs")
-    return jobs if isinstance(jobs, list) else []
+    return [str(job) for job in jobs] if isinstance(jobs, list) else []
 
 
-def _has_results(info: Mapping[str, Any]) -> bool:
+def _objects(value: object) -> list[Mapping[str, object]]:
+    """Return the objects of a list in an answer; none where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _has_results(info: Mapping[str, object]) -> bool:
     """Tell whether a job that has ended dealt with rows; of one that it has no more, Salesforce says nothing."""
     return bool(info) and info.get("numberRecordsProcessed") != 0
 
 
-def _fault(name: str, field: Mapping[str, Any] | None) -> str:
+def _fault(name: str, field: Mapping[str, object] | None) -> str:
     if field is None:
         return f"Account has no field {name} that the app’s user may see."
     rights = {"createable": "fill it in a new account", "updateable": "edit it"}
@@ -140,7 +144,7 @@ def _fault(name: str, field: Mapping[str, Any] | None) -> str:
     return f"{name}: the app’s user may not {in_a_row(lacking)}." if lacking else ""
 
 
-def _stopped(job: str, info: Mapping[str, Any], left: int) -> str:
+def _stopped(job: str, info: Mapping[str, object], left: int) -> str:
     words = info.get("errorMessage") or {"Aborted": "somebody aborted it there"}.get(
         str(info.get("state")), "no reason given"
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict, Unpack
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -47,11 +47,20 @@ class Patience:
     job: float = 1800
 
 
+class RequestBody(TypedDict, total=False):
+    """What a request has beside its address."""
+
+    data: bytes | Mapping[str, str]
+    json: Mapping[str, str] | None
+    headers: Mapping[str, str]
+    auth: AuthBase
+
+
 class Interrupted(Exception):
     """No answer came, or only a part of one: nobody knows whether Salesforce did what was asked."""
 
 
-class Refused(CrmUnavailable):
+class RequestRefused(CrmUnavailable):
     """Salesforce refuses the request; ``code`` is its error code."""
 
     def __init__(self, status: int, code: str, words: str) -> None:
@@ -81,7 +90,7 @@ class Connection:
         self._session = requests.Session()
         self._token = ""
 
-    def json(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def json(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, object]:
         """Ask until there is an answer, and return its object. What is asked must do no harm when asked twice."""
         answer = self._until_answered(method, path, json=body)
         try:
@@ -96,7 +105,7 @@ class Connection:
         """Return all bytes of a file."""
         return self._until_answered("GET", path).content
 
-    def once(self, method: str, path: str, **sent: Any) -> requests.Response:
+    def once(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
         """Ask once; raise ``Interrupted`` where nobody knows whether it was done."""
         answer = self._asked(method, path, **sent)
         if answer.status_code == _UNAUTHORIZED:
@@ -106,7 +115,7 @@ class Connection:
             raise _as_error(answer)
         return answer
 
-    def _until_answered(self, method: str, path: str, **sent: Any) -> requests.Response:
+    def _until_answered(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
         patience = self.patience
         for attempt in range(patience.tries):
             try:
@@ -119,12 +128,13 @@ class Connection:
                 time.sleep(min(max(pause, patience.pause * 2**attempt), patience.longest_pause))
         raise CrmUnavailable(f"Salesforce does not answer: {words}. Continue later.")
 
-    def _asked(self, method: str, path: str, **sent: Any) -> requests.Response:
+    def _asked(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
         if not self._token:
             self._token = self._new_token()
-        return self._answer(method, path, auth=_Token(self._token), **sent)
+        sent["auth"] = _Token(self._token)
+        return self._answer(method, path, **sent)
 
-    def _answer(self, method: str, path: str, **sent: Any) -> requests.Response:
+    def _answer(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
         patience = self.patience
         try:
             return self._session.request(
@@ -174,7 +184,7 @@ class _Later(Interrupted):
         self.pause = pause
 
 
-def _told(answer: requests.Response) -> Mapping[str, Any]:
+def _told(answer: requests.Response) -> Mapping[str, object]:
     """Return the object of an answer, or the first of its list of errors; nothing where it is neither."""
     try:
         told = answer.json()
@@ -201,4 +211,4 @@ def _as_error(answer: requests.Response) -> Exception:
         return Interrupted(words)
     if answer.status_code == _UNAUTHORIZED:
         return CrmUnavailable(f"Salesforce refuses its own token: {words}. Check the app’s policies.")
-    return Refused(answer.status_code, code, words)
+    return RequestRefused(answer.status_code, code, words)

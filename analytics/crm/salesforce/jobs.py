@@ -9,10 +9,9 @@ import io
 import re
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from analytics.crm.interface import CrmUnavailable, RowOutcome, RowResult
-from analytics.crm.salesforce.connection import DATA, Connection, Interrupted, Refused
+from analytics.crm.salesforce.connection import DATA, Connection, Interrupted, RequestRefused
 from analytics.wording import one_line
 
 _JOBS = f"{DATA}/jobs/ingest"
@@ -46,8 +45,8 @@ class Jobs:
 
     def upload(self, job: str, content: bytes) -> None:
         """Give a job its rows; raise ``Interrupted`` where nobody knows whether it has them."""
-        sent = {"data": content, "headers": {"Content-Type": "text/csv; charset=UTF-8"}}
-        self._connection.once("PUT", f"{_JOBS}/{job}/batches", **sent)
+        headers = {"Content-Type": "text/csv; charset=UTF-8"}
+        self._connection.once("PUT", f"{_JOBS}/{job}/batches", data=content, headers=headers)
 
     def close(self, job: str) -> None:
         """Let Salesforce begin. Where no answer comes, the job itself says whether it has."""
@@ -55,10 +54,10 @@ class Jobs:
             try:
                 self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": "UploadComplete"})
                 return
-            except (Interrupted, Refused) as error:
+            except (Interrupted, RequestRefused) as error:
                 if self.state(job) != "Open":
                     return
-                if isinstance(error, Refused):
+                if isinstance(error, RequestRefused):
                     raise
         raise CrmUnavailable(f"Salesforce does not close job {job}. Continue later.")
 
@@ -66,14 +65,14 @@ class Jobs:
         """Abort a job that has not begun. One that cannot be aborted stays open, and does nothing."""
         try:
             self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": "Aborted"})
-        except (Interrupted, Refused):
+        except (Interrupted, RequestRefused):
             return
 
     def state(self, job: str) -> str:
         """Return the state of a job; '' where Salesforce has it no more."""
         return str(self._info(job).get("state", ""))
 
-    def wait(self, job: str) -> Mapping[str, Any]:
+    def wait(self, job: str) -> Mapping[str, object]:
         """Wait until a closed job has ended, and return what Salesforce says of it."""
         patience = self._connection.patience
         until, pause = time.monotonic() + patience.job, patience.poll
@@ -94,10 +93,10 @@ class Jobs:
         for row in self._file(job, "failedResults"):
             yield row, RowResult(row.get(self._match_key, ""), RowOutcome.REFUSED, _words(row.get("sf__Error", "")))
 
-    def _info(self, job: str) -> Mapping[str, Any]:
+    def _info(self, job: str) -> Mapping[str, object]:
         try:
             return self._connection.json("GET", f"{_JOBS}/{job}")
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status == 404:
                 return {}
             raise

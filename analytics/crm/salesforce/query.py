@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from analytics.crm.interface import CrmUnavailable
@@ -50,7 +49,7 @@ def _in_addresses(keys: Iterable[str], start: int) -> Iterator[list[str]]:
         yield literals
 
 
-def _records(connection: Connection, path: str) -> Iterator[Mapping[str, Any]]:
+def _records(connection: Connection, path: str) -> Iterator[Mapping[str, object]]:
     while path:
         answer = connection.json("GET", path)
         records = answer.get("records")
