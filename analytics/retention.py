@@ -127,6 +127,7 @@ RETAINED_KINDS = (
     RetainedKind(
         "texts of emails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
     ),
+    RetainedKind("runs of events", "INBOX_DAYS", lambda: inbox.old_runs().count(), inbox.delete_runs),
     RetainedKind("batches of the inbox", "INBOX_DAYS", lambda: inbox.old_batches().count(), inbox.delete_batches),
     RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
     _rows("failed logins", "", runs.expired_failures),

@@ -134,6 +134,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "rsolv_cs.web.requests.log_requests",
     "rsolv_cs.web.health.AnyHost",
+    "rsolv_cs.web.problem.ProblemsAlone",
     "rsolv_cs.web.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
 from customers.inbox.events import STEP_PREFIX, TYPES
+from customers.inbox.spool import set_aside_in_words
 from customers.models import Batch, InboxEvent
 from customers.runs.page import run_address
 from customers.text.codes import code_in_words
@@ -151,6 +152,7 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
     called = "Inbox"
     nothing_yet = "Each event that the product reports gets a line here."
+    list_before_template = "customers/inbox/tools.html"
     list_display = ["received", "what", "customer_key", "occurred", "pill", "loaded_by", "short_reason"]
     list_filter = ["state", TypeFilter]
     list_select_related = ["batch__token__user"]
@@ -170,6 +172,10 @@ class InboxEventAdmin(ReadOnlyAdmin):
         "loaded_by",
         "in_batch",
     ]
+
+    def list_context(self, request: HttpRequest) -> dict[str, object]:
+        """Return besides how the list is narrowed which files could not be brought into it."""
+        return {**super().list_context(request), "aside": set_aside_in_words()}
 
     @admin.display(description="received")
     def received(self, event: InboxEvent) -> str:

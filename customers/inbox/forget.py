@@ -1,9 +1,11 @@
-"""What an erasure leaves of events, and what expires of batches."""
+"""What an erasure leaves of events, and what expires of batches and of the runs that loaded them."""
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import transaction
+from django.db.models import Exists, ManyToOneRel, OuterRef, QuerySet
 
-from customers.models import Batch, InboxEvent
+from customers.core.limits import BATCH_SIZE
+from customers.models import Batch, Engagement, Event, ImportRun, InboxEvent, LoadedRow, RowChange
 from customers.runs.retention import delete, since
 
 REFUSED = {
@@ -40,3 +42,33 @@ def delete_batches() -> int:
     """Delete the old batches with their events; return how many batches there were."""
     delete(InboxEvent.objects.filter(batch__in=old_batches().order_by().values("pk")))
     return delete(old_batches())
+
+
+def old_runs() -> QuerySet[ImportRun]:
+    """Return runs of events as old as the batches that go, which nothing names any more.
+
+    Their rows gave way to a file's, or to those of a later run. A row that an undo brings back may name one that is gone.
+    """
+    oldest = since(settings.INBOX_DAYS)
+    if oldest is None:
+        return ImportRun.objects.none()
+    old = ImportRun.objects.filter(scope=ImportRun.Scope.EVENTS, finished_at__lt=oldest)
+    for relation in ImportRun._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel) and not issubclass(relation.related_model, (LoadedRow, RowChange)):
+            old = old.exclude(
+                Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
+            )
+    for model in (Engagement, Event):
+        old = old.exclude(pk__in=model.objects.filter(provisional=True).order_by().values("run").distinct())
+    return old
+
+
+def delete_runs() -> int:
+    """Delete the old runs of events with their journals; return how many there were."""
+    gone = 0
+    while keys := list(old_runs().order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        with transaction.atomic():
+            for rows in (RowChange.objects.filter(run__in=keys), ImportRun.objects.filter(pk__in=keys)):
+                rows._raw_delete(rows.db)
+        gone += len(keys)
+    return gone

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import OperationalError, transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from customers.archive.erased import ErasedIds
@@ -52,19 +52,27 @@ def accept(entries: Sequence[Json], token: ApiToken) -> Receipt:
 def collect() -> int:
     """Bring what lies in the spool into the table, each batch once; return how many batches there were.
 
-    The caller has the lock of imports: nobody else collects.
+    A file that is no batch, or one that the table does not take, is set aside. The caller has the lock of imports:
+    nobody else collects.
     """
     collected = 0
     for path in spool.spooled_files():
-        batch, events = spool.read(path)
-        if batch.token_id and not ApiToken.objects.filter(pk=batch.token_id).exists():
-            # Its account was deleted meanwhile.
-            batch.token = None
-        if not Batch.objects.filter(pk=batch.pk).exists():
-            store_batch(batch, events)
-        remove(path)
-        collected += 1
+        try:
+            _collect_one(*spool.read(path))
+        except (spool.Unreadable, DataError, IntegrityError, OverflowError, ValueError) as error:
+            spool.set_aside(path, error)
+        else:
+            remove(path)
+            collected += 1
     return collected
+
+
+def _collect_one(batch: Batch, events: Sequence[InboxEvent]) -> None:
+    if batch.token_id and not ApiToken.objects.filter(pk=batch.token_id).exists():
+        # Its account was deleted meanwhile.
+        batch.token = None
+    if not Batch.objects.filter(pk=batch.pk).exists():
+        store_batch(batch, events)
 
 
 def store_batch(batch: Batch, events: Sequence[InboxEvent]) -> None:

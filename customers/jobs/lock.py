@@ -7,6 +7,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from django.db import Error, connection, transaction
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.05
 _LOST_SESSION_LASTS = 2
 """Seconds in which a lost session is surely gone."""
+SHORT_JOB = "short"
+SHORT_JOB_SECONDS = 20
+"""So long does a job wait for a lock that a short job has."""
+_BEGIN_SECONDS = 2
+_is_short = ContextVar("is_short", default=False)
 
 
 class LockHeld(Exception):
@@ -138,14 +144,14 @@ def _new_lock(job: str, *, shared: bool) -> JobLock:
 def job_lock(job: str, *, shared: bool = False) -> Iterator[JobLock]:
     """Hold the lock of ``job``; raises ``LockHeld`` at once where another process has it.
 
-    Several may hold it ``shared``, as long as nobody holds it alone.
+    A short job is waited for. Several may hold the lock ``shared``, as long as nobody holds it alone.
 
     Every run is made by whoever holds the lock of imports alone. So a run that seems to go on as somebody else gets
     it was killed, and is marked as interrupted.
     """
     lock = _new_lock(job, shared=shared)
     try:
-        lock.renew()
+        _take(lock)
         if job == "import" and not shared:
             try:
                 _mark_interrupted()
@@ -171,6 +177,50 @@ def job_lock_within(seconds: float, job: str) -> Iterator[JobLock]:
                     raise
                 time.sleep(_RETRY_SECONDS)
         yield lock
+
+
+@contextmanager
+def short_job() -> Iterator[None]:
+    """Mark the block as a job that ends within seconds, so that whoever meets its locks waits; it waits for nobody."""
+    with job_lock_within(_BEGIN_SECONDS, SHORT_JOB):
+        marked = _is_short.set(True)
+        try:
+            yield
+        finally:
+            _is_short.reset(marked)
+
+
+def is_short() -> bool:
+    """Return whether what runs here is a short job."""
+    return _is_short.get()
+
+
+def _take(lock: JobLock) -> None:
+    """Take a lock, after waiting for a short job that may have it; raises ``LockHeld`` where somebody else has it."""
+    last = time.monotonic() + SHORT_JOB_SECONDS
+    while True:
+        try:
+            lock.renew()
+            return
+        except LockHeld:
+            if lock.job == SHORT_JOB or is_short() or time.monotonic() >= last:
+                raise
+        if not _short_job_runs():
+            # It may have ended just now, and its locks with it.
+            lock.renew()
+            return
+        time.sleep(_RETRY_SECONDS)
+
+
+def _short_job_runs() -> bool:
+    lock = _new_lock(SHORT_JOB, shared=True)
+    try:
+        lock.renew()
+    except LockHeld:
+        return True
+    finally:
+        lock.release()
+    return False
 
 
 def _mark_interrupted() -> None:

@@ -34,7 +34,7 @@ class Step(models.TextChoices):
 class LoadedRow(models.Model):
     """A row that a feed owns, with the run that last changed it, and the line of that run's file.
 
-    ``run`` has neither constraint nor index: runs are never deleted, and both would be paid for on every row.
+    ``run`` has neither constraint nor index: both would be paid for on every row. No run goes that a row names.
     """
 
     run = models.ForeignKey(

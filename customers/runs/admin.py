@@ -22,6 +22,7 @@ from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
 from customers.jobs.progress import read_so_far
 from customers.models import ImportRun
+from customers.runs.filters import SourceFilter
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
 from customers.runs.times import duration, took, when
 
@@ -44,7 +45,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "started_by",
         count_column(ImportRun, "missing"),
     ]
-    list_filter = ["feed", "status"]
+    list_filter = [SourceFilter, "feed", "status"]
     list_before_template = "customers/runs/tools.html"
     search_fields = ["file", "=sha256", "reason"]
 

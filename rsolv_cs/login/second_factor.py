@@ -4,6 +4,7 @@ import re
 import secrets
 from base64 import b32encode
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from axes.backends import AxesBackend
@@ -30,12 +31,14 @@ from customers.audit import trail
 from customers.core.pages import StaffRequest
 from customers.core.roles import Role
 from customers.core.sql import table_of
+from rsolv_cs.web.problem import is_of_api, problem
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(minutes=15)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 10
 _APP_CODE = re.compile(r"[0-9]{6}")
+NOT_FINISHED = "This login is not finished: open any page here and give your two-factor code. A token needs none."
 
 # --- What a user has --------------------------------------------------------------------------------------------
 
@@ -226,6 +229,8 @@ class BehindSecondFactor(MiddlewareMixin):
         page = needed(request)
         if page is None or request.path in {reverse(page), reverse("admin:logout")}:
             return None
+        if is_of_api(request) and request.path not in {reverse("api:start"), reverse("api:docs")}:
+            return problem(HTTPStatus.FORBIDDEN, NOT_FINISHED)
         # What was sent by a form is not sent again after a redirect.
         return redirect_to_login(request.get_full_path(), page) if request.method == "GET" else redirect(page)
 

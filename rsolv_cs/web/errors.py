@@ -18,7 +18,7 @@ from django.utils.deprecation import MiddlewareMixin
 from customers.core.database_errors import is_busy, is_unavailable
 from rsolv_cs.web import busy
 from rsolv_cs.web.health import PATHS
-from rsolv_cs.web.problem import is_of_api, problem
+from rsolv_cs.web.problem import OF_OURS, is_of_api, problem
 from rsolv_cs.web.sent import is_from_here, sent
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def failed(request: HttpRequest) -> HttpResponse:
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Something went wrong",
-        "The server could not finish this because of a fault of its own. It is in the log.",
+        OF_OURS,
         "Try again. If it fails again, tell your administrator what you did, and at what time.",
     )
 

@@ -1,7 +1,7 @@
 """``manage.py ingest``: load what the product reported, and score and alert those whom it concerns."""
 
-from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from django.core.management.base import CommandError
 
@@ -11,7 +11,7 @@ from analytics.wording import counted
 from customers.audit.trail import user_name
 from customers.inbox.ingest import has_work, ingest
 from customers.jobs.commands import AuditedCommand
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import LockHeld, job_lock, short_job
 from customers.models import ImportRun
 
 LOCK = "ingest"
@@ -30,7 +30,7 @@ class Command(AuditedCommand):
     stealth_options = ("in_night",)
 
     def handle(self, *, in_night: bool = False, **options: object) -> None:
-        with nullcontext() if in_night else job_lock(LOCK):
+        with nullcontext() if in_night else _turn():
             runs = self._load()
             scored = score_changed_by_api()
             alerts = self._evaluate(scored)
@@ -60,6 +60,12 @@ class Command(AuditedCommand):
         except LockHeld:
             return "; alerts are evaluated already, so those of these customers follow with the night"
         return f"; alerts: {found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed"
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    with job_lock(LOCK), short_job():
+        yield
 
 
 def _said(run: ImportRun) -> str:

@@ -31,6 +31,7 @@ from customers.feeds.declarations import FEEDS
 from customers.feeds.drop_folder import is_folder
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
+from customers.inbox.spool import set_aside_in_words
 from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
 from customers.jobs.lock import LockHeld, job_lock, job_lock_within
 from customers.management.commands.import_csvs import not_archived, report
@@ -86,10 +87,12 @@ class Command(AuditedCommand):
             self.stderr.write(f"{INGEST}: {error}")
             night.add(INGEST, WARNED, str(error))
             return {INGEST: WARNED}
-        if not said.line:
+        aside = set_aside_in_words()
+        if not said.line and not aside:
             return {}
-        night.add(INGEST, DONE, said.line)
-        return {INGEST: DONE}
+        result = WARNED if aside else DONE
+        night.add(INGEST, result, aside or said.line)
+        return {INGEST: result}
 
     def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
         try:

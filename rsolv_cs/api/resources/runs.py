@@ -16,6 +16,9 @@ FEED = OpenApiParameter("feed", {"type": "string", "enum": FeedName.values}, des
 STATUS = OpenApiParameter(
     "status", {"type": "string", "enum": ImportRun.Status.values}, description="Those that ended like this."
 )
+SCOPE = OpenApiParameter(
+    "scope", {"type": "string", "enum": ImportRun.Scope.values}, description="Those that read this."
+)
 ROW_STATUS = OpenApiParameter(
     "status",
     {"type": "string", "enum": QuarantinedRow.Status.values},
@@ -84,7 +87,7 @@ class RunsView(ReadView):
 
     access: Accesses = reads("customers.view_importrun")
     operation = "list_runs"
-    parameters: ClassVar = (AS_OF, FEED, STATUS, *PAGING)
+    parameters: ClassVar = (AS_OF, FEED, STATUS, SCOPE, *PAGING)
     answers = RunPage
 
     def answer(self, request: HttpRequest, **kwargs: object) -> RunPage:
@@ -96,7 +99,11 @@ class RunsView(ReadView):
         found = ImportRun.objects.order_by("-pk")
         if until:
             found = found.filter(started_at__lt=end_of(until))
-        for one, values in ((FEED, FeedName.values), (STATUS, ImportRun.Status.values)):
+        for one, values in (
+            (FEED, FeedName.values),
+            (STATUS, ImportRun.Status.values),
+            (SCOPE, ImportRun.Scope.values),
+        ):
             if one.name in request.GET:
                 found = found.filter(**{one.name: choice_of(request, one.name, values, "")})
         rows, position = paging.rows(found, ImportRun.objects.all())

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from analytics.models import Alert, AlertRule, Night, PortfolioDay, Snapshot
 from analytics.scoring.snapshots import score_day
@@ -12,7 +13,7 @@ from customers.core.signals import command_done
 from customers.feeds.declarations import ENGAGEMENT
 from customers.imports import load as loading
 from customers.imports.load import load_rows
-from customers.jobs.lock import job_lock
+from customers.jobs.lock import is_short, job_lock
 from customers.models import AuditEntry, ImportRun, InboxEvent
 from customers.runs.undo import undo
 from tests.factories import make_customer, make_engagement, make_onboarding, make_run
@@ -159,3 +160,16 @@ def test_a_night_loads_them_first_and_goes_on_if_it_cannot(tmp_path: Path, monke
     steps = {step["name"]: step["result"] for step in Night.objects.latest("pk").steps}
     assert steps["ingest"] == "done with a warning"
     assert "import" in steps
+
+
+@pytest.mark.usefixtures("scored")
+@pytest.mark.parametrize("in_night", [False, True])
+def test_whoever_meets_an_ingest_waits_for_it_but_not_for_a_night(
+    monkeypatch: pytest.MonkeyPatch, *, in_night: bool
+) -> None:
+    short: list[bool] = []
+    monkeypatch.setattr(
+        "analytics.management.commands.ingest.score_changed_by_api", lambda: short.append(is_short()) or set()
+    )
+    call_command("ingest", in_night=in_night)
+    assert short == [not in_night]

@@ -8,17 +8,23 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.models import Night
+from customers.core.roles import Role
 from customers.core.sql import is_postgres
 from customers.erasure.erase import erase, preview_erasure
 from customers.inbox import spool, store
 from customers.inbox.forget import delete_batches, old_batches
+from customers.inbox.ingest import has_work
 from customers.models import Batch, InboxEvent
-from tests.factories import make_customer
+from tests.factories import make_customer, make_staff, write_feeds
 from tests.support.inbox import event, new_token, reported, write_lock
 from tests.support.own_databases import own, unblocked, url
+from tests.support.pages import words
+from tests.support.processes import manage
 
 __all__ = ["own", "unblocked", "url"]
 
@@ -216,3 +222,43 @@ def test_a_file_that_was_never_finished_is_removed_after_an_hour(url: str) -> No
         os.utime(folder / name, (then, then))
     assert store.collect() == 0
     assert files(url) == ["new.partial"]
+
+
+def test_a_file_that_cannot_be_brought_in_is_set_aside_and_keeps_no_other_waiting(
+    url: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    if is_postgres():
+        pytest.skip("PostgreSQL has many writers at a time")
+    token, _secret = new_token()
+    with write_lock(url):
+        good, misfit, torn = (store.accept([event("c1")], token).batch.pk for _number in range(3))
+    folder = Path(f"{urlsplit(url).path}.inbox")
+    (folder / f"{torn}.json").write_bytes((folder / f"{torn}.json").read_bytes()[:-20])
+    text = (folder / f"{misfit}.json").read_text()
+    (folder / f"{misfit}.json").write_text(text.replace('"position": 0', '"position": -1'))
+    (folder / f"{'a' * 36}.json").symlink_to(folder / f"{good}.json")
+    assert store.collect() == 1
+    assert list(Batch.objects.values_list("pk", flat=True)) == [good]
+    assert files(url) == sorted(f"{name}.unreadable" for name in (misfit, torn, "a" * 36))
+    assert (spool.find_spooled(torn), has_work()) == (None, True)
+    assert f"/{torn}.unreadable: DeserializationError" in caplog.text
+    assert "customer_key" not in caplog.text
+    client.force_login(make_staff(Role.VIEWER))
+    page = words(client.get("/admin/customers/inboxevent/").text)
+    assert "3 files of reported events could not be read and were set aside: /" in page
+    assert store.collect() == 0
+    for name in (misfit, "a" * 36):
+        (folder / f"{name}.unreadable").unlink()
+    assert spool.set_aside_in_words().startswith("1 file of reported events could not be read and was set aside")
+
+
+def test_a_night_says_which_file_could_not_be_read(url: str, tmp_path: Path) -> None:
+    if is_postgres():
+        pytest.skip("PostgreSQL has many writers at a time")
+    folder = Path(f"{urlsplit(url).path}.inbox")
+    folder.mkdir()
+    (folder / f"{'a' * 36}.json").write_bytes(b"[]")
+    manage(url, "nightly", "--dir", write_feeds(tmp_path))
+    step = Night.objects.get().steps[0]
+    assert (step["name"], step["result"]) == ("ingest", "done with a warning")
+    assert f"{folder.name}/{'a' * 36}.unreadable" in step["message"]

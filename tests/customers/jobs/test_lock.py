@@ -1,7 +1,10 @@
 """One long job of a kind at a time, with other processes that really hold the lock."""
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,9 +12,10 @@ from django.db import connection
 
 from customers.core.sql import is_postgres
 from customers.jobs import lock
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import LockHeld, job_lock, short_job
 from rsolv_cs.operations import backups
 from tests.factories import write_feeds
+from tests.support.commands import held_elsewhere
 from tests.support.processes import database_url, lock_held, manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,3 +108,54 @@ def test_a_lock_that_another_took_meanwhile_cannot_be_renewed(url: str) -> None:
         connection.close()
         with lock_held(url, "import"), pytest.raises(LockHeld):
             lock.renew()
+
+
+# --- Jobs that end within seconds -------------------------------------------------------------------------------
+
+
+@contextmanager
+def ingest_elsewhere(seconds: float) -> Iterator[None]:
+    """A short job of somebody else, which has the lock of imports for so long."""
+    holding = threading.Event()
+
+    def hold() -> None:
+        try:
+            with short_job(), job_lock("import"):
+                holding.set()
+                time.sleep(seconds)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holding.wait(10)
+    yield
+    thread.join()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_whoever_meets_a_short_job_waits_for_its_end(url: str, *, shared: bool) -> None:
+    with ingest_elsewhere(0.4):
+        began = time.monotonic()
+        assert not busy(shared=shared)
+        assert time.monotonic() - began > 0.2
+
+
+def test_a_short_job_that_takes_long_is_waited_for_no_longer_than_said(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "SHORT_JOB_SECONDS", 0.2)
+    with ingest_elsewhere(1):
+        assert busy(shared=False)
+
+
+def test_a_long_job_is_not_waited_for_and_a_short_one_waits_for_nobody(url: str) -> None:
+    began = time.monotonic()
+    with held_elsewhere("import"):
+        assert busy(shared=False)
+        with short_job():
+            assert busy(shared=False)
+            assert busy(shared=True)
+    assert time.monotonic() - began < lock.SHORT_JOB_SECONDS / 4
+    with short_job(), job_lock("import"):
+        pass

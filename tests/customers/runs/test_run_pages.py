@@ -210,3 +210,16 @@ def test_the_list_has_a_line_for_each_run(manager: Client) -> None:
         f"{run.pk} 11 May 2025, 02:30 Engagement Refused 1 2 3 4 5 1.0 s engagement.csv 0123456789ab nightly-cron"
         in text
     )
+
+
+# --- The list ---------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_runs_of_files_unless_it_is_asked_for_what_was_reported(manager: Client) -> None:
+    whole, events, rows = (make_run(feed="engagement", scope=scope) for scope in ("whole", "events", "partial"))
+    address = "/admin/customers/importrun/"
+    assert keys(manager, address) == keys(manager, f"{address}?source=x") == [str(whole.pk)]
+    assert keys(manager, f"{address}?feed__exact=engagement&status__exact=loaded") == [str(whole.pk)]
+    assert keys(manager, f"{address}?source=reported") == sorted([str(events.pk), str(rows.pk)])
+    assert len(keys(manager, f"{address}?source=all")) == 3
+    assert "Reported by the API" in manager.get(address).text

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
+from pytest_django.fixtures import Settings
 from rest_framework.exceptions import Throttled, ValidationError
 
 from customers.models import ImportRun
@@ -62,6 +63,25 @@ def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     told = problem(token_client(make_token()).get("/api/v1/runs"))
     assert told["status"] == 500
     assert "secret" not in str(told)
+
+
+def test_under_debug_programs_get_no_page_of_django_either(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.DEBUG = True
+
+    def fail(_self: object, _request: object) -> None:
+        raise RuntimeError("the secret of a row")
+
+    monkeypatch.setattr(RunsView, "answer", fail)
+    client = token_client(make_token())
+    client.raise_request_exception = False
+    told = problem(client.get("/api/v1/runs"))
+    assert told["detail"] == "The server could not finish this because of a fault of its own. It is in the log."
+    assert "the secret of a row" in caplog.text
+    assert problem(client.get("/metrics/"))["status"] == 404
+    assert problem(client.get("/api/v1/runs", headers={"Host": "evil.example"}))["status"] == 400
+    assert client.get("/nothing/").headers["Content-Type"].startswith("text/html")
 
 
 def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
