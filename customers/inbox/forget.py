@@ -47,7 +47,7 @@ def delete_batches() -> int:
 def old_runs() -> QuerySet[ImportRun]:
     """Return runs of events as old as the batches that go, which nothing names any more.
 
-    Their rows gave way to a file's, or to those of a later run. A row that an undo brings back may name one that is gone.
+    Their rows gave way to a file's, or to those of a later run. An undo may bring back one whose run is gone.
     """
     oldest = since(settings.INBOX_DAYS)
     if oldest is None:
@@ -58,8 +58,9 @@ def old_runs() -> QuerySet[ImportRun]:
             old = old.exclude(
                 Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
             )
-    for model in (Engagement, Event):
-        old = old.exclude(pk__in=model.objects.filter(provisional=True).order_by().values("run").distinct())
+    counters, steps = Engagement.objects.filter(provisional=True), Event.objects.filter(provisional=True)
+    for rows in (counters.order_by().values("run").distinct(), steps.order_by().values("run").distinct()):
+        old = old.exclude(pk__in=rows)
     return old
 
 
