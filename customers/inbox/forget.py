@@ -59,9 +59,9 @@ def old_runs() -> QuerySet[ImportRun]:
                 Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
             )
     counters, steps = Engagement.objects.filter(provisional=True), Event.objects.filter(provisional=True)
-    for rows in (counters.order_by().values("run").distinct(), steps.order_by().values("run").distinct()):
-        old = old.exclude(pk__in=rows)
-    return old
+    return old.exclude(pk__in=counters.order_by().values("run").distinct()).exclude(
+        pk__in=steps.order_by().values("run").distinct()
+    )
 
 
 def delete_runs() -> int:
