@@ -29,7 +29,7 @@ _LEFT_AFTER = 3600
 """Seconds after which nobody writes a file any more."""
 
 
-class Unreadable(Exception):
+class NotABatch(Exception):
     """A file is no batch that waits."""
 
 
@@ -64,12 +64,12 @@ def find_spooled(key: UUID) -> tuple[Batch, list[InboxEvent]] | None:
         return None
     try:
         return read(_path(key))
-    except (FileNotFoundError, Unreadable):
+    except (FileNotFoundError, NotABatch):
         return None
 
 
 def read(path: Path) -> tuple[Batch, list[InboxEvent]]:
-    """Return a batch with its events, none of them saved. Raises ``FileNotFoundError`` and ``Unreadable``."""
+    """Return a batch with its events, none of them saved. Raises ``FileNotFoundError`` and ``NotABatch``."""
     try:
         with open_file(path) as file:
             rows = [found.object for found in serializers.deserialize("json", file.read())]
@@ -77,7 +77,7 @@ def read(path: Path) -> tuple[Batch, list[InboxEvent]]:
     except FileNotFoundError:
         raise
     except (OSError, DeserializationError, ValueError) as error:
-        raise Unreadable from error
+        raise NotABatch from error
     return batch, [row for row in rows if isinstance(row, InboxEvent)]
 
 

@@ -59,7 +59,7 @@ def collect() -> int:
     for path in spool.spooled_files():
         try:
             _collect_one(*spool.read(path))
-        except (spool.Unreadable, DataError, IntegrityError, OverflowError, ValueError) as error:
+        except (spool.NotABatch, DataError, IntegrityError, OverflowError, ValueError) as error:
             spool.set_aside(path, error)
         else:
             remove(path)
