@@ -12,23 +12,9 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
         from analytics.alerts.put_right import close_repaired
-        from analytics.models import (
-            AlertRule,
-            Board,
-            BoardTile,
-            Contact,
-            Deferral,
-            MailTemplate,
-            Preferences,
-            RecommendationRule,
-            Report,
-            ScoringPolicy,
-            Task,
-        )
         from analytics.receivers.erased import delete_mentions
         from analytics.receivers.joined import carry_over, put_back
         from analytics.receivers.undone import follow_undo
-        from customers.audit.signals import track
         from customers.core.signals import (
             command_done,
             customer_erased,
@@ -44,8 +30,32 @@ class AnalyticsConfig(AppConfig):
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
-        for model in (AlertRule, BoardTile, Contact, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
-            track(model)
-        track(Preferences, skipped=["digest_checked_at"])
-        for shared in (Board, Report):
-            track(shared, skipped=["last_run_at", "last_error", "failure_told"])
+        _track_changes()
+
+
+def _track_changes() -> None:
+    """Let the audit have each change of what people set and keep."""
+    from analytics.models import (
+        AlertRule,
+        Board,
+        BoardTile,
+        Contact,
+        Deferral,
+        MailTemplate,
+        Preferences,
+        RecommendationRule,
+        Report,
+        ScoringPolicy,
+        Task,
+        WebhookEndpoint,
+    )
+    from customers.audit.signals import track
+
+    for model in (AlertRule, BoardTile, Contact, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
+        track(model)
+    # What a secret is derived from is nobody's to read; what a receiver asks for is not what somebody did.
+    secret = ["secret", "earlier_secret"]
+    track(WebhookEndpoint, hidden=secret, skipped=["rests_until", "told_at"])
+    track(Preferences, skipped=["digest_checked_at"])
+    for shared in (Board, Report):
+        track(shared, skipped=["last_run_at", "last_error", "failure_told"])

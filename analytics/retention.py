@@ -21,6 +21,8 @@ from analytics.models import (
     PortfolioDay,
     ScoringPolicy,
     Snapshot,
+    WebhookAttempt,
+    WebhookDelivery,
     WebhookEvent,
 )
 from customers.archive import files
@@ -100,6 +102,17 @@ def old_events() -> QuerySet[WebhookEvent]:
     return WebhookEvent.objects.filter(occurred_at__lt=timezone.now() - EVENTS_KEPT)
 
 
+def old_deliveries() -> QuerySet[WebhookDelivery]:
+    """Return the deliveries that are older than ``EVENTS_KEPT``, or whose events are."""
+    before = timezone.now() - EVENTS_KEPT
+    return WebhookDelivery.objects.filter(Q(created_at__lt=before) | Q(event__in=old_events()))
+
+
+def old_attempts() -> QuerySet[WebhookAttempt]:
+    """Return the attempts at deliveries that are no longer kept."""
+    return WebhookAttempt.objects.filter(delivery__in=old_deliveries())
+
+
 @dataclass(frozen=True)
 class RetainedKind:
     """A kind of what is kept for a time.
@@ -144,6 +157,9 @@ RETAINED_KINDS = (
         runs.delete_login_entries,
     ),
     _rows("months of back-tests", "", old_trials),
+    # Each before what it refers to.
+    _rows("attempts at webhooks", "", old_attempts),
+    _rows("webhook deliveries", "", old_deliveries),
     _rows("webhook events", "", old_events),
 )
 

@@ -21,7 +21,7 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     # Whom an erasure was of is known to nobody, and that there was one concerns those alone who may erase.
     erasures = Q(codename__in=["view_erasure", "erase_customer"])
     # What lets programs in, and what lets data out, is an administrator's.
-    tokens = Q(content_type__model__in=["apitoken", "webhookendpoint"])
+    tokens = Q(content_type__model__in=["apitoken", "webhookendpoint", "webhookdelivery"])
     destinations = Q(content_type__model__in=["destination", "push"])
     pushes = destinations & (Q(codename__startswith="view_") | Q(codename="push_destination"))
     view = Q(codename__startswith="view_") & ~audits & ~erasures & ~tokens & ~destinations

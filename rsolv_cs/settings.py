@@ -304,13 +304,15 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Mail and channels ------------------------------------------------------------------------------------------
+# --- Mail, channels, webhooks -----------------------------------------------------------------------------------
 
 SITE_URL = environment.site("SITE_URL", "http://127.0.0.1:8000" if DEBUG else "")
 DEFAULT_FROM_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", "RSOLV Customer Success <rsolv@localhost>")
 vars().update(environment.mail_server("EMAIL_URL", "console:" if DEBUG else ""))
 EMAIL_TIMEOUT = 15
 ALERT_URLS = environment.channels("ALERT_URLS")
+WEBHOOK_INSECURE = environment.flag("WEBHOOK_INSECURE")
+WEBHOOK_PRIVATE = environment.flag("WEBHOOK_PRIVATE")
 
 # --- Language, time, files --------------------------------------------------------------------------------------
 

@@ -101,5 +101,10 @@ def record(entry: OutboxEntry, outcome: Outcome, **values: object) -> None:
     _update(entry, rows, {"state": state, "sent_at": sent_at, "error": outcome.reason, **values})
 
 
+def release(entry: OutboxEntry, state: str) -> None:
+    """Give a claimed row back unsent, in the state in which it waits."""
+    _update(entry, type(entry)._default_manager.filter(pk=entry.pk), {"state": state, entry.CLAIMED_AT: None})
+
+
 def _update(entry: OutboxEntry, rows: QuerySet[OutboxEntry], values: dict[str, object]) -> int:
     return trail.update_rows(rows, trail.Action.MAIL, detail="", **values) if entry.AUDITED else rows.update(**values)

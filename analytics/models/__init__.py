@@ -24,7 +24,7 @@ from analytics.models.nights import Night
 from analytics.models.outgoing.destinations import Destination, FieldMode, PushedCustomer, PushedValue
 from analytics.models.outgoing.events import EventKind, WebhookEvent
 from analytics.models.outgoing.pushes import Push, PushRow
-from analytics.models.outgoing.webhooks import WebhookEndpoint
+from analytics.models.outgoing.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment
 from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery, Shared

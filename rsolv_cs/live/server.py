@@ -1,6 +1,6 @@
 """The process of the sockets: uvicorn, without a port of its own, takes what the web server hands over.
 
-Beside it runs the process that loads what the product reports.
+Beside it runs the process that loads what the product reports and delivers webhooks.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class LiveServer(Server):
         """Begin to take connections, and to ask for the state."""
         await super().startup(sockets=sockets)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._sockets.run()), loop.create_task(_keep_loading())]
+        self._tasks = [loop.create_task(self._sockets.run()), loop.create_task(_keep_working())]
         loop.add_reader(self._inbox, self._take)
 
     async def on_tick(self, counter: int) -> bool:
@@ -87,10 +87,10 @@ class LiveServer(Server):
             opened.data_received(head)
 
 
-async def _keep_loading() -> None:
-    """Keep the process that loads what the product reports; one that has ended comes again in a minute."""
+async def _keep_working() -> None:
+    """Keep the process that loads and delivers what waits; one that has ended comes again in a minute."""
     while True:
-        command = (sys.executable, "-m", "rsolv_cs.live.ingesting")
+        command = (sys.executable, "-m", "rsolv_cs.live.working")
         process = await asyncio.create_subprocess_exec(*command, cwd=settings.BASE_DIR)
         try:
             await process.wait()

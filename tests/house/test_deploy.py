@@ -281,7 +281,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 def test_the_crontab_has_the_night_what_comes_more_often_and_the_backup() -> None:
     lines = jobs_of_cron()
     found = [words for line in lines for words in commands_in(line)]
-    assert found == [["nightly"], ["send_digests"], ["send_scheduled"], ["ingest"], ["backup", "--keep", "14"]]
+    often = [["send_digests"], ["send_scheduled"], ["ingest"], ["deliver"]]
+    assert found == [["nightly"], *often, ["backup", "--keep", "14"]]
     assert all(is_real(words) for words in found)
     assert all("%" not in line for line in lines), "cron takes it for a line break"
 

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 AFTER_IMPORT = tuple(step.name for step in STEPS)
 INGEST = "ingest"
+DELIVER = "deliver"
 INGEST_SECONDS = 60
 """An ingest that is going on has so long to end."""
 
@@ -73,6 +74,8 @@ class Command(AuditedCommand):
         except (Error, OSError) as error:
             self.stderr.write(f"The database cannot be used: {error}")
             results = {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
+        else:
+            self._deliver()
         self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
@@ -93,6 +96,14 @@ class Command(AuditedCommand):
         result = WARNED if aside else DONE
         night.add(INGEST, result, aside or said.line)
         return {INGEST: result}
+
+    def _deliver(self) -> None:
+        """Send webhooks what the night told; it is over by then, and what fails is tried again by the timer."""
+        try:
+            call_command(DELIVER, stdout=self.stdout, stderr=self.stderr)
+        except Exception as error:
+            logger.exception("%s failed", DELIVER)
+            self.stderr.write(f"{DELIVER}: {error}")
 
     def _run(self, folder: Path, night: NightLog) -> dict[str, str]:
         try:

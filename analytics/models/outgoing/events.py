@@ -34,7 +34,7 @@ class EventKind(models.TextChoices):
 
 
 class WebhookEvent(models.Model):
-    """Something that happened, as endpoints are told it; never changed.
+    """Something that happened, as endpoints are told it; never changed, but that it was ``handed_out`` to them.
 
     ``uid`` is the ``webhook-id`` of all its deliveries. ``data`` hold the old and the new value, and of the customer
     nothing but the organisation. An erasure takes a customer's events with it.
@@ -46,11 +46,15 @@ class WebhookEvent(models.Model):
     as_of = models.DateField("scored date", null=True)
     customer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="webhook_events")
     data = models.JSONField(default=dict)
+    handed_out = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["pk"]
         default_permissions = ()
-        indexes = [models.Index(fields=["occurred_at"], name="webhook_event_occurred_at")]
+        indexes = [
+            models.Index(fields=["occurred_at"], name="webhook_event_occurred_at"),
+            models.Index(fields=["id"], condition=models.Q(handed_out=False), name="webhook_event_not_handed_out"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"

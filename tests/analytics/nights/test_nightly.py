@@ -33,7 +33,8 @@ ALL_DONE = "Nightly: import done, score done, forecast done, alerts done, export
 NOTHING_OLD = (
     "Expired: 0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, "
     "0 texts of emails, 0 runs of events, 0 batches of the inbox, 0 sessions, 0 failed logins, 0 erasures completed, "
-    "0 audit entries of failed logins, 0 months of back-tests, 0 webhook events."
+    "0 audit entries of failed logins, 0 months of back-tests, "
+    "0 attempts at webhooks, 0 webhook deliveries, 0 webhook events."
 )
 ACME = (
     "c1001,Acme Inc.,VIP,2025-05-03,no,80,,github_permissions,5,0,0,,4,45,at_risk,20,0,15,10,,declining,"

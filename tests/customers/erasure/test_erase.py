@@ -67,7 +67,7 @@ from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
 from tests.support.policies import make_draft
 from tests.support.uploading import csv_of, uploaded
-from tests.support.webhook_events import make_event
+from tests.support.webhook_events import make_delivery, make_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 
@@ -119,7 +119,7 @@ def be_known(client: Client) -> None:
     Task.objects.create(customer=customer, what=f"Call {NAME}", due=date(2025, 5, 20))
     make_alert(customer, text=f"{NAME} fell")
     Contact.objects.create(customer=customer, name=NAME, email=MAIL, role=f"Head of {NAME}")
-    make_event(customer, data={"organization": NAME})
+    make_delivery(make_event(customer, data={"organization": NAME}), answer=f"{NAME} taken")
     Deferral.objects.create(customer=customer, reason="other", text=f"{NAME} merges", created_by="ada")
     other = Customer.objects.exclude(pk=KEY).first()
     for former, new in ((customer, other), (other, customer)):

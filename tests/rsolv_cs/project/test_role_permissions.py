@@ -69,6 +69,7 @@ PEOPLE = {
     "export_auditentry",
     "view_accessattempt",
     "delete_accessattempt",
+    "view_webhookdelivery",
     "view_apitoken",
     "add_apitoken",
     "change_apitoken",

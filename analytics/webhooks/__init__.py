@@ -1,0 +1,1 @@
+"""Webhooks: whom events are told, how they are signed and sent, and what came of each."""
