@@ -116,7 +116,13 @@ def keep_lock_files_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def defaults_after_flush() -> Iterator[None]:
     """A test with real transactions ends in empty tables; put back what the migrations put there."""
-    names = ("0002_default_policy", "0006_default_rules", "0016_vanished_rule", "0018_quarantined_rule")
+    names = (
+        "0002_default_policy",
+        "0006_default_rules",
+        "0016_vanished_rule",
+        "0018_quarantined_rule",
+        "0048_playbooks",
+    )
     creates = [import_module(f"analytics.migrations.{name}").create for name in names]
     creates.append(import_module("analytics.migrations.0033_letters").rewrite)
     creates.append(import_module("analytics.migrations.0036_email_and_skipped").forwards)

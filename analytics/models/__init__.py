@@ -25,6 +25,7 @@ from analytics.models.outgoing.destinations import Destination, FieldMode, Pushe
 from analytics.models.outgoing.events import EventKind, WebhookEvent
 from analytics.models.outgoing.pushes import Push, PushRow
 from analytics.models.outgoing.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from analytics.models.playbooks import Playbook, PlaybookRun, PlaybookStep, PlaybookStepRun
 from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment
 from analytics.models.preferences import Preferences, time_zones
 from analytics.models.reports import Report, ReportDelivery, Shared

@@ -26,6 +26,7 @@ class MailTemplate(models.Model):
     class Situation(models.TextChoices):
         """When to write."""
 
+        WELCOME = "welcome", "Welcome and first steps"
         BLOCKER = "blocker", "Something blocks the onboarding"
         AT_RISK = "at_risk", "At risk"
         INACTIVE = "inactive", "Inactive"

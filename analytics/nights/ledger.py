@@ -46,6 +46,7 @@ STEPS = (
     NightStep("forecast", "forecast", ("--backtest-if-due",), after=SCORE),
     # Whatever went wrong before is what somebody must be told of.
     NightStep(ALERTS, "send_alerts"),
+    NightStep("playbooks", "playbooks", after=SCORE),
     NightStep("export", "export_metrics", after=SCORE),
     NightStep("reports", "send_reports", after=SCORE),
     NightStep("expire", "expire"),

@@ -8,7 +8,7 @@ any more has failed, with the reason, and is left to a person. It is claimed and
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
@@ -23,6 +23,7 @@ from analytics.models.contact import STUCK_AFTER
 from analytics.outreach import sending
 from analytics.wording import one_line
 from customers.audit import trail
+from customers.clock import working_day
 from customers.models import Customer
 
 State = Message.State
@@ -30,15 +31,24 @@ FARTHEST = timedelta(days=90)
 """Nobody schedules an email for later: too much changes until then."""
 TOO_LATE = timedelta(days=1)
 """What could not go so long after its time is no longer what its author meant."""
-MORNING = time(9)
-_SATURDAY = 5
+MORNING, EVENING = time(9), time(17)
 
 
 def next_morning() -> datetime:
     """Return nine o'clock of the next working day, in the time zone of the page."""
-    day = timezone.localdate() + timedelta(days=1)
-    while day.weekday() >= _SATURDAY:
-        day += timedelta(days=1)
+    return _morning(working_day(timezone.localdate() + timedelta(days=1)))
+
+
+def next_office_hour() -> datetime:
+    """Return now, if it is during the day and no weekend; else nine o'clock of the next working day."""
+    now = timezone.localtime()
+    today = working_day(now.date())
+    if today > now.date() or now.time() < MORNING:
+        return _morning(today)
+    return now if now.time() < EVENING else _morning(working_day(today + timedelta(days=1)))
+
+
+def _morning(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, MORNING))
 
 
@@ -52,8 +62,12 @@ def scheduled_for(customer: Customer) -> list[Message]:
 
 def cancel(message: Message, by: User) -> bool:
     """Cancel an email that waits; False where it has gone, or was canceled already."""
-    waiting = Message.objects.filter(pk=message.pk, state=State.SCHEDULED)
-    return _settle(waiting, State.CANCELED, f"Canceled by {by.get_username()}.")
+    return cancel_waiting(Message.objects.filter(pk=message.pk), f"Canceled by {by.get_username()}.") == 1
+
+
+def cancel_waiting(messages: QuerySet[Message], why: str) -> int:
+    """Cancel those of some emails that wait, with the reason; return how many."""
+    return _settle(messages.filter(state=State.SCHEDULED), State.CANCELED, why)
 
 
 @dataclass
@@ -149,7 +163,7 @@ def _why_not(message: Message) -> str:
     )
 
 
-def _settle(waiting: QuerySet[Message], state: str, words: str) -> bool:
-    """Store what became of an email that waits; False where it does so no more."""
+def _settle(waiting: QuerySet[Message], state: str, words: str) -> int:
+    """Store what became of emails that wait; return how many still did."""
     said: dict[str, object] = {"state": state, "error": words, "attempted_at": timezone.now()}
-    return trail.update_rows(waiting, trail.Action.MAIL, detail="", **said) == 1
+    return trail.update_rows(waiting, trail.Action.MAIL, detail="", **said)

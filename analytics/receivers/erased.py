@@ -16,6 +16,7 @@ from analytics.models import (
     Digest,
     ForecastAccuracy,
     Night,
+    Playbook,
     PolicyTrial,
     PortfolioDay,
     Report,
@@ -84,9 +85,9 @@ def _clear_alerts(words: re.Pattern[str]) -> int:
 
 
 def _clear_searches(words: re.Pattern[str]) -> int:
-    """Clear what reports and own rules search for, in whatever case it was typed: they then find nobody."""
+    """Clear what reports, own rules and playbooks search for, in whatever case it was typed: they then find nobody."""
     cleared, typed = 0, re.compile(words.pattern, re.IGNORECASE)
-    for rows in (Report.objects.all(), AlertRule.objects.all()):
+    for rows in (Report.objects.all(), AlertRule.objects.all(), Playbook.objects.all()):
         for pk, query in rows.filter(query__contains="q=").order_by("pk").values_list("pk", "query"):
             asked = QueryDict(query, mutable=True)
             asked.setlist("q", [typed.sub(ERASED, text) for text in asked.getlist("q")])

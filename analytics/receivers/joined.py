@@ -13,12 +13,14 @@ from analytics.models import (
     Forecast,
     ForecastCase,
     Message,
+    PlaybookRun,
     PolicyTrial,
     PortfolioDay,
     Snapshot,
     Task,
     WebhookEvent,
 )
+from analytics.receivers.joined_playbooks import PLAYBOOKS, go_on, move_playbooks, playbooks_in_the_way
 from customers.clock import program_today
 from customers.models import KeyChange
 
@@ -29,7 +31,14 @@ EVENTS = "webhook events"
 DATES, AGAIN = "scored dates", "dates to be scored again"
 PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
 _Moved = (
-    type[Task] | type[Message] | type[Alert] | type[Deferral] | type[Contact] | type[ForecastCase] | type[WebhookEvent]
+    type[Task]
+    | type[Message]
+    | type[Alert]
+    | type[Deferral]
+    | type[Contact]
+    | type[ForecastCase]
+    | type[PlaybookRun]
+    | type[WebhookEvent]
 )
 _MODELS: dict[str, _Moved] = {
     TASKS: Task,
@@ -39,6 +48,7 @@ _MODELS: dict[str, _Moved] = {
     CONTACTS: Contact,
     CASES: ForecastCase,
     EVENTS: WebhookEvent,
+    PLAYBOOKS: PlaybookRun,
 }
 
 
@@ -55,6 +65,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
         CONTACTS: _move(Contact, pair),
         CASES: _move_cases(pair),
         EVENTS: _move(WebhookEvent, pair),
+        **move_playbooks(pair),
         **_move_alerts(pair),
         **_move_deferrals(pair),
         **_move_dates(pair),
@@ -70,9 +81,11 @@ def put_back(pair: KeyChange, **_signal: object) -> list[str]:
         TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])),
         ALERTS: _alerts_in_the_way(pair, rows),
         PUT_ASIDE: _deferrals_in_the_way(pair, rows),
+        PLAYBOOKS: playbooks_in_the_way(pair, rows.get(PLAYBOOKS, [])),
     }
     for kind, model in _MODELS.items():
         left += _move_back(model, kind, rows.get(kind, []), in_the_way.get(kind, set()), pair)
+    go_on(pair, rows)
     # Where another one is open by now, the one that ended stays over.
     ended = Alert.objects.filter(pk__in=rows.get(ENDED, []), customer=pair.former)
     for alert in ended.exclude(Exists(_open_alerts(pair.former_id))):

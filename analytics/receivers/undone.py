@@ -6,6 +6,8 @@ from analytics.models import (
     Alert,
     Forecast,
     ForecastCase,
+    PlaybookRun,
+    PlaybookStepRun,
     PolicyTrial,
     PortfolioDay,
     PushedCustomer,
@@ -21,7 +23,10 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
     if not (undo.created or undo.updated or undo.deleted):
         return
     gone = undo.changes.done().filter(model=Customer._meta.model_name, after__isnull=True)
-    for model in (Alert, Forecast, ForecastCase, PushedCustomer, PushRow, Snapshot, WebhookEvent):
+    # Of those who are gone no step made anything: a task or an email would have kept the customer.
+    steps = PlaybookStepRun.objects.filter(run__customer_id__in=gone.values("key"))
+    steps.delete()
+    for model in (Alert, Forecast, ForecastCase, PlaybookRun, PushedCustomer, PushRow, Snapshot, WebhookEvent):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PolicyTrial.objects.all().delete()

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from django.core.management.base import CommandError
 
 from analytics.alerts.evaluate import evaluate_customers
+from analytics.playbooks.play import play
 from analytics.scoring.unscored import score_changed_by_api
 from analytics.wording import counted
 from customers.audit.trail import user_name
@@ -34,13 +35,16 @@ class Command(AuditedCommand):
             runs = self._load()
             scored = score_changed_by_api()
             alerts = self._evaluate(scored)
+            played = self._play(scored)
         self.had_nothing_to_do = not runs and not scored
         if self.had_nothing_to_do:
             return
         for run in runs:
             self.stdout.write(_said(run))
         events = sum(run.rows for run in runs)
-        self.stdout.write(f"{counted(events, 'event')}; {counted(len(scored), 'customer')} scored again{alerts}.")
+        self.stdout.write(
+            f"{counted(events, 'event')}; {counted(len(scored), 'customer')} scored again{alerts}{played}."
+        )
         if failed := [run for run in runs if run.status != ImportRun.Status.LOADED]:
             raise CommandError(f"{counted(len(failed), 'run')} failed; the events wait for the next one.")
 
@@ -60,6 +64,17 @@ class Command(AuditedCommand):
         except LockHeld:
             return "; alerts are evaluated already, so those of these customers follow with the night"
         return f"; alerts: {found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed"
+
+    def _play(self, customers: Collection[str]) -> str:
+        """Bring the playbooks of some customers in step; return what became of them, as the end of a sentence."""
+        if not customers:
+            return ""
+        try:
+            with job_lock("playbooks"), job_lock("score", shared=True), job_lock("import", shared=True):
+                played = play(customers)
+        except LockHeld:
+            return "; playbooks are looked at already, so those of these customers follow with the night"
+        return "" if played.is_nothing else f"; playbooks: {played.words}"
 
 
 @contextmanager

@@ -50,10 +50,9 @@ class Command(AuditedCommand):
 
     busy = "Another nightly run is going on; nothing was done."
     help = (
-        "Load what the product reported, import, score, forecast, send alerts, export, send reports, and remove "
-        "what is kept no longer. A required "
-        "feed that was refused makes it skip scoring, forecasts, export and reports: the pages stay as they are and "
-        "say why, and the alert about it is sent. "
+        "Load what the product reported, import, score, forecast, send alerts, play playbooks, export, send reports, "
+        "and remove what is kept no longer. A required feed that was refused makes it skip scoring, forecasts, "
+        "playbooks, export and reports: the pages stay as they are and say why, and the alert about it is sent. "
         "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or run is going on."
     )
 

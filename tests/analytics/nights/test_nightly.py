@@ -29,7 +29,10 @@ from tests.support.mails import free_port
 
 pytestmark = pytest.mark.django_db
 
-ALL_DONE = "Nightly: import done, score done, forecast done, alerts done, export done, reports done, expire done."
+ALL_DONE = (
+    "Nightly: import done, score done, forecast done, alerts done, playbooks done, export done, reports done, "
+    "expire done."
+)
 NOTHING_OLD = (
     "Expired: 0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, "
     "0 texts of emails, 0 runs of events, 0 batches of the inbox, 0 sessions, 0 failed logins, 0 erasures completed, "
@@ -183,7 +186,7 @@ def test_a_refused_required_feed_holds_back_scoring_and_export(feed: str, drop: 
     assert done.code == 1
     assert done.lines[-1] == (
         f"Nightly: import failed ({feed}.csv), score skipped, forecast skipped, alerts done, "
-        "export skipped, reports skipped, "
+        "playbooks skipped, export skipped, reports skipped, "
         "expire done."
     )
     assert (stored()["snapshots"], stored()["days"], exported(archives)) == before
@@ -199,7 +202,7 @@ def test_a_required_feed_that_is_missing_does_so_too_until_it_is_there(drop: Pat
     assert done.lines[-1].startswith(
         "Nightly: import failed (onboarding.csv), score skipped, forecast skipped, alerts done, "
     )
-    assert done.lines[-1].endswith(", export skipped, reports skipped, expire done.")
+    assert done.lines[-1].endswith(", playbooks skipped, export skipped, reports skipped, expire done.")
     assert troubles() == {"onboarding.csv": "onboarding.csv is missing"}
     assert Customer.objects.count() == 2, "the other feeds are loaded"
     missing.rename(drop / "onboarding.csv")
@@ -213,7 +216,7 @@ def test_a_refused_optional_feed_is_a_failure_but_holds_nothing_back(drop: Path,
     assert (done.code, done.lines[-1]) == (
         1,
         "Nightly: import failed (events.csv), score done, forecast done, alerts done, "
-        "export done, reports done, expire done.",
+        "playbooks done, export done, reports done, expire done.",
     )
     assert scored_dates() == [date(2025, 5, 2)]
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]
@@ -226,7 +229,7 @@ def test_where_scoring_is_impossible_the_export_is_held_back(drop: Path, archive
     assert (done.code, done.lines[-1]) == (
         1,
         "Nightly: import done, score failed, forecast skipped, alerts done, "
-        "export skipped, reports skipped, expire done.",
+        "playbooks skipped, export skipped, reports skipped, expire done.",
     )
     assert done.err == "score: No scoring policy is in force on 2 May 2025.\n"
     assert (scored_dates(), exported(archives)) == ([], {})
@@ -244,7 +247,7 @@ def test_a_step_that_breaks_down_is_logged_and_ends_with_the_summary_too(
     assert (done.code, done.lines[-1]) == (
         1,
         "Nightly: import done, score failed, forecast skipped, alerts done, "
-        "export skipped, reports skipped, expire done.",
+        "playbooks skipped, export skipped, reports skipped, expire done.",
     )
     assert [record.getMessage() for record in caplog.records] == ["score failed"]
     assert "the server closed the connection" in caplog.text
@@ -257,7 +260,7 @@ def test_while_another_scoring_runs_the_export_is_held_back(drop: Path, archives
     assert (done.code, done.lines[-1]) == (
         1,
         "Nightly: import done, score failed, forecast skipped, alerts failed, "
-        "export skipped, reports skipped, expire done.",
+        "playbooks skipped, export skipped, reports skipped, expire done.",
     )
     assert done.err.startswith("score: Another scoring ")
     assert exported(archives) == {}
@@ -269,7 +272,8 @@ def test_an_export_that_fails_leaves_the_scores(drop: Path, settings: Settings, 
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, forecast done, alerts done, export failed, reports done, expire done.",
+        "Nightly: import done, score done, forecast done, alerts done, playbooks done, export failed, reports done, "
+        "expire done.",
     )
     assert done.err == f"export_metrics: {settings.EXPORT_DIR}: Not a directory\n"
     assert scored_dates() == [date(2025, 5, 2)]
@@ -285,7 +289,7 @@ def test_a_database_that_cannot_be_used_is_a_failure(drop: Path, monkeypatch: py
         1,
         [
             "Nightly: import failed, score skipped, forecast skipped, alerts skipped, "
-            "export skipped, reports skipped, expire skipped."
+            "playbooks skipped, export skipped, reports skipped, expire skipped."
         ],
     )
     assert done.err == "The database cannot be used: attempt to write a readonly database\n"
@@ -310,7 +314,8 @@ def test_alerts_that_cannot_be_sent_are_a_failure_and_hold_back_nothing(
     done = run("nightly", "--dir", drop)
     assert (done.code, done.lines[-1]) == (
         1,
-        "Nightly: import done, score done, forecast done, alerts failed, export done, reports done, expire done.",
+        "Nightly: import done, score done, forecast done, alerts failed, playbooks done, export done, reports done, "
+        "expire done.",
     )
     assert done.err.splitlines()[-1] == "send_alerts: 2 messages could not be sent; the next run tries again."
     assert list(exported(archives)) == ["rsolv_metrics_2025-05-02.zip"]

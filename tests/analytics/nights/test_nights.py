@@ -43,7 +43,10 @@ def test_a_night_that_went_well_stands_with_each_step_and_what_it_said() -> None
     night = Night.objects.get()
     assert (night.state, steps()) == (
         "done",
-        [(step, "done") for step in ("import", "score", "forecast", "alerts", "export", "reports", "expire")],
+        [
+            (step, "done")
+            for step in ("import", "score", "forecast", "alerts", "playbooks", "export", "reports", "expire")
+        ],
     )
     assert before <= night.started_at <= night.finished_at <= timezone.now()
     assert night.started_by
@@ -64,6 +67,7 @@ def test_a_night_whose_feed_was_refused_has_failed_and_says_which(drop: Path) ->
         ("score", "skipped"),
         ("forecast", "skipped"),
         ("alerts", "done"),
+        ("playbooks", "skipped"),
         ("export", "skipped"),
         ("reports", "skipped"),
         ("expire", "done"),
@@ -92,7 +96,7 @@ def test_a_database_that_fails_is_noted_as_soon_as_it_can_be(monkeypatch: pytest
     assert run("nightly").code == 1
     assert Night.objects.get().state == "failed"
     assert Night.objects.get().steps[0]["message"] == "The database could not be used: disk full"
-    assert len(steps()) == 7
+    assert len(steps()) == 8
 
 
 @pytest.mark.usefixtures("drop")
@@ -232,7 +236,7 @@ def test_a_night_whose_log_breaks_goes_on_and_its_exit_code_is_true(migrated_dat
         "-c",
         "from analytics.models import Night as N; print(N.objects.get().steps)",
     )
-    assert told.stdout.count("'done'") == 7
+    assert told.stdout.count("'done'") == 8
 
 
 def test_the_page_counts_the_rows_of_each_import(drop: Path, viewer: Client) -> None:

@@ -23,7 +23,6 @@ from analytics.models import (
     Contact,
     Deferral,
     Digest,
-    Forecast,
     ForecastAccuracy,
     Night,
     PolicyTrial,
@@ -55,7 +54,6 @@ from tests.factories import (
     csv_row,
     make_alert,
     make_customer,
-    make_forecast_case,
     make_message,
     make_snapshot,
     make_staff,
@@ -63,9 +61,10 @@ from tests.factories import (
 from tests.support.commands import run
 from tests.support.crm import make_pushed
 from tests.support.erasing import KEY, MAIL, NAME, ONE, THEIRS, night, texts, traces
+from tests.support.forecasts import be_forecast
 from tests.support.loading import HEADER, feed_tables
 from tests.support.pages import words
-from tests.support.policies import make_draft
+from tests.support.playbooks import be_played
 from tests.support.uploading import csv_of, uploaded
 from tests.support.webhook_events import make_delivery, make_event
 
@@ -134,6 +133,7 @@ def be_known(client: Client) -> None:
         customer=customer, step="first_pr_generated", defaults={"run": ImportRun.objects.first()}
     )
     be_forecast(customer, other)
+    be_played(customer, NAME)
     be_searched(staff)
     be_told_of()
     be_logged(staff)
@@ -142,26 +142,6 @@ def be_known(client: Client) -> None:
     client.force_login(staff)
     uploaded(
         client, "feedback", csv_of("feedback", *THEIRS["feedback"], csv_row("feedback", id="f9", customer_id=KEY))
-    )
-
-
-def be_forecast(customer: Customer, other: Customer) -> None:
-    """A forecast, a case of a back-test, and a place among the misses that are published."""
-    Forecast.objects.create(customer=customer, date=date(2025, 5, 9), quiet=700, quiet_features=[1])
-    make_forecast_case(customer)
-    ForecastAccuracy.objects.create(
-        target="quiet",
-        through=date(2025, 5, 9),
-        made_at=timezone.now(),
-        months=1,
-        cases=2,
-        customers=2,
-        came_true=1,
-        figures={},
-        misses=[{"customer": one.pk, "date": "2025-04-30"} for one in (customer, other)],
-    )
-    PolicyTrial.objects.create(
-        draft=make_draft(), date=date(2025, 4, 30), key="x", made_at=timezone.now(), counts={}, cases=b"names them"
     )
 
 
@@ -222,7 +202,7 @@ def test_an_erased_customer_leaves_no_trace_and_the_next_night_brings_none(
     assert expected["engagement"] == 5
     assert expected["rows in quarantine"] == 4
     assert expected["texts of digests"] == 2
-    assert [expected[kind] for kind in ("saved searches", "misses of forecasts", "months of back-tests")] == [2, 1, 1]
+    assert [expected[kind] for kind in ("saved searches", "misses of forecasts", "months of back-tests")] == [3, 1, 1]
     assert_analytics_is_cleared()
     assert _totals() == totals
     assert set(PortfolioDay.objects.values_list("erased", flat=True)) == {1}

@@ -232,7 +232,10 @@ def test_of_two_nights_at_the_same_time_one_does_nothing(function: str, url: str
     assert (second.returncode, second.stdout) == (75, "")
     assert second.stderr == "CommandError: Another nightly run is going on; nothing was done.\n"
     assert (first.returncode, err) == (0, "")
-    last = "Nightly: import done, score done, forecast done, alerts done, export done, reports done, expire done."
+    steps = (
+        "import done, score done, forecast done, alerts done, playbooks done, export done, reports done, expire done"
+    )
+    last = f"Nightly: {steps}."
     assert out.splitlines()[-1] == last
     assert list(ImportRun.objects.order_by("pk").values_list("feed", "status", "created")) == [
         ("customers", "loaded", 2),

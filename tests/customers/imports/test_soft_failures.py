@@ -86,7 +86,7 @@ def test_a_night_that_cannot_archive_does_all_else_and_has_a_warning(
     assert done.code == 1
     assert done.lines[-1] == (
         f"Nightly: import done with a warning (not archived: {files} ({WHY})), score done, forecast done, "
-        "alerts done, export done, reports done, expire done."
+        "alerts done, playbooks done, export done, reports done, expire done."
     )
     night = Night.objects.get()
     assert (night.state, PortfolioDay.objects.count()) == ("warned", 1)

@@ -18,6 +18,7 @@ from tests.factories import make_alert, make_forecast_case, make_snapshot, make_
 from tests.support.commands import run
 from tests.support.crm import make_pushed
 from tests.support.loading import load
+from tests.support.playbooks import be_played
 from tests.support.policies import make_draft
 from tests.support.undoing import counts, customer_rows, engagement_rows, newest, undo_newest
 from tests.support.webhook_events import make_event
@@ -80,6 +81,7 @@ def test_everything_that_is_computed_of_a_customer_goes_along(drop: Path) -> Non
     make_forecast_case(customer)
     make_pushed(customer)
     make_event(customer)
+    be_played(customer, "Nobody")
     PolicyTrial.objects.create(
         draft=make_draft(), date=MAY_2, key="x", made_at=timezone.now(), counts={}, cases=b"names them"
     )
