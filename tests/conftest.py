@@ -26,7 +26,7 @@ from customers.audit import trail
 from customers.jobs import lock
 from tests.factories import load_demo_program
 from tests.support.browsing import browser, context, open_page, shared_context
-from tests.support.databases import create_database, drop_database, leave_alone, name_in, url_of
+from tests.support.databases import create_database, drop_database, kept_migrations, leave_alone, name_in, url_of
 from tests.support.pages import forget
 from tests.support.selection import (
     COLLECTED,
@@ -205,6 +205,7 @@ def django_db_setup(
     django_db_modify_db_settings: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
 ) -> Iterator[str]:
     """The name of a copy of the test database as the migrations made it, before any test was there.
 
@@ -212,7 +213,8 @@ def django_db_setup(
     that was run alone would then work on the developer's own.
     """
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={DEFAULT_DB_ALIAS})
+        with kept_migrations(pytestconfig.cache.mkdir("migrated")):
+            made = setup_databases(verbosity=0, interactive=False, aliases={DEFAULT_DB_ALIAS})
         if connection.vendor == "sqlite":
             copy = str(tmp_path_factory.mktemp("migrated") / "db.sqlite3")
             connection.ensure_connection()
