@@ -67,6 +67,7 @@ class FakeSalesforce(ThreadingHTTPServer):
         self.processes: int | None = None
         self.ends = "JobComplete"
         self.ends_with = ""
+        self.once = False
         self.silence = 0.6
         self.lock = threading.RLock()
 
@@ -91,6 +92,10 @@ class FakeSalesforce(ThreadingHTTPServer):
         """How many requests had this in "METHOD path"."""
         return sum(where in each for each in self.requests)
 
+    def first_ends(self, processed: int) -> None:
+        """Let the next job fail after so many rows, and those after it end as they should."""
+        self.processes, self.ends, self.ends_with, self.once = processed, "Failed", "Limit exceeded.", True
+
     def run(self, job: Job) -> None:
         """Process a job as far as it is to be processed."""
         header, *lines = job.rows
@@ -101,6 +106,8 @@ class FakeSalesforce(ThreadingHTTPServer):
         job.done = self.org.load(rows[: self.processes], job.asked["externalIdFieldName"])
         job.unprocessed = [] if self.processes is None else rows[self.processes :]
         job.state, job.error = self.ends, self.ends_with
+        if self.once:
+            self.processes, self.ends, self.ends_with = None, "JobComplete", ""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -193,7 +200,7 @@ def adapter(server: FakeSalesforce, **changed: Any) -> Salesforce:
     """The adapter for this server, with the patience of a test."""
     credentials = Credentials(server.url, CLIENT, changed.pop("secret", SECRET))
     ours = changed.pop("ours", {field.name for field in server.org.fields})
-    return Salesforce(credentials, KEY, ours, replace(QUICK, **changed))
+    return Salesforce(credentials, changed.pop("match_key", KEY), ours, replace(QUICK, **changed))
 
 
 class KeptState:

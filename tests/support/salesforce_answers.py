@@ -143,7 +143,9 @@ def _create(server: "FakeSalesforce", request: Request) -> Answer:
     if key is None or not key.external_id:
         words = f"Field name provided, {asked['externalIdFieldName']} does not match an External ID, Salesforce Id, or"
         return _error(400, "INVALIDJOB", f"InvalidJob : {words} indexed field for Account")
-    job = Job(f"750{len(server.jobs) + 1:012d}AAA", {"columnDelimiter": "COMMA", **asked})
+    job = Job(
+        f"750{len(server.jobs) + 1:012d}AAA", {"columnDelimiter": "COMMA", **asked, "externalIdFieldName": key.name}
+    )
     server.jobs[job.id] = job
     return 200, job.info
 
@@ -230,14 +232,15 @@ def _query(server: "FakeSalesforce", request: Request) -> Answer:
     if query is None or wanted is None:
         return _refused(server, 400, "MALFORMED_QUERY", f"unexpected token: {request.query['q'][0]}")
     names = [name.strip() for name in query[1].split(",")]
-    for name in [*names, query[2]]:
-        if server.org.find_field(name) is None:
-            words = f"No such column '{name}' on entity 'Account'. If you are attempting to use a custom field,"
-            return _error(400, "INVALID_FIELD", f"{words} be sure to append the '__c' after the custom field name.")
+    fields = [server.org.find_field(name) for name in [query[2], *names]]
+    if None in fields:
+        words = f"No such column '{[query[2], *names][fields.index(None)]}' on entity 'Account'. If you are attempting"
+        return _error(400, "INVALID_FIELD", f"{words} to use a custom field, be sure to append the '__c'.")
+    key, *shown = [field.name for field in fields if field]
     folded = {each.lower() for each in wanted}
-    found = [each for each in server.org.accounts if str(each.get(query[2]) or "").lower() in folded]
+    found = [each for each in server.org.accounts if str(each.get(key) or "").lower() in folded]
     records: list[dict[str, object]] = [
-        {"attributes": {"type": "Account"}, **{n: each.get(n) for n in names}} for each in found
+        {"attributes": {"type": "Account"}, **{name: each.get(name) for name in shown}} for each in found
     ]
     return 200, _page(server, records, len(records))
 

@@ -68,6 +68,7 @@ class Org:
     # How often each account was written, by its external id: what must not be doubled.
     writes: list[str] = field(default_factory=list)
 
+    _by_key: dict[str, Record] = field(default_factory=dict)
     # Whether the running user may edit accounts.
     may_edit: bool = True
 
@@ -80,7 +81,9 @@ class Org:
 
     def find(self, key_field: str, key: str) -> Record | None:
         """The account with this external id, in any case."""
-        return next((a for a in self.accounts if str(a.get(key_field) or "").lower() == key.lower()), None)
+        if len(self._by_key) != len(self.accounts):
+            self._by_key = {str(each.get(key_field) or each["Id"]).lower(): each for each in self.accounts}
+        return self._by_key.get(key.lower())
 
     def add(self, values: Record) -> Record:
         """An account that has always been there."""
@@ -91,17 +94,19 @@ class Org:
     def wrong_header(self, header: list[str], key_field: str) -> str:
         """Salesforce's words against the header of a job's CSV."""
         missing = [name for name in header if self.find_field(name) is None]
-        if key_field not in header:
+        if key_field.lower() not in [name.lower() for name in header]:
             missing.append(key_field)
         return f"Field name not found : {missing[0]}" if missing else ""
 
     def load(self, rows: list[dict[str, str]], key_field: str) -> list[RowResult]:
         """What becomes of the rows of a job's CSV."""
-        keys = Counter(row[key_field].lower() for row in rows)
-        return [self._upsert(row, key_field, keys[row[key_field].lower()] > 1) for row in rows]
+        keys = [{name.lower(): cell for name, cell in row.items()}[key_field.lower()] for row in rows]
+        counts = Counter(key.lower() for key in keys)
+        return [
+            self._upsert(row, key_field, key, counts[key.lower()] > 1) for row, key in zip(rows, keys, strict=True)
+        ]
 
-    def _upsert(self, row: dict[str, str], key_field: str, twice: bool) -> RowResult:
-        key = row[key_field]
+    def _upsert(self, row: dict[str, str], key_field: str, key: str, twice: bool) -> RowResult:
         if not key or key == NULL:
             return RowResult(row, error=f"MISSING_ARGUMENT:{key_field} not specified:--")
         if twice:

@@ -37,10 +37,10 @@ class Salesforce:
             told = self._connection.json("GET", f"{DATA}/sobjects/{ACCOUNT}/describe/")
         except RequestRefused as refused:
             return [f"The app’s user may not see accounts. {refused}"]
-        described = {str(field.get("name")): field for field in _objects(told.get("fields"))}
+        described = {str(field.get("name")).lower(): field for field in _objects(told.get("fields"))}
         faults = [] if told.get("updateable") else ["The app’s user may not edit accounts."]
-        faults += [words for name in self._columns if (words := _fault(name, described.get(name)))]
-        key = described.get(self._match_key)
+        faults += [words for name in self._columns if (words := _fault(name, described.get(name.lower())))]
+        key = described.get(self._match_key.lower())
         if key and not (key.get("externalId") and key.get("unique")):
             faults.append(f"{self._match_key} is no unique external id. Tick both boxes of the field.")
         return faults
@@ -82,7 +82,7 @@ class Salesforce:
                 continue
             if _has_results(self._jobs.wait(job)):
                 for sent, result in self._jobs.results(job):
-                    dealt[result.key] = hash(tuple(sent.get(column, "") for column in self._columns)), result
+                    dealt[result.key] = hash(tuple(sent.get(column.lower(), "") for column in self._columns)), result
         return dealt
 
     def _send(self, upload: Upload, jobs: list[str], state: JobState) -> Iterator[RowResult]:

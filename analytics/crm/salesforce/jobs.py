@@ -86,12 +86,16 @@ class Jobs:
         return info
 
     def results(self, job: str) -> Iterator[tuple[Mapping[str, str], RowResult]]:
-        """Yield the rows that an ended job has dealt with, as they were sent, each with what became of it."""
+        """Yield the rows that an ended job has dealt with, as they were sent, each with what became of it.
+
+        Their columns are in small letters: Salesforce has no two fields that differ in capitals.
+        """
+        key = self._match_key.lower()
         for row in self._file(job, "successfulResults"):
-            outcome = RowOutcome.CREATED if row.get("sf__Created", "").lower() == "true" else RowOutcome.UPDATED
-            yield row, RowResult(row.get(self._match_key, ""), outcome)
+            outcome = RowOutcome.CREATED if row.get("sf__created", "").lower() == "true" else RowOutcome.UPDATED
+            yield row, RowResult(row.get(key, ""), outcome)
         for row in self._file(job, "failedResults"):
-            yield row, RowResult(row.get(self._match_key, ""), RowOutcome.REFUSED, _words(row.get("sf__Error", "")))
+            yield row, RowResult(row.get(key, ""), RowOutcome.REFUSED, _words(row.get("sf__error", "")))
 
     def _info(self, job: str) -> Mapping[str, object]:
         try:
@@ -104,7 +108,7 @@ class Jobs:
     def _file(self, job: str, name: str) -> Iterator[dict[str, str]]:
         content = self._connection.content(f"{_JOBS}/{job}/{name}/")
         for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline="")):
-            yield {column: cell or "" for column, cell in row.items() if column}
+            yield {column.lower(): cell or "" for column, cell in row.items() if column}
 
 
 def _words(error: str) -> str:

@@ -30,7 +30,9 @@ def accounts(
     for literals in _in_addresses(keys, len(quote(start))):
         query = urlencode({"q": f"{start}{','.join(literals)})"}, quote_via=quote)
         for record in _records(connection, f"{DATA}/query/?{query}"):
-            yield _text(record.get(match_key)), {name: _text(record.get(name)) for name in fields}
+            # The answer spells the fields as the organisation does, perhaps in other capitals.
+            values = {name.lower(): _text(value) for name, value in record.items()}
+            yield values.get(match_key.lower(), ""), {name: values.get(name.lower(), "") for name in fields}
 
 
 def _in_addresses(keys: Iterable[str], start: int) -> Iterator[list[str]]:

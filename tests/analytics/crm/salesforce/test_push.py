@@ -128,3 +128,16 @@ def test_a_field_that_is_missing_there_stops_the_push_with_its_name(server: Fake
     assert next(push) == RowResult("c1", RowOutcome.UNKNOWN, "InvalidBatch : Field name not found : RSOLV_Gone__c")
     with pytest.raises(CrmUnavailable, match=r"left 1 row unprocessed: .*RSOLV_Gone__c\. Mend that, then continue"):
         next(push)
+
+
+def test_names_that_the_organisation_spells_in_other_capitals_are_the_same_fields(server: FakeSalesforce) -> None:
+    server.org.add({KEY: "c1", SCORE: 40.0})
+    state = KeptState()
+    client = adapter(server, match_key=KEY.lower(), ours={"rsolv_score__c"})
+    sent = CrmRow("c1", "c1", {"rsolv_score__c": "45"})
+
+    assert client.check() == []
+    assert client.read(["c1"], ["rsolv_score__c"]) == {"c1": {"rsolv_score__c": "40"}}
+    for _ in range(2):
+        assert list(client.push([sent], state)) == [RowResult("c1", RowOutcome.UPDATED)]
+    assert (server.org.accounts[0][SCORE], server.org.writes) == (45.0, ["c1"])
