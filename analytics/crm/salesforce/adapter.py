@@ -118,7 +118,7 @@ class Salesforce:
                 raise
             self._jobs.close(job)
             return job
-        raise CrmUnavailable("Salesforce takes no upload. Continue later.")
+        raise CrmUnavailable("Salesforce takes no upload. Resume the push later.")
 
 
 def _jobs_of(state: Mapping[str, object]) -> list[str]:
@@ -148,4 +148,6 @@ def _stopped(job: str, info: Mapping[str, object], left: int) -> str:
     words = info.get("errorMessage") or {"Aborted": "somebody aborted it there"}.get(
         str(info.get("state")), "no reason given"
     )
-    return f"Job {job} in Salesforce left {counted(left, 'row')} unprocessed: {words}. Mend that, then continue."
+    return (
+        f"Job {job} in Salesforce left {counted(left, 'row')} unprocessed: {words}. Mend that, then resume the push."
+    )

@@ -126,7 +126,7 @@ class Connection:
                 words, pause = str(interrupted), 0
             if attempt + 1 < patience.tries:
                 time.sleep(min(max(pause, patience.pause * 2**attempt), patience.longest_pause))
-        raise CrmUnavailable(f"Salesforce does not answer: {words}. Continue later.")
+        raise CrmUnavailable(f"Salesforce does not answer: {words}. Resume the push later.")
 
     def _asked(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
         if not self._token:
@@ -206,7 +206,7 @@ def _as_error(answer: requests.Response) -> Exception:
         wanted = answer.headers.get("Retry-After", "")
         return _Later("it is asked too often", float(wanted) if wanted.isascii() and wanted.isdigit() else 0)
     if code == "REQUEST_LIMIT_EXCEEDED":
-        return CrmUnavailable("Salesforce’s limit of requests a day is used up. Continue tomorrow.")
+        return CrmUnavailable("Salesforce’s limit of requests a day is used up. Resume the push tomorrow.")
     if answer.status_code in _BROKEN:
         return Interrupted(words)
     if answer.status_code == _UNAUTHORIZED:

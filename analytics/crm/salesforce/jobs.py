@@ -59,7 +59,7 @@ class Jobs:
                     return
                 if isinstance(error, RequestRefused):
                     raise
-        raise CrmUnavailable(f"Salesforce does not close job {job}. Continue later.")
+        raise CrmUnavailable(f"Salesforce does not close job {job}. Resume the push later.")
 
     def give_up(self, job: str) -> None:
         """Abort a job that has not begun. One that cannot be aborted stays open, and does nothing."""
@@ -79,7 +79,7 @@ class Jobs:
         while (info := self._info(job)).get("state") in _AT_WORK:
             if time.monotonic() > until:
                 raise CrmUnavailable(
-                    f"Salesforce is still at work on job {job}. Continue later: it is not sent twice."
+                    f"Salesforce is still at work on job {job}. Resume the push later: it is not sent twice."
                 )
             time.sleep(pause)
             pause = min(pause * _GROWTH, patience.longest_poll)

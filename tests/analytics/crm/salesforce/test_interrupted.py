@@ -71,7 +71,7 @@ def test_a_push_that_stopped_anywhere_is_continued_by_the_next(server: FakeSales
     ended = (
         nullcontext()
         if (where, how) == ("PATCH", "die after")
-        else pytest.raises(CrmUnavailable, match="Continue later")
+        else pytest.raises(CrmUnavailable, match="Resume the push later")
     )
     with ended:
         recorded.update((each.key, each) for each in adapter(server).push(ROWS, state))

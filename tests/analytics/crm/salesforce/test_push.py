@@ -126,7 +126,7 @@ def test_a_field_that_is_missing_there_stops_the_push_with_its_name(server: Fake
     push = adapter(server, ours={KEY, SCORE, "RSOLV_Gone__c"}).push([row("c1", Score="1")], KeptState())
 
     assert next(push) == RowResult("c1", RowOutcome.UNKNOWN, "InvalidBatch : Field name not found : RSOLV_Gone__c")
-    with pytest.raises(CrmUnavailable, match=r"left 1 row unprocessed: .*RSOLV_Gone__c\. Mend that, then continue"):
+    with pytest.raises(CrmUnavailable, match=r"left 1 row unprocessed: .*RSOLV_Gone__c\. Mend that, then resume"):
         next(push)
 
 
