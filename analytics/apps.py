@@ -11,7 +11,12 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""
+        from django.db.models.signals import pre_delete
+
+        from analytics.alerts.changes import tell_deleted
         from analytics.alerts.put_right import close_repaired
+        from analytics.models import AlertRule
+        from analytics.receivers.ended import tell_end
         from analytics.receivers.erased import delete_mentions
         from analytics.receivers.joined import carry_over, put_back
         from analytics.receivers.undone import follow_undo
@@ -20,16 +25,19 @@ class AnalyticsConfig(AppConfig):
             customer_erased,
             customers_joined,
             customers_parted,
+            run_ended,
             run_loaded,
             run_undone,
         )
 
+        run_ended.connect(tell_end, dispatch_uid="analytics.tell_end")
         run_loaded.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_run")
         command_done.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_command")
         run_undone.connect(follow_undo, dispatch_uid="analytics.follow_undo")
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
+        pre_delete.connect(tell_deleted, sender=AlertRule, dispatch_uid="analytics.tell_deleted")
         _track_changes()
 
 

@@ -72,7 +72,7 @@ def evaluate(*, of_feeds: bool = True) -> Evaluation:
             if isinstance(kind, FeedKind | Vanished) and not of_feeds:
                 continue
             if not rule.active:
-                found.closed += _turn_off(rule, day or today, now)
+                found.store(_turn_off(rule, day or today, now))
             elif isinstance(kind, FeedKind):
                 found.store(_of_feeds(rule, kind, health, now))
             elif isinstance(kind, Vanished):
@@ -153,9 +153,8 @@ def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime
     return changes
 
 
-def _turn_off(rule: AlertRule, day: date, now: datetime) -> int:
-    return (
-        Alert.objects.open()
-        .filter(rule=rule)
-        .update(closed_on=day, closed_at=now, ending=Alert.Ending.RULE_OFF, ending_text="The rule was turned off")
-    )
+def _turn_off(rule: AlertRule, day: date, now: datetime) -> Changes:
+    changes = Changes()
+    for key in Alert.objects.open().filter(rule=rule).values_list("pk", flat=True):
+        changes.close(key, day, now, Alert.Ending.RULE_OFF, "The rule was turned off")
+    return changes

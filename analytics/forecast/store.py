@@ -1,24 +1,31 @@
-"""Store a date's forecasts, which are never changed, and compare them with what happened when their time is over."""
+"""Store a date's forecasts, which are never changed, tell who crossed the threshold, and compare in time."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
-from analytics.forecast.bands import BANDS, band_of
+from analytics.forecast.bands import BANDS, LIKELY, band_of, shown_percent
 from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
 from analytics.forecast.program import Program
 from analytics.forecast.target import Target
-from analytics.models import HORIZON, Forecast, ForecastDay
+from analytics.models import HORIZON, EventKind, Forecast, ForecastDay
+from analytics.webhook_events.announce import Told, Value, announce, listened
 from customers.audit import trail
+from customers.core.limits import FETCH_SIZE
 from customers.core.sql import copy_rows, table_of
+from customers.models import Customer
 
 THOUSANDTHS = 1_000
 _NOTHING = (None, None)
+_TARGET_NAMES = tuple(target.name for target in TARGETS)
 
 
 def store_day(forecaster: Forecaster, day: date, newest: date) -> list[ForecastDay]:
@@ -31,6 +38,7 @@ def store_day(forecaster: Forecaster, day: date, newest: date) -> list[ForecastD
         ForecastDay.objects.bulk_create(days)
         columns = [name for target in TARGETS for name in (target.name, f"{target.name}_features")]
         copy_rows(table_of(Forecast), ["date", "customer_id", *columns], _rows(made, day))
+        tell_crossed(day)
         said = ", ".join(f"{one.target.name}: {len(one.keys)}" for one in made)
         trail.record(trail.Action.COMMAND, "forecast", detail=f"{day}: {said}")
     return days
@@ -67,6 +75,32 @@ def _rows(made: Iterable[Forecasts], day: date) -> Iterator[tuple[object, ...]]:
 
 def _thousandths(probability: float) -> int:
     return int(probability * THOUSANDTHS + 0.5)
+
+
+def tell_crossed(day: date) -> None:
+    """Announce who crossed the threshold on a date that was just stored, compared with the one before.
+
+    The first date tells nothing, and nor does one that is older than another.
+    """
+    if listened(EventKind.FORECAST_CROSSED):
+        before = ForecastDay.objects.exclude(date=day).aggregate(newest=Max("date"))["newest"]
+        if before and before < day:
+            announce(_crossed(before, day))
+
+
+def _crossed(before: date, day: date) -> Iterator[Told]:
+    """Yield a customer's crossings; who has no forecast on a date is not likely, and pages show none of the others."""
+    shown = Forecast.objects.filter(date__in=(before, day)).exclude(
+        customer__status__in=sorted(Customer.Status.over())
+    )
+    rows = shown.order_by("customer_id").values_list("customer_id", "date", *_TARGET_NAMES)
+    for customer, theirs in groupby(rows.iterator(chunk_size=FETCH_SIZE), itemgetter(0)):
+        said = {on: values for _customer, on, *values in theirs}
+        for name, old, new in zip(_TARGET_NAMES, said.get(before, _NOTHING), said.get(day, _NOTHING), strict=True):
+            likely = new in LIKELY
+            if likely != (old in LIKELY):
+                more: dict[str, Value] = {"forecast": name, "likely": likely}
+                yield Told(EventKind.FORECAST_CROSSED, shown_percent(old), shown_percent(new), customer, day, more)
 
 
 def compare_outcomes(program: Program, through: date) -> int:

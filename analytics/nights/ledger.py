@@ -13,12 +13,13 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.models import BigIntegerField, CharField, DateTimeField, Field
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from analytics.models import Night
+from analytics.models import EventKind, Night
+from analytics.webhook_events.announce import Told, announce
 from analytics.wording import moment_in_words, one_line
 from customers.core import log_context
 from customers.core.sql import table_of
@@ -74,14 +75,17 @@ class NightLog:
     def end(self, state: str) -> None:
         """Note how the night ended."""
         self.night.state, self.night.finished_at = state, timezone.now()
-        self._save()
+        self._save(tell=True)
 
-    def _save(self) -> None:
+    def _save(self, *, tell: bool = False) -> None:
         try:
             # After a lost connection the first query fails, and the next one has a new connection.
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
-            self.night.save(update_fields=["state", "finished_at", "steps"])
+            with transaction.atomic():
+                self.night.save(update_fields=["state", "finished_at", "steps"])
+                if tell:
+                    announce([_ended(self.night)])
         except Error:
             logger.exception("The ledger of night %s could not be written", self.night.pk)
 
@@ -94,7 +98,8 @@ def night_log(started_by: str) -> Iterator[NightLog]:
     Nights older than ``NIGHT_DAYS`` are removed.
     """
     now = timezone.now()
-    Night.objects.filter(state=Night.State.RUNNING).update(state=Night.State.INTERRUPTED, finished_at=now)
+    for killed in Night.objects.filter(state=Night.State.RUNNING):
+        NightLog(killed).end(Night.State.INTERRUPTED)
     if settings.NIGHT_DAYS:
         Night.objects.filter(started_at__lt=now - timedelta(days=settings.NIGHT_DAYS)).delete()
     noted = NightLog(Night.objects.create(started_by=started_by, started_at=now))
@@ -108,6 +113,14 @@ def night_log(started_by: str) -> Iterator[NightLog]:
             noted.end(Night.State.INTERRUPTED)
             raise
         noted.end(_state_of({step["result"] for step in noted.night.steps}))
+
+
+def _ended(night: Night) -> Told:
+    """Return what other tools are told of a night that has ended."""
+    done = night.state in {Night.State.DONE, Night.State.WARNED}
+    failed = [step["name"] for step in night.steps if step["result"] == FAILED]
+    kind = EventKind.NIGHT_FINISHED if done else EventKind.NIGHT_FAILED
+    return Told(kind, "running", str(night.state), more={"night": night.pk, "failed_steps": failed})
 
 
 def _state_of(results: set[str]) -> str:

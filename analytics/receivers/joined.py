@@ -6,6 +6,7 @@ from datetime import date
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from analytics.alerts.changes import closed
 from analytics.models import (
     Alert,
     Contact,
@@ -21,6 +22,7 @@ from analytics.models import (
     WebhookEvent,
 )
 from analytics.receivers.joined_playbooks import PLAYBOOKS, go_on, move_playbooks, playbooks_in_the_way
+from analytics.webhook_events.announce import announce
 from customers.clock import program_today
 from customers.models import KeyChange
 
@@ -161,6 +163,7 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
         ending=Alert.Ending.WITHDRAWN,
         ending_text=f"The same customer as {pair.customer_id}, who has this alert",
     )
+    announce(closed(ended))
     return {ALERTS: _move(Alert, pair, ~Q(pk__in=ended)), ENDED: ended}
 
 

@@ -16,6 +16,7 @@ from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
 from analytics.scoring.so_far import reported
 from analytics.scoring.tally import STORED, Tally
+from analytics.scoring.telling import telling
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
@@ -60,7 +61,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     """
     policies = policies_to_score(day)
     tally = Tally(day)
-    with transaction.atomic():
+    with transaction.atomic(), telling(day):
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
@@ -103,10 +104,11 @@ def score_customers(day: date, customers: Iterable[str]) -> None:
         create_temporary(CONCERNED, f"SELECT id FROM {table_of(Customer)} WHERE 1 = 0")
         copy_rows(CONCERNED, ["id"], ((key,) for key in sorted(set(customers))))
         analyze(CONCERNED)
-        theirs = f"date = %s AND customer_id IN (SELECT id FROM {CONCERNED})"
-        execute(f"DELETE FROM {table_of(Snapshot)} WHERE {theirs}", [day])
-        scored = scored_customers(day, policies, Whom.CONCERNED)
-        copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
+        theirs = f"IN (SELECT id FROM {CONCERNED})"
+        with telling(day, theirs):
+            execute(f"DELETE FROM {table_of(Snapshot)} WHERE date = %s AND customer_id {theirs}", [day])
+            scored = scored_customers(day, policies, Whom.CONCERNED)
+            copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
         drop_temporary(CONCERNED)
         so_far = _mark_so_far(day)
         for row in Snapshot.objects.filter(date=day).order_by().values_list(*STORED).iterator(chunk_size=FETCH_SIZE):

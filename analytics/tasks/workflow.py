@@ -3,7 +3,7 @@
 Who did what is kept in the admin's log. "Today" is the day of the person at work, not the date of the data.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from analytics.models import PortfolioDay, RecommendationRule, Task
+from analytics.models import EventKind, PortfolioDay, RecommendationRule, Task
+from analytics.webhook_events.announce import Told, Value, announce
 from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.models import Customer
@@ -103,8 +104,7 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
 
 def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
     """Close an open task as done or dropped; False where somebody has closed it already."""
-    newest = PortfolioDay.objects.newest()
-    day = newest.date if newest else program_today()
+    day = _scored_date()
     with transaction.atomic():
         closed = update_rows(
             Task.objects.open().filter(pk=task.pk),
@@ -117,6 +117,8 @@ def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
         )
         if closed:
             _log(task, by, CHANGE, f"{Task.State(state).label}.")
+            more: dict[str, Value] = {"task": task.pk, "kind": str(task.kind), "outcome": str(outcome)}
+            announce([Told(EventKind.TASK_CLOSED, "open", str(state), task.customer_id, day, more)])
     return bool(closed)
 
 
@@ -162,12 +164,25 @@ def _store_once(task: Task, by: User | None, flag: int, message: str, fields: li
             task.save(update_fields=fields)
             if by:
                 _log(task, by, flag, message)
+            if flag == ADDITION:
+                announce(_created(task))
     except IntegrityError:
         same = _same(task)
         if same is None:
             raise
         raise TakenError(same) from None
     return task
+
+
+def _created(task: Task) -> Iterator[Told]:
+    """Yield what other tools are told of a new task: lazily, because its date is read."""
+    more: dict[str, Value] = {"task": task.pk, "kind": str(task.kind), "due": task.due.isoformat()}
+    yield Told(EventKind.TASK_CREATED, None, "open", task.customer_id, _scored_date(), more)
+
+
+def _scored_date() -> date:
+    newest = PortfolioDay.objects.newest()
+    return newest.date if newest else program_today()
 
 
 def _same(task: Task) -> Task | None:

@@ -113,13 +113,14 @@ KINDS: Mapping[EventKind, KindOfEvent] = {
         {"forecast": "`quiet` (going quiet) or `first_pr`", "likely": "whether it is likely now"},
     ),
     EventKind.RUN_FINISHED: KindOfEvent(
-        "An import run has ended: a file, what was reported, rows by the API, an upload, or an undo.",
+        "An import run has ended, in whatever way; an undo is one, too.",
         "`running`",
         "the run's status",
         _run_page,
         {
             "run": "the run's number",
             "feed": "its feed",
+            "scope": "`whole` (a file), `corrections`, `replay`, `partial` (rows by the API) or `events` (reported)",
             "created": "rows created",
             "updated": "rows updated",
             "unchanged": "rows unchanged",

@@ -5,6 +5,11 @@ from django.dispatch import Signal
 run_loaded = Signal()
 """Sent after a feed's run was committed as loaded, whether or not it changed rows; argument: ``run``."""
 
+run_ended = Signal()
+"""Sent in the transaction that stores the end of any run, however it ended; argument: ``run``. A listener that raises
+makes that transaction fail. It comes in a dry run too, whose transaction is rolled back.
+"""
+
 command_done = Signal()
 """Sent after a command has done what it is for; argument: ``name``, such as ``"score"``."""
 

@@ -18,7 +18,7 @@ from customers.archive import files as archive
 from customers.audit import trail
 from customers.clock import program_today
 from customers.core import log_context
-from customers.core.signals import run_loaded
+from customers.core.signals import run_ended, run_loaded
 from customers.core.sql import drop_temporary, work_in_memory
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed
 from customers.feeds.manifest import MANIFEST, vouches_for
@@ -230,6 +230,7 @@ class FeedRun:
         with transaction.atomic():
             run.save()
             trail.record(action, run, actor=run.started_by, detail=details(run))
+            run_ended.send(sender=ImportRun, run=run)
 
     def _archive(self, path: Path) -> None:
         """Archive the file if its header is the feed's: another file may hold anything."""

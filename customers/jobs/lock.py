@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.files import open_to_lock
+from customers.core.signals import run_ended
 from customers.core.sql import execute, is_pooled, is_postgres
 from customers.models import ImportRun
 
@@ -232,6 +233,7 @@ def _mark_interrupted() -> None:
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "finished_at"])
             trail.record(trail.Action.IMPORT, run, detail=f"{run.get_status_display()}: {run.reason}")
+            run_ended.send(sender=ImportRun, run=run)
 
 
 def _lock_file(job: str) -> Path:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.core import log_context
 from customers.core.dry_run import rolled_back
-from customers.core.signals import run_undone
+from customers.core.signals import run_ended, run_undone
 from customers.core.sql import analyze, execute, table_of
 from customers.feeds.declarations import FEEDS
 from customers.imports.journal import (
@@ -346,6 +346,7 @@ def _record(undoing: ImportRun) -> None:
     what = undoing.reason or undo_summary(undoing)
     detail = "\n".join([f"{undoing.get_feed_display()}: {undoing.get_status_display()}", what, *undoing.warnings])
     trail.record(trail.Action.UNDO, undoing, actor=undoing.started_by, detail=detail)
+    run_ended.send(sender=ImportRun, run=undoing)
 
 
 def _set_undone(undoing: ImportRun) -> None:

@@ -108,12 +108,12 @@ def test_the_body_says_who_what_when_and_where(settings: Settings) -> None:
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\x01", "é", "\N{PILE OF POO}"])
 def test_no_body_reaches_20_kb_whatever_the_customer_is_called(character: str, settings: Settings) -> None:
     settings.SITE_URL = f"https://cs.example.com/{'x' * 100}"
-    customer = make_customer(id=character * 100, organization=character * 200)
+    customer = make_customer(id=character * 64, organization=character * 200)
     listen()
     announce([at_risk(customer.pk)])
     body = json.dumps(envelope(WebhookEvent.objects.get()))
     assert len(body.encode()) < 10_000
-    assert json.loads(body)["data"]["customer"] == {"id": character * 100, "organization": character * 200}
+    assert json.loads(body)["data"]["customer"] == {"id": character * 64, "organization": character * 200}
 
 
 @pytest.mark.parametrize(
