@@ -5,7 +5,7 @@ from django.db import transaction
 from django.db.models import Exists, ManyToOneRel, OuterRef, QuerySet
 
 from customers.core.limits import BATCH_SIZE
-from customers.models import Batch, Engagement, Event, ImportRun, InboxEvent, LoadedRow, RowChange
+from customers.models import Batch, Engagement, Event, ImportRun, InboxEvent, LoadedRow, QuarantinedRow, RowChange
 from customers.runs.retention import delete, since
 
 REFUSED = {
@@ -30,12 +30,14 @@ def forget_customer(customer_id: str) -> int:
 
 
 def old_batches() -> QuerySet[Batch]:
-    """Return batches that came more than ``INBOX_DAYS`` ago; those with an event that waits stay."""
+    """Return batches that came more than ``INBOX_DAYS`` ago; those with an event that waits, or may still, stay."""
     oldest = since(settings.INBOX_DAYS)
     if oldest is None:
         return Batch.objects.none()
     waits = InboxEvent.objects.waiting().filter(batch=OuterRef("pk"))
-    return Batch.objects.filter(~Exists(waits), received_at__lt=oldest)
+    unknown = InboxEvent.objects.filter(batch=OuterRef("pk"), state=InboxEvent.State.QUARANTINED)
+    in_quarantine = unknown.filter(run__quarantined_rows__status=QuarantinedRow.Status.OPEN)
+    return Batch.objects.filter(~Exists(waits), ~Exists(in_quarantine), received_at__lt=oldest)
 
 
 def delete_batches() -> int:

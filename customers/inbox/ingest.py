@@ -4,7 +4,6 @@ A run loads the events in one transaction, with what became of each of them. Wha
 has the customer and day, or step, stands, however early or late the event comes.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,14 +13,14 @@ from django.utils import timezone
 from customers.archive.erased import ErasedIds
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
 from customers.core.sql import copy_rows
-from customers.feeds.cell_types import to_cell
 from customers.imports.erased_rows import suppressed_warning
 from customers.imports.load import FeedRun
 from customers.imports.merge import merge
 from customers.imports.stage import STAGE, create_stage
 from customers.inbox import spool
+from customers.inbox.by_hand import event_of, quarantine_values
 from customers.inbox.forget import forget_customer
-from customers.inbox.reported_rows import COLUMNS, CounterRows, ReportedEvent, ReportedRows, StepRows
+from customers.inbox.reported_rows import COLUMNS, KINDS, ReportedEvent, ReportedRows
 from customers.inbox.store import collect
 from customers.jobs.lock import JobLock
 from customers.models import Customer, ImportRun, InboxEvent, QuarantinedRow
@@ -41,7 +40,7 @@ def ingest(started_by: str, lock: JobLock) -> list[ImportRun]:
     """Load what waits, and return the runs; the caller holds ``lock``, the import's."""
     collect()
     runs = []
-    for kind in (CounterRows, StepRows):
+    for kind in KINDS:
         while (run := _load_some(kind(), started_by, lock)) is not None:
             runs.append(run)
             if run.status != ImportRun.Status.LOADED or run.rows < EVENTS_A_RUN:
@@ -86,7 +85,7 @@ class _Ingest:
 
     def load(self, run: ImportRun) -> None:
         """Bring the events into the feed's table, and note in each of them what became of it."""
-        erased, waited = ErasedIds(), {_event_of(row): row for row in self._ready}
+        erased, waited = ErasedIds(), {event_of(row): row for row in self._ready}
         again = InboxEvent.objects.filter(pk__in=waited).order_by("pk").values_list(*COLUMNS)
         for some in batches((ReportedEvent(*row) for part in (self._due, again) for row in part), FETCH_SIZE):
             self._judge(some, erased)
@@ -133,28 +132,12 @@ class _Ingest:
 
     def _quarantined(self, run: ImportRun) -> Iterator[QuarantinedRow]:
         for one in self._unknown:
-            said = {"event_type": one.event_type, "customer_id": one.customer, "metadata": one.metadata}
-            yield QuarantinedRow(
-                run=run,
-                feed=self.rows.feed.name,
-                line=one.position,
-                raw=json.dumps({**said, "occurred_at": one.occurred_at.isoformat()}, ensure_ascii=False),
-                cells=[to_cell(value) for value in self.rows.alone(one)],
-                key=f"{_EVENT}{one.pk}",
-                customer_key=one.customer,
-                reasons=[f"customer_id: there is no customer {one.customer}"],
-                waits_for_customer=True,
-            )
+            values = quarantine_values(self.rows, one)
+            yield QuarantinedRow(run=run, feed=self.rows.feed.name, line=one.position, **values)
 
 
-_EVENT = "event:"
-"""Begins the key of an event in quarantine; no key of a file is so, as the ingest alone tries it again."""
 _CLOSED = {
     State.LOADED: QuarantinedRow.Status.LOADED,
     State.UNCHANGED: QuarantinedRow.Status.LOADED,
     State.SUPERSEDED: QuarantinedRow.Status.SUPERSEDED,
 }
-
-
-def _event_of(row: QuarantinedRow) -> int:
-    return int(row.key.removeprefix(_EVENT))

@@ -148,3 +148,6 @@ class StepRows(ReportedRows):
             return False
         row[place] = day
         return True
+
+
+KINDS: tuple[type[ReportedRows], ...] = (CounterRows, StepRows)

@@ -141,11 +141,12 @@ class QuarantinedRow(models.Model):
     """
 
     class Status(models.TextChoices):
-        """``superseded``: a later file has the same row again, or a newer row with its key."""
+        """``superseded``: a later file has the same row again, or a newer row with its key; ``rejected``: by hand."""
 
         OPEN = "open", "Open"
         LOADED = "loaded", "Resolved"
         SUPERSEDED = "superseded", "Replaced"
+        REJECTED = "rejected", "Rejected"
 
     run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows")
     feed = models.CharField(max_length=20, choices=FeedName)

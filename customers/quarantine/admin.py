@@ -101,7 +101,8 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         """Return the link to the form that fixes an open row."""
         if row.status != QuarantinedRow.Status.OPEN:
             return None
-        return format_html('<a class="underline" href="{}">Fix line {}</a>', fix_address(row), row.line)
+        what = "line" if row.run.has_file else "index"
+        return format_html('<a class="underline" href="{}">Fix {} {}</a>', fix_address(row), what, row.line)
 
     @admin.action(description="Replay selected rows", permissions=["fix"])
     def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:

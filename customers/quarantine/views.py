@@ -46,7 +46,8 @@ _BREAK = re.compile(r"[\r\n]")
 
 def fix_address(row: QuarantinedRow) -> str:
     """Return the address of the form that fixes a row."""
-    return reverse("customers:fix-row", args=[row.pk])
+    is_event = row.run.scope == ImportRun.Scope.EVENTS
+    return reverse("customers:fix-event" if is_event else "customers:fix-row", args=[row.pk])
 
 
 class FixForm(ConflictForm, forms.Form):
@@ -129,7 +130,9 @@ def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
         except LockHeld:
             messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
             return _page(request, row, FixForm(row, request.POST), HTTPStatus.CONFLICT)
-    if row.status != QuarantinedRow.Status.OPEN or row.run.scope == ImportRun.Scope.EVENTS:
+    if row.run.scope == ImportRun.Scope.EVENTS:
+        return redirect(fix_address(row))
+    if row.status != QuarantinedRow.Status.OPEN:
         messages.error(request, _no_longer(row))
         return redirect(_LISTED)
     return _page(request, row, FixForm(row))
@@ -140,8 +143,6 @@ def _row(pk: int) -> QuarantinedRow:
 
 
 def _no_longer(row: QuarantinedRow) -> str:
-    if row.status == QuarantinedRow.Status.OPEN:
-        return "An event of the product is tried again by itself, once its customer is known."
     return f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}."
 
 
@@ -149,8 +150,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpRespon
     """Store the fix and replay the row under the import's lock, so that both are of the same row."""
     form = FixForm(row, request.POST)
     if row.run.scope == ImportRun.Scope.EVENTS:
-        messages.error(request, _no_longer(row))
-        return redirect(_LISTED)
+        return redirect(fix_address(row))
     if row.status != QuarantinedRow.Status.OPEN:
         return _too_late(request, row, form)
     if not form.is_valid():

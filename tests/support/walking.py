@@ -28,6 +28,7 @@ ROWS = {
     "task": Task,
     "undo-run": ImportRun,
     "fix-row": QuarantinedRow,
+    "fix-event": QuarantinedRow,
     "same-customer": KeyChange,
     "upload": Upload,
     "preview-upload": Upload,

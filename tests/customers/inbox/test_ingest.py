@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from customers.audit import trail
@@ -16,7 +15,7 @@ from customers.inbox.ingest import has_work, ingest
 from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Engagement, Event, ImportRun, InboxEvent, QuarantinedRow
 from customers.runs.undo import undo
-from tests.factories import csv_row, make_customer, make_staff, write_feed, write_feeds
+from tests.factories import csv_row, make_customer, write_feed, write_feeds
 from tests.support.inbox import event, new_token, reported
 from tests.support.loading import load
 
@@ -216,17 +215,6 @@ def test_a_file_that_brings_the_customer_leaves_its_events_to_the_ingest(tmp_pat
     assert QuarantinedRow.objects.get().status == "open"
     load_events()
     assert counters() == {f"~{DAY}~c1": (1, 0, 0, 0, 0)}
-
-
-def test_nobody_fixes_or_replays_an_event(client: Client) -> None:
-    reported(event("c1", occurred_at=AT))
-    load_events()
-    row = QuarantinedRow.objects.get()
-    client.force_login(make_staff("Program manager"))
-    for answer in (client.get(f"/admin/quarantine/{row.pk}/fix/"), client.post(f"/admin/quarantine/{row.pk}/fix/")):
-        assert answer.status_code in {302, 404}
-    row.refresh_from_db()
-    assert row.status == "open"
 
 
 def test_nothing_is_kept_of_an_erased_customer() -> None:
