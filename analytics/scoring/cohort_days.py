@@ -28,12 +28,13 @@ class Member(NamedTuple):
     ended: int
 
 
+Group = tuple[str, str]
+"""What the members of a cohort have in common, a ``CohortDay.By``, and the cohort's name."""
+
+
 def cohort_days(day: date, members: Sequence[Member]) -> list[CohortDay]:
     """Return the rows of ``day``: everyone, each cohort, each signup month; none of an empty portfolio."""
-    rows = [_count(day, CohortDay.By.ALL, "", members)] if members else []
-    for by, name_of in _NAMES.items():
-        rows += [_count(day, by, name, group) for name, group in _groups(members, name_of)]
-    return rows
+    return [count_group(day, group, some) for group, some in grouped(members)]
 
 
 _NAMES: dict[CohortDay.By, Callable[[Member], str]] = {
@@ -42,22 +43,28 @@ _NAMES: dict[CohortDay.By, Callable[[Member], str]] = {
 }
 
 
-def _groups(members: Sequence[Member], name_of: Callable[[Member], str]) -> Iterator[tuple[str, list[Member]]]:
-    for name, group in groupby(sorted(members, key=name_of), name_of):
-        yield name, list(group)
+def grouped(members: Sequence[Member]) -> Iterator[tuple[Group, Sequence[Member]]]:
+    """Yield each cohort that any of the members is in, with those of them who are."""
+    if members:
+        yield (CohortDay.By.ALL.value, ""), members
+    for by, name_of in _NAMES.items():
+        for name, some in groupby(sorted(members, key=name_of), name_of):
+            yield (by.value, name), list(some)
 
 
-def _count(day: date, by: CohortDay.By, name: str, members: Sequence[Member]) -> CohortDay:
+def count_group(day: date, group: Group, members: Sequence[Member]) -> CohortDay:
+    """Return the row of a cohort."""
     days = sorted(member.days for member in members if member.days is not None)
     statuses = [member.status for member in members]
     # As text, where each week's bits stand at equal distances: a hundred thousand members are counted at once.
     bits = "".join(f"{member.weeks:0{WEEKS}b}" for member in members)
     ended = Counter(member.ended for member in members)
-    old_enough = [sum(number for weeks, number in ended.items() if weeks > week) for week in range(max(ended))]
+    weeks = range(max(ended, default=0))
+    old_enough = [sum(number for most, number in ended.items() if most > week) for week in weeks]
     return CohortDay(
         date=day,
-        by=by,
-        name=name,
+        by=group[0],
+        name=group[1],
         size=len(members),
         onboarded=sum(member.onboarded for member in members),
         days_known=len(days),

@@ -13,7 +13,7 @@ from django.db import connection
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, Whom, measure_sql, windows
-from analytics.scoring.so_far import Reported, reported, with_reported
+from analytics.scoring.so_far import Reported, reported, reported_totals, with_reported
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
@@ -62,7 +62,7 @@ def _cut(measures: Measures, known_to: date) -> Measures:
 
 def measure(day: date, policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> Iterator[Measures]:
     """Yield the measures of each customer on ``day``, in the order of the keys."""
-    reader = _Reader(day, policy, reported(day))
+    reader = _Reader(day, policy, reported(day, whom=whom))
     with connection.cursor() as cursor:
         cursor.execute(measure_sql(policy, whom), _parameters(day, policy, day))
         while rows := cursor.fetchmany(FETCH_SIZE):
@@ -78,8 +78,7 @@ def day_totals(day: date) -> dict[str, int]:
         WHERE e.customer_id = c.id AND e.date = %s AND c.signup_date <= %s""",
         [day, day],
     )
-    so_far = [one.counters for one in reported(day).values()]
-    return dict(zip(Engagement.COUNTERS, map(sum, zip(totals, *so_far, strict=True)), strict=True))
+    return dict(zip(Engagement.COUNTERS, map(sum, zip(totals, reported_totals(day), strict=True)), strict=True))
 
 
 class _Reader:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
+from django.db.models.expressions import RawSQL
 
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
@@ -15,7 +16,7 @@ from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
 from analytics.scoring.so_far import reported
-from analytics.scoring.tally import STORED, Tally
+from analytics.scoring.tally import STORED, Tally, can_recount, recount_cohorts, recount_portfolio
 from analytics.scoring.telling import telling
 from analytics.wording import counted
 from customers.audit import trail
@@ -26,7 +27,6 @@ from customers.core.sql import (
     copy_rows,
     create_temporary,
     drop_temporary,
-    execute,
     group_in_memory,
     table_of,
 )
@@ -67,7 +67,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally))
         so_far = _mark_so_far(day)
-        _store_cohorts(day, tally)
+        counts = _counted(day, tally)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
             defaults={
@@ -80,7 +80,8 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 "last_run": last_run,
                 "last_api_run": last_run,
                 "so_far": so_far,
-                **_counts(day, tally),
+                **counts,
+                **_totals(day),
             },
         )
         _finalise_before(day)
@@ -99,28 +100,53 @@ def score_customers(day: date, customers: Iterable[str]) -> None:
 
     The caller holds the locks. Raises ``NotScorable`` as ``score_day`` does.
     """
-    policies, tally, text = policies_to_score(day), Tally(day), day.isoformat()
+    policies, keys, text = policies_to_score(day), sorted(set(customers)), day.isoformat()
+    portfolio = PortfolioDay.objects.get(pk=day)
     with transaction.atomic():
         create_temporary(CONCERNED, f"SELECT id FROM {table_of(Customer)} WHERE 1 = 0")
-        copy_rows(CONCERNED, ["id"], ((key,) for key in sorted(set(customers))))
+        copy_rows(CONCERNED, ["id"], ((key,) for key in keys))
         analyze(CONCERNED)
-        theirs = f"IN (SELECT id FROM {CONCERNED})"
-        with telling(day, theirs):
-            execute(f"DELETE FROM {table_of(Snapshot)} WHERE date = %s AND customer_id {theirs}", [day])
+        theirs = f"SELECT id FROM {CONCERNED}"
+        concerned = Snapshot.objects.filter(date=day, customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
+        by_itself = can_recount(portfolio, len(keys))
+        so_far, before = concerned.so_far().count(), _tallied(day, concerned if by_itself else concerned.none())
+        with telling(day, f"IN ({theirs})"):
+            concerned._raw_delete(concerned.db)
             scored = scored_customers(day, policies, Whom.CONCERNED)
             copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
+        if by_itself:
+            so_far = portfolio.so_far - so_far + _mark_so_far(day, Whom.CONCERNED)
+            counts = _recounted(portfolio, before, _tallied(day, concerned))
+        else:
+            so_far = _mark_so_far(day)
+            counts = _counted(day, _tallied(day, Snapshot.objects.filter(date=day)))
         drop_temporary(CONCERNED)
-        so_far = _mark_so_far(day)
-        for row in Snapshot.objects.filter(date=day).order_by().values_list(*STORED).iterator(chunk_size=FETCH_SIZE):
-            tally.add_stored(row)
-        _store_cohorts(day, tally)
-        PortfolioDay.objects.filter(date=day).update(erased=0, so_far=so_far, **_counts(day, tally))
+        PortfolioDay.objects.filter(date=day).update(erased=0, so_far=so_far, **counts, **_totals(day))
 
 
-def _mark_so_far(day: date) -> int:
+def _recounted(portfolio: PortfolioDay, before: Tally, after: Tally) -> dict[str, int]:
+    """Store the cohorts, in which some customers are counted anew, and return the portfolio's sums."""
+    recount_cohorts(portfolio.date, before.members, after.members)
+    return recount_portfolio(portfolio, before, after)
+
+
+def _counted(day: date, tally: Tally) -> dict[str, int]:
+    """Store the cohorts, and return the portfolio's sums."""
+    _store_cohorts(day, tally)
+    return tally.counts()
+
+
+def _tallied(day: date, snapshots: QuerySet[Snapshot]) -> Tally:
+    tally = Tally(day)
+    for row in snapshots.order_by().values_list(*STORED).iterator(chunk_size=FETCH_SIZE):
+        tally.add_stored(row)
+    return tally
+
+
+def _mark_so_far(day: date, whom: Whom = Whom.EVERYBODY) -> int:
     """Note in the snapshots through which day they count what was reported after theirs; return in how many."""
     through = defaultdict(list)
-    for customer, one in reported(day).items():
+    for customer, one in reported(day, whom=whom).items():
         through[one.through].append(customer)
     return sum(
         Snapshot.objects.filter(date=day, customer__in=some).update(provisional_to=last)
@@ -141,10 +167,10 @@ def _store_cohorts(day: date, tally: Tally) -> None:
     CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
 
 
-def _counts(day: date, tally: Tally) -> dict[str, int]:
-    """Return what is counted of a date: the sums of its customers, and those of its own engagement."""
+def _totals(day: date) -> dict[str, int]:
+    """Return the sums of a date's own engagement."""
     totals = day_totals(day)
-    return {**tally.counts(), **{f"day_{name}": totals[name] for name in _DAY_TOTALS}}
+    return {f"day_{name}": totals[name] for name in _DAY_TOTALS}
 
 
 def _rows(day: date, policies: Policies, tally: Tally) -> Iterator[tuple[object, ...]]:

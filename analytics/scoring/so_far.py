@@ -10,7 +10,7 @@ from datetime import date
 
 from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
-from analytics.scoring.measure_sql import MEASURED
+from analytics.scoring.measure_sql import CONCERNED, MEASURED, Whom
 from customers.clock import program_today
 from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
 from customers.models import COUNTER_OF_STEP, Customer, Engagement, Event
@@ -37,13 +37,14 @@ class Reported:
         return dict(zip(Engagement.COUNTERS, self.counters, strict=True))
 
 
-def reported(day: date, customer: str = "") -> dict[str, Reported]:
+def reported(day: date, customer: str = "", whom: Whom = Whom.EVERYBODY) -> dict[str, Reported]:
     """Return by customer what counts on ``day`` though it is dated later; of one ``customer`` alone, if given.
 
     One query; empty for any but the newest scored date.
     """
     found: dict[str, Reported] = {}
-    for key, source, on, kind, *counters in fetch(_statement(customer), _parameters(day, customer)):
+    whose = "AND r.customer_id = %(customer)s" if customer else _WHOSE[whom]
+    for key, source, on, kind, *counters in fetch(_statement(whose), _parameters(day, customer)):
         one = found.setdefault(key, Reported())
         if source == "dated":
             one.dated.add(kind)
@@ -56,14 +57,30 @@ def reported(day: date, customer: str = "") -> dict[str, Reported]:
     return found
 
 
+def reported_totals(day: date) -> Row:
+    """Return the sums of what counts on ``day`` though it is dated later, in the order of the counters."""
+    sums = ", ".join(f"CAST(COALESCE(SUM(r.{name}), 0) AS bigint)" for name in Engagement.COUNTERS)
+    statement = f"SELECT {sums} FROM {table_of(Engagement)} r WHERE {_later()} AND {_IS_NEWEST}"
+    [totals] = fetch(statement, _parameters(day, ""))
+    return totals
+
+
 def _parameters(day: date, customer: str) -> dict[str, date | str]:
     return {"day": day, "today": program_today(), **({"customer": customer} if customer else {})}
 
 
-def _statement(customer: str) -> str:
-    whose = "AND r.customer_id = %(customer)s" if customer else ""
-    later = f"""r.provisional AND r.date > %(day)s AND r.date <= %(today)s {whose} AND EXISTS (
+_IS_NEWEST = f"NOT EXISTS (SELECT 1 FROM {table_of(PortfolioDay)} WHERE date > %(day)s)"
+_WHOSE = {Whom.EVERYBODY: "", Whom.CONCERNED: f"AND r.customer_id IN (SELECT id FROM {CONCERNED})"}
+
+
+def _later(whose: str = "") -> str:
+    """Return SQL for whether a row ``r`` counts on the day though it is dated later."""
+    return f"""r.provisional AND r.date > %(day)s AND r.date <= %(today)s {whose} AND EXISTS (
         SELECT 1 FROM {table_of(Customer)} c WHERE c.id = r.customer_id AND c.signup_date <= %(day)s)"""
+
+
+def _statement(whose: str) -> str:
+    later = _later(whose)
     engagement, event = table_of(Engagement), table_of(Event)
     counters = ", ".join(f"r.{name}" for name in Engagement.COUNTERS)
     nothing = ", ".join(["0"] * len(Engagement.COUNTERS))
@@ -75,7 +92,7 @@ def _statement(customer: str) -> str:
             UNION ALL SELECT r.customer_id, 'step', r.date, r.kind, {nothing} FROM {event} r WHERE {later}
             UNION ALL SELECT f.customer_id, 'dated', f.date, f.kind, {nothing} FROM {event} f
             WHERE f.kind IN ({dating}) AND f.customer_id IN (SELECT r.customer_id FROM {engagement} r WHERE {later})
-        ) found WHERE NOT EXISTS (SELECT 1 FROM {table_of(PortfolioDay)} WHERE date > %(day)s)"""
+        ) found WHERE {_IS_NEWEST}"""
 
 
 def with_reported(row: Row, more: Reported, day: date, policy: ScoringPolicy) -> Row:

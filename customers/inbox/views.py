@@ -27,14 +27,12 @@ _SAVE, _REJECT = "save", "reject"
 class EventForm(forms.Form):
     """Whom an event is about; ``named`` is whom it named when the page was opened."""
 
-    customer_id = forms.CharField(label="customer_id", label_suffix="", required=False)
+    customer_id = forms.CharField(
+        required=False, widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"})
+    )
     named = forms.CharField(widget=forms.HiddenInput, required=False)
     all_alike = forms.BooleanField(required=False, label_suffix="")
     do = forms.ChoiceField(choices=[(_SAVE, _SAVE), (_REJECT, _REJECT)])
-
-    def __init__(self, row: QuarantinedRow, *args: object) -> None:
-        super().__init__(*args, initial={"customer_id": row.customer_key, "named": row.customer_key})  # type: ignore[arg-type]
-        self.fields["customer_id"].widget.attrs = {"autocomplete": "off", "spellcheck": "false"}
 
     def clean(self) -> None:
         """Refuse whoever is not a customer, unless it is rejected anyway."""
@@ -61,7 +59,9 @@ def fix_event(request: HttpRequest, pk: int) -> HttpResponse:
             return _deal_with(request, _row(pk))
         return redirect(request.path)
     row = _row(pk)
-    return _elsewhere(request, row) or _page(request, row, EventForm(row))
+    return _elsewhere(request, row) or _page(
+        request, row, EventForm(initial={"customer_id": row.customer_key, "named": row.customer_key})
+    )
 
 
 def _row(pk: int) -> QuarantinedRow:
@@ -85,7 +85,7 @@ def _deal_with(request: HttpRequest, row: QuarantinedRow) -> HttpResponse:
     if request.POST.get("named", row.customer_key) != row.customer_key:
         messages.error(request, f"Somebody has given it customer {row.customer_key} meanwhile. Look at it again.")
         return redirect(request.path)
-    form = EventForm(row, request.POST)
+    form = EventForm(request.POST)
     if not form.is_valid():
         return _page(request, row, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     asked, actor = form.cleaned_data, user_of(request).get_username()

@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
+from analytics.scoring import snapshots
 from analytics.scoring.snapshots import score_customers, score_day
 from customers.feeds.declarations import FEEDS
 from customers.imports.provisional import SAME_BY, provisional_key, supersede_provisional
@@ -20,6 +21,7 @@ from tests.support import oracle
 from tests.support.databases import examples
 from tests.support.oracle_reported import through, with_reported
 from tests.support.scoring import rows_of
+from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +109,34 @@ def test_any_reports(program: tuple[oracle.Feeds, dict[tuple[str, str], date]], 
         assert_agreement(with_reported(feeds, counters, steps, D, TODAY, newest=False), D, sightings)
         assert finalised == stored(D)
         transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("today")
+@hypothesis_settings(
+    max_examples=examples_of_a_push(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(programs(), reports(), st.sets(st.sampled_from(["c1", "c10", "c2"])))
+def test_counting_some_gives_what_counting_everybody_does(
+    program: tuple[oracle.Feeds, dict[tuple[str, str], date]], reported: Reports, more: set[str]
+) -> None:
+    """Also where they are counted twice, and what was added is taken out again, and on a finalised date."""
+    feeds, sightings = program
+    keys = {customer["id"] for customer in feeds.customers}
+    counters, steps = ([row for row in rows if row["customer_id"] in keys] for rows in reported)
+    ways = []
+    for by_itself in (True, False):
+        with transaction.atomic(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(snapshots, "can_recount", lambda _day, _customers, way=by_itself: way)
+            load(feeds, sightings)
+            score_day(D)
+            report(counters, steps)
+            concerned = {row["customer_id"] for row in (*counters, *steps)}
+            score_customers(D, concerned)
+            score_customers(D, concerned | (more & keys))
+            found = stored(D)
+            score_day(D + timedelta(days=1))
+            ways.append((found, stored(D)))
+            transaction.set_rollback(True)
+    assert ways[0] == ways[1]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0024_provisional'),
+        ('customers', '0025_do_not_sync'),
     ]
 
     operations = [
