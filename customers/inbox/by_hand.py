@@ -1,8 +1,7 @@
 """Events of unknown customers, dealt with by hand: given the right customer, or rejected."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,19 +15,23 @@ from customers.models import AuditEntry, FeedName, ImportRun, InboxEvent, Quaran
 _EVENT = "event:"
 """Begins the key of an event in quarantine; no key of a file is so, as the ingest alone tries it again."""
 REJECTED = "rejected by hand"
+_NAME_CUSTOMER = ("raw", "cells", "customer_key", "reasons")
+"""The columns of a row in quarantine that name its customer."""
 
 
-def quarantine_values(rows: ReportedRows, one: ReportedEvent) -> Mapping[str, Any]:
-    """Return what a row in quarantine says of an event."""
+def quarantined_row(rows: ReportedRows, one: ReportedEvent) -> QuarantinedRow:
+    """Return what the quarantine says of an event, without its run."""
     said = {"event_type": one.event_type, "customer_id": one.customer, "metadata": one.metadata}
-    return {
-        "raw": json.dumps({**said, "occurred_at": one.occurred_at.isoformat()}, ensure_ascii=False),
-        "cells": [to_cell(value) for value in rows.alone(one)],
-        "key": f"{_EVENT}{one.pk}",
-        "customer_key": one.customer,
-        "reasons": [f"customer_id: there is no customer {one.customer}"],
-        "waits_for_customer": True,
-    }
+    return QuarantinedRow(
+        feed=rows.feed.name,
+        line=one.position,
+        raw=json.dumps({**said, "occurred_at": one.occurred_at.isoformat()}, ensure_ascii=False),
+        cells=[to_cell(value) for value in rows.alone(one)],
+        key=f"{_EVENT}{one.pk}",
+        customer_key=one.customer,
+        reasons=[f"customer_id: there is no customer {one.customer}"],
+        waits_for_customer=True,
+    )
 
 
 def event_of(row: QuarantinedRow) -> int:
@@ -50,11 +53,12 @@ def give_customer(rows: Sequence[QuarantinedRow], customer: str, actor: str) -> 
     events = {one.pk: one for one in (ReportedEvent(*values) for values in found)}
     for row in rows:
         one = events[event_of(row)]._replace(customer=customer)
-        for name, value in quarantine_values(kinds[FeedName(row.feed)], one).items():
-            setattr(row, name, value)
+        fresh = quarantined_row(kinds[FeedName(row.feed)], one)
+        for name in _NAME_CUSTOMER:
+            setattr(row, name, getattr(fresh, name))
     with transaction.atomic():
         InboxEvent.objects.filter(pk__in=events).update(customer_key=customer)
-        QuarantinedRow.objects.bulk_update(rows, ["raw", "cells", "customer_key", "reasons"], batch_size=BATCH_SIZE)
+        QuarantinedRow.objects.bulk_update(rows, _NAME_CUSTOMER, batch_size=BATCH_SIZE)
         trail.record_all(entries)
 
 
