@@ -19,7 +19,7 @@ _NAME_CUSTOMER = ("raw", "cells", "customer_key", "reasons")
 """The columns of a row in quarantine that name its customer."""
 
 
-def quarantined_row(rows: ReportedRows, one: ReportedEvent) -> QuarantinedRow:
+def quarantined_event(rows: ReportedRows, one: ReportedEvent) -> QuarantinedRow:
     """Return what the quarantine says of an event, without its run."""
     said = {"event_type": one.event_type, "customer_id": one.customer, "metadata": one.metadata}
     return QuarantinedRow(
@@ -53,7 +53,7 @@ def give_customer(rows: Sequence[QuarantinedRow], customer: str, actor: str) -> 
     events = {one.pk: one for one in (ReportedEvent(*values) for values in found)}
     for row in rows:
         one = events[event_of(row)]._replace(customer=customer)
-        fresh = quarantined_row(kinds[FeedName(row.feed)], one)
+        fresh = quarantined_event(kinds[FeedName(row.feed)], one)
         for name in _NAME_CUSTOMER:
             setattr(row, name, getattr(fresh, name))
     with transaction.atomic():

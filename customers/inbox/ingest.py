@@ -18,7 +18,7 @@ from customers.imports.load import FeedRun
 from customers.imports.merge import merge
 from customers.imports.stage import STAGE, create_stage
 from customers.inbox import spool
-from customers.inbox.by_hand import event_of, quarantined_row
+from customers.inbox.by_hand import event_of, quarantined_event
 from customers.inbox.forget import forget_customer
 from customers.inbox.reported_rows import COLUMNS, KINDS, ReportedEvent, ReportedRows
 from customers.inbox.store import collect
@@ -132,7 +132,7 @@ class _Ingest:
 
     def _quarantined(self, run: ImportRun) -> Iterator[QuarantinedRow]:
         for one in self._unknown:
-            row = quarantined_row(self.rows, one)
+            row = quarantined_event(self.rows, one)
             row.run = run
             yield row
 
