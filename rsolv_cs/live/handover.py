@@ -4,14 +4,18 @@ Pages and sockets so have one address and one origin, and a proxy has one server
 through a Unix socket, with the head of its request; what comes and goes afterwards never passes the web server.
 """
 
+import asyncio
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MOST_OF_A_HEAD = 128 * 1024
-_WAIT_SECONDS = 1.0
+WAITING = 512
+"""So many connections may wait for the process, as when a restarted server has all its pages back at once."""
+_WAIT_SECONDS = 1
 
 
 class AlreadyKept(Exception):
@@ -23,9 +27,9 @@ def hand_over(connection: socket.socket, head: bytes, place: Path) -> bool:
 
     The caller closes its own end afterwards.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        # The system queues ten at a time, and a busy machine takes a moment; a process that is stuck takes nothing.
-        out.settimeout(_WAIT_SECONDS)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as out:
+        # A timeout of Python's would not wait for a place in the queue; a process that is stuck takes nothing.
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _WAIT_SECONDS, 0))
         try:
             out.connect(str(place))
             socket.send_fds(out, [head], [connection.fileno()])
@@ -37,7 +41,7 @@ def hand_over(connection: socket.socket, head: bytes, place: Path) -> bool:
 @contextmanager
 def inbox(place: Path) -> Iterator[socket.socket]:
     """Give the socket at which connections are taken; raises ``AlreadyKept`` where another process has it."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as ours:
         ours.setblocking(False)
         if _is_kept(place):
             raise AlreadyKept
@@ -46,6 +50,7 @@ def inbox(place: Path) -> Iterator[socket.socket]:
         before = os.umask(0o177)
         try:
             ours.bind(str(place))
+            ours.listen(WAITING)
         finally:
             os.umask(before)
         try:
@@ -55,19 +60,34 @@ def inbox(place: Path) -> Iterator[socket.socket]:
                 place.unlink()
 
 
-def taken(ours: socket.socket) -> Iterator[tuple[socket.socket, bytes]]:
-    """Yield the connections that wait in an ``inbox``, each with the head of its request."""
+def waiting(ours: socket.socket) -> Iterator[socket.socket]:
+    """Yield those who wait at an ``inbox``, each with one connection to hand over."""
     while True:
         try:
-            head, descriptors, _flags, _address = socket.recv_fds(ours, _MOST_OF_A_HEAD, 1)
+            yield ours.accept()[0]
         except BlockingIOError:
             return
-        for descriptor in descriptors:
-            yield socket.socket(fileno=descriptor), head
+
+
+async def taken(giver: socket.socket) -> tuple[socket.socket, bytes] | None:
+    """Return the connection that is handed over, with the head of its request; None where there is none after all."""
+    loop = asyncio.get_running_loop()
+    giver.setblocking(False)
+    with giver:
+        is_there = loop.create_future()
+        loop.add_reader(giver, is_there.set_result, None)
+        try:
+            await asyncio.wait_for(is_there, _WAIT_SECONDS)
+        except TimeoutError:
+            return None
+        finally:
+            loop.remove_reader(giver)
+        head, descriptors, _flags, _address = socket.recv_fds(giver, _MOST_OF_A_HEAD, 1)
+    return (socket.socket(fileno=descriptors[0]), head) if descriptors else None
 
 
 def _is_kept(place: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         try:
             probe.connect(str(place))
         except (FileNotFoundError, ConnectionRefusedError):

@@ -70,12 +70,16 @@ class LiveServer(Server):
         await super().shutdown(sockets=sockets)
 
     def _take(self) -> None:
-        for connection, head in handover.taken(self._inbox):
-            task = asyncio.get_running_loop().create_task(self._open(connection, head))
+        for giver in handover.waiting(self._inbox):
+            task = asyncio.get_running_loop().create_task(self._open(giver))
             self.server_state.tasks.add(task)
             task.add_done_callback(self.server_state.tasks.discard)
 
-    async def _open(self, connection: socket.socket, head: bytes) -> None:
+    async def _open(self, giver: socket.socket) -> None:
+        # Whoever only looks whether this process is here gives nothing.
+        if (handed := await handover.taken(giver)) is None:
+            return
+        connection, head = handed
         connection.setblocking(False)
 
         def protocol() -> H11Protocol:

@@ -1,5 +1,6 @@
 """The sockets of open pages: who has one, what it is told, and how often; real processes on both databases."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from pytest_django import DjangoDbBlocker
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 
@@ -299,3 +301,37 @@ def test_the_web_server_and_other_commands_load_nothing_of_it() -> None:
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+# --- Many at once -------------------------------------------------------------------------------------------------
+
+
+async def open_all(site: Site, cookies: list[str]) -> list[str]:
+    """Open a socket with each of the cookies, all at the same moment; what each is told first, or why it is not."""
+
+    async def first_word(one: str) -> str:
+        address = f"ws://127.0.0.1:{site.port}{settings.LIVE_PATH}"
+        headers = {"Cookie": one}
+        try:
+            async with connect(
+                address, origin=site.url, additional_headers=headers, proxy=None, open_timeout=90
+            ) as it:
+                return str(await asyncio.wait_for(it.recv(), 90))
+        except (WebSocketException, OSError, TimeoutError) as error:
+            return repr(error)
+
+    return await asyncio.gather(*map(first_word, cookies))
+
+
+@pytest.mark.full_run
+def test_five_hundred_that_come_at_once_are_all_let_in(site: Site) -> None:
+    """As after a restart of the server, when every page comes back; other programs keep the machine busy meanwhile."""
+    cookies = [cookies_of(make_staff("Viewer")) for _ in range(100)] * 5
+    burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        told = asyncio.run(open_all(site, cookies))
+    finally:
+        for one in burning:
+            one.kill()
+            one.wait()
+    assert {name for name in told if len(name) != NAME_LENGTH} == set()
