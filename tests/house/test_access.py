@@ -157,7 +157,6 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:task": {"do": "dropped"},
     "customers:undo-run": {},
     "customers:fix-row": {"id": "c9", "email": "a@b.example", "organization": "x", "signup_date": "2025-05-01"},
-    "customers:fix-event": {},
     "customers:cancel-upload": {},
     "admin:login": {"username": "somebody", "password": "a guess"},
     "admin:logout": {},

@@ -1,6 +1,7 @@
 """The page of a draft: what it says of the planted program, when it is computed anew, and who sees anything of it."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from tests.factories import make_alert, make_policy, make_staff
 from tests.support.pages import links, main_part, names, notices, section, words
 from tests.support.policies import make_draft
 from tests.support.policy_lab import BY_FIRST, MORE_ACTIVITY, D, plant, publish
+from tests.support.reporting import report_counters
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +59,18 @@ def test_a_first_answer_comes_at_once_and_the_preview_after_it(manager: Client) 
         page = manager.get(f"/admin/policy-lab/{draft.pk}/")
         assert not computed.called
     assert "Of 5 customers, 3 would change" in words(main_part(page))
+
+
+def test_it_says_that_what_is_reported_counts_so_far(manager: Client, today_is: Callable[[date], None]) -> None:
+    plant()
+    today_is(date(2025, 5, 11))
+    draft = make_draft(**MORE_ACTIVITY)
+    said = "So far today: the figures of 1 customer include what the product has reported since 10 May 2025."
+    assert said not in words(main_part(now(manager, draft)))
+    report_counters(Customer.objects.order_by("pk").first(), date(2025, 5, 11), issues_tagged=1)
+    score_day(D)
+    for page in (manager.get(f"/admin/policy-lab/{draft.pk}/"), now(manager, draft)):
+        assert words(main_part(page)).count(said) == 1
 
 
 def test_whoever_opens_the_parts_address_gets_the_page(manager: Client) -> None:
