@@ -1,4 +1,4 @@
-"""The sums of a scored date, gathered customer by customer, or of some of its customers anew, without reading the others."""
+"""The sums of a scored date: gathered customer by customer, or with some of its customers counted anew."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
