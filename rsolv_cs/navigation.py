@@ -96,6 +96,8 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             _rows("Users", "person", "auth.user"),
             _rows("Roles", "shield_person", "auth.group"),
             _rows("API tokens", "key", "customers.apitoken"),
+            _rows("Webhooks", "webhook", "analytics.webhookendpoint"),
+            _rows("Webhook log", "list_alt", "analytics.webhookdelivery"),
             ("API reference", "api", "api:docs", "customers.view_apitoken"),
             _rows("Audit log", "policy", "customers.auditentry"),
             _rows("Failed logins", "lock_clock", "axes.accessattempt"),
@@ -109,6 +111,7 @@ _ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("New report", "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
     ("Export", "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
     ("Upload a file", "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
+    ("New webhook", "webhook", "admin:analytics_webhookendpoint_add", ("analytics.add_webhookendpoint",)),
     ("New API token", "key", "admin:customers_apitoken_add", ("customers.add_apitoken",)),
     ("Score now", "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),
 ]

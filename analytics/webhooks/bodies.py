@@ -11,7 +11,7 @@ from analytics.webhook_events.envelope import envelope
 _CUSTOMER = {ORGANIZATION: "Example Inc."}
 _ALERT = {"alert": 1, "rule": "at_risk", "feed": ""}
 _TASK = {"task": 1, "kind": "call"}
-_LOADED = {"created": 3, "updated": 2, "unchanged": 40, "quarantined": 1, "undoes": None}
+_LOADED = {"feed": "customers", "created": 3, "updated": 2, "unchanged": 40, "quarantined": 1, "undoes": None}
 
 EXAMPLES: Mapping[EventKind, dict[str, object]] = {
     EventKind.STATUS_CHANGED: {"old": "healthy", "new": "needs_attention", "score": 55, **_CUSTOMER},
@@ -30,7 +30,7 @@ EXAMPLES: Mapping[EventKind, dict[str, object]] = {
     EventKind.TASK_CREATED: {"old": None, "new": "open", "due": "2025-05-16", **_TASK, **_CUSTOMER},
     EventKind.TASK_CLOSED: {"old": "open", "new": "done", "outcome": "", **_TASK, **_CUSTOMER},
     EventKind.FORECAST_CROSSED: {"old": 41, "new": 58, "forecast": "quiet", "likely": True, **_CUSTOMER},
-    EventKind.RUN_FINISHED: {"old": "running", "new": "loaded", "run": 1, "feed": "customers", **_LOADED},
+    EventKind.RUN_FINISHED: {"old": "running", "new": "loaded", "run": 1, "scope": "whole", **_LOADED},
     EventKind.NIGHT_FINISHED: {"old": "running", "new": "done", "night": 1, "failed_steps": []},
     EventKind.NIGHT_FAILED: {"old": "running", "new": "failed", "night": 1, "failed_steps": ["score"]},
 }

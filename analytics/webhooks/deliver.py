@@ -28,6 +28,8 @@ State = WebhookDelivery.State
 BATCH = 50
 STUCK_AFTER = timedelta(minutes=2)
 """A batch takes ten seconds, its last request fifteen more: what is claimed for longer is nobody's."""
+LATE_AFTER = timedelta(minutes=5)
+"""The timer runs each minute; what waits for longer tells that it does not."""
 _TURN_SECONDS = 0.2
 
 
@@ -52,6 +54,17 @@ def has_work() -> bool:
         return True
     now = timezone.now()
     return WebhookDelivery.objects.due(now, now - STUCK_AFTER).filter(endpoint__in=_awake(now)).exists()
+
+
+def is_late() -> bool:
+    """Return whether nothing takes what has waited for some minutes, so that ``deliver`` seems not to run."""
+    before = timezone.now() - LATE_AFTER
+    if WebhookEvent.objects.filter(handed_out=False, occurred_at__lt=before).exists():
+        return True
+    if WebhookAttempt.objects.filter(at__gte=before).exists():
+        return False
+    waiting = WebhookDelivery.objects.filter(state=WebhookDelivery.State.WAITING, due_at__lt=before)
+    return waiting.filter(endpoint__in=_awake(before)).exists()
 
 
 def deliver_events(seconds: float, sender: Callable[[], Sender] = Sender) -> DeliveryRun:

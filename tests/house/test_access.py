@@ -120,6 +120,7 @@ TEMPLATE = {"name": "x", "situation": "check_in", "subject": "x", "body": "x"}
 PASSWORDS = {"password1": "quite a long one", "password2": "quite a long one"}
 REPORT = {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk", "shared": "on"}
 TOKEN = {"name": "CI", "service": "ci", "role": "1", "scopes": "read", "expires": "{tomorrow}", "per_minute": "9"}
+WEBHOOK = {"name": "Other", "url": "https://8.8.8.8/", "kinds": "run.finished"}
 JOINED = {"username": "renamed", "date_joined_0": "2025-05-10", "date_joined_1": "10:00:00"}
 
 
@@ -214,6 +215,13 @@ ACTS: dict[str, dict[str, str]] = {
     "admin:auth_group_change": {"name": "renamed"},
     "admin:customers_apitoken_add": TOKEN,
     "admin:customers_apitoken_revoke": {},
+    "admin:analytics_webhookdelivery_change": {},
+    "admin:analytics_webhookendpoint_add": WEBHOOK,
+    "admin:analytics_webhookendpoint_again": {"what": "failed"},
+    "admin:analytics_webhookendpoint_change": WEBHOOK,
+    "admin:analytics_webhookendpoint_changelist": delete_listed("webhookendpoint"),
+    "admin:analytics_webhookendpoint_delete": {"post": "yes"},
+    "admin:analytics_webhookendpoint_secret": {},
     "admin:axes_accessattempt_changelist": delete_listed("accessattempt"),
     "admin:axes_accessattempt_delete": {"post": "yes"},
     "admin:analytics_contact_changelist": delete_listed("contact"),
@@ -247,6 +255,7 @@ ELSEWHERE = {
     "analytics:policy-back-test": "keeps what it finds; tests/analytics/policy_lab/test_back_test_page.py has cases",
     "analytics:suggest-weights": "needs a back-test; tests/analytics/policy_lab/test_suggested_weights.py has one",
     "analytics:score-now": "it scores while it answers; tests/analytics/scoring/test_unscored.py looks at its entries",
+    "admin:analytics_webhookendpoint_test": "sends a request; tests/analytics/webhooks/test_webhook_pages.py does so",
     "customers:preview-upload": "a dry run: what it would load is thrown away",
 }
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)

@@ -57,6 +57,7 @@ from rsolv_cs.login.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.support import DATA
 from tests.support.tokens import make_token, token_client
+from tests.support.webhook_events import listen, make_delivery, make_event
 
 TABLE = DATA / "access.csv"
 METHODS = ("GET", "POST")
@@ -179,6 +180,8 @@ class Program:
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
+            "webhookendpoint": listen().pk,
+            "webhookdelivery": make_delivery(make_event(), state="failed").pk,
             "apitoken": ApiToken.make(manager, "CI", ["read"])[0].pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }

@@ -55,6 +55,11 @@ class WebhookEndpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_two_secrets(self) -> bool:
+        """Whether the one before the last rotation signs, too."""
+        return len(self.signing(timezone.now())) > 1
+
     def signing(self, now: datetime) -> list[str]:
         """Return what its valid secrets are derived from, the newest first."""
         both = self.earlier_secret and self.earlier_until and now < self.earlier_until

@@ -307,7 +307,9 @@ WORKS |= {"Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommend
         ("Program manager", WORKS),
         (
             "Administrator",
-            WORKS | {"Users", "Roles", "API tokens", "API reference", "Audit log", "Erasures", "Failed logins"},
+            WORKS
+            | {"Users", "Roles", "API tokens", "API reference", "Audit log", "Erasures", "Failed logins"}
+            | {"Webhooks", "Webhook log"},
         ),
     ],
 )
