@@ -20,11 +20,12 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from analytics.alerts import admin as alerts_admin  # noqa: F401 - it registers, as the next five do
+from analytics.alerts import admin as alerts_admin  # noqa: F401 - it registers, as the next six do
 from analytics.display.filter_choices import filter_choices, with_asked
 from analytics.models import MAXIMA, PolicyTrial, ScoringPolicy, Stage
 from analytics.nights import admin as nights_admin  # noqa: F401
 from analytics.outreach import admin as outreach_admin  # noqa: F401
+from analytics.playbooks import admin as playbooks_admin  # noqa: F401
 from analytics.scoring.policies import Policies, is_in_use
 from analytics.tasks import admin as tasks_admin  # noqa: F401
 from analytics.webhooks import admin as webhooks_admin  # noqa: F401

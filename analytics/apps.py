@@ -50,6 +50,8 @@ def _track_changes() -> None:
         Contact,
         Deferral,
         MailTemplate,
+        Playbook,
+        PlaybookStep,
         Preferences,
         RecommendationRule,
         Report,
@@ -61,6 +63,8 @@ def _track_changes() -> None:
 
     for model in (AlertRule, BoardTile, Contact, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
         track(model)
+    for of_playbooks in (Playbook, PlaybookStep):
+        track(of_playbooks)
     # What a secret is derived from is nobody's to read; what a receiver asks for is not what somebody did.
     secret = ["secret", "earlier_secret"]
     track(WebhookEndpoint, hidden=secret, skipped=["rests_until", "told_at"])

@@ -12,6 +12,7 @@ from analytics.insights import cohort_views, effect_views, forecast_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.pages.etag import answers_refresh
+from analytics.playbooks import views as playbook_views
 from analytics.policy_lab import publish_views
 from analytics.policy_lab import views as lab_views
 from analytics.policy_lab.back_test import views as back_test_views
@@ -56,6 +57,12 @@ urlpatterns = [
     path("tasks/", answers_refresh(task_views.task_page_list), name="tasks"),
     path("tasks/new/", task_views.new_task, name="new-task"),
     path("tasks/<int:pk>/", task_views.task, name="task"),
+    path("playbooks/", playbook_views.playbooks, name="playbooks"),
+    path("playbooks/<int:pk>/", playbook_views.playbook, name="playbook"),
+    path("playbooks/<int:pk>/turn-on/", playbook_views.turn_playbook_on, name="turn-playbook-on"),
+    path("playbooks/<int:pk>/turn-off/", playbook_views.turn_playbook_off, name="turn-playbook-off"),
+    path("playbooks/stop/<int:pk>/", playbook_views.stop_playbook, name="stop-playbook"),
+    path("playbooks/emails/<int:pk>/", playbook_views.playbook_email, name="playbook-email"),
     path("effects/", effect_views.effects, name="effects"),
     path("forecast/", forecast_views.accuracy, name="forecast"),
     path("forecast/cases/", forecast_views.cases, name="forecast-cases"),

@@ -31,6 +31,7 @@ _FOR_WORK = {
     "analytics:tasks",
     "analytics:forecast",
     "analytics:policy-drafts",
+    "analytics:playbooks",
     "admin:customers_customercare_changelist",
     "admin:customers_keychange_changelist",
 }
@@ -52,6 +53,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
             ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
             ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
             ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
+            ("Playbooks", "menu_book", "analytics:playbooks", "analytics.view_playbook"),
             ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
             ("Impact", "insights", "analytics:effects", "analytics.view_task"),
             ("Forecast accuracy", "query_stats", "analytics:forecast", "customers.view_customer"),
@@ -108,6 +110,7 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
 
 _ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("Create task", "add_task", "analytics:new-task", ("analytics.add_task", "customers.view_customer")),
+    ("New playbook", "menu_book", "admin:analytics_playbook_add", ("analytics.add_playbook",)),
     ("New report", "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
     ("Export", "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
     ("Upload a file", "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),

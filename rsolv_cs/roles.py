@@ -28,10 +28,11 @@ def _permissions() -> dict[str, QuerySet[Permission]]:
     by_hand = ["change_customercare", "add_customercare", "add_note", "export_customer", "act_on_alert"]
     by_hand += ["add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"]
     by_hand += ["add_board", "change_board", "delete_board", "add_deferral"]
-    by_hand += ["add_contact", "change_contact", "delete_contact"]
+    by_hand += ["add_contact", "change_contact", "delete_contact", "act_on_playbookrun"]
     act = view | Q(codename__in=by_hand)
     imports = Q(codename__in=["undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"])
     rules = Q(content_type__model__in=["scoringpolicy", "recommendationrule", "mailtemplate", "alertrule"])
+    rules |= Q(content_type__model__in=["playbook", "playbookstep"])
     steer = act | rules | imports | pushes | Q(codename__in=["manage_every_report", "join_customer"])
     return {
         Role.VIEWER: every.filter(view),

@@ -18,6 +18,8 @@ from analytics.bulk.selection import Selection, nobody_selected, selection
 from analytics.my_day.acts import MAY_PUT_ASIDE
 from analytics.my_day.deferrals import UNDO_DEFERRALS, undo_deferrals
 from analytics.my_day.forms import SNOOZE_DAYS
+from analytics.playbooks.end import UNDO_STOP, undo_stop
+from analytics.playbooks.views import MAY_ACT
 from analytics.tasks import workflow
 from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
@@ -94,6 +96,7 @@ _UNDOING: Mapping[str, _Undoing] = {
     UNDO_OWNERS: _Undoing(MAY_ASSIGN, give_back),
     UNDO_DEFERRALS: _Undoing(MAY_PUT_ASIDE, undo_deferrals),
     workflow.UNDO_TASKS: _Undoing("analytics.add_task", workflow.take_back),
+    UNDO_STOP: _Undoing(MAY_ACT, undo_stop),
 }
 
 

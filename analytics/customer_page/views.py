@@ -28,6 +28,7 @@ from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.etag import answers_refresh
 from analytics.pages.feeds import known_feed_states
 from analytics.pages.user_summary import user_summary
+from analytics.playbooks.listing import runs_of, with_playbooks
 from analytics.portfolio.comparison import WEEK, kept_comparison_dates
 from analytics.portfolio.figures import Progress
 from analytics.portfolio.score_change import score_changes
@@ -83,7 +84,7 @@ def _add_note(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _find(request: HttpRequest, pk: str) -> Customer:
     """The customer with all that is known by hand."""
-    customers = customers_to_write().select_related("missing_since", "onboarding", "care__owner")
+    customers = with_playbooks(customers_to_write()).select_related("missing_since", "onboarding", "care__owner")
     return get_object_or_404(customers, pk=pk)
 
 
@@ -109,6 +110,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "feeds": known_feed_states(version.data),
         "note_form": form,
         "scheduled": scheduled_for(found),
+        "playbook_runs": runs_of(found) if shown.is_newest else [],
         "back_query": _query(request, but=OWN_PARAMETERS),
         "source_list": source_list(request),
         **_scored(request, found, shown),

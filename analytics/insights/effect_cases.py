@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from math import ceil
 from zlib import crc32
 
-from analytics.models import Snapshot, Task
+from analytics.models import ActionKind, Playbook, PlaybookRun, Snapshot, Task
 from customers.core.sql import date_of, fetch, is_postgres, table_of
 from customers.models import Customer
 
@@ -16,6 +16,36 @@ HORIZONS = (14, 28)
 APART_DAYS = 28
 LOOK_BACK = 365
 MAX_SAMPLE = 250
+
+
+PLAYBOOK = "playbook-"
+"""Begins the kind of a playbook, before its key."""
+
+
+@dataclass(frozen=True)
+class PlaybookKind:
+    """A playbook, which is compared as a kind of action is."""
+
+    pk: int
+    name: str
+
+    @property
+    def value(self) -> str:
+        """Return what the cases call it."""
+        return f"{PLAYBOOK}{self.pk}"
+
+    @property
+    def label(self) -> str:
+        """Return what people call it."""
+        return f"Playbook: {self.name}"
+
+
+Kind = ActionKind | PlaybookKind
+
+
+def playbook_kinds() -> list[PlaybookKind]:
+    """Return the playbooks as kinds, by name; one query."""
+    return [PlaybookKind(pk, name) for pk, name in Playbook.objects.values_list("pk", "name")]
 
 
 @dataclass(frozen=True)
@@ -49,14 +79,16 @@ def _plus(column: str, days: int) -> str:
 
 
 def _done(day: date) -> tuple[str, dict[str, str]]:
-    """Common tables of kind, customer and date, each once, and their parameters.
+    """Common tables of kind, customer and date, each once, and their parameters: tasks done, and playbooks started.
 
     ``done`` are the cases; ``known`` begins earlier, for what was done in the days before the first of them.
     """
     first, last, before = (_as_date(f"%({name})s") for name in ("first", "last", "before"))
     sql = f"""known AS (
         SELECT DISTINCT kind, customer_id, closed_on AS day FROM {table_of(Task)}
-        WHERE state = '{Task.State.DONE.value}' AND closed_on BETWEEN {before} AND {last}),
+        WHERE state = '{Task.State.DONE.value}' AND closed_on BETWEEN {before} AND {last}
+        UNION SELECT '{PLAYBOOK}' || CAST(playbook_id AS text), customer_id, day FROM {table_of(PlaybookRun)}
+        WHERE state <> '{PlaybookRun.State.PASSED.value}' AND day BETWEEN {before} AND {last}),
         done AS (SELECT * FROM known WHERE day >= {first})"""
     since = {"first": LOOK_BACK, "before": LOOK_BACK + APART_DAYS, "last": 0}
     return sql, {name: (day - timedelta(days=days)).isoformat() for name, days in since.items()}

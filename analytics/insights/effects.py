@@ -1,8 +1,9 @@
 """Impact: how the score moved after a kind of action, beside similar customers without it.
 
 A **case** is a customer and a scored date on which at least one task of a kind was closed as done
-(``Task.closed_on``). For each horizon of 14 and 28 days its **delta** is the score that many days later less the score
-on that date.
+(``Task.closed_on``), or by which a playbook was started, whatever became of its steps: those whose steps were done
+would be chosen by how they went. For each horizon of 14 and 28 days its **delta** is the score that many days later
+less the score on that date.
 
 Its **controls** are the similar customers: they had on that date the same status and a score within 5 points of the
 case's, have a score that many days later too, and no task of that kind that was done within 28 days before or after
@@ -18,7 +19,8 @@ the two dates, and cases **without controls**. Below ten cases there is no verdi
 "no clear difference" where the mean difference is less than two standard errors from nothing.
 
 Everything is as of the shown date D: tasks closed later, and scores of later dates, do not exist. Cases are those of
-the 365 days to D. Four queries; the largest looks at each customer of the sample once for each date with a case.
+the 365 days to D. Four queries, and one for playbooks; the largest looks at each customer of the sample once for each
+date with a case.
 """
 
 from bisect import bisect_left, bisect_right
@@ -31,9 +33,12 @@ from statistics import fmean, stdev
 
 from analytics.insights.effect_cases import (
     HORIZONS,
+    PLAYBOOK,
     Case,
     Groups,
+    Kind,
     ScoreGroup,
+    playbook_kinds,
     read_cases,
     read_sample,
     read_treated,
@@ -50,7 +55,7 @@ STANDARD_ERRORS = 2
 class Effect:
     """What followed a kind of action after ``days``; the means are None without a case."""
 
-    kind: ActionKind
+    kind: Kind
     days: int
     cases: int
     controls: int
@@ -112,7 +117,7 @@ class _Sums:
     no_score: int = 0
     no_controls: int = 0
 
-    def effect(self, kind: ActionKind, days: int) -> Effect:
+    def effect(self, kind: Kind, days: int) -> Effect:
         """Return the means over the cases."""
         differences = [one.difference for one in self.counted]
         some = bool(differences)
@@ -131,19 +136,21 @@ class _Sums:
         )
 
 
-def effects_by_kind(day: date) -> list[tuple[ActionKind, list[Effect]]]:
-    """Return the effects of each kind with a case, as of ``day``."""
+def effects_by_kind(day: date) -> list[tuple[Kind, list[Effect]]]:
+    """Return the effects of each kind of action, then of each playbook, with a case, as of ``day``."""
     cases = read_cases(day)
     if not cases:
         return []
     keys = sample_keys()
     sample, treated = read_sample(day, keys), read_treated(day, keys)
-    by_kind = {kind: [case for case in cases if case.kind == kind] for kind in ActionKind}
+    of_playbooks = playbook_kinds() if any(case.kind.startswith(PLAYBOOK) for case in cases) else []
+    kinds: list[Kind] = [*ActionKind, *of_playbooks]
+    by_kind = {kind: [case for case in cases if case.kind == kind.value] for kind in kinds}
     return [
         (
             kind,
             [
-                effect(kind, index, own, sample[index], treated[index].get(kind, {}), day)
+                effect(kind, index, own, sample[index], treated[index].get(kind.value, {}), day)
                 for index in range(len(HORIZONS))
             ],
         )
@@ -152,14 +159,18 @@ def effects_by_kind(day: date) -> list[tuple[ActionKind, list[Effect]]]:
     ]
 
 
-def counted_cases(day: date, kind: ActionKind, days: int) -> list[CountedCase]:
+def counted_cases(day: date, kind: Kind, days: int) -> list[CountedCase]:
     """Return the cases that the effect of a kind after a horizon counts, as of ``day``, the newest first."""
-    cases, keys, index = [case for case in read_cases(day) if case.kind == kind], sample_keys(), HORIZONS.index(days)
+    cases, keys, index = (
+        [case for case in read_cases(day) if case.kind == kind.value],
+        sample_keys(),
+        HORIZONS.index(days),
+    )
     sample, treated = read_sample(day, keys), read_treated(day, keys)
-    return _sums(index, cases, sample[index], treated[index].get(kind, {}), day).counted[::-1]
+    return _sums(index, cases, sample[index], treated[index].get(kind.value, {}), day).counted[::-1]
 
 
-def effect(kind: ActionKind, index: int, cases: Iterable[Case], sample: Groups, treated: Groups, day: date) -> Effect:
+def effect(kind: Kind, index: int, cases: Iterable[Case], sample: Groups, treated: Groups, day: date) -> Effect:
     """Return the effect after the horizon at ``index``; controls are those of the ``sample`` not ``treated``."""
     return _sums(index, cases, sample, treated, day).effect(kind, HORIZONS[index])
 

@@ -182,6 +182,12 @@ class PlaybookRun(models.Model):
         """Return on which day a step is due."""
         return working_day(self.started_on + timedelta(days=step.day))
 
+    @property
+    def to_come(self) -> list[tuple[date, str]]:
+        """The steps of which nothing has become yet: on which day, and what."""
+        known = {one.step_id for one in self.steps.all()}
+        return [(self.due(step), str(step)) for step in self.playbook.steps.all() if step.pk not in known]
+
 
 class PlaybookStepRun(models.Model):
     """What a step became for a customer; '' in ``done_by`` is nobody: it was done by itself."""
@@ -215,3 +221,8 @@ class PlaybookStepRun(models.Model):
 
     def __str__(self) -> str:
         return self.what
+
+    @property
+    def customer_id(self) -> str:
+        """The key of the customer whom it is about, for the audit."""
+        return str(self.run.customer_id)

@@ -10,19 +10,29 @@ from django.http import HttpRequest, QueryDict
 
 from analytics.customer_list.first_view import ME, OWNER
 from analytics.display.filter_choices import is_key, owner_in_words
-from analytics.models import PortfolioDay
+from analytics.models import PlaybookStepRun, PortfolioDay
 from analytics.my_day.acts import ACTS
 from analytics.my_day.done import deed_in_words, done_today
 from analytics.my_day.facts import WorkFacts, customers_of
 from analytics.my_day.items import WorkItem, work_items
 from analytics.my_day.members import WorkMember
 from analytics.my_day.worklist import NOBODY, TEAM, by_health_alone, newest_days, to_do_counts, worklist
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf
 from analytics.pages.user_summary import user_summary
+from analytics.playbooks.listing import waiting_emails
 from analytics.portfolio.comparison import comparison_day
 from customers.clock import program_today
 from customers.core.pages import user_of
 from customers.models import Customer
+
+
+class ApprovalsKey(page_cache.StateKey):
+    """Of the emails that wait for approval, of somebody's customers."""
+
+    whose: str
+
 
 Row = TypeVar("Row", str, WorkMember)
 ROWS_PER_PAGE = 25
@@ -84,6 +94,7 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
         "is_team": whose == TEAM,
         "quick": _acts(request, QUICK),
         "more": _acts(request, MORE),
+        "approvals": _approvals(whose, version) if request.user.has_perm("analytics.view_playbookrun") else [],
         "may_bring_back": "bring-back" in _acts(request, ("bring-back",)),
     }
     if tab == DONE:
@@ -154,6 +165,16 @@ def _which(whose: str) -> Q:
 def _tab(address: QueryDict) -> str:
     asked = address.get("tab", TO_DO)
     return asked if asked in TABS else TO_DO
+
+
+def _approvals(whose: str, version: StateVersion) -> list[PlaybookStepRun]:
+    """Return the emails of playbooks that wait for approval, of the customers whose the list is."""
+    which = Q() if whose == TEAM else Q(run__customer__care__owner=None if whose == NOBODY else int(whose))
+
+    def read() -> list[PlaybookStepRun]:
+        return list(waiting_emails().filter(which))
+
+    return page_cache.get_or_set(ApprovalsKey(version=version, whose=whose), read)
 
 
 def _labels(request: HttpRequest, whose: str) -> dict[str, str]:

@@ -27,6 +27,8 @@ from analytics.models import (
     Digest,
     MailTemplate,
     Night,
+    Playbook,
+    PlaybookRun,
     RecommendationRule,
     Report,
     ScoringPolicy,
@@ -177,6 +179,7 @@ class Program:
             "messages": message.pk,
             "recommendationrule": RecommendationRule.objects.get(urgency=30).pk,
             "scoringpolicy": draft.pk,
+            **self._of_playbooks(acme),
             "tasks": Task.objects.create(customer=acme, what="x", due="2025-05-10").pk,
             "board": Board.objects.create(name="Theirs", owner=manager, shared=True).pk,
             "reports": Report.objects.create(name="Theirs", owner=manager, shared=True).pk,
@@ -185,6 +188,15 @@ class Program:
             "apitoken": ApiToken.make(manager, "CI", ["read"])[0].pk,
             "accessattempt": AccessAttempt.objects.create(username="x", failures_since_start=1).pk,
         }
+
+    def _of_playbooks(self, acme: Customer) -> dict[str, Any]:
+        """The keys of a playbook that is off, of its step, of a run and of an email that waits."""
+        playbook = Playbook.objects.get(name="Blocked")
+        step = playbook.steps.earliest("pk")
+        run = PlaybookRun.objects.create(playbook=playbook, customer=acme, day="2025-05-10", started_on="2025-05-12")
+        email = run.steps.create(step=step, what=str(step), due="2025-05-12", state="waiting")
+        keys = {"playbooks": playbook.pk, "playbook": playbook.pk, "playbookstep": step.pk}
+        return {**keys, "stop": run.pk, "emails": email.pk}
 
     def path(self, route: str) -> str:
         """An address by a pattern."""
