@@ -15,12 +15,16 @@ WHILE_OFF = ("start", "step", "stage", "query")
 
 
 class OnOurPagesAdmin(ModelAdmin):
-    """An admin of forms alone, which lead to the page of their playbook."""
+    """An admin of forms, which lead to the page of their playbook."""
+
+    actions = None
 
     def changelist_view(  # type: ignore[override]  # as that of ModelAdmin
         self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
-        """Lead to our own list."""
+        """Lead to our own list, unless something is asked of this one, which answers as every other list does."""
+        if request.GET:
+            return super().changelist_view(request, extra_context)
         if not self.has_view_permission(request):
             raise PermissionDenied
         return redirect("analytics:playbooks")

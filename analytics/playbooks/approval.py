@@ -21,7 +21,7 @@ GONE = "This email no longer waits: somebody has sent or skipped it, or its play
 
 
 @dataclass(frozen=True)
-class Preview:
+class ToApprove:
     """An email as ``author`` would send it; without a ``draft`` the form says what is wrong with the words."""
 
     form: ComposeForm
@@ -33,24 +33,24 @@ class Preview:
         return sending.sign_preview(self.draft) if self.draft else ""
 
 
-def waits(email: PlaybookStepRun) -> bool:
+def is_waiting(email: PlaybookStepRun) -> bool:
     """Return whether an email still waits for a person."""
     return email.state == State.WAITING and email.run.state == PlaybookRun.State.RUNNING
 
 
-def preview(email: PlaybookStepRun, author: User, subject: str, body: str) -> Preview:
+def as_sent(email: PlaybookStepRun, author: User, subject: str, body: str) -> ToApprove:
     """Return what words become for the customer."""
     form = filled(email.run.customer, author, subject, body)
     if not form.is_valid() or sending.obstacles(email.run.customer, author):
-        return Preview(form, None)
+        return ToApprove(form, None)
     text = with_signature(form.filled["body"], author)
     to = sending.addressees(email.run.customer)[0].email
     template = email.step.template if email.step else None
     draft = sending.draft_email(email.run.customer, author, form.filled["subject"], text, template=template, to=to)
-    return Preview(form, draft)
+    return ToApprove(form, draft)
 
 
-def put_aside(customer: Customer) -> list[str]:
+def deferred(customer: Customer) -> list[str]:
     """Return that somebody has snoozed or dismissed the customer meanwhile, if anybody has."""
     aside = Deferral.objects.standing().filter(customer=customer).first()
     if aside is None or (aside.until and aside.until <= program_today()):
@@ -59,7 +59,7 @@ def put_aside(customer: Customer) -> list[str]:
     return [f"{what}, by {name_of_login(aside.created_by)}."]
 
 
-def claim(email: PlaybookStepRun, draft: EmailDraft, key: str, *, confirmed: bool) -> Message | None:
+def approve(email: PlaybookStepRun, draft: EmailDraft, key: str, *, confirmed: bool) -> Message | None:
     """Record that an email is sent; None where it no longer waits. ``NotSent`` says why it may not be sent.
 
     Whoever gets it sends it.

@@ -12,7 +12,7 @@ from customers.audit import trail
 from customers.clock import program_today
 
 
-def turn_on(playbook: Playbook, *, also_those: bool) -> int:
+def switch_on(playbook: Playbook, *, also_those: bool) -> int:
     """Turn a playbook on; return how many it passes over, for whom its start holds by now."""
     newest, passed = PortfolioDay.objects.newest(), 0
     with transaction.atomic():
@@ -31,7 +31,7 @@ def turn_on(playbook: Playbook, *, also_those: bool) -> int:
     return passed
 
 
-def turn_off(playbook: Playbook, by: User) -> int:
+def switch_off(playbook: Playbook, by: User) -> int:
     """Turn a playbook off, and end its runs; return how many."""
     with transaction.atomic():
         trail.update_rows(Playbook.objects.filter(pk=playbook.pk, active=True), active=False)

@@ -19,7 +19,7 @@ from analytics.playbooks.listing import (
     waiting_emails,
     would_start,
 )
-from analytics.playbooks.turning import turn_off, turn_on
+from analytics.playbooks.turning import switch_off, switch_on
 from analytics.wording import counted
 from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
@@ -64,7 +64,7 @@ def turn_playbook_on(request: StaffRequest, pk: int) -> HttpResponse:
         messages.info(request, f"“{found}” is on." if found.active else "Add a step first.")
         return here
     if request.method == "POST" and request.POST.get("for") in {"new", "also"}:
-        passed = turn_on(found, also_those=request.POST["for"] == "also")
+        passed = switch_on(found, also_those=request.POST["for"] == "also")
         over = f" {counted(passed, 'customer')} passed over." if passed else ""
         messages.success(request, f"“{found}” is on.{over}")
         return here
@@ -77,7 +77,7 @@ def turn_playbook_off(request: StaffRequest, pk: int) -> HttpResponse:
     """Ask, then turn it off, which ends its runs."""
     found = get_object_or_404(playbooks_with_numbers(), pk=pk)
     if request.method == "POST":
-        ended = turn_off(found, request.user)
+        ended = switch_off(found, request.user)
         messages.success(request, f"“{found}” is off; it ended for {counted(ended, 'customer')}.")
     if request.method == "POST" or not found.active:
         return redirect("analytics:playbook", pk)
@@ -104,7 +104,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
     emails = PlaybookStepRun.objects.select_related("run__playbook", "run__customer__care", "step__template")
     email = get_object_or_404(emails, pk=pk)
     back = next_page(request, reverse("analytics:playbooks"))
-    if not approval.waits(email):
+    if not approval.is_waiting(email):
         messages.warning(request, approval.GONE)
         return redirect(back)
     action = request.POST.get("action") if request.method == "POST" else ""
@@ -114,7 +114,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
         return redirect(back)
     template = email.step.template if email.step else None
     asked = request.POST if action else {"subject": template.subject, "body": template.body} if template else {}
-    shown = approval.preview(email, request.user, asked.get("subject", ""), asked.get("body", ""))
+    shown = approval.as_sent(email, request.user, asked.get("subject", ""), asked.get("body", ""))
     refusal = _send(request, email, shown) if action == "send" else ""
     if refusal is None:
         return redirect(back)
@@ -127,7 +127,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
         "draft": shown.draft,
         "token": shown.token,
         "obstacles": sending.obstacles(customer, request.user),
-        "warnings": [*sending.warnings(customer), *approval.put_aside(customer)],
+        "warnings": [*sending.warnings(customer), *approval.deferred(customer)],
         "recent": sending.last_message(customer),
         "quiet_days": sending.QUIET.days,
         "refusal": refusal,
@@ -137,7 +137,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
     return admin_response(request, "analytics/playbooks/email.html", context, status=status)
 
 
-def _send(request: StaffRequest, email: PlaybookStepRun, shown: approval.Preview) -> str | None:
+def _send(request: StaffRequest, email: PlaybookStepRun, shown: approval.ToApprove) -> str | None:
     """Send what was previewed; return why it was not, or None where it was."""
     if shown.draft is None:
         return "It was not sent. See below what is in the way."
@@ -145,7 +145,7 @@ def _send(request: StaffRequest, email: PlaybookStepRun, shown: approval.Preview
     if key is None:
         return "It was not sent yet: the text has changed. This is how it reads now."
     try:
-        message = approval.claim(email, shown.draft, key, confirmed="confirmed" in request.POST)
+        message = approval.approve(email, shown.draft, key, confirmed="confirmed" in request.POST)
     except (sending.NotSent, OperationalError) as error:
         return str(error) if isinstance(error, sending.NotSent) else BUSY
     if message is None:

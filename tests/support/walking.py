@@ -7,7 +7,17 @@ from uuid import uuid4
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from analytics.models import Board, ExportFormat, Message, Report, ScoringPolicy, Task
+from analytics.models import (
+    Board,
+    ExportFormat,
+    Message,
+    Playbook,
+    PlaybookRun,
+    PlaybookStepRun,
+    Report,
+    ScoringPolicy,
+    Task,
+)
 from analytics.my_day.acts import ACTS
 from customers.models import ImportRun, QuarantinedRow, Upload
 from customers.models.key_change import KeyChange
@@ -43,6 +53,9 @@ ROWS = {
     **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
     **dict.fromkeys(("policy-lab", "policy-preview", "export-policy-preview"), ScoringPolicy),
     **dict.fromkeys(("policy-back-test", "back-test-customers", "suggest-weights"), ScoringPolicy),
+    **dict.fromkeys(("playbook", "turn-playbook-on", "turn-playbook-off"), Playbook),
+    "stop-playbook": PlaybookRun,
+    "playbook-email": PlaybookStepRun,
     **dict.fromkeys(("board", "edit-board", "change-board-tiles", "delete-board"), Board),
 }
 """Of which kind the row is that an address takes, by its name."""

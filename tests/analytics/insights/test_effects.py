@@ -174,7 +174,7 @@ def test_the_number_of_cases_leads_to_as_many(viewer: Client, program: None) -> 
     for address, count in addresses:
         page = viewer.get(f"/admin/effects/{address.split('#')[0]}")
         found[address] = [
-            (row.tasks[0].customer_id, row.counted.case.day, row.counted.score, row.counted.later)
+            (row.customer.pk, row.counted.case.day, row.counted.score, row.counted.later)
             for row in page.context["listed"].rows
         ]
         assert len(found[address]) == page.context["listed"].page.paginator.count == int(count)

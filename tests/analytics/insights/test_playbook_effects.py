@@ -56,10 +56,12 @@ def test_worked_out_by_hand(program: None) -> None:
 def test_the_page_shows_it_and_its_cases(program: None, viewer: Client) -> None:
     key = f"playbook-{Playbook.objects.get(name='Blocked').pk}-14"
     page = viewer.get(f"/admin/effects/?cases={key}")
-    assert "Playbook: Blocked 14 days 1 +20 +3 2 compared +17 too few to tell: 1 of 10" in section(page, "effects")
+    assert "Playbook: Blocked 14 days 1 +20.0 +3.0 2 compared +17.0 too few to tell: 1 of 10" in section(
+        page, "effects"
+    )
     cases = section(page, "cases")
     assert "Cases: Playbook: Blocked, 14 days" in cases
-    assert "Company case Ended early 1 May 2025 40 60 +20 +3 2 compared +17" in cases
+    assert "Company case Ended early 1 May 2025 40 60 +20.0 +3.0 2 compared +17.0" in cases
     assert 'id="cases"' not in viewer.get("/admin/effects/?cases=playbook-999-14").text
 
 

@@ -295,7 +295,7 @@ EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
 WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
 WORKS |= {"Nightly runs", "Import runs", "Inbox", "Batches", "Quarantine", "Fixes", "Key changes"}
-WORKS |= {"Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
+WORKS |= {"Playbooks", "Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
 
 
 @pytest.mark.sqlite_is_enough
