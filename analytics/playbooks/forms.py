@@ -1,13 +1,9 @@
 """The forms of a playbook and of its steps."""
 
-from typing import Any
-
 from django import forms
-from django.http import QueryDict
 
 from analytics.alerts.own_rules.forms import MAX_QUERY_LENGTH, ConditionsField
 from analytics.models import Playbook, PlaybookStep
-from analytics.segments.segment import conditions_of
 from customers.editing.conflicts import EditConflictMixin
 
 
@@ -23,11 +19,6 @@ class PlaybookForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg
     """A playbook; what decides for whom it starts is changed only while it is off."""
 
     query = OnlyForField(label="Only for", required=False, max_length=MAX_QUERY_LENGTH)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "query" in self.initial:
-            self.initial["query"] = conditions_of(QueryDict(str(self.initial["query"])))
 
     class Meta:
         model = Playbook
