@@ -77,4 +77,5 @@ def _closed(alert: Alert, ending: str, day: date | None) -> Told:
 
 
 def _about(alert: Alert) -> dict[str, Value]:
-    return {"alert": alert.pk, "rule": alert.rule.kind if alert.rule else None, "feed": alert.feed}
+    rule = alert.rule.kind if alert.rule else None
+    return {"alert": alert.pk, "rule": rule, "rule_id": alert.rule_id, "feed": alert.feed}

@@ -10,7 +10,7 @@ from analytics.models import EventKind, HealthStatus, PortfolioDay, Snapshot
 from analytics.scoring.components import STEPS
 from analytics.webhook_events.announce import Told, announce, listened
 from customers.core.limits import FETCH_SIZE
-from customers.core.sql import Row, analyze, create_temporary, date_of, drop_temporary, table_of
+from customers.core.sql import Row, analyze, create_temporary, date_of, drop_temporary, execute, table_of
 
 OF_SCORES = (
     EventKind.STATUS_CHANGED,
@@ -21,6 +21,17 @@ OF_SCORES = (
 BEFORE = "said_before"
 """The temporary table of what the newest scored date said."""
 _DONE = (*STEPS, "onboarded")
+
+_NEWLY = [f"(s.{name} AND b.{name} IS NOT TRUE)" for name in _DONE]
+CHANGED = f"""
+    SELECT s.customer_id, b.status, s.status, s.score, s.completed_on, {", ".join(_NEWLY)}
+    FROM {table_of(Snapshot)} s LEFT JOIN {BEFORE} b ON b.customer_id = s.customer_id
+    WHERE s.date = %s AND s.customer_id {{among}} AND (
+        b.status <> s.status OR (b.status IS NULL AND s.status = '{HealthStatus.AT_RISK.value}')
+        OR {" OR ".join(_NEWLY)}
+    )
+    ORDER BY s.customer_id"""
+"""The query of who has changed; ``among`` says whose ``customer_id``."""
 
 
 @contextmanager
@@ -38,6 +49,8 @@ def telling(day: date, among: str = "IS NOT NULL") -> Iterator[None]:
     # No text of anybody's is in it, and PostgreSQL takes no parameters where it makes a table.
     said = f"SELECT {columns} FROM {table_of(Snapshot)} WHERE date = '{newest.isoformat()}' AND customer_id {among}"
     create_temporary(BEFORE, said)
+    # SQLite makes none by itself here, and would read all of the table for each customer.
+    execute(f"CREATE INDEX {BEFORE}_customer ON {BEFORE} (customer_id)")
     analyze(BEFORE)
     yield
     announce(_told(day, among))
@@ -51,21 +64,10 @@ def _newest() -> date | None:
 def _told(day: date, among: str) -> Iterator[Told]:
     """Yield what is new of each customer, those who are new included; a customer's own status first."""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(_CHANGED.format(among=among), [day])
+        cursor.execute(CHANGED.format(among=among), [day])
         while rows := cursor.fetchmany(FETCH_SIZE):
             for row in rows:
                 yield from _told_of(day, row)
-
-
-_NEWLY = [f"(s.{name} AND b.{name} IS NOT TRUE)" for name in _DONE]
-_CHANGED = f"""
-    SELECT s.customer_id, b.status, s.status, s.score, s.completed_on, {", ".join(_NEWLY)}
-    FROM {table_of(Snapshot)} s LEFT JOIN {BEFORE} b ON b.customer_id = s.customer_id
-    WHERE s.date = %s AND s.customer_id {{among}} AND (
-        b.status <> s.status OR (b.status IS NULL AND s.status = '{HealthStatus.AT_RISK.value}')
-        OR {" OR ".join(_NEWLY)}
-    )
-    ORDER BY s.customer_id"""
 
 
 def _told_of(day: date, row: Row) -> Iterator[Told]:

@@ -42,7 +42,8 @@ def _night_page(event: WebhookEvent) -> str:
 _SCORE = {"score": "the score on the date"}
 _ALERT = {
     "alert": "the alert's number",
-    "rule": "the kind of its rule, `custom` for somebody's own; null once the rule is deleted",
+    "rule": "the kind of its rule, `custom` for somebody's own; null where the rule is deleted",
+    "rule_id": "the rule's number, which tells own rules apart",
     "feed": "the feed that it is about; empty where it is about none",
 }
 _TASK = {"task": "the task's number", "kind": "the kind of action"}

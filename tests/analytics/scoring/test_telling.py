@@ -5,12 +5,13 @@ from datetime import date, timedelta
 from itertools import product
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import EventKind, PortfolioDay, Snapshot, WebhookEndpoint, WebhookEvent
 from analytics.scoring.snapshots import score_customers, score_day
-from analytics.scoring.telling import BEFORE, OF_SCORES
+from analytics.scoring.telling import BEFORE, CHANGED, OF_SCORES, telling
+from customers.core.sql import fetch
 from customers.models import Customer, Engagement, Onboarding
 from tests.factories import make_customer, make_engagement, make_onboarding
 from tests.support.scoring import D, make_acme
@@ -169,6 +170,15 @@ def test_many_customers_take_as_many_queries_as_one(acme: Customer) -> None:
     assert acme.pk
     queries(days[0], 1)
     assert queries(days[1], 1) == queries(days[2], 40)
+
+
+@pytest.mark.usefixtures("acme")
+def test_no_customer_is_looked_for_in_all_of_the_table() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL joins by hashes")
+    with transaction.atomic(), telling(D):
+        plan = fetch("EXPLAIN QUERY PLAN " + CHANGED.format(among="IS NOT NULL"), [D])
+    assert [step for *_numbers, step in plan if step.startswith("SCAN")] == []
 
 
 # --- Any order ----------------------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_an_alert_that_is_raised_and_that_closes_because_its_rule_is_off_is_told
     alert_at_risk(acme)
     alert = Alert.objects.get()
     assert told() == [(OPENED, acme.pk, None, "open")]
-    about = {"alert": alert.pk, "rule": "at_risk", "feed": ""}
+    about = {"alert": alert.pk, "rule": "at_risk", "rule_id": alert.rule_id, "feed": ""}
     assert newest_data() == {"old": None, "new": "open", **about, "severity": "critical", "value": 45}
     assert WebhookEvent.objects.get().as_of == DAY
     evaluate()
@@ -198,9 +198,10 @@ def test_an_alert_that_is_withdrawn_is_told() -> None:
 def test_the_alerts_of_a_rule_that_is_deleted_are_told_as_closed() -> None:
     rule = AlertRule.objects.create(kind="custom", name="Jane's customers", query="status=at_risk")
     alert, _closed = make_alert(rule=rule), make_alert(rule=rule, closed_on=DAY)
+    about = {"alert": alert.pk, "rule": "custom", "rule_id": rule.pk, "feed": ""}
     rule.delete()
     assert told() == [(CLOSED, alert.customer_id, "open", "rule_off")]
-    assert newest_data() == {"old": "open", "new": "rule_off", "alert": alert.pk, "rule": "custom", "feed": ""}
+    assert newest_data() == {"old": "open", "new": "rule_off", **about}
 
 
 def test_the_alert_of_a_feed_is_told_without_its_text() -> None:

@@ -36,6 +36,7 @@ from tests.support.key_changes import RENAMED, after, decide, decide_page, named
 from tests.support.loading import customer_row, load
 from tests.support.pages import main_part, notices, section, words
 from tests.support.policies import make_draft
+from tests.support.webhook_events import listen, told
 
 __all__ = ["drop", "on_28_november"]
 pytestmark = pytest.mark.django_db
@@ -111,6 +112,16 @@ def test_the_page_lists_what_would_move_and_moves_nothing(pair: KeyChange, manag
     )
     assert (kept("c1"), kept("A-1")) == before
     assert KeyChange.objects.get().state == "open"
+
+
+def test_an_alert_that_both_have_is_told_as_closed_once_they_are_joined(pair: KeyChange, manager: Client) -> None:
+    make_alert(pair.customer, text="Blocked")
+    listen()
+    manager.get(decide_page(pair))
+    assert told() == [told("customer.at_risk")[0]], "the event of before"
+    decide(manager, pair, "join")
+    assert told("alert.closed") == [("alert.closed", "c1", "open", "withdrawn")]
+    assert told("customer.at_risk") == [("customer.at_risk", "A-1", "healthy", "at_risk")]
 
 
 def test_joined_everything_is_with_the_new_key(pair: KeyChange, manager: Client, sofia: User) -> None:
