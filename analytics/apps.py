@@ -49,6 +49,7 @@ def _track_changes() -> None:
         BoardTile,
         Contact,
         Deferral,
+        Destination,
         MailTemplate,
         Playbook,
         PlaybookStep,
@@ -63,8 +64,8 @@ def _track_changes() -> None:
 
     for model in (AlertRule, BoardTile, Contact, Deferral, MailTemplate, RecommendationRule, ScoringPolicy, Task):
         track(model)
-    for of_playbooks in (Playbook, PlaybookStep):
-        track(of_playbooks)
+    for one in (Destination, Playbook, PlaybookStep):
+        track(one)
     # What a secret is derived from is nobody's to read; what a receiver asks for is not what somebody did.
     secret = ["secret", "earlier_secret"]
     track(WebhookEndpoint, hidden=secret, skipped=["rests_until", "told_at"])

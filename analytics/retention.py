@@ -19,6 +19,7 @@ from analytics.models import (
     Message,
     PolicyTrial,
     PortfolioDay,
+    PushRow,
     ScoringPolicy,
     Snapshot,
     WebhookAttempt,
@@ -113,6 +114,12 @@ def old_attempts() -> QuerySet[WebhookAttempt]:
     return WebhookAttempt.objects.filter(delivery__in=old_deliveries())
 
 
+def old_push_rows() -> QuerySet[PushRow]:
+    """Return what was sent more than ``PUSH_DAYS`` ago, customer by customer; the counts of the pushes stay."""
+    oldest = runs.since(settings.PUSH_DAYS)
+    return PushRow.objects.filter(push__finished_at__lt=oldest) if oldest else PushRow.objects.none()
+
+
 @dataclass(frozen=True)
 class RetainedKind:
     """A kind of what is kept for a time.
@@ -142,6 +149,7 @@ RETAINED_KINDS = (
     ),
     RetainedKind("runs of events", "INBOX_DAYS", lambda: inbox.old_runs().count(), inbox.delete_runs),
     RetainedKind("batches of the inbox", "INBOX_DAYS", lambda: inbox.old_batches().count(), inbox.delete_batches),
+    _rows("rows of pushes", "PUSH_DAYS", old_push_rows),
     RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
     _rows("failed logins", "", runs.expired_failures),
     RetainedKind(

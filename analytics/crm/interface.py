@@ -37,6 +37,12 @@ class CrmUnavailable(Exception):
     """Nothing more can be sent now; the message says why, and what to do."""
 
 
+def refuse_foreign(prefix: str, names: Iterable[str]) -> None:
+    """Raise ``CrmUnavailable`` where a field is not ours; whoever makes a request or writes a file asks."""
+    if foreign := sorted(name for name in names if not name.startswith(prefix)):
+        raise CrmUnavailable(f"Not sent: {', '.join(foreign)} does not begin with {prefix}.")
+
+
 class JobState(Protocol):
     """What an adapter keeps of a job at the CRM with the push, for the next process after a kill."""
 
@@ -52,8 +58,10 @@ class JobState(Protocol):
 class Crm(Protocol):
     """A CRM. Every call may raise ``CrmUnavailable``."""
 
-    record_every: int | None
-    """So many results are recorded at once; None: all of them when the last one is there."""
+    @property
+    def record_every(self) -> int | None:
+        """Return how many results are recorded at once; None: all of them when the last one is there."""
+        ...
 
     def check(self) -> list[str]:
         """Return what is wrong with credentials, match key or fields, in words; nothing where all is well."""

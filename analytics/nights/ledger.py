@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from django.db.models import BigIntegerField, CharField, DateTimeField, Field
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from analytics.models import EventKind, Night
+from analytics.models import Destination, EventKind, Night
 from analytics.webhook_events.announce import Told, announce
 from analytics.wording import moment_in_words, one_line
 from customers.core import log_context
@@ -39,6 +39,12 @@ class NightStep:
     command: str
     options: tuple[str, ...] = ()
     after: str = ""
+    only_if: Callable[[], bool] | None = None
+    """Where it says no, the night has no such step."""
+
+
+def _is_pushed() -> bool:
+    return Destination.objects.filter(enabled=True, nightly=True).exists()
 
 
 IMPORT, SCORE, ALERTS = "import", "score", "alerts"
@@ -50,6 +56,7 @@ STEPS = (
     NightStep("playbooks", "playbooks", after=SCORE),
     NightStep("export", "export_metrics", after=SCORE),
     NightStep("reports", "send_reports", after=SCORE),
+    NightStep("push", "push", ("--nightly",), after=SCORE, only_if=_is_pushed),
     NightStep("expire", "expire"),
 )
 """Everything that a night does after the import, in this order."""

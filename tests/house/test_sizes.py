@@ -9,7 +9,7 @@ from tests.support import ROOT
 APPS = ("analytics", "customers", "rsolv_cs")
 BESIDE = ("tests", "benchmarks")
 """What has the same limits of files and functions; their folders mirror those of the apps."""
-MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_FOLDER_MODULES, MAX_ANY = 400, 40, 15, 120
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_FOLDER_MODULES, MAX_ANY = 400, 40, 15, 125
 NO_TESTS_OF_THEIR_OWN = {"management", "migrations", "models", "templatetags", "static", "formats"}
 """Django's own packages, which the tests of the others ask."""
 

@@ -38,7 +38,7 @@ from customers.management.commands.import_csvs import not_archived, report
 
 logger = logging.getLogger(__name__)
 
-AFTER_IMPORT = tuple(step.name for step in STEPS)
+AFTER_IMPORT = tuple(step.name for step in STEPS if step.only_if is None)
 INGEST = "ingest"
 DELIVER = "deliver"
 INGEST_SECONDS = 60
@@ -51,7 +51,7 @@ class Command(AuditedCommand):
     busy = "Another nightly run is going on; nothing was done."
     help = (
         "Load what the product reported, import, score, forecast, send alerts, play playbooks, export, send reports, "
-        "and remove what is kept no longer. A required feed that was refused makes it skip scoring, forecasts, "
+        "push, and remove what is kept no longer. A required feed that was refused makes it skip scoring, forecasts, "
         "playbooks, export and reports: the pages stay as they are and say why, and the alert about it is sent. "
         "Exit code: 0 all done, 1 a step failed or has a warning, 2 usage, 75 another import or run is going on."
     )
@@ -133,7 +133,7 @@ class Command(AuditedCommand):
     def _after_import(self, night: NightLog, *, is_whole: bool) -> dict[str, str]:
         """Run the other steps; what would make the pages differ from the feeds is skipped without a whole import."""
         results: dict[str, str] = {}
-        for step in STEPS:
+        for step in (step for step in STEPS if step.only_if is None or step.only_if()):
             if step.after and (not is_whole if step.after == IMPORT else results[step.after] != DONE):
                 self._skip(night, step.name)
                 results[step.name] = SKIPPED

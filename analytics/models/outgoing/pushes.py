@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from analytics.models.outgoing.destinations import Destination
+from analytics.wording import counted
 from customers.models import Customer
 
 
@@ -64,6 +65,13 @@ class Push(models.Model):
         """Return how many are still to be sent, or were not before it was given up."""
         return self.total - self.new - self.changed - self.unchanged - self.refused - self.held_back
 
+    @property
+    def in_words(self) -> str:
+        """Return the counts, which add up to all customers unless some are still to be sent."""
+        counts = f"{self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, {self.refused:,} refused"
+        left = f", {self.waiting:,} not sent" if self.waiting else ""
+        return f"{counts}{left} and {self.held_back:,} held back of {counted(self.total, 'customer')}"
+
 
 class PushRow(models.Model):
     """A customer in a push: what the fields had before as far as we know, what is sent, and what came of it."""
@@ -85,6 +93,8 @@ class PushRow(models.Model):
         REFUSED = "refused", "Refused"
         HELD_BACK = "held_back", "Held back"
 
+    ARRIVED = (State.CREATED, State.UPDATED)
+    OPEN = (State.WAITING, State.SENDING)
     push = models.ForeignKey(Push, models.CASCADE, related_name="rows")
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="push_rows")
     kind = models.CharField(max_length=10, choices=Kind)

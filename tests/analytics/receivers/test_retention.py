@@ -49,7 +49,7 @@ pytestmark = pytest.mark.django_db
 
 NOTHING = (
     "0 archived files, 0 closed rows in quarantine, 0 changes in the journal, 0 scored dates, 0 texts of emails, "
-    "0 runs of events, 0 batches of the inbox, 0 sessions, 0 failed logins, 0 erasures completed, "
+    "0 runs of events, 0 batches of the inbox, 0 rows of pushes, 0 sessions, 0 failed logins, 0 erasures completed, "
     "0 audit entries of failed logins, 0 months of back-tests, "
     "0 attempts at webhooks, 0 webhook deliveries, 0 webhook events."
 )
