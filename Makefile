@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-api screenshots lock audit licences openapi clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-api screenshots lock audit licences openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -149,6 +149,9 @@ bench-lab: setup-dev ## how long the preview of a draft takes, beside its aims
 
 bench-ingest: setup-dev ## how long 100,000 events take from the inbox to the scores, beside its aim, on both databases
 	@$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+bench-push: setup-dev ## how long a push to a CRM and its preview take, beside their aims, on both databases
+	@$(BIN)/python -m benchmarks.push $(ARGS)
 
 bench-api: setup-dev ## how long the API takes for a page of customers, beside its aim, on both databases
 	@$(BIN)/python -m benchmarks.api $(ARGS)

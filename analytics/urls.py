@@ -6,6 +6,7 @@ from analytics.alerts import views as alert_views
 from analytics.boards import views as board_views
 from analytics.bulk import message_views
 from analytics.bulk import views as bulk_views
+from analytics.crm import views as crm_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import column_views, export_views, neighbor_views, score_views, summary_views, views
 from analytics.insights import cohort_views, effect_views, forecast_views
@@ -82,6 +83,12 @@ urlpatterns = [
     path("policy-lab/<int:pk>/back-test/", back_test_views.back_test, name="policy-back-test"),
     path("policy-lab/<int:pk>/back-test/<str:day>/", back_test_views.month_customers, name="back-test-customers"),
     path("policy-lab/<int:pk>/suggest/", back_test_views.suggest_weights, name="suggest-weights"),
+    path("destinations/<int:pk>/", crm_views.show_preview, name="push-preview"),
+    path("destinations/<int:pk>/push/", crm_views.push_now, name="push-now"),
+    path("pushes/<int:pk>/resume/", crm_views.resume_now, name="resume-push"),
+    path("pushes/<int:pk>/undo/", crm_views.undo_now, name="undo-push"),
+    path("pushes/<int:pk>/export/", crm_views.export_rows, name="export-push"),
+    path("pushes/<int:pk>/file/", crm_views.download, name="push-file"),
     path("rule-lab/alert/", rule_views.try_alert_rule, name="try-alert-rule"),
     path("rule-lab/recommendation/", rule_views.try_recommendation, name="try-recommendation-rule"),
 ]

@@ -88,6 +88,13 @@ _GROUPS: list[tuple[str, list[Entry]]] = [
         ],
     ),
     (
+        "CRM",
+        [
+            _rows("Destinations", "cloud_upload", "analytics.destination"),
+            _rows("Pushes", "sync", "analytics.push"),
+        ],
+    ),
+    (
         "Settings",
         [
             _rows("Scoring policies", "tune", "analytics.scoringpolicy"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from analytics.crm.changed_rows import ChangedRows
 from analytics.crm.credentials import credential
-from analytics.crm.hubspot import HubSpot
+from analytics.crm.hubspot.adapter import HubSpot
 from analytics.crm.interface import Crm
 from analytics.crm.salesforce.adapter import Salesforce
 from analytics.crm.salesforce.connection import Credentials

@@ -1,7 +1,7 @@
 """What a push would do: each customer of a scored date beside what was last pushed."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,10 +55,15 @@ class PlannedRow:
         return self.fate in {Fate.NEW, Fate.CHANGED, Fate.REFUSED}
 
 
-def plan_rows(destination: Destination, portfolio: PortfolioDay, *, everything: bool = False) -> Iterator[PlannedRow]:
-    """Yield every customer of a scored date, in the order of the keys; ``everything`` sends the unchanged again."""
+def plan_rows(
+    destination: Destination, portfolio: PortfolioDay, *, everything: bool = False, only: Collection[str] | None = None
+) -> Iterator[PlannedRow]:
+    """Yield every customer of a scored date, or ``only`` some, in the order of the keys.
+
+    With ``everything`` the unchanged are sent again.
+    """
     fields, refusals, known = Fields(destination), _last_refusals(destination), _Merged(destination)
-    for one in pushable_customers(portfolio.date):
+    for one in pushable_customers(portfolio.date, only):
         key, there = one.snapshot.customer_id, known.at(one.snapshot.customer_id)
         care = getattr(one.snapshot.customer, "care", None)
         values = fields.values_of(one)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -49,11 +49,13 @@ _VALUES: dict[PushedValue, Callable[[Customer], str]] = {
 }
 
 
-def pushable_customers(day: date) -> Iterator[Customer]:
-    """Yield the customers of a scored date in the order of their keys."""
+def pushable_customers(day: date, only: Collection[str] | None = None) -> Iterator[Customer]:
+    """Yield the customers of a scored date in the order of their keys, or ``only`` some of them."""
     opened = Alert.objects.open().exclude(customer=None).order_by()
     alerts = dict(opened.values_list("customer").annotate(number=Count("pk")))
     snapshots = Snapshot.objects.on(day).with_forecasts().order_by("customer_id")
+    if only is not None:
+        snapshots = snapshots.filter(customer__in=only)
     for snapshot in snapshots.iterator(chunk_size=FETCH_SIZE):
         yield Customer(snapshot, alerts.get(snapshot.customer_id, 0))
 

@@ -23,7 +23,7 @@ from analytics.models.invitations import Invitation
 from analytics.models.nights import Night
 from analytics.models.outgoing.destinations import Destination, FieldMode, PushedCustomer, PushedValue
 from analytics.models.outgoing.events import EventKind, WebhookEvent
-from analytics.models.outgoing.pushes import Push, PushRow
+from analytics.models.outgoing.pushes import FieldChange, Push, PushRow
 from analytics.models.outgoing.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from analytics.models.playbooks import Playbook, PlaybookRun, PlaybookStep, PlaybookStepRun
 from analytics.models.policies import EVERYBODY, MAXIMA, PolicyTrial, ScoringPolicy, Segment

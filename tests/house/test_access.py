@@ -129,10 +129,21 @@ def delete_listed(key: str) -> dict[str, str]:
     return {"action": "delete_selected", "post": "yes", "_selected_action": f"{{{key}}}"}
 
 
+DESTINATION = {
+    "prefix": "rsolv_",
+    "match_key": "rsolv_customer_id",
+    "mode_score": "overwrite",
+    "name_score": "rsolv_score",
+}
 ACTS: dict[str, dict[str, str]] = {
     # What to send, so that it is done; "?" is the query of the address.
     "analytics:add-note": {"text": "x"},
     "analytics:act-on-customer": {"days": "1"},
+    "analytics:push-now": {},
+    "analytics:undo-push": {},
+    "analytics:export-push": {},
+    "admin:analytics_destination_add": {"name": "Files", "kind": "changed_rows", **DESTINATION},
+    "admin:analytics_destination_change": {"name": "HubSpot", **DESTINATION},
     "analytics:act-on-alerts": {"alert": "{alert}", "action": "acknowledge"},
     "analytics:message": {"action": "failed"},
     "analytics:save-report": REPORT,

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_program")]
 OLD = re.compile(
     r"\b(access attempt|access log|acknowledge the chosen|all is well again|anybody similar|as far as ended"
     r"|as it should be|as the file says|beside the name|by contract|close it|contract:|customer care|day to come"
-    r"|did it help|drop it|e-mail|everybody’s|hold back|held back|i have kept|imports of this time|keep it|lacks"
+    r"|did it help|drop it|e-mail|everybody’s|hold back|i have kept|imports of this time|keep it|lacks"
     r"|left as they are|loaded since|mail template|most points|needs you today|nights|no longer put off|open again"
     r"|owners? and notes|put off|rest days|rights changed|second factor|sent digests|superseded|take action"
     r"|take the acknowledgement back|taken on|the chosen|the ticked|there again|took on|use it|w0"

@@ -58,6 +58,7 @@ from rsolv_cs.login.confirm import FOR_SECONDS
 from rsolv_cs.login.sessions import STARTED, now
 from tests.factories import make_alert, make_message, make_run, make_staff
 from tests.support import DATA
+from tests.support.crm import make_destination, make_pushed
 from tests.support.tokens import make_token, token_client
 from tests.support.webhook_events import listen, make_delivery, make_event
 
@@ -162,6 +163,7 @@ class Program:
         )
         draft = ScoringPolicy.objects.create(name="v2", state="draft")
         return {
+            **self._of_pushes(acme),
             "lab": draft.pk,
             "test": "2025-04-30",
             "alertrule": AlertRule.objects.get(kind="fell").pk,
@@ -197,6 +199,12 @@ class Program:
         email = run.steps.create(step=step, what=str(step), due="2025-05-12", state="waiting")
         keys = {"playbooks": playbook.pk, "playbook": playbook.pk, "playbookstep": step.pk}
         return {**keys, "stop": run.pk, "emails": email.pk}
+
+    def _of_pushes(self, acme: Customer) -> dict[str, Any]:
+        """The keys of a destination and of a push to it."""
+        push = make_pushed(acme, destination=make_destination(name="HubSpot", kind="hubspot", variables="CRM_X"))
+        there = dict.fromkeys(("destination", "destinations"), push.destination_id)
+        return {**there, **dict.fromkeys(("push", "pushes"), push.pk)}
 
     def path(self, route: str) -> str:
         """An address by a pattern."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analytics.models import Destination, PortfolioDay, Push, PushedCustomer, PushRow, Snapshot
+from analytics.models import Destination, Push, PushedCustomer, PushRow, Snapshot
 from customers.models import Customer
 from tests.factories import make_customer, make_day, make_snapshot
 from tests.support.hubspot import TOKEN, FakeHubSpot
@@ -24,7 +24,7 @@ def make_hubspot(hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch, **overri
     """A destination that is the fake HubSpot, which has all properties that it needs."""
     monkeypatch.setenv("CRM_HUBSPOT_TOKEN", TOKEN)
     monkeypatch.setenv("CRM_HUBSPOT_URL", hubspot.address)
-    monkeypatch.setattr("analytics.crm.http.PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("analytics.crm.hubspot.http.PAUSES", (0.0, 0.0, 0.0))
     destination = make_destination(
         **{"name": "HubSpot", "kind": Destination.Kind.HUBSPOT, "variables": "CRM_HUBSPOT", **overrides}
     )
@@ -62,16 +62,11 @@ def agrees(hubspot: FakeHubSpot) -> None:
     assert set(hubspot.companies) == set(PushedCustomer.objects.values_list("customer", flat=True))
 
 
-def make_pushed(customer: Customer, words: str = "") -> Push:
-    """A push of one customer to a new destination, in its ledger and in what is known to be there."""
-    destination = make_destination()
+def make_pushed(customer: Customer, words: str = "", destination: Destination | None = None) -> Push:
+    """A push of one customer to a destination, in its ledger and in what is known to be there."""
+    destination = destination or make_destination()
     push = Push.objects.create(destination=destination, as_of=date(2025, 5, 10), state="done", total=1, new=1)
     row = {"rsolv_score": "75", "rsolv_status": words}
     PushRow.objects.create(push=push, customer=customer, kind="new", state="created", after=row, words=words)
     PushedCustomer.objects.create(destination=destination, customer=customer, push=push, values=row)
     return push
-
-
-def scored_day() -> PortfolioDay:
-    """The date on which customers are scored."""
-    return PortfolioDay.objects.get()

@@ -42,6 +42,7 @@ SLOW_FILES = {
     "test_killed_delivery.py",
     "test_killed_ingest.py",
     "test_killed_jobs.py",
+    "test_killed_push.py",
     "test_killed_webhooks.py",
     "test_limits.py",
     "test_list_page.py",

@@ -9,11 +9,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from analytics.models import (
     Board,
+    Destination,
     ExportFormat,
     Message,
     Playbook,
     PlaybookRun,
     PlaybookStepRun,
+    Push,
     Report,
     ScoringPolicy,
     Task,
@@ -34,6 +36,8 @@ def patterns(resolver: URLResolver | None = None, namespaces: tuple[str, ...] = 
 
 
 ROWS = {
+    **dict.fromkeys(("push-preview", "push-now"), Destination),
+    **dict.fromkeys(("resume-push", "undo-push", "export-push", "push-file"), Push),
     "message": Message,
     "task": Task,
     "undo-run": ImportRun,

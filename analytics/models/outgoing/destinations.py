@@ -10,6 +10,8 @@ from customers.models import Customer
 _VARIABLES = re.compile(r"CRM_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]+_")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_OF_HUBSPOT, _OF_SALESFORCE = "hs_", "__c"
+"""How the names of HubSpot's own fields begin, and those of Salesforce's custom ones end."""
 
 
 class PushedValue(models.TextChoices):
@@ -91,6 +93,8 @@ class Destination(models.Model):
             faults["variables"] = "Give the beginning of variables' names, such as CRM_HUBSPOT: capitals after CRM_."
         if not _PREFIX.fullmatch(self.prefix):
             faults["prefix"] = "Give at least two letters or digits with an underscore behind them, such as rsolv_."
+        elif self.kind == self.Kind.HUBSPOT and self.prefix.lower() == _OF_HUBSPOT:
+            faults["prefix"] = "Fields that begin with hs_ are HubSpot’s own. Give another one, such as rsolv_."
         elif fault := self._fault_of(self.match_key):
             faults["match_key"] = fault
         if faults:
@@ -101,6 +105,8 @@ class Destination(models.Model):
         """Return what is wrong with the name of a field there; '' where nothing is."""
         if not (_FIELD.fullmatch(name) and name.startswith(self.prefix) and name != self.prefix):
             return f"“{name}” is no field of ours: its name begins with {self.prefix}, in letters, digits and _."
+        if self.kind == self.Kind.SALESFORCE and not name.endswith(_OF_SALESFORCE):
+            return f"“{name}” is no custom field of Salesforce: its API name ends in {_OF_SALESFORCE}."
         return ""
 
     def _refuse_fields(self) -> None:

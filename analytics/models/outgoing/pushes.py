@@ -1,5 +1,7 @@
 """The ledger of pushes: what was sent to a destination, customer by customer, and what it answered."""
 
+from dataclasses import dataclass
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -7,6 +9,15 @@ from django.utils import timezone
 from analytics.models.outgoing.destinations import Destination
 from analytics.wording import counted
 from customers.models import Customer
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field there: what it is known to have, and what is sent; None: it is left as it is."""
+
+    name: str
+    before: str | None
+    after: str | None
 
 
 class Push(models.Model):
@@ -111,3 +122,8 @@ class PushRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} in push {self.push_id}"
+
+    @property
+    def changes(self) -> list[FieldChange]:
+        """Return what was sent into each field, and what it had before."""
+        return [FieldChange(name, self.before.get(name), value) for name, value in sorted(self.after.items())]

@@ -33,6 +33,8 @@ def test_a_sound_one_is_taken() -> None:
         ({"prefix": ""}, "prefix"),
         ({"prefix": "_"}, "prefix"),
         ({"prefix": "a_"}, "prefix"),
+        ({"prefix": "hs_", "match_key": "hs_customer"}, "hs_ are HubSpot’s own"),
+        ({"kind": "salesforce"}, "ends in __c"),
         ({"match_key": "domain"}, "match_key"),
         ({"match_key": "rsolv_"}, "match_key"),
         ({"match_key": "rsolv_id’"}, "match_key"),

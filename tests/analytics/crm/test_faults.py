@@ -53,7 +53,7 @@ def test_what_does_not_end_stops_the_push_which_is_resumed(
 def test_an_answer_that_does_not_come_in_time_is_asked_for_again(
     hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analytics.crm.http.TIMEOUT", (1.0, 0.3))
+    monkeypatch.setattr("analytics.crm.hubspot.http.TIMEOUT", (1.0, 0.3))
     there = make_hubspot(hubspot, monkeypatch)
     make_scored(2)
     hubspot.faults.append("slow")

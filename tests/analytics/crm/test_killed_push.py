@@ -15,7 +15,7 @@ from tests.support.own_databases import COMMIT, SECONDS, database, signalled, wa
 from tests.support.processes import lock_held
 
 CUSTOMERS = 230
-HUBSPOT, SENDING = "analytics.crm.hubspot", "analytics.crm.sending"
+HUBSPOT, SENDING = "analytics.crm.hubspot.adapter", "analytics.crm.sending"
 POINTS: list[tuple[str, int]] = [
     ("analytics.crm.pushing:begin_push", 1),
     ("analytics.crm.begin:_store", 1),

@@ -14,8 +14,9 @@ from analytics.crm.changed_rows import file_of
 from analytics.crm.pushing import push_to, resume_push, undo_push
 from analytics.models import Destination, Push, PushedCustomer, PushRow, Snapshot
 from customers.erasure.erase import erase
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import LockHeld
 from customers.models import AuditEntry, Customer, CustomerCare
+from tests.support.commands import held_elsewhere
 from tests.support.crm import OVERWRITTEN, counts, make_destination, make_hubspot, make_scored, score
 from tests.support.hubspot import FakeHubSpot
 
@@ -165,6 +166,15 @@ def test_a_push_that_cannot_go_on_says_what_to_do(
     assert "another" not in push.reason
 
 
+def test_a_login_in_netrc_does_not_replace_the_token(
+    there: Destination, hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    make_scored(1)
+    assert counts(push_to(there, "ada")) == {"new": 1}
+
+
 def test_without_credentials_or_properties_nothing_is_sent(
     there: Destination, hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +219,7 @@ def test_an_unfinished_push_is_finished_first_and_given_up_when_its_fields_chang
 
 def test_two_at_once_and_a_destination_that_is_off(there: Destination, hubspot: FakeHubSpot) -> None:
     make_scored(1)
-    with job_lock(f"crm-{there.pk}"), pytest.raises(LockHeld):
+    with held_elsewhere(f"crm-{there.pk}"), pytest.raises(LockHeld):
         push_to(there, "ada")
     Destination.objects.update(enabled=False)
     with pytest.raises(NotPushable, match="is off"):

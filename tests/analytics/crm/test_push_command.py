@@ -18,7 +18,10 @@ from tests.support.crm import counts, make_destination, make_hubspot, make_score
 from tests.support.hubspot import FakeHubSpot
 
 pytestmark = pytest.mark.django_db
-ALL_DONE = "Nightly: import done, score done, forecast done, alerts done, export done, reports done, expire done."
+ALL_DONE = (
+    "Nightly: import done, score done, forecast done, alerts done, playbooks done, export done, reports done, "
+    "expire done."
+)
 
 
 @pytest.fixture(autouse=True)

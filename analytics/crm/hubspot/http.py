@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import requests
+from requests.auth import AuthBase
 
 from analytics.crm.interface import CrmUnavailable
 
@@ -31,13 +32,25 @@ class CrmAnswer:
     body: Body
 
 
+class _Bearer(AuthBase):
+    """The token, which no login of a .netrc replaces."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class Caller:
     """Calls one address of a CRM, whose name its words have."""
 
     def __init__(self, crm: str, address: str, token: str) -> None:
         self.crm, self._address = crm, address.rstrip("/")
         self._session = requests.Session()
-        self._session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
+        self._session.headers["Accept"] = "application/json"
+        self._session.auth = _Bearer(token)
 
     def call(self, method: str, path: str, body: Body | None = None) -> CrmAnswer:
         """Return the answer, once it is neither a failure over there nor a plea to wait.

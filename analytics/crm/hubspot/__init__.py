@@ -1,0 +1,1 @@
+"""HubSpot as a destination: companies are written and read by its dated API."""

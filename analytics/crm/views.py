@@ -1,0 +1,113 @@
+"""The pages of pushes: the preview, and what is done from it and from the page of a push."""
+
+from collections.abc import Callable
+from typing import IO
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from analytics.crm.begin import NotPushable
+from analytics.crm.changed_rows import file_of
+from analytics.crm.credentials import unset_variables
+from analytics.crm.ledger import MAY_SEE, export_push
+from analytics.crm.preview import preview_push
+from analytics.crm.pushing import push_to, resume_push, undo_push
+from analytics.models import Destination, PortfolioDay, Push
+from analytics.pages.user_summary import user_summary
+from customers.audit.export import Export, export_response
+from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
+from customers.jobs.pages import failures_told
+
+MAY_PREVIEW = ("customers.view_customer", "analytics.view_destination")
+MAY_PUSH = "analytics.push_destination"
+BUSY = "Another push to this destination is going on; see it among the pushes."
+SECONDS = 20.0
+"""A page sends for so long; then the push's page goes on by itself, or whoever looks at it."""
+
+
+@admin_page(*MAY_PREVIEW)
+def show_preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """What a push would send: each customer beside what was last pushed."""
+    destination = get_object_or_404(Destination, pk=pk)
+    portfolio = PortfolioDay.objects.newest()
+    context: dict[str, object] = {
+        "title": f"Preview: {destination}",
+        "destination": destination,
+        "portfolio": portfolio,
+        "unset": unset_variables(destination),
+        "unfinished": destination.pushes.filter(state=Push.State.UNFINISHED).first(),
+    }
+    if portfolio:
+        asked, page = request.GET.get("show", ""), request.GET.get("page", "")
+        version = user_summary(request).version
+        context["preview"] = preview_push(destination, portfolio, version, asked=asked, page=page)
+    return admin_response(request, "analytics/crm/preview.html", context)
+
+
+def _preview_address(pk: int) -> str:
+    return reverse("analytics:push-preview", args=[pk])
+
+
+def _push_address(pk: int) -> str:
+    return reverse("admin:analytics_push_change", args=[pk])
+
+
+@admin_page(*MAY_PREVIEW, MAY_PUSH)
+@sent_by_form(_preview_address)
+def push_now(request: StaffRequest, pk: int) -> HttpResponse:
+    """Push what differs, and lead to the push's page."""
+    destination = get_object_or_404(Destination, pk=pk)
+    name = request.user.get_username()
+    return _done(request, lambda: push_to(destination, name, seconds=SECONDS), _preview_address(pk))
+
+
+@admin_page(*MAY_SEE, MAY_PUSH)
+@sent_by_form(_push_address)
+def resume_now(request: StaffRequest, pk: int) -> HttpResponse:
+    """Go on with a push that is not finished."""
+    push = get_object_or_404(Push, pk=pk)
+    return _done(request, lambda: resume_push(push, seconds=SECONDS), _push_address(pk))
+
+
+@admin_page(*MAY_SEE, MAY_PUSH)
+@sent_by_form(_push_address)
+def undo_now(request: StaffRequest, pk: int) -> HttpResponse:
+    """Write again what a push has replaced."""
+    push = get_object_or_404(Push, pk=pk)
+    name = request.user.get_username()
+    return _done(request, lambda: undo_push(push, name, seconds=SECONDS), _push_address(pk))
+
+
+def _done(request: HttpRequest, act: Callable[[], Push], otherwise: str) -> HttpResponse:
+    """Act, and lead to the page of the push that came of it; where there is none, say why."""
+    with failures_told(request, NotPushable, busy=BUSY):
+        push = act()
+        if push.state == Push.State.DONE:
+            messages.success(request, f"{push}: {push.in_words}.")
+        return redirect(_push_address(push.pk))
+    return redirect(otherwise)
+
+
+@admin_page(*MAY_SEE, "customers.export_customer")
+def export_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Download the rows of a push."""
+    push = get_object_or_404(Push, pk=pk)
+
+    def write(file: IO[bytes]) -> Export:
+        return export_push(file, push)
+
+    return export_response(write)
+
+
+@admin_page(*MAY_SEE, "customers.export_customer")
+def download(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Download the file that a push wrote, while it is there."""
+    push = get_object_or_404(Push, pk=pk)
+    path = file_of(push)
+    if push.destination.kind != Destination.Kind.CHANGED_ROWS or not path.is_file():
+        raise Http404("That file is not there.")
+    Export(path.name, str(push), f"file of changed rows as of {push.as_of:%-d %b %Y}").record()
+    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
