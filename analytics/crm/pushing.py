@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from django.db import transaction
@@ -29,17 +28,18 @@ def push_to(
 ) -> Push:
     """Push what differs from what was last pushed; first resume what is unfinished, which may be all that is done.
 
-    After so many ``seconds`` no further rows are taken up. Raises ``LockHeld`` while another push to it goes on.
+    After so many ``seconds`` no further rows are taken up, and no job there is waited for. Raises ``LockHeld`` while
+    another push to it goes on.
     """
     with _lock(destination):
         destination.refresh_from_db()
         if not destination.enabled:
             raise NotPushable(f"{destination} is off. An administrator can switch it on.")
-        is_over = _deadline(seconds)
+        deadline = _Deadline(seconds)
         left = destination.pushes.filter(state=Push.State.UNFINISHED).first()
-        if left and _carry_on(left, is_over).state == Push.State.UNFINISHED:
+        if left and _carry_on(left, deadline).state == Push.State.UNFINISHED:
             return left
-        return _carry_on(begin_push(destination, started_by, everything=everything), is_over)
+        return _carry_on(begin_push(destination, started_by, everything=everything), deadline)
 
 
 def undo_push(push: Push, started_by: str, *, seconds: float | None = None) -> Push:
@@ -48,38 +48,46 @@ def undo_push(push: Push, started_by: str, *, seconds: float | None = None) -> P
         push.refresh_from_db()
         if push.destination.pushes.filter(state=Push.State.UNFINISHED).exists():
             raise NotPushable("Another push to this destination is not finished. Resume it first.")
-        return _carry_on(begin_undo(push, started_by), _deadline(seconds))
+        return _carry_on(begin_undo(push, started_by), _Deadline(seconds))
 
 
 def resume_push(push: Push, *, seconds: float | None = None) -> Push:
     """Send what has no result yet; raises ``LockHeld`` while somebody does already."""
     with _lock(push.destination):
         push.refresh_from_db()
-        return _carry_on(push, _deadline(seconds)) if push.state == Push.State.UNFINISHED else push
+        return _carry_on(push, _Deadline(seconds)) if push.state == Push.State.UNFINISHED else push
 
 
 def _lock(destination: Destination) -> AbstractContextManager[JobLock]:
     return job_lock(f"crm-{destination.pk}")
 
 
-def _deadline(seconds: float | None) -> Callable[[], bool]:
-    until = None if seconds is None else time.monotonic() + seconds
-    return lambda: until is not None and time.monotonic() >= until
+class _Deadline:
+    """When a push that somebody waits for takes up no further rows; none where nobody does."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def left(self) -> float | None:
+        return None if self._until is None else max(self._until - time.monotonic(), 0)
+
+    def is_over(self) -> bool:
+        return self.left() == 0
 
 
-def _carry_on(push: Push, is_over: Callable[[], bool]) -> Push:
+def _carry_on(push: Push, deadline: _Deadline) -> Push:
     """Send what has no result yet, and note why it stopped where some is left."""
     if push.settings != settings_hash(push.destination):
         return _abandon(push)
     reason = ""
     try:
         if _open(push):
-            crm = connect(push)
+            crm = connect(push, deadline.left())
             if faults := crm.check():
                 raise CrmUnavailable(" ".join(faults))
             for _round in range(ROUNDS):
-                Sending(push, crm).run(is_over)
-                if not _open(push) or is_over():
+                Sending(push, crm).run(deadline.is_over)
+                if not _open(push) or deadline.is_over():
                     break
             else:
                 reason = "The CRM did not say what became of some customers. Resume the push later."

@@ -200,7 +200,8 @@ def adapter(server: FakeSalesforce, **changed: Any) -> Salesforce:
     """The adapter for this server, with the patience of a test."""
     credentials = Credentials(server.url, CLIENT, changed.pop("secret", SECRET))
     ours = changed.pop("ours", {field.name for field in server.org.fields})
-    return Salesforce(credentials, changed.pop("match_key", KEY), ours, replace(QUICK, **changed))
+    prefix, match_key = changed.pop("prefix", "RSOLV_"), changed.pop("match_key", KEY)
+    return Salesforce(credentials, prefix, match_key, ours, replace(QUICK, **changed))
 
 
 class KeptState:

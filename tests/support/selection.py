@@ -43,6 +43,7 @@ SLOW_FILES = {
     "test_killed_ingest.py",
     "test_killed_jobs.py",
     "test_killed_push.py",
+    "test_killed_salesforce.py",
     "test_killed_webhooks.py",
     "test_limits.py",
     "test_list_page.py",

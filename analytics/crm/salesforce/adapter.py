@@ -24,11 +24,16 @@ class Salesforce:
     record_every = 1_000
 
     def __init__(
-        self, credentials: Credentials, match_key: str, ours: Collection[str], patience: Patience | None = None
+        self,
+        credentials: Credentials,
+        prefix: str,
+        match_key: str,
+        ours: Collection[str],
+        patience: Patience | None = None,
     ) -> None:
         self._connection = Connection(credentials, patience or Patience())
         self._match_key = match_key
-        self._columns = columns_of(match_key, ours)
+        self._columns = columns_of(prefix, match_key, ours)
         self._jobs = Jobs(self._connection, ACCOUNT, match_key)
 
     def check(self) -> list[str]:

@@ -5,18 +5,15 @@ import io
 import re
 from collections.abc import Collection, Sequence
 
-from analytics.crm.interface import CrmRow
+from analytics.crm.interface import CrmRow, refuse_foreign
 
 NULL = "#N/A"
 _LINE_END = re.compile(r"\r\n?")
 
 
-class NotOurs(Exception):
-    """A field that is not of our prefix was about to be written: a fault of this program."""
-
-
-def columns_of(match_key: str, ours: Collection[str]) -> tuple[str, ...]:
-    """Return the columns of every upload, the match key first."""
+def columns_of(prefix: str, match_key: str, ours: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of every upload, the match key first; all of them have our prefix."""
+    refuse_foreign(prefix, {match_key, *ours})
     return (match_key, *sorted(set(ours) - {match_key}))
 
 
@@ -27,7 +24,7 @@ def cells_of(row: CrmRow, columns: Sequence[str]) -> tuple[str, ...]:
     """
     match_key, *fields = columns
     if foreign := set(row.values) - set(fields):
-        raise NotOurs(f"{', '.join(sorted(foreign))} in the row of {row.customer}, beside {match_key}")
+        raise ValueError(f"{', '.join(sorted(foreign))} in the row of {row.customer}, beside {match_key}")
     cells = ((row.values[name] or NULL) if name in row.values else "" for name in fields)
     return tuple(_LINE_END.sub("\n", cell) for cell in (row.key, *cells))
 

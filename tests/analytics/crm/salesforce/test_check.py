@@ -93,7 +93,7 @@ def test_a_job_with_an_impossible_name_is_not_used(server: FakeSalesforce) -> No
 
 
 def test_nobody_listens(server: FakeSalesforce) -> None:
-    gone = Salesforce(Credentials("http://127.0.0.1:9", CLIENT, SECRET), KEY, {SCORE}, QUICK)
+    gone = Salesforce(Credentials("http://127.0.0.1:9", CLIENT, SECRET), "RSOLV_", KEY, {SCORE}, QUICK)
 
     with pytest.raises(CrmUnavailable, match=r"does not answer: the connection failed\. Resume the push later"):
         gone.check()

@@ -35,7 +35,7 @@ done = results.read_text().split() if results.exists() else []
 rows = [row(f"c{n}", Score=str(n)) for n in range(5) if f"c{n}" not in done]
 with results.open("a") as ledger:
     credentials = Credentials(sys.argv[1], CLIENT, SECRET)
-    for result in Salesforce(credentials, KEY, {"RSOLV_Score__c"}, QUICK).push(rows, Kept()):
+    for result in Salesforce(credentials, "RSOLV_", KEY, {"RSOLV_Score__c"}, QUICK).push(rows, Kept()):
         print(result.key, file=ledger, flush=True)
 """
 # The token, four of a job, its three polls, and its two result files.
