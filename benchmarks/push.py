@@ -28,8 +28,10 @@ PUSH_SECONDS, PREVIEW_SECONDS, MOST_MIB = 10.0, 3.0, 200.0
 """The aims, of 10,000 customers."""
 FIRST, CHANGED, PREVIEW = "first", "changed", "preview"
 HUBSPOT, SALESFORCE = "HubSpot", "Salesforce"
-NAMES = ("score", "status", "trend", "stage", "progress", "last_active", "forecast_quiet")
-NAMES += ("forecast_first_pr", "owner", "blocker", "alerts", "link")
+NAMES = (
+    *("score", "status", "trend", "stage", "progress", "last_active", "forecast_quiet", "forecast_first_pr"),
+    *("owner", "blocker", "alerts", "link"),
+)
 
 
 @contextmanager

@@ -124,7 +124,8 @@ class Org:
             return RowResult(row, error=f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{words}:--")
         self.writes.append(key)
         if account is None:
-            return RowResult(row, str(self.add(changed)["Id"]), created=True)
+            self._by_key[key.lower()] = self.add(changed)
+            return RowResult(row, str(self._by_key[key.lower()]["Id"]), created=True)
         account.update(changed)
         return RowResult(row, str(account["Id"]))
 

@@ -11,8 +11,8 @@ from analytics.crm.salesforce.upload import Upload, cells_of, columns_of
 from analytics.wording import counted, in_a_row
 
 ACCOUNT = "Account"
-# Salesforce works in batches of 10,000. An upload grows by half there, to at most 150 MB.
-MOST_ROWS = 10_000
+# The rows of a job are in memory until its results are. An upload grows by half there, to at most 150 MB.
+MOST_ROWS = 5_000
 MOST_BYTES = 100_000_000
 
 Dealt = dict[str, tuple[int, RowResult]]
