@@ -23,7 +23,8 @@ class BadRows(Exception):
     """Entries that are no rows of the feed: nothing is loaded. ``reasons`` says why, by their places."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
-        super().__init__(f"{len(reasons):,} of the entries are no rows of the feed; nothing was loaded.")
+        are = "is no row" if len(reasons) == 1 else "are no rows"
+        super().__init__(f"{len(reasons):,} of the entries {are} of the feed; nothing was loaded.")
         self.reasons = reasons
 
 

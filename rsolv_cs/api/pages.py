@@ -24,7 +24,8 @@ class NoSuchAddress(APIView):
 
     def http_method_not_allowed(self, request: HttpRequest, *_args: object, **_kwargs: object) -> Never:
         """Answer whatever is asked."""
-        raise NotFound("There is no such address.")
+        slash = " None of the API's resources ends with a slash." if request.path.endswith("/") else ""
+        raise NotFound(f"There is no such address.{slash}")
 
 
 @admin_page()

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from django.http import HttpResponse
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.views import exception_handler
 
 from rsolv_cs.web.problem import problem
+
+HOW_TO_ASK = "There is no token. Send yours as `Authorization: Token rsolv_...` or as `x-api-key: rsolv_...`."
 
 
 def answer(error: Exception, context: dict[str, object]) -> HttpResponse | None:
@@ -14,7 +16,9 @@ def answer(error: Exception, context: dict[str, object]) -> HttpResponse | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    if isinstance(error, ValidationError):
+    if isinstance(error, NotAuthenticated):
+        told = problem(response.status_code, HOW_TO_ASK)
+    elif isinstance(error, ValidationError):
         told = problem(response.status_code, "What was sent is not valid.", errors=list(_errors(error.detail)))
     else:
         told = problem(response.status_code, str(response.data["detail"]))

@@ -129,7 +129,7 @@ def test_what_is_no_row_of_the_feed_refuses_all_and_is_named(
     changed = {name: value for name, value in {**answer("f2"), **(change or {})}.items() if value is not ...}
     response = send(secret, "feedback", [answer("f1"), 7 if change is None else changed])
     assert response.status_code == 400
-    assert response.json()["detail"] == "1 of the entries are no rows of the feed; nothing was loaded."
+    assert response.json()["detail"] == "1 of the entries is no row of the feed; nothing was loaded."
     assert response.json()["invalid"] == [{"index": 1, "reason": reason}]
     assert not (Feedback.objects.exists() or ImportRun.objects.exists() or Batch.objects.exists())
 

@@ -10,11 +10,14 @@ from pytest_django.fixtures import Settings
 from rest_framework.exceptions import Throttled, ValidationError
 
 from customers.models import ImportRun
-from rsolv_cs.api.problems import answer
+from rsolv_cs.api.problems import HOW_TO_ASK, answer
 from rsolv_cs.api.resources.runs import RunsView
 from tests.support.tokens import make_token, token_client
 
 pytestmark = pytest.mark.django_db
+
+
+SLASH = "None of the API's resources ends with a slash."
 
 
 def problem(response: HttpResponse) -> dict[str, object]:
@@ -31,7 +34,8 @@ def problem(response: HttpResponse) -> dict[str, object]:
     [
         ("get", "/api/v1/runs/1000001", 404, "Not Found", "No ImportRun matches the given query."),
         ("get", "/api/v1/nothing", 404, "Not Found", "There is no such address."),
-        ("post", "/api/nothing/", 404, "Not Found", "There is no such address."),
+        ("get", "/api/v1/runs/", 404, "Not Found", f"There is no such address. {SLASH}"),
+        ("post", "/api/nothing/", 404, "Not Found", f"There is no such address. {SLASH}"),
         ("get", "/metrics/nothing", 404, "Not Found", "There is no such address."),
         ("delete", "/api/v1/runs", 405, "Method Not Allowed", 'Method "DELETE" not allowed.'),
         ("options", "/api/v1/runs", 405, "Method Not Allowed", 'Method "OPTIONS" not allowed.'),
@@ -46,6 +50,8 @@ def test_problems(method: str, path: str, status: int, title: str, detail: str) 
 def test_strangers_are_told_the_same_everywhere(client: Client, path: str) -> None:
     told = problem(client.get(path))
     assert (told["status"], told["title"]) == (401, "Unauthorized")
+    assert told["detail"] == HOW_TO_ASK
+    assert problem(client.get(path, headers={"Authorization": "Bearer rsolv_x"}))["detail"] == HOW_TO_ASK
 
 
 def test_what_has_no_view_at_all(client: Client) -> None:
