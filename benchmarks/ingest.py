@@ -16,7 +16,8 @@ from pathlib import Path
 
 from benchmarks.pages import SIZES, Installation, new_database, row, verdict, write_program
 
-EVENTS, SECONDS, MIB = 100_000, 20, 250
+EVENTS, MIB = 100_000, 250
+MOST_SECONDS = {EVENTS: 20, 1: 3}
 FILL, INGEST = "fill", "ingest"
 
 
@@ -81,13 +82,13 @@ def measure(database: str, url: str, folder: Path, customers: int) -> None:
     ours.work("load", str(folder))
     ours.work("score", "0")
     ours.manage("send_alerts")
-    for events in (EVENTS, 1):
+    for events, most in MOST_SECONDS.items():
         work(ours, FILL, events)
         start = time.perf_counter()
         *_said, summary, peak = work(ours, INGEST)
         seconds = time.perf_counter() - start
-        is_good = seconds <= SECONDS and int(peak) <= MIB
-        aim = f"<= {SECONDS} s, {MIB} MiB"
+        is_good = seconds <= most and int(peak) <= MIB
+        aim = f"<= {most} s, {MIB} MiB"
         row(
             f"{database}, {customers:,}, {events:,}", summary, f"{seconds:.1f} s", f"{peak} MiB", aim, verdict(is_good)
         )
