@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.test import Client
+from playwright.sync_api import expect
 
 from customers.core.roles import Role
 from customers.erasure.erase import erase
@@ -13,6 +14,7 @@ from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Engagement, Event, ImportRun, InboxEvent, QuarantinedRow
 from customers.runs.undo import undo
 from tests.factories import make_customer, make_staff
+from tests.support.browsing import EVERY_LOOK, Opened, look, looks_alike
 from tests.support.commands import held_elsewhere
 from tests.support.inbox import event, new_token, reported
 from tests.support.pages import main_part, said, words
@@ -177,3 +179,24 @@ def test_a_row_of_a_file_and_an_event_each_have_a_page_of_their_own(manager: Cli
     row.run.save()
     answer = manager.get(page_of(row))
     assert (answer.status_code, answer.headers["Location"]) == (302, f"{LIST}{row.pk}/fix/")
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite_is_enough
+@looks_alike
+def test_in_a_browser_an_event_is_led_to_given_its_customer_and_another_rejected(open_page: Opened) -> None:
+    rows = in_quarantine(*(event(key, occurred_at=AT, metadata={"a": "x" * 300}) for key in ("C-1", "C-1", "C-" * 30)))
+    page = open_page(LIST, role="Program manager")
+    page.get_by_role("link", name="Fix index 0").click()
+    assert look(page, EVERY_LOOK) == []
+    page.get_by_label("customer_id").fill("c1")
+    page.get_by_label("Do the same with 1 other event of customer C-1").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("2 events: customer c1. The next ingest loads them.")).to_be_visible()
+    page.goto(page_of(rows[2]))
+    assert look(page, EVERY_LOOK) == []
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("1 event rejected.")).to_be_visible()
+    found = QuarantinedRow.objects.order_by("pk").values_list("status", "customer_key")
+    assert list(found) == [("open", "c1"), ("open", "c1"), ("rejected", "C-" * 30)]
