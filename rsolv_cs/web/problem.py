@@ -34,7 +34,7 @@ class ProblemsAlone(MiddlewareMixin):
         if (
             status < HTTPStatus.BAD_REQUEST
             or not is_of_api(request)
-            or response.headers["Content-Type"] == CONTENT_TYPE
+            or response.headers.get("Content-Type") == CONTENT_TYPE
         ):
             return response
         is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
