@@ -53,6 +53,7 @@ SLOW_FILES = {
     "test_misread.py",
     "test_my_day.py",
     "test_nightly.py",
+    "test_played_once.py",
     "test_nights.py",
     "test_older_backup.py",
     "test_oracle_agreement.py",

@@ -37,8 +37,8 @@ print(PlaybookRun.objects.count(), sorted(PlaybookRun.objects.values_list("state
 print(Task.objects.count(), Message.objects.count(), steps.count())
 print(sorted({one.state for one in steps}), steps.filter(task=None, message=None).count())
 """
-EXPECTED = ["12 6", "12 6 24", "['done', 'held'] 6"]
-"""Six customers: two tasks and an email each, and another email that is held while the first one waits."""
+EXPECTED = ["12 6", "12 6 24", "['done', 'waiting'] 6"]
+"""Six customers: two tasks and an email each, and an email of another playbook that waits for approval."""
 POINTS = [
     ("analytics.playbooks.play:start_for", 1),
     ("analytics.playbooks.start:one_line", 4),

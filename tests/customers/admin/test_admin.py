@@ -22,6 +22,8 @@ from analytics.models import (
     MailTemplate,
     Message,
     Night,
+    Playbook,
+    PlaybookStep,
     RecommendationRule,
     ScoringPolicy,
 )
@@ -101,7 +103,7 @@ def a_row(model: type[Model]) -> Model:
 
 def test_the_admin_knows_these_models() -> None:
     others = {AccessAttempt, AlertRule, AuditEntry, Digest, RecommendationRule, Message, Night, Erasure}
-    others |= {ApiToken, Batch, InboxEvent}
+    others |= {ApiToken, Batch, InboxEvent, Playbook, PlaybookStep}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 
