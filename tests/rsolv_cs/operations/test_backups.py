@@ -49,7 +49,9 @@ def add_a_customer_in_care() -> None:
     CustomerCare.objects.create(customer_id="Ünï-1", owner=make_staff(username="zoë"))
     made = {"made_at": datetime(2025, 5, 11, tzinfo=UTC), "counts": {"quiet": 1}, "cases": bytes(range(256))}
     PolicyTrial.objects.create(draft=make_draft(), date=date(2025, 4, 30), key="x", **made)
-    Session.objects.create(session_key="secret", session_data="x", expire_date=datetime(2030, 1, 1, tzinfo=UTC))
+    Session.objects.create(
+        session_key="key-of-a-session", session_data="x", expire_date=datetime(2030, 1, 1, tzinfo=UTC)
+    )
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_restoring_brings_every_row_back(backup: Path) -> None:
 
 def test_a_backup_has_no_session_and_is_for_its_owner_alone(backup: Path) -> None:
     with zipfile.ZipFile(backup) as archive:
-        assert "secret" not in "".join(archive.read(name).decode() for name in archive.namelist())
+        assert "key-of-a-session" not in "".join(archive.read(name).decode() for name in archive.namelist())
         manifest = json.loads(archive.read("manifest.json"))
     assert backup.stat().st_mode & 0o777 == 0o600
     assert manifest["tables"]["customers_customer"]["rows"] == Customer.objects.count() == 13
