@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-api screenshots lock audit licences openapi clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -152,6 +152,9 @@ bench-ingest: setup-dev ## how long 100,000 events take from the inbox to the sc
 
 bench-push: setup-dev ## how long a push to a CRM and its preview take, beside their aims, on both databases
 	@$(BIN)/python -m benchmarks.push $(ARGS)
+
+bench-webhooks: setup-dev ## how soon webhooks have 1,000 events while one of them is slow, beside the aim, on both databases
+	@$(BIN)/python -m benchmarks.webhooks $(ARGS)
 
 bench-api: setup-dev ## how long the API takes for a page of customers, beside its aim, on both databases
 	@$(BIN)/python -m benchmarks.api $(ARGS)

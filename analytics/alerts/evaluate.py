@@ -118,6 +118,16 @@ def close_feed_alerts() -> int:
     return found.closed
 
 
+def evaluate_webhooks() -> Evaluation:
+    """Raise or close the alert of webhooks at once; the caller holds the lock ``alerts``."""
+    health, found = FeedHealth(timezone.localdate(), None), Evaluation(None)
+    with transaction.atomic():
+        for rule in AlertRule.objects.filter(active=True, kind=AlertRule.Kind.WEBHOOK):
+            found.store(_of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment()))
+        found.record()
+    return found
+
+
 def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime, among: Q = EVERYBODY) -> Changes:
     changes = Changes()
     for inputs in inputs_of(kind, rule, day, among):

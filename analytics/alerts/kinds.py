@@ -27,6 +27,7 @@ from analytics.models import (
     HealthStatus,
     Snapshot,
     SnapshotQuerySet,
+    WebhookEndpoint,
 )
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.scoring.health_status import InactiveReason
@@ -335,6 +336,18 @@ class Quarantined(FeedKind):
         return f"Fewer than {counted(rule.n, 'row')} of the feed in quarantine"
 
 
+class Webhooks(FeedKind):
+    """Webhooks were turned off because of their receivers; closed once none is, worse with twice as many."""
+
+    def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
+        off = WebhookEndpoint.objects.given_up().values_list("name", "off_because")
+        said = [f"Webhook “{name}” is off. {because}" for name, because in off]
+        return {"": FeedProblem("", " ".join(said), len(said))} if said else {}
+
+    def recovery_text(self, rule: AlertRule, feed: str) -> str:
+        return "No webhook is off because of its receiver"
+
+
 class Vanished(AlertKind):
     """N or more customers vanished from the feed: raised once by each file that lacks them, as ``vanished`` says."""
 
@@ -347,7 +360,11 @@ CUSTOMER_KINDS: dict[str, CustomerKind] = {
     AlertRule.Kind.NO_FIRST_PR: NoFirstPr(),
     AlertRule.Kind.LIKELY_QUIET: LikelyQuiet(),
 }
-FEED_KINDS: dict[str, FeedKind] = {AlertRule.Kind.FEED: FeedKind(), AlertRule.Kind.QUARANTINED: Quarantined()}
+FEED_KINDS: dict[str, FeedKind] = {
+    AlertRule.Kind.FEED: FeedKind(),
+    AlertRule.Kind.QUARANTINED: Quarantined(),
+    AlertRule.Kind.WEBHOOK: Webhooks(),
+}
 KINDS: dict[str, AlertKind] = {**CUSTOMER_KINDS, **FEED_KINDS, AlertRule.Kind.VANISHED: Vanished()}
 
 

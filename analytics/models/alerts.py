@@ -60,6 +60,7 @@ class AlertRule(models.Model):
         FEED = "feed", "Feed late or refused"
         VANISHED = "vanished", "N or more customers vanished from the feed"
         QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"
+        WEBHOOK = "webhook", "Webhook turned off because of its receiver"
         OWN = "custom", "Own rule"
 
         @property
@@ -207,7 +208,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(models.Model):
     """Something about a customer (or a feed) that somebody should know; one open for a rule and customer.
 
-    One about neither is about a step of the night that failed. Once its rule is deleted it has none.
+    One about neither is about a failed step of the night, or about webhooks. Once its rule is deleted it has none.
     The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
     ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
     points it fell, days, rows or customers. ``acknowledged_by`` and ``snoozed_by`` are logins: they outlive users.
@@ -266,8 +267,10 @@ class Alert(models.Model):
 
     @property
     def about(self) -> str:
-        """What it is about where it is no customer: a feed, or the night that failed."""
-        return f"Feed: {self.get_feed_display()}" if self.feed else "Nightly run"
+        """What it is about where it is no customer: a feed, webhooks, or the night that failed."""
+        if self.feed:
+            return f"Feed: {self.get_feed_display()}"
+        return "Webhooks" if self.rule and self.rule.kind == AlertRule.Kind.WEBHOOK else "Nightly run"
 
     @property
     def is_open(self) -> bool:

@@ -11,7 +11,7 @@ from analytics.models import EventKind, WebhookDelivery, WebhookEndpoint, Webhoo
 from analytics.models.outgoing.events import new_uid
 from analytics.webhooks import signing
 from analytics.webhooks.bodies import body_of
-from analytics.webhooks.deliver import note_attempt, refusal_of
+from analytics.webhooks.deliver import attempt_of, refusal_of
 from analytics.webhooks.endpoints import secrets_of
 from analytics.webhooks.hand_out import AT_ONCE, deliveries_of
 from analytics.webhooks.sender import Sender
@@ -47,7 +47,7 @@ def send_test(endpoint: WebhookEndpoint, kind: EventKind, secret: str = "") -> W
     result = outbox.Result.SENT if answer.is_success else outbox.Result.UNKNOWN
     reason = "" if answer.is_success else refusal_of(answer)
     with transaction.atomic():
-        note_attempt(delivery, now, answer)
+        attempt_of(delivery, now, answer).save()
         outbox.record(delivery, outbox.Outcome(result, reason), tries=1)
         trail.record(trail.Action.EXPORT, endpoint, detail=f"Test of {kind}: {reason or 'taken'}")
     delivery.refresh_from_db()

@@ -127,15 +127,17 @@ class _Delivering:
     def _record(self, results: Iterable[Dispatched]) -> None:
         """Record what came of some requests, all in one transaction; nothing of what was erased meanwhile."""
         ours = {result.delivery: (result, self._claimed.pop(result.delivery)) for result in results}
+        attempts: list[WebhookAttempt] = []
         with transaction.atomic():
             locked = WebhookDelivery.objects.filter(pk__in=ours).order_by("pk").select_for_update(of=("self",))
             for pk, claimed_at in locked.values_list("pk", "claimed_at"):
                 result, delivery = ours[pk]
                 if result.answer:
-                    note_attempt(delivery, result.at, result.answer)
+                    attempts.append(attempt_of(delivery, result.at, result.answer))
                 # One that another run has taken over since is recorded by that.
                 if claimed_at == delivery.claimed_at:
                     self._settle(delivery, result.answer)
+            WebhookAttempt.objects.bulk_create(attempts)
 
     def _settle(self, delivery: WebhookDelivery, answer: Answer | None) -> None:
         if answer is None:
@@ -165,9 +167,9 @@ class _Delivering:
             self.done.turned_off.append(endpoint)
 
 
-def note_attempt(delivery: WebhookDelivery, at: datetime, answer: Answer) -> None:
-    """Store a request with what came back, for the log."""
-    WebhookAttempt.objects.create(
+def attempt_of(delivery: WebhookDelivery, at: datetime, answer: Answer) -> WebhookAttempt:
+    """Return a request with what came back, for the log; not stored yet."""
+    return WebhookAttempt(
         delivery=delivery,
         at=at,
         milliseconds=round(answer.seconds * 1000),

@@ -1,9 +1,13 @@
 """``manage.py deliver``: send webhooks what they are to be told."""
 
 import argparse
+from contextlib import suppress
 
+from analytics.alerts.evaluate import evaluate_webhooks
 from analytics.webhooks.deliver import DeliveryRun, deliver_events
+from analytics.webhooks.telling import tell_turned_off
 from customers.jobs.commands import AuditedCommand
+from customers.jobs.lock import LockHeld, job_lock
 
 SECONDS = 50
 """The next run of the timer comes after a minute."""
@@ -30,12 +34,17 @@ class Command(AuditedCommand):
     def handle(self, *, seconds: float, **options: object) -> None:
         """Say what was sent; the last line sums up."""
         run = deliver_events(seconds)
-        self.had_nothing_to_do = run.is_empty
-        if run.is_empty:
-            return
+        told = tell_turned_off()
+        self.had_nothing_to_do = run.is_empty and not told
         for endpoint in run.turned_off:
             endpoint.refresh_from_db()
             self.stderr.write(f"Turned off: webhook {endpoint.pk}. {endpoint.off_because}")
+        if run.turned_off:
+            # Where alerts are being evaluated at this moment, the night raises it.
+            with suppress(LockHeld), job_lock("alerts"):
+                evaluate_webhooks()
+        if run.is_empty:
+            return
         self.stdout.write(_summary(run))
 
 

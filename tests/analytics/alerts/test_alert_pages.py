@@ -120,6 +120,7 @@ def test_each_rule_begins_with_a_severity() -> None:
         "blocked": 2,
         "vanished": 2,
         "quarantined": 2,
+        "webhook": 2,
         "likely_quiet": 2,
         "no_first_pr": 3,
     }
