@@ -4,17 +4,20 @@ Each test has a database of its own, which real processes use too.
 """
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.conf import settings as project
 from django.utils import timezone
 
 from analytics.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from analytics.webhooks import signing
 from tests.support.databases import create_database, drop_database, name_in
 from tests.support.own_databases import COMMIT, SECONDS, database, own, signalled, unblocked, wait_until_alone
-from tests.support.processes import manage
+from tests.support.processes import environment, manage
 from tests.support.webhook_events import listen, make_event
 from tests.support.webhook_receiver import Receiver, receiving
 
@@ -103,3 +106,25 @@ def test_every_event_arrives_at_each_endpoint_after_a_kill(
     for one in receiver.received:
         one.verified(secrets[0] if one.path.endswith("one") else secrets[1])
     assert manage(url, "deliver", **ALLOWED).stdout == ""
+
+
+def test_two_deliverers_at_once_send_nothing_twice(
+    waiting: str, receiver: Receiver, own: Callable[[str], str]
+) -> None:
+    receiver.received.clear()
+    url = own(waiting)
+    for _event in range(90):
+        make_event()
+    command = [sys.executable, "manage.py", "deliver"]
+    both = [
+        subprocess.Popen(
+            command, cwd=project.BASE_DIR, env=environment(url, **ALLOWED), stdout=subprocess.PIPE, text=True
+        )
+        for _number in range(2)
+    ]
+    said = [process.communicate(timeout=SECONDS)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    uids = sorted(WebhookEvent.objects.values_list("uid", flat=True))
+    for path in ("/hook/one", "/hook/two"):
+        assert sorted(one.uid for one in receiver.received if one.path == path) == uids
+    assert set(WebhookDelivery.objects.values_list("state", "tries")) == {("sent", 1)}
