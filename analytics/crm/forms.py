@@ -35,6 +35,8 @@ class BaseDestinationForm(EditConflictMixin, forms.ModelForm):  # type: ignore[t
         """Put the fields together, which the model then judges."""
         cleaned = super().clean()
         given = cleaned or self.cleaned_data
+        if given.get("kind") == Destination.Kind.SALESFORCE:
+            given.update(_as_in_salesforce(given))
         fields = {
             value.value: {"name": given.get(NAME.format(value.value), "").strip(), "mode": mode}
             for value in PushedValue
@@ -43,6 +45,16 @@ class BaseDestinationForm(EditConflictMixin, forms.ModelForm):  # type: ignore[t
         if MODE.format(PushedValue.SCORE) in self.fields:
             self.instance.fields = fields
         return cleaned
+
+
+def _as_in_salesforce(given: dict[str, Any]) -> dict[str, str]:
+    """Return the names that are still as the empty form has them, spelled as Salesforce spells custom fields."""
+    spelled = {
+        "prefix": ("rsolv_", "RSOLV_"),
+        "match_key": ("rsolv_customer_id", "RSOLV_Customer_Id__c"),
+        **{NAME.format(one.value): (f"rsolv_{one.value}", f"RSOLV_{one.value.title()}__c") for one in PushedValue},
+    }
+    return {name: there for name, (here, there) in spelled.items() if given.get(name) == here}
 
 
 def _row(value: PushedValue) -> dict[str, forms.Field]:

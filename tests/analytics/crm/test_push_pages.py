@@ -162,6 +162,24 @@ def test_the_form_keeps_a_field_for_each_value(administrator: Client) -> None:
     assert (there.prefix, set(there.fields)) == ("rsolv_", {"score"})
 
 
+def test_a_destination_in_salesforce_gets_names_as_salesforce_has_them(administrator: Client) -> None:
+    form = {
+        "name": "Sales",
+        "kind": "salesforce",
+        "variables": "CRM_SALESFORCE",
+        "prefix": "rsolv_",
+        "match_key": "rsolv_customer_id",
+        "mode_score": "overwrite",
+        "name_score": "rsolv_score",
+        "mode_last_active": "overwrite",
+        "name_last_active": "RSOLV_Seen__c",
+        "enabled": "on",
+    }
+    administrator.post(reverse("admin:analytics_destination_add"), form)
+    there = Destination.objects.get()
+    assert there.ours == {"RSOLV_Customer_Id__c", "RSOLV_Score__c", "RSOLV_Seen__c"}
+
+
 def test_who_may_only_push_reads_the_fields(manager: Client) -> None:
     there = make_destination()
     page = words(manager.get(reverse("admin:analytics_destination_change", args=[there.pk])))
