@@ -18,6 +18,7 @@ _STATES = {
     RowOutcome.REFUSED: State.REFUSED,
 }
 MOST_WORDS = 1_000
+PERHAPS_SENT = "It was on its way before it was held back, and has perhaps arrived."
 
 
 class JobOf:
@@ -80,6 +81,8 @@ class Sending:
         sent = [row for row in sent if row not in same]
         with transaction.atomic():
             self._end(held, State.HELD_BACK, "not_synced")
+            if not resolve:
+                self._doubt([row for row in held if row.state == State.SENDING])
             self._end(same, State.UNCHANGED, "unchanged")
             self._remember(same)
             there = set(self._push.rows.filter(pk__in=[row.pk for row in sent]).values_list("pk", flat=True))
@@ -103,6 +106,12 @@ class Sending:
             for name in self._fields.filled & row.after.keys():
                 if has is not None and (name in self._fields.filled_new or has.get(name)):
                     row.after[name] = None
+
+    def _doubt(self, rows: Sequence[PushRow]) -> None:
+        """Note of rows that were on their way before they were held back that nobody knows what is there."""
+        self._push.rows.filter(pk__in=[row.pk for row in rows]).update(words=PERHAPS_SENT)
+        theirs = PushedCustomer.objects.filter(destination=self._push.destination)
+        theirs.filter(customer__in=[row.customer_id for row in rows]).update(content_hash="")
 
     def _end(self, rows: Sequence[PushRow], state: PushRow.State, count: str) -> None:
         """Record rows that are not sent after all."""

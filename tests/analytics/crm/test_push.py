@@ -81,6 +81,26 @@ def test_who_is_switched_off_or_erased_on_the_way_is_not_sent(there: Destination
     assert hubspot.written == ["c1"]
 
 
+def test_who_is_held_back_after_it_was_perhaps_sent_is_in_doubt(
+    there: Destination, hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scored(2)
+    push_to(there, "ada")
+    score("c1", 40)
+    hubspot.faults.extend(["gone"] * 4)
+    push = push_to(there, "ada")
+    assert (push.state, hubspot.companies["c1"]["rsolv_score"]) == ("unfinished", "40")
+    care = CustomerCare.objects.create(customer_id="c1", do_not_sync=True)
+    assert counts(resume_push(push)) == {"unchanged": 1, "held_back": 1}
+    assert push.rows.get().words.endswith("has perhaps arrived.")
+    score("c1", 75)
+    care.do_not_sync = False
+    care.save()
+    # What was last recorded is what is scored again, and yet it is sent.
+    assert counts(push_to(there, "ada")) == {"unchanged": 1, "changed": 1}
+    assert hubspot.companies["c1"]["rsolv_score"] == "75"
+
+
 def test_a_refused_row_has_the_words_of_hubspot_and_is_tried_again(there: Destination, hubspot: FakeHubSpot) -> None:
     make_scored(3)
     hubspot.refuse = lambda properties: "Score is too high" if properties["rsolv_customer_id"] == "c2" else ""
