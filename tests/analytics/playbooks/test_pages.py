@@ -58,7 +58,7 @@ def test_the_page_shows_steps_whom_it_would_start_for_and_its_runs(
     passes(1, c1=AT_RISK, c2=AT_RISK)
     as_role("Viewer")
     shown = words(main_part(client.get(page_of(playbook))))
-    assert "Rescue On Starts when a customer: Becomes at risk · once in 90 days" in shown
+    assert "Rescue On Start: Becomes at risk · once in 90 days" in shown
     assert "ends early: The start no longer holds" in shown
     assert "Day 0 Email: Hello Waits for approval Day 3 Call them Call, task for the owner" in shown
     assert "Starts next for 1 customer as of the newest scored date. Company c2 At risk, score 30" in shown
@@ -74,7 +74,7 @@ def test_turned_on_from_now_on_it_passes_over_those_for_whom_it_holds(
     as_role("Program manager")
     asked = client.get(f"{page_of(playbook)}turn-on/")
     assert "Its start holds already for 1 customer" in words(main_part(asked))
-    assert "Also those 1 customer, with the next nightly run" in words(main_part(asked))
+    assert "Also for whom it holds already (1), with the next nightly run" in words(main_part(asked))
     response = client.post(f"{page_of(playbook)}turn-on/", {"for": "new"}, follow=True)
     assert "“Rescue” is on. 1 customer passed over." in said(response)
     look()

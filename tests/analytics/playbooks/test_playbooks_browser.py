@@ -50,7 +50,7 @@ def test_a_playbook_from_its_first_step_to_its_stop(open_page: Opened, monkeypat
     wrong += judge(page)
     page.get_by_role("link", name="Turn on…").click()
     wrong += judge(page)
-    page.get_by_role("radio", name="Also those").check()
+    page.get_by_role("radio", name="Also for whom").check()
     page.get_by_role("button", name="Turn on").click()
     expect(page.locator("main h1, .page-head h1").last).to_contain_text("On")
     assert Playbook.objects.get(name="Rescue").active
