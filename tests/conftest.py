@@ -88,9 +88,8 @@ def lock_files_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 def nothing_is_kept(django_db_blocker: DjangoDbBlocker) -> None:
     """What one test's pages keep says nothing of the next one's rows."""
     forget()
-    if connection.vendor == "postgresql":
-        with django_db_blocker.unblock():
-            forget_content_types()
+    with django_db_blocker.unblock():
+        forget_content_types()
 
 
 def forget_content_types() -> None:
