@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from analytics.alerts.evaluate import close_feed_alerts
 from analytics.models import Night
-from analytics.nights.ledger import DONE, FAILED, IMPORT, SCORE, SKIPPED, STEPS, WARNED
+from analytics.nights.ledger import DONE, FAILED, IMPORT, SCORE, SKIPPED, STEPS, WARNED, steps_now
 from analytics.scoring.unscored import unscored
 from customers.imports.feed_states import feed_states
 from customers.jobs.lock import LockHeld, job_lock
@@ -34,7 +34,8 @@ def close_repaired(**_signal: object) -> None:
 def _is_put_right(night: Night) -> bool:
     results = {step["name"]: step["result"] for step in night.steps}
     if night.state == Night.State.INTERRUPTED:
-        failed = [name for name in (IMPORT, *_COMMANDS) if results.get(name) not in {DONE, WARNED}]
+        asked = [IMPORT, *(step.name for step in steps_now())]
+        failed = [name for name in asked if results.get(name) not in {DONE, WARNED}]
     else:
         failed = [name for name, result in results.items() if result == FAILED]
         if results.get(SCORE) == SKIPPED:

@@ -61,6 +61,12 @@ STEPS = (
 )
 """Everything that a night does after the import, in this order."""
 
+
+def steps_now() -> list[NightStep]:
+    """Return the steps that a night of now has."""
+    return [step for step in STEPS if step.only_if is None or step.only_if()]
+
+
 # --- Writing ------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from analytics.webhook_events.announce import ORGANIZATION
 from analytics.webhook_events.envelope import envelope
 
 _CUSTOMER = {ORGANIZATION: "Example Inc."}
-_ALERT = {"alert": 1, "rule": "at_risk", "feed": ""}
+_ALERT = {"alert": 1, "rule": "at_risk", "rule_id": 1, "feed": ""}
 _TASK = {"task": 1, "kind": "call"}
 _LOADED = {"feed": "customers", "created": 3, "updated": 2, "unchanged": 40, "quarantined": 1, "undoes": None}
 

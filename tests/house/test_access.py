@@ -135,10 +135,21 @@ DESTINATION = {
     "mode_score": "overwrite",
     "name_score": "rsolv_score",
 }
+PLAYBOOK = {"name": "Rescue", "start": "blocked", "cooldown": "30"}
+STEP = {"day": "3", "does": "task", "kind": "call", "title": "Ask them"}
 ACTS: dict[str, dict[str, str]] = {
     # What to send, so that it is done; "?" is the query of the address.
     "analytics:add-note": {"text": "x"},
     "analytics:act-on-customer": {"days": "1"},
+    "analytics:turn-playbook-on": {"for": "new"},
+    "analytics:turn-playbook-off": {},
+    "analytics:stop-playbook": {},
+    "analytics:playbook-email": {"action": "skip"},
+    "admin:analytics_playbook_add": PLAYBOOK,
+    "admin:analytics_playbook_change": PLAYBOOK,
+    "admin:analytics_playbookstep_add": {"playbook": "{playbook}", **STEP},
+    "admin:analytics_playbookstep_change": STEP,
+    "admin:analytics_playbookstep_delete": {"post": "yes"},
     "analytics:push-now": {},
     "analytics:undo-push": {},
     "analytics:export-push": {},

@@ -10,7 +10,7 @@ IN_TEMPLATES = {
     # For people: whole, with the time, within a year or a day.
     *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i"),
     # For browsers and scripts.
-    *("Y-m-d", "c"),
+    *("Y-m-d", r"Y-m-d\TH:i", "c"),
 }
 IN_PYTHON = {
     # For people: whole, with the time, within a day or a year, a month of a year.

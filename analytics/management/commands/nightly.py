@@ -23,6 +23,7 @@ from analytics.nights.ledger import (
     NightLog,
     NightStep,
     night_log,
+    steps_now,
 )
 from customers.audit.trail import user_name
 from customers.core.database_errors import first_line
@@ -133,7 +134,7 @@ class Command(AuditedCommand):
     def _after_import(self, night: NightLog, *, is_whole: bool) -> dict[str, str]:
         """Run the other steps; what would make the pages differ from the feeds is skipped without a whole import."""
         results: dict[str, str] = {}
-        for step in (step for step in STEPS if step.only_if is None or step.only_if()):
+        for step in steps_now():
             if step.after and (not is_whole if step.after == IMPORT else results[step.after] != DONE):
                 self._skip(night, step.name)
                 results[step.name] = SKIPPED

@@ -21,7 +21,6 @@ class Command(AuditedCommand):
         """Say what was done; the last line sums up."""
         with job_lock("playbooks"), job_lock("score", shared=True), job_lock("import", shared=True):
             played = play()
-        self.had_nothing_to_do = played.is_nothing and not played.broken
         for broken in played.broken.values():
             self.stdout.write(broken)
         if played.held_back:

@@ -142,4 +142,4 @@ class WebhookAttempt(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.at:%-d %b %Y, %H:%M:%S}: {self.status or self.error}"
+        return f"{self.at:%-d %b %Y, %H:%M}: {self.status or self.error}"

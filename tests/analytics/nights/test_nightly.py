@@ -111,6 +111,7 @@ def test_a_good_night_imports_then_scores_then_exports(drop: Path, archives: Pat
         "2 May 2025, First PR: too little to learn from (0 customers, 0 outcomes).",
         "Forecast 1 date, compared 0 with what happened.",
         "Alerts as of 2 May 2025: 1 raised, 0 worse, 0 closed; 0 sent, 0 failed.",
+        "Playbooks: 0 started, 0 ended; 0 steps done, 0 wait for approval, 0 skipped, 0 held.",
         f"Exported 1 customer as of 2 May 2025 to {archives / 'rsolv_metrics_2025-05-02.zip'}.",
         "Reports: 0 mails sent, 0 failed.",
         NOTHING_OLD,

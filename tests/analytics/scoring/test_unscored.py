@@ -250,7 +250,7 @@ def test_a_night_that_was_interrupted_is_put_right_by_all_of_its_steps(drop: Pat
     Night.objects.create(state="interrupted", started_by="cron", steps=done)
     load(drop)
     run("score")
-    for command in ("forecast", "send_alerts", "export_metrics", "send_reports", "expire"):
+    for command in ("forecast", "send_alerts", "playbooks", "export_metrics", "send_reports", "expire"):
         assert trouble().endswith("was interrupted.")
         assert run(command).code == 0
     assert trouble() == ""

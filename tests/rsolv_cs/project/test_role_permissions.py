@@ -40,6 +40,9 @@ VIEW = {
     "view_report",
     "view_reportdelivery",
     "view_board",
+    "view_playbook",
+    "view_playbookrun",
+    "view_playbookstep",
     "view_boarddelivery",
     "view_rowchange",
     "view_scoringpolicy",
@@ -48,13 +51,14 @@ VIEW = {
     "view_task",
 }
 CARE = {"add_customercare", "add_note", "add_deferral", "change_customercare", "export_customer", "act_on_alert"}
+CARE |= {"act_on_playbookrun"}
 CARE |= {"add_contact", "change_contact", "delete_contact"}
 CARE |= {"add_task", "change_task", "contact_customer", "add_report", "change_report", "delete_report"}
 CARE |= {"add_board", "change_board", "delete_board"}
 POLICIES = {
     f"{verb}_{noun}"
     for verb in ("add", "change", "delete")
-    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate", "alertrule")
+    for noun in ("scoringpolicy", "recommendationrule", "mailtemplate", "alertrule", "playbook", "playbookstep")
 } | {"manage_every_report", "join_customer"}
 IMPORTS = {"undo_importrun", "upload_importrun", "fix_quarantinedrow", "delete_fix"}
 PUSHES = {"view_destination", "view_push", "push_destination"}
