@@ -1,11 +1,11 @@
 """Which of the collected tests a run asks: all of them, or with ``--push`` what a push asks.
 
-The full run (``make test``) asks for everything. A push asks on SQLite every test function but those with the mark
-``full_run``, with the first and the last case of a parametrized one. The slow ones take turns: one in six is asked,
-with its last case, and the next push asks others. On PostgreSQL a push asks what can differ there: every test that is
-about PostgreSQL or a race (first and last case), the migrations, a third of the tests of the packages that write SQL
-themselves or ask for their database (last case), and one walk through all pages, which sends the queries of the other
-packages. On both, a property gets a tenth of its examples.
+The full run (``make test``) asks for everything. A push asks on SQLite two of three test functions, with the first
+and the last case of a parametrized one, and none with the mark ``full_run``. They take turns, so that the next push
+asks others. The slow ones do, too: one in six is asked, with its last case. On PostgreSQL a push asks what can differ
+there: every test that is about PostgreSQL or a race (first and last case), the migrations, a third of the tests of
+the packages that write SQL themselves or ask for their database (last case), and one walk through all pages, which
+sends the queries of the other packages. On both, a property gets a tenth of its examples.
 """
 
 import re
@@ -84,6 +84,9 @@ OF_POSTGRES = re.compile(r"postgres|^race$|pooler")
 TURNS = 6
 """A push asks one slow test in so many."""
 
+QUICK_TURNS = 3
+"""A push leaves out one quick test in so many."""
+
 PART_ON_POSTGRES = 3
 """Of the other tests of a package with SQL of its own, a push asks one in so many on PostgreSQL."""
 
@@ -128,13 +131,17 @@ def asked_by_a_push(items: list[pytest.Item], vendor: str, turn: int) -> list[py
 
 
 def _of_sqlite(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
-    quick = [item for item in items if not item.get_closest_marker("slow")]
-    slow = [item for item in items if item.get_closest_marker("slow") and _turn_of(item) == turn]
+    quick = [
+        item
+        for item in items
+        if not item.get_closest_marker("slow") and _number_of(item, QUICK_TURNS) != turn % QUICK_TURNS
+    ]
+    slow = [item for item in items if item.get_closest_marker("slow") and _number_of(item, TURNS) == turn]
     return _first_cases(quick) | _last_cases(quick) | _last_cases(slow)
 
 
-def _turn_of(item: pytest.Item) -> int:
-    return zlib.crc32(function_of(item).encode()) % TURNS
+def _number_of(item: pytest.Item, turns: int) -> int:
+    return zlib.crc32(function_of(item).encode()) % turns
 
 
 def _of_postgres(items: list[pytest.Item]) -> set[pytest.Item]:
