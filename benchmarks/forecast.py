@@ -281,10 +281,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, choices=SIZES, action="append")
     parser.add_argument("--database", choices=["SQLite", "PostgreSQL"], action="append")
-    parser.add_argument("--accuracy", action="store_true", help="the accuracy alone")
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument("--accuracy", action="store_true", help="the accuracy alone")
+    alone.add_argument("--speed", action="store_true", help="the speed alone")
     options = parser.parse_args()
-    if not __import__("os").environ.get("NOACC"):
+    if not options.speed:
         accuracy()
-    if not options.accuracy:
         print()
+    if not options.accuracy:
         speed(options.database or ["SQLite", "PostgreSQL"], options.customers or list(SIZES))

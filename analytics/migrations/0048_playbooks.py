@@ -11,7 +11,7 @@ TEMPLATES = [
         "welcome",
         "Welcome",
         "Welcome to RSOLV",
-        "Hello {organization} team,\n\nwelcome to RSOLV. I look after your account: write to me whenever something is "
+        "Hello {organization} team,\n\nWelcome to RSOLV. I look after your account: write to me whenever something is "
         "unclear.\n\nThe first step is to install our GitHub Action in one repository. It takes some ten minutes. Shall "
         "we do it together in a short call?" + SIGNATURE,
     ),
@@ -26,7 +26,7 @@ TEMPLATES = [
         "milestone",
         "First merged pull request",
         "Your first pull request by RSOLV is merged",
-        "Hello {organization} team,\n\nthe first of RSOLV's pull requests is merged in your repositories. "
+        "Hello {organization} team,\n\nThe first of RSOLV's pull requests is merged in your repositories. "
         "Congratulations, and thank you for trying it!\n\nWhich issues would you like to tag next?" + SIGNATURE,
     ),
 ]

@@ -40,6 +40,7 @@ class OnOurPagesAdmin(ModelAdmin):
 class PlaybookAdmin(OnOurPagesAdmin):
     """When a playbook starts and ends, and for whom."""
 
+    nothing_yet = "Playbooks are made on the page Playbooks."
     form = PlaybookForm
     fields = ("name", "start", "step", "stage", "query", "end", "cooldown")
 
@@ -60,6 +61,7 @@ class PlaybookAdmin(OnOurPagesAdmin):
 class PlaybookStepAdmin(OnOurPagesAdmin):
     """What is done on a day of a playbook."""
 
+    nothing_yet = "Steps are added on the page of a playbook."
     form = PlaybookStepForm
     fields = ("playbook", "day", "does", "kind", "title", "template", "automatic")
 

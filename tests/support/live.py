@@ -1,14 +1,17 @@
 """The pages and their sockets, as ``make run`` serves them: a web server, and the process that keeps the sockets."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,6 +24,12 @@ from tests.support.processes import environment
 
 SECONDS = 30
 WEB = ["gunicorn", "rsolv_cs.wsgi", "--workers", "1", "--threads", "4", "--no-control-socket"]
+
+
+def run_alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread of its own: a test in a browser leaves its own loop running in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 @dataclass

@@ -31,6 +31,7 @@ from customers.models import Customer, CustomerCare, Engagement, ImportRun, Note
 from customers.runs.undo import undo
 from tests.factories import make_engagement, make_forecast_case, make_run, make_staff
 from tests.support.boards import make_board, saved
+from tests.support.crm import make_destination
 from tests.support.pages import forget, main_part, names
 from tests.support.policies import make_draft
 
@@ -339,6 +340,7 @@ def test_no_key_stands_for_what_two_users_see_differently(
     make_run(created=1)
     Note.objects.create(customer_id="c1001", author="Bo", kind="call", text="They wait for their IT")
     pages = (*ADDRESSES, *MORE, board_and_tab(), draft_in_lab(), back_test(visitors))
+    pages += (f"destinations/{make_destination().pk}/",)
     for address in pages:
         for client in visitors:
             assert client.get(f"/admin/{address}", follow=True).status_code in (200, 403)

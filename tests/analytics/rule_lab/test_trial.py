@@ -211,7 +211,7 @@ def test_it_is_what_every_night_would_have_raised(
     with transaction.atomic():
         for feed in ("customers", "onboarding", "engagement"):
             make_run(feed=feed, file=f"{feed}.csv", started_at=datetime(2025, 5, 10, 2, 30, tzinfo=UTC))
-        AlertRule.objects.filter(kind__in=["feed", "quarantined", "vanished", "likely_quiet"]).delete()
+        AlertRule.objects.filter(kind__in=["feed", "quarantined", "vanished", "webhook", "likely_quiet"]).delete()
         AlertRule.objects.create(kind="custom", name="Low", query="score_max=40&only=blocked")
         AlertRule.objects.update(recovery=recovery, cooldown=cooldown, active=True)
         AlertRule.objects.filter(kind__in=["fell", "blocked", "no_first_pr"]).update(threshold=5)

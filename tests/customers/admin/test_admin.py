@@ -18,14 +18,18 @@ from django.test.utils import CaptureQueriesContext
 from analytics.models import (
     AlertRule,
     Contact,
+    Destination,
     Digest,
     MailTemplate,
     Message,
     Night,
     Playbook,
     PlaybookStep,
+    Push,
     RecommendationRule,
     ScoringPolicy,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
@@ -104,6 +108,7 @@ def a_row(model: type[Model]) -> Model:
 def test_the_admin_knows_these_models() -> None:
     others = {AccessAttempt, AlertRule, AuditEntry, Digest, RecommendationRule, Message, Night, Erasure}
     others |= {ApiToken, Batch, InboxEvent, Playbook, PlaybookStep}
+    others |= {WebhookEndpoint, WebhookDelivery, Destination, Push}
     assert set(admin.site._registry) == {*FEEDS, *LEDGER, *EDITABLE, *others}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rsolv_cs.live import handover
+from tests.support.live import run_alone
 
 MANY = 500
 
@@ -48,7 +49,7 @@ def test_of_five_hundred_at_once_none_is_refused_though_the_process_is_busy(plac
         # Nobody takes any of them meanwhile.
         given = list(givers.map(lambda number: give(place, number), range(MANY)))
         assert [taken for taken, _mine in given] == [True] * MANY
-        asyncio.run(take_all(ours, MANY))
+        run_alone(take_all(ours, MANY))
         for number, (_taken, mine) in enumerate(given):
             with mine:
                 assert mine.recv(100) == f"head {number}".encode()
@@ -63,7 +64,7 @@ def test_who_finds_no_place_waits_a_second_for_one(place: Path, monkeypatch: pyt
         assert not refused
         assert 0.5 < time.monotonic() - began < 5
         assert all(taken for taken, _mine in filled)
-        asyncio.run(take_all(ours, 2))
+        run_alone(take_all(ours, 2))
         for mine in (other, *(mine for _taken, mine in filled)):
             mine.close()
 
@@ -78,7 +79,7 @@ def test_who_gives_nothing_keeps_nobody_waiting(place: Path, monkeypatch: pytest
         async def take() -> list[object]:
             return await asyncio.gather(*map(handover.taken, handover.waiting(ours)))
 
-        assert asyncio.run(take()) == [None, None]
+        assert run_alone(take()) == [None, None]
 
 
 def test_without_a_process_it_is_refused_at_once(place: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_head_arrives_whole_however_large_the_server_lets_it_be(place: Path) -
     with mine, theirs, handover.inbox(place) as ours:
         assert handover.hand_over(theirs, head, place)
         [giver] = handover.waiting(ours)
-        handed = asyncio.run(handover.taken(giver))
+        handed = run_alone(handover.taken(giver))
         assert handed is not None
         assert handed[1] == head
         handed[0].close()

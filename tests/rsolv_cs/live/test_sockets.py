@@ -27,7 +27,7 @@ from rsolv_cs.login import sessions
 from tests.factories import make_customer, make_run, make_staff
 from tests.support.databases import create_database, drop_database, name_in, url_of
 from tests.support.inbox import event, new_token, reported
-from tests.support.live import Site, closed_with, cookies_of, said, serving
+from tests.support.live import Site, closed_with, cookies_of, run_alone, said, serving
 from tests.support.own_databases import database
 from tests.support.processes import environment, manage
 from tests.support.serving import ask
@@ -329,7 +329,7 @@ def test_five_hundred_that_come_at_once_are_all_let_in(site: Site) -> None:
     cookies = [cookies_of(make_staff("Viewer")) for _ in range(100)] * 5
     burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
-        told = asyncio.run(open_all(site, cookies))
+        told = run_alone(open_all(site, cookies))
     finally:
         for one in burning:
             one.kill()

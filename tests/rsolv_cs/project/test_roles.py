@@ -296,6 +296,7 @@ READS = {"Summary"}
 WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
 WORKS |= {"Nightly runs", "Import runs", "Inbox", "Batches", "Quarantine", "Fixes", "Key changes"}
 WORKS |= {"Playbooks", "Policy lab", "Scoring policies", "Alert rules", "Digests", "Recommendation rules"}
+PUSHES = {"Destinations", "Pushes"}
 
 
 @pytest.mark.sqlite_is_enough
@@ -304,10 +305,11 @@ WORKS |= {"Playbooks", "Policy lab", "Scoring policies", "Alert rules", "Digests
     [
         ("Viewer", READS),
         ("Success manager", WORKS),
-        ("Program manager", WORKS),
+        ("Program manager", WORKS | PUSHES),
         (
             "Administrator",
             WORKS
+            | PUSHES
             | {"Users", "Roles", "API tokens", "API reference", "Audit log", "Erasures", "Failed logins"}
             | {"Webhooks", "Webhook log"},
         ),
