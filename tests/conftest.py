@@ -121,8 +121,10 @@ def defaults_after_flush() -> Iterator[None]:
         "0016_vanished_rule",
         "0018_quarantined_rule",
         "0048_playbooks",
+        "0049_webhook_rule",
     )
     creates = [import_module(f"analytics.migrations.{name}").create for name in names]
+    creates.append(import_module("analytics.migrations.0019_alert_severity").set_severities)
     creates.append(import_module("analytics.migrations.0033_letters").rewrite)
     creates.append(import_module("analytics.migrations.0036_email_and_skipped").forwards)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -109,7 +110,7 @@ ADDED: dict[str, dict[str, Any]] = {
     },
     "analytics/mailtemplate": {"name": "A", "situation": "check_in", "subject": "Hello", "body": "Hello\r\nthere"},
     "auth/group": {"name": "Night shift"},
-    "auth/user": {"name": "Carl", "email": "carl@example.com", "role": "1"},
+    "auth/user": {"name": "Carl", "email": "carl@example.com", "role": "Viewer"},
     "customers/customercare": {"customer": "c1", "owner": "", "notes": "Called him"},
 }
 
@@ -121,6 +122,8 @@ def test_what_the_admin_adds_is_added_once(anna: Client, kind: str) -> None:
     sent = form_on(anna.get(page), "form_key", **ADDED[kind])
     if "condition" in sent:
         sent["condition"] = model._meta.get_field("condition").choices[0][0]
+    if "role" in sent:
+        sent["role"] = str(Group.objects.get(name=sent["role"]).pk)
     first = anna.post(page, sent)
     assert first.status_code == 302, words(first.text)
     second = anna.post(page, sent, follow=True)
