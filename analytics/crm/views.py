@@ -25,7 +25,7 @@ MAY_PREVIEW = ("customers.view_customer", "analytics.view_destination")
 MAY_PUSH = "analytics.push_destination"
 BUSY = "Another push to this destination is going on; see it among the pushes."
 SECONDS = 20.0
-"""A page sends for so long; then the push's page goes on by itself, or whoever looks at it."""
+"""A page sends for so long; what is left then, *Resume* on the push's page sends."""
 
 
 @admin_page(*MAY_PREVIEW)

@@ -121,7 +121,7 @@ class ConflictForm(forms.BaseForm):
 
     def changes(self) -> Mapping[str, LastChange]:
         """Return who changed each field last, by the field's label in the audit."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must say who changed its fields last.")
 
     def audit_label(self, name: str) -> str:
         """Return what the audit calls a field."""

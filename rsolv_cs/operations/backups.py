@@ -41,8 +41,8 @@ from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, t
 FORMAT = 1
 MANIFEST = "manifest.json"
 _SESSIONS = {"sessions.Session", "customers.OpenSession"}
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
-"""What reading a damaged ZIP, or one that is no backup of ours, may raise."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError)
+"""What reading a damaged ZIP, or one that is no backup of ours, may raise; kinds of RuntimeError are zipfile's."""
 
 _UNFIT = (DataError, IntegrityError, OverflowError)
 """What a database may raise about values that it does not take."""
