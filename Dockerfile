@@ -16,6 +16,7 @@ COPY rsolv_cs ./rsolv_cs
 COPY analytics ./analytics
 COPY customers ./customers
 COPY templates ./templates
+RUN /opt/venv/bin/python -m rsolv_cs.catalogues compile
 # With a key for this command alone: none is in the image.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" STATIC_DIR=/app/static \
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \

@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-django compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi clean
+.PHONY: help run serve setup setup-alerts setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,7 +23,7 @@ help: ## show this list
 	@echo "  PORT=8000 for run and serve, DEMO=large for run, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
 run setup setup-alerts setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
-lint lint-style lint-layers lint-types lint-templates lint-django: export DEBUG = 1
+lint lint-style lint-layers lint-types lint-templates lint-texts lint-django: export DEBUG = 1
 
 run: export SITE_URL := $(or $(SITE_URL),http://127.0.0.1:$(PORT))
 run: setup ## start with demo data and say where to log in; your data stays from run to run
@@ -45,11 +45,16 @@ serve: setup ## serve for people, with the settings of the environment and the d
 	@$(MANAGE) check --deploy
 	@$(MANAGE) live --with-parent & exec $(BIN)/gunicorn --config deploy/gunicorn.conf.py rsolv_cs.wsgi
 
-setup: $(VENV)/.setup ## install what the application needs into .venv
+setup: $(VENV)/.setup catalogues ## install what the application needs into .venv
 
 setup-alerts: $(VENV)/.setup-alerts ## and what ALERT_URLS needs (Apprise)
 
-setup-dev: $(VENV)/.setup-dev ## and what its tests and checks need
+setup-dev: $(VENV)/.setup-dev catalogues ## and what its tests and checks need
+
+CATALOGUES = $(wildcard */locale/*/LC_MESSAGES/django.po)
+catalogues: $(CATALOGUES:.po=.mo)
+$(CATALOGUES:.po=.mo): %.mo: %.po | $(VENV)/.setup
+	@$(BIN)/python -m rsolv_cs.catalogues compile
 
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 # CI has uv, of the same lock, install the rest in a quarter of the time; pip does it where uv cannot.
@@ -98,7 +103,7 @@ test-postgres: WORKERS := $(if $(CI),1,$(WORKERS))
 test-postgres: setup-dev ## every test, on a throw-away PostgreSQL, or on TEST_POSTGRES_URL
 	$(BIN)/python -m tests.support.postgres -- $(PYTEST)
 
-lint: lint-types lint-style lint-layers lint-templates lint-django ## style, layers, types, templates, names, sizes, settings and missing migrations
+lint: lint-types lint-style lint-layers lint-templates lint-texts lint-django ## style, layers, types, templates, texts, names, sizes, settings and missing migrations
 
 # Each part of lint by itself, so that `make --jobs` runs them side by side.
 lint-style: setup-dev
@@ -115,9 +120,15 @@ lint-templates: setup-dev
 	$(BIN)/djlint --lint --quiet templates analytics customers
 	$(BIN)/python -m pytest --quiet tests/house/test_templates.py tests/house/test_names.py tests/house/test_sizes.py
 
+lint-texts: setup-dev
+	$(BIN)/python -m pytest --quiet tests/house/test_texts.py
+
 lint-django: setup-dev
 	$(MANAGE) check --fail-level WARNING
 	$(MANAGE) makemigrations --check --dry-run
+
+messages: setup-dev ## write the catalogues of texts again, after a change of a text; then translate what is empty
+	@$(BIN)/python -m rsolv_cs.catalogues update
 
 compiled: setup-dev
 	@$(BIN)/python -m pytest --quiet --collect-only > /dev/null

@@ -1,57 +1,97 @@
-"""Numbers in words."""
+"""Numbers and days in words, in the reader's language."""
 
 import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
-ACTIVITY_TREND = "Activity trend"
+from customers.text import written
+from customers.text.say import Words, say, say_n
+
+ACTIVITY_TREND = gettext_lazy("Activity trend")
 """Never just "trend", which would be read as the score's."""
 
 
 DASH = "–"
 """In place of what does not exist."""
-MINUS = "\N{MINUS SIGN}"
+MINUS = written.MINUS
+signed = written.signed
 
 
-def counted(number: int, noun: str) -> str:
+def noun(one: str, many: str) -> tuple[str, str]:
+    """Declare both forms of a noun, for ``counted`` and the catalogues."""
+    return one, many
+
+
+_NOUNS = {
+    "active day": noun("{number} active day", "{number} active days"),
+    "alert": noun("{number} alert", "{number} alerts"),
+    "case": noun("{number} case", "{number} cases"),
+    "CSAT answer": noun("{number} CSAT answer", "{number} CSAT answers"),
+    "customer": noun("{number} customer", "{number} customers"),
+    "date": noun("{number} date", "{number} dates"),
+    "day": noun("{number} day", "{number} days"),
+    "digest": noun("{number} digest", "{number} digests"),
+    "event": noun("{number} event", "{number} events"),
+    "forecast": noun("{number} forecast", "{number} forecasts"),
+    "issue": noun("{number} issue", "{number} issues"),
+    "mail": noun("{number} mail", "{number} mails"),
+    "message": noun("{number} message", "{number} messages"),
+    "month end": noun("{number} month end", "{number} month ends"),
+    "more message": noun("{number} more message", "{number} more messages"),
+    "new active day": noun("{number} new active day", "{number} new active days"),
+    "new alert": noun("{number} new alert", "{number} new alerts"),
+    "new CSAT answer": noun("{number} new CSAT answer", "{number} new CSAT answers"),
+    "new support request": noun("{number} new support request", "{number} new support requests"),
+    "onboarding step": noun("{number} onboarding step", "{number} onboarding steps"),
+    "outcome": noun("{number} outcome", "{number} outcomes"),
+    "point": noun("{number} point", "{number} points"),
+    "PR": noun("{number} PR", "{number} PRs"),
+    "pt": noun("{number} pt", "{number} pts"),
+    "report": noun("{number} report", "{number} reports"),
+    "result": noun("{number} result", "{number} results"),
+    "row": noun("{number} row", "{number} rows"),
+    "run": noun("{number} run", "{number} runs"),
+    "support request": noun("{number} support request", "{number} support requests"),
+    "task": noun("{number} task", "{number} tasks"),
+    "tile": noun("{number} tile", "{number} tiles"),
+}
+"""Of what something can be counted: where a language needs a case, the whole sentence goes through ``say_n``."""
+
+
+def counted(number: int, of: str) -> str:
     """``1 issue``, ``2 issues``, ``1,200 issues``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return say_n(*_NOUNS[of], number)
 
 
-def in_a_row(names: Sequence[str]) -> str:
+def in_a_row(names: Sequence[Words]) -> str:
     """``A``, ``A and B``, ``A, B and C``; '' for none."""
-    *most, last = names or [""]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def signed(points: int) -> str:
-    """``+5``, ``0``, or with a true minus sign ``−5``."""
-    return f"{points:+,}".replace("-", MINUS) if points else "0"
+    *most, last = map(str, names or [""])
+    return say("{most} and {last}", most=", ".join(most), last=last) if most else last
 
 
 def days_ago(day: date | None, today: date) -> str:
     """How long before ``today`` a day was: Today, Yesterday, 3 days ago; Never for none."""
     if day is None:
-        return "Never"
+        return gettext("Never")
     days = (today - day).days
-    return {0: "Today", 1: "Yesterday"}.get(days, f"{counted(days, 'day')} ago")
+    if days in {0, 1}:
+        return gettext("Yesterday") if days else gettext("Today")
+    return say_n("{number} day ago", "{number} days ago", days)
 
 
 def day_in_year(day: date, today: date) -> str:
     """Return ``3 May``, and ``3 May 2025`` where that is not the year of ``today``."""
-    return f"{day:%-d %b}" if day.year == today.year else f"{day:%-d %b %Y}"
+    return written.day_of_year(day) if day.year == today.year else written.day(day)
 
 
-def tenths(number: int) -> str:
-    """Return a number of tenths with its point: 35 is ``3.5``."""
-    return f"{'-' if number < 0 else ''}{abs(number) // 10}.{abs(number) % 10}"
+tenths = written.tenths
 
 
 def known_of(known: int, onboarded: int) -> str:
     """Say of how many a time to value is, if not of all onboarded: ``of 6 of 9 onboarded``."""
-    return f"of {known:,} of {onboarded:,} onboarded" if known < onboarded else ""
+    return say("of {known} of {onboarded} onboarded", known=known, onboarded=onboarded) if known < onboarded else ""
 
 
 def one_line(text: str, most: int) -> str:
@@ -74,4 +114,4 @@ def _shows(character: str) -> bool:
 
 def moment_in_words(moment: datetime) -> str:
     """Return ``11 May 2025, 02:30``, in local time."""
-    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"
+    return written.moment(moment)

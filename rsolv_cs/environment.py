@@ -21,6 +21,8 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _MAX_DIGITS = 5
 _LONGEST_SOCKET = 100
+LANGUAGES = ("en", "de")
+"""The languages that there are."""
 _IN_PATHS = "/%:@!$&'()*+,;=~"
 
 
@@ -80,6 +82,15 @@ def days(name: str, default: int, least: int) -> int:
 def names(name: str, default: list[str]) -> list[str]:
     """A comma-separated list without empty entries."""
     return [part.strip() for part in text(name).split(",") if part.strip()] or default
+
+
+def languages(name: str) -> list[str]:
+    """The languages that people may choose, the first for who has chosen none; English alone by default."""
+    found = list(dict.fromkeys(one.lower() for one in names(name, ["en"])))
+    for one in found:
+        if one not in LANGUAGES:
+            raise ImproperlyConfigured(f"{name}: {one!r} is none of: {', '.join(LANGUAGES)}.")
+    return found
 
 
 def hosts(name: str, default: list[str]) -> list[str]:

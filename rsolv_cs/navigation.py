@@ -7,17 +7,21 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.dashboard.score_views import MAY_SCORE
 from analytics.my_day.badge import to_do_count
 from analytics.pages.user_summary import user_summary
 from customers.core.pages import user_of
+from customers.text.say import Words
+from customers.text.written import number
 
-Entry = tuple[str, str, str, str]
+Entry = tuple[Words, str, str, str]
 """Label, icon, the name of the address, and the permission that it needs."""
 
 
-def _rows(label: str, icon: str, model: str, permission: str = "") -> Entry:
+def _rows(label: Words, icon: str, model: str, permission: str = "") -> Entry:
     """The entry of a model's list, for those who may see its rows where no other permission is named."""
     app, name = model.split(".")
     return label, icon, f"admin:{app}_{name}_changelist", permission or f"{app}.view_{name}"
@@ -44,94 +48,94 @@ _FOR_WORK |= {
 }
 """What readers are spared in their menu; the pages lead there where it explains something."""
 
-_GROUPS: list[tuple[str, list[Entry]]] = [
+_GROUPS: list[tuple[Words, list[Entry]]] = [
     (
         "",
         [
-            ("My day", "today", "analytics:my-day", "customers.view_customer"),
-            ("Summary", "speed", "analytics:summary", "customers.view_customer"),
-            ("Dashboard", "space_dashboard", "admin:index", "customers.view_customer"),
-            ("My tasks", "task_alt", "analytics:tasks", "analytics.view_task"),
-            ("Alerts", "notifications", "analytics:alerts", "analytics.view_alert"),
-            ("Playbooks", "menu_book", "analytics:playbooks", "analytics.view_playbook"),
-            ("Cohorts", "grid_on", "analytics:cohorts", "customers.view_customer"),
-            ("Impact", "insights", "analytics:effects", "analytics.view_task"),
-            ("Forecast accuracy", "query_stats", "analytics:forecast", "customers.view_customer"),
-            ("Policy lab", "science", "analytics:policy-drafts", "analytics.view_scoringpolicy"),
-            ("Reports", "summarize", "analytics:reports", "analytics.view_report"),
-            ("Boards", "dashboard_customize", "analytics:boards", "analytics.view_board"),
+            (_("My day"), "today", "analytics:my-day", "customers.view_customer"),
+            (_("Summary"), "speed", "analytics:summary", "customers.view_customer"),
+            (_("Dashboard"), "space_dashboard", "admin:index", "customers.view_customer"),
+            (_("My tasks"), "task_alt", "analytics:tasks", "analytics.view_task"),
+            (_("Alerts"), "notifications", "analytics:alerts", "analytics.view_alert"),
+            (_("Playbooks"), "menu_book", "analytics:playbooks", "analytics.view_playbook"),
+            (_("Cohorts"), "grid_on", "analytics:cohorts", "customers.view_customer"),
+            (_("Impact"), "insights", "analytics:effects", "analytics.view_task"),
+            (_("Forecast accuracy"), "query_stats", "analytics:forecast", "customers.view_customer"),
+            (_("Policy lab"), "science", "analytics:policy-drafts", "analytics.view_scoringpolicy"),
+            (_("Reports"), "summarize", "analytics:reports", "analytics.view_report"),
+            (_("Boards"), "dashboard_customize", "analytics:boards", "analytics.view_board"),
         ],
     ),
     (
-        "Data",
+        _("Data"),
         [
-            _rows("Customers", "groups", "customers.customer"),
-            _rows("Onboarding", "checklist", "customers.onboarding"),
-            _rows("Engagement", "bar_chart", "customers.engagement"),
-            _rows("Feedback", "reviews", "customers.feedback"),
-            _rows("Events", "event", "customers.event"),
-            _rows("Assignments", "badge", "customers.customercare"),
-            _rows("Messages", "mail", "analytics.message"),
+            _rows(_("Customers"), "groups", "customers.customer"),
+            _rows(_("Onboarding"), "checklist", "customers.onboarding"),
+            _rows(_("Engagement"), "bar_chart", "customers.engagement"),
+            _rows(_("Feedback"), "reviews", "customers.feedback"),
+            _rows(_("Events"), "event", "customers.event"),
+            _rows(_("Assignments"), "badge", "customers.customercare"),
+            _rows(_("Messages"), "mail", "analytics.message"),
         ],
     ),
     (
-        "Imports",
+        _("Imports"),
         [
-            _rows("Nightly runs", "bedtime", "analytics.night", "customers.view_importrun"),
-            _rows("Import runs", "history", "customers.importrun"),
-            _rows("Inbox", "inbox", "customers.inboxevent"),
-            _rows("Batches", "stacks", "customers.batch"),
-            _rows("Quarantine", "report", "customers.quarantinedrow"),
-            _rows("Fixes", "build", "customers.fix"),
-            _rows("Key changes", "sync_alt", "customers.keychange"),
-            _rows("Erasures", "person_remove", "customers.erasure", "customers.erase_customer"),
+            _rows(_("Nightly runs"), "bedtime", "analytics.night", "customers.view_importrun"),
+            _rows(_("Import runs"), "history", "customers.importrun"),
+            _rows(_("Inbox"), "inbox", "customers.inboxevent"),
+            _rows(_("Batches"), "stacks", "customers.batch"),
+            _rows(_("Quarantine"), "report", "customers.quarantinedrow"),
+            _rows(_("Fixes"), "build", "customers.fix"),
+            _rows(_("Key changes"), "sync_alt", "customers.keychange"),
+            _rows(_("Erasures"), "person_remove", "customers.erasure", "customers.erase_customer"),
         ],
     ),
     (
-        "CRM",
+        _("CRM"),
         [
-            _rows("Destinations", "cloud_upload", "analytics.destination"),
-            _rows("Pushes", "sync", "analytics.push"),
+            _rows(_("Destinations"), "cloud_upload", "analytics.destination"),
+            _rows(_("Pushes"), "sync", "analytics.push"),
         ],
     ),
     (
-        "Settings",
+        _("Settings"),
         [
-            _rows("Scoring policies", "tune", "analytics.scoringpolicy"),
-            _rows("Alert rules", "edit_notifications", "analytics.alertrule"),
-            _rows("Digests", "outgoing_mail", "analytics.digest"),
-            _rows("Email templates", "stylus_note", "analytics.mailtemplate"),
-            _rows("Recommendation rules", "recommend", "analytics.recommendationrule"),
-            _rows("Users", "person", "auth.user"),
-            _rows("Roles", "shield_person", "auth.group"),
-            _rows("API tokens", "key", "customers.apitoken"),
-            _rows("Webhooks", "webhook", "analytics.webhookendpoint"),
-            _rows("Webhook log", "list_alt", "analytics.webhookdelivery"),
-            ("API reference", "api", "api:docs", "customers.view_apitoken"),
-            _rows("Audit log", "policy", "customers.auditentry"),
-            _rows("Failed logins", "lock_clock", "axes.accessattempt"),
+            _rows(_("Scoring policies"), "tune", "analytics.scoringpolicy"),
+            _rows(_("Alert rules"), "edit_notifications", "analytics.alertrule"),
+            _rows(_("Digests"), "outgoing_mail", "analytics.digest"),
+            _rows(_("Email templates"), "stylus_note", "analytics.mailtemplate"),
+            _rows(_("Recommendation rules"), "recommend", "analytics.recommendationrule"),
+            _rows(_("Users"), "person", "auth.user"),
+            _rows(_("Roles"), "shield_person", "auth.group"),
+            _rows(_("API tokens"), "key", "customers.apitoken"),
+            _rows(_("Webhooks"), "webhook", "analytics.webhookendpoint"),
+            _rows(_("Webhook log"), "list_alt", "analytics.webhookdelivery"),
+            (_("API reference"), "api", "api:docs", "customers.view_apitoken"),
+            _rows(_("Audit log"), "policy", "customers.auditentry"),
+            _rows(_("Failed logins"), "lock_clock", "axes.accessattempt"),
         ],
     ),
 ]
 
 
-_ACTIONS: list[tuple[str, str, str, tuple[str, ...]]] = [
-    ("Create task", "add_task", "analytics:new-task", ("analytics.add_task", "customers.view_customer")),
-    ("New playbook", "menu_book", "admin:analytics_playbook_add", ("analytics.add_playbook",)),
-    ("New report", "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
-    ("Export", "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
-    ("Upload a file", "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
-    ("New webhook", "webhook", "admin:analytics_webhookendpoint_add", ("analytics.add_webhookendpoint",)),
-    ("New API token", "key", "admin:customers_apitoken_add", ("customers.add_apitoken",)),
-    ("Score now", "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),
+_ACTIONS: list[tuple[Words, str, str, tuple[str, ...]]] = [
+    (_("Create task"), "add_task", "analytics:new-task", ("analytics.add_task", "customers.view_customer")),
+    (_("New playbook"), "menu_book", "admin:analytics_playbook_add", ("analytics.add_playbook",)),
+    (_("New report"), "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
+    (_("Export"), "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
+    (_("Upload a file"), "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
+    (_("New webhook"), "webhook", "admin:analytics_webhookendpoint_add", ("analytics.add_webhookendpoint",)),
+    (_("New API token"), "key", "admin:customers_apitoken_add", ("customers.add_apitoken",)),
+    (_("Score now"), "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),
 ]
 """Label, icon, the name of the address, and the permissions that it needs."""
 
-_OWN_PAGES = [
-    ("Preferences", "preferences"),
-    ("Two-factor authentication", "second-factor"),
-    ("Sessions", "sessions"),
-    ("Keyboard shortcuts", "shortcuts"),
+_OWN_PAGES: list[tuple[Words, str]] = [
+    (_("Preferences"), "preferences"),
+    (_("Two-factor authentication"), "second-factor"),
+    (_("Sessions"), "sessions"),
+    (_("Keyboard shortcuts"), "shortcuts"),
 ]
 
 GO_TO = {
@@ -161,16 +165,16 @@ def pages(user: User) -> Iterator[Link]:
     keys = {name: key for key, name in GO_TO.items()}
     for title, entries in _menu(user):
         for label, icon, name, _permission in entries:
-            yield Link(label, icon, reverse(name), title, keys.get(name, ""))
+            yield Link(str(label), icon, reverse(name), str(title), keys.get(name, ""))
     for label, name in _own_pages(user):
-        yield Link(label, "person", reverse(name), "Your account")
+        yield Link(str(label), "person", reverse(name), gettext("Your account"))
 
 
 def actions(user: User) -> Iterator[Link]:
     """What a user may start from anywhere."""
     for label, icon, name, permissions in _ACTIONS:
         if user.has_perms(permissions):
-            yield Link(label, icon, reverse(name))
+            yield Link(str(label), icon, reverse(name))
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, object]]:
@@ -178,14 +182,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     groups = []
     for title, entries in _menu(user_of(request)):
         items = [
-            {"title": label, "icon": icon, "link": reverse(name), **_badge(request, name)}
+            {"title": str(label), "icon": icon, "link": reverse(name), **_badge(request, name)}
             for label, icon, name, _permission in entries
         ]
-        groups.append({"title": title, "separator": bool(title), "items": items})
+        groups.append({"title": str(title), "separator": bool(title), "items": items})
     return groups
 
 
-def _menu(user: User) -> Iterator[tuple[str, list[Entry]]]:
+def _menu(user: User) -> Iterator[tuple[Words, list[Entry]]]:
     """The groups of the sidebar that have an entry for a user, with these entries."""
     spared = _FOR_READERS if any(map(user.has_perm, _WORK)) else _FOR_WORK
     for title, entries in _GROUPS:
@@ -198,11 +202,13 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     """The visitor's own menu; who logs in elsewhere has no password here."""
     if not isinstance(request.user, User):
         return []
-    return [{"title": label, "link": reverse(name)} for label, name in _own_pages(request.user)]
+    return [{"title": str(label), "link": reverse(name)} for label, name in _own_pages(request.user)]
 
 
-def _own_pages(user: User) -> list[tuple[str, str]]:
-    password = [("Change password", "admin:password_change")] if user.has_usable_password() else []
+def _own_pages(user: User) -> list[tuple[Words, str]]:
+    password: list[tuple[Words, str]] = (
+        [(_("Change password"), "admin:password_change")] if user.has_usable_password() else []
+    )
     return [*password, *_OWN_PAGES]
 
 
@@ -210,9 +216,9 @@ def _badge(request: HttpRequest, name: str) -> dict[str, str]:
     """How many customers, alerts and tasks wait for the visitor, beside the entries of their pages."""
     if name == "analytics:my-day":
         to_do = to_do_count(request)
-        return {"badge": f"{to_do:,}", "badge_variant": "danger"} if to_do else {}
+        return {"badge": number(to_do), "badge_variant": "danger"} if to_do else {}
     if name == "analytics:alerts":
         waiting = user_summary(request).waiting
-        return {"badge": f"{waiting:,}", "badge_variant": "danger"} if waiting else {}
+        return {"badge": number(waiting), "badge_variant": "danger"} if waiting else {}
     due = user_summary(request).due if name == "analytics:tasks" else 0
-    return {"badge": f"{due:,}", "badge_variant": "danger"} if due else {}
+    return {"badge": number(due), "badge_variant": "danger"} if due else {}

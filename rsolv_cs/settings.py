@@ -135,6 +135,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "rsolv_cs.web.requests.log_requests",
     "rsolv_cs.web.health.AnyHost",
+    "rsolv_cs.web.language.AskedLanguage",
     "rsolv_cs.web.problem.ProblemsAlone",
     "rsolv_cs.web.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
@@ -153,6 +154,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "rsolv_cs.login.sessions.SessionLimits",
     "analytics.preferences.time_zone.OwnTimeZone",
+    "rsolv_cs.web.language.ChosenLanguage",
     "django_otp.middleware.OTPMiddleware",
     "rsolv_cs.login.second_factor.BehindSecondFactor",
     "axes.middleware.AxesMiddleware",
@@ -317,11 +319,10 @@ WEBHOOK_PRIVATE = environment.flag("WEBHOOK_PRIVATE")
 
 # --- Language, time, files --------------------------------------------------------------------------------------
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en"  # of the code, of commands, exports, logs and the API
+OFFERED_LANGUAGES = environment.languages("LANGUAGES")
 FORMAT_MODULE_PATH = ["rsolv_cs.formats"]
-USE_I18N = False
-DATE_FORMAT = "j M Y"
-DATETIME_FORMAT = "j M Y, H:i"
+USE_I18N = True
 USE_TZ = True
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 

@@ -24,6 +24,7 @@ from pytest_django import DjangoDbBlocker
 from analytics.models import RecommendationRule
 from customers.audit import trail
 from customers.jobs import lock
+from rsolv_cs.catalogues import compile_all
 from tests.factories import load_demo_program
 from tests.support.browsing import browser, context, open_page, shared_context
 from tests.support.databases import create_database, drop_database, kept_migrations, leave_alone, name_in, url_of
@@ -55,7 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples a property gets, before the first module of tests declares one."""
+    """Choose how many examples a property gets, before the first module of tests declares one; make the catalogues."""
+    if not hasattr(config, "workerinput"):
+        compile_all()
     settings.load_profile(FEW_EXAMPLES if config.getoption("push") else "patient")
 
 

@@ -176,7 +176,7 @@ COLUMNS = (
     ),
     ListColumn(
         "trend",
-        ACTIVITY_TREND,
+        str(ACTIVITY_TREND),
         lambda record, table: atoms.trend(record.trend),
         _by_rank("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
         value=lambda trend: Trend(trend).label,

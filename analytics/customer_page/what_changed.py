@@ -155,7 +155,7 @@ def _part(component: ScoreComponent, then: Snapshot, now: Snapshot, causes: Caus
 def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
     said = [
         (label, getattr(then, f"get_{name}_display")(), getattr(now, f"get_{name}_display")())
-        for name, label in (("status", "Status"), ("trend", ACTIVITY_TREND), ("stage", "Stage"))
+        for name, label in (("status", "Status"), ("trend", str(ACTIVITY_TREND)), ("stage", "Stage"))
     ]
     said.append(("Blocker", _blocker(then), _blocker(now)))
     said += [(step.label, _done(getattr(then, step.value)), _done(getattr(now, step.value))) for step in Step]

@@ -4,6 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from django.utils.translation import gettext_lazy
+
+from customers.text.say import Words
+from customers.text.written import number
+
+_DATE = gettext_lazy("Date")
+
 
 @dataclass(frozen=True)
 class Series:
@@ -42,7 +49,7 @@ class Chart:
     series: Sequence[Series]
     stacked: bool = False
     marks: Sequence[Mark] = field(default_factory=list)
-    unit: str = "Date"
+    unit: Words = _DATE
     addresses: Sequence[str] = ()
     definition: str = ""
 
@@ -72,5 +79,5 @@ class Chart:
             texts.setdefault(mark.label, []).append(mark.text)
         for index, label in reversed(list(enumerate(self.labels))):
             values = [one.values[index] for one in self.series]
-            figures = ["–" if value is None else f"{value:,}" for value in values]
+            figures = ["–" if value is None else number(value) for value in values]
             yield label, self.addresses[index] if self.addresses else "", figures, "; ".join(texts.get(label, []))

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy
 
 from customers.core.people import display_name, name_of
 from customers.core.prepared import fetch_prepared
 from customers.text.fold import fold
 from customers.text.numbers import number_or_none
+from customers.text.say import say
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
-DELETED = "Somebody whose account was deleted"
+DELETED = gettext_lazy("Somebody whose account was deleted")
 
 # Each WITH jumps along an index from one value to the next, so that the cost is that of the values, not of the rows.
 _SQL = """
@@ -87,5 +89,5 @@ def owner_in_words(key: str) -> str:
     """Return what somebody is called who looks after no customer; one query."""
     person = User.objects.filter(pk=key).first()
     if person is None:
-        return DELETED
-    return name_of(person) if person.is_active else f"{name_of(person)} (no longer active)"
+        return str(DELETED)
+    return name_of(person) if person.is_active else say("{name} (no longer active)", name=name_of(person))

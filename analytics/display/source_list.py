@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
 
 from customers.text.numbers import number_or_none
 
 LIST, AT = "list", "at"
 MY_DAY, ALERTS, TASKS = "my-day", "alerts", "tasks"
-_LABELS = {MY_DAY: "My day", ALERTS: "the alerts", TASKS: "the tasks"}
+_LABELS = {MY_DAY: _("My day"), ALERTS: _("the alerts"), TASKS: _("the tasks")}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SourceList:
     @property
     def label(self) -> str:
         """Return what the list is called in “Back to …”."""
-        return _LABELS[self.name]
+        return str(_LABELS[self.name])
 
     @property
     def address(self) -> str:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from django.utils.safestring import SafeString, mark_safe
 
 from analytics.models import Snapshot
+from customers.text.say import say
 
 DAYS = 30
 STEP, LOWEST = 2, 21
@@ -58,6 +59,6 @@ def sparklines(customers: Iterable[str], day: date) -> dict[str, Sparkline]:
 
 def _text(known: list[tuple[int, int]]) -> str:
     if len(known) < 2:
-        return f"no other score in {DAYS} days"
+        return say("no other score in {days} days", days=DAYS)
     (first, before), (last, now) = known[0], known[-1]
-    return f"score from {before} to {now} over {last - first + 1} days"
+    return say("score from {before} to {now} over {days} days", before=before, now=now, days=last - first + 1)

@@ -4,8 +4,10 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
 from customers.text.text_fields import LongText
 
 
@@ -23,27 +25,27 @@ class Deferral(models.Model):
     ``created_by`` and ``ended_by`` are logins, which outlive their users; '' is whoever put it aside anew.
     """
 
-    class Reason(models.TextChoices):
+    class Reason(SpokenChoices):
         """Why nothing is to be done."""
 
-        EXPECTED = "expected", "Expected: holidays, a pause, a pilot that ends"
-        ELSEWHERE = "elsewhere", "Handled elsewhere"
-        NOTHING = "nothing", "Nothing we can do"
-        WRONG_DATA = "wrong_data", "The data are wrong"
-        OTHER = "other", "Another reason"
+        EXPECTED = "expected", _("Expected: holidays, a pause, a pilot that ends")
+        ELSEWHERE = "elsewhere", _("Handled elsewhere")
+        NOTHING = "nothing", _("Nothing we can do")
+        WRONG_DATA = "wrong_data", _("The data are wrong")
+        OTHER = "other", _("Another reason")
 
     KEPT_BY_HAND = True
     """A customer's import is not undone while there are such rows."""
     MAX_LENGTH = 500
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="deferrals", db_index=False)
-    until = models.DateField("snoozed until", null=True, blank=True)
+    until = models.DateField(_("snoozed until"), null=True, blank=True)
     reason = models.CharField(max_length=20, choices=Reason, blank=True)
-    text = LongText("details", max_length=MAX_LENGTH, blank=True)
+    text = LongText(_("details"), max_length=MAX_LENGTH, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=150)
-    ended_at = models.DateTimeField("brought back", null=True, blank=True)
-    ended_by = models.CharField("brought back by", max_length=150, blank=True)
+    ended_at = models.DateTimeField(_("brought back"), null=True, blank=True)
+    ended_by = models.CharField(_("brought back by"), max_length=150, blank=True)
 
     objects = DeferralQuerySet.as_manager()
 

@@ -4,6 +4,7 @@ import zoneinfo
 from datetime import tzinfo
 from functools import cache
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.validators import MaxValueValidator
@@ -51,6 +52,7 @@ class Preferences(models.Model):
 
     user = models.OneToOneField(User, models.CASCADE, related_name="preferences")
     time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
+    language = models.CharField(max_length=10, blank=True)
     digest_hour = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(23)])
     digest_checked_at = models.DateTimeField("last run of send_digests", null=True, blank=True, editable=False)
     digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
@@ -81,6 +83,16 @@ class Preferences(models.Model):
         except ObjectDoesNotExist:
             return cls(user=user)
         return found
+
+    @property
+    def chosen_language(self) -> str:
+        """Return the language that the person prefers; '' where none is chosen, or the chosen one is not offered."""
+        return self.language if self.language in settings.OFFERED_LANGUAGES else ""
+
+    @property
+    def language_of_mails(self) -> str:
+        """Return the language that the person is written to in."""
+        return self.chosen_language or str(settings.OFFERED_LANGUAGES[0])
 
     @property
     def zone(self) -> tzinfo:

@@ -4,36 +4,38 @@ from datetime import date
 from typing import Self
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from analytics.rounding import onboarding_percent, success_rate
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
 
 
-class HealthStatus(models.TextChoices):
+class HealthStatus(SpokenChoices):
     """How a customer does, by score; from best to worst, then those who are away."""
 
-    CHAMPION = "champion", "Champion"
-    HEALTHY = "healthy", "Healthy"
-    NEEDS_ATTENTION = "needs_attention", "Needs attention"
-    AT_RISK = "at_risk", "At risk"
-    INACTIVE = "inactive", "Inactive"
+    CHAMPION = "champion", _("Champion")
+    HEALTHY = "healthy", _("Healthy")
+    NEEDS_ATTENTION = "needs_attention", _("Needs attention")
+    AT_RISK = "at_risk", _("At risk")
+    INACTIVE = "inactive", _("Inactive")
 
 
-class Trend(models.TextChoices):
+class Trend(SpokenChoices):
     """The activity trend: where a customer's activity goes, support requests apart."""
 
-    IMPROVING = "improving", "Improving"
-    STABLE = "stable", "Stable"
-    DECLINING = "declining", "Declining"
+    IMPROVING = "improving", _("Improving")
+    STABLE = "stable", _("Stable")
+    DECLINING = "declining", _("Declining")
 
 
-class Stage(models.TextChoices):
+class Stage(SpokenChoices):
     """How far into the product a customer is."""
 
-    NEW_SIGNUP = "new_signup", "New signup"
-    ONBOARDING = "onboarding", "Onboarding"
-    INITIAL_ADOPTION = "initial_adoption", "Initial adoption"
-    REGULAR_USAGE = "regular_usage", "Regular usage"
+    NEW_SIGNUP = "new_signup", _("New signup")
+    ONBOARDING = "onboarding", _("Onboarding")
+    INITIAL_ADOPTION = "initial_adoption", _("Initial adoption")
+    REGULAR_USAGE = "regular_usage", _("Regular usage")
 
 
 class PortfolioDayQuerySet(models.QuerySet["PortfolioDay"]):

@@ -10,6 +10,8 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.alerts.acknowledge import acknowledge
 from analytics.models import Alert, PortfolioDay, RecommendationRule, Snapshot, Task
@@ -19,7 +21,6 @@ from analytics.tasks import workflow
 from analytics.tasks.forms import TaskForm
 from analytics.tasks.prefill import prefilled
 from analytics.tasks.recommendations import recommended_actions
-from analytics.wording import counted
 from customers.clock import program_today
 from customers.core.people import name_of
 from customers.editing.undo import Undo
@@ -27,6 +28,7 @@ from customers.models import Customer, Note
 from customers.owners.assign import UNDO_OWNERS, assign
 from customers.owners.views import MAY_ASSIGN, OwnerForm
 from customers.text.numbers import number_or_none
+from customers.text.say import Words, say, say_n
 
 RULE = "rule"
 """The parameter that names which rule recommends a new task."""
@@ -68,10 +70,10 @@ class Asked:
 class Act:
     """One thing to do: its words, who may, and what ``ask`` makes of a form that is shown or sent."""
 
-    label: str
+    label: Words
     permission: str
     ask: Callable[[SentAct], Asked]
-    button: str
+    button: Words
 
 
 def _log_call(sent: SentAct) -> Asked:
@@ -80,7 +82,7 @@ def _log_call(sent: SentAct) -> Asked:
     def apply() -> Done:
         note = Note(customer=sent.customer, author=name_of(sent.user), **form.cleaned_data)
         note.save()
-        return Done(f"{note.get_kind_display()} logged")
+        return Done(gettext("Call logged") if note.kind == Note.Kind.CALL else gettext("Meeting logged"))
 
     return Asked(form, apply)
 
@@ -99,7 +101,7 @@ def _create_task(sent: SentAct) -> Asked:
             workflow.take(task, sent.user)
         except workflow.TakenError as error:
             raise NothingDone(f"{error}.") from None
-        return Done(f"Task created, due {task.due:%-d %b %Y}", Undo(workflow.UNDO_TASKS, [task.pk]))
+        return Done(say("Task created, due {day}", day=task.due), Undo(workflow.UNDO_TASKS, [task.pk]))
 
     return Asked(form, apply)
 
@@ -121,8 +123,8 @@ def _complete(sent: SentAct) -> Asked:
     def apply() -> Done:
         said, task = form.cleaned_data, form.cleaned_data["task"]
         if not workflow.close(task, sent.user, Task.State.DONE, said["outcome"], said["outcome_note"]):
-            raise NothingDone("Somebody has closed this task already.")
-        return Done(f"Task completed: {task.what}")
+            raise NothingDone(gettext("Somebody has closed this task already."))
+        return Done(say("Task completed: {task}", task=task.what))
 
     return Asked(form, apply)
 
@@ -133,7 +135,7 @@ def _snooze(sent: SentAct) -> Asked:
     def apply() -> Done:
         until = form.cleaned_data["until"]
         put_aside = snooze(sent.customer, until, sent.user)
-        return Done(f"Snoozed until {until:%-d %b %Y}", Undo(UNDO_DEFERRALS, [put_aside]))
+        return Done(say("Snoozed until {day}", day=until), Undo(UNDO_DEFERRALS, [put_aside]))
 
     return Asked(form, apply)
 
@@ -143,8 +145,8 @@ def _acknowledge(sent: SentAct) -> Asked:
         waiting = Alert.objects.waiting(program_today()).filter(customer=sent.customer)
         done = acknowledge(waiting, sent.user)
         if not done:
-            raise NothingDone("There is no alert to acknowledge any more.")
-        return Done(f"{counted(done, 'alert')} acknowledged")
+            raise NothingDone(gettext("There is no alert to acknowledge any more."))
+        return Done(say_n("{number} alert acknowledged", "{number} alerts acknowledged", done))
 
     return Asked(forms.Form(sent.data), apply)
 
@@ -155,9 +157,13 @@ def _assign(sent: SentAct) -> Asked:
 
     def apply() -> Done:
         done = assign(Customer.objects.filter(pk=sent.customer.pk), form.chosen, sent.user)
-        return Done(f"Assigned to {name_of(form.chosen)}", Undo(UNDO_OWNERS, done.former))
+        return Done(_assigned(form.chosen), Undo(UNDO_OWNERS, done.former))
 
     return Asked(form, apply)
+
+
+def _assigned(to: User | None) -> str:
+    return say("Assigned to {owner}", owner=name_of(to)) if to else gettext("Assigned to nobody")
 
 
 def _dismiss(sent: SentAct) -> Asked:
@@ -166,7 +172,7 @@ def _dismiss(sent: SentAct) -> Asked:
     def apply() -> Done:
         said = form.cleaned_data
         put_aside = dismiss(sent.customer, said["reason"], said["text"], sent.user)
-        return Done("Dismissed", Undo(UNDO_DEFERRALS, [put_aside]))
+        return Done(gettext("Dismissed"), Undo(UNDO_DEFERRALS, [put_aside]))
 
     return Asked(form, apply)
 
@@ -174,21 +180,21 @@ def _dismiss(sent: SentAct) -> Asked:
 def _bring_back(sent: SentAct) -> Asked:
     def apply() -> Done:
         if not bring_back(sent.customer, sent.user):
-            raise NothingDone("Somebody has brought this customer back already.")
-        return Done("Back on the list")
+            raise NothingDone(gettext("Somebody has brought this customer back already."))
+        return Done(gettext("Back on the list"))
 
     return Asked(forms.Form(sent.data), apply)
 
 
 MAY_PUT_ASIDE = "analytics.add_deferral"
 ACTS: Mapping[str, Act] = {
-    "call": Act("Log call", "customers.add_note", _log_call, "Save"),
-    "task": Act("Create task", "analytics.add_task", _create_task, "Create task"),
-    "snooze": Act("Snooze", MAY_PUT_ASIDE, _snooze, "Snooze"),
-    "complete": Act("Complete a task", settings.OWNERS_MAY, _complete, "Complete"),
-    "acknowledge": Act("Acknowledge alerts", "analytics.act_on_alert", _acknowledge, "Acknowledge"),
-    "assign": Act("Assign owner", MAY_ASSIGN, _assign, "Assign"),
-    "dismiss": Act("Dismiss", MAY_PUT_ASIDE, _dismiss, "Dismiss"),
-    "bring-back": Act("Bring back", MAY_PUT_ASIDE, _bring_back, "Bring back"),
+    "call": Act(_("Log call"), "customers.add_note", _log_call, _("Save")),
+    "task": Act(_("Create task"), "analytics.add_task", _create_task, _("Create task")),
+    "snooze": Act(_("Snooze"), MAY_PUT_ASIDE, _snooze, _("Snooze")),
+    "complete": Act(_("Complete a task"), settings.OWNERS_MAY, _complete, _("Complete")),
+    "acknowledge": Act(_("Acknowledge alerts"), "analytics.act_on_alert", _acknowledge, _("Acknowledge")),
+    "assign": Act(_("Assign owner"), MAY_ASSIGN, _assign, _("Assign")),
+    "dismiss": Act(_("Dismiss"), MAY_PUT_ASIDE, _dismiss, _("Dismiss")),
+    "bring-back": Act(_("Bring back"), MAY_PUT_ASIDE, _bring_back, _("Bring back")),
 }
 """By the name in the address."""

@@ -3,7 +3,7 @@
 from datetime import date
 
 from django.db.models import Q
-from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.models import Alert, Deferral, Task
 from analytics.my_day.facts import (
@@ -18,6 +18,8 @@ from analytics.my_day.facts import (
     source,
 )
 from customers.models import Note
+from customers.text.say import say
+from customers.text.written import clock
 
 
 def done_today(which: Q, today: date) -> WorkFacts:
@@ -42,19 +44,23 @@ def done_today(which: Q, today: date) -> WorkFacts:
 
 def deed_in_words(fact: WorkFact) -> str:
     """Return what somebody did, who, and when."""
-    return f"{_deed(fact)}, {said_by(fact)}, {timezone.localtime(fact.moment):%H:%M}"
+    return say("{deed}, {who}, {time}", deed=_deed(fact), who=said_by(fact), time=clock(fact.moment))
 
 
 def _deed(fact: WorkFact) -> str:
     match fact.kind:
         case Kind.SNOOZE if fact.day:
-            return f"Snoozed until {fact.day:%-d %b %Y}"
+            return say("Snoozed until {day}", day=fact.day)
         case Kind.DISMISSAL:
-            return f"Dismissed: {Deferral.Reason(fact.more).label}"
+            return say("Dismissed: {reason}", reason=Deferral.Reason(fact.more).label)
         case Kind.TASK:
-            return f"Task created: {fact.more}"
+            return say("Task created: {task}", task=fact.more)
         case Kind.TASK_CLOSED:
-            return f"Task closed: {fact.more}"
+            return say("Task closed: {task}", task=fact.more)
         case Kind.ACKNOWLEDGED:
-            return f"Alert acknowledged: {fact.more}"
-    return {Note.Kind.CALL.value: "Called", Note.Kind.MEETING.value: "Met"}.get(fact.more, "Emailed")
+            return say("Alert acknowledged: {alert}", alert=fact.more)
+        case _ if fact.more == Note.Kind.CALL:
+            return gettext("Called")
+        case _ if fact.more == Note.Kind.MEETING:
+            return gettext("Met")
+    return gettext("Emailed")

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.models import Deferral, Task
 from analytics.tasks.forms import MAX_NOTE_LENGTH
@@ -12,7 +13,7 @@ from customers.models import Customer, Note
 from customers.text.text_fields import TextAreaField
 
 MAX_SNOOZE_DAYS = 366
-SNOOZE_DAYS = ((1, "1 day"), (3, "3 days"), (7, "1 week"))
+SNOOZE_DAYS = ((1, gettext_lazy("1 day")), (3, gettext_lazy("3 days")), (7, gettext_lazy("1 week")))
 
 
 class CallForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
@@ -21,7 +22,7 @@ class CallForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
     class Meta:
         model = Note
         fields = ["kind", "text"]
-        labels = {"kind": "How", "text": "What was said"}
+        labels = {"kind": gettext_lazy("How"), "text": gettext_lazy("What was said")}
         widgets = {"text": forms.Textarea(attrs={"rows": 3, "dir": "auto"})}
 
     def __init__(self, data: QueryDict | None) -> None:
@@ -35,7 +36,9 @@ class CallForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
 class SnoozeForm(forms.Form):
     """Until when: so many days, or a date."""
 
-    until = forms.DateField(label="Or until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(
+        label=gettext_lazy("Or until"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
     days = forms.TypedChoiceField(choices=SNOOZE_DAYS, coerce=int, required=False, empty_value=None)
 
     def clean(self) -> None:
@@ -43,9 +46,9 @@ class SnoozeForm(forms.Form):
         today, days = program_today(), self.cleaned_data.get("days")
         until: date | None = today + timedelta(days=days) if days else self.cleaned_data.get("until")
         if until is None and "until" not in self.errors:
-            self.add_error("until", "Choose a date.")
+            self.add_error("until", gettext("Choose a date."))
         if until and not today < until <= today + timedelta(days=MAX_SNOOZE_DAYS):
-            self.add_error("until", "Choose a future date within a year.")
+            self.add_error("until", gettext("Choose a future date within a year."))
         self.cleaned_data["until"] = until
 
 
@@ -55,7 +58,7 @@ class DismissForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
     class Meta:
         model = Deferral
         fields = ["reason", "text"]
-        labels = {"text": "Details"}
+        labels = {"text": gettext_lazy("Details")}
         widgets = {"text": forms.Textarea(attrs={"rows": 2, "dir": "auto"})}
 
     def __init__(self, data: QueryDict | None) -> None:
@@ -73,12 +76,16 @@ class DismissForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
 class CompleteForm(forms.Form):
     """Which task is done, and what came of it."""
 
-    task = forms.ModelChoiceField(Task.objects.none(), label="Task", empty_label=None)
+    task = forms.ModelChoiceField(Task.objects.none(), label=gettext_lazy("Task"), empty_label=None)
     outcome = forms.ChoiceField(
-        choices=[("", "Choose…"), *(pair for pair in Task.Outcome.choices if pair[0] != Task.Outcome.NOT_NEEDED)]
+        label=gettext_lazy("Outcome"),
+        choices=[
+            ("", gettext_lazy("Choose…")),
+            *(pair for pair in Task.Outcome.choices if pair[0] != Task.Outcome.NOT_NEEDED),
+        ],
     )
     outcome_note = TextAreaField(
-        label="Note",
+        label=gettext_lazy("Note"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "dir": "auto"}),
         max_length=MAX_NOTE_LENGTH,

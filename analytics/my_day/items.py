@@ -7,6 +7,7 @@ from datetime import date
 
 from django.db.models import F, Q
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from analytics.display import atoms
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot, Task
@@ -19,9 +20,7 @@ from analytics.page_cache.version import DataVersion
 from analytics.tasks.recommendations import Action, recommendations
 from analytics.wording import day_in_year
 from customers.models import Customer
-
-ASK = Action("Ask what has changed", "Dropped, though still doing well")
-"""Instead of what the rules have for those who do well, such as asking for a testimonial."""
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,8 @@ def _work_item(
     earlier = Earlier(before.date, score, status) if before and score is not None else None
     action = actions[0] if actions else None
     if earlier and has_dropped(snapshot, earlier) and snapshot.status in DOING_WELL:
-        action = ASK
+        # Instead of what the rules have for those who do well, such as asking for a testimonial.
+        action = Action(gettext("Ask what has changed"), gettext("Dropped, though still doing well"))
     key = snapshot.customer_id
     alerts, tasks = opened.alerts.get(key, []), opened.tasks.get(key, [])
     reasons = _reasons(snapshot, earlier, alerts)
@@ -185,6 +185,6 @@ def _reasons(snapshot: Snapshot, earlier: Earlier | None, alerts: Sequence[Alert
 def _due(tasks: Iterable[Task], today: date) -> Iterable[str]:
     for task in tasks:
         if task.due == today:
-            yield f"Task due today: {task.what}"
+            yield say("Task due today: {task}", task=task.what)
         elif task.due < today:
-            yield f"Task overdue since {day_in_year(task.due, today)}: {task.what}"
+            yield say("Task overdue since {day}: {task}", day=day_in_year(task.due, today), task=task.what)

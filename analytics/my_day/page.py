@@ -7,6 +7,7 @@ from typing import TypeVar
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.customer_list.first_view import ME, OWNER
 from analytics.display.filter_choices import is_key, owner_in_words
@@ -26,6 +27,7 @@ from analytics.portfolio.comparison import comparison_day
 from customers.clock import program_today
 from customers.core.pages import user_of
 from customers.models import Customer
+from customers.text.say import Words
 
 
 class ApprovalsKey(page_cache.StateKey):
@@ -37,7 +39,7 @@ class ApprovalsKey(page_cache.StateKey):
 Row = TypeVar("Row", str, WorkMember)
 ROWS_PER_PAGE = 25
 TO_DO, WAITING, DONE = "todo", "waiting", "done"
-TABS = {TO_DO: "To do", WAITING: "Waiting", DONE: "Done today"}
+TABS = {TO_DO: gettext_lazy("To do"), WAITING: gettext_lazy("Waiting"), DONE: gettext_lazy("Done today")}
 QUICK = ("call", "task", "snooze")
 """The acts that stand beside each customer; the others are under More."""
 MORE = ("complete", "acknowledge", "assign", "dismiss")
@@ -47,7 +49,7 @@ MORE = ("complete", "acknowledge", "assign", "dismiss")
 class TabLink:
     """One of the links that narrow the list: a label, the address' query, whether it is chosen, and how many."""
 
-    label: str
+    label: Words
     query: str
     chosen: bool
     count: int | None
@@ -178,13 +180,13 @@ def _approvals(whose: str, version: StateVersion) -> list[PlaybookStepRun]:
 
 
 def _labels(request: HttpRequest, whose: str) -> dict[str, str]:
-    labels = {str(request.user.pk): "Mine", TEAM: "Team", NOBODY: "Unassigned"}
+    labels = {str(request.user.pk): gettext("Mine"), TEAM: gettext("Team"), NOBODY: gettext("Unassigned")}
     if whose not in labels:
         labels[whose] = owner_in_words(whose)
     return labels
 
 
-def _acts(request: HttpRequest, names: Sequence[str]) -> dict[str, str]:
+def _acts(request: HttpRequest, names: Sequence[str]) -> dict[str, Words]:
     """Return the labels of the acts that the visitor may do, by name."""
     user = user_of(request)
     return {name: ACTS[name].label for name in names if user.has_perm(ACTS[name].permission)}

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import IntEnum
 
 from django.db.models import Case, F, FilteredRelation, Q, SmallIntegerField, Value, When
+from django.utils.translation import gettext
 
 from analytics.forecast.bands import LIKELY, percent_of
 from analytics.models import AlertRule, Forecast, HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
@@ -14,6 +15,8 @@ from analytics.scoring.health_status import InactiveReason, snapshot_inactive_re
 from analytics.wording import day_in_year
 from customers.models import Customer
 from customers.text.codes import code_in_words
+from customers.text.say import say
+from customers.text.written import percentage
 
 DROP = 10
 """A score that fell by as many points has dropped, whatever the status."""
@@ -96,25 +99,33 @@ def reasons_by_health(snapshot: Snapshot, earlier: Earlier | None) -> Iterator[t
         of_status = {HealthStatus.AT_RISK: kind.AT_RISK, HealthStatus.INACTIVE: kind.INACTIVE}
         yield of_status.get(HealthStatus(snapshot.status), kind.FELL), drop_in_words(snapshot, earlier)
     elif settled and snapshot.status == HealthStatus.AT_RISK:
-        yield kind.AT_RISK, f"At risk, score {snapshot.score}"
+        yield kind.AT_RISK, say("At risk, score {score}", score=snapshot.score)
     if snapshot.blocked:
-        yield kind.BLOCKED, f"Blocked: {code_in_words(snapshot.blocker_type)}"
+        yield kind.BLOCKED, say("Blocked: {blocker}", blocker=code_in_words(snapshot.blocker_type))
     if snapshot.forecast_quiet is not None and snapshot.forecast_quiet in LIKELY:
-        yield kind.LIKELY_QUIET, f"Likely to go quiet: {percent_of(snapshot.forecast_quiet)}%"
+        probable = percentage(percent_of(snapshot.forecast_quiet))
+        yield kind.LIKELY_QUIET, say("Likely to go quiet: {probable}", probable=probable)
 
 
 def drop_in_words(snapshot: Snapshot, earlier: Earlier) -> str:
     """Return what has become worse, in words."""
     was, now = HealthStatus(earlier.status), HealthStatus(snapshot.status)
     day = day_in_year(earlier.day, snapshot.date)
+    then, score = earlier.score, snapshot.score
     if was == now:
-        return f"Score fell from {earlier.score} to {snapshot.score} since {day}"
+        return say("Score fell from {then} to {now} since {day}", then=then, now=score, day=day)
     if now == HealthStatus.INACTIVE:
         if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
-            return f"Became inactive since {day}: account paused or ended"
-        last = snapshot.last_active
-        active = f"last active {day_in_year(last, snapshot.date)}" if last else "no activity yet"
-        return f"Became inactive ({active})"
-    if snapshot.score == earlier.score:
-        return f"Was {was.label} on {day}, now {now.label} with the same score, {snapshot.score}"
-    return f"Was {was.label} on {day}: score {earlier.score}, now {snapshot.score}"
+            return say("Became inactive since {day}: account paused or ended", day=day)
+        if snapshot.last_active is None:
+            return gettext("Became inactive (no activity yet)")
+        return say("Became inactive (last active {day})", day=day_in_year(snapshot.last_active, snapshot.date))
+    if score == then:
+        return say(
+            "Was {was} on {day}, now {now} with the same score, {score}",
+            was=was.label,
+            day=day,
+            now=now.label,
+            score=score,
+        )
+    return say("Was {status} on {day}: score {then}, now {now}", status=was.label, day=day, then=then, now=score)

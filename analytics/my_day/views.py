@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.customer_list.first_view import OWNER
 from analytics.my_day.acts import ACTS, Asked, NothingDone, SentAct
@@ -29,15 +30,15 @@ def day(request: HttpRequest) -> HttpResponse:
     """Show the customers to act on: mine, the team's or nobody's; as of an earlier date without today's state."""
     shown = as_of(request)
     if shown.portfolio is None:
-        context = {"title": "My day", "as_of": shown, "any_customer": Customer.objects.exists()}
+        context = {"title": gettext("My day"), "as_of": shown, "any_customer": Customer.objects.exists()}
         return admin_response(request, "analytics/my_day/empty.html", context)
     if not shown.is_newest:
         before = comparison_day(shown.portfolio.date)
-        context = {"title": "Customers to act on", "listed": LISTED_BY_HEALTH, "as_of": shown}
+        context = {"title": gettext("Customers to act on"), "listed": LISTED_BY_HEALTH, "as_of": shown}
         return admin_response(request, PAGE, {**context, **earlier_list(request, shown.portfolio, before)})
     if address := with_owner_in_full(request):
         return redirect(f"{request.path}?{address}")
-    context = {"title": "My day", "listed": LISTED, "as_of": shown}
+    context = {"title": gettext("My day"), "listed": LISTED, "as_of": shown}
     return admin_response(request, PAGE, {**context, **my_day(request, shown.portfolio)})
 
 

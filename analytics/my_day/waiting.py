@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.translation import gettext
+
 from analytics.models import Deferral, Snapshot
 from analytics.my_day.facts import CONTACT_DAYS, Kind, WorkFact, said_by
 from analytics.my_day.reasons import Earlier, has_dropped
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,17 @@ class Waiting:
     @property
     def rule(self) -> str:
         """How it comes back, spelled out."""
-        day = f"{self.until:%-d %b %Y}" if self.until else ""
+        day = self.until or ""
         match self.fact.kind:
             case Kind.SNOOZE:
-                return f"Back on {day}, or as soon as it gets worse"
+                return say("Back on {day}, or as soon as it gets worse", day=day)
             case Kind.CONTACT:
-                return f"Back on {day} without recovery, or as soon as it gets worse"
+                return say("Back on {day} without recovery, or as soon as it gets worse", day=day)
             case Kind.SCHEDULED:
-                return f"Back on {day} if the email was not sent, or as soon as it gets worse"
+                return say("Back on {day} if the email was not sent, or as soon as it gets worse", day=day)
             case Kind.TASK:
-                return f"Back when the task is due on {day}, or as soon as it gets worse"
-        return "Back with a new reason: an alert, a drop, another blocker, or a task due"
+                return say("Back when the task is due on {day}, or as soon as it gets worse", day=day)
+        return gettext("Back with a new reason: an alert, a drop, another blocker, or a task due")
 
 
 def waits(facts: Sequence[WorkFact], today: date) -> list[Waiting]:
@@ -90,21 +93,33 @@ def state_in_words(facts: Iterable[WorkFact], today: date, *, waits: bool) -> li
 
     Tasks are told by themselves.
     """
-    back = "" if waits else ", back with something new"
-    said = []
-    for fact in sorted(facts, key=lambda one: one.moment, reverse=True):
-        match fact.kind:
-            case Kind.SNOOZE if fact.day and fact.day > today:
-                said.append(f"Snoozed until {fact.day:%-d %b %Y} by {said_by(fact)}{back}")
-            case Kind.DISMISSAL:
-                said.append(f"Dismissed by {said_by(fact)}: {Deferral.Reason(fact.more).label}{back}")
-            case Kind.SCHEDULED:
-                said.append(f"Email scheduled for {fact.day:%-d %b %Y} by {said_by(fact)}")
-            case Kind.CONTACT:
-                said.append(f"Contacted {_when(fact.done_on, today)} by {said_by(fact)}")
-    return list(dict.fromkeys(said))
+    newest_first = sorted(facts, key=lambda one: one.moment, reverse=True)
+    return list(dict.fromkeys(said for fact in newest_first if (said := _state(fact, today, waits))))
 
 
-def _when(day: date, today: date) -> str:
-    days = (today - day).days
-    return {0: "today", 1: "yesterday"}.get(days) or f"on {day:%-d %b %Y}"
+def _state(fact: WorkFact, today: date, waits: bool) -> str:
+    who, day = said_by(fact), fact.day or ""
+    match fact.kind:
+        case Kind.SNOOZE if fact.day and fact.day > today:
+            if waits:
+                return say("Snoozed until {day} by {who}", day=day, who=who)
+            return say("Snoozed until {day} by {who}, back with something new", day=day, who=who)
+        case Kind.DISMISSAL:
+            reason = Deferral.Reason(fact.more).label
+            if waits:
+                return say("Dismissed by {who}: {reason}", who=who, reason=reason)
+            return say("Dismissed by {who}: {reason}, back with something new", who=who, reason=reason)
+        case Kind.SCHEDULED:
+            return say("Email scheduled for {day} by {who}", day=day, who=who)
+        case Kind.CONTACT:
+            return _contacted(fact.done_on, today, who)
+    return ""
+
+
+def _contacted(day: date, today: date, who: str) -> str:
+    match (today - day).days:
+        case 0:
+            return say("Contacted today by {who}", who=who)
+        case 1:
+            return say("Contacted yesterday by {who}", who=who)
+    return say("Contacted on {day} by {who}", day=day, who=who)

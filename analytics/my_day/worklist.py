@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 from analytics.models import Alert, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import Kind, WorkFacts, customers_of, facts
@@ -23,10 +24,10 @@ from customers.models import CustomerCare
 
 TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
-LISTED_BY_HEALTH = (
+LISTED_BY_HEALTH = gettext_lazy(
     "Customers who are at risk, got worse within a week, are blocked, or are likely to go quiet; the worst first."
 )
-LISTED = (
+LISTED = gettext_lazy(
     "Customers who are at risk, got worse within a week, are blocked, are likely to go quiet, or have an open alert "
     "or a task due; the worst first. Those who were contacted, snoozed or dismissed wait, until they get worse."
 )

@@ -12,6 +12,7 @@ from typing import TypeVar, dataclass_transform
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.utils import timezone
+from django.utils.translation import get_language
 
 from analytics.page_cache.version import DataVersion, StateVersion
 
@@ -50,7 +51,8 @@ class ImmutableKey(Key):
 def get_or_set(key: Key, make: Callable[[], Value]) -> Value:
     """Return the value that is kept under the key; else make it by ``make`` and keep it.
 
-    What is made of the state may say times, so it is kept for each time zone that people have chosen.
+    It may have words in it, so it is kept for each language; what is made of the state may say times, so it is also
+    kept for each time zone that people have chosen.
     """
     kept = peek(key, _NOTHING)
     if kept is not _NOTHING:
@@ -80,7 +82,7 @@ def _cache_of(key: Key) -> BaseCache:
 
 def _name(key: Key) -> str:
     zone = "" if isinstance(key, ImmutableKey) else timezone.get_current_timezone_name()
-    return f"{type(key).__module__}.{key!r}{zone}"
+    return f"{type(key).__module__}.{key!r}{zone} {get_language()}"
 
 
 def digest(what: object) -> str:

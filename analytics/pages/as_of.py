@@ -13,6 +13,7 @@ from analytics.pages.user_summary import UserSummary, user_summary
 from analytics.portfolio import figures
 from analytics.scoring.unscored import Unscored, unscored
 from customers.text.quoted import quoted
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,22 @@ def as_of(request: HttpRequest) -> AsOf:
     first, newest = found[0], found[-1]
     if day is None:
         portfolio = newest
-        note = f"{quoted(asked)} is not a date; this is the newest one that is scored." if asked else ""
+        not_one = say("{text} is not a date; this is the newest one that is scored.", text=quoted(asked))
+        note = not_one if asked else ""
     else:
         portfolio = max((one for one in found if one.date <= day), key=lambda one: one.date, default=first)
-        instead = "newest date before it" if portfolio.date < day else "first date"
-        note = "" if portfolio.date == day else f"{day:%-d %b %Y} is not scored; this is the {instead} that is."
+        note = _instead(day, portfolio.date)
     is_newest = portfolio.date == newest.date
     return AsOf(portfolio, is_newest, note, first.date, newest.date, _unscored(summary, newest))
+
+
+def _instead(asked: date, shown: date) -> str:
+    """Say that another date is shown than was asked for; '' where it is the same."""
+    if shown == asked:
+        return ""
+    if shown < asked:
+        return say("{day} is not scored; this is the newest date before it that is.", day=asked)
+    return say("{day} is not scored; this is the first date that is.", day=asked)
 
 
 def _unscored(summary: UserSummary, newest: PortfolioDay | None) -> Unscored | None:

@@ -5,6 +5,7 @@ from functools import cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import etag
 from django.views.decorators.vary import vary_on_headers
 
@@ -24,6 +25,7 @@ def page_etag(request: HttpRequest) -> str:
         user.pk,
         user.is_superuser or sorted(user.get_all_permissions()),
         timezone.localdate(),
+        get_language(),
         build(),
         user_summary(request),
     )

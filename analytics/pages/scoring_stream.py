@@ -13,11 +13,12 @@ from django.utils.html import format_html
 from analytics.alerts.put_right import close_repaired
 from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
-from analytics.wording import counted
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import streamed
 from customers.jobs.lock import LockHeld
+from customers.text import written
+from customers.text.say import say, say_html, say_n
 
 logger = logging.getLogger(__name__)
 
@@ -63,34 +64,46 @@ def _scored(
             if not problem:
                 yield from _dates(days, newest, actor)
         if problem:
-            yield _line("<strong>Nothing was done:</strong> {}", problem)
+            yield _line(say_html("<strong>Nothing was done:</strong> {problem}", problem=problem))
         else:
             close_repaired()
             with trail.acting(actor):
                 said = finish()
             if said:
-                yield _line("{}", said)
-            yield _line("<strong>Done.</strong>")
+                yield _line(said)
+            yield _line(say_html("<strong>Done.</strong>"))
     except LockHeld:
-        yield _line("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
+        yield _line(
+            say_html("<strong>Nothing was scored:</strong> another scoring or an import is running. Try again later.")
+        )
     except NotScorable as error:
-        yield _line("<strong>Nothing was scored:</strong> {}", str(error))
+        yield _line(say_html("<strong>Nothing was scored:</strong> {problem}", problem=str(error)))
     except Error:
         # The page has begun, so no page of errors can take its place.
         logger.exception("A scoring that somebody had asked for did not end")
-        yield _line("<strong>It stopped here:</strong> the database is busy, or cannot be reached. Try again later.")
+        yield _line(
+            say_html("<strong>It stopped here:</strong> the database is busy, or cannot be reached. Try again later.")
+        )
     yield after
 
 
 def _dates(days: Sequence[date], newest: date, actor: trail.Actor) -> Iterator[str]:
     """Score each date, and yield the lines that say so."""
-    yield _line("Scoring {}: {}.", counted(len(days), "date"), _named(days))
+    yield _line(
+        say_n("Scoring {number} date: {days}.", "Scoring {number} dates: {days}.", len(days), days=_named(days))
+    )
     yield _progress(0, len(days))
     for number, day in enumerate(days, start=1):
         with trail.acting(actor):
             portfolio = score_day(day, newest)
-        said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
-        yield _line("{}: {}.", f"{day:%-d %b %Y}", said) + _progress(number, len(days))
+        said = say_n(
+            "{day}: {number} customer, {at_risk} at risk.",
+            "{day}: {number} customers, {at_risk} at risk.",
+            portfolio.total,
+            day=day,
+            at_risk=portfolio.at_risk,
+        )
+        yield _line(said) + _progress(number, len(days))
 
 
 _MOST_NAMED = 10
@@ -98,13 +111,14 @@ _MOST_NAMED = 10
 
 def _named(days: Sequence[date]) -> str:
     if len(days) > _MOST_NAMED:
-        return f"{days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
-    return ", ".join(f"{day:%-d %b %Y}" for day in days)
+        return say("{first} to {last}", first=days[0], last=days[-1])
+    return ", ".join(map(written.day, days))
 
 
-def _line(text: str, *values: str) -> str:
-    return format_html(f"<li>{text}</li>", *values) if values else f"<li>{text}</li>"
+def _line(text: str) -> str:
+    return format_html("<li>{}</li>", text)
 
 
 def _progress(done: int, of: int) -> str:
-    return format_html('<li><progress class="bar" max="{}" value="{}">{} of {}</progress></li>', of, done, done, of)
+    said = say("{done} of {count}", done=done, count=of)
+    return format_html('<li><progress class="bar" max="{}" value="{}">{}</progress></li>', of, done, said)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.models import Preferences
 
@@ -26,20 +27,26 @@ def tour_of(user: User) -> list[Step]:
 
 def _where_to_begin(user: User) -> Step:
     if user.has_perm("customers.upload_importrun"):
-        text = "Upload a file and see what it would change before anything is loaded. Every import can be undone."
-        return Step("Import runs", text, reverse("admin:customers_importrun_changelist"))
+        text = gettext(
+            "Upload a file and see what it would change before anything is loaded. Every import can be undone."
+        )
+        return Step(gettext("Import runs"), text, reverse("admin:customers_importrun_changelist"))
     if user.has_perm("analytics.add_deferral"):
-        text = "Your customers who need somebody, the worst first. Write, create a task or snooze without leaving it."
-        return Step("My day", text, reverse("analytics:my-day"))
-    text = "The six figures, what changed in a week, and the customers to act on first."
-    return Step("Summary", text, reverse("analytics:summary"))
+        text = gettext(
+            "Your customers who need somebody, the worst first. Write, create a task or snooze without leaving it."
+        )
+        return Step(gettext("My day"), text, reverse("analytics:my-day"))
+    text = gettext("The six figures, what changed in a week, and the customers to act on first.")
+    return Step(gettext("Summary"), text, reverse("analytics:summary"))
 
 
 def _score() -> Step:
-    text = "Every figure and name leads to what is behind it: a customer's page explains the score point by point."
-    return Step("Dashboard", text, reverse("admin:index"))
+    text = gettext(
+        "Every figure and name leads to what is behind it: a customer's page explains the score point by point."
+    )
+    return Step(gettext("Dashboard"), text, reverse("admin:index"))
 
 
 def _search() -> Step:
-    text = "Press Ctrl+K (⌘K on a Mac) for customers, pages and actions, and ? for all keys."
-    return Step("Find anything", text, reverse("search"))
+    text = gettext("Press Ctrl+K (⌘K on a Mac) for customers, pages and actions, and ? for all keys.")
+    return Step(gettext("Find anything"), text, reverse("search"))

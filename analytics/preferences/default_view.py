@@ -3,24 +3,26 @@
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Preferences, Report
+from customers.text.say import say
 
 USUAL, DASHBOARD, MY_DAY, SUMMARY = "", "dashboard", "my-day", "summary"
 _PAGES = {
-    DASHBOARD: ("Dashboard", "admin:index"),
-    MY_DAY: ("My day", "analytics:my-day"),
-    SUMMARY: ("Summary", "analytics:summary"),
+    DASHBOARD: (_("Dashboard"), "admin:index"),
+    MY_DAY: (_("My day"), "analytics:my-day"),
+    SUMMARY: (_("Summary"), "analytics:summary"),
 }
 _REPORT = "report:"
 
 
 def default_views(user: User) -> list[tuple[str, str]]:
     """Return the pages that a user may choose, each with its label."""
-    usual = (USUAL, f"Usual for your role: {_PAGES[usual_view(user)][0]}")
-    pages = [usual, *((name, label) for name, (label, _address) in _PAGES.items())]
+    usual = (USUAL, say("Usual for your role: {page}", page=_PAGES[usual_view(user)][0]))
+    pages = [usual, *((name, str(label)) for name, (label, _where) in _PAGES.items())]
     reports = Report.objects.visible_to(user).order_by("name", "pk").values_list("pk", "name")
-    return [*pages, *((f"{_REPORT}{pk}", f"Report: {name}") for pk, name in reports)]
+    return [*pages, *((f"{_REPORT}{pk}", say("Report: {name}", name=name)) for pk, name in reports)]
 
 
 def usual_view(user: User) -> str:

@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from analytics.models import Preferences
@@ -19,9 +20,9 @@ def preferences(request: StaffRequest) -> HttpResponse:
     form = PreferencesForm(request.POST if request.method == "POST" else None, request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, "Preferences saved.")
+        messages.success(request, gettext("Preferences saved."))
         return redirect("preferences")
-    context = {"title": "Preferences", "form": form, "now": timezone.localtime()}
+    context = {"title": gettext("Preferences"), "form": form, "now": timezone.localtime()}
     return admin_response(request, "analytics/preferences/page.html", context, status=422 if form.errors else 200)
 
 
@@ -29,7 +30,7 @@ def preferences(request: StaffRequest) -> HttpResponse:
 def start(request: StaffRequest) -> HttpResponse:
     """Lead to the page that opens at login; tell whoever has no role why there is none."""
     if not request.user.get_all_permissions():
-        return admin_response(request, "analytics/preferences/no_role.html", {"title": "No role yet"})
+        return admin_response(request, "analytics/preferences/no_role.html", {"title": gettext("No role yet")})
     return redirect(start_address(request.user))
 
 

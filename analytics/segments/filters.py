@@ -167,7 +167,7 @@ class SnapshotFilter(FilterSet):
     cohort = _menu("Cohort", method="in_group")
     industry = _menu("Industry", method="in_group")
     owner = _menu("Owner", method="owned")
-    trend = _menu(ACTIVITY_TREND, choices=Trend.choices)
+    trend = _menu(str(ACTIVITY_TREND), choices=Trend.choices)
     lacks = _menu("Missing step", method="lacking", choices=Step.choices)
     only = _menu("Quick filters", method="those", choices=ONLY)
     last_active = filters.ChoiceFilter(
@@ -241,7 +241,7 @@ class SnapshotFilter(FilterSet):
     def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Whose report it is and who asks come first; only a report's own address says "me"."""
         asked = self.data.getlist("owner")
-        me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else DELETED
+        me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else str(DELETED)
         first = {me: words, **({str(self.user.pk): f"Me ({name_of(self.user)})"} if self.user else {})}
         if ME in asked:
             first = {ME: first.pop(me), **first}

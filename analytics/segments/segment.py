@@ -44,7 +44,7 @@ class Segment:
         found += refusals(self.filters)
         if ME in asked.getlist("owner"):
             found.append(NO_ME)
-        elif any(one.name == "owner" and one.words == DELETED for one in filters_in_words(self.filters)):
+        elif any(one.name == "owner" and one.words == str(DELETED) for one in filters_in_words(self.filters)):
             found.append(f"Owner: {DELETED.lower()}.")
         return found or ([] if any(filters_in_words(self.filters)) else [NOTHING])
 

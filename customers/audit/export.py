@@ -18,6 +18,7 @@ from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import AuditEntry
 from customers.text.counts import counts_in_words
+from customers.text.say import in_english
 
 CSV_NAME = "audit.csv"
 _VALUES: dict[str, Callable[[AuditEntry], str]] = {
@@ -50,11 +51,15 @@ class Export:
 
 
 def export_response(write: Callable[[IO[bytes]], Export]) -> FileResponse:
-    """Answer with the file that ``write`` writes, and record it; where ``write`` raises, nothing is recorded."""
+    """Answer with the file that ``write`` writes, and record it; where ``write`` raises, nothing is recorded.
+
+    Its words are a contract with whoever reads the file, so they are English whoever asks.
+    """
     file = tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE)  # noqa: SIM115 - the response closes it
     try:
-        export = write(file)
-        export.record()
+        with in_english():
+            export = write(file)
+            export.record()
     except BaseException:
         file.close()
         raise

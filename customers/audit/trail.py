@@ -33,6 +33,7 @@ from customers.core.limits import BATCH_SIZE
 from customers.core.log_context import holding
 from customers.core.sql import execute
 from customers.models import AuditEntry, Customer
+from customers.text.say import in_english
 
 Action = AuditEntry.Action
 AuditValue = str | int | list[str] | None
@@ -159,8 +160,16 @@ def entry(
 ) -> AuditEntry:
     """Return an entry, to be written by ``record_all``.
 
-    ``about`` is the row, or words where it is none; ``customer`` is the row's own unless it is given.
+    ``about`` is the row, or words where it is none; ``customer`` is the row's own unless it is given. An entry is
+    English, whoever acts: so are the words that are given.
     """
+    with in_english():
+        return _entry(action, about, actor, customer, changes, detail)
+
+
+def _entry(
+    action: Action, about: Model | str, actor: str | None, customer: str | None, changes: Changes | None, detail: str
+) -> AuditEntry:
     who = _actor.get() or _at_the_command_line()
     row = about if isinstance(about, Model) else None
     if customer is None:
@@ -227,8 +236,9 @@ def field_of(model: type[Model], name: str) -> AnyField:
 
 
 def field_label(field: AnyField) -> str:
-    """Return what people call a field."""
-    return str(field.verbose_name)
+    """Return what an entry calls a field."""
+    with in_english():
+        return str(field.verbose_name)
 
 
 def audit_value(field: AnyField, value: object) -> AuditValue:
@@ -241,7 +251,8 @@ def audit_value(field: AnyField, value: object) -> AuditValue:
         named = field.related_model._base_manager.filter(pk=value).first()
         return str(named) if named is not None else str(value)
     if field.flatchoices:
-        return str(dict(field.flatchoices).get(value, value))
+        with in_english():
+            return str(dict(field.flatchoices).get(value, value))
     return _plain(value)
 
 

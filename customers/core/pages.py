@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language, gettext, gettext_lazy, override
 
 from customers.core.database_errors import is_busy
 
@@ -38,7 +39,7 @@ def user_of(request: HttpRequest) -> User:
     return request.user
 
 
-CANNOT_BE_FILTERED = "The list cannot be filtered like this."
+CANNOT_BE_FILTERED = gettext_lazy("The list cannot be filtered like this.")
 
 
 def admin_page(*permissions: str) -> Callable[[View], View]:
@@ -62,10 +63,20 @@ def admin_page(*permissions: str) -> Callable[[View], View]:
 
 def streamed(parts: Iterator[str]) -> StreamingHttpResponse:
     """Answer with HTML that is sent part by part, while the next one is made."""
-    answer = StreamingHttpResponse(parts)
+    answer = StreamingHttpResponse(_in_language(parts, get_language()))
     answer["X-Accel-Buffering"] = "no"  # Or a proxy would show it all at the end.
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _in_language(parts: Iterator[str], language: str | None) -> Iterator[str]:
+    """Make each part in the language of the request, which is over when the first one is made."""
+    while True:
+        with override(language):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def admin_response(
@@ -109,7 +120,7 @@ def lead_to_form(request: HttpRequest, address: str) -> HttpResponse:
     """Lead whoever opened an address that only takes a form to that form, as after a login in between."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["POST"])
-    messages.info(request, "Nothing was saved by opening that address. Use the form or button here.")
+    messages.info(request, gettext("Nothing was saved by opening that address. Use the form or button here."))
     return redirect(address)
 
 
@@ -125,7 +136,7 @@ def tell_database_error(request: HttpRequest) -> None:
     """Say that the database could not be used, and let the log say why: its words repeat rows and addresses."""
     if is_busy(sys.exception()):
         logger.warning("The database is busy")
-        messages.error(request, "The data are busy: somebody else is changing them. Try again in a minute.")
+        messages.error(request, gettext("The data are busy: somebody else is changing them. Try again in a minute."))
         return
     logger.exception("The database could not be used")
-    messages.error(request, "The database cannot be used. Tell the operator: the log says why.")
+    messages.error(request, gettext("The database cannot be used. Tell the operator: the log says why."))

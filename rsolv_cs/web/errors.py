@@ -14,8 +14,10 @@ from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.database_errors import is_busy, is_unavailable
+from customers.text.say import Words, say
 from rsolv_cs.web import busy
 from rsolv_cs.web.health import PATHS
 from rsolv_cs.web.problem import OF_OURS, is_of_api, problem
@@ -24,8 +26,8 @@ from rsolv_cs.web.sent import is_from_here, sent
 logger = logging.getLogger(__name__)
 
 TEMPLATE = "errors/page.html"
-GONE = "A customer in an older email or link may have been erased since, a task or report deleted."
-AGAIN = "Look at it below, then send it again."
+GONE = gettext_lazy("A customer in an older email or link may have been erased since, a task or report deleted.")
+AGAIN = gettext_lazy("Look at it below, then send it again.")
 
 
 class OwnPages(MiddlewareMixin):
@@ -59,9 +61,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(
         request,
         HTTPStatus.BAD_REQUEST,
-        "This cannot be understood",
-        "The address, or what the form sent, is not as this page takes it.",
-        "Go back and try again. If you came by a link, it may have been cut off.",
+        gettext("This cannot be understood"),
+        gettext("The address, or what the form sent, is not as this page takes it."),
+        gettext("Go back and try again. If you came by a link, it may have been cut off."),
         again=False,
     )
 
@@ -70,13 +72,14 @@ def refused(request: HttpRequest, exception: Exception | None = None) -> HttpRes
     """403: the visitor's role does not allow it."""
     why = str(exception) if isinstance(exception, PermissionDenied) else ""
     user = getattr(request, "_cached_user", None)
-    who = f"You are logged in as {user.get_username()}. " if user is not None and user.is_authenticated else ""
+    is_in = user is not None and user.is_authenticated
+    who = say("You are logged in as {login}.", login=user.get_username()) if user is not None and is_in else ""
     return _page(
         request,
         HTTPStatus.FORBIDDEN,
-        "You may not do this",
-        why or "Your role does not include this page or action.",
-        f"{who}An administrator can change your role.",
+        gettext("You may not do this"),
+        why or gettext("Your role does not include this page or action."),
+        f"{who} {gettext('An administrator can change your role.')}".lstrip(),
         again=False,
         log_out=bool(who),
     )
@@ -87,8 +90,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(
         request,
         HTTPStatus.NOT_FOUND,
-        "There is nothing here",
-        "This page does not exist, or what it was about is gone.",
+        gettext("There is nothing here"),
+        gettext("This page does not exist, or what it was about is gone."),
         GONE,
         again=False,
     )
@@ -99,9 +102,9 @@ def not_allowed(request: HttpRequest) -> HttpResponse:
     return _page(
         request,
         HTTPStatus.METHOD_NOT_ALLOWED,
-        "This address is not a page",
-        "It only takes what a form or a button sends. Nothing was done.",
-        "Open the page with the form, and send it from there.",
+        gettext("This address is not a page"),
+        gettext("It only takes what a form or a button sends. Nothing was done."),
+        gettext("Open the page with the form, and send it from there."),
         again=False,
         log_out=request.path == reverse("admin:logout"),
     )
@@ -115,9 +118,9 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _page(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "Something went wrong",
+        gettext("Something went wrong"),
         OF_OURS,
-        "Try again. If it fails again, tell your administrator what you did, and at what time.",
+        gettext("Try again. If it fails again, tell your administrator what you did, and at what time."),
     )
 
 
@@ -125,13 +128,13 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
     """503: the database is busy or gone, and will be back."""
     if is_busy(error):
         logger.warning("The database is busy: %s", type(error).__name__)
-        title = "The data are busy"
-        what = "Somebody else is changing the data, perhaps a long import. Nothing was saved."
+        title = gettext("The data are busy")
+        what = gettext("Somebody else is changing the data, perhaps a long import. Nothing was saved.")
     else:
         logger.warning("The database cannot be used: %s", type(error).__name__)
-        title = "The database cannot be reached"
-        what = "It is being restarted, or there is a fault. Nothing was saved."
-    response = _page(request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, "Try again in a minute.")
+        title = gettext("The database cannot be reached")
+        what = gettext("It is being restarted, or there is a fault. Nothing was saved.")
+    response = _page(request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, gettext("Try again in a minute."))
     response.headers["Retry-After"] = str(busy.RETRY_SECONDS)
     return response
 
@@ -139,15 +142,21 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form's token is not, or no longer, that of this browser."""
     if not is_from_here(request):
-        title, what = "This was not sent", "The request did not come from a page of ours, so nothing was done."
-        todo = "Open the page here, and send the form from there. Your browser must accept cookies."
+        title, what = (
+            gettext("This was not sent"),
+            gettext("The request did not come from a page of ours, so nothing was done."),
+        )
+        todo = gettext("Open the page here, and send the form from there. Your browser must accept cookies.")
     elif request.path == reverse("admin:login"):
-        title, what = "The login form was out of date", "It was opened before your last login or logout."
-        todo = "Open the login again."
+        title, what = (
+            gettext("The login form was out of date"),
+            gettext("It was opened before your last login or logout."),
+        )
+        todo = gettext("Open the login again.")
     else:
-        title = "This was not sent yet"
-        what = "The page was opened before you last logged in, perhaps in another tab, so nothing was saved."
-        todo = AGAIN
+        title = gettext("This was not sent yet")
+        what = gettext("The page was opened before you last logged in, perhaps in another tab, so nothing was saved.")
+        todo = str(AGAIN)
     return _page(request, HTTPStatus.FORBIDDEN, title, what, todo)
 
 
@@ -158,9 +167,9 @@ def logged_out(request: HttpRequest) -> HttpResponse | None:
     return _page(
         request,
         HTTPStatus.FORBIDDEN,
-        "You are logged out",
-        "Your session ended before this was sent, so nothing was saved. Your text is below.",
-        "Log in in the new tab, then come back to this one and send it again.",
+        gettext("You are logged out"),
+        gettext("Your session ended before this was sent, so nothing was saved. Your text is below."),
+        gettext("Log in in the new tab, then come back to this one and send it again."),
         log_in=True,
     )
 
@@ -172,9 +181,9 @@ def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse
     return _page(
         request,
         HTTPStatus.FORBIDDEN,
-        "Your login is not finished",
-        "You have not entered your two-factor code, so nothing was saved. Your text is below.",
-        "Enter the code in the new tab, then come back to this one and send it again.",
+        gettext("Your login is not finished"),
+        gettext("You have not entered your two-factor code, so nothing was saved. Your text is below."),
+        gettext("Enter the code in the new tab, then come back to this one and send it again."),
         log_in=True,
     )
 
@@ -182,9 +191,9 @@ def half_logged_in(request: HttpRequest, response: HttpResponse) -> HttpResponse
 def _page(
     request: HttpRequest,
     status: HTTPStatus,
-    title: str,
-    what: str,
-    todo: str,
+    title: Words,
+    what: Words,
+    todo: Words,
     *,
     again: bool = True,
     log_in: bool = False,
@@ -192,7 +201,7 @@ def _page(
 ) -> HttpResponse:
     """The page; ``again`` offers to send the form once more, where it is whole."""
     if is_of_api(request):
-        return problem(status, what)
+        return problem(status, str(what))
     content, here = sent(request), request.get_full_path()
     can_send = again and bool(content.fields) and content.is_whole
     context: dict[str, object] = {

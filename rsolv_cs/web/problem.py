@@ -5,13 +5,14 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext_lazy
 
 CONTENT_TYPE = "application/problem+json"
 API_PATHS = ("/api/", "/metrics/")
 """Where programs ask; what else there is, people look at."""
 
 
-OF_OURS = "The server could not finish this because of a fault of its own. It is in the log."
+OF_OURS = gettext_lazy("The server could not finish this because of a fault of its own. It is in the log.")
 
 
 def is_of_api(request: HttpRequest) -> bool:
@@ -38,4 +39,4 @@ class ProblemsAlone(MiddlewareMixin):
         ):
             return response
         is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return problem(status, OF_OURS if is_ours else f"{response.reason_phrase}.")
+        return problem(status, str(OF_OURS) if is_ours else f"{response.reason_phrase}.")

@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[2]
 APPS = ("analytics", "customers", "rsolv_cs")
 IN_TEMPLATES = {
     # For people: whole, with the time, within a year or a day.
+    *("", "DATE_FORMAT", "DATETIME_FORMAT", "TIME_FORMAT", "MONTH_DAY_FORMAT", "YEAR_MONTH_FORMAT"),
+    # The same in English alone, where no catalogue has the page yet.
     *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i"),
     # For browsers and scripts.
     *("Y-m-d", r"Y-m-d\TH:i", "c"),
