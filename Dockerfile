@@ -3,15 +3,15 @@
 # that `docker buildx imagetools inspect python:3.13-slim` says.
 ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
-# For ALERT_URLS: requirements-alerts.txt
+# For ALERT_URLS: requirements-alerts.txt; for SENTRY_DSN and OTEL_*, too: requirements-watch.txt
 ARG REQUIREMENTS=requirements.txt
 WORKDIR /app
-COPY requirements.txt requirements-alerts.txt ./
+COPY requirements.txt requirements-alerts.txt requirements-watch.txt ./
 # Nothing installs anything afterwards, so what installs does not stay.
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "$REQUIREMENTS" \
     && /opt/venv/bin/pip uninstall --yes --disable-pip-version-check pip
-COPY manage.py ./
+COPY manage.py pyproject.toml ./
 COPY rsolv_cs ./rsolv_cs
 COPY analytics ./analytics
 COPY customers ./customers

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WITH_EXTRAS = "requirements-alerts.txt"
+WITH_EXTRAS = "requirements-watch.txt"
 TARGET = ROOT / "docs" / "licences.md"
 
 ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
@@ -18,6 +18,7 @@ UNCLEAR = {
     "django-import-export": "BSD-2-Clause",
     "django-tables2": "BSD-2-Clause",
     "drf-spectacular-sidecar": "BSD-3-Clause",
+    "protobuf": "BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "segno": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
@@ -61,8 +62,8 @@ def page() -> str:
     lines = [
         "# Licences",
         "",
-        "What the application needs to run, as locked in `requirements-alerts.txt`, each under the licence that it",
-        "names; those marked with * are installed for `ALERT_URLS` alone.",
+        "What the application needs to run, as locked in `requirements-watch.txt`, each under the licence that it",
+        "names; those marked with * are installed for `ALERT_URLS`, `SENTRY_DSN` or `OTEL_*` alone.",
         "`make licences` writes this page; a test compares it with what is installed.",
         "",
         "| package | version | licence | with the GPL, version 3 |",

@@ -9,6 +9,7 @@ from django.core import checks
 from django.db import connection
 
 from analytics.mail import channels
+from rsolv_cs.monitoring import optional
 
 OLDEST_SQLITE = (3, 39)
 YEAR = 365 * 24 * 3600
@@ -96,6 +97,20 @@ def channels_need_apprise(**_options: Any) -> list[checks.CheckMessage]:
     return []
 
 
+def watch_needs_packages(**_options: object) -> list[checks.CheckMessage]:
+    """Errors and traces are sent by packages that are installed only for them."""
+    lacking = [one for one in (optional.ERRORS, optional.TRACES) if one.is_wanted and not one.is_installed]
+    return [
+        message
+        for one in lacking
+        for message in _warning(
+            "rsolv_cs.W020",
+            f"{one.setting} is set, but what sends there is not installed: nothing is sent.",
+            optional.HOW,
+        )
+    ]
+
+
 def _warning(id: str, text: str, hint: str) -> list[checks.CheckMessage]:
     return [checks.Warning(text, hint=hint, id=id)]
 
@@ -115,5 +130,6 @@ def register_all() -> None:
     checks.register(sqlite_version, checks.Tags.database)
     checks.register(hosts_named, checks.Tags.security)
     checks.register(channels_need_apprise)
+    checks.register(watch_needs_packages)
     for check in (proxy_counted, hsts_of_a_year, database_in_the_clear, mail_in_the_clear):
         checks.register(check, checks.Tags.security, deploy=True)

@@ -4,6 +4,7 @@ Every function raises ``ImproperlyConfigured`` with the variable's name, the off
 accepted, so that a typo stops the start instead of becoming a default.
 """
 
+import ipaddress
 import os
 import re
 import zoneinfo
@@ -109,6 +110,51 @@ def origins(name: str) -> list[str]:
         if not origin.startswith(("https://", "http://")):
             raise ImproperlyConfigured(f"{name}: {origin!r} is not an origin; use one such as https://cs.example.com.")
     return [_ascii(name, origin) for origin in found]
+
+
+def networks(name: str) -> list[str]:
+    """Networks of addresses, separated by commas; a single address is one of its own."""
+    found = names(name, [])
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name}: {one!r} is not a network; use one such as 192.0.2.0/24 or 2001:db8::/32."
+            ) from error
+    return found
+
+
+def sentry(name: str) -> str:
+    """Where errors are sent, and with which key, which is not shown; '' is nowhere."""
+    value = text(name)
+    parts = _split(value)
+    is_whole = parts and parts.scheme in {"http", "https"} and parts.hostname and parts.username
+    if value and not (is_whole and re.fullmatch(r"/(.+/)?\d+", parts.path)):
+        raise ImproperlyConfigured(
+            f"{name} cannot be read; use https://key@host/number, as the project's page has it."
+        )
+    return value
+
+
+def endpoint(name: str) -> str:
+    """Where another program takes what is sent by HTTP; '' is nowhere. It may hold a password, and is not shown."""
+    value = text(name)
+    parts = _split(value)
+    if value and not (parts and parts.scheme in {"http", "https"} and parts.hostname):
+        raise ImproperlyConfigured(f"{name} is not an address; use one such as http://127.0.0.1:4318.")
+    return value
+
+
+def headers(name: str) -> dict[str, str]:
+    """Headers as ``name=value,name=value``, percent-encoded; they may hold a password, and are not shown."""
+    found = {}
+    for place, one in enumerate(names(name, []), start=1):
+        key, sign, value = one.partition("=")
+        if not sign or not re.fullmatch(r"[A-Za-z0-9-]+", key.strip()):
+            raise ImproperlyConfigured(f"{name}: number {place} is not as in name=value,name=value.")
+        found[key.strip()] = unquote(value.strip())
+    return found
 
 
 def folder(name: str, default: Path) -> Path:

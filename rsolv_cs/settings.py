@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from rsolv_cs import environment
+from rsolv_cs.look import UNFOLD  # noqa: F401 - a setting, for the theme
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = BASE_DIR / "var"
@@ -273,7 +273,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 COOKIE_PREFIX = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
 MESSAGE_STORAGE = "rsolv_cs.login.sessions.Messages"
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+# For the last of them, a token must come by HTTPS; the view says so.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 # A month: a mistake with certificates locks nobody out for longer. `check --deploy` asks for a year afterwards.
 SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 30 * 24 * 3600, most_digits=9) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -317,6 +318,15 @@ ALERT_URLS = environment.channels("ALERT_URLS")
 WEBHOOK_INSECURE = environment.flag("WEBHOOK_INSECURE")
 WEBHOOK_PRIVATE = environment.flag("WEBHOOK_PRIVATE")
 
+# --- Monitoring -------------------------------------------------------------------------------------------------
+
+METRICS_DIR = environment.folder("METRICS_DIR", STATE_DIR / "metrics")
+METRICS_NETWORKS = environment.networks("METRICS_NETWORKS")
+SENTRY_DSN = environment.sentry("SENTRY_DSN")
+# What else of OTEL_* is set, the exporter reads itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = environment.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_HEADERS = environment.headers("OTEL_EXPORTER_OTLP_HEADERS")
+
 # --- Language, time, files --------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"  # of the code, of commands, exports, logs and the API
@@ -359,42 +369,5 @@ LOGGING = {
         # Their words repeat the addresses of ALERT_URLS, which hold secrets; send_alerts says what failed.
         "apprise": {"level": "CRITICAL"},
         "urllib3": {"level": "CRITICAL"},
-    },
-}
-
-# --- The admin's look -------------------------------------------------------------------------------------------
-
-UNFOLD = {
-    "SITE_TITLE": "RSOLV Customer Success",
-    "SITE_HEADER": "RSOLV",
-    "SITE_SUBHEADER": "Customer Success",
-    "SITE_SYMBOL": "monitoring",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("analytics/icon.svg")},
-    ],
-    "SITE_URL": None,
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "BORDER_RADIUS": "6px",
-    "SCRIPTS": [
-        lambda request: static("rsolv_cs/drafts.js"),
-        lambda request: static("rsolv_cs/sending.js"),
-        lambda request: static("rsolv_cs/palette.js"),
-        lambda request: static("rsolv_cs/escape.js"),
-        lambda request: static("rsolv_cs/printed.js"),
-        lambda request: static("rsolv_cs/names.js"),
-        lambda request: static("analytics/copying.js"),
-    ],
-    "STYLES": [
-        lambda request: static("analytics/analytics.css"),
-        lambda request: static("rsolv_cs/frame.css"),
-        lambda request: static("rsolv_cs/palette.css"),
-        lambda request: static("analytics/print.css"),
-    ],
-    "ACCOUNT": {"navigation": "rsolv_cs.navigation.account"},
-    "SIDEBAR": {
-        "show_search": False,
-        "show_all_applications": False,
-        "navigation": "rsolv_cs.navigation.sidebar",
     },
 }

@@ -3,6 +3,7 @@
 import os
 import sys
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
@@ -12,6 +13,11 @@ WORKER_BOOT_ERROR = 3
 """The exit code by which gunicorn gives up, instead of starting the next worker in vain."""
 
 try:
+    django.setup()
+    from rsolv_cs.monitoring import optional
+
+    # Before the middleware is loaded, among which the tracing puts its own.
+    optional.TRACES.start()
     application = get_wsgi_application()
 except ImproperlyConfigured as error:
     print(f"The settings are wrong: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up

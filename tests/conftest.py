@@ -172,6 +172,7 @@ def quick_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         LIVE=False,
         # Where the requests of tokens are counted.
         STATE_DIR=tmp_path_factory.mktemp("state"),
+        METRICS_DIR=tmp_path_factory.mktemp("metrics"),
     ):
         yield
 

@@ -47,6 +47,7 @@ class ApiToken(models.Model):
         READ = "read", "Read"
         WRITE = "write", "Write tasks and notes"
         INGEST = "ingest", "Send data"
+        METRICS = "metrics", "Read metrics"
 
     PREFIX = "rsolv_"
     RANDOM_BYTES = 32

@@ -19,6 +19,7 @@ from rsolv_cs.api.resources import (
     tasks,
     track,
 )
+from rsolv_cs.monitoring.views import MetricsView
 
 app_name = "api"
 
@@ -48,6 +49,7 @@ resources = [
 
 urlpatterns = [
     path("api/v1/", include(resources)),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("metrics/track", track.TrackView.as_view(), name="track"),
     path("api/schema/", pages.SchemaView.as_view(), name="schema"),
     path("api/docs/", pages.docs, name="docs"),

@@ -14,6 +14,7 @@ from django.db import Error, connection
 
 from rsolv_cs.live.state import state_name
 from rsolv_cs.live.visitor import is_of_our_page, visitor
+from rsolv_cs.monitoring import counted
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +63,13 @@ class Sockets:
             return TOO_MANY
         self._sessions[socket.session] = _Session(user, socket.cookies, time.monotonic())
         self._open.add(socket)
+        counted.count_sockets(len(self._open))
         return 0
 
     def remove(self, socket: "StateSocket") -> None:
         """Forget a socket that is closed."""
         self._open.discard(socket)
+        counted.count_sockets(len(self._open))
         if all(one.session != socket.session for one in self._open):
             self._sessions.pop(socket.session, None)
 
@@ -102,6 +105,8 @@ class Sockets:
         # One that has gone meanwhile keeps nothing from the others.
         said = [*(socket.close(NOT_ALLOWED) for socket in ended), *(socket.send(name) for socket in behind)]
         await asyncio.gather(*said, return_exceptions=True)
+        counted.count_messages("closed", len(ended))
+        counted.count_messages("state", len(behind))
 
     async def _ask(self, question: Callable[Asked, Answer], *asked: Asked.args, **named: Asked.kwargs) -> Answer:
         def answer() -> Answer:

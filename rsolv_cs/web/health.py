@@ -19,7 +19,8 @@ from customers.core.sql import fetch
 
 logger = logging.getLogger(__name__)
 
-PATHS = ("/healthz", "/readyz")
+PATHS = ("/healthz", "/readyz", "/metrics")
+"""What those ask for who watch us, again and again; the last of them is elsewhere, and not for everybody."""
 OK, FAILING = "ok", "failing"
 
 
@@ -48,9 +49,9 @@ def ready(_request: HttpRequest) -> HttpResponse:
 
 
 class AnyHost(MiddlewareMixin):
-    """Lets health checks come under any name, such as the machine's address, and with any cookies.
+    """Lets who watches come under any name, such as the machine's address, and with any cookies.
 
-    ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these two make nothing of it. To look
+    ALLOWED_HOSTS guards what a page makes of the name that it was asked under; these make nothing of it. To look
     for the session of a cookie would take the database, which may be down.
     """
 

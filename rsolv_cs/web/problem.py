@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 CONTENT_TYPE = "application/problem+json"
 API_PATHS = ("/api/", "/metrics/")
+METRICS_PATH = "/metrics"
 """Where programs ask; what else there is, people look at."""
 
 
@@ -17,7 +18,7 @@ OF_OURS = gettext_lazy("The server could not finish this because of a fault of i
 
 def is_of_api(request: HttpRequest) -> bool:
     """Whether a program asks."""
-    return request.path.startswith(API_PATHS)
+    return request.path.startswith(API_PATHS) or request.path == METRICS_PATH
 
 
 def problem(status: int, what: str, **more: object) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""A record for each request, and an id that all records of a request share."""
+"""A record and a count for each request, and an id that all records of a request share."""
 
 import logging
 import re
@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import quote
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from customers.core import log_context
+from rsolv_cs.monitoring import counted
 from rsolv_cs.web.errors import not_found
 from rsolv_cs.web.health import PATHS
 
@@ -27,14 +29,17 @@ def log_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     def answer(request: HttpRequest) -> HttpResponse:
         asked = request.headers.get(HEADER, "")
         name = asked if _ID.fullmatch(asked) else uuid.uuid4().hex
-        started = time.monotonic()
+        started, queries = time.monotonic(), counted.QueryTimer()
         with log_context.about(request=name):
-            response = get_response(request)
+            with connection.execute_wrapper(queries):
+                response = get_response(request)
             response.headers[HEADER] = name
+            took = time.monotonic() - started
+            counted.count_request(request, response, took, queries)
             # A health check every few seconds would hide all else.
             level = logging.DEBUG if request.path in PATHS and response.status_code < 500 else logging.INFO
             if logger.isEnabledFor(level):
-                _log(level, request, response, time.monotonic() - started)
+                _log(level, request, response, took)
         return response
 
     return answer

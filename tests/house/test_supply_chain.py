@@ -17,7 +17,8 @@ from django.contrib.staticfiles import finders
 from docs import licences
 
 ROOT: Path = settings.BASE_DIR
-LOCKS = ["requirements.txt", "requirements-alerts.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-alerts.txt", "requirements-watch.txt", "requirements-dev.txt"]
+EXTRAS = ["alerts", "watch"]
 NAMED = ["Makefile", "rsolv_cs/settings.py", "deploy/gunicorn.conf.py", "deploy/rsolv-web.service"]
 """Where a package may be named that no module imports: the server, and parts that Django imports by name."""
 
@@ -72,7 +73,7 @@ def test_every_locked_package_has_an_exact_version_and_hashes(name: str) -> None
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_declared_dependency_is_locked(name: str) -> None:
-    extras = [] if name == "requirements.txt" else ["alerts"]
+    extras = {"requirements.txt": [], "requirements-alerts.txt": ["alerts"]}.get(name, EXTRAS)
     assert {normal(one) for one in declared(*extras)} <= {normal(one) for one in licences.locked(name)}
 
 
@@ -95,7 +96,7 @@ def test_without_channels_nothing_of_apprise_is_installed() -> None:
 # --- Use ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", declared("alerts"))
+@pytest.mark.parametrize("name", declared(*EXTRAS))
 def test_every_dependency_is_used(name: str) -> None:
     modules = {module for module, by in metadata.packages_distributions().items() if normal(name) in map(normal, by)}
     assert modules, f"{name} brings no module"
@@ -105,7 +106,7 @@ def test_every_dependency_is_used(name: str) -> None:
     assert named or modules & imported() or name in {"psycopg", "websockets"}, f"nothing uses {name}"
 
 
-@pytest.mark.parametrize("name", declared("alerts"))
+@pytest.mark.parametrize("name", declared(*EXTRAS))
 def test_every_dependency_says_what_it_is_for(name: str) -> None:
     assert re.search(rf'"{re.escape(name)}[^"]*",\s+# \S', (ROOT / "pyproject.toml").read_text())
 

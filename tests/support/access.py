@@ -76,7 +76,7 @@ VISITORS = {
     "superuser": {"is_superuser": True},
 }
 """Who looks: by a role, or by what is different about the account; those without a role of their own have them all."""
-SCOPES = ("read", "write", "ingest")
+SCOPES = ("read", "write", "ingest", "metrics")
 TOKENS: dict[str, tuple[Role | None, tuple[str, ...], dict[str, Any]]] = {
     "token_viewer": (Role.VIEWER, ("read",), {}),
     "token_ingest": (Role.PROGRAM_MANAGER, ("ingest",), {}),

@@ -49,6 +49,7 @@ SLOW_FILES = {
     "test_list_page.py",
     "test_lock.py",
     "test_login.py",
+    "test_metrics_served.py",
     "test_migrations.py",
     "test_misread.py",
     "test_my_day.py",
@@ -63,8 +64,10 @@ SLOW_FILES = {
     "test_preview_agrees.py",
     "test_round_trip.py",
     "test_slow_clients.py",
+    "test_shared.py",
     "test_sockets.py",
     "test_supply_chain.py",
+    "test_traces.py",
     "test_workbooks.py",
 }
 """The files whose tests take most of the time, the browser's aside: they get the mark ``slow``."""

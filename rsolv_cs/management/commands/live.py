@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from customers.jobs.commands import EXIT_BUSY
 from rsolv_cs.live.handover import AlreadyKept
 from rsolv_cs.live.server import keep_sockets
+from rsolv_cs.monitoring import shared
 
 
 class Command(BaseCommand):
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         if not settings.LIVE:
             self.stdout.write("LIVE=0: pages ask every minute by themselves.")
             return
+        shared.be(shared.LIVE)
         # The server ends as it should, and then passes the signal on.
         signal.signal(signal.SIGTERM, lambda *_signal: sys.exit())
         try:

@@ -1,0 +1,1 @@
+"""What an operator's own tools read of us or are told: metrics for Prometheus, errors for Sentry, traces by OTLP."""

@@ -1,0 +1,46 @@
+"""Metrics of the database: whether and how soon it answers, its size, and who is connected to it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import connection
+from prometheus_client.metrics_core import Metric
+
+from customers.core.schema import lacking
+from customers.core.sql import fetch, is_postgres
+from rsolv_cs.monitoring.family import Values, gauge, single
+
+_STATES = (
+    "SELECT COALESCE(state, 'other'), COUNT(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1"
+)
+_SIZES = "SELECT pg_database_size(current_database()), current_setting('max_connections')::int"
+
+
+def database_families() -> Iterator[Metric]:
+    """Yield them; three or four queries."""
+    # Whether there is a connection already, is by chance.
+    connection.ensure_connection()
+    began = time.perf_counter()
+    fetch("SELECT 1")
+    yield single("rsolv_database_ping_seconds", "How long a query of nothing took.", time.perf_counter() - began)
+    yield single("rsolv_migrations_missing", "1 where the database lacks migrations.", float(bool(lacking())))
+    size, most, states = _of_postgres() if is_postgres() else (_bytes_of_file(), None, {})
+    yield single("rsolv_database_size_bytes", "What the database takes on the disk.", size)
+    yield gauge("rsolv_database_connections", "Connections to this database, of whomever.", "state", of=states)
+    yield single("rsolv_database_connections_max", "How many connections the server allows.", most)
+
+
+def _of_postgres() -> tuple[float, float | None, Values]:
+    [(size, most)] = fetch(_SIZES)
+    return float(size), float(most), {(state,): float(number) for state, number in fetch(_STATES)}
+
+
+def _bytes_of_file() -> float:
+    """The file of SQLite with the one beside it, to which is written first."""
+    name, size = str(connection.settings_dict["NAME"]), 0
+    for path in (name, f"{name}-wal"):
+        with suppress(FileNotFoundError):
+            size += Path(path).stat().st_size
+    return float(size)
