@@ -9,7 +9,7 @@ from analytics.bulk import views as bulk_views
 from analytics.crm import views as crm_views
 from analytics.customer_page import views as customer_views
 from analytics.dashboard import column_views, export_views, neighbor_views, score_views, summary_views, views
-from analytics.insights import cohort_views, effect_views, forecast_views
+from analytics.insights import cohort_views, effect_views, forecast_views, milestone_views
 from analytics.my_day import views as my_day_views
 from analytics.outreach import views as contact_views
 from analytics.pages.etag import answers_refresh
@@ -26,6 +26,8 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("cohorts/", cohort_views.cohorts, name="cohorts"),
     path("cohorts/export/", cohort_views.export_cohorts, name="export-cohorts"),
+    path("milestones/", milestone_views.milestones, name="milestones"),
+    path("milestones/export/", milestone_views.export_milestones, name="export-milestones"),
     path("customer/<str:pk>/", customer_views.customer, name="customer"),
     path("my-day/", my_day_views.day, name="my-day"),
     path("needs/", my_day_views.needs, name="needs"),

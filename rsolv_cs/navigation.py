@@ -58,6 +58,7 @@ _GROUPS: list[tuple[Words, list[Entry]]] = [
             (_("My tasks"), "task_alt", "analytics:tasks", "analytics.view_task"),
             (_("Alerts"), "notifications", "analytics:alerts", "analytics.view_alert"),
             (_("Playbooks"), "menu_book", "analytics:playbooks", "analytics.view_playbook"),
+            (_("Milestones"), "flag", "analytics:milestones", "customers.view_customer"),
             (_("Cohorts"), "grid_on", "analytics:cohorts", "customers.view_customer"),
             (_("Impact"), "insights", "analytics:effects", "analytics.view_task"),
             (_("Forecast accuracy"), "query_stats", "analytics:forecast", "customers.view_customer"),

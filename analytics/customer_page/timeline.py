@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from analytics.customer_page import timeline_alerts, timeline_sql, timeline_staff
 from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row, Source, TimelineQuery
-from analytics.models import Deferral, HealthStatus, Message, Stage, Task
+from analytics.models import Deferral, HealthStatus, Message, PlaybookRun, Stage, Task
+from analytics.portfolio.milestones import Milestone
 from analytics.wording import counted
 from customers.core.people import display_name
 from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
@@ -43,6 +44,8 @@ class TimelineFilter(models.TextChoices):
     ALERTS = "alerts", "Alerts"
     STATUS = "status", "Status"
     HEALTH = "health", "Health"
+    MILESTONES = "milestones", "Milestones"
+    PLAYBOOKS = "playbooks", "Playbooks"
     PRODUCT = "product", "Product"
     IMPORTS = "imports", "Imports"
 
@@ -68,12 +71,18 @@ _ORDER: tuple[dict[Source, set[TimelineFilter]], ...] = (
     {timeline_sql.events: {_F.PRODUCT}},
     {timeline_sql.engagement: {_F.PRODUCT}},
     {timeline_sql.feedback: {_F.PRODUCT}},
+    {timeline_sql.milestones: {_F.MILESTONES}},
     {
         timeline_sql.snapshots: {_F.STATUS, _F.HEALTH},
         timeline_alerts.alerts_raised: {_F.ALERTS, _F.HEALTH},
         timeline_alerts.alerts_closed: {_F.ALERTS, _F.HEALTH},
     },
-    {**{source: {shown, _F.STAFF} for source, shown in _BY_STAFF.items()}, timeline_sql.imports: {_F.IMPORTS}},
+    {
+        **{source: {shown, _F.STAFF} for source, shown in _BY_STAFF.items()},
+        timeline_staff.playbooks_started: {_F.PLAYBOOKS},
+        timeline_staff.playbooks_ended: {_F.PLAYBOOKS},
+        timeline_sql.imports: {_F.IMPORTS},
+    },
 )
 """All sources in the order of a day, the earliest first, each with the filters that show it."""
 
@@ -83,7 +92,7 @@ class Entry:
     """Something that happened on a day; ``kind`` is an event's kind, or the source's name.
 
     ``who`` and ``moment`` are of entries that a person or an import made; ``run`` is of an import's. ``address`` leads
-    to the run, the task or the mail.
+    to the run, the task, the mail or the playbook.
     """
 
     day: date
@@ -136,7 +145,8 @@ def timeline(
     is left out, so that it moves no page.
     """
     midnight = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-    query = TimelineQuery(customer, day, known_at if is_newest else midnight, dated_steps)
+    until = known_at if is_newest else midnight
+    query = TimelineQuery(customer, day, until, dated_steps, all_milestones=chosen == _F.MILESTONES)
     ranks = [[source for source, shown in rank.items() if chosen in {_F.ALL, *shown}] for rank in _ORDER]
     rows, total = timeline_sql.rows(query, ranks, PER_PAGE, (number - 1) * PER_PAGE)
     entries = (_entry(row) for row in rows)
@@ -225,6 +235,10 @@ def _snapshot(row: Row) -> str:
     return "; ".join(parts)
 
 
+def _milestone(row: Row) -> str:
+    return f"Milestone: {Milestone(row.kind or '').label}"
+
+
 def _import(row: Row) -> str:
     model = Customer if row.kind == Customer._meta.model_name else Onboarding
     what = "Details" if model is Customer else "Onboarding"
@@ -302,13 +316,36 @@ def _alert(row: Row) -> str:
     return f"{how.get(row.kind or '', 'Alert resolved')}: {row.text}"
 
 
-_PERMISSIONS = {"import": "customers.view_importrun", "task": "analytics.view_task", "mail": "analytics.view_message"}
-_PAGES = {"import": "admin:customers_importrun_change", "task": "analytics:task", "mail": "analytics:message"}
+_PLAYED = {
+    "started": "started",
+    PlaybookRun.State.DONE.value: "done",
+    PlaybookRun.State.ENDED.value: "ended early",
+    PlaybookRun.State.STOPPED.value: "stopped",
+}
+
+
+def _playbook(row: Row) -> str:
+    return f"Playbook “{row.text}” {_PLAYED[row.kind or '']}{f': {row.more}' if row.more else ''}"
+
+
+_PERMISSIONS = {
+    "import": "customers.view_importrun",
+    "task": "analytics.view_task",
+    "mail": "analytics.view_message",
+    "playbook": "analytics.view_playbook",
+}
+_PAGES = {
+    "import": "admin:customers_importrun_change",
+    "task": "analytics:task",
+    "mail": "analytics:message",
+    "playbook": "analytics:playbook",
+}
 _TEXTS = {
     "event": _event,
     "engagement": _engagement,
     "feedback": _feedback,
     "snapshot": _snapshot,
+    "milestone": _milestone,
     "import": _import,
     "note": _note,
     "care": _care,
@@ -316,4 +353,5 @@ _TEXTS = {
     "alert": _alert,
     "mail": _mail,
     "deferral": _deferral,
+    "playbook": _playbook,
 }

@@ -6,7 +6,7 @@ in the order of their sources, then by ``moment``, ``sort`` and ``ident``.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -14,6 +14,8 @@ from django.db.models import Model
 from django.utils import timezone
 
 from analytics.models import Snapshot
+from analytics.portfolio.comparison import WEEK
+from analytics.portfolio.milestones import MARKS, Milestone
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import date_of, is_postgres, table_of
 from customers.imports.journal import journal_name, json_field, json_object
@@ -52,13 +54,15 @@ class Row:
 class TimelineQuery:
     """Whose history up to which day; what people and imports did is cut at ``until``, where that is given.
 
-    ``dated_steps`` are the steps that events tell of, so that a change of the snapshots need not.
+    ``dated_steps`` are the steps that events tell of, so that a change of the snapshots need not. ``all_milestones``
+    asks for those, too, that other sources tell anyway.
     """
 
     customer: Customer
     day: date
     until: datetime | None = None
     dated_steps: frozenset[str] = frozenset()
+    all_milestones: bool = False
 
 
 Sql = tuple[str, list[object]]
@@ -228,6 +232,26 @@ def snapshots(query: TimelineQuery) -> Sql:
             SELECT date, {now}, {before} FROM {table_of(Snapshot)} WHERE customer_id = %s AND date <= %s
         ) s WHERE was_status IS NOT NULL AND ({differs})"""
     return sql, [query.customer.pk, query.day]
+
+
+def milestones(query: TimelineQuery) -> Sql:
+    """Select the first scored dates on which milestones count; which, as ``kind``.
+
+    The customer's very first scored date tells of them where it had just signed up.
+    """
+    told = [one for one in Milestone if query.all_milestones or not MARKS[one].tells_anyway]
+    reached = ", ".join(f"MIN(CASE WHEN {MARKS[one].sql} THEN date END) AS {one.value}" for one in told)
+    dates = " UNION ALL ".join(
+        f"SELECT '{one.value}' AS kind, {list(Milestone).index(one)} AS place, {one.value} AS day, first FROM scored"
+        for one in told
+    )
+    columns = select(day="day", sort="place", ident="''", source="'milestone'", kind="kind")
+    sql = f"""
+        WITH scored AS (
+            SELECT MIN(date) AS first, {reached} FROM {table_of(Snapshot)} WHERE customer_id = %s AND date <= %s
+        )
+        SELECT {columns} FROM ({dates}) m WHERE day > first OR (day = first AND day <= %s)"""
+    return sql, [query.customer.pk, query.day, query.customer.signup_date + timedelta(days=WEEK)]
 
 
 def imports(query: TimelineQuery) -> Sql:

@@ -1,4 +1,4 @@
-"""What people did, among what the timeline tells: notes, care, tasks and mails."""
+"""What people and playbooks did, among what the timeline tells: notes, care, tasks, mails, starts and ends."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 
 from analytics.customer_page.timeline_sql import Sql, TimelineQuery, by_people, named, separator
-from analytics.models import Deferral, Message, Task
+from analytics.models import Deferral, Message, Playbook, PlaybookRun, Task
 from customers.core.sql import table_of
 from customers.models import CustomerCare, Note
 
@@ -85,3 +85,24 @@ def mails(query: TimelineQuery) -> Sql:
     where: Sql = ("r.customer_id = %s", [query.customer.pk])
     columns = {"who": named("r.sent_by"), "kind": "r.state", "text": "r.subject"}
     return by_people(query, "mail", table, "r.attempted_at", where, ["r.id"], **columns)
+
+
+def playbooks_started(query: TimelineQuery) -> Sql:
+    """Playbooks that began: the name as ``text``, why as ``more``, the playbook's key as a number."""
+    return _playbooks(query, "r.started_at", "NULL", "'started'", "r.why")
+
+
+def playbooks_ended(query: TimelineQuery) -> Sql:
+    """Playbooks that are over, and how, which ``kind`` says; ``more`` is why."""
+    return _playbooks(query, "r.ended_at", named("r.ended_by"), "r.state", "r.ended_why")
+
+
+def _playbooks(query: TimelineQuery, moment: str, who: str, kind: str, why: str) -> Sql:
+    table = f"""{table_of(PlaybookRun)} r JOIN {table_of(Playbook)} p ON p.id = r.playbook_id
+        LEFT JOIN {_USERS} u ON u.username = r.ended_by"""
+    where: Sql = (
+        f"r.customer_id = %s AND r.state <> %s AND {moment} IS NOT NULL",
+        [query.customer.pk, PlaybookRun.State.PASSED.value],
+    )
+    columns = {"who": who, "kind": kind, "text": "p.name", "more": why}
+    return by_people(query, "playbook", table, moment, where, ["p.id"], **columns)

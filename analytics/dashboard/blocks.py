@@ -33,6 +33,7 @@ from analytics.portfolio.charts import (
 from analytics.portfolio.comparison import kept_comparison_dates
 from analytics.portfolio.days import Days, days_around
 from analytics.portfolio.figure_rows import PROGRESS_ROWS
+from analytics.portfolio.milestones import DEFINITION, counts_of_week
 from analytics.portfolio.period import Period, PeriodChoice, period_choices, period_of
 from analytics.scoring.definitions import portfolio_definition
 
@@ -153,6 +154,11 @@ def _disagreements(shown: BlockInputs) -> dict[str, object]:
     return {**page_cache.get_or_set(key, lambda: disagreements(shown.portfolio)), "definition": DISAGREE}
 
 
+def _milestones(shown: BlockInputs) -> dict[str, object]:
+    counts = counts_of_week(shown.version.data, shown.portfolio.date)
+    return {"counts": list(counts.items()), "total": sum(counts.values()), "definition": DEFINITION}
+
+
 def _onboarding(shown: BlockInputs) -> dict[str, object]:
     return {"progress": figures.onboarding_progress(shown.portfolio), "rows": PROGRESS_ROWS}
 
@@ -181,6 +187,7 @@ def _history(shown: BlockInputs) -> dict[str, object]:
 BLOCKS = (
     Block("summary", _summary, is_wide=True),
     Block("needs", _needs, is_wide=True, shows_edits=True),
+    Block("milestones", _milestones, is_wide=True),
     Block("disagreements", _disagreements, is_wide=True),
     Block("onboarding", _onboarding),
     Block("health", _health),

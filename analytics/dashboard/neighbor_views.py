@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from analytics.alerts.listing import customers_of_alerts
 from analytics.customer_list.list_page import MAX_PAGES, rows_per_page
-from analytics.display.source_list import ALERTS, AT, MY_DAY, TASKS, SourceList, source_list
+from analytics.display.source_list import ALERTS, AT, MILESTONES, MY_DAY, TASKS, SourceList, source_list
+from analytics.insights.milestones import customers_of_milestones
 from analytics.models import Snapshot
 from analytics.my_day.page import customers_of_day
 from analytics.pages.as_of import as_of
@@ -46,7 +47,7 @@ def neighbor(request: HttpRequest, pk: str, step: int) -> HttpResponse:
 
 
 def _in_list(request: HttpRequest, source: SourceList, pk: str, step: int) -> HttpResponse:
-    """Lead to the neighbor in My day, the alerts or the tasks.
+    """Lead to the neighbor in My day, the alerts, the tasks or the milestones.
 
     Who was dealt with has left such a list: the next one stands in the same place.
     """
@@ -73,6 +74,7 @@ def _tell_end(request: HttpRequest, step: int) -> None:
 _LISTS: Mapping[str, tuple[str, Callable[[HttpRequest, QueryDict], list[str]]]] = {
     MY_DAY: ("customers.view_customer", lambda request, query: customers_of_day(request, query, as_of(request))),
     ALERTS: ("analytics.view_alert", customers_of_alerts),
+    MILESTONES: ("customers.view_customer", customers_of_milestones),
     TASKS: ("analytics.view_task", lambda _request, query: customers_of_tasks(query)),
 }
 """Who may see each list, and its customers in their order."""

@@ -14,8 +14,13 @@ from django.utils.translation import gettext_lazy as _
 from customers.text.numbers import number_or_none
 
 LIST, AT = "list", "at"
-MY_DAY, ALERTS, TASKS = "my-day", "alerts", "tasks"
-_LABELS = {MY_DAY: _("My day"), ALERTS: _("the alerts"), TASKS: _("the tasks")}
+MY_DAY, ALERTS, TASKS, MILESTONES = "my-day", "alerts", "tasks", "milestones"
+_LABELS = {
+    MY_DAY: _("My day"),
+    ALERTS: _("the alerts"),
+    TASKS: _("the tasks"),
+    MILESTONES: _("the milestones"),
+}
 
 
 @dataclass(frozen=True)

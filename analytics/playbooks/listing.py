@@ -69,10 +69,15 @@ def segment_words(playbook: Playbook, day: date) -> str:
     return Segment(playbook.query, day).words if playbook.query else ""
 
 
+def started_runs(playbook: Playbook) -> "QuerySet[PlaybookRun]":
+    """Return the runs of a playbook, but for those whom it passed over."""
+    return PlaybookRun.objects.filter(playbook=playbook).exclude(state=Run.PASSED)
+
+
 def runs_page(playbook: Playbook, number: str | None) -> "Page[PlaybookRun]":
     """Return a page of the runs of a playbook with their steps, those that are running first."""
     rank = Case(When(state=Run.RUNNING, then=0), default=1, output_field=IntegerField())
-    runs = PlaybookRun.objects.filter(playbook=playbook).exclude(state=Run.PASSED).order_by(rank, "-started_on", "-pk")
+    runs = started_runs(playbook).order_by(rank, "-started_on", "-pk")
     rows = runs.select_related("customer", "playbook").prefetch_related("steps__task", "steps__message")
     return Paginator(rows, ROWS_PER_PAGE).get_page(number)
 

@@ -13,7 +13,7 @@ from django.db import close_old_connections
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
-from analytics.models import Report, Task
+from analytics.models import Playbook, Report, Task
 from customers.models import ImportRun
 
 DESCRIPTION: Path = settings.BASE_DIR / "docs" / "openapi.yaml"
@@ -32,7 +32,14 @@ def rows_to_aim_at() -> dict[str, str]:
     task, _made = Task.objects.get_or_create(customer_id="c1001", what="Call them", due="2025-05-12")
     report, _made = Report.objects.get_or_create(name="Everybody", shared=True)
     run = ImportRun.objects.earliest("pk")
-    return {"customers": "c1001", "tasks": str(task.pk), "reports": str(report.pk), "runs": str(run.pk)}
+    playbook = Playbook.objects.earliest("pk")
+    return {
+        "customers": "c1001",
+        "tasks": str(task.pk),
+        "reports": str(report.pk),
+        "runs": str(run.pk),
+        "playbooks": str(playbook.pk),
+    }
 
 
 def aim_at(case: Case, rows: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Snapshots: of everybody on a scored date, and of one customer over time."""
+"""Snapshots: of everybody on a scored date, of one customer over time; and the milestones that they tell."""
 
 from datetime import date
 from typing import Annotated, ClassVar, TypedDict
@@ -6,11 +6,14 @@ from typing import Annotated, ClassVar, TypedDict
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from analytics.insights.milestones import MilestoneFilter, milestone_list
 from analytics.models import Snapshot
+from analytics.portfolio.milestones import Milestone
 from customers.models import Customer
 from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import paging_of
-from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, scored_date
+from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, check_filters, filter_parameters, scored_date
+from rsolv_cs.api.resources.alerts import PAGE
 from rsolv_cs.api.resources.customers import LIST_PARAMETERS, listed_snapshots
 from rsolv_cs.api.resources.facts import SnapshotFacts, snapshot_facts, with_facts
 
@@ -76,6 +79,65 @@ class HistoryView(ReadView):
         snapshots, position = paging.rows(theirs, with_facts(Snapshot.objects.all()))
         following = paging.next_page(position, portfolio.date)
         return {"as_of": portfolio.date, "next": following, "results": [_row(one) for one in snapshots]}
+
+
+class MilestoneFacts(TypedDict):
+    """A milestone that a customer has reached."""
+
+    milestone: Milestone
+    label: str
+    customer: Annotated[str, "The customer's id."]
+    organization: str
+    day: Annotated[date, "The first scored date on which it counts."]
+
+
+class MilestonePage(TypedDict):
+    """A page of milestones."""
+
+    as_of: Annotated[date | None, "The scored date; null where nothing is scored yet."]
+    next: Annotated[str | None, "The address of the next page; null on the last one."]
+    results: list[MilestoneFacts]
+
+
+class MilestonesView(ReadView):
+    """Who has reached which milestone in the week to a scored date, the newest first."""
+
+    access: Accesses = reads("customers.view_customer")
+    operation = "list_milestones"
+    parameters: ClassVar = (
+        AS_OF,
+        *filter_parameters(
+            MilestoneFilter,
+            q="Words that all occur in the customer's name or id.",
+            week="So many weeks before that week.",
+            cohort="The cohort, or `none`.",
+            owner="The key of the account of the customers' owner, or `none`.",
+        ),
+        PAGE,
+        *PAGING,
+    )
+    answers = MilestonePage
+
+    def answer(self, request: HttpRequest, **kwargs: object) -> MilestonePage:
+        """Return a page of milestones."""
+        paging = paging_of(request)
+        portfolio = scored_date(request).portfolio
+        if portfolio is None:
+            return {"as_of": None, "next": None, "results": []}
+        listed = milestone_list(request, portfolio.date)
+        check_filters(listed.filters)
+        reached, position = paging.slice(listed.reached)
+        results: list[MilestoneFacts] = [
+            {
+                "milestone": row.reached.milestone,
+                "label": str(row.reached.milestone.label),
+                "customer": row.snapshot.customer_id,
+                "organization": row.snapshot.customer.organization,
+                "day": row.reached.day,
+            }
+            for row in listed.rows(reached)
+        ]
+        return {"as_of": portfolio.date, "next": paging.next_page(position, portfolio.date), "results": results}
 
 
 def _row(snapshot: Snapshot) -> SnapshotRow:

@@ -8,12 +8,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import Playbook, PlaybookRun, PlaybookStep
 from customers.models import AuditEntry, Customer
 from tests.analytics.playbooks.conftest import Passes
 from tests.factories import make_customer, make_staff
-from tests.support.pages import main_part, said, section, words
-from tests.support.playbooks import AT_RISK, HEALTHY, email, look, make_playbook, own, run_of, task
+from tests.support.pages import links, main_part, said, section, words
+from tests.support.playbooks import AT_RISK, HEALTHY, MONDAY, email, look, make_playbook, own, run_of, task
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/playbooks/"
@@ -207,3 +208,38 @@ def test_the_list_takes_the_same_queries_for_many_playbooks_and_customers(
     look()
     assert Customer.objects.filter(playbook_runs__state="running").distinct().count() == 6
     assert queries() == few
+
+
+def test_the_history_tells_why_it_started_and_how_it_ended(
+    client: Client, passes: Passes, as_role: Callable[[str], User]
+) -> None:
+    playbook = make_playbook(task(0), task(9, "Later"), end="over")
+    passes(0, c1=AT_RISK)
+    look()
+    passes(1, c1=HEALTHY)
+    look()
+    as_role("Viewer")
+    page = client.get("/admin/customer/c1/?told=playbooks")
+    told = section(page, "timeline")
+    assert "Playbook “Rescue” started: At risk, score 30" in told
+    assert "Playbook “Rescue” ended early: The start no longer holds" in told
+    assert links(page, "playbook") == [page_of(playbook)] * 2
+
+
+def test_the_history_tells_who_stopped_it_and_nothing_of_whom_it_passed_over(
+    client: Client, passes: Passes, as_role: Callable[[str], User]
+) -> None:
+    make_playbook(task(9))
+    passes(0, c1=AT_RISK)
+    look()
+    PlaybookRun.objects.create(
+        playbook=make_playbook(name="Other"), customer_id="c1", day=MONDAY, started_on=MONDAY, state="passed"
+    )
+    as_role("Success manager")
+    client.post(f"{LIST}stop/{run_of().pk}/")
+    entries = timeline(Customer.objects.get(pk="c1"), MONDAY, chosen=TimelineFilter.PLAYBOOKS).entries
+    said_by = [(one.text, one.who, one.by_staff) for one in entries]
+    assert said_by == [
+        ("Playbook “Rescue” stopped", "Success manager", True),
+        ("Playbook “Rescue” started: At risk, score 30", "", False),
+    ]

@@ -1,0 +1,183 @@
+"""Milestones: what each of them is, and who has reached which in a week.
+
+The list, the dashboard, the customer's history and the API ask these declarations. A milestone is reached on the first
+scored date on which it counts; the first scored date of a customer tells of those alone who had just signed up.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Case, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, TextChoices, When
+from django.db.models.query import QuerySet
+
+from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import DataVersion
+from analytics.portfolio.comparison import SLACK, WEEK, newest_until
+
+
+class Milestone(TextChoices):
+    """The milestones, in the order in which a customer reaches them."""
+
+    FIRST_ISSUE = "first_issue", "First issue tagged"
+    FIRST_PR = "first_pr", "First PR generated"
+    FIRST_MERGED = "first_merged", "First PR merged"
+    ONBOARDED = "onboarded", "Onboarding completed"
+    CHAMPION = "champion", "Became Champion"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """By what a snapshot shows a milestone: a condition in SQL of its columns, and the same as look-ups of ``field``.
+
+    ``comes_and_goes`` says that it counts the first time alone. What the history ``tells_anyway`` needs no entry more.
+    """
+
+    field: str
+    sql: str
+    holds: tuple[str, object]
+    lacks: tuple[str, object]
+    comes_and_goes: bool = False
+    tells_anyway: bool = False
+
+
+def _flag(field: str, *, tells_anyway: bool = False) -> Mark:
+    return Mark(field, field, ("exact", True), ("exact", False), tells_anyway=tells_anyway)
+
+
+_OTHERS = [status.value for status in HealthStatus if status != HealthStatus.CHAMPION]
+MARKS = {
+    Milestone.FIRST_ISSUE: _flag("first_issue_tagged", tells_anyway=True),
+    Milestone.FIRST_PR: _flag("first_pr_generated", tells_anyway=True),
+    Milestone.FIRST_MERGED: Mark("prs_merged", "prs_merged > 0", ("gt", 0), ("exact", 0)),
+    Milestone.ONBOARDED: _flag("onboarded"),
+    Milestone.CHAMPION: Mark(
+        "status",
+        f"status = '{HealthStatus.CHAMPION.value}'",
+        ("exact", HealthStatus.CHAMPION.value),
+        ("in", _OTHERS),
+        comes_and_goes=True,
+        tells_anyway=True,
+    ),
+}
+"""Of each milestone; a new one needs its entry here, and nothing else."""
+DEFINITION = (
+    "Who has reached a milestone in the 7 days to the date: it counts on the newest scored date of these days, and "
+    "did not on the one before them. The day is the first scored date on which it counts. Became Champion counts once "
+    "for each customer. Of customers who are new to the files, those count who signed up in these days."
+)
+
+
+@dataclass(frozen=True)
+class Week:
+    """The 7 days to ``end``: their newest scored date, and the one before them that it is compared with, if any is."""
+
+    end: date
+    last: date
+    before: date | None
+
+    @property
+    def since(self) -> date:
+        """The day after which a milestone of the week is reached."""
+        return self.before or self.end - timedelta(days=WEEK)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A milestone that a customer has reached, and on which scored date."""
+
+    customer: str
+    milestone: Milestone
+    day: date
+
+
+def week_of(day: date, back: int = 0) -> Week | None:
+    """Return the week that ends so many weeks before a scored date; None where nothing of it is scored. One query."""
+    end = day - timedelta(days=WEEK * back)
+    first = end - timedelta(days=WEEK)
+    range_ = (first - timedelta(days=SLACK), end)
+    scored = list(PortfolioDay.objects.filter(date__range=range_).values_list("date", flat=True))
+    last = max((one for one in scored if one > first), default=None)
+    return Week(end, last, newest_until(scored, first)) if last else None
+
+
+def reaching(week: Week, milestones: Collection[Milestone] = tuple(Milestone)) -> SnapshotQuerySet:
+    """Return the snapshots of who has reached any of the milestones in a week, each with the days, by ``_day_of``."""
+    then = Q(customer__snapshots__date=week.before or date.min)
+    found = Snapshot.objects.filter(date=week.last).annotate(
+        before=FilteredRelation("customer__snapshots", condition=then)
+    )
+    conditions = {milestone: _reached(MARKS[milestone], week) for milestone in milestones}
+    anything = Q(pk__in=[])
+    for condition in conditions.values():
+        anything |= condition
+    days = {
+        _day_of(milestone): Case(
+            When(condition, then=_first_day(MARKS[milestone], week)), default=None, output_field=DateField()
+        )
+        for milestone, condition in conditions.items()
+    }
+    return found.filter(anything).annotate(**days)
+
+
+def reached_of(snapshots: "QuerySet[Snapshot]", milestones: Collection[Milestone]) -> list[Reached]:
+    """Return what the snapshots of ``reaching`` tell of the milestones, the newest first; one query."""
+    names = [_day_of(milestone) for milestone in milestones]
+    rows = snapshots.order_by("customer_id").values_list("customer_id", *names)
+    order = list(Milestone)
+
+    def told() -> Iterator[Reached]:
+        for customer, *days in rows:
+            for milestone, day in zip(milestones, days, strict=True):
+                if day:
+                    yield Reached(customer, milestone, day)
+
+    return sorted(told(), key=lambda one: (-one.day.toordinal(), order.index(one.milestone), one.customer))
+
+
+class CountsKey(page_cache.DataKey):
+    """Of how many have reached which milestone in the week to a scored date."""
+
+    day: date
+
+
+def counts_of_week(version: DataVersion, day: date) -> dict[Milestone, int]:
+    """Return how many customers have reached each milestone in the week to a scored date, kept until data change."""
+
+    def count() -> dict[Milestone, int]:
+        week = week_of(day)
+        found = Counter(one.milestone for one in reached_of(reaching(week), list(Milestone))) if week else Counter()
+        return {milestone: found[milestone] for milestone in Milestone}
+
+    return page_cache.get_or_set(CountsKey(version=version, day=day), count)
+
+
+def _day_of(milestone: Milestone) -> str:
+    return f"reached_{milestone.value}"
+
+
+def _of(prefix: str, field: str, look_up: tuple[str, object]) -> Q:
+    name, value = look_up
+    return Q(**{f"{prefix}{field}__{name}": value})
+
+
+def _reached(mark: Mark, week: Week) -> Q:
+    """Return the condition of a snapshot of the week's last date, beside that of the date ``before``."""
+    is_new = Q(before=None, customer__signup_date__gt=week.since)
+    condition = _of("", mark.field, mark.holds) & (is_new | _of("before__", mark.field, mark.lacks))
+    if mark.comes_and_goes:
+        earlier = _theirs(mark).filter(date__lte=week.since)
+        condition &= ~Exists(earlier)
+    return condition
+
+
+def _first_day(mark: Mark, week: Week) -> Subquery:
+    days = _theirs(mark).filter(date__gt=week.since, date__lte=week.last).order_by("date")
+    return Subquery(days.values("date")[:1])
+
+
+def _theirs(mark: Mark) -> SnapshotQuerySet:
+    """Return the snapshots of the same customer that show the milestone."""
+    return Snapshot.objects.filter(_of("", mark.field, mark.holds), customer=OuterRef("customer")).order_by()
