@@ -24,12 +24,12 @@ from customers.models import Customer
 HEADER = ["reached_on", "milestone", "customer_id", "organization", "cohort", "owner", "status", "score", "as_of"]
 
 
-class NotExported(Exception):
+class NoMilestones(Exception):
     """The milestones cannot be exported; the message says why."""
 
 
 @admin_page("customers.view_customer")
-def milestones(request: HttpRequest) -> HttpResponse:
+def milestone_page(request: HttpRequest) -> HttpResponse:
     """Show who has reached which milestone in a week, the newest first."""
     shown = as_of(request)
     context: dict[str, object] = {"title": "Milestones", "as_of": shown, "definition": DEFINITION}
@@ -49,10 +49,10 @@ def export_milestones(request: HttpRequest) -> HttpResponseBase:
 
     def write(file: IO[bytes]) -> Export:
         if portfolio is None:
-            raise NotExported("Nothing is scored yet, so there is nothing to export.")
+            raise NoMilestones("Nothing is scored yet, so there is nothing to export.")
         listed = milestone_list(request, portfolio.date)
         if listed.filters.errors or listed.ignored:
-            raise NotExported("Nothing was exported, because a filter was not understood.")
+            raise NoMilestones("Nothing was exported, because a filter was not understood.")
         written = write_csv(file, HEADER, _cells(listed, portfolio.date))
         narrowed = in_one_sentence(listed.filters) or "none"
         detail = f"{counted(written.rows, 'row')} as of {portfolio.date:%-d %b %Y}\nfilters: {narrowed}"
@@ -60,7 +60,7 @@ def export_milestones(request: HttpRequest) -> HttpResponseBase:
 
     try:
         return export_response(write)
-    except NotExported as fault:
+    except NoMilestones as fault:
         messages.error(request, str(fault))
         return redirect(f"{reverse('analytics:milestones')}?{request.GET.urlencode()}")
 

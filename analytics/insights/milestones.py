@@ -54,14 +54,14 @@ class MilestoneFilter(FilterSet):
         asked = data.get("kind", "")
         self.kinds = [Milestone(asked)] if asked in Milestone.values else list(Milestone)
         back = number_or_none(data.get("week", "")) or 0
-        self.week: Week | None = week_of(day, back if back <= WEEKS_BACK else 0)
-        found = reaching(self.week, self.kinds) if self.week else Snapshot.objects.none()
+        self.shown: Week | None = week_of(day, back if back <= WEEKS_BACK else 0)
+        found = reaching(self.shown, self.kinds) if self.shown else Snapshot.objects.none()
         super().__init__(data, queryset=found)  # type: ignore[no-untyped-call]  # django-filter's
         weeks = [(value, f"7 days to {day - timedelta(days=WEEK * int(value)):%-d %b %Y}") for value in _BACK]
         self.filters["week"].extra["choices"] = weeks
         known = filter_choices()
         cohorts = [(key or NONE, label or "No cohort") for key, label in known.cohort]
-        self.filters["cohort"].extra["choices"] = with_asked(cohorts, (), {}.get)
+        self.filters["cohort"].extra["choices"] = cohorts
         owners = [(NONE, "Unassigned"), *known.owner]
         keys = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(owners, keys, owner_in_words)
@@ -124,7 +124,7 @@ class MilestoneList:
 
     def rows(self, reached: Iterable[Reached]) -> list[MilestoneRow]:
         """Return what was reached with the snapshots; one query, or one for each of many batches."""
-        wanted, week = list(reached), self.filters.week
+        wanted, week = list(reached), self.filters.shown
         if week is None:
             return []
         found: dict[str, Snapshot] = {}

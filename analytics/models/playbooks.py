@@ -61,11 +61,6 @@ class Playbook(models.Model):
     )
     active = models.BooleanField("on", default=False, editable=False)
 
-    # Of ``playbooks_with_numbers`` alone.
-    running: int
-    waiting: int
-    started: int
-
     class Meta:
         ordering = ["name"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, When
@@ -13,6 +14,18 @@ from analytics.playbooks.start import NotUnderstood, candidates
 from analytics.segments.segment import Segment
 from customers.clock import program_today
 from customers.models import Customer
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Numbers(TypedDict):
+        """What ``playbooks_with_numbers`` says of each."""
+
+        running: int
+        waiting: int
+        started: int
+
+    NumberedPlaybook = WithAnnotations[Playbook, Numbers]
 
 MAX_SHOWN = 20
 ROWS_PER_PAGE = 50
@@ -33,7 +46,7 @@ class WouldStart:
         return self.count - len(self.first)
 
 
-def playbooks_with_numbers() -> "QuerySet[Playbook]":
+def playbooks_with_numbers() -> "QuerySet[NumberedPlaybook]":
     """Return the playbooks, each with how many run, wait for approval, and were started; one query."""
     started = Count("runs", filter=~Q(runs__state=Run.PASSED), distinct=True)
     running = Count("runs", filter=Q(runs__state=Run.RUNNING), distinct=True)

@@ -29,7 +29,7 @@ class Milestone(TextChoices):
 
 
 @dataclass(frozen=True)
-class Mark:
+class MilestoneMark:
     """By what a snapshot shows a milestone: a condition in SQL of its columns, and the same as look-ups of ``field``.
 
     ``comes_and_goes`` says that it counts the first time alone. What the history ``tells_anyway`` needs no entry more.
@@ -43,17 +43,17 @@ class Mark:
     tells_anyway: bool = False
 
 
-def _flag(field: str, *, tells_anyway: bool = False) -> Mark:
-    return Mark(field, field, ("exact", True), ("exact", False), tells_anyway=tells_anyway)
+def _flag(field: str, *, tells_anyway: bool = False) -> MilestoneMark:
+    return MilestoneMark(field, field, ("exact", True), ("exact", False), tells_anyway=tells_anyway)
 
 
 _OTHERS = [status.value for status in HealthStatus if status != HealthStatus.CHAMPION]
 MARKS = {
     Milestone.FIRST_ISSUE: _flag("first_issue_tagged", tells_anyway=True),
     Milestone.FIRST_PR: _flag("first_pr_generated", tells_anyway=True),
-    Milestone.FIRST_MERGED: Mark("prs_merged", "prs_merged > 0", ("gt", 0), ("exact", 0)),
+    Milestone.FIRST_MERGED: MilestoneMark("prs_merged", "prs_merged > 0", ("gt", 0), ("exact", 0)),
     Milestone.ONBOARDED: _flag("onboarded"),
-    Milestone.CHAMPION: Mark(
+    Milestone.CHAMPION: MilestoneMark(
         "status",
         f"status = '{HealthStatus.CHAMPION.value}'",
         ("exact", HealthStatus.CHAMPION.value),
@@ -163,21 +163,18 @@ def _of(prefix: str, field: str, look_up: tuple[str, object]) -> Q:
     return Q(**{f"{prefix}{field}__{name}": value})
 
 
-def _reached(mark: Mark, week: Week) -> Q:
+def _reached(mark: MilestoneMark, week: Week) -> Q:
     """Return the condition of a snapshot of the week's last date, beside that of the date ``before``."""
     is_new = Q(before=None, customer__signup_date__gt=week.since)
     condition = _of("", mark.field, mark.holds) & (is_new | _of("before__", mark.field, mark.lacks))
-    if mark.comes_and_goes:
-        earlier = _theirs(mark).filter(date__lte=week.since)
-        condition &= ~Exists(earlier)
-    return condition
+    return condition & Q(~Exists(_theirs(mark).filter(date__lte=week.since))) if mark.comes_and_goes else condition
 
 
-def _first_day(mark: Mark, week: Week) -> Subquery:
+def _first_day(mark: MilestoneMark, week: Week) -> Subquery:
     days = _theirs(mark).filter(date__gt=week.since, date__lte=week.last).order_by("date")
     return Subquery(days.values("date")[:1])
 
 
-def _theirs(mark: Mark) -> SnapshotQuerySet:
+def _theirs(mark: MilestoneMark) -> SnapshotQuerySet:
     """Return the snapshots of the same customer that show the milestone."""
     return Snapshot.objects.filter(_of("", mark.field, mark.holds), customer=OuterRef("customer")).order_by()

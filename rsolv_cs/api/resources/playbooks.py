@@ -1,7 +1,7 @@
 """Playbooks with their steps, and for whom each was started."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypedDict
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -15,6 +15,9 @@ from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import paging_of
 from rsolv_cs.api.reading import AS_OF, PAGING, ReadView, choice_of, end_of, key_of, scored_date
 from rsolv_cs.api.resources.alerts import CUSTOMER
+
+if TYPE_CHECKING:
+    from analytics.playbooks.listing import NumberedPlaybook
 
 STARTED_STATES = [state.value for state in PlaybookRun.State if state != PlaybookRun.State.PASSED]
 STATE = OpenApiParameter(
@@ -133,7 +136,7 @@ class PlaybookRunsView(ReadView):
         return {"as_of": day, "next": paging.next_page(position, until), "results": [_run(one) for one in rows]}
 
 
-def _facts(one: Playbook) -> PlaybookFacts:
+def _facts(one: "NumberedPlaybook") -> PlaybookFacts:
     return {
         "id": one.pk,
         "name": one.name,

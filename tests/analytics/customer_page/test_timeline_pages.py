@@ -258,6 +258,8 @@ def test_each_kind_alone(customer: Customer) -> None:
         "alerts": ["Alert: Blocked"],
         "status": status,
         "health": ["Alert: Blocked", *status],
+        "milestones": ["Milestone: Became Champion"],
+        "playbooks": [],
         "product": product,
         "imports": [],
     }

@@ -302,7 +302,7 @@ def test_where_nothing_was_counted_there_is_a_dash(viewer: Client) -> None:
 def test_a_refresh_replaces_each_block(viewer: Client) -> None:
     page = main_part(viewer.get("/admin/"))
     regions = page.split('data-regions="')[1].split('"')[0].split(" | ")
-    names = ["summary", "needs", "disagreements", "onboarding", "health", "engagement", "history"]
+    names = ["summary", "needs", "milestones", "disagreements", "onboarding", "health", "engagement", "history"]
     assert [block.name for block in BLOCKS] == names
     for block in BLOCKS:
         assert f"#{block.name}-part" in regions
@@ -316,6 +316,7 @@ def test_each_figure_and_column_that_is_not_plain_says_what_it_means(viewer: Cli
         *("Total customers", "Active today", "At risk", "Onboarding rate", "Success rate", "Average time to value"),
         *(
             "this list",
+            "milestones",
             "the disagreement",
             "onboarding progress",
             "health status",

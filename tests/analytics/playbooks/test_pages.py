@@ -232,11 +232,12 @@ def test_the_history_tells_who_stopped_it_and_nothing_of_whom_it_passed_over(
     make_playbook(task(9))
     passes(0, c1=AT_RISK)
     look()
+    run = run_of()
     PlaybookRun.objects.create(
         playbook=make_playbook(name="Other"), customer_id="c1", day=MONDAY, started_on=MONDAY, state="passed"
     )
     as_role("Success manager")
-    client.post(f"{LIST}stop/{run_of().pk}/")
+    client.post(f"{LIST}stop/{run.pk}/")
     entries = timeline(Customer.objects.get(pk="c1"), MONDAY, chosen=TimelineFilter.PLAYBOOKS).entries
     said_by = [(one.text, one.who, one.by_staff) for one in entries]
     assert said_by == [

@@ -12,6 +12,7 @@ from analytics.models import Playbook, PlaybookRun
 from customers.core.roles import Role
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.api import get, refused, walk
+from tests.support.pages import forget
 from tests.support.playbooks import MONDAY, email, make_playbook, task
 from tests.support.tokens import make_token, token_client
 
@@ -130,6 +131,7 @@ def test_as_many_queries_however_many_there_are(client: Client, sofia: User) -> 
                 run = started(playbook, f"{address[-4:]}{more}-{number}")
                 run.steps.create(step=playbook.steps.get(), what="Call them", due=MONDAY, state="done")
                 make_snapshot(run.customer, date=D, prs_merged=1)
+            forget()
             with CaptureQueriesContext(connection) as asked:
                 get(client, address)
             counts.append(len(asked))

@@ -290,7 +290,7 @@ def test_what_somebody_may_not_do_is_not_offered(client: Client, role: str, show
     assert {label for label in offers if f">{label}</a>" in text} == shown
 
 
-EVERYONE = {"Dashboard", "Alerts", "Cohorts", "Impact", "Reports", "Boards"}
+EVERYONE = {"Dashboard", "Alerts", "Milestones", "Cohorts", "Impact", "Reports", "Boards"}
 EVERYONE |= {"Customers", "Onboarding", "Engagement", "Feedback", "Events"}
 READS = {"Summary"}
 WORKS = {"My day", "My tasks", "Forecast accuracy", "Assignments", "Messages", "Email templates"}
