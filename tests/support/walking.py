@@ -57,7 +57,7 @@ ROWS = {
     **dict.fromkeys(("publish-policy", "withdraw-policy", "end-policy"), ScoringPolicy),
     **dict.fromkeys(("policy-lab", "policy-preview", "export-policy-preview"), ScoringPolicy),
     **dict.fromkeys(("policy-back-test", "back-test-customers", "suggest-weights"), ScoringPolicy),
-    **dict.fromkeys(("playbook", "turn-playbook-on", "turn-playbook-off"), Playbook),
+    **dict.fromkeys(("playbook", "turn-playbook-on", "turn-playbook-off", "playbook-runs"), Playbook),
     "stop-playbook": PlaybookRun,
     "playbook-email": PlaybookStepRun,
     **dict.fromkeys(("board", "edit-board", "change-board-tiles", "delete-board"), Board),
