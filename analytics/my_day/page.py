@@ -36,8 +36,17 @@ class ApprovalsKey(page_cache.StateKey):
     whose: str
 
 
+@dataclass(frozen=True)
+class Approvals:
+    """The emails that wait for approval: the first of them, and how many there are."""
+
+    first: Sequence[PlaybookStepRun]
+    count: int
+
+
 Row = TypeVar("Row", str, WorkMember)
 ROWS_PER_PAGE = 25
+MOST_APPROVALS = 5
 TO_DO, WAITING, DONE = "todo", "waiting", "done"
 TABS = {TO_DO: gettext_lazy("To do"), WAITING: gettext_lazy("Waiting"), DONE: gettext_lazy("Done today")}
 QUICK = ("call", "task", "snooze")
@@ -96,7 +105,7 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
         "is_team": whose == TEAM,
         "quick": _acts(request, QUICK),
         "more": _acts(request, MORE),
-        "approvals": _approvals(whose, version) if request.user.has_perm("analytics.view_playbookrun") else [],
+        "approvals": _approvals(whose, version) if request.user.has_perm("analytics.view_playbookrun") else None,
         "may_bring_back": "bring-back" in _acts(request, ("bring-back",)),
     }
     if tab == DONE:
@@ -169,12 +178,14 @@ def _tab(address: QueryDict) -> str:
     return asked if asked in TABS else TO_DO
 
 
-def _approvals(whose: str, version: StateVersion) -> list[PlaybookStepRun]:
+def _approvals(whose: str, version: StateVersion) -> Approvals:
     """Return the emails of playbooks that wait for approval, of the customers whose the list is."""
     which = Q() if whose == TEAM else Q(run__customer__care__owner=None if whose == NOBODY else int(whose))
 
-    def read() -> list[PlaybookStepRun]:
-        return list(waiting_emails().filter(which))
+    def read() -> Approvals:
+        found = waiting_emails().filter(which)
+        first = list(found[: MOST_APPROVALS + 1])
+        return Approvals(first[:MOST_APPROVALS], len(first) if len(first) <= MOST_APPROVALS else found.count())
 
     return page_cache.get_or_set(ApprovalsKey(version=version, whose=whose), read)
 

@@ -10,7 +10,7 @@ from analytics.models import Deferral, Message, PlaybookRun, PlaybookStepRun
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, with_signature
 from analytics.outreach.forms import ComposeForm
-from analytics.playbooks.steps import filled
+from analytics.playbooks.emails import filled
 from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.core.people import name_of_login

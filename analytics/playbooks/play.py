@@ -11,7 +11,7 @@ from analytics.models import Playbook, PlaybookStepRun, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.playbooks.end import end_done, end_early
 from analytics.playbooks.start import NotUnderstood, forget_left, start_for
-from analytics.playbooks.steps import do_step, due_runs
+from analytics.playbooks.steps import do_steps
 from customers.audit import trail
 from customers.clock import is_weekend, program_today
 from customers.core.limits import FETCH_SIZE, batches
@@ -44,7 +44,7 @@ class Played:
         steps = f"{self.done:,} steps done, {self.waiting:,} wait for approval, {self.skipped:,} skipped"
         return f"{self.started:,} started, {self.ended:,} ended; {steps}, {self.held:,} held"
 
-    def count(self, state: PlaybookStepRun.State | None) -> None:
+    def count(self, state: PlaybookStepRun.State) -> None:
         """Count what a step became."""
         self.done += state == State.DONE
         self.waiting += state == State.WAITING
@@ -82,6 +82,6 @@ def _play(playbook: Playbook, day: date, today: date, among: Q, played: Played) 
     except NotUnderstood as problem:
         played.broken[playbook.pk] = f"Playbook “{playbook}” starts for nobody: {problem}"
     for step in steps if not is_weekend(today) else ():
-        for run in due_runs(step, today, among):
-            played.count(do_step(run, step, today))
+        for state in do_steps(step, today, among):
+            played.count(state)
     played.ended += end_done(playbook, steps, among)

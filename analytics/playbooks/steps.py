@@ -1,38 +1,25 @@
-"""Does the steps that are due: a task, or an email that goes by itself or waits for a person.
+"""Does the steps that are due: tasks, and emails that go by themselves or wait for a person.
 
-What a step became is stored in the transaction of what it made, so that a kill at any point does nothing twice.
-No reason repeats a name or an address, because the customer of these may be erased one day.
+What a step became is stored in the transaction of what it made, so that a kill at any point does nothing twice. A step
+is done for many customers at once: the queries are those of a batch, not of each of them. No reason repeats a name or
+an address, because the customer of these may be erased one day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import sha256
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.http import QueryDict
 from django.utils import timezone
 
-from analytics.models import (
-    Deferral,
-    MailTemplate,
-    Message,
-    PlaybookRun,
-    PlaybookStep,
-    PlaybookStepRun,
-    Snapshot,
-    Task,
-)
-from analytics.outreach import sending
-from analytics.outreach.draft import sender_name, with_signature
-from analytics.outreach.forms import ComposeForm
-from analytics.outreach.merge_fields import merge_fields
-from analytics.outreach.scheduled import next_office_hour, scheduled_for
+from analytics.models import Message, PlaybookRun, PlaybookStep, PlaybookStepRun, Task
+from analytics.playbooks.emails import Emails
 from analytics.playbooks.end import SETTLED
-from analytics.tasks.workflow import TakenError, take_by_itself
+from analytics.tasks.workflow import take_by_themselves
 from customers.clock import working_day
+from customers.core.limits import batches
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
 
@@ -49,7 +36,15 @@ class Became:
     message: Message | None = None
 
 
-def due_runs(step: PlaybookStep, today: date, among: Q) -> Iterator[PlaybookRun]:
+def do_steps(step: PlaybookStep, today: date, among: Q) -> Iterator[PlaybookStepRun.State]:
+    """Do a step wherever it is due, a batch in each transaction; yield what it became, but where that is as it was."""
+    for keys in batches(list(_due(step, today, among))):
+        with transaction.atomic():
+            became = _do(step, keys, today)
+        yield from became
+
+
+def _due(step: PlaybookStep, today: date, among: Q) -> Iterator[int]:
     """Yield the runs for which a step is due on a working day, and not settled nor left to a person."""
     settled = PlaybookStepRun.objects.filter(run=OuterRef("pk"), step=step, state__in=[*SETTLED, State.WAITING])
     begun = PlaybookRun.objects.filter(
@@ -58,104 +53,80 @@ def due_runs(step: PlaybookStep, today: date, among: Q) -> Iterator[PlaybookRun]
         state=PlaybookRun.State.RUNNING,
         started_on__lte=today - timedelta(days=step.day),
     )
-    due = begun.exclude(Exists(settled)).select_related("customer__care__owner", "playbook")
-    yield from list(due.order_by("pk"))
+    yield from begun.exclude(Exists(settled)).order_by("pk").values_list("pk", flat=True)
 
 
-def do_step(run: PlaybookRun, step: PlaybookStep, today: date) -> PlaybookStepRun.State | None:
-    """Do a step of a run that is due; return what it became, None where that has not changed, or the run is over."""
-    with transaction.atomic():
-        still = PlaybookRun.objects.select_for_update().filter(pk=run.pk, state=PlaybookRun.State.RUNNING)
-        if not still.values_list("pk", flat=True):
-            return None
-        # Another process may have done it while this one waited for the row.
-        known = PlaybookStepRun.objects.filter(run=run, step=step).first()
-        if known and known.state != State.HELD:
-            return None
-        became = _task(run, step, today) if step.does == step.Does.TASK else _email(run, step, today)
-        if known and (known.state, known.note) == (became.state, became.note):
-            return None
-        stored = known or PlaybookStepRun(run=run, step=step, what=str(step), due=run.due(step))
-        stored.state, stored.note, stored.done_at = became.state, became.note, timezone.now()
-        stored.task, stored.message = became.task, became.message
-        stored.save()
-    return became.state
+def _do(step: PlaybookStep, keys: Sequence[int], today: date) -> list[PlaybookStepRun.State]:
+    """Do a step for runs, whose rows are locked; return what it became."""
+    running = PlaybookRun.objects.select_for_update(of=("self",)).filter(pk__in=keys, state=PlaybookRun.State.RUNNING)
+    runs = list(running.select_related("customer__care", "playbook").order_by("pk"))
+    # Another process may have done it while this one waited for the rows.
+    known = {one.run_id: one for one in PlaybookStepRun.objects.filter(step=step, run__in=[run.pk for run in runs])}
+    left = [run for run in runs if run.pk not in known or known[run.pk].state == State.HELD]
+    became = _tasks(step, left, today) if step.does == step.Does.TASK else _emails(step, left, today)
+    new: list[PlaybookStepRun] = []
+    changed: list[PlaybookStepRun] = []
+    for run in left:
+        now, before = became[run.pk], known.get(run.pk)
+        if before and (before.state, before.note) == (now.state, now.note):
+            continue
+        stored = before or PlaybookStepRun(run=run, step=step, what=str(step), due=run.due(step))
+        stored.state, stored.note, stored.done_at = now.state, now.note, timezone.now()
+        stored.task, stored.message = now.task, now.message
+        (changed if before else new).append(stored)
+    PlaybookStepRun.objects.bulk_create(new)
+    PlaybookStepRun.objects.bulk_update(changed, ["state", "note", "done_at", "task", "message"])
+    return [State(one.state) for one in [*new, *changed]]
 
 
-def _task(run: PlaybookRun, step: PlaybookStep, today: date) -> Became:
-    """Create the task for the customer's owner; without one who can do it, for nobody, as the managers see it."""
-    task = Task(
-        customer=run.customer,
-        kind=step.kind,
-        what=step.title,
-        reason=f"{run.playbook}: {run.why}"[: Task._meta.get_field("reason").max_length],
-        owner=_owner(run.customer),
-        due=max(run.due(step), working_day(today)),
-    )
-    try:
-        return Became(State.DONE, task=take_by_itself(task, f"Playbook {run.playbook}"))
-    except TakenError as taken:
-        return Became(State.SKIPPED, "There is such a task already", task=taken.task)
+def _tasks(step: PlaybookStep, runs: Sequence[PlaybookRun], today: date) -> Mapping[int, Became]:
+    """Create a task for each customer's owner; without one who can do it, for nobody, as the managers see it."""
+    owners = _able_owners()
+    most = Task._meta.get_field("reason").max_length
+    tasks = [
+        Task(
+            customer=run.customer,
+            kind=step.kind,
+            what=step.title,
+            reason=f"{run.playbook}: {run.why}"[:most],
+            owner=_owner(run.customer, owners),
+            due=max(run.due(step), working_day(today)),
+        )
+        for run in runs
+    ]
+    there = take_by_themselves(tasks, f"Playbook {step.playbook}")
+    became = {}
+    for run, task, found in zip(runs, tasks, there, strict=True):
+        is_new = found is task
+        note = "" if is_new else "There is such a task already"
+        became[run.pk] = Became(State.DONE if is_new else State.SKIPPED, note, task=found)
+    return became
 
 
-def _email(run: PlaybookRun, step: PlaybookStep, today: date) -> Became:
+def _emails(step: PlaybookStep, runs: Sequence[PlaybookRun], today: date) -> Mapping[int, Became]:
     if (template := step.template) is None or not template.active:
-        return Became(State.SKIPPED, "Its template was deleted" if template is None else "Its template is turned off")
-    if against := _against(run.customer, today):
-        return against
-    if not step.automatic:
-        return Became(State.WAITING)
-    owner = _owner(run.customer)
-    if owner is None or not owner.has_perm(sending.MAY_CONTACT):
-        return Became(State.WAITING, "It does not go by itself: there is no owner who may write to customers")
-    return _queue(run, step, template, owner)
+        gone = Became(State.SKIPPED, "Its template was deleted" if template is None else "Its template is turned off")
+        return {run.pk: gone for run in runs}
+    owners = _able_owners() if step.automatic else {}
+    emails = Emails(template, [run.customer for run in runs], today)
+    became = {}
+    for run in runs:
+        state, note = emails.against(run.customer) or (State.WAITING, "")
+        message = None
+        if step.automatic and state == State.WAITING:
+            # So that a step that begins anew after a stop is another email.
+            key = f"playbook {run.pk} {run.started_at.isoformat()} {step.pk}"
+            state, note, message = emails.queue(run.customer, _owner(run.customer, owners), key)
+        became[run.pk] = Became(state, note, message=message)
+    return became
 
 
-def _against(customer: Customer, today: date) -> Became | None:
-    """Return what keeps the emails of any playbook from a customer for now, or for good."""
-    if sending.why_closed(customer):
-        return Became(State.SKIPPED, "Do not contact")
-    if aside := Deferral.objects.standing().filter(customer=customer).first():
-        if aside.until is None:
-            return Became(State.SKIPPED, f"Dismissed: {aside.get_reason_display()}")
-        if aside.until > today:
-            return Became(State.HELD, f"Snoozed until {aside.until:%-d %b %Y}")
-    if sending.last_message(customer):
-        return Became(State.HELD, f"Somebody wrote to them within the last {sending.QUIET.days} days")
-    return Became(State.HELD, "An email to them is scheduled") if scheduled_for(customer) else None
+def _able_owners() -> dict[int, User]:
+    """Return who can act for customers, by their keys."""
+    return {one.pk: one for one in eligible_owners()}
 
 
-def _queue(run: PlaybookRun, step: PlaybookStep, template: MailTemplate, owner: User) -> Became:
-    """Schedule the email in the owner's name for the next office hour, unless a person is needed."""
-    customer = run.customer
-    form = filled(customer, owner, template.subject, template.body)
-    if not form.is_valid():
-        return Became(State.WAITING, "It does not go by itself: a placeholder of its template has no value")
-    if sending.obstacles(customer, owner):
-        return Became(State.WAITING, "It does not go by itself: an address is missing, or email is switched off")
-    body = with_signature(form.filled["body"], owner)
-    to = sending.addressees(customer)[0].email
-    draft = sending.draft_email(customer, owner, form.filled["subject"], body, template=template, to=to)
-    key = sha256(f"playbook {run.pk} {run.started_at.isoformat()} {step.pk}".encode()).hexdigest()[:32]
-    try:
-        message, _ours = sending.claim_draft(draft, key, confirmed=False, send_at=next_office_hour())
-    except sending.WrittenRecently:
-        return Became(State.HELD, f"Somebody wrote to them within the last {sending.QUIET.days} days")
-    except sending.NotSent:
-        return Became(State.WAITING, "It does not go by itself: something is against it")
-    return Became(State.DONE, message=message)
-
-
-def filled(customer: Customer, author: User, subject: str, body: str) -> ComposeForm:
-    """Return the form of an email with these words, filled in for the customer as of the newest scored date."""
-    snapshot = Snapshot.objects.filter(customer=customer).order_by("-date").first()
-    words = QueryDict(mutable=True)
-    words.update({"subject": subject, "body": body})
-    values = merge_fields(customer, snapshot, sender_name(author))
-    return ComposeForm(words, values=values, organization=customer.organization)
-
-
-def _owner(customer: Customer) -> User | None:
+def _owner(customer: Customer, able: Mapping[int, User]) -> User | None:
     """Return the customer's owner, if that one can act."""
-    owner: User | None = getattr(getattr(customer, "care", None), "owner", None)
-    return owner if owner and eligible_owners().filter(pk=owner.pk).exists() else None
+    care = getattr(customer, "care", None)
+    return able.get(care.owner_id) if care and care.owner_id else None

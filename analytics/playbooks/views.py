@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -13,6 +14,7 @@ from analytics.outreach import sending
 from analytics.playbooks import approval
 from analytics.playbooks.end import UNDO_STOP, stop
 from analytics.playbooks.listing import (
+    ROWS_PER_PAGE,
     playbooks_with_numbers,
     runs_page,
     segment_words,
@@ -33,7 +35,8 @@ BUSY = "It was not sent: the data are being changed at this moment. Try again in
 @admin_page("customers.view_customer", MAY_SEE)
 def playbooks(request: HttpRequest) -> HttpResponse:
     """List the playbooks with their numbers, and the emails that wait for approval."""
-    context = {"title": "Playbooks", "playbooks": playbooks_with_numbers(), "waiting": waiting_emails()}
+    page = Paginator(waiting_emails(), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {"title": "Playbooks", "playbooks": playbooks_with_numbers(), "page": page}
     return admin_response(request, "analytics/playbooks/list.html", context)
 
 

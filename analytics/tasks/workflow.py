@@ -3,7 +3,7 @@
 Who did what is kept in the admin's log. "Today" is the day of the person at work, not the date of the data.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from analytics.models import EventKind, PortfolioDay, RecommendationRule, Task
 from analytics.webhook_events.announce import Told, Value, announce
+from customers.audit.signals import record_creations
 from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.models import Customer
@@ -28,6 +29,7 @@ ORDINARY = 20
 """The urgency of a task that no rule has asked for."""
 UNDO_TASKS = "tasks"
 """The kind of ``Undo`` whose rows are keys of tasks."""
+_ATTEMPTS = 3
 
 
 class TakenError(Exception):
@@ -57,10 +59,41 @@ def take(task: Task, by: User) -> Task:
     return _store_once(task, by, ADDITION, "Task created.")
 
 
-def take_by_itself(task: Task, maker: str) -> Task:
-    """Store a new task that no person has created, as ``take`` does; ``maker`` says what did."""
-    task.created_by = maker[:150]
-    return _store_once(task, None, ADDITION, "Task created.")
+def take_by_themselves(tasks: Sequence[Task], maker: str) -> list[Task]:
+    """Store new tasks that no rule recommends and no person has created; ``maker`` says what did.
+
+    They are of different customers. Return for each the open task that there is now: the new one, or the same of
+    somebody else.
+    """
+    for task in tasks:
+        task.created_by = maker[:150]
+    for attempt in range(_ATTEMPTS):
+        theirs = _same_as(tasks)
+        new = [task for task in tasks if _sameness(task) not in theirs]
+        try:
+            with transaction.atomic():
+                Task.objects.bulk_create(new)
+                record_creations(new)
+                announce(_created(new))
+        except IntegrityError:
+            # Somebody has created one of them at this moment.
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            break
+    return [theirs.get(_sameness(task), task) for task in tasks]
+
+
+def _sameness(task: Task) -> tuple[str, str, date]:
+    """Return by what two tasks without a rule are one."""
+    return task.customer_id, task.what, task.due
+
+
+def _same_as(tasks: Sequence[Task]) -> dict[tuple[str, str, date], Task]:
+    """Return the open tasks that are the same as any of these."""
+    there = Task.objects.open().filter(rule=None, customer__in={task.customer_id for task in tasks})
+    there = there.filter(what__in={task.what for task in tasks})
+    return {_sameness(one): one for one in there}
 
 
 def take_for_each(reasons: Mapping[Customer, str], what: str, due: date, by: User) -> list[Task]:
@@ -158,14 +191,13 @@ def task_history(task: Task) -> QuerySet[LogEntry]:
     return entries.select_related("user").order_by("-action_time", "-pk")
 
 
-def _store_once(task: Task, by: User | None, flag: int, message: str, fields: list[str] | None = None) -> Task:
+def _store_once(task: Task, by: User, flag: int, message: str, fields: list[str] | None = None) -> Task:
     try:
         with transaction.atomic():
             task.save(update_fields=fields)
-            if by:
-                _log(task, by, flag, message)
+            _log(task, by, flag, message)
             if flag == ADDITION:
-                announce(_created(task))
+                announce(_created([task]))
     except IntegrityError:
         same = _same(task)
         if same is None:
@@ -174,10 +206,12 @@ def _store_once(task: Task, by: User | None, flag: int, message: str, fields: li
     return task
 
 
-def _created(task: Task) -> Iterator[Told]:
-    """Yield what other tools are told of a new task: lazily, because its date is read."""
-    more: dict[str, Value] = {"task": task.pk, "kind": str(task.kind), "due": task.due.isoformat()}
-    yield Told(EventKind.TASK_CREATED, None, "open", task.customer_id, _scored_date(), more)
+def _created(tasks: Iterable[Task]) -> Iterator[Told]:
+    """Yield what other tools are told of new tasks: lazily, because the date is read."""
+    day = _scored_date()
+    for task in tasks:
+        more: dict[str, Value] = {"task": task.pk, "kind": str(task.kind), "due": task.due.isoformat()}
+        yield Told(EventKind.TASK_CREATED, None, "open", task.customer_id, day, more)
 
 
 def _scored_date() -> date:

@@ -14,7 +14,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models import ManyToManyField, Model
+from django.db.models import ForeignKey, ManyToManyField, Model
 from django.db.models.base import ModelState
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
@@ -45,6 +45,17 @@ def track(model: type[Model], *, hidden: Collection[str] = (), skipped: Collecti
         m2m_changed.connect(_hears_list(each), sender=each.remote_field.through, weak=False, dispatch_uid=str(each))
 
 
+def record_creations(rows: Collection[Model]) -> None:
+    """Record rows that were created at once as saves of them would be; their models are tracked.
+
+    Nothing is read of related rows that they have with them.
+    """
+    trail.record_all(
+        trail.entry(Action.ADD, row, changes=_changes(type(row), recorded_fields(type(row)), {}, _with_related(row)))
+        for row in rows
+    )
+
+
 def recorded_fields(model: type[Model]) -> list[AnyField]:
     """Return the columns of a model whose changes are somebody's doing."""
     skipped = _skipped.get(model, frozenset())
@@ -72,6 +83,13 @@ def register() -> None:
 def _values(row: Model) -> dict[str, object]:
     """Return a row's values by column."""
     return {each.attname: getattr(row, each.attname) for each in recorded_fields(type(row))}
+
+
+def _with_related(row: Model) -> dict[str, object]:
+    """Return a row's values by column, of a relation the related row where it is there."""
+    fields = recorded_fields(type(row))
+    there = {each.attname: each.name for each in fields if isinstance(each, ForeignKey) and each.is_cached(row)}
+    return {each.attname: getattr(row, there.get(each.attname, each.attname)) for each in fields}
 
 
 def _look_before(sender: type[Model], instance: Model, **_signal: object) -> None:

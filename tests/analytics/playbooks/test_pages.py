@@ -244,3 +244,18 @@ def test_the_history_tells_who_stopped_it_and_nothing_of_whom_it_passed_over(
         ("Playbook “Rescue” stopped", "Success manager", True),
         ("Playbook “Rescue” started: At risk, score 30", "", False),
     ]
+
+
+def test_all_emails_to_approve_are_counted_and_paged(
+    client: Client, passes: Passes, as_role: Callable[[str], User]
+) -> None:
+    make_playbook(email())
+    passes(0, **{f"c{number:02}": AT_RISK for number in range(60)})
+    look()
+    as_role("Success manager")
+    first, second = (section(client.get(LIST, {"page": page}), "approvals") for page in (1, 2))
+    assert first.startswith("Emails to approve 60 ") and "1–50 of 60" in first
+    assert first.count("Review") == 50 and second.count("Review") == 10
+    mine = section(client.get("/admin/my-day/?owner="), "approvals")
+    assert mine.startswith("Emails to approve 60 ") and mine.count("Review") == 5
+    assert mine.endswith("All emails to approve")

@@ -42,11 +42,11 @@ EXPECTED = ["12 6", "12 6 24", "['done', 'waiting'] 6"]
 POINTS = [
     ("analytics.playbooks.play:start_for", 1),
     ("analytics.playbooks.start:one_line", 4),
-    ("analytics.playbooks.play:do_step", 2),
-    ("analytics.playbooks.steps:take_by_itself", 2),
+    ("analytics.playbooks.play:do_steps", 2),
+    ("analytics.playbooks.steps:take_by_themselves", 1),
     ("analytics.playbooks.steps:Became", 3),
-    ("analytics.playbooks.steps:next_office_hour", 2),
-    ("analytics.playbooks.steps:Became", 4),
+    ("analytics.playbooks.emails:next_office_hour", 2),
+    ("analytics.playbooks.steps:Became", 9),
     ("analytics.playbooks.play:end_done", 1),
     ("customers.audit.trail:record", 2),
 ]

@@ -1,12 +1,15 @@
 """Steps are done on their day: tasks, and emails that wait for a person or go by themselves."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Deferral, MailTemplate, Message, PlaybookRun, PlaybookStep, Task
-from customers.models import Customer, CustomerCare
+from customers.models import AuditEntry, Customer, CustomerCare
 from tests.analytics.playbooks.conftest import Passes
 from tests.factories import make_message
 from tests.support.playbooks import (
@@ -220,3 +223,46 @@ def test_a_step_that_is_deleted_in_the_middle_stays_in_the_record_and_is_not_wai
     look()
     assert [what for what, _state, _note in steps_of()] == ["Call them", "Another"]
     assert PlaybookRun.objects.get().state == "done"
+
+
+# --- Many at once ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [task(), email()], ids=["task", "email"])
+def test_a_step_takes_the_same_queries_for_many_customers(passes: Passes, step: dict[str, Any]) -> None:
+    make_playbook(step)
+    counts = []
+    for many in (2, 40):
+        names = [f"n{many}-{number}" for number in range(many)]
+        passes(0, **dict.fromkeys(names, AT_RISK))
+        owner = own(names[0], username=f"owner{many}")
+        CustomerCare.objects.bulk_create(CustomerCare(customer_id=name, owner=owner) for name in names[1:])
+        with CaptureQueriesContext(connection) as asked:
+            played = look()
+        assert played.started == played.done + played.waiting == many
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 40
+
+
+def test_the_audit_says_of_each_task_of_many_what_a_save_would(passes: Passes) -> None:
+    make_playbook(task())
+    passes(0, c1=AT_RISK, c2=AT_RISK)
+    own("c1")
+    look()
+    one = AuditEntry.objects.get(model="analytics.task", customer="c1")
+    by_hand = Task.objects.get(customer="c1")
+    by_hand.pk, by_hand.what = None, "Another"
+    by_hand.save(force_insert=True)
+    saved = AuditEntry.objects.filter(model="analytics.task", customer="c1").latest("pk")
+    assert one.changes == {**saved.changes, "title": [None, "Call them"]}
+    assert (one.action, one.subject) == ("add", "Call them")
+
+
+def test_those_who_have_such_a_task_already_are_skipped_among_many(passes: Passes) -> None:
+    make_playbook(task())
+    passes(0, c1=AT_RISK, c2=AT_RISK, c3=AT_RISK)
+    theirs = Task.objects.create(customer_id="c2", what="Call them", due=MONDAY)
+    look()
+    assert [steps_of(key)[0][1] for key in ("c1", "c2", "c3")] == ["done", "skipped", "done"]
+    assert Task.objects.filter(customer="c2").get() == theirs
+    assert run_of("c2").steps.get().task == theirs
