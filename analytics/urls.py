@@ -85,6 +85,7 @@ urlpatterns = [
     path("policy-lab/<int:pk>/back-test/", back_test_views.back_test, name="policy-back-test"),
     path("policy-lab/<int:pk>/back-test/<str:day>/", back_test_views.month_customers, name="back-test-customers"),
     path("policy-lab/<int:pk>/suggest/", back_test_views.suggest_weights, name="suggest-weights"),
+    path("customer/<str:pk>/sync/", crm_views.change_sync, name="change-sync"),
     path("destinations/<int:pk>/", crm_views.show_preview, name="push-preview"),
     path("destinations/<int:pk>/push/", crm_views.push_now, name="push-now"),
     path("pushes/<int:pk>/resume/", crm_views.resume_now, name="resume-push"),

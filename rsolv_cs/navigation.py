@@ -126,6 +126,7 @@ _ACTIONS: list[tuple[Words, str, str, tuple[str, ...]]] = [
     (_("New report"), "post_add", "analytics:save-report", ("analytics.add_report", "customers.view_customer")),
     (_("Export"), "download", "analytics:export", ("customers.view_customer", "customers.export_customer")),
     (_("Upload a file"), "upload_file", "customers:upload-file", ("customers.view_importrun", MAY_SCORE)),
+    (_("New destination"), "cloud_upload", "admin:analytics_destination_add", ("analytics.add_destination",)),
     (_("New webhook"), "webhook", "admin:analytics_webhookendpoint_add", ("analytics.add_webhookendpoint",)),
     (_("New API token"), "key", "admin:customers_apitoken_add", ("customers.add_apitoken",)),
     (_("Score now"), "calculate", "analytics:score-now", ("customers.view_customer", MAY_SCORE)),

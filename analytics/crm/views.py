@@ -12,20 +12,23 @@ from django.urls import reverse
 from analytics.crm.begin import NotPushable
 from analytics.crm.changed_rows import file_of
 from analytics.crm.credentials import unset_variables
-from analytics.crm.ledger import MAY_SEE, export_push
+from analytics.crm.ledger import GOES_ON, MAY_SEE, export_push
 from analytics.crm.preview import preview_push
 from analytics.crm.pushing import push_to, resume_push, undo_push
 from analytics.models import Destination, PortfolioDay, Push
 from analytics.pages.user_summary import user_summary
 from customers.audit.export import Export, export_response
-from customers.core.pages import StaffRequest, admin_page, admin_response, sent_by_form
+from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.jobs.pages import failures_told
+from customers.models import Customer
+from customers.owners.sync import set_do_not_sync
+from customers.owners.views import MAY_ASSIGN
 
 MAY_PREVIEW = ("customers.view_customer", "analytics.view_destination")
 MAY_PUSH = "analytics.push_destination"
 BUSY = "Another push to this destination is going on; see it among the pushes."
 SECONDS = 20.0
-"""A page sends for so long; what is left then, *Resume* on the push's page sends."""
+"""A page sends for so long; what is left then, the push's page sends as long as it is open."""
 
 
 @admin_page(*MAY_PREVIEW)
@@ -87,8 +90,21 @@ def _done(request: HttpRequest, act: Callable[[], Push], otherwise: str) -> Http
         push = act()
         if push.state == Push.State.DONE:
             messages.success(request, f"{push}: {push.in_words}.")
-        return redirect(_push_address(push.pk))
+        goes_on = push.state == Push.State.UNFINISHED and not push.reason
+        return redirect(f"{_push_address(push.pk)}{f'?{GOES_ON}=1' if goes_on else ''}")
     return redirect(otherwise)
+
+
+@admin_page("customers.view_customer", MAY_ASSIGN)
+@sent_by_form(lambda pk: reverse("analytics:customer", args=[pk]))
+def change_sync(request: StaffRequest, pk: str) -> HttpResponse:
+    """Keep a customer from being pushed, or let it be pushed again."""
+    customer = get_object_or_404(Customer, pk=pk)
+    held = request.POST.get("sync") == "no"
+    if set_do_not_sync(customer, held, request.user):
+        said = "is not pushed to any CRM any more" if held else "is pushed to the CRM again, from the next push on"
+        messages.success(request, f"{customer.organization} {said}.")
+    return redirect(next_page(request, reverse("analytics:customer", args=[pk])))
 
 
 @admin_page(*MAY_SEE, "customers.export_customer")
@@ -107,7 +123,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Download the file that a push wrote, while it is there."""
     push = get_object_or_404(Push, pk=pk)
     path = file_of(push)
-    if push.destination.kind != Destination.Kind.CHANGED_ROWS or not path.is_file():
+    if not push.is_of_file or not path.is_file():
         raise Http404("That file is not there.")
     Export(path.name, str(push), f"file of changed rows as of {push.as_of:%-d %b %Y}").record()
     return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)

@@ -19,6 +19,7 @@ from analytics.customer_page.timeline import OFFERED, may_open, page_number, par
 from analytics.customer_page.todo import todo
 from analytics.customer_page.what_changed import what_changed
 from analytics.display.source_list import source_list
+from analytics.models import Destination
 from analytics.outreach.recipients import contacts_of, recipients_at
 from analytics.outreach.scheduled import scheduled_for
 from analytics.outreach.sending import closed_mailboxes, customers_to_write, why_closed
@@ -47,6 +48,10 @@ OWN_PARAMETERS = ("activity", "timeline", "told")
 
 class ChangedKeysKey(page_cache.DataKey):
     """Of the customers who have, or may have, another key."""
+
+
+class HasDestinationsKey(page_cache.StateKey):
+    """Of whether there is any CRM that customers are pushed to."""
 
 
 class ClosedMailboxesKey(page_cache.StateKey):
@@ -110,6 +115,7 @@ def _page(request: HttpRequest, found: Customer, form: NoteForm, status: int = 2
         "feeds": known_feed_states(version.data),
         "note_form": form,
         "scheduled": scheduled_for(found),
+        "has_crm": page_cache.get_or_set(HasDestinationsKey(version=version), Destination.objects.exists),
         "playbook_runs": runs_of(found) if shown.is_newest else [],
         "back_query": _query(request, but=OWN_PARAMETERS),
         "source_list": source_list(request),

@@ -38,6 +38,9 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
         sees_reports = sees_customers and user.has_perm("analytics.view_report")
         sees_boards = sees_customers and user.has_perm("analytics.view_board")
         sees_policies = sees_customers and user.has_perm("analytics.view_scoringpolicy")
+        sees_playbooks = sees_customers and user.has_perm("analytics.view_playbook")
+        sees_destinations = sees_customers and user.has_perm("analytics.view_destination")
+        sees_webhooks = user.has_perm("analytics.view_webhookendpoint")
         sees_tasks = sees_customers and user.has_perm("analytics.view_task")
         found = [
             Group("Customers", rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
@@ -46,6 +49,9 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
             Group("Reports", rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
             Group("Boards", rows.boards(user, words, MOST_OTHERS) if sees_boards else []),
             Group("Scoring policies", rows.policies(words, MOST_OTHERS) if sees_policies else []),
+            Group("Playbooks", _best(rows.playbooks(), words) if sees_playbooks else []),
+            Group("CRM", _best(rows.destinations(), words) if sees_destinations else []),
+            Group("Webhooks", _best(rows.webhooks(), words) if sees_webhooks else []),
             Group("Open tasks", rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
         ]
     return [group for group in found if group.results]

@@ -4,7 +4,18 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
 
-from analytics.models import Board, HealthStatus, PortfolioDay, Report, ScoringPolicy, Snapshot, Task
+from analytics.models import (
+    Board,
+    Destination,
+    HealthStatus,
+    Playbook,
+    PortfolioDay,
+    Report,
+    ScoringPolicy,
+    Snapshot,
+    Task,
+    WebhookEndpoint,
+)
 from analytics.models.reports import SharedQuerySet
 from analytics.page_cache.version import DataVersion
 from customers.core.people import name_of
@@ -71,6 +82,42 @@ def policies(words: list[str], most: int) -> list[Result]:
         found = found.filter(name__finds=word)
     best = sorted(found[:LOOKED_AT], key=lambda one: (rank(words, one.name), not one.is_draft, fold(one.name), one.pk))
     return [_of_policy(one) for one in best[:most]]
+
+
+def playbooks() -> list[Result]:
+    """Return the playbooks."""
+    found = Playbook.objects.order_by("name")[:LOOKED_AT]
+    return [
+        Result(one.name, reverse("analytics:playbook", args=[one.pk]), "menu_book", "On" if one.active else "Off")
+        for one in found
+    ]
+
+
+def destinations() -> list[Result]:
+    """Return the previews of what would be pushed to the destinations, from which it is pushed."""
+    found = Destination.objects.order_by("name")[:LOOKED_AT]
+    return [
+        Result(
+            f"Preview and push: {one.name}",
+            reverse("analytics:push-preview", args=[one.pk]),
+            "cloud_upload",
+            one.get_kind_display(),
+        )
+        for one in found
+    ]
+
+
+def webhooks() -> list[Result]:
+    """Return the webhooks."""
+    return [
+        Result(
+            one.name,
+            reverse("admin:analytics_webhookendpoint_change", args=[one.pk]),
+            "webhook",
+            "On" if one.enabled else "Off",
+        )
+        for one in WebhookEndpoint.objects.order_by("name")[:LOOKED_AT]
+    ]
 
 
 def _of_policy(policy: ScoringPolicy) -> Result:
