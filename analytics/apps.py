@@ -18,6 +18,7 @@ class AnalyticsConfig(AppConfig):
         from analytics.models import AlertRule
         from analytics.receivers.ended import tell_end
         from analytics.receivers.erased import delete_mentions
+        from analytics.receivers.erased_files import redact_changed_rows
         from analytics.receivers.joined import carry_over, put_back
         from analytics.receivers.undone import follow_undo
         from customers.core.signals import (
@@ -25,6 +26,7 @@ class AnalyticsConfig(AppConfig):
             customer_erased,
             customers_joined,
             customers_parted,
+            files_erased,
             run_ended,
             run_loaded,
             run_undone,
@@ -37,6 +39,7 @@ class AnalyticsConfig(AppConfig):
         customers_joined.connect(carry_over, dispatch_uid="analytics.carry_over")
         customers_parted.connect(put_back, dispatch_uid="analytics.put_back")
         customer_erased.connect(delete_mentions, dispatch_uid="analytics.delete_mentions")
+        files_erased.connect(redact_changed_rows, dispatch_uid="analytics.redact_changed_rows")
         pre_delete.connect(tell_deleted, sender=AlertRule, dispatch_uid="analytics.tell_deleted")
         _track_changes()
 

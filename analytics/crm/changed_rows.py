@@ -11,16 +11,15 @@ from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult, refuse_foreign
 from analytics.models import Push
+from analytics.models.outgoing.pushes import CSV_NAME
 from customers.core.leftovers import EXPORT, half_done
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 
-CSV_NAME = "changed_rows.csv"
-
 
 def file_of(push: Push) -> Path:
     """Return the file that a push writes."""
-    return Path(settings.EXPORT_DIR) / f"rsolv_changed_rows_{push.as_of.isoformat()}_push{push.pk}.zip"
+    return Path(settings.EXPORT_DIR) / push.file_name
 
 
 class ChangedRows:
@@ -44,10 +43,18 @@ class ChangedRows:
         written = list(rows)
         try:
             self._write(written)
+            # Who was erased meanwhile is in no file; who is erased from here on is taken out of the one that is there.
+            while len(left := self._still_there(written)) < len(written):
+                written = left
+                self._write(written)
         except OSError as error:
             raise CrmUnavailable(f"{settings.EXPORT_DIR} cannot be written: {error.strerror or error}.") from error
         for row in written:
             yield RowResult(row.key, RowOutcome.UPDATED)
+
+    def _still_there(self, rows: Sequence[CrmRow]) -> list[CrmRow]:
+        there = set(self._push.rows.values_list("customer", flat=True))
+        return [row for row in rows if row.customer in there]
 
     def _write(self, rows: Sequence[CrmRow]) -> None:
         push, destination = self._push, self._push.destination

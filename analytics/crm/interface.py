@@ -37,6 +37,10 @@ class CrmUnavailable(Exception):
     """Nothing more can be sent now; the message says why, and what to do."""
 
 
+class CrmAtWork(CrmUnavailable):
+    """The CRM is still at work on what it has; asked later, it says what came of it."""
+
+
 def refuse_foreign(prefix: str, names: Iterable[str]) -> None:
     """Raise ``CrmUnavailable`` where a field is not ours; whoever makes a request or writes a file asks."""
     if foreign := sorted(name for name in names if not name.startswith(prefix)):

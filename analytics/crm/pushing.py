@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from analytics.crm.begin import NotPushable, begin_push, begin_undo
 from analytics.crm.connect import connect
-from analytics.crm.interface import CrmUnavailable
+from analytics.crm.interface import CrmAtWork, CrmUnavailable
 from analytics.crm.sending import Sending
 from analytics.crm.values import settings_hash
 from analytics.models import Destination, Push, PushedCustomer, PushRow
@@ -91,6 +91,9 @@ def _carry_on(push: Push, deadline: _Deadline) -> Push:
                     break
             else:
                 reason = "The CRM did not say what became of some customers. Resume the push later."
+    except CrmAtWork as at_work:
+        # A page that waited as long as it does asks again.
+        reason = "" if deadline.is_over() else str(at_work)
     except CrmUnavailable as unavailable:
         reason = str(unavailable)
         logger.warning("%s stopped: %s", push, reason)

@@ -61,7 +61,8 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     def said(self, delivery: WebhookDelivery) -> str:
         """Say why it was not taken and when it is tried again, or when it was taken."""
         if delivery.state == State.WAITING and delivery.tries:
-            return f"{delivery.error} Again at {_in_one_line(delivery.due_at)}"
+            again = "with the next run" if delivery.is_due else f"at {_in_one_line(delivery.due_at)}"
+            return f"{delivery.error} Again {again}"
         return delivery.error or _in_one_line(delivery.sent_at)
 
     def change_view(

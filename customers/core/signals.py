@@ -23,6 +23,12 @@ listener may return how much it removed, as ``{"what": number}``. It comes in th
 leave, too, whose transaction is rolled back; and once more where a backup brought the customer back.
 """
 
+files_erased = Signal()
+"""Sent when files are redacted after an erasure, whose rows are gone by then; argument: ``ids``, a container of
+erased ids. A listener redacts the files that it keeps, and returns how many; where it raises ``OSError``, the next
+``expire`` sends it again.
+"""
+
 customers_joined = Signal()
 """Sent in the transaction that joins a customer to its new key; argument: ``pair`` (a ``KeyChange``). A listener that
 raises makes it fail. It comes in a dry run too.

@@ -25,7 +25,7 @@ from customers.audit import trail
 from customers.core.dry_run import rolled_back
 from customers.core.leftovers import remove_leftovers
 from customers.core.limits import BATCH_SIZE, batches
-from customers.core.signals import customer_erased
+from customers.core.signals import customer_erased, files_erased
 from customers.core.sql import execute, table_of
 from customers.editing.form_keys import forget_submissions
 from customers.feeds.cell_types import valid_key
@@ -316,6 +316,7 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
         files.remove_half_done()
         remove_leftovers()
         redacted = sum(files.redact_file(place, ids) for place in files.all_archives())
+        redacted += sum(number or 0 for _receiver, number in files_erased.send(sender=Customer, ids=ids))
     except OSError:
         logger.exception("Files still have what was erased; the next expire tries again")
         return

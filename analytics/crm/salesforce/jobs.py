@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
-from analytics.crm.interface import CrmUnavailable, RowOutcome, RowResult
+from analytics.crm.interface import CrmAtWork, CrmUnavailable, RowOutcome, RowResult
 from analytics.crm.salesforce.connection import DATA, Connection, Interrupted, RequestRefused
 from analytics.wording import one_line
 
@@ -78,7 +78,7 @@ class Jobs:
         until, pause = time.monotonic() + patience.job, patience.poll
         while (info := self._info(job)).get("state") in _AT_WORK:
             if time.monotonic() > until:
-                raise CrmUnavailable(
+                raise CrmAtWork(
                     f"Salesforce is still at work on job {job}. Resume the push later: it is not sent twice."
                 )
             time.sleep(pause)

@@ -10,6 +10,11 @@ from analytics.models.outgoing.destinations import Destination
 from analytics.wording import counted
 from customers.models import Customer
 
+CHANGED_ROWS = "rsolv_changed_rows"
+"""Begins the names of the files that pushes write."""
+CSV_NAME = "changed_rows.csv"
+"""What the rows are called in such a file."""
+
 
 @dataclass(frozen=True)
 class FieldChange:
@@ -67,6 +72,21 @@ class Push(models.Model):
         return f"{'Undo' if self.undoes_id else 'Push'} {self.pk} to {self.destination}"
 
     @property
+    def file_name(self) -> str:
+        """Return what the file is called that a push to one writes."""
+        return f"{CHANGED_ROWS}_{self.as_of.isoformat()}_push{self.pk}.zip"
+
+    @property
+    def is_of_file(self) -> bool:
+        """Return whether it writes a file: nobody then knows what is new where that goes."""
+        return self.destination.kind == Destination.Kind.CHANGED_ROWS
+
+    @property
+    def done(self) -> int:
+        """Return how many customers have a result, or need none."""
+        return self.total - self.waiting
+
+    @property
     def held_back(self) -> int:
         """Return how many are never sent: who is not to be synced, and who was erased."""
         return self.not_synced + self.erased
@@ -122,6 +142,13 @@ class PushRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} in push {self.push_id}"
+
+    @property
+    def result(self) -> str:
+        """Return what came of it in words: what has arrived in a file is in that file, and no more is known."""
+        if self.push.is_of_file and self.state in self.ARRIVED:
+            return "In the file"
+        return str(self.get_state_display())
 
     @property
     def changes(self) -> list[FieldChange]:

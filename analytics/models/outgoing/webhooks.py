@@ -126,6 +126,11 @@ class WebhookDelivery(OutboxEntry):
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"
 
+    @property
+    def is_due(self) -> bool:
+        """Return whether the next run tries it."""
+        return self.due_at <= timezone.now()
+
 
 class WebhookAttempt(models.Model):
     """One request of a delivery, and what came back: a status with the beginning of the answer, or why none."""

@@ -10,10 +10,11 @@ import pytest
 from django.conf import settings as project
 
 from analytics.crm.begin import NotPushable
-from analytics.crm.changed_rows import file_of
+from analytics.crm.changed_rows import ChangedRows, file_of
+from analytics.crm.interface import CrmRow
 from analytics.crm.pushing import push_to, resume_push, undo_push
 from analytics.models import Destination, Push, PushedCustomer, PushRow, Snapshot
-from customers.erasure.erase import erase
+from customers.erasure.erase import erase, preview_erasure
 from customers.jobs.lock import LockHeld
 from customers.models import AuditEntry, Customer, CustomerCare
 from tests.support.commands import held_elsewhere
@@ -270,6 +271,53 @@ def test_a_file_has_the_changed_rows_and_a_manifest(tmp_path: Path, settings: An
     assert (manifest["as_of"], manifest["customers"], manifest["unchanged"]) == ("2025-05-10", 2, 1)
     assert manifest["files"] == {"changed_rows.csv": {"rows": 1, "sha256": hashlib.sha256(content).hexdigest()}}
     assert {path.suffix for path in file_of(push).parent.iterdir()} == {".zip"}
+
+
+def test_an_erasure_takes_the_customer_out_of_the_files(tmp_path: Path, settings: Any) -> None:
+    settings.EXPORT_DIR = tmp_path / "exports"
+    there = make_destination()
+    make_scored(3)
+    push = push_to(there, "ada")
+    score("c3", 40)
+    other = push_to(there, "ada")
+    before = file_of(other).read_bytes()
+    foreign = file_of(push).with_name("rsolv_changed_rows_of_somebody.zip")
+    foreign.write_bytes(b"no archive")
+    with zipfile.ZipFile(file_of(push)) as archive:
+        whole = archive.read("changed_rows.csv").decode()
+    preview_erasure("c2")
+    with zipfile.ZipFile(file_of(push)) as archive:
+        assert archive.read("changed_rows.csv").decode() == whole
+    erasure = erase("c2", "ada")
+    assert erasure.counts["archived files redacted"] == 1
+    with zipfile.ZipFile(file_of(push)) as archive:
+        content, manifest = archive.read("changed_rows.csv"), json.loads(archive.read("manifest.json"))
+    assert content.decode() == whole.replace("c2,75,Healthy\r\n", "")
+    assert manifest["files"] == {"changed_rows.csv": {"rows": 2, "sha256": hashlib.sha256(content).hexdigest()}}
+    assert (manifest["erased"], manifest["customers"]) == (1, 3)
+    assert (file_of(other).read_bytes(), foreign.read_bytes()) == (before, b"no archive")
+    erase("c3", "ada")
+    with zipfile.ZipFile(file_of(push)) as archive:
+        assert json.loads(archive.read("manifest.json"))["erased"] == 2
+
+
+def test_who_is_erased_while_a_file_is_written_is_not_in_it(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXPORT_DIR = tmp_path / "exports"
+    make_scored(2)
+    write = ChangedRows._write
+
+    def erased_meanwhile(self: ChangedRows, rows: list[CrmRow]) -> None:
+        if Customer.objects.filter(pk="c1").exists():
+            erase("c1", "ada")
+        write(self, rows)
+
+    monkeypatch.setattr(ChangedRows, "_write", erased_meanwhile)
+    push = push_to(make_destination(), "ada")
+    with zipfile.ZipFile(file_of(push)) as archive:
+        assert b"c1" not in archive.read("changed_rows.csv")
+    assert counts(push) == {"new": 1, "held_back": 1}
 
 
 def test_a_folder_that_cannot_be_written_stops_the_push(tmp_path: Path, settings: Any) -> None:

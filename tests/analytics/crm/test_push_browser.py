@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django.fixtures import Settings
 
+from analytics.crm import views
 from analytics.crm.pushing import push_to
 from analytics.models import Snapshot
 from customers.models import CustomerCare
@@ -30,7 +31,7 @@ def test_a_push_from_the_preview_and_its_undo(open_page: Opened, settings: Setti
     expect(page.get_by_role("row", name="Org 2")).to_contain_text("Unchanged")
     page.get_by_role("button", name="Push 1 customer").click()
     expect(page.locator("#content h1")).to_have_text("Push 2 to Warehouse")
-    expect(page.get_by_role("row", name="Org 1")).to_contain_text("Updated")
+    expect(page.get_by_role("row", name="Org 1")).to_contain_text("In the file")
     wrong["push"] = look(page, EVERY_LOOK)
     page.get_by_role("button", name="Undo this push").click()
     expect(page.locator("#content h1")).to_have_text("Undo 3 to Warehouse")
@@ -50,4 +51,22 @@ def test_an_administrator_makes_a_destination(open_page: Opened) -> None:
     page.get_by_label("Score", exact=True).select_option("overwrite")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("region", name="Messages").get_by_role("link", name="Our files")).to_be_visible()
+    assert not found
+
+
+def test_the_page_of_a_push_sends_what_is_left(
+    open_page: Opened, settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXPORT_DIR = tmp_path
+    make_scored(3)
+    there = make_destination()
+    monkeypatch.setattr(views, "SECONDS", 0.0)
+    page = open_page(f"/admin/destinations/{there.pk}/", role="Program manager")
+    page.get_by_role("button", name="Push 3 customers").click()
+    expect(page.get_by_role("progressbar", name="Customers that are done")).to_be_visible()
+    expect(page.locator(".push-progress")).to_contain_text("0 of 3 customers are done")
+    found = look(page, EVERY_LOOK)
+    monkeypatch.setattr(views, "SECONDS", 20.0)
+    expect(page.locator("#push-state")).to_contain_text("Done")
+    expect(page.locator(".push-progress")).to_have_count(0)
     assert not found

@@ -65,7 +65,7 @@ def test_the_preview_says_what_a_push_sends_and_the_push_sends_it(manager: Clien
     )
     assert (push.started_by, push.state) == ("paula", "done")
     page = words(manager.get(answer.url))
-    assert "Org 2 Updated rsolv_score 75 → 40" in page and "Together 3 customers" in page
+    assert "Org 2 In the file rsolv_score 75 → 40" in page and "Together 3 customers" in page
 
 
 def test_the_page_of_a_push_leads_to_each_result_and_has_the_words(
@@ -91,12 +91,16 @@ def test_undo_and_resume_from_the_page(manager: Client, hubspot: FakeHubSpot, mo
     make_scored(2)
     there = make_hubspot(hubspot, monkeypatch)
     monkeypatch.setattr(views, "SECONDS", 0.0)
-    manager.post(reverse("analytics:push-now", args=[there.pk]))
+    answer = manager.post(reverse("analytics:push-now", args=[there.pk]))
     push = Push.objects.get()
     assert (push.state, counts(push)) == ("unfinished", {"waiting": 2})
     assert f"Push {push.pk} is not finished" in preview(manager, there)
     monkeypatch.setattr(views, "SECONDS", 20.0)
     address = reverse("admin:analytics_push_change", args=[push.pk])
+    assert answer.url == f"{address}?goes_on=1"
+    page = manager.get(answer.url)
+    assert "0 of 2 customers are done. It goes on by itself as long as this page is open." in words(page)
+    assert "data-goes-on" in page.text and "data-goes-on" not in manager.get(address).text
     assert "Resume" in words(manager.get(address))
     assert manager.post(reverse("analytics:resume-push", args=[push.pk])).url == address
     assert counts(push) == {"new": 2}
@@ -104,6 +108,18 @@ def test_undo_and_resume_from_the_page(manager: Client, hubspot: FakeHubSpot, mo
     assert "It writes again what" in words(manager.get(answer.url))
     assert "Undone by" in words(manager.get(address))
     assert hubspot.companies["c1"]["rsolv_score"] == ""
+
+
+def test_a_push_that_says_why_it_stopped_does_not_go_on_by_itself(
+    manager: Client, hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scored(1)
+    there = make_hubspot(hubspot, monkeypatch)
+    monkeypatch.setenv("CRM_HUBSPOT_TOKEN", "another")
+    answer = manager.post(reverse("analytics:push-now", args=[there.pk]))
+    assert "goes_on" not in answer.url
+    assert "data-goes-on" not in manager.get(answer.url, {"goes_on": "1"}).text
+    hubspot.violations.clear()
 
 
 def test_why_nothing_is_pushed(manager: Client) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from customers.erasure.erase import erase
 from customers.models import CustomerCare
 from tests.support.crm import counts, make_scored, score
 from tests.support.salesforce import KEY, FakeSalesforce, salesforce
-from tests.support.salesforce_pushes import account, make_salesforce, salesforce_agrees
+from tests.support.salesforce_pushes import QUICK, account, make_salesforce, salesforce_agrees
 from tests.support.selection import examples_of_a_push
 
 pytestmark = pytest.mark.django_db
@@ -167,7 +168,7 @@ def test_a_job_that_failed_on_the_way_is_continued(there: Destination, server: F
 
 
 def test_a_page_waits_no_longer_than_it_may_and_the_next_asks_the_job(
-    there: Destination, server: FakeSalesforce
+    there: Destination, server: FakeSalesforce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_scored(2)
     server.polls = 1_000
@@ -175,6 +176,9 @@ def test_a_page_waits_no_longer_than_it_may_and_the_next_asks_the_job(
     push = push_to(there, "ada", seconds=0.3)
 
     assert (push.state, counts(push)) == ("unfinished", {"waiting": 2})
+    assert push.reason == ""
+    monkeypatch.setattr("analytics.crm.connect.Patience", lambda: replace(QUICK, job=0.1))
+    push = resume_push(push)
     assert "still at work on job 750000000000001AAA. Resume the push later: it is not sent twice." in push.reason
     server.polls = 0
     assert counts(resume_push(push, seconds=5)) == {"new": 2}
