@@ -193,7 +193,7 @@ def salesforce(**org: Any) -> Iterator[FakeSalesforce]:
     assert server.violations == []
 
 
-QUICK = Patience(answer=0.4, tries=3, pause=0.01, longest_pause=0.2, poll=0.01, longest_poll=0.02, job=2)
+QUICK = Patience(answer=0.4, pauses=(0.01, 0.02), poll=0.01, longest_poll=0.02, job=2)
 
 
 def adapter(server: FakeSalesforce, **changed: Any) -> Salesforce:

@@ -28,7 +28,7 @@ class HubSpot:
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
         token = credential(destination, "TOKEN")
-        self._caller = Caller("HubSpot", credential(destination, "URL", ADDRESS), token)
+        self._caller = Caller(credential(destination, "URL", ADDRESS), token)
 
     def check(self) -> list[str]:
         """Return which of our properties lack there, or cannot hold what they are for."""

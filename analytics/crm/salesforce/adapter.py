@@ -3,8 +3,9 @@
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from analytics.crm.calls import Interrupted
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult
-from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Interrupted, Patience, RequestRefused
+from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Patience, RequestRefused
 from analytics.crm.salesforce.jobs import Jobs
 from analytics.crm.salesforce.query import accounts
 from analytics.crm.salesforce.upload import Upload, cells_of, columns_of

@@ -1,14 +1,13 @@
-"""Requests to Salesforce: its token, its errors in words, and what is asked again."""
+"""Requests to Salesforce: its token, and its errors in words."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict, Unpack
+from typing import Unpack
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import AuthBase
 
+from analytics.crm.calls import FAILURES, TOO_MANY, Bearer, Interrupted, Sent, send, too_often, until_answered
 from analytics.crm.interface import CrmUnavailable
 from analytics.wording import one_line
 
@@ -19,8 +18,6 @@ _MAX_WORDS = 500
 _OK = range(200, 300)
 _MOVED = range(300, 400)
 _UNAUTHORIZED = 401
-_TOO_MANY = 429
-_BROKEN = range(500, 600)
 _REFUSES_APP = {400, 401, 403}
 
 
@@ -35,29 +32,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long Salesforce is waited for, in seconds, and how often a request is tried."""
+    """How long Salesforce is waited for, in seconds; a request is tried again after each of the ``pauses``."""
 
     connect: float = 10
     answer: float = 120
-    tries: int = 4
-    pause: float = 1
-    longest_pause: float = 60
+    pauses: tuple[float, ...] = (1, 2, 4)
     poll: float = 1
     longest_poll: float = 20
     job: float = 1800
-
-
-class RequestBody(TypedDict, total=False):
-    """What a request has beside its address."""
-
-    data: bytes | Mapping[str, str]
-    json: Mapping[str, str] | None
-    headers: Mapping[str, str]
-    auth: AuthBase
-
-
-class Interrupted(Exception):
-    """No answer came, or only a part of one: nobody knows whether Salesforce did what was asked."""
 
 
 class RequestRefused(CrmUnavailable):
@@ -67,18 +49,6 @@ class RequestRefused(CrmUnavailable):
         super().__init__(f"Salesforce refuses the request: {words}")
         self.status = status
         self.code = code
-
-
-class _Token(AuthBase):
-    """Puts the token into a request; it also keeps requests from looking for a login in the user's .netrc."""
-
-    def __init__(self, token: str = "") -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class Connection:
@@ -105,7 +75,7 @@ class Connection:
         """Return all bytes of a file."""
         return self._until_answered("GET", path).content
 
-    def once(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
+    def once(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
         """Ask once; raise ``Interrupted`` where nobody knows whether it was done."""
         answer = self._asked(method, path, **sent)
         if answer.status_code == _UNAUTHORIZED:
@@ -115,39 +85,18 @@ class Connection:
             raise _as_error(answer)
         return answer
 
-    def _until_answered(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
-        patience = self.patience
-        for attempt in range(patience.tries):
-            try:
-                return self.once(method, path, **sent)
-            except _Later as later:
-                words, pause = str(later), later.pause
-            except Interrupted as interrupted:
-                words, pause = str(interrupted), 0
-            if attempt + 1 < patience.tries:
-                time.sleep(min(max(pause, patience.pause * 2**attempt), patience.longest_pause))
-        raise CrmUnavailable(f"Salesforce does not answer: {words}. Resume the push later.")
+    def _until_answered(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+        return until_answered("Salesforce", lambda: self.once(method, path, **sent), self.patience.pauses)
 
-    def _asked(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
+    def _asked(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
         if not self._token:
             self._token = self._new_token()
-        sent["auth"] = _Token(self._token)
+        sent["auth"] = Bearer(self._token)
         return self._answer(method, path, **sent)
 
-    def _answer(self, method: str, path: str, **sent: Unpack[RequestBody]) -> requests.Response:
-        patience = self.patience
-        try:
-            return self._session.request(
-                method,
-                self._address(path),
-                timeout=(patience.connect, patience.answer),
-                allow_redirects=False,
-                **sent,
-            )
-        except requests.Timeout as error:
-            raise Interrupted("no answer within the time") from error
-        except requests.RequestException as error:
-            raise Interrupted("the connection failed") from error
+    def _answer(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+        timeout = (self.patience.connect, self.patience.answer)
+        return send(self._session, method, self._address(path), timeout, **sent)
 
     def _address(self, path: str) -> str:
         address = urljoin(self._credentials.url + "/", path)
@@ -162,7 +111,7 @@ class Connection:
             "client_id": credentials.client_id,
             "client_secret": credentials.client_secret,
         }
-        answer = self._answer("POST", "/services/oauth2/token", data=asked, auth=_Token())
+        answer = self._answer("POST", "/services/oauth2/token", data=asked, auth=Bearer())
         told = _told(answer)
         if answer.status_code in _OK and told.get("access_token"):
             return str(told["access_token"])
@@ -174,14 +123,6 @@ class Connection:
         raise CrmUnavailable(
             f"Salesforce gives no token: {words}. Check the app’s key, its secret and its Run As user."
         )
-
-
-class _Later(Interrupted):
-    """Salesforce says that it is asked too often; ``pause`` is how many seconds it wants."""
-
-    def __init__(self, words: str, pause: float) -> None:
-        super().__init__(words)
-        self.pause = pause
 
 
 def _told(answer: requests.Response) -> Mapping[str, object]:
@@ -202,12 +143,11 @@ def _as_error(answer: requests.Response) -> Exception:
     words = one_line(str(told.get("message") or f"HTTP {answer.status_code}"), _MAX_WORDS)
     if answer.status_code in _MOVED:
         return CrmUnavailable("Salesforce has moved to another address. Give the My Domain address that it has now.")
-    if answer.status_code == _TOO_MANY:
-        wanted = answer.headers.get("Retry-After", "")
-        return _Later("it is asked too often", float(wanted) if wanted.isascii() and wanted.isdigit() else 0)
+    if answer.status_code == TOO_MANY:
+        return too_often("it is asked too often", answer)
     if code == "REQUEST_LIMIT_EXCEEDED":
         return CrmUnavailable("Salesforce’s limit of requests a day is used up. Resume the push tomorrow.")
-    if answer.status_code in _BROKEN:
+    if answer.status_code in FAILURES:
         return Interrupted(words)
     if answer.status_code == _UNAUTHORIZED:
         return CrmUnavailable(f"Salesforce refuses its own token: {words}. Check the app’s policies.")

@@ -10,8 +10,9 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
+from analytics.crm.calls import Interrupted
 from analytics.crm.interface import CrmAtWork, CrmUnavailable, RowOutcome, RowResult
-from analytics.crm.salesforce.connection import DATA, Connection, Interrupted, RequestRefused
+from analytics.crm.salesforce.connection import DATA, Connection, RequestRefused
 from analytics.wording import one_line
 
 _JOBS = f"{DATA}/jobs/ingest"

@@ -26,7 +26,7 @@ def push_until_done(server: FakeSalesforce, taken: list[int]) -> dict[str, RowRe
     for lives in [*taken, *[len(KEYS)] * 40]:
         left = [row(key, Score=str(number)) for number, key in enumerate(KEYS) if key not in recorded]
         try:
-            for _, result in zip(range(lives), adapter(server, tries=2).push(left, state), strict=False):
+            for _, result in zip(range(lives), adapter(server, pauses=(0.01,)).push(left, state), strict=False):
                 if result.outcome != RowOutcome.UNKNOWN:
                     recorded[result.key] = result
         except CrmUnavailable:

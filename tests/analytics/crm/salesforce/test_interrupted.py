@@ -192,7 +192,9 @@ def test_a_used_up_limit_stops_at_once(server: FakeSalesforce, where: str) -> No
     assert server.asked(where) <= 1 + (where == STEPS[4])
 
 
-def test_a_pause_that_is_asked_for_is_made_but_not_for_an_hour(server: FakeSalesforce) -> None:
+def test_an_hours_wait_that_is_asked_for_ends_the_push_which_is_resumed(server: FakeSalesforce) -> None:
     server.trouble("POST /services/data", status=429, headers={"Retry-After": "3600"})
-
-    assert len(list(adapter(server).push(ROWS, KeptState()))) == 6
+    state = KeptState()
+    with pytest.raises(CrmUnavailable, match="takes no more calls for now: it is asked too often"):
+        list(adapter(server).push(ROWS, state))
+    assert len(list(adapter(server).push(ROWS, state))) == 6
