@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypeAlias, TypedDict, TypeVar, Unpack
 
 import requests
 from requests.auth import AuthBase
@@ -15,13 +15,15 @@ MOST_WAITS = 10
 """So often in a row it may ask."""
 TOO_MANY, FAILURES = 429, range(500, 600)
 Answer = TypeVar("Answer")
+Body: TypeAlias = Mapping[str, Any]
+"""A JSON object that is sent or answered."""
 
 
-class Sent(TypedDict, total=False):
+class CallContent(TypedDict, total=False):
     """What a call has beside its address."""
 
     data: bytes | Mapping[str, str]
-    json: Mapping[str, Any] | None
+    json: Body | None
     headers: Mapping[str, str]
     auth: AuthBase
 
@@ -57,8 +59,8 @@ class Bearer(AuthBase):
         return request
 
 
-def send(
-    session: requests.Session, method: str, address: str, timeout: tuple[float, float], **sent: Unpack[Sent]
+def call_once(
+    session: requests.Session, method: str, address: str, timeout: tuple[float, float], **sent: Unpack[CallContent]
 ) -> requests.Response:
     """Call once; raise ``Interrupted`` where there is no whole answer, in words that repeat nothing that was sent.
 

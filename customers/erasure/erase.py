@@ -316,7 +316,8 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
         files.remove_half_done()
         remove_leftovers()
         redacted = sum(files.redact_file(place, ids) for place in files.all_archives())
-        redacted += sum(number or 0 for _receiver, number in files_erased.send(sender=Customer, ids=ids))
+        for _receiver, number in files_erased.send(sender=Customer, ids=ids):
+            redacted += int(number or 0)
     except OSError:
         logger.exception("Files still have what was erased; the next expire tries again")
         return

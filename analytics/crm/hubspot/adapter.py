@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from analytics.crm.calls import Body
 from analytics.crm.credentials import credential, variable_of
-from analytics.crm.hubspot.http import Body, Caller, CrmAnswer, words_of
+from analytics.crm.hubspot.http import Caller, CrmAnswer, words_of
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult, refuse_foreign
 from analytics.models import Destination
 from customers.core.limits import batches

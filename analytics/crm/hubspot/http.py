@@ -1,15 +1,10 @@
 """Calls of HubSpot's API, with the private app's token, and its answers as JSON."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import requests
 
-from analytics.crm.calls import FAILURES, TOO_MANY, Bearer, Interrupted, send, too_often, until_answered
-
-Body: TypeAlias = Mapping[str, Any]
-"""A JSON object that is sent or answered."""
+from analytics.crm.calls import FAILURES, TOO_MANY, Bearer, Body, Interrupted, call_once, too_often, until_answered
 
 TIMEOUT = (5.0, 30.0)
 PAUSES = (1.0, 4.0, 10.0)
@@ -41,7 +36,7 @@ class Caller:
         return until_answered("HubSpot", lambda: self._once(method, path, body), PAUSES)
 
     def _once(self, method: str, path: str, body: Body | None) -> CrmAnswer:
-        response = send(self._session, method, self._address + path, TIMEOUT, json=body)
+        response = call_once(self._session, method, self._address + path, TIMEOUT, json=body)
         if response.status_code in FAILURES:
             raise Interrupted(f"HTTP {response.status_code}")
         try:

@@ -1,9 +1,8 @@
 """Salesforce as a CRM: accounts upserted by our external id, in jobs that a later process can ask for."""
 
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from analytics.crm.calls import Interrupted
+from analytics.crm.calls import Interrupted, until_answered
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult
 from analytics.crm.salesforce.connection import DATA, Connection, Credentials, Patience, RequestRefused
 from analytics.crm.salesforce.jobs import Jobs
@@ -108,23 +107,20 @@ class Salesforce:
 
     def _submit(self, content: bytes, jobs: list[str], state: JobState) -> str:
         """Return a job that has the rows and is closed. Its id is stored before anything can come of it."""
-        patience = self._connection.patience
-        for attempt in range(patience.tries):
+
+        def submit() -> str:
             job = self._jobs.create()
             jobs.append(job)
             state.save({"jobs": jobs})
             try:
                 self._jobs.upload(job, content)
-            except Interrupted:
-                self._jobs.give_up(job)
-                time.sleep(min(patience.pause * 2**attempt, patience.longest_pause))
-                continue
-            except RequestRefused:
+            except (Interrupted, RequestRefused):
                 self._jobs.give_up(job)
                 raise
             self._jobs.close(job)
             return job
-        raise CrmUnavailable("Salesforce takes no upload. Resume the push later.")
+
+        return until_answered("Salesforce", submit, self._connection.patience.pauses)
 
 
 def _jobs_of(state: Mapping[str, object]) -> list[str]:

@@ -7,7 +7,16 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from analytics.crm.calls import FAILURES, TOO_MANY, Bearer, Interrupted, Sent, send, too_often, until_answered
+from analytics.crm.calls import (
+    FAILURES,
+    TOO_MANY,
+    Bearer,
+    CallContent,
+    Interrupted,
+    call_once,
+    too_often,
+    until_answered,
+)
 from analytics.crm.interface import CrmUnavailable
 from analytics.wording import one_line
 
@@ -75,7 +84,7 @@ class Connection:
         """Return all bytes of a file."""
         return self._until_answered("GET", path).content
 
-    def once(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+    def once(self, method: str, path: str, **sent: Unpack[CallContent]) -> requests.Response:
         """Ask once; raise ``Interrupted`` where nobody knows whether it was done."""
         answer = self._asked(method, path, **sent)
         if answer.status_code == _UNAUTHORIZED:
@@ -85,18 +94,18 @@ class Connection:
             raise _as_error(answer)
         return answer
 
-    def _until_answered(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+    def _until_answered(self, method: str, path: str, **sent: Unpack[CallContent]) -> requests.Response:
         return until_answered("Salesforce", lambda: self.once(method, path, **sent), self.patience.pauses)
 
-    def _asked(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+    def _asked(self, method: str, path: str, **sent: Unpack[CallContent]) -> requests.Response:
         if not self._token:
             self._token = self._new_token()
         sent["auth"] = Bearer(self._token)
         return self._answer(method, path, **sent)
 
-    def _answer(self, method: str, path: str, **sent: Unpack[Sent]) -> requests.Response:
+    def _answer(self, method: str, path: str, **sent: Unpack[CallContent]) -> requests.Response:
         timeout = (self.patience.connect, self.patience.answer)
-        return send(self._session, method, self._address(path), timeout, **sent)
+        return call_once(self._session, method, self._address(path), timeout, **sent)
 
     def _address(self, path: str) -> str:
         address = urljoin(self._credentials.url + "/", path)

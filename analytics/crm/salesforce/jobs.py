@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
-from analytics.crm.calls import Interrupted
+from analytics.crm.calls import Interrupted, until_answered
 from analytics.crm.interface import CrmAtWork, CrmUnavailable, RowOutcome, RowResult
 from analytics.crm.salesforce.connection import DATA, Connection, RequestRefused
 from analytics.wording import one_line
@@ -51,16 +51,15 @@ class Jobs:
 
     def close(self, job: str) -> None:
         """Let Salesforce begin. Where no answer comes, the job itself says whether it has."""
-        for _ in range(self._connection.patience.tries):
+
+        def close() -> None:
             try:
                 self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": "UploadComplete"})
-                return
-            except (Interrupted, RequestRefused) as error:
-                if self.state(job) != "Open":
-                    return
-                if isinstance(error, RequestRefused):
+            except (Interrupted, RequestRefused):
+                if self.state(job) == "Open":
                     raise
-        raise CrmUnavailable(f"Salesforce does not close job {job}. Resume the push later.")
+
+        until_answered("Salesforce", close, self._connection.patience.pauses)
 
     def give_up(self, job: str) -> None:
         """Abort a job that has not begun. One that cannot be aborted stays open, and does nothing."""

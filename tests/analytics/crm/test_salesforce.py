@@ -177,7 +177,7 @@ def test_a_page_waits_no_longer_than_it_may_and_the_next_asks_the_job(
 
     assert (push.state, counts(push)) == ("unfinished", {"waiting": 2})
     assert push.reason == ""
-    monkeypatch.setattr("analytics.crm.connect.Patience", lambda: replace(QUICK, job=0.1))
+    monkeypatch.setattr("analytics.crm.connect.Patience", lambda **how: replace(QUICK, **{"job": 0.1, **how}))
     push = resume_push(push)
     assert "still at work on job 750000000000001AAA. Resume the push later: it is not sent twice." in push.reason
     server.polls = 0

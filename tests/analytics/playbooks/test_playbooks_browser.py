@@ -67,7 +67,7 @@ def test_a_playbook_from_its_first_step_to_its_stop(open_page: Opened, monkeypat
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_text("Sent to john@acme.com.")).to_be_visible()
     page.get_by_role("button", name="Stop playbook Rescue").click()
-    expect(page.get_by_text("playbook “Rescue” stopped")).to_be_visible()
+    expect(page.get_by_text("Acme Inc.: playbook “Rescue” stopped")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Undone.")).to_be_visible()
     assert PlaybookRun.objects.get(customer="c1001", playbook__name="Rescue").state == "running"

@@ -48,7 +48,7 @@ POINTS = [
     ("analytics.playbooks.emails:next_office_hour", 2),
     ("analytics.playbooks.steps:Became", 9),
     ("analytics.playbooks.play:end_done", 1),
-    ("customers.audit.trail:record", 2),
+    ("customers.audit.trail:record", 1),
 ]
 
 

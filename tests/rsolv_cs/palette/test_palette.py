@@ -15,8 +15,11 @@ from analytics.page_cache.version import DataVersion
 from customers.models import CustomerCare
 from rsolv_cs.palette.find import find
 from tests.factories import make_customer, make_day, make_policy, make_snapshot, make_staff
+from tests.support.crm import make_destination
 from tests.support.pages import forget, main_part, words
+from tests.support.playbooks import make_playbook
 from tests.support.policies import make_draft
+from tests.support.webhook_events import listen
 
 pytestmark = pytest.mark.django_db
 ROLES = [None, "Viewer", "Success manager", "Program manager", "Administrator"]
@@ -230,7 +233,7 @@ def test_as_many_queries_whatever_is_found(client: Client) -> None:
         Report.objects.create(name=f"Acme {number}", owner=user)
         Board.objects.create(name=f"Acme {number}", owner=user)
     # Session, user and rights, the version, two of customers, and one of each other kind.
-    assert count() == few <= 11
+    assert count() == few <= 14
 
 
 # --- The keys ---------------------------------------------------------------------------------------------------
@@ -258,3 +261,24 @@ def test_keys_are_listed_and_can_be_turned_off(client: Client) -> None:
     client.post("/admin/preferences/", {"time_zone": "", "default_view": ""})
     assert Preferences.objects.get(user=user).shortcuts is False
     assert "data-shortcuts" not in client.get("/admin/cohorts/").text
+
+
+def test_destinations_playbooks_and_webhooks_are_found_by_whom_they_concern() -> None:
+    there = make_destination(name="Warehouse")
+    playbook = make_playbook(name="Warehouse rescue")
+    endpoint = listen(name="Warehouse hook")
+    of_all = {
+        "Playbooks": ["Warehouse rescue"],
+        "CRM": ["Preview and push: Warehouse"],
+        "Webhooks": ["Warehouse hook"],
+    }
+    for role, kinds in (("Viewer", 1), ("Program manager", 2), ("Administrator", 3)):
+        assert found(make_staff(role), "warehouse") == dict(list(of_all.items())[:kinds]), role
+    administrator = make_staff("Administrator", username="ada")
+    leads = [one.address for group in find(administrator, "warehouse", DataVersion(1, "", 1)) for one in group.results]
+    assert leads == [
+        f"/admin/playbooks/{playbook.pk}/",
+        f"/admin/destinations/{there.pk}/",
+        f"/admin/analytics/webhookendpoint/{endpoint.pk}/change/",
+    ]
+    assert "Preview and push: Warehouse" in found(administrator, "push ware")["CRM"]
