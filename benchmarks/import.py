@@ -27,7 +27,7 @@ from typing import Any
 import django
 
 from benchmarks import program
-from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.databases import Database, Postgres, Spent, Sqlite
 from tests.support.postgres import throwaway_postgres
 
 ROWS, CUSTOMERS, TAIL = 1_000_000, 10_000, 10_000
@@ -61,6 +61,8 @@ def cases(rows: int) -> list[Case]:
     ]
 
 
+BEST = 1.5
+"""The target for a first load, to what an administrator needs at best."""
 PEAK = {"sqlite": 250, "postgres": 200}
 """The target for the memory of each, in MiB."""
 
@@ -99,12 +101,13 @@ def write_files(folder: Path, rows: int, bulk_rows: int) -> dict[int, list[str]]
 
 def measure(job: Callable[[], dict[str, Any]]) -> None:
     """Print seconds, peak memory and what the job returns."""
-    start = time.perf_counter()
+    begun, start = time.process_time(), time.perf_counter()
     result = job()
     seconds = time.perf_counter() - start
     # Not getrusage: its maximum counts what the parent held when it forked.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    json.dump({"seconds": seconds, "peak": int(status["VmHWM"].split()[0]) / 1024, **result}, sys.stdout)
+    peak = int(status["VmHWM"].split()[0]) / 1024
+    json.dump({"seconds": seconds, "start": begun, "peak": peak, **result}, sys.stdout)
 
 
 def load(folder: Path, feed: str) -> dict[str, Any]:
@@ -150,14 +153,14 @@ def bulk(file: Path) -> dict[str, Any]:
 # --- The comparison -----------------------------------------------------------------------------------------------
 
 
-def prepare(database: Database, files: Path) -> None:
-    """The states that the cases start from: customers and no engagement, other engagement, and the base file's."""
+def prepare(database: Database, files: Path, states: list[str]) -> None:
+    """The states that the cases start from: customers and no engagement, and engagement of the files named."""
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(command, env=database.environment, check=True)
     database.archive.mkdir()
     assert database.run("customers", files / "base")["created"] == CUSTOMERS
     database.save("empty")
-    for state in ("other", "base"):
+    for state in states:
         database.restore("empty")
         assert database.run("engagement", files / state)["status"] == "loaded"
         database.save(state)
@@ -184,14 +187,13 @@ def compare(
     database: Database, files: Path, rows: int, repeat: int, bulk_rows: int, planted: dict[int, list[str]]
 ) -> None:
     """Print a Markdown table of every case and its ratio to the floor."""
-    prepare(database, files)
     base = files / "base" / "engagement.csv"
     floors: dict[str, list[float]] = {}
     results: dict[str, list[dict[str, Any]]] = {}
     for _ in range(repeat):
         for case in cases(rows):
             database.restore("empty")
-            floors.setdefault(case.title, []).append(database.floor(base))
+            floors.setdefault(case.title, []).append(database.floor(base).clock)
             database.restore(case.state)
             result = database.run("engagement", files / case.file)
             verify(database, case, result, files / case.file / "engagement.csv", planted)
@@ -214,6 +216,14 @@ def compare(
         compare_bulk(database, files, bulk_rows, rows, min(min(some) for some in floors.values()))
 
 
+def compare_all(database: Database, files: Path, options: argparse.Namespace, planted: dict[int, list[str]]) -> None:
+    """Prepare a database, and print what was asked for."""
+    prepare(database, files, [] if options.best else ["other", "base"])
+    compare_best(database, files, options.rows, options.repeat)
+    if not options.best:
+        compare(database, files, options.rows, options.repeat, options.bulk_rows, planted)
+
+
 def listed(seconds: list[float]) -> str:
     """The least of all measurements, and the others."""
     return ", ".join(f"{one:.2f}" for one in seconds)
@@ -222,6 +232,24 @@ def listed(seconds: list[float]) -> str:
 def met(value: float, target: float | None) -> str:
     """Whether the target is, in a word."""
     return "" if target is None else "met" if value <= target else "**missed**"
+
+
+def compare_best(database: Database, files: Path, rows: int, repeat: int) -> None:
+    """Print a table of the first load beside what an administrator needs at best for the same table."""
+    base, spent = files / "base", []
+    for _ in range(repeat):
+        database.restore("empty")
+        theirs = database.best(base / "engagement.csv")
+        database.restore("empty")
+        ours = database.run("engagement", base)
+        assert ours["created"] == rows, ours
+        spent.append((Spent(ours["seconds"], ours["processor"]), theirs))
+    print(f"\n## {database.name}: a first load beside the best of an administrator\n")
+    print("| | ours | copy, then build key, foreign key and indexes | ratio | target | |\n|---|---|---|---|---|---|")
+    for name in ("clock", "processor"):
+        ours_least, least = (min(getattr(both[side], name) for both in spent) for side in (0, 1))
+        ratio = ours_least / least
+        print(f"| {name} | {ours_least:.2f} s | {least:.2f} s | {ratio:.2f} x | {BEST} x | {met(ratio, BEST)} |")
 
 
 def compare_bulk(database: Database, files: Path, lines: int, rows: int, floor: float) -> None:
@@ -272,6 +300,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="the least of so many measurements counts")
     parser.add_argument("--database", choices=["sqlite", "postgres"], action="append")
     parser.add_argument("--bulk-rows", type=int, default=BULK_ROWS, help="for django-import-export; 0 leaves it out")
+    parser.add_argument("--best", action="store_true", help="only beside the best of an administrator")
     parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
@@ -294,11 +323,11 @@ def main() -> None:
         if "postgres" in chosen:
             with throwaway_postgres() as url:
                 database: Database = Postgres(folder / "postgres", url)
-                compare(database, files, options.rows, options.repeat, options.bulk_rows, planted)
+                compare_all(database, files, options, planted)
                 print(f"\n{database.version}.", flush=True)
         if "sqlite" in chosen:
             database = Sqlite(folder / "sqlite")
-            compare(database, files, options.rows, options.repeat, options.bulk_rows, planted)
+            compare_all(database, files, options, planted)
             print(f"\n{database.version}.", flush=True)
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from analytics.alerts import vanished
@@ -19,9 +20,12 @@ from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
-from customers.core.limits import FETCH_SIZE, batches
+from customers.core.sql import table_of, temporary_keys
+from customers.models import Customer
 
 MAX_TEXT_LENGTH = 500
+_CONCERNED = "alerts_concern"
+"""The temporary table of the customers whose alerts alone are evaluated."""
 
 
 @dataclass
@@ -93,11 +97,11 @@ def evaluate_customers(customers: Collection[str]) -> Evaluation:
         return Evaluation(None)
     day = portfolio.date
     found = Evaluation(day, FeedHealth(timezone.localdate(), day).held_back)
-    with transaction.atomic():
+    with transaction.atomic(), temporary_keys(_CONCERNED, table_of(Customer), sorted(customers)) as theirs:
+        among = Q(customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
         for rule in AlertRule.objects.filter(active=True):
-            for some in batches(sorted(customers), FETCH_SIZE):
-                if kind := customer_kind(rule, day, found.held_back):
-                    found.store(_of_customers(kind, rule, day, now, Q(customer__in=some)))
+            if kind := customer_kind(rule, day, found.held_back):
+                found.store(_of_customers(kind, rule, day, now, among))
         found.record()
     return found
 

@@ -1,6 +1,5 @@
 """Measure and score a date, and store what was known on it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
 
@@ -15,20 +14,19 @@ from analytics.scoring.measure import day_totals
 from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
-from analytics.scoring.so_far import reported
+from analytics.scoring.so_far import mark_so_far
 from analytics.scoring.tally import STORED, Tally, can_recount, recount_cohorts, recount_portfolio
 from analytics.scoring.telling import telling
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
-from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
+from customers.core.limits import BATCH_SIZE, FETCH_SIZE
 from customers.core.sql import (
     analyze,
     copy_rows,
-    create_temporary,
-    drop_temporary,
     group_in_memory,
     table_of,
+    temporary_keys,
 )
 from customers.models import Customer, ImportRun, data_date
 
@@ -66,7 +64,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
         copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally))
-        so_far = _mark_so_far(day)
+        so_far = mark_so_far(day)
         counts = _counted(day, tally)
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
@@ -102,11 +100,7 @@ def score_customers(day: date, customers: Iterable[str]) -> None:
     """
     policies, keys, text = policies_to_score(day), sorted(set(customers)), day.isoformat()
     portfolio = PortfolioDay.objects.get(pk=day)
-    with transaction.atomic():
-        create_temporary(CONCERNED, f"SELECT id FROM {table_of(Customer)} WHERE 1 = 0")
-        copy_rows(CONCERNED, ["id"], ((key,) for key in keys))
-        analyze(CONCERNED)
-        theirs = f"SELECT id FROM {CONCERNED}"
+    with transaction.atomic(), temporary_keys(CONCERNED, table_of(Customer), keys) as theirs:
         concerned = Snapshot.objects.filter(date=day, customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
         by_itself = can_recount(portfolio, len(keys))
         so_far, before = concerned.so_far().count(), _tallied(day, concerned if by_itself else concerned.none())
@@ -115,12 +109,11 @@ def score_customers(day: date, customers: Iterable[str]) -> None:
             scored = scored_customers(day, policies, Whom.CONCERNED)
             copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
         if by_itself:
-            so_far = portfolio.so_far - so_far + _mark_so_far(day, Whom.CONCERNED)
+            so_far = portfolio.so_far - so_far + mark_so_far(day, Whom.CONCERNED)
             counts = _recounted(portfolio, before, _tallied(day, concerned))
         else:
-            so_far = _mark_so_far(day)
+            so_far = mark_so_far(day)
             counts = _counted(day, _tallied(day, Snapshot.objects.filter(date=day)))
-        drop_temporary(CONCERNED)
         PortfolioDay.objects.filter(date=day).update(erased=0, so_far=so_far, **counts, **_totals(day))
 
 
@@ -141,18 +134,6 @@ def _tallied(day: date, snapshots: QuerySet[Snapshot]) -> Tally:
     for row in snapshots.order_by().values_list(*STORED).iterator(chunk_size=FETCH_SIZE):
         tally.add_stored(row)
     return tally
-
-
-def _mark_so_far(day: date, whom: Whom = Whom.EVERYBODY) -> int:
-    """Note in the snapshots through which day they count what was reported after theirs; return in how many."""
-    through = defaultdict(list)
-    for customer, one in reported(day, whom=whom).items():
-        through[one.through].append(customer)
-    return sum(
-        Snapshot.objects.filter(date=day, customer__in=some).update(provisional_to=last)
-        for last, customers in through.items()
-        for some in batches(customers)
-    )
 
 
 def _finalise_before(day: date) -> None:

@@ -5,14 +5,18 @@ One that is dated later, up to today, counts on the newest scored date as if it 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from operator import add
 
-from analytics.models import PortfolioDay, ScoringPolicy
+from django.db import connection
+
+from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import CONCERNED, MEASURED, Whom
 from customers.clock import program_today
-from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
+from customers.core.limits import FETCH_SIZE
+from customers.core.sql import Row, date_of, execute, fetch, is_postgres, table_of
 from customers.models import COUNTER_OF_STEP, Customer, Engagement, Event
 
 _PLACE = {name: place for place, name in enumerate(Measures._fields[:MEASURED])}
@@ -21,14 +25,20 @@ _STEP_PLACE = {step: MEASURED + 2 + place for place, step in enumerate(STEPS)}
 _DAYS = -1
 
 
-@dataclass
+_NOTHING = (0,) * len(Engagement.COUNTERS)
+
+
+@dataclass(slots=True)
 class Reported:
-    """What the product reported of a customer after a scored date, through the day ``through``."""
+    """What the product reported of a customer after a scored date, through the day ``through``.
+
+    There may be one for everybody, so it is small: most have no step.
+    """
 
     through: date = date.min
-    counters: tuple[int, ...] = (0,) * len(Engagement.COUNTERS)
-    steps: set[str] = field(default_factory=set)
-    dated: set[str] = field(default_factory=set)
+    counters: tuple[int, ...] = _NOTHING
+    steps: frozenset[str] = frozenset()
+    dated: frozenset[str] = frozenset()
     """The steps that an event dates, whatever engagement says."""
 
     @property
@@ -44,17 +54,34 @@ def reported(day: date, customer: str = "", whom: Whom = Whom.EVERYBODY) -> dict
     """
     found: dict[str, Reported] = {}
     whose = "AND r.customer_id = %(customer)s" if customer else _WHOSE[whom]
-    for key, source, on, kind, *counters in fetch(_statement(whose), _parameters(day, customer)):
-        one = found.setdefault(key, Reported())
-        if source == "dated":
-            one.dated.add(kind)
-            continue
-        one.through = max(one.through, date_of(on))
-        if source == "step":
-            one.steps.add(kind)
-        else:
-            one.counters = tuple(map(sum, zip(one.counters, counters, strict=True)))
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(whose), _parameters(day, customer))
+        while rows := cursor.fetchmany(FETCH_SIZE):
+            for key, source, on, kind, *counters in rows:
+                one = found.get(key) or found.setdefault(key, Reported())
+                if source == "dated":
+                    one.dated |= {kind}
+                    continue
+                one.through = max(one.through, date_of(on))
+                if source == "step":
+                    one.steps |= {kind}
+                else:
+                    one.counters = tuple(map(add, one.counters, counters))
     return found
+
+
+def mark_so_far(day: date, whom: Whom = Whom.EVERYBODY) -> int:
+    """Note in the snapshots of ``day`` through which date they count what was reported since; return in how many."""
+    later = _later(_WHOSE[whom])
+    rows = " UNION ALL ".join(
+        f"SELECT r.customer_id, r.date FROM {table_of(model)} r WHERE {later}" for model in (Engagement, Event)
+    )
+    statement = f"""
+        UPDATE {table_of(Snapshot)} SET provisional_to = found.through
+        FROM (SELECT customer_id, MAX(date) AS through FROM ({rows}) reported GROUP BY customer_id) found
+        WHERE {table_of(Snapshot)}.date = %(day)s AND {table_of(Snapshot)}.customer_id = found.customer_id
+            AND {_IS_NEWEST}"""
+    return execute(statement, _parameters(day, ""))
 
 
 def reported_totals(day: date) -> Row:

@@ -12,6 +12,7 @@ from analytics.models import PortfolioDay
 from analytics.scoring.snapshots import dates_to_rescore, policies_to_score, score_customers
 from analytics.wording import counted
 from customers.audit import trail
+from customers.core.limits import FETCH_SIZE
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Engagement, Event, ImportRun, RowChange, data_date
 
@@ -93,7 +94,7 @@ def _changed_by(runs: Sequence[int]) -> set[str]:
     found: set[str] = set()
     for model in (Engagement, Event):
         rows = model.objects.filter(provisional=True, run__gte=runs[0])
-        found.update(rows.order_by().values_list("customer", flat=True))
+        found.update(rows.order_by().values_list("customer", flat=True).iterator(FETCH_SIZE))
     changes = RowChange.objects.filter(run__in=runs).order_by()
     for model_name, key, before, after in changes.values_list("model", "key", "before", "after").iterator():
         found.update([key] if model_name == Customer._meta.model_name else _customers_of(before, after))

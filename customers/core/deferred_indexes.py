@@ -58,7 +58,9 @@ def _postgres(table: str) -> tuple[list[str], list[str]]:
           AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY 1""",
         [table],
     )
-    off = [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"]
+    # A table with checks that are still to come cannot be altered.
+    off = ["SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED"]
+    off += [f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"]
     off += [f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, _definition in reversed(constraints)]
     off += [f"DROP INDEX {name}" for name, _definition in indexes]
     off += ["SET LOCAL lock_timeout TO DEFAULT"]

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from customers.core.limits import FETCH_SIZE, batches
-from customers.text.line_numbers import numbered
+from customers.text.line_numbers import cells_of_lines, numbered
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 """Values that a driver takes."""
@@ -74,6 +74,21 @@ def create_temporary(name: str, select: str) -> None:
 def drop_temporary(name: str) -> None:
     """Drop a temporary table if it is there."""
     execute(f"DROP TABLE IF EXISTS {'pg_temp' if is_postgres() else 'temp'}.{name}")
+
+
+@contextmanager
+def temporary_keys(name: str, table: str, keys: Iterable[str]) -> Iterator[str]:
+    """Keep keys of a table in a temporary one, inside a transaction; yield the query of them, for an ``IN``.
+
+    Thousands of keys in a list would be written, read and planned again by each statement.
+    """
+    create_temporary(name, f"SELECT id FROM {table} WHERE 1 = 0")
+    copy_rows(name, ["id"], ((key,) for key in keys))
+    # SQLite would copy the keys into an index of its own for each statement.
+    execute(f"CREATE UNIQUE INDEX {name}_id ON {name} (id)")
+    analyze(name)
+    yield f"SELECT id FROM {name}"
+    drop_temporary(name)
 
 
 def work_in_memory() -> None:
@@ -147,17 +162,45 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
                 cursor.executemany(insert + one, some[whole:])
 
 
-def copy_lines(table: str, columns: Sequence[str], blocks: Sequence[tuple[int, bytes]]) -> None:
-    """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines."""
-    names = ", ".join(["line", *columns])
+def copy_lines(table: str, columns: Sequence[str], blocks: Iterable[tuple[int, bytes]], **constants: int) -> None:
+    """Append plain CSV to a table that also has ``line``: pairs of the first line's number and whole lines.
+
+    ``constants`` are columns that have the same value in each row. Whatever yields the blocks must not ask the
+    database, which PostgreSQL does not allow before all are copied.
+    """
     if is_postgres():
+        names = ", ".join([*constants, "line", *columns])
+        begin = "".join(f"{value}," for value in constants.values())
         copied = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copied) as copy:
             for first, data in blocks:
-                copy.write("".join([f"{number},{line}\n" for number, line in numbered(data, first)]))
+                copy.write("".join([f"{begin}{number},{line}\n" for number, line in numbered(data, first)]))
     else:
-        rows = ((number, *line.split(",")) for first, data in blocks for number, line in numbered(data, first))
-        copy_rows(table, ["line", *columns], rows)
+        _insert_lines(table, columns, blocks, constants)
+
+
+def _insert_lines(
+    table: str, columns: Sequence[str], blocks: Iterable[tuple[int, bytes]], constants: Mapping[str, int]
+) -> None:
+    """Append plain CSV on SQLite, with no work for a single line: a block is split once into all of its cells."""
+    same = "".join(f"{value}, " for value in constants.values())
+    cells_of_row = ", ".join(["?"] * len(columns))
+    insert = f"INSERT INTO {table} ({', '.join([*constants, 'line', *columns])}) VALUES "
+    # The first parameter is the number of the statement's first line.
+    rows = [f"({same}?1 + {place}, {cells_of_row})" for place in range(ROWS_A_STATEMENT)]
+    width, many = len(columns), ROWS_A_STATEMENT * len(columns)
+    for first, data in blocks:
+        cells = cells_of_lines(data)
+        whole = len(cells) // many
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                insert + ", ".join(rows),
+                [[first + at * ROWS_A_STATEMENT, *cells[at * many : at * many + many]] for at in range(whole)],
+            )
+            rest = range(whole * ROWS_A_STATEMENT, len(cells) // width)
+            cursor.executemany(
+                insert + rows[0], [[first + at, *cells[at * width : at * width + width]] for at in rest]
+            )
 
 
 @contextmanager

@@ -288,7 +288,8 @@ class FeedRun:
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)
         run.warnings += keys_alike(feed, run, loaded_keys_are_lowercase=staged.loaded_keys_are_lowercase)
-        run.created, run.updated = merge(feed, run, all_new=staged.all_new)
+        created, run.updated = merge(feed, run, all_new=staged.all_new)
+        run.created = staged.created + created
         # Loaded as they are, folded into an equal row, or suppressed.
         run.unchanged = run.rows - run.created - run.updated - run.quarantined
         if feed.full:

@@ -11,7 +11,7 @@ from customers.models import ImportRun, QuarantinedRow
 
 _DELTA = "delta"
 MANY_ROWS = 50_000
-"""From so many staged rows on, building indexes afterwards is cheaper, if the table has no more."""
+"""From so many new rows on, building indexes afterwards is cheaper, if the table has no more."""
 
 
 def merge(
@@ -33,7 +33,7 @@ def merge(
     if all_new or not _any_known(table, keys):
         if of_other_run:
             note_created(run, feed.model, f"SELECT id FROM {STAGE}")
-        return _fill(feed, table, f"{insert} FROM {STAGE} d"), 0
+        return _insert(feed, table, f"{insert} FROM {STAGE} d", fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]), 0
     _create_delta(feed, table)
     [(created, updated)] = fetch(f"SELECT COALESCE(SUM(is_new), 0), COUNT(*) - COALESCE(SUM(is_new), 0) FROM {_DELTA}")
     if feed.one_row_per_customer:
@@ -49,15 +49,15 @@ def merge(
         if created and of_other_run:
             note_created(run, feed.model, f"SELECT id FROM {_DELTA} WHERE is_new = 1")
         if created:
-            execute(f"{insert} FROM {_DELTA} d WHERE d.is_new = 1")
+            _insert(feed, table, f"{insert} FROM {_DELTA} d WHERE d.is_new = 1", created)
     drop_temporary(_DELTA)
     return int(created), int(updated)
 
 
-def _fill(feed: Feed, table: str, insert: str) -> int:
-    """Insert the whole stage, none of whose keys is known; return how many rows that are."""
+def _insert(feed: Feed, table: str, insert: str, rows: int) -> int:
+    """Insert so many rows, none of whose keys is known; return how many rows that are."""
     # Tables of other apps have foreign keys to customers, so its primary key cannot be dropped.
-    if feed.of_customers and _outnumbers(table):
+    if feed.of_customers and _outnumber(table, rows):
         with deferred_indexes(table):
             return execute(insert)
     return execute(insert)
@@ -90,10 +90,9 @@ def _any_known(table: str, keys: Sequence[str]) -> bool:
     return any(fetch(f"SELECT 1 FROM {STAGE} s JOIN {table} t ON t.{key} = s.{key} LIMIT 1") for key in keys)
 
 
-def _outnumbers(table: str) -> bool:
-    """Return whether the stage has many rows, and at least as many as the table."""
-    staged = fetch(f"SELECT COUNT(*) FROM {STAGE}")[0][0]
-    return staged >= MANY_ROWS and not fetch(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {staged}")
+def _outnumber(table: str, rows: int) -> bool:
+    """Return whether so many rows are many, and at least as many as the table has."""
+    return rows >= MANY_ROWS and not fetch(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {int(rows)}")
 
 
 def mark_found(feed: Feed, run: ImportRun) -> tuple[int, int]:

@@ -6,6 +6,7 @@ has the customer and day, or step, stands, however early or late the event comes
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -87,7 +88,9 @@ class _Ingest:
         """Bring the events into the feed's table, and note in each of them what became of it."""
         erased, waited = ErasedIds(), {event_of(row): row for row in self._ready}
         again = InboxEvent.objects.filter(pk__in=waited).order_by("pk").values_list(*COLUMNS)
-        for some in batches((ReportedEvent(*row) for part in (self._due, again) for row in part), FETCH_SIZE):
+        # One after another: their metadata are the most of them, and of no use once they are judged.
+        rows = chain.from_iterable(part.iterator(chunk_size=FETCH_SIZE) for part in (self._due, again))
+        for some in batches((ReportedEvent(*row) for row in rows), FETCH_SIZE):
             self._judge(some, erased)
         create_stage(self.rows.feed)
         copy_rows(STAGE, ["line", *self.rows.feed.column_names], self.rows.staged())

@@ -18,6 +18,11 @@ def numbered(block: bytes, first: int) -> "enumerate[str]":
     return enumerate(block.decode("ascii").replace("\r\n", "\n").split("\n")[:-1], first)
 
 
+def cells_of_lines(block: bytes) -> list[str]:
+    """Return the cells of all lines of a block of ASCII without quotes that LF or CRLF ends."""
+    return block.decode("ascii").replace("\r\n", "\n").replace("\n", ",").split(",")[:-1]
+
+
 class LineCounter:
     """Counts the lines of a text that arrives in pieces; a CRLF may be cut in two."""
 

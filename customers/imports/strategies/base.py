@@ -32,10 +32,12 @@ class Staged:
     extends: ImportRun | None = None
     """The run whose file is the beginning of this one."""
     records: Iterable[Record] | None = None
+    created: int = 0
+    """How many rows are not on it, because the strategy has put them into the feed's table itself."""
 
 
 class LoadStrategy(ABC):
-    """A way to bring what a file says onto the stage."""
+    """A way to bring what a file says onto the stage, or into the table."""
 
     name: ClassVar[str]
 

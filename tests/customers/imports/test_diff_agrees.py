@@ -12,54 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from customers.imports.strategies import order
-from customers.models import Engagement, ImportRun, QuarantinedRow, RowChange
 from tests.support.databases import examples
 from tests.support.loading import HEADER
+from tests.support.nightly_edits import Edit, Line, edited, edits, everything
 from tests.support.nightly_files import BASE, night, watched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer"), pytest.mark.slow]
 
-Line = tuple[str, str]
-"""A line, and its end."""
-Edit = tuple[str, int, int]
-
-
-def edited(lines: list[Line], edit: Edit) -> list[Line]:
-    """One more change of a file: what to do, at which place, and a number to vary it."""
-    what, place, number = edit
-    place %= len(lines) + 1
-    before, here, after = lines[:place], lines[place : place + 1], lines[place + 1 :]
-    row, end = here[0] if here else (f"e{20 + number},c1,2025-05-01,1,0,0,0,0", "\n")
-    cells = row.split(",")
-    match what:
-        case "insert":
-            return [*before, (f"e{9 + number},c1,2025-05-09,{number},0,0,0,0", "\n"), *here, *after]
-        case "delete":
-            return [*before, *after]
-        case "copy":
-            other = number % (len(lines) + 1)
-            return [*lines[:other], (row, end), *lines[other:]]
-        case "swap":
-            return [*before, *after[:1], *here, *after[1:]]
-        case "blank":
-            return [*before, (" " * (number % 2), "\n"), *here, *after]
-        case "change":
-            row = ",".join([*cells[:-1], f"{number}"])
-        case "rename":
-            row = ",".join([f"{'eE'[number % 2]}{place + number // 2}", *cells[1:]])
-        case "requote":
-            row = ",".join([f'"{cells[0]}"', *cells[1:]])
-        case "end":
-            end = ("\r\n", "\r", "\n")[number % 3]
-        case "spoil":
-            row = (row + ",0", row.replace("2025", "20x5"), row.replace("c1", "c9"), "," + row, "x")[number % 5]
-        case "trim":
-            row = (row + " ", " " + row, row + "\u00a0", row.replace(",0", ",00"))[number % 4]
-    return [*before, (row, end), *after]
-
-
-ORDINARY = ("change", "insert", "delete", "swap", "spoil", "trim", "rename", "blank", "copy")
-edits = st.tuples(st.sampled_from([*ORDINARY * 3, "end", "requote"]), st.integers(0, 9), st.integers(0, 9))
 nights = st.lists(st.lists(edits, max_size=3), min_size=1, max_size=3)
 
 
@@ -109,7 +68,7 @@ def play(folder: Path, nights: list[list[Edit]], ended: bool) -> tuple[list[dict
     """All that can be seen after each night, the files, and the ways they took; rolled back afterwards."""
     seen: list[dict[str, Any]] = []
     contents: list[str] = []
-    lines = [(line, "\n") for line in BASE]
+    lines: list[Line] = [(line, "\n") for line in BASE]
     with transaction.atomic(), watched() as ways:
         for changes in ([], *nights):
             for edit in changes:
@@ -119,32 +78,3 @@ def play(folder: Path, nights: list[list[Edit]], ended: bool) -> tuple[list[dict
             seen.append(everything(night(folder, contents[-1]).as_dict()))
         transaction.set_rollback(True)
     return seen, contents, ways
-
-
-def everything(outcome: dict[str, Any]) -> dict[str, Any]:
-    """The outcome and every row that it may have to do with; a run is told by its number from 0."""
-    numbers = {pk: place for place, pk in enumerate(ImportRun.objects.order_by("pk").values_list("pk", flat=True))}
-    runs = {None: None, **numbers}
-
-    def rows(model: Any, *without: str) -> list[dict[str, Any]]:
-        found = [
-            {
-                name: runs[value] if name in {"run_id", "resolved_by_id"} else value
-                for name, value in row.items()
-                if name not in without
-            }
-            for row in model.objects.order_by("pk").values()
-        ]
-        for row in found:
-            for image in (row.get("before"), row.get("after")):
-                if image:
-                    image["run_id"] = runs[image["run_id"]]
-        return sorted(found, key=lambda row: (row.get("run_id", 0), row.get("line") or 0, str(row.get("key"))))
-
-    return {
-        "outcome": {**outcome, "run": runs[outcome["run"]]},
-        "rows": rows(Engagement),
-        "quarantine": rows(QuarantinedRow, "id"),
-        "journal": rows(RowChange, "id"),
-        "runs": rows(ImportRun, "id", "started_at", "finished_at"),
-    }
