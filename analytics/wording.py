@@ -99,8 +99,10 @@ def one_line(text: str, most: int) -> str:
 
     What is safe in a mail's header and in the middle of a sentence.
     """
-    kept = (" " if unicodedata.category(one) in _BREAKS else one for one in text if one in _JOINERS or _shows(one))
-    line = " ".join("".join(kept).split())
+    if not (text.isascii() and text.isprintable()):
+        kept = (" " if unicodedata.category(one) in _BREAKS else one for one in text if one in _JOINERS or _shows(one))
+        text = "".join(kept)
+    line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -14,18 +15,21 @@ from analytics.alerts.candidates import inputs_of
 from analytics.alerts.changes import Changes
 from analytics.alerts.kinds import EVERYBODY, FEED_KINDS, KINDS, CustomerKind, FeedKind, Vanished
 from analytics.alerts.own_rules.kind import customer_kind
-from analytics.alerts.rules import Transition, decide
+from analytics.alerts.rules import Decision, Transition, decide
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule, PortfolioDay
 from analytics.nights.feed_health import FeedHealth
 from analytics.wording import one_line
 from customers.audit import trail
+from customers.core.limits import batches
 from customers.core.sql import table_of, temporary_keys
 from customers.models import Customer
 
 MAX_TEXT_LENGTH = 500
 _CONCERNED = "alerts_concern"
 """The temporary table of the customers whose alerts alone are evaluated."""
+_CUSTOMERS_AT_ONCE = 20_000
+"""So many of them are in it together: their open alerts are held in memory."""
 
 
 @dataclass
@@ -97,11 +101,14 @@ def evaluate_customers(customers: Collection[str]) -> Evaluation:
         return Evaluation(None)
     day = portfolio.date
     found = Evaluation(day, FeedHealth(timezone.localdate(), day).held_back)
-    with transaction.atomic(), temporary_keys(_CONCERNED, table_of(Customer), sorted(customers)) as theirs:
-        among = Q(customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
-        for rule in AlertRule.objects.filter(active=True):
-            if kind := customer_kind(rule, day, found.held_back):
-                found.store(_of_customers(kind, rule, day, now, among))
+    rules = list(AlertRule.objects.filter(active=True))
+    with transaction.atomic():
+        for some in batches(sorted(customers), _CUSTOMERS_AT_ONCE):
+            with temporary_keys(_CONCERNED, table_of(Customer), some) as theirs:
+                among = Q(customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
+                for rule in rules:
+                    if kind := customer_kind(rule, day, found.held_back):
+                        found.store(_of_customers(kind, rule, day, now, among))
         found.record()
     return found
 
@@ -136,16 +143,19 @@ def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime,
     changes = Changes()
     for inputs in inputs_of(kind, rule, day, among):
         decision, alert = decide(kind, rule, inputs), inputs.open
-        news = {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
         if decision.transition == Transition.RAISE:
-            changes.raised.append(
-                Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **news)
-            )
+            customer = inputs.customer_id
+            raised = Alert(rule=rule, customer_id=customer, opened_on=day, raised_at=now, **_news(decision))
+            changes.raised.append(raised)
         elif alert and decision.transition == Transition.WORSEN:
-            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **news))
+            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **_news(decision)))
         elif alert and decision.transition == Transition.CLOSE:
             changes.close(alert.pk, day, now, decision.ending, decision.text)
     return changes
+
+
+def _news(decision: Decision) -> dict[str, Any]:
+    return {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
 
 
 def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> Changes:

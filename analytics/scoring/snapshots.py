@@ -1,6 +1,6 @@
 """Measure and score a date, and store what was known on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from analytics.scoring.telling import telling
 from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
-from customers.core.limits import BATCH_SIZE, FETCH_SIZE
+from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
 from customers.core.sql import (
     analyze,
     copy_rows,
@@ -90,6 +90,8 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
 
 
 _LOOKED_FOR = ("date", "customer_id", "score", "status")
+_CUSTOMERS_AT_ONCE = 20_000
+"""So many are scored together where not everybody is: what the product reported of them is held in memory."""
 _DAY_TOTALS = ("issues_tagged", "prs_generated", "prs_merged", "support_requests")
 
 
@@ -98,23 +100,33 @@ def score_customers(day: date, customers: Iterable[str]) -> None:
 
     The caller holds the locks. Raises ``NotScorable`` as ``score_day`` does.
     """
-    policies, keys, text = policies_to_score(day), sorted(set(customers)), day.isoformat()
+    policies, keys = policies_to_score(day), sorted(set(customers))
     portfolio = PortfolioDay.objects.get(pk=day)
-    with transaction.atomic(), temporary_keys(CONCERNED, table_of(Customer), keys) as theirs:
+    by_itself, counts = can_recount(portfolio, len(keys)), {}
+    with transaction.atomic():
+        for some in batches(keys, _CUSTOMERS_AT_ONCE):
+            counts = _score_some(portfolio, policies, some, count=by_itself)
+        if not by_itself:
+            everybody = Snapshot.objects.filter(date=day)
+            portfolio.so_far, counts = everybody.so_far().count(), _counted(day, _tallied(day, everybody))
+        PortfolioDay.objects.filter(date=day).update(erased=0, so_far=portfolio.so_far, **counts, **_totals(day))
+
+
+def _score_some(portfolio: PortfolioDay, policies: Policies, keys: Sequence[str], *, count: bool) -> dict[str, int]:
+    """Score some customers; where they are to be counted, count them anew, and return the portfolio's sums."""
+    day, text = portfolio.date, portfolio.date.isoformat()
+    with temporary_keys(CONCERNED, table_of(Customer), keys) as theirs:
         concerned = Snapshot.objects.filter(date=day, customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
-        by_itself = can_recount(portfolio, len(keys))
-        so_far, before = concerned.so_far().count(), _tallied(day, concerned if by_itself else concerned.none())
+        so_far, before = concerned.so_far().count(), _tallied(day, concerned if count else concerned.none())
         with telling(day, f"IN ({theirs})"):
             concerned._raw_delete(concerned.db)
             scored = scored_customers(day, policies, Whom.CONCERNED)
             copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
-        if by_itself:
-            so_far = portfolio.so_far - so_far + mark_so_far(day, Whom.CONCERNED)
-            counts = _recounted(portfolio, before, _tallied(day, concerned))
-        else:
-            so_far = mark_so_far(day)
-            counts = _counted(day, _tallied(day, Snapshot.objects.filter(date=day)))
-        PortfolioDay.objects.filter(date=day).update(erased=0, so_far=so_far, **counts, **_totals(day))
+        portfolio.so_far += mark_so_far(day, Whom.CONCERNED) - so_far
+        counts = _recounted(portfolio, before, _tallied(day, concerned)) if count else {}
+    for name, number in counts.items():
+        setattr(portfolio, name, number)
+    return counts
 
 
 def _recounted(portfolio: PortfolioDay, before: Tally, after: Tally) -> dict[str, int]:

@@ -53,6 +53,9 @@ def reported(day: date, customer: str = "", whom: Whom = Whom.EVERYBODY) -> dict
     One query; empty for any but the newest scored date.
     """
     found: dict[str, Reported] = {}
+    # Many have the same day and the same numbers, which are kept once.
+    days: dict[date, date] = {}
+    numbers: dict[tuple[int, ...], tuple[int, ...]] = {}
     whose = "AND r.customer_id = %(customer)s" if customer else _WHOSE[whom]
     with connection.cursor() as cursor:
         cursor.execute(_statement(whose), _parameters(day, customer))
@@ -62,11 +65,13 @@ def reported(day: date, customer: str = "", whom: Whom = Whom.EVERYBODY) -> dict
                 if source == "dated":
                     one.dated |= {kind}
                     continue
-                one.through = max(one.through, date_of(on))
+                through = max(one.through, date_of(on))
+                one.through = days.setdefault(through, through)
                 if source == "step":
                     one.steps |= {kind}
                 else:
-                    one.counters = tuple(map(add, one.counters, counters))
+                    sums = tuple(map(add, one.counters, counters))
+                    one.counters = numbers.setdefault(sums, sums)
     return found
 
 

@@ -17,7 +17,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 Row = tuple[Any, ...]
 """A row as a cursor gives it: what its values are, only the query knows."""
 
-ROWS_A_STATEMENT = 20
+ROWS_A_STATEMENT = 50
 """Rows of one ``INSERT`` on SQLite, where a statement for each row takes half as long again."""
 
 

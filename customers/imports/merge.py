@@ -60,7 +60,10 @@ def _insert(feed: Feed, table: str, insert: str, rows: int) -> int:
     if feed.of_customers and _outnumber(table, rows):
         with deferred_indexes(table):
             return execute(insert)
-    return execute(insert)
+    # The rows of a night are of one day, and their customers lie all over the index by customer and date: in its own
+    # order it is walked once, instead of page after page being read, written and read again (a third less time).
+    order = "" if feed.full else " ORDER BY d.customer_id, d.date"
+    return execute(insert + order)
 
 
 def _create_delta(feed: Feed, table: str) -> None:

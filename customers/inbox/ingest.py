@@ -28,7 +28,7 @@ from customers.models import Customer, ImportRun, InboxEvent, QuarantinedRow
 
 State = InboxEvent.State
 FILE_NAME = "events of the product"
-EVENTS_A_RUN = 50_000
+EVENTS_A_RUN = 25_000
 """A run is held in memory, so another one takes the others."""
 
 
