@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from django.db.models import BooleanField, Exists, F, OuterRef, Q, Value
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 
-from analytics.alerts.inputs import AlertInputs
+from analytics.alerts.inputs import AlertInputs, OpenAlert
 from analytics.alerts.kinds import EVERYBODY, CustomerKind
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
 from customers.core.limits import FETCH_SIZE, batches
@@ -39,7 +39,7 @@ def inputs_of(
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
     recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]), among)
     alerts = Alert.objects.open().filter(among, rule=rule)
-    open_alerts = {alert.customer_id: alert for alert in alerts} if known is None else known
+    open_alerts = _by_customer(alerts) if known is None else known
     columns = {**kind.columns(day, rule.n), "is_cooling": _is_cooling(rule, day)}
     snapshots = Snapshot.objects.filter(among, date=day).annotate(**columns).order_by("customer_id")
     concerned, opened = kind.concerns(day, rule.n), alerts.order_by()
@@ -55,6 +55,11 @@ def inputs_of(
             customer = row["customer_id"]
             recovery = recovery_days.get(customer, 0)
             yield AlertInputs(day=day, open=open_alerts.get(customer), recovery_days=recovery, **row)
+
+
+def _by_customer(alerts: QuerySet[Alert]) -> Mapping[str, OpenAlert]:
+    rows = alerts.order_by().values_list("customer", *OpenAlert._fields)
+    return {customer: OpenAlert(*row) for customer, *row in rows.iterator(chunk_size=FETCH_SIZE)}
 
 
 def _is_cooling(rule: AlertRule, day: date) -> Combinable:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -144,18 +143,20 @@ def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime,
     for inputs in inputs_of(kind, rule, day, among):
         decision, alert = decide(kind, rule, inputs), inputs.open
         if decision.transition == Transition.RAISE:
-            customer = inputs.customer_id
-            raised = Alert(rule=rule, customer_id=customer, opened_on=day, raised_at=now, **_news(decision))
-            changes.raised.append(raised)
+            news = {"text": _text(decision), "value": decision.value}
+            changes.raised.append(
+                Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **news)
+            )
         elif alert and decision.transition == Transition.WORSEN:
-            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **_news(decision)))
+            news = {"text": _text(decision), "value": decision.value}
+            changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **news))
         elif alert and decision.transition == Transition.CLOSE:
             changes.close(alert.pk, day, now, decision.ending, decision.text)
     return changes
 
 
-def _news(decision: Decision) -> dict[str, Any]:
-    return {"text": one_line(decision.text, MAX_TEXT_LENGTH), "value": decision.value}
+def _text(decision: Decision) -> str:
+    return one_line(decision.text, MAX_TEXT_LENGTH)
 
 
 def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> Changes:

@@ -1,7 +1,8 @@
 """What a kind of alert is judged by: one customer on a scored date, and its open alert."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import NamedTuple
 
 from analytics.models import Alert
 from analytics.scoring.health_status import InactiveReason, active_from, inactive_reason
@@ -9,6 +10,15 @@ from customers.models import Customer
 
 NEWS_DAYS = 14
 """For so many days the end of a contract, or the lack of customers in a file, is news."""
+
+
+class OpenAlert(NamedTuple):
+    """What judging asks of an open alert. A whole program may have one each: a row of the ORM costs ten times this."""
+
+    pk: int
+    opened_on: date
+    acknowledged_at: datetime | None
+    value: int | None
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class AlertInputs:
     blocker: str = ""
     onboarded: bool = False
     has_first_pr: bool = False
-    open: Alert | None = None
+    open: Alert | OpenAlert | None = None
     """The open alert of the rule and the customer."""
     recovery_days: int = 0
     """The number of recovery days among the last ``rule.recovery`` scored dates."""
