@@ -123,6 +123,7 @@ def defaults_after_flush() -> Iterator[None]:
         "0006_default_rules",
         "0016_vanished_rule",
         "0018_quarantined_rule",
+        "0038_likely_quiet_rule",
         "0048_playbooks",
         "0049_webhook_rule",
     )

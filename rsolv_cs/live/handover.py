@@ -75,7 +75,14 @@ async def taken(giver: socket.socket) -> tuple[socket.socket, bytes] | None:
     giver.setblocking(False)
     with giver:
         is_there = loop.create_future()
-        loop.add_reader(giver, is_there.set_result, None)
+
+        def note() -> None:
+            # It can be read until it is read, and the loop would say so again before we are back.
+            loop.remove_reader(giver)
+            if not is_there.done():
+                is_there.set_result(None)
+
+        loop.add_reader(giver, note)
         try:
             await asyncio.wait_for(is_there, _WAIT_SECONDS)
         except TimeoutError:

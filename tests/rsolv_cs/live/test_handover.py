@@ -55,6 +55,20 @@ def test_of_five_hundred_at_once_none_is_refused_though_the_process_is_busy(plac
                 assert mine.recv(100) == f"head {number}".encode()
 
 
+def test_nothing_goes_wrong_behind_one_that_is_taken(place: Path) -> None:
+    wrong: list[object] = []
+
+    async def take() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: wrong.append(context))
+        await take_all(ours, 1)
+
+    with handover.inbox(place) as ours:
+        _taken, mine = give(place, 1)
+        run_alone(take())
+        mine.close()
+    assert wrong == []
+
+
 def test_who_finds_no_place_waits_a_second_for_one(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "WAITING", 1)
     with handover.inbox(place) as ours:

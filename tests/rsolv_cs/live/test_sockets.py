@@ -1,6 +1,7 @@
 """The sockets of open pages: who has one, what it is told, and how often; real processes on both databases."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from customers.core.sql import fetch, is_postgres
 from customers.models import Engagement, ImportRun, InboxEvent
 from rsolv_cs.live.state import state_name
 from rsolv_cs.login import sessions
+from rsolv_cs.management.commands.live import NICE
 from tests.factories import make_customer, make_run, make_staff
 from tests.support.databases import create_database, drop_database, name_in, url_of
 from tests.support.inbox import event, new_token, reported
@@ -51,6 +53,11 @@ def site(
                 yield site
         finally:
             drop_database(name)
+
+
+def test_pages_go_first_where_the_processors_are_busy(site: Site) -> None:
+    live, web = (os.getpriority(os.PRIO_PROCESS, process.pid) for process in (site.live, site.web))
+    assert live == min(web + NICE, 19)
 
 
 def change() -> None:
