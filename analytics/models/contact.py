@@ -118,6 +118,14 @@ class Message(OutboxEntry):
 
     class Meta:
         ordering = ["-pk"]
+        # What waits, among all that was ever sent.
+        indexes = [
+            models.Index(
+                fields=["state", "send_at"],
+                condition=models.Q(state__in=["sending", "scheduled"]),
+                name="message_waits",
+            )
+        ]
         permissions = [("contact_customer", "Can write to customers")]
 
     def __str__(self) -> str:

@@ -164,6 +164,7 @@ class Task(models.Model):
         indexes = [
             models.Index(fields=["customer", "state"], name="task_customer_state"),
             models.Index(fields=["owner", "state", "due"], name="task_owner_state_due"),
+            models.Index(fields=["kind", "due"], condition=models.Q(state="open"), name="task_open_kind"),
         ]
 
     def __str__(self) -> str:

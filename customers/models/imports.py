@@ -94,7 +94,13 @@ class ImportRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["feed", "status"], name="run_feed_status")]
+        indexes = [
+            models.Index(fields=["feed", "status"], name="run_feed_status"),
+            # A feed's last file is found past the runs of events, of which there is one a minute.
+            models.Index(
+                fields=["feed", "id"], condition=~models.Q(scope__in=["partial", "events"]), name="run_of_files"
+            ),
+        ]
         permissions = [("undo_importrun", "Can undo an import"), ("upload_importrun", "Can upload files")]
 
     def __str__(self) -> str:

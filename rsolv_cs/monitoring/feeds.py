@@ -6,7 +6,7 @@ from django.db.models import Count, Q, Subquery
 from prometheus_client.metrics_core import Metric
 
 from customers.models import FeedName, ImportRun, QuarantinedRow
-from rsolv_cs.monitoring.family import Values, gauge, one_of
+from rsolv_cs.monitoring.family import Values, as_indexed, gauge, one_of
 
 _OUTCOMES = ("created", "updated", "unchanged", "quarantined")
 _Status = ImportRun.Status
@@ -31,7 +31,8 @@ def feed_families() -> Iterator[Metric]:
 
 def _last_runs() -> list[ImportRun]:
     """The last file of each feed that was read to its end, or refused; neither undos nor what came by the API."""
-    ended = ImportRun.objects.of_files().filter(status__in=_ENDED, undoes=None).order_by("-pk").values("pk")
+    of_files = as_indexed(ImportRun.objects.order_by("-pk"), "NOT (scope IN ('partial', 'events'))")
+    ended = of_files.filter(undoes=None).exclude(status=_Status.RUNNING).values("pk")
     wanted = Q()
     for feed in FeedName:
         wanted |= Q(pk=Subquery(ended.filter(feed=feed)[:1]))
@@ -39,6 +40,6 @@ def _last_runs() -> list[ImportRun]:
 
 
 def _quarantined() -> Values:
-    rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
+    rows = QuarantinedRow.objects.filter(feed__in=FeedName.values, status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(rows.values_list("feed").annotate(rows=Count("pk")))
     return {(feed.value,): float(counts.get(feed.value, 0)) for feed in FeedName}

@@ -9,15 +9,14 @@ from prometheus_client.metrics_core import Metric
 
 from analytics.insights.forecast_record import totals_of_record
 from analytics.models import ActionKind, Alert, AlertRule, HealthStatus, PortfolioDay, Task
-from rsolv_cs.monitoring.family import Values, gauge, moment, single
+from rsolv_cs.monitoring.family import Values, as_indexed, gauge, moment, single
 
 _NIGHT = "night"
 """The kind of alerts that no rule has raised: those of a step that failed."""
-_URGENT = AlertRule.Severity.CRITICAL
 
 
 def portfolio_families() -> Iterator[Metric]:
-    """Yield them; four queries, none of which looks at customers one by one."""
+    """Yield them; six queries, none of which looks at customers one by one."""
     day = PortfolioDay.objects.order_by("-date").first()
     statuses = {(status.value,): float(getattr(day, status.value)) for status in HealthStatus} if day else {}
     yield gauge("rsolv_customers", "Customers on the newest scored date.", "status", of=statuses)
@@ -35,17 +34,25 @@ def _midnight(day: date) -> datetime:
 
 
 def _alerts() -> Values:
-    found = Alert.objects.filter(closed_on=None).order_by().values_list("rule__kind", "rule__severity")
+    """By kind and severity; of each rule they are counted in the index of the open ones, and of customers apart."""
+    rules = {rule.pk: (rule.kind, AlertRule.Severity(rule.severity)) for rule in AlertRule.objects.order_by()}
     counts: Values = {}
-    for kind, severity, number in found.annotate(number=Count("pk")):
-        name = AlertRule.Severity(severity or _URGENT).name.lower()
-        counts[(kind or _NIGHT, name)] = counts.get((kind or _NIGHT, name), 0.0) + number
+    for about_nobody in (False, True):
+        found = Alert.objects.filter(closed_on=None, customer__isnull=about_nobody).order_by()
+        for pk, number in found.values_list("rule").annotate(number=Count("pk")):
+            kind, severity = rules.get(pk, (_NIGHT, AlertRule.Severity.CRITICAL))
+            key = (kind, severity.name.lower())
+            counts[key] = counts.get(key, 0.0) + number
     return counts
 
 
 def _tasks() -> Iterator[Metric]:
     late = Count("pk", filter=Q(due__lt=timezone.localdate()))
-    found = Task.objects.open().order_by().values_list("kind").annotate(number=Count("pk"), late=late)
+    found = (
+        as_indexed(Task.objects.order_by(), "state = 'open'")
+        .values_list("kind")
+        .annotate(number=Count("pk"), late=late)
+    )
     counts = {kind: (number, late) for kind, number, late in found}
     for place, (name, what) in enumerate(
         [("rsolv_tasks_open", "Open tasks."), ("rsolv_tasks_overdue", "Open tasks whose day has passed.")]

@@ -7,10 +7,10 @@ from django.db.models import Count, F, Min, QuerySet, Sum
 from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 
-from analytics.models import Digest, Message, Push, WebhookDelivery, WebhookEvent
+from analytics.models import Digest, Message, Push, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from customers.inbox import spool
 from customers.models import Batch, InboxEvent
-from rsolv_cs.monitoring.family import gauge
+from rsolv_cs.monitoring.family import as_indexed, gauge
 
 Waiting = tuple[int, datetime | None]
 """How much waits, and since when the oldest of it does."""
@@ -20,7 +20,7 @@ _DIGEST_DAYS = 7
 
 
 def queue_families() -> Iterator[Metric]:
-    """Yield them; a query for each queue but the files."""
+    """Yield them; a query or two for each queue but the files."""
     now = timezone.now()
     found = {(name,): waiting(now) for name, waiting in QUEUES.items()}
     waiting = {key: float(number) for key, (number, _since) in found.items()}
@@ -31,12 +31,17 @@ def queue_families() -> Iterator[Metric]:
 
 def _emails(now: datetime) -> Waiting:
     """Emails to customers whose time has come."""
-    return _of(Message.objects.filter(state=Message.State.SCHEDULED, send_at__lte=now), "send_at")
+    return _of(_open_emails().filter(state=Message.State.SCHEDULED, send_at__lte=now), "send_at")
 
 
-def _emails_in_doubt(now: datetime) -> Waiting:
+def _emails_in_doubt(_now: datetime) -> Waiting:
     """Emails to customers of which nobody knows whether they were sent."""
-    return _of(Message.objects.filter(state=Message.State.SENDING), "attempted_at")
+    return _of(_open_emails().filter(state=Message.State.SENDING), "attempted_at")
+
+
+def _open_emails() -> QuerySet[Message]:
+    """What is in the index ``message_waits``."""
+    return as_indexed(Message.objects.all(), "state IN ('sending', 'scheduled')")
 
 
 def _digests(now: datetime) -> Waiting:
@@ -52,9 +57,12 @@ def _webhook_events(_now: datetime) -> Waiting:
 
 def _webhook_deliveries(_now: datetime) -> Waiting:
     """Events for webhooks that are on, which the receiver does not have yet."""
-    state = WebhookDelivery.State
-    open_ = WebhookDelivery.objects.filter(state__in=(state.WAITING, state.CLAIMED), endpoint__enabled=True)
-    return _of(open_, "created_at")
+    open_ = as_indexed(WebhookDelivery.objects.order_by(), "state IN ('waiting', 'claimed')")
+    # Endpoint by endpoint, as the index of those that are due has them.
+    found = open_.values_list("endpoint").annotate(number=Count("pk"), oldest=Min("created_at"))
+    enabled = set(WebhookEndpoint.objects.enabled().order_by().values_list("pk", flat=True))
+    told = [(number, oldest) for endpoint, number, oldest in found if endpoint in enabled]
+    return sum(number for number, _oldest in told), min((oldest for _number, oldest in told), default=None)
 
 
 def _events(_now: datetime) -> Waiting:

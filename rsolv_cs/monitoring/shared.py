@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -21,9 +21,9 @@ from typing import BinaryIO
 from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram, values
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from customers.core.files import open_to_lock
+from rsolv_cs.monitoring.merging import merged
 
 logger = logging.getLogger(__name__)
 
@@ -204,12 +204,8 @@ def counted_families() -> tuple[list[Metric], list[Process]]:
                 living.append(Process(path.stem, _pid(said)))
             else:
                 (folder / f"gauge_livesum_{path.stem}.db").unlink(missing_ok=True)
-    files = [str(path) for path in _counted(folder, places)]
-    return list(MultiProcessCollector.merge(files)), living
-
-
-def _counted(folder: Path, places: set[str]) -> Iterator[Path]:
-    yield from (path for path in sorted(folder.glob("*.db")) if path.stem.rpartition("_")[2] in places)
+    files = [path for path in sorted(folder.glob("*.db")) if path.stem.rpartition("_")[2] in places]
+    return list(merged(files)), living
 
 
 def _pid(said: dict[str, object]) -> int | None:

@@ -284,6 +284,23 @@ def test_the_number_of_queries_does_not_grow_with_rows() -> None:
     assert queries() <= before + 1 <= 25
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's planner looks at how large a table is")
+def test_what_is_open_is_found_in_indexes_of_its_own() -> None:
+    client = scraper()
+    with CaptureQueriesContext(connection) as captured:
+        scraped(client)
+    plans = []
+    with connection.cursor() as cursor:
+        for query in captured.captured_queries:
+            if query["sql"].startswith("SELECT"):
+                cursor.execute("EXPLAIN QUERY PLAN " + query["sql"].replace("%", "%%"))
+                plans += [row[-1] for row in cursor.fetchall()]
+    for index in ("message_waits", "run_of_files", "task_open_kind", "alert_open_once_a_customer", "event_waiting"):
+        assert [plan for plan in plans if index in plan], index
+    for table in ("analytics_message", "customers_importrun", "analytics_task", "analytics_alert"):
+        assert not [plan for plan in plans if plan.split() == ["SCAN", table]], table
+
+
 def test_a_part_that_cannot_be_read_is_named_and_the_others_are_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.support import ROOT
 from tests.support.metrics import Samples, samples
@@ -149,6 +150,17 @@ def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path: Path) -> None
         patch.setenv("TMPDIR", str(tmp_path))
         assert read(blocked, 'counted.count_messages("state", 3)')[SAYS, "state"] == 3
     assert list(tmp_path.glob("rsolv-metrics-*/web-0.lock"))
+
+
+def test_numbers_are_added_up_as_prometheus_clients_own_collector_does(folder: Path) -> None:
+    more = 'counted._seconds.labels("a").observe(0.02); counted._seconds.labels("a").observe(99)'
+    with counting(folder, "web", 1, more=more), counting(folder, "web", 2, more=more):
+        told = read(folder)
+    own = samples(MultiProcessCollector.merge([str(path) for path in folder.glob("*.db")]))
+    assert {key: value for key, value in told.items() if not key[0].startswith("process_")} == own
+    name = "rsolv_http_request_duration_seconds"
+    assert [own[name + "_bucket", bound, "a"] for bound in ("0.01", "0.025", "10.0", "+Inf")] == [0, 2, 2, 4]
+    assert (own[name + "_count", "a"], own[name + "_sum", "a"]) == (4, pytest.approx(198.04))
 
 
 def test_many_at_once_lose_nothing(folder: Path) -> None:
