@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-watch setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi clean
+.PHONY: help run serve setup setup-alerts setup-watch setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -197,6 +197,16 @@ licences: setup-watch ## write docs/licences.md again, after a change of the loc
 
 openapi: setup-dev ## write docs/openapi.yaml again, after a change of the API
 	@DEBUG=1 $(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
+
+IMAGE ?= rsolv-customer-success
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+# Docker's program may be there without its service. Only its format of images knows a HEALTHCHECK.
+BUILDER ?= $(shell for one in buildah podman docker; do $$one info >/dev/null 2>&1 && echo $$one && break; done)
+
+image: ## build the container image with Buildah, Podman or Docker
+	@[ -n "$(BUILDER)" ] || { echo "Nothing here can build an image. On Debian and Ubuntu: apt install buildah"; exit 1; }
+	$(BUILDER) build $(if $(filter docker,$(notdir $(BUILDER))),,--format docker) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude "*") $(ARGS) --tag $(IMAGE):$(VERSION) .
 
 clean: ## remove .venv and caches; data in var/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
-"""Production: the documented settings, the server as it really runs, and each file of ``deploy/`` and the containers.
+"""Production: the documented settings, the server as it really runs, the units and the crontab of ``deploy/``.
 
-There is no Docker where these tests run; what the files name must exist, and what they start must start.
+What these files name must exist, and what they start must start.
 """
 
 import json
@@ -13,17 +13,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from django.conf import settings
-from django.core.management import BaseCommand, get_commands, load_command_class
 
 from tests.house.test_docs import variables
 from tests.support.commands import Ran, python
+from tests.support.deploying import SERVED, commands_in, health_check, is_real
 from tests.support.serving import SECRET_KEY, ask, served
 
 ROOT: Path = settings.BASE_DIR
 DEPLOY = ROOT / "deploy"
-SERVED = {"HOST", "PORT", "WORKERS", "THREADS"}
 SERVICES = sorted(DEPLOY.glob("*.service"))
 UNITS = sorted([*SERVICES, *DEPLOY.glob("*.timer")])
 
@@ -138,12 +136,6 @@ def test_what_https_and_a_proxy_turn_on(https: str, trusted: str) -> None:
 # --- The server ---------------------------------------------------------------------------------------------------
 
 
-def health_check() -> list[str]:
-    """The container's HEALTHCHECK, with this Python."""
-    [found] = re.findall(r"^\s+CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    return [sys.executable, *json.loads(found)[1:]]
-
-
 def test_gunicorn_serves_pages_files_and_health_and_believes_no_stranger(
     ready: dict[str, str], tmp_path: Path
 ) -> None:
@@ -199,26 +191,10 @@ def test_make_serve_neither_debugs_nor_seeds() -> None:
 # --- systemd and cron ---------------------------------------------------------------------------------------------
 
 
-def commands_in(text: str) -> list[list[str]]:
-    """The words after each ``manage.py`` of a text."""
-    return [shlex.split(found) for found in re.findall(r"manage\.py ([a-z][^&|>;\"\\\n]+)", text)]
-
-
 def jobs_of_cron() -> list[str]:
     """The lines of the crontab that start something."""
     lines = (DEPLOY / "crontab").read_text().splitlines()
     return [line for line in lines if "manage.py" in line and not line.startswith("#")]
-
-
-def is_real(words: list[str]) -> bool:
-    """Whether Django has the command, and it knows its options."""
-    name, *rest = words
-    if name not in get_commands():
-        return False
-    app = get_commands()[name]
-    command = app if isinstance(app, BaseCommand) else load_command_class(app, name)
-    known = command.create_parser("manage.py", name).format_help()
-    return all(option.partition("=")[0] in known for option in rest if option.startswith("--"))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
@@ -306,92 +282,6 @@ def test_a_job_of_the_crontab_reads_the_environment_and_prints_only_when_it_fail
         python.chmod(0o755)
         done = subprocess.run(["/bin/sh", "-c", job], capture_output=True, text=True, timeout=30)
         assert (done.stdout, done.stderr) == (printed, "")
-
-
-# --- Containers ---------------------------------------------------------------------------------------------------
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's, one line each."""
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
-    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]  # type: ignore[misc]
-
-
-def test_the_image_copies_what_there_is_and_nothing_secret() -> None:
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert ignored[1] == "*"
-    for name, rest in instructions():
-        if name == "COPY" and "--from" not in rest:
-            *sources, _target = rest.split()
-            for source in sources:
-                assert (ROOT / source).exists()
-                assert f"!{source}" in ignored
-    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    assert kept == {
-        source
-        for name, rest in instructions()
-        if name == "COPY" and "--from" not in rest
-        for source in rest.split()[:-1]
-    }
-    assert not [
-        rest for name, rest in instructions() if name in {"ENV", "ARG"} and re.search("SECRET|PASSWORD|KEY", rest)
-    ]
-    assert "ADD" not in dict(instructions())
-
-
-def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_is_alive() -> None:
-    found = instructions()
-    last = max(number for number, (name, _rest) in enumerate(found) if name == "FROM")
-    final = dict(found[last:])
-    assert final["USER"] == "10001:10001"
-    assert found.index(("USER", "10001:10001")) < [name for name, _rest in found].index("CMD")
-    assert json.loads(final["CMD"]) == ["gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
-    assert "/healthz" in final["HEALTHCHECK"]
-    compile(health_check()[2], "HEALTHCHECK", "exec")
-    text = (ROOT / "Dockerfile").read_text()
-    assert all(is_real(words) for words in commands_in(text))
-    assert "--require-hashes" in text
-    [version] = re.findall(r"^ARG PYTHON_IMAGE=python:3\.(\d+)-slim$", text, re.MULTILINE)
-    assert int(version) >= 11
-    # One image for both stages, to be pinned in one place.
-    assert [rest.partition(" ")[0] for name, rest in found if name == "FROM"] == ["${PYTHON_IMAGE}"] * 2
-    assert text.count("pip uninstall --yes") == 2
-
-
-def test_the_composition_takes_its_secrets_from_outside() -> None:
-    composed = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    services = composed["services"]
-    assert set(services) == {"db", "migrate", "web", "live", "nightly", "backup"}
-    for name in set(services) - {"db"}:
-        service = services[name]
-        given = service["environment"]
-        # All but places, which the image and the volumes say, and what has no place among people.
-        elsewhere = {name for name in variables() if name.endswith("_DIR")} | {"LIVE_SOCKET", "DEBUG", "TRUST_PROXY"}
-        assert set(given) - SERVED == variables() - elsewhere
-        assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")
-        assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
-        assert service["read_only"] is True
-        if "command" in service:
-            assert service["command"][:2] == ["python", "manage.py"]
-            assert is_real(service["command"][2:])
-        for volume in service["volumes"]:
-            source = volume.split(":")[0]
-            assert source.startswith("./var/") or source in composed["volumes"]
-    for name, service in services.items():
-        assert service["read_only"] is True, name
-        assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert all(":size=" in one for one in service["tmpfs"]), name
-        assert {"mem_limit", "pids_limit"} <= set(service), name
-        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
-        # What has work to do when it is asked starts with nothing else.
-        assert service.get("profiles", []) == ([] if name in {"db", "web", "live"} else ["jobs"]), name
-    assert services["db"]["networks"] == ["inside"]
-    assert composed["networks"]["inside"] == {"internal": True}
-    assert "ports" not in services["db"]
-    assert services["db"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
-    assert services["web"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
-    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_what_the_server_reads_of_the_environment_is_what_is_said() -> None:
