@@ -32,7 +32,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "WORKERS": "1",
     }
     for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=surroundings, check=True, timeout=90)
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=surroundings, check=True, timeout=240)
     return surroundings
 
 
