@@ -2,18 +2,17 @@
 
 import logging
 import platform
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 import django
-from django.conf import settings
 from django.db import Error, connection
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 
 from customers.core.database_errors import is_unavailable
 from rsolv_cs.monitoring import database, feeds, nights, portfolio, processes, queues, shared
 from rsolv_cs.monitoring.family import gauge, single
+from rsolv_cs.version import application_version
 
 logger = logging.getLogger(__name__)
 
@@ -64,15 +63,9 @@ def _of_state() -> Iterator[Metric]:
 @cache
 def _build() -> Metric:
     about = {
-        "version": _version(),
+        "version": application_version(),
         "python": platform.python_version(),
         "django": django.get_version(),
         "database": connection.vendor,
     }
     return InfoMetricFamily("rsolv_build", "What is running.", value=about)
-
-
-def _version() -> str:
-    """The version that pyproject.toml declares."""
-    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
