@@ -15,6 +15,7 @@ import yaml
 from django.urls import resolve
 
 from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE
+from rsolv_cs.monitoring.views import MetricsView
 from rsolv_cs.version import application_version
 from tests.house.test_docs import variables
 from tests.support import ROOT, charting
@@ -133,6 +134,8 @@ def test_what_is_asked_for_is_served() -> None:
     probed = re.findall(r"httpGet: \{path: (\S+), port: http\}", text)
     assert len(probed) == 3
     assert {resolve(path).view_name for path in probed} == {"healthz"}
+    [scraped] = re.findall(r"^ +path: (/m\S+)$", text, re.MULTILINE)
+    assert resolve(scraped).func.cls is MetricsView
 
 
 def test_the_exit_codes_are_those_of_the_commands() -> None:
@@ -299,11 +302,22 @@ def test_migrations_go_before_everything_and_need_nothing_of_the_chart() -> None
 
 
 @needs_helm
+def test_metrics_are_scraped_only_where_the_pages_let_prometheus_in() -> None:
+    command = [str(charting.HELM), "template", "r", charting.CHART, "--values", charting.CHART / "ci" / "small.yaml"]
+    done = subprocess.run(
+        [*command, "--set", "serviceMonitor.enabled=true"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert "needs settings.METRICS_NETWORKS" in done.stderr
+
+
+@needs_helm
 def test_what_is_turned_off_or_chosen_is() -> None:
     kinds = {case: {one["kind"] for one in charting.rendered(case)} for case in CASES}
-    optional = {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "ServiceAccount", "PersistentVolumeClaim"}
-    assert kinds["small"] & optional == optional - {"HorizontalPodAutoscaler"}
-    assert kinds["large"] & optional == {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy"}
+    optional = {"Ingress", "NetworkPolicy", "ServiceAccount", "PersistentVolumeClaim"}
+    optional |= {"HorizontalPodAutoscaler", "ServiceMonitor"}
+    assert kinds["small"] & optional == {"Ingress", "NetworkPolicy", "ServiceAccount", "PersistentVolumeClaim"}
+    assert kinds["large"] & optional == {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "ServiceMonitor"}
     assert kinds["bare"] & optional == {"PersistentVolumeClaim"}
     [large] = charting.of_kind("large", "Deployment")
     assert "replicas" not in large["spec"]
@@ -319,6 +333,11 @@ def test_selectors_find_the_pods(case: str) -> None:
     [pages], [service] = charting.of_kind(case, "Deployment"), charting.of_kind(case, "Service")
     labels = pages["spec"]["template"]["metadata"]["labels"].items()
     [disruption] = charting.of_kind(case, "PodDisruptionBudget")
+    for monitor in charting.of_kind(case, "ServiceMonitor"):
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        assert {one["port"] for one in monitor["spec"]["endpoints"]} == {
+            one["name"] for one in service["spec"]["ports"]
+        }
     for selector in (
         pages["spec"]["selector"]["matchLabels"],
         service["spec"]["selector"],

@@ -1,11 +1,13 @@
 """The image and ``compose.yaml``: what they name exists, and they hold nothing secret."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from rsolv_cs.version import application_version
@@ -105,6 +107,34 @@ def test_make_image_asks_whichever_builder_is_there(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         words = f"{name} build{form} --build-arg VERSION={version} --build-arg REVISION={revision}"
         assert done.stdout.removeprefix(words).removeprefix("-dirty") == f" --tag rsolv-customer-success:{version} .\n"
+
+
+@pytest.mark.slow
+@pytest.mark.full_run
+def test_the_image_is_built_where_something_can_build() -> None:
+    """``TEST_PYTHON_IMAGE`` names a base image that is there already; ``REQUIRE_IMAGE=1`` lets nothing be missing."""
+    builders = [name for name in ("buildah", "podman", "docker") if shutil.which(name) and _ran(name, "info")]
+    base = os.environ.get("TEST_PYTHON_IMAGE", "")
+    is_there = builders and (base or _ran(builders[0], "pull", "--quiet", "python:3.13-slim"))
+    if not is_there and os.environ.get("REQUIRE_IMAGE") != "1":
+        pytest.skip("there is nothing that builds images, or no base image can be had")
+    built = f"localhost/rsolv-test:{application_version()}"
+    more = f"ARGS=--build-arg PYTHON_IMAGE={base}" if base else "ARGS="
+    try:
+        done = subprocess.run(
+            ["make", "image", f"BUILDER={builders[0]}", "IMAGE=localhost/rsolv-test", more],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        _ran(builders[0], "rmi", built)
+
+
+def _ran(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=600).returncode == 0
 
 
 def test_make_image_says_what_is_missing(tmp_path: Path) -> None:

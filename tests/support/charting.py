@@ -58,11 +58,16 @@ def paths(found: dict[str, Any], before: str = "") -> Iterator[str]:
             yield f"{before}{name}"
 
 
-@cache
-def rendered(case: str, *more: str) -> tuple[Manifest, ...]:
-    """What Helm makes of the chart with the values of a case."""
+def template(case: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Let Helm make manifests of the chart with the values of a case."""
     command = [str(HELM), "template", "release", str(CHART), "--values", str(CHART / "ci" / f"{case}.yaml"), *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@cache
+def rendered(case: str) -> tuple[Manifest, ...]:
+    """What Helm makes of the chart with the values of a case."""
+    done = template(case)
     assert done.returncode == 0, done.stderr
     return tuple(one for one in yaml.safe_load_all(done.stdout) if one)
 

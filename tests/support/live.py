@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.mails import free_port
 from tests.support.processes import environment
 
-SECONDS = 30
+SECONDS = 120
 WEB = ["gunicorn", "rsolv_cs.wsgi", "--workers", "1", "--threads", "4", "--no-control-socket"]
 
 
