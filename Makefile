@@ -176,6 +176,10 @@ bench-webhooks: setup-dev ## how soon webhooks have 1,000 events while one of th
 bench-api: setup-dev ## how long the API takes for a page of customers, beside its aim, on both databases
 	@$(BIN)/python -m benchmarks.api $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: setup-dev ## how the night and the pages grow with ten times the customers and rows, on PostgreSQL
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
 screenshots: setup-dev ## take the pictures in docs/ again, from a fresh large demo
 	@$(BIN)/python docs/screenshots.py
 

@@ -30,6 +30,8 @@ from customers.archive import files
 from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
 from customers.core.limits import BATCH_SIZE
+from customers.core.months.partitions import give_back_room
+from customers.core.sql import table_of
 from customers.erasure import erase
 from customers.inbox import forget as inbox
 from customers.models import Erasure
@@ -63,13 +65,17 @@ def old_dates() -> list[date]:
 
 
 def delete_dates(days: list[date]) -> int:
-    """Delete scored dates one by one, each as a whole, as a page expects them; return how many."""
+    """Delete scored dates one by one, each as a whole, as a page expects them; return how many.
+
+    A month of which most are gone takes its room no longer.
+    """
     for day in days:
         with transaction.atomic():
             for model in (Snapshot, CohortDay, Forecast, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
             trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day:%-d %b %Y}: no longer kept")
+    give_back_room(table_of(Snapshot))
     return len(days)
 
 

@@ -34,18 +34,34 @@ def load(folder: str) -> dict[str, Any]:
     return {}
 
 
+def load_feed(folder: str, feed: str) -> dict[str, Any]:
+    """Import one feed of a folder: what it took."""
+    from customers.imports.folder import import_folder
+    from customers.imports.interface import Options
+
+    start = time.perf_counter(), time.process_time()
+    [outcome] = import_folder(Path(folder), [feed], Options(started_by="benchmark"))
+    assert outcome.status == "loaded", outcome
+    return _taken(*start)
+
+
+def _taken(clock: float, processor: float) -> dict[str, Any]:
+    """What was taken since: seconds by the clock and of the processor; and the process's peak memory."""
+    taken = {"seconds": time.perf_counter() - clock, "processor": time.process_time() - processor}
+    # Not getrusage: its maximum counts what the parent held when it forked.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {**taken, "peak_mib": int(status["VmHWM"].split()[0]) / 1024}
+
+
 def score(days_before: str) -> dict[str, Any]:
-    """Score a date so many days before the newest one: seconds, and the process's peak memory."""
+    """Score a date so many days before the newest one: what it took."""
     from analytics.scoring.snapshots import score_day
     from customers.models import data_date
 
     day = data_date() - timedelta(days=int(days_before))
-    start = time.perf_counter()
+    start = time.perf_counter(), time.process_time()
     score_day(day)
-    seconds = time.perf_counter() - start
-    # Not getrusage: its maximum counts what the parent held when it forked.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return {"seconds": seconds, "peak_mib": int(status["VmHWM"].split()[0]) / 1024, "day": str(day)}
+    return {**_taken(*start), "day": str(day)}
 
 
 def score_as_the_seed() -> dict[str, Any]:
@@ -65,7 +81,7 @@ def score_as_the_seed() -> dict[str, Any]:
     return {"seconds": seconds}
 
 
-def prepare() -> dict[str, Any]:
+def prepare(history_days: str = f"{HISTORY_DAYS}") -> dict[str, Any]:
     """Give the program a history, and a visitor: what the visitor's browser sends of cookies."""
     from django.apps import apps
     from django.contrib.auth import get_user_model
@@ -86,7 +102,7 @@ def prepare() -> dict[str, Any]:
             f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} FROM {model._meta.db_table} WHERE date = %s"
         )
         with connection.cursor() as cursor:
-            for days in range(1, HISTORY_DAYS):
+            for days in range(1, int(history_days)):
                 if days != 7:
                     cursor.execute(copy, [newest - timedelta(days=days), scored])
             cursor.execute(f"ANALYZE {model._meta.db_table}")
@@ -109,8 +125,8 @@ def sessions(number: str) -> dict[str, Any]:
     return {"cookies": cookies}
 
 
-def edit() -> None:
-    """For each line that comes in, what any edit of anybody leaves in the audit; then a line goes out."""
+def edit(action: str) -> None:
+    """For each line that comes in, what any such action of anybody leaves in the audit; then a line goes out."""
     from django.db import OperationalError
 
     from customers.audit import trail
@@ -119,7 +135,7 @@ def edit() -> None:
     for _line in sys.stdin:
         # An import may hold SQLite's only lock for longer than an edit waits.
         with suppress(OperationalError):
-            trail.record(trail.Action.CHANGE, "something")
+            trail.record(trail.Action(action), "something")
         print(flush=True)
 
 
@@ -146,7 +162,7 @@ def count_queries(cookies: str) -> dict[str, Any]:
 
 
 WORK: dict[str, Callable[..., dict[str, Any]]] = {
-    work.__name__: work for work in (load, score, score_as_the_seed, prepare, sessions, count_queries)
+    work.__name__: work for work in (load, load_feed, score, score_as_the_seed, prepare, sessions, count_queries)
 }
 EDIT = "edit"
 
@@ -158,7 +174,7 @@ def main(name: str, *arguments: str) -> None:
     django.setup()
     logging.getLogger("rsolv_cs.web.requests").setLevel(logging.WARNING)
     if name == EDIT:
-        edit()
+        edit(*arguments)
     else:
         json.dump(WORK[name](*arguments), sys.stdout)
 

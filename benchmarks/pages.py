@@ -82,9 +82,9 @@ class Installation:
         return json.loads(subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE).stdout)
 
     @contextmanager
-    def editor(self) -> Iterator[Callable[[], None]]:
-        """What makes an edit, by a process of its own."""
-        command = [sys.executable, "-m", "benchmarks.page_work", EDIT]
+    def editor(self, action: str = "change") -> Iterator[Callable[[], None]]:
+        """What makes an edit, or does something else that the audit calls ``action``, by a process of its own."""
+        command = [sys.executable, "-m", "benchmarks.page_work", EDIT, action]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
         with subprocess.Popen(command, env=self.environment, **pipes) as process:
             process.stdout.readline()

@@ -28,6 +28,7 @@ from rsolv_cs.catalogues import compile_all
 from tests.factories import load_demo_program
 from tests.support.browsing import browser, context, open_page, shared_context
 from tests.support.databases import create_database, drop_database, kept_migrations, leave_alone, name_in, url_of
+from tests.support.months import take_all_months_as_one
 from tests.support.pages import forget
 from tests.support.selection import (
     COLLECTED,
@@ -232,6 +233,7 @@ def django_db_setup(
             connection.close()
             drop_database(copy)
             create_database(copy, template)
+            take_all_months_as_one()
     yield copy
     with django_db_blocker.unblock():
         drop_database(copy)

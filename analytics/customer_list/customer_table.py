@@ -67,7 +67,8 @@ class CustomerTable(Table[Snapshot]):
         fields = [field for column in self._editable for field in column.file_fields]
         if not fields:
             return {key: {} for key in keys}
-        found = self._edits(Snapshot.objects.filter(pk__in=keys).order_by().values_list("pk", *fields))
+        theirs = Snapshot.objects.filter(pk__in=keys, date=self.changes.day).order_by()
+        found = self._edits(theirs.values_list("pk", *fields))
         return {key: found[key] for key in keys if key in found}
 
     def _edits(self, rows: Iterable[tuple[Any, ...]]) -> Edits:

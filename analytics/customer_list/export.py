@@ -60,7 +60,7 @@ class TableExport:
 
     def rows_of(self, keys: Sequence[int]) -> list[list[Cell]]:
         """Return the rows of the snapshots with these keys, in their order; one query."""
-        found = dict(self._read(Snapshot.objects.filter(pk__in=keys).order_by()))
+        found = dict(self._read(Snapshot.objects.filter(pk__in=keys, date=self.portfolio.date).order_by()))
         return [found[key] for key in keys if key in found]
 
     def _read(self, customers: SnapshotQuerySet) -> Iterator[tuple[int, list[Cell]]]:

@@ -21,6 +21,7 @@ from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
+from customers.core.months.partitions import make_months
 from customers.core.sql import (
     analyze,
     copy_rows,
@@ -59,6 +60,8 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     """
     policies = policies_to_score(day)
     tally = Tally(day)
+    # Before the transaction: a new month refers to customers, and keeps editors of them waiting until its end.
+    make_months(table_of(Snapshot), [day])
     with transaction.atomic(), telling(day):
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0

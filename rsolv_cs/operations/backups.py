@@ -36,6 +36,7 @@ from customers.audit.trail import AnyField
 from customers.core.files import open_file
 from customers.core.leftovers import PARTIAL, half_done
 from customers.core.limits import FETCH_SIZE, batches
+from customers.core.months.partitions import has_months, with_months
 from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
 
 FORMAT = 1
@@ -128,7 +129,7 @@ def fill(path: Path, registry: Apps = apps) -> dict[str, Any]:
             table = table_of(model)
             try:
                 with archive.open(_member(table)) as member:
-                    copy_rows(f'"{table}"', [f'"{field.column}"' for field in fields], _rows(fields, member))
+                    copy_rows(f'"{table}"', [f'"{field.column}"' for field in fields], _placed(model, fields, member))
             except (*_DAMAGE, *_UNFIT, TypeError, ValidationError) as error:
                 what = str(error).strip().partition("\n")[0]
                 raise Unusable(f"{path}: {table} is damaged ({what}); take another backup.") from error
@@ -267,6 +268,12 @@ def _rows(fields: Sequence[AnyField], lines: Iterable[bytes]) -> Iterator[list[A
         if rb"\u0000" in line and _has_nul(values):
             raise ValueError("a NUL character")
         yield [_stored(field, value) for field, value in zip(fields, values, strict=True)]
+
+
+def _placed(model: type[Model], fields: Sequence[AnyField], lines: Iterable[bytes]) -> Iterator[Sequence[object]]:
+    """Return the rows of such lines; where the table has months, each after its month was made."""
+    rows, columns = _rows(fields, lines), [field.column for field in fields]
+    return with_months(table_of(model), rows, columns.index("date")) if has_months(table_of(model)) else rows
 
 
 def _has_nul(value: Any) -> bool:

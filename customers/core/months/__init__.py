@@ -1,0 +1,1 @@
+"""Tables that PostgreSQL keeps in months."""
