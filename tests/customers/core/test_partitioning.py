@@ -29,11 +29,11 @@ def make(day):
 
 states = []
 call_command("migrate", verbosity=0)
-call_command("migrate", "analytics", "0050", verbosity=0)
+call_command("migrate", "analytics", "0051", verbosity=0)
 before = shape()
 make("2025-05-10"), make("2025-06-10")
 states.append(state())
-for name in ("0051", "0050", "0051"):
+for name in ("0052", "0051", "0052"):
     call_command("migrate", "analytics", name, verbosity=0)
     states.append([*state(), shape() == before])
 states.append(make("2025-07-10"))

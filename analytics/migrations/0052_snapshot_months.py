@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('analytics', '0050_language'),
+        ('analytics', '0051_open_messages_and_tasks'),
     ]
 
     operations = [
