@@ -29,7 +29,7 @@ UNCLEAR = {
 """Those whose metadata have no expression: read in their licence files."""
 WITH_GPL = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "LGPL-3.0-only", "MIT", "MPL-2.0"),
-    *("PSF-2.0", "Unlicense", "ZPL-2.1", "Zlib"),
+    *("MIT-0", "PSF-2.0", "Unlicense", "ZPL-2.1", "Zlib"),
 }
 """Licences whose works may be combined with one under the GPL, version 3."""
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)

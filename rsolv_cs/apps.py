@@ -22,6 +22,7 @@ class ProjectConfig(AppConfig):
         from rsolv_cs.api import answers, schema  # noqa: F401 - their extensions register themselves
         from rsolv_cs.login import attempts, sessions  # noqa: F401 - two of them hear logins
         from rsolv_cs.monitoring import optional
+        from rsolv_cs.sso import checks as sso_checks
         from rsolv_cs.tokens import revoke  # noqa: F401 - it hears of accounts that are deactivated
 
         for label, (one, many) in _CALLED.items():
@@ -29,6 +30,7 @@ class ProjectConfig(AppConfig):
             called.verbose_name, called.verbose_name_plural = one, many
         checks.register_all()
         optional.ERRORS.start()
+        sso_checks.register_sso_checks()
         # The signal comes app by app, in the order of INSTALLED_APPS; by auth's turn all permissions are there.
         post_migrate.connect(roles.sync, sender=apps.get_app_config("auth"))
         said = {"user", "name", "confirmed"}

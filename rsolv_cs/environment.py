@@ -200,6 +200,66 @@ def site(name: str, default: str) -> str:
     return _ascii(name, value)
 
 
+def issuer(name: str) -> str:
+    """The address of an OpenID provider, as it names itself; over HTTPS, but on this machine; '' where unset."""
+    value = text(name)
+    if not value:
+        return ""
+    parts = _split(value)
+    if not parts or parts.scheme not in {"https", "http"} or not parts.hostname or parts.username or parts.query:
+        raise ImproperlyConfigured(f"{name}={value!r} is not an address; use one such as https://login.example.com.")
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ImproperlyConfigured(f"{name}={value!r} must begin with https://.")
+    if value.rstrip("/").endswith("/.well-known/openid-configuration"):
+        raise ImproperlyConfigured(f"{name} is the address before /.well-known/openid-configuration; leave that away.")
+    return value
+
+
+def secret_text(name: str) -> str:
+    """A secret: the variable itself, or what the file has that the variable with ``_FILE`` names; never shown."""
+    named = text(f"{name}_FILE")
+    if not named:
+        return text(name)
+    if text(name):
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; use one of them.")
+    try:
+        found = Path(named).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE={named!r} cannot be read.") from error
+    if not found:
+        raise ImproperlyConfigured(f"{name}_FILE={named!r} is empty.")
+    return found
+
+
+def scopes(name: str, default: str) -> str:
+    """What an OpenID provider is asked for, separated by blanks; ``openid`` is always among it."""
+    found = text(name, default).split()
+    if "openid" not in found:
+        raise ImproperlyConfigured(f"{name} lacks openid; use {default!r}, and add to it what your provider needs.")
+    return " ".join(found)
+
+
+def domains(name: str) -> list[str]:
+    """Domains of email addresses, in ASCII and small letters."""
+    found = [_ascii(name, domain).lower() for domain in names(name, [])]
+    for domain in found:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+            raise ImproperlyConfigured(f"{name}: {domain!r} is not a domain; use one such as example.com.")
+    return found
+
+
+def pairs(name: str) -> dict[str, str]:
+    """``value=word`` by ``;``; a value may have ``=`` and commas, as names of groups in directories do."""
+    found: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in text(name).split(";"))):
+        value, mark, word = (one.strip() for one in part.rpartition("="))
+        if not (value and mark and word):
+            raise ImproperlyConfigured(f"{name}: {part!r} is no pair; use value=Role, and ; between two of them.")
+        if found.setdefault(value, word) != word:
+            raise ImproperlyConfigured(f"{name} has {value!r} twice; each value gives one role.")
+    return found
+
+
 def sender(name: str, default: str) -> str:
     """Who a mail comes from: an email address, its domain in ASCII, with or without a name before it."""
     value = text(name, default)

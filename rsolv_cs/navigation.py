@@ -16,6 +16,7 @@ from analytics.pages.user_summary import user_summary
 from customers.core.pages import user_of
 from customers.text.say import Words
 from customers.text.written import number
+from rsolv_cs.login.second_factor import may_use_password
 
 Entry = tuple[Words, str, str, str]
 """Label, icon, the name of the address, and the permission that it needs."""
@@ -209,7 +210,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
 
 def _own_pages(user: User) -> list[tuple[Words, str]]:
     password: list[tuple[Words, str]] = (
-        [(_("Change password"), "admin:password_change")] if user.has_usable_password() else []
+        [(_("Change password"), "admin:password_change")] if may_use_password(user) else []
     )
     return [*password, *_OWN_PAGES]
 

@@ -262,6 +262,22 @@ IDLE_MINUTES = environment.number("IDLE_MINUTES", 60)
 REQUIRE_SECOND_FACTOR = environment.roles("REQUIRE_SECOND_FACTOR")
 OTP_TOTP_ISSUER = "RSOLV Customer Success"
 
+OIDC_ISSUER = environment.issuer("OIDC_ISSUER")
+OIDC_RP_CLIENT_ID = environment.text("OIDC_CLIENT_ID")
+OIDC_RP_CLIENT_SECRET = environment.secret_text("OIDC_CLIENT_SECRET")
+OIDC_RP_SCOPES = environment.scopes("OIDC_SCOPES", "openid email profile")
+OIDC_ALLOWED_DOMAINS = environment.domains("OIDC_ALLOWED_DOMAINS")
+OIDC_ROLE_CLAIM = environment.text("OIDC_ROLE_CLAIM")
+OIDC_ROLES = environment.pairs("OIDC_ROLES")
+OIDC_REQUIRED_ACR = environment.text("OIDC_REQUIRED_ACR").split()
+OIDC_LABEL = environment.text("OIDC_LABEL", "single sign-on")
+OIDC_LINK_ACCOUNTS = environment.flag("OIDC_LINK_ACCOUNTS")
+OIDC_ONLY = environment.flag("OIDC_ONLY")
+# What mozilla-django-oidc asks for besides; where the provider is found, rsolv_cs/sso/discovery.py says.
+OIDC_USE_PKCE = True
+OIDC_MAX_STATES = 5
+OIDC_AUTHENTICATION_CALLBACK_URL = "sso-callback"
+
 # Who looks after customers, or has a task, must be able to do something about it.
 OWNERS_MAY = "analytics.change_task"
 

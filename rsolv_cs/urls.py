@@ -8,6 +8,7 @@ from analytics.preferences import views as preference_views
 from rsolv_cs.login import own_sessions_views, second_factor_views
 from rsolv_cs.palette import views as palette_views
 from rsolv_cs.people import views as people_views
+from rsolv_cs.sso import views as sso_views
 from rsolv_cs.web import errors, health
 
 handler400 = errors.bad_request
@@ -21,6 +22,9 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("", include("rsolv_cs.api.urls")),
     # Before the admin's own, whose catch-all would take them.
+    path("admin/logout/", sso_views.log_out, name="log-out"),
+    path("admin/sso/", sso_views.begin_sso, name="sso"),
+    path("admin/sso/callback/", sso_views.come_back, name="sso-callback"),
     path("admin/second-factor/", second_factor_views.manage, name="second-factor"),
     path("admin/second-factor/verify/", second_factor_views.verify, name="verify-second-factor"),
     path("admin/sessions/", own_sessions_views.sessions, name="sessions"),

@@ -19,6 +19,7 @@ from customers.models.feeds import (
     newest_in_files,
 )
 from customers.models.form_submission import FormSubmission
+from customers.models.identity import ProviderIdentity
 from customers.models.imports import Fix, ImportRun, QuarantinedRow, RowChange, Upload
 from customers.models.inbox import Batch, InboxEvent
 from customers.models.key_change import KeyChange

@@ -59,7 +59,8 @@ class PasswordAgain(MiddlewareMixin):
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the password was given within the last minutes: at the login, or since."""
-    given = (request.session.get(name, 0) for name in (sessions.STARTED, CONFIRMED))
+    session = request.session
+    given = (session.get(sessions.AUTHENTICATED, session.get(sessions.STARTED, 0)), session.get(CONFIRMED, 0))
     return any(abs(sessions.now() - at) < FOR_SECONDS for at in given)
 
 
@@ -86,6 +87,6 @@ def _ask(request: HttpRequest, error: str = "") -> HttpResponse:
         "fields": [] if is_shown else fields,
         "field": FIELD,
         "then": THEN if is_shown else "",
-        "has_password": user_of(request).has_usable_password(),
+        "has_password": second_factor.may_use_password(user_of(request)),
     }
     return admin_response(request, "login/confirm.html", context, status=FORBIDDEN)

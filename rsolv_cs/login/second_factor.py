@@ -38,6 +38,8 @@ PENDING_FOR = timedelta(minutes=15)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 10
 _APP_CODE = re.compile(r"[0-9]{6}")
+AT_PROVIDER = "factor_at_provider"
+"""In the session: the second factor was given to the provider that logged somebody in."""
 NOT_FINISHED = "This login is not finished: open any page here and give your two-factor code. A token needs none."
 
 # --- What a user has --------------------------------------------------------------------------------------------
@@ -55,7 +57,9 @@ class Backend(AxesBackend):
     ) -> User | None:
         """The user; raises where the name is locked."""
         super().authenticate(request, username, password, **more)
-        return ModelBackend.authenticate(self, request, username, password, **more)
+        user = ModelBackend.authenticate(self, request, username, password, **more)
+        # After the password was looked at, so that the answer takes as long as for any other.
+        return user if isinstance(user, User) and may_use_password(user) else None
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session with ``has_factor``, ``has_guarded_role`` and ``is_program_manager``; one query."""
@@ -82,6 +86,11 @@ def _has_role(*roles: str) -> RawSQL:
     """Whether a user has one of the roles, as a column."""
     places = ", ".join(["%s"] * len(roles))
     return RawSQL(_HAS_ROLE % places, tuple(map(str, roles)), BooleanField())  # noqa: S611 - the roles are parameters
+
+
+def may_use_password(user: User) -> bool:
+    """Whether somebody logs in by a password; with OIDC_ONLY superusers alone do, in case the provider fails."""
+    return user.has_usable_password() and (user.is_superuser or not settings.OIDC_ONLY)
 
 
 def has_factor(user: User) -> bool:
@@ -238,7 +247,7 @@ class BehindSecondFactor(MiddlewareMixin):
 def needed(request: HttpRequest) -> str | None:
     """The page that stands between the visitor and all others; None where nothing does."""
     user = request.user
-    if not user.is_authenticated or is_verified(user):
+    if not user.is_authenticated or is_verified(user) or request.session.get(AT_PROVIDER):
         return None
     if has_factor(user):
         return "verify-second-factor"

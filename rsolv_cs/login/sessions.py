@@ -23,6 +23,8 @@ from django.utils.crypto import salted_hmac
 from rsolv_cs.login import own_sessions
 
 STARTED = "started"
+AUTHENTICATED = "authenticated"
+"""When the provider last saw who it is, which may be long before a session here began."""
 COOKIE = f"{settings.COOKIE_PREFIX}seen"
 # Sent by refresh.js with what the page asks for by itself.
 AUTOMATIC = "X-Automatic"
@@ -40,6 +42,7 @@ def now() -> int:
 @receiver(user_logged_in)
 def _begin(request: HttpRequest, user: User, **_more: object) -> None:
     started = request.session[STARTED] = now()
+    request.session.pop(AUTHENTICATED, None)
     own_sessions.opened(request, user, started, started)
 
 

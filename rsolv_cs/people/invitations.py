@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from analytics.mail import message, outbox
@@ -57,7 +58,9 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
         return MailOutcome("Somebody else is sending it at this moment.", "")
     invitation.refresh_from_db()
     user = invitation.user
-    link = f"{site}{LINKS.path_for(user)}"
+    # Where nobody has a password, the first login by the provider takes the invitation.
+    provider = settings.OIDC_LABEL if settings.OIDC_ONLY else ""
+    link = f"{site}{reverse('sso') if provider else LINKS.path_for(user)}"
     if not message.is_on():
         why = outbox.Outcome(outbox.Result.REFUSED, "No email can be sent from here, because EMAIL_URL is not set.")
         with transaction.atomic():
@@ -65,6 +68,7 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
             trail.record(trail.Action.MAIL, user, detail="Invitation made; no email is set up, the link was shown")
         return MailOutcome(why.reason, link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
+    context["provider"] = provider
     mail = render_email(
         "invitation", "Your invitation to RSOLV Customer Success", {**context, "days": settings.INVITATION_DAYS}
     )

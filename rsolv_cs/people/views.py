@@ -1,6 +1,7 @@
 """The pages before a login: joining by an invitation, and a forgotten password."""
 
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -28,7 +29,20 @@ def site_of(request: HttpRequest) -> str:
     return here if settings.DEBUG else settings.SITE_URL or here
 
 
+def _where_passwords_are(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Let a page be found only where people log in by passwords."""
+
+    @wraps(view)
+    def found(request: HttpRequest) -> HttpResponse:
+        if settings.OIDC_ONLY:
+            raise Http404("Nobody chooses a password here: people log in by the provider.")
+        return view(request)
+
+    return found
+
+
 @never_cache
+@_where_passwords_are
 @sensitive_post_parameters()
 def join(request: HttpRequest) -> HttpResponse:
     """Let somebody who is invited choose a password; they log in afterwards."""
@@ -36,6 +50,7 @@ def join(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@_where_passwords_are
 @sensitive_post_parameters()
 def new_password(request: HttpRequest) -> HttpResponse:
     """Let somebody who forgot the password choose another one."""
@@ -73,6 +88,7 @@ def _set_password(
 
 
 @never_cache
+@_where_passwords_are
 def forgotten_password(request: HttpRequest) -> HttpResponse:
     """Ask for an address, and send a link there; the answer is the same whether or not it is anybody's."""
     form = ForgottenForm(request.POST if request.method == "POST" else None)

@@ -183,6 +183,7 @@ ACTS: dict[str, dict[str, str]] = {
     "customers:cancel-upload": {},
     "admin:login": {"username": "somebody", "password": "a guess"},
     "admin:logout": {},
+    "log-out": {},
     "admin:password_change": {
         "old_password": "a long password",
         "new_password1": "quite a long one",

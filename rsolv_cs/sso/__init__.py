@@ -1,0 +1,1 @@
+"""Login by an OpenID provider: settings alone turn it on, and what the provider says is checked here."""
