@@ -30,7 +30,7 @@ def _sleeps(handler: Handler) -> None:
 def _drips(handler: Handler) -> None:
     handler.send_response(200)
     handler.end_headers()
-    for _ in range(100):
+    for _ in range(600):
         time.sleep(0.05)
         handler.wfile.write(b" ")
         handler.wfile.flush()
@@ -86,7 +86,7 @@ def test_each_of_its_addresses_may_fail(
     provider.instead[path] = behave
     began = time.monotonic()
     response = client.get(BEGIN) if path == DISCOVERY else sign_in(client)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 12
     assert response.status_code == 503
     assert response["Retry-After"] == "30"
     said = words(response.text)
