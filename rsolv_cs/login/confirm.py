@@ -31,6 +31,7 @@ ASKS = {
     "admin:auth_user_delete": _SENT,
     "admin:auth_user_password_change": _SHOWN_AND_SENT,
     "admin:auth_user_reset_second_factor": _SENT,
+    "admin:auth_user_unlink_provider": _SENT,
     "admin:auth_user_invitation": _SENT,
     "admin:customers_apitoken_add": _SENT,
     "admin:customers_apitoken_revoke": _SENT,

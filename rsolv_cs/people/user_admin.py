@@ -23,10 +23,10 @@ from analytics.models import Invitation
 from customers.core.pages import StaffRequest, admin_response, user_of
 from customers.editing.form_keys import answer_once
 from customers.text.numbers import number_or_none
-from rsolv_cs.login.admin import UserWithFactorAdmin
 from rsolv_cs.people import guard, invitations
 from rsolv_cs.people.forms import InviteForm
 from rsolv_cs.people.views import site_of
+from rsolv_cs.sso.admin import LinkedUserAdmin
 
 INVITED, NOT_SENT, LOCKED, ACTIVE, OFF, SERVICE = (
     "Invited, not yet joined",
@@ -106,7 +106,7 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset if role is None else queryset.filter(groups=role)
 
 
-class PeopleAdmin(UserWithFactorAdmin):
+class PeopleAdmin(LinkedUserAdmin):
     """Users: a list that says who is who, and an invitation in the place of a new password for somebody else."""
 
     form = KeepsAnAdministrator
@@ -116,7 +116,7 @@ class PeopleAdmin(UserWithFactorAdmin):
     list_fullwidth = True
     list_before_template = "people/tools.html"  # type: ignore[assignment]  # the theme types it as None
     search_help_text = "Login, name or email"
-    actions_detail = ["reset_second_factor", "invitation"]
+    actions_detail = ["reset_second_factor", "unlink_provider", "invitation"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the users with what the list says of each."""

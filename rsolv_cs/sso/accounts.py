@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from analytics.models import Invitation
 from customers.audit import trail
 from customers.models import ProviderIdentity, ServiceAccount
+from rsolv_cs.login import own_sessions
 from rsolv_cs.people import invitations
 from rsolv_cs.sso import roles
 from rsolv_cs.sso.claims import LONGEST_NAME, Told
@@ -23,6 +24,15 @@ def account_of(told: Told) -> User:
     if roles.are_given_by_claim() and not user.groups.exists() and not user.is_superuser:
         raise Refused(Why.NO_ROLE, "the claim gives no role", user)
     return user
+
+
+@transaction.atomic
+def unlink(user: User) -> None:
+    """End the link of an account to its person at the provider, and its sessions."""
+    for identity in ProviderIdentity.objects.filter(user=user):
+        identity.delete()
+        trail.record(trail.Action.RIGHTS, user, detail=f"Unlinked from {identity.issuer}")
+    own_sessions.end_all(user)
 
 
 @transaction.atomic

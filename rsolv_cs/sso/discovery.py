@@ -79,6 +79,11 @@ def signing_key(token: str) -> jwt.PyJWK:
     return found
 
 
+def key_names() -> list[str]:
+    """Return the names of the provider's keys."""
+    return [str(key.get("kid", "without a name")) for key in _keys()]
+
+
 def _matching(keys: list[Mapping[str, object]], kid: object, algorithm: str) -> jwt.PyJWK | None:
     """Return the one key that fits; without a name in the token that is the provider's only one."""
     fitting = []

@@ -241,3 +241,36 @@ def test_without_a_claim_nobody_else_gets_an_account(
     assert "mailto:ada@example.com" in response.text
     assert refusals() == ["there is no account of that address, and no claim that gives roles"]
     assert User.objects.count() == 1
+
+
+# --- The end of a link ------------------------------------------------------------------------------------------
+
+
+def test_an_administrator_ends_the_link_of_somebody_whom_the_provider_calls_otherwise(
+    client: Client, provider: OpenIdProvider
+) -> None:
+    sign_in(client)
+    user = User.objects.get()
+    ada = Client()
+    ada.force_login(make_staff("Administrator", username="ada"))
+    page = ada.get(f"/admin/auth/user/{user.pk}/unlink/")
+    assert f"person-1 at {provider.url}" in words(page.text)
+    assert ada.post(f"/admin/auth/user/{user.pk}/unlink/").status_code == 302
+    entry = AuditEntry.objects.get(actor="ada", key=str(user.pk))
+    assert (entry.action, entry.text) == ("rights", f"Unlinked from {provider.url}")
+    assert client.get("/admin/").url.startswith("/admin/login/")
+    provider.person["sub"] = "person-2"
+    assert sign_in(client).status_code == 302
+    assert User.objects.get(identities__subject="person-2") == user
+
+
+def test_who_is_not_linked_cannot_be_unlinked(provider: OpenIdProvider) -> None:
+    ada = Client()
+    user = make_staff("Administrator", username="ada")
+    ada.force_login(user)
+    assert ada.get(f"/admin/auth/user/{user.pk}/unlink/").status_code == 403
+    vera = Client()
+    vera.force_login(make_staff("Viewer"))
+    sign_in(Client())
+    linked = User.objects.get(identities__subject="person-1")
+    assert vera.get(f"/admin/auth/user/{linked.pk}/unlink/").status_code == 403

@@ -23,7 +23,7 @@ def _fails(handler: Handler) -> None:
 
 
 def _sleeps(handler: Handler) -> None:
-    time.sleep(1)
+    time.sleep(3)
     handler.send_json({})
 
 
@@ -71,12 +71,13 @@ def _breaks_off(handler: Handler) -> None:
 BEHAVIOURS = [_fails, _sleeps, _drips, _never_ends, _leads_elsewhere, _is_no_json, _is_a_list, _nests, _breaks_off]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "TIMEOUT", (0.3, 0.3))
-    monkeypatch.setattr(fetch, "SECONDS", 0.6)
+    monkeypatch.setattr(fetch, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(fetch, "SECONDS", 1)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("behave", BEHAVIOURS)
 @pytest.mark.parametrize("path", [DISCOVERY, "/jwks", "/token", "/userinfo"])
 def test_each_of_its_addresses_may_fail(
