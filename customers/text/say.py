@@ -45,7 +45,8 @@ def say_n(one: str, many: str, number: int, /, **values: Value) -> str:
 
 def say_html(text: str, /, **values: Value) -> SafeString:
     """Return a sentence with tags in it, its values escaped."""
-    return format_html(gettext(text), **_written(values))
+    # Without values there is nothing to escape, and the function of Django asks for some.
+    return format_html(gettext(text), **_written(values)) if values else SafeString(gettext(text))
 
 
 say_later = lazy(say, str)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0026_rejected_rows'),
+        ('customers', '0027_runs_of_files'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
