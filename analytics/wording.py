@@ -94,6 +94,38 @@ def known_of(known: int, onboarded: int) -> str:
     return say("of {known} of {onboarded} onboarded", known=known, onboarded=onboarded) if known < onboarded else ""
 
 
+def silent_since_signup(days: int) -> str:
+    """Say that a customer was never active."""
+    return say_n("No activity in the {number} day since signup", "No activity in the {number} days since signup", days)
+
+
+def silent_since(days: int, last_active: date) -> str:
+    """Say for how long a customer has not been active."""
+    return say_n(
+        "No activity for {number} day, since {day}",
+        "No activity for {number} days, since {day}",
+        days,
+        day=last_active,
+    )
+
+
+def blocked_for(days: int, blocker: str, *, at_least: bool) -> str:
+    """Say for how long something holds a customer up, or ``at_least`` for how long."""
+    if at_least:
+        return say_n(
+            "Blocked for at least {number} day: {blocker}",
+            "Blocked for at least {number} days: {blocker}",
+            days,
+            blocker=blocker,
+        )
+    return say_n("Blocked for {number} day: {blocker}", "Blocked for {number} days: {blocker}", days, blocker=blocker)
+
+
+def no_first_pr(days: int) -> str:
+    """Say that a customer has no PR so many days after its signup."""
+    return say_n("No first PR {number} day after signup", "No first PR {number} days after signup", days)
+
+
 def one_line(text: str, most: int) -> str:
     """Anybody's text on one line, at most so many characters, without controls or marks that turn its direction.
 

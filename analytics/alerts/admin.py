@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.alerts.own_rules.forms import AlertRuleForm, rule_segment
@@ -20,6 +22,8 @@ from analytics.display.filter_choices import filter_choices
 from analytics.models import Alert, AlertRule, Digest
 from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, NeverEdited
+from customers.text.say import say_later
+from customers.text.written import number
 
 SHORT_DAYS, LONG_DAYS = 30, 90
 """Over how many days the list says how often a rule fired."""
@@ -29,7 +33,7 @@ SHORT_DAYS, LONG_DAYS = 30, 90
 class AlertRuleAdmin(ModelAdmin):
     """When an alert is raised, who hears of it, and when it is over."""
 
-    nothing_yet = "A rule says when you want to hear of a customer."
+    nothing_yet = _("A rule says when you want to hear of a customer.")
     form = AlertRuleForm
     list_display = ["__str__", "severity", "state", "audience", "fired_short", "fired_long", "seen", "still_open"]
     list_fullwidth = True
@@ -84,36 +88,38 @@ class AlertRuleAdmin(ModelAdmin):
         changes.result_list = rules
         return changes
 
-    @admin.display(description="state", ordering="active")
+    @admin.display(description=_("state"), ordering="active")
     def state(self, rule: AlertRule) -> str:
         """Return whether the rule is on, and does anything."""
         if not rule.active:
-            return "Off"
-        return "On, but not understood: raises nothing" if getattr(rule, "is_broken", False) else "On"
+            return gettext("Off")
+        if getattr(rule, "is_broken", False):
+            return gettext("On, but not understood: raises nothing")
+        return gettext("On")
 
-    @admin.display(description=f"fired in {SHORT_DAYS} days")
+    @admin.display(description=say_later("fired in {days} days", days=SHORT_DAYS))
     def fired_short(self, rule: AlertRule) -> str:
         """Return how many alerts the rule has raised lately."""
         return _count(rule, "short")
 
-    @admin.display(description=f"in {LONG_DAYS} days")
+    @admin.display(description=say_later("in {days} days", days=LONG_DAYS))
     def fired_long(self, rule: AlertRule) -> str:
         """Return how many alerts the rule has raised in the longer time."""
         return _count(rule, "long")
 
-    @admin.display(description="acknowledged of these")
+    @admin.display(description=_("acknowledged of these"))
     def seen(self, rule: AlertRule) -> str:
         """Return how many of the alerts of the longer time somebody acknowledged."""
         return _count(rule, "seen")
 
-    @admin.display(description="open")
+    @admin.display(description=_("open"))
     def still_open(self, rule: AlertRule) -> SafeString | str:
         """Return how many of the rule's alerts are open, with a link to them."""
-        number = _count(rule, "open")
-        if number == "0":
-            return number
+        still = _count(rule, "open")
+        if still == "0":
+            return still
         address = f"{reverse('analytics:alerts')}?told=&rule={rule.pk if rule.is_own else rule.kind}"
-        return format_html('<a href="{}">{}</a>', address, number)
+        return format_html('<a href="{}">{}</a>', address, still)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -138,14 +144,14 @@ class AlertRuleAdmin(ModelAdmin):
 
 
 def _count(rule: AlertRule, name: str) -> str:
-    return f"{getattr(rule, 'counts', {}).get(name, 0):,}"
+    return number(getattr(rule, "counts", {}).get(name, 0))
 
 
 @admin.register(Digest)
 class DigestAdmin(NeverEdited):
     """What was sent to whom, and what could not be."""
 
-    nothing_yet = "Digests appear here once they are sent, by the nightly run."
+    nothing_yet = _("Digests appear here once they are sent, by the nightly run.")
     list_display = ["day", "kind", "recipient", "channel_short", "state", "subject"]
     list_filter = ["state", "kind"]
     list_select_related = ["recipient"]

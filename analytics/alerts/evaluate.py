@@ -23,6 +23,7 @@ from customers.audit import trail
 from customers.core.limits import batches
 from customers.core.sql import table_of, temporary_keys
 from customers.models import Customer
+from customers.text.say import english, in_english
 
 MAX_TEXT_LENGTH = 500
 _CONCERNED = "alerts_concern"
@@ -56,8 +57,8 @@ class Evaluation:
         One entry for a whole evaluation; those with newer words alone are told only where there are any.
         """
         if self.raised or self.worse or self.reworded or self.closed:
-            said = f"{self.raised} raised, {self.worse} worse, {self.closed} closed"
-            newer = f", {self.reworded} in newer words" if self.reworded else ""
+            said = english(f"{self.raised} raised, {self.worse} worse, {self.closed} closed")
+            newer = english(f", {self.reworded} in newer words") if self.reworded else ""
             trail.record(trail.Action.COMMAND, "alerts", detail=f"{said}{newer}")
 
 
@@ -73,7 +74,7 @@ def evaluate(*, of_feeds: bool = True) -> Evaluation:
     day = portfolio.date if portfolio else None
     health = FeedHealth(today, day)
     found = Evaluation(day, health.held_back)
-    with transaction.atomic():
+    with in_english(), transaction.atomic():  # What alerts say is stored.
         for rule in AlertRule.objects.all():
             kind = KINDS.get(rule.kind)
             if isinstance(kind, FeedKind | Vanished) and not of_feeds:
@@ -101,7 +102,7 @@ def evaluate_customers(customers: Collection[str]) -> Evaluation:
     day = portfolio.date
     found = Evaluation(day, FeedHealth(timezone.localdate(), day).held_back)
     rules = list(AlertRule.objects.filter(active=True))
-    with transaction.atomic():
+    with in_english(), transaction.atomic():  # What alerts say is stored.
         for some in batches(sorted(customers), _CUSTOMERS_AT_ONCE):
             with temporary_keys(_CONCERNED, table_of(Customer), some) as theirs:
                 among = Q(customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
@@ -119,7 +120,7 @@ def close_feed_alerts() -> int:
     """
     portfolio, found = PortfolioDay.objects.newest(), Evaluation(None)
     health = FeedHealth(timezone.localdate(), portfolio.date if portfolio else None)
-    with transaction.atomic():
+    with in_english(), transaction.atomic():  # What alerts say is stored.
         for rule in AlertRule.objects.filter(active=True, kind__in=FEED_KINDS):
             if Alert.objects.open().filter(rule=rule).exists():
                 changes = _of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment())
@@ -131,7 +132,7 @@ def close_feed_alerts() -> int:
 def evaluate_webhooks() -> Evaluation:
     """Raise or close the alert of webhooks at once; the caller holds the lock ``alerts``."""
     health, found = FeedHealth(timezone.localdate(), None), Evaluation(None)
-    with transaction.atomic():
+    with in_english(), transaction.atomic():  # What alerts say is stored.
         for rule in AlertRule.objects.filter(active=True, kind=AlertRule.Kind.WEBHOOK):
             found.store(_of_feeds(rule, FEED_KINDS[rule.kind], health, alert_moment()))
         found.record()
@@ -181,5 +182,5 @@ def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime
 def _turn_off(rule: AlertRule, day: date, now: datetime) -> Changes:
     changes = Changes()
     for key in Alert.objects.open().filter(rule=rule).values_list("pk", flat=True):
-        changes.close(key, day, now, Alert.Ending.RULE_OFF, "The rule was turned off")
+        changes.close(key, day, now, Alert.Ending.RULE_OFF, english("The rule was turned off"))
     return changes

@@ -15,6 +15,7 @@ from typing import ClassVar
 from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
 from analytics.forecast.bands import LIKELY, band_in_words, band_of, shown_percent
@@ -31,8 +32,10 @@ from analytics.models import (
 )
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.scoring.health_status import InactiveReason
-from analytics.wording import counted
+from analytics.wording import blocked_for, no_first_pr, silent_since, silent_since_signup
 from customers.text.codes import code_in_words
+from customers.text.say import say, say_n
+from customers.text.written import percentage
 
 FALL_DAYS = 7
 WORSE_POINTS = 5
@@ -103,7 +106,7 @@ class CustomerKind(AlertKind, ABC):
 
     def recovery_text(self, inputs: AlertInputs) -> str:
         """Say in words how the alert ended."""
-        return f"{HealthStatus(inputs.status).label} with a score of {inputs.score}"
+        return say("{status} with a score of {score}", status=HealthStatus(inputs.status).label, score=inputs.score)
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         """Count the recovery days of the ``recent`` dates, for each customer ``among`` those with an open alert."""
@@ -132,7 +135,7 @@ class AtRisk(CustomerKind):
         return inputs.score
 
     def text(self, inputs: AlertInputs) -> str:
-        return f"At risk with a score of {inputs.score}"
+        return say("At risk with a score of {score}", score=inputs.score)
 
     def _is_worse(self, before: int, now: int) -> bool:
         return now <= before - WORSE_POINTS
@@ -166,16 +169,16 @@ class Inactive(CustomerKind):
     def text(self, inputs: AlertInputs) -> str:
         if inputs.inactive_reason == InactiveReason.CONTRACT:
             status = inputs.ended_contract.lower()
-            return f"Account status: {status}" if status else "Inactive by account status"
+            return say("Account status: {status}", status=status) if status else gettext("Inactive by account status")
         if inputs.last_active is None:
-            return f"No activity in the {counted(inputs.days_since_signup, 'day')} since signup"
-        days = (inputs.day - inputs.last_active).days
-        return f"No activity for {counted(days, 'day')}, since {inputs.last_active:%-d %b %Y}"
+            return silent_since_signup(inputs.days_since_signup)
+        return silent_since((inputs.day - inputs.last_active).days, inputs.last_active)
 
     def recovery_text(self, inputs: AlertInputs) -> str:
         if inputs.last_active is None:
             return super().recovery_text(inputs)
-        return f"Active on {inputs.last_active:%-d %b %Y}, {HealthStatus(inputs.status).label.lower()}"
+        status = HealthStatus(inputs.status).label.lower()
+        return say("Active on {day}, {status}", day=inputs.last_active, status=status)
 
 
 class Fell(CustomerKind):
@@ -198,11 +201,16 @@ class Fell(CustomerKind):
         return inputs.fall
 
     def text(self, inputs: AlertInputs) -> str:
-        points = counted(inputs.fall, "point")
-        return f"Score fell by {points} in 7 days, from {inputs.highest} to {inputs.score}"
+        return say_n(
+            "Score fell by {number} point in 7 days, from {highest} to {score}",
+            "Score fell by {number} points in 7 days, from {highest} to {score}",
+            inputs.fall,
+            highest=inputs.highest or 0,
+            score=inputs.score,
+        )
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        return f"No longer falling, with a score of {inputs.score}"
+        return say("No longer falling, with a score of {score}", score=inputs.score)
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
@@ -245,11 +253,11 @@ class Blocked(CustomerKind):
         return inputs.days_blocked
 
     def text(self, inputs: AlertInputs) -> str:
-        least = "at least " if inputs.may_be_blocked_longer else ""
-        return f"Blocked for {least}{counted(inputs.days_blocked, 'day')}: {code_in_words(inputs.blocker)}"
+        longer = inputs.may_be_blocked_longer
+        return blocked_for(inputs.days_blocked, code_in_words(inputs.blocker), at_least=longer)
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        return "Onboarded" if inputs.onboarded else "No longer blocked"
+        return gettext("Onboarded") if inputs.onboarded else gettext("No longer blocked")
 
 
 class NoFirstPr(CustomerKind):
@@ -268,10 +276,10 @@ class NoFirstPr(CustomerKind):
         return inputs.days_since_signup
 
     def text(self, inputs: AlertInputs) -> str:
-        return f"No first PR {counted(inputs.days_since_signup, 'day')} after signup"
+        return no_first_pr(inputs.days_since_signup)
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        return "First PR generated"
+        return gettext("First PR generated")
 
 
 class LikelyQuiet(CustomerKind):
@@ -296,13 +304,13 @@ class LikelyQuiet(CustomerKind):
         return shown_percent(inputs.quiet)
 
     def text(self, inputs: AlertInputs) -> str:
-        return f"Likely to go quiet: {self.value(inputs)}%"
+        return say("Likely to go quiet: {probable}", probable=percentage(self.value(inputs) or 0))
 
     def recovery_text(self, inputs: AlertInputs) -> str:
         if inputs.quiet is None:
-            return "No longer forecast, as there was no activity for 90 days"
+            return gettext("No longer forecast, as there was no activity for 90 days")
         band = band_in_words(ForecastTarget.QUIET, band_of(inputs.quiet))
-        return f"{band}: {self.value(inputs)}%"
+        return f"{band}: {percentage(self.value(inputs) or 0)}"
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         forecast = ForecastDay.objects.filter(target=ForecastTarget.QUIET, model__isnull=False, date__in=recent)
@@ -323,7 +331,7 @@ class FeedKind(AlertKind):
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
         """Say in words how the alert ended."""
-        return f"{'The feed' if feed else 'The nightly run'} is back to normal"
+        return gettext("The feed is back to normal") if feed else gettext("The nightly run is back to normal")
 
 
 class Quarantined(FeedKind):
@@ -333,7 +341,11 @@ class Quarantined(FeedKind):
         return quarantined(rule.n)
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        return f"Fewer than {counted(rule.n, 'row')} of the feed in quarantine"
+        return say_n(
+            "Fewer than {number} row of the feed in quarantine",
+            "Fewer than {number} rows of the feed in quarantine",
+            rule.n,
+        )
 
 
 class Webhooks(FeedKind):
@@ -341,11 +353,11 @@ class Webhooks(FeedKind):
 
     def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
         off = WebhookEndpoint.objects.given_up().values_list("name", "off_because")
-        said = [f"Webhook “{name}” is off. {because}" for name, because in off]
+        said = [say("Webhook “{name}” is off. {because}", name=name, because=because) for name, because in off]
         return {"": FeedProblem("", " ".join(said), len(said))} if said else {}
 
     def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        return "No webhook is off because of its receiver"
+        return gettext("No webhook is off because of its receiver")
 
 
 class Vanished(AlertKind):

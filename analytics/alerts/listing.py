@@ -9,6 +9,8 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_filters.filters import BooleanFilter, CharFilter, ChoiceFilter, Filter
 from django_filters.filterset import FilterSet
 
@@ -20,6 +22,7 @@ from customers.core.pages import user_of
 from customers.core.people import by_name, name_of
 from customers.models import CustomerCare
 from customers.text.quoted import quoted
+from customers.text.say import say
 
 ROWS_PER_PAGE = 25
 MAX_WORDS = 20
@@ -34,30 +37,30 @@ class AlertFilter(FilterSet):
 
     base_filters: ClassVar[dict[str, Filter]]
 
-    q = CharFilter(method="search", label="Search")
+    q = CharFilter(method="search", label=_("Search"))
     state = ChoiceFilter(
         method="in_state",
-        label="State",
+        label=_("State"),
         empty_label=None,
         choices=[
-            (OPEN, "Open"),
-            ("waiting", "Not acknowledged"),
-            ("acknowledged", "Acknowledged"),
-            ("snoozed", "Snoozed"),
-            ("closed", "Resolved"),
-            (ALL, "All"),
+            (OPEN, _("Open")),
+            ("waiting", _("Not acknowledged")),
+            ("acknowledged", _("Acknowledged")),
+            ("snoozed", _("Snoozed")),
+            ("closed", _("Resolved")),
+            (ALL, _("All")),
         ],
     )
     severity = ChoiceFilter(
         method="of_severity",
-        label="Severity",
-        empty_label="Any",
-        choices=[(severity.name.lower(), severity.label) for severity in AlertRule.Severity],
+        label=_("Severity"),
+        empty_label=_("Any"),
+        choices=[(severity.name.lower(), severity._label_) for severity in AlertRule.Severity],
     )
-    rule = ChoiceFilter(method="of_rule", label="Rule", choices=[], empty_label="All rules")
-    owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="All")
-    mine = BooleanFilter(method="of_mine", label="Mine")
-    told = ChoiceFilter(method="of_told", label="Told to", choices=[], empty_label="All")
+    rule = ChoiceFilter(method="of_rule", label=_("Rule"), choices=[], empty_label=_("All rules"))
+    owner = ChoiceFilter(method="of_owner", label=_("Owner"), choices=[], empty_label=_("All"))
+    mine = BooleanFilter(method="of_mine", label=_("Mine"))
+    told = ChoiceFilter(method="of_told", label=_("Told to"), choices=[], empty_label=_("All"))
 
     class Meta:
         model = Alert
@@ -67,7 +70,7 @@ class AlertFilter(FilterSet):
         super().__init__(data, queryset=alerts, request=request)  # type: ignore[no-untyped-call]  # django-filter's
         self.today, self.visitor = timezone.localdate(), user_of(request)
         owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
-        choices = [(NOBODY, "Unassigned"), *((str(user.pk), name_of(user)) for user in owners)]
+        choices = [(NOBODY, gettext("Unassigned")), *((str(user.pk), name_of(user)) for user in owners)]
         asked = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
         built_in = [choice for choice in AlertRule.Kind.choices if choice[0] != AlertRule.Kind.OWN]
@@ -157,9 +160,9 @@ def whose(request: HttpRequest) -> list[Whose]:
         rest.pop(name, None)
     kept = f"&{rest.urlencode()}" if rest else ""
     return [
-        Whose("Mine", f"told={me}{kept}", told == me and not owner),
-        Whose("Team", f"told={kept}", not told and not owner),
-        Whose("Unassigned", f"owner={NOBODY}{kept}", owner == NOBODY and not told),
+        Whose(gettext("Mine"), f"told={me}{kept}", told == me and not owner),
+        Whose(gettext("Team"), f"told={kept}", not told and not owner),
+        Whose(gettext("Unassigned"), f"owner={NOBODY}{kept}", owner == NOBODY and not told),
     ]
 
 
@@ -212,10 +215,14 @@ def alert_list(request: HttpRequest) -> dict[str, object]:
 
 def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
     """Yield in words what the address asks for in vain, beyond what the form itself refuses."""
-    yield from (f"There is no filter {quoted(name)}." for name in asked if name not in {*filters.filters, "page"})
+    yield from (
+        say("There is no filter {name}.", name=quoted(name))
+        for name in asked
+        if name not in {*filters.filters, "page"}
+    )
     mine = asked.get("mine", "")
     if mine.lower() not in YES_OR_NO:
-        yield f"Mine: {quoted(mine)} is neither true nor false."
+        yield say("Mine: {text} is neither true nor false.", text=quoted(mine))
     page = asked.get("page", "1")
     if not page.isdecimal():
-        yield f"{quoted(page)} is not the number of a page."
+        yield say("{text} is not the number of a page.", text=quoted(page))

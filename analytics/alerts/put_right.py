@@ -9,6 +9,7 @@ from analytics.scoring.unscored import unscored
 from customers.imports.feed_states import feed_states
 from customers.jobs.lock import LockHeld, job_lock
 from customers.models import AuditEntry
+from customers.text.say import english
 
 _COMMANDS = {step.name: step.command for step in STEPS}
 
@@ -53,4 +54,4 @@ def _is_done_since(step: str, night: Night) -> bool:
     if step == SCORE:
         return unscored() is None
     runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject=_COMMANDS.get(step, step))
-    return runs.filter(at__gte=night.started_at, text__startswith="exit code 0").exists()
+    return runs.filter(at__gte=night.started_at, text__startswith=english("exit code 0")).exists()

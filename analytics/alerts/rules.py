@@ -14,6 +14,7 @@ from enum import Enum
 from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import CustomerKind
 from analytics.models import Alert, AlertRule
+from customers.text.say import say
 
 Ending = Alert.Ending
 
@@ -50,9 +51,13 @@ def decide(kind: CustomerKind, rule: AlertRule, inputs: AlertInputs) -> Decision
         raised = is_met and _may_raise(kind, inputs)
         return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
     if inputs.ended_contract and (alert.acknowledged_at or not kind.while_contract_over):
-        return Decision(Transition.CLOSE, f"Account status: {inputs.ended_contract.lower()}", ending=Ending.ENDED)
+        return Decision(
+            Transition.CLOSE,
+            say("Account status: {status}", status=inputs.ended_contract.lower()),
+            ending=Ending.ENDED,
+        )
     if not is_met and alert.opened_on == inputs.day:
-        words = f"Withdrawn: the data for {inputs.day:%-d %b %Y} changed"
+        words = say("Withdrawn: the data for {day} changed", day=inputs.day)
         return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
     if inputs.recovery_days >= rule.recovery:
         return Decision(Transition.CLOSE, kind.recovery_text(inputs), ending=Ending.RECOVERED)

@@ -3,12 +3,13 @@
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from analytics.alerts.changes import Changes
 from analytics.alerts.inputs import NEWS_DAYS
 from analytics.models import Alert, AlertRule
-from analytics.wording import counted, moment_in_words
 from customers.models import Customer, FeedName, ImportRun
+from customers.text.say import say, say_n
 
 LISTED = "/admin/?owner=&only=missing#customers"
 """Where the customers are listed whom the feed lacks, whoever owns them."""
@@ -52,15 +53,15 @@ def _runs_that_raise(rule: AlertRule, now: datetime) -> list[ImportRun]:
 def _ending(alert: Alert, missing: int, n: int, runs: list[ImportRun]) -> str:
     """Return why the alert closes; '' while it holds."""
     if not missing:
-        return "All of them are in the feed again"
+        return gettext("All of them are in the feed again")
     if missing < n:
-        return f"Fewer than {n} are still missing: {missing}"
+        return say("Fewer than {limit} are still missing: {missing}", limit=str(n), missing=str(missing))
     if alert.acknowledged_at is None:
         return ""
     if any(run.started_at > alert.acknowledged_at for run in runs):
-        return "Acknowledged; more are missing since"
+        return gettext("Acknowledged; more are missing since")
     later = ImportRun.objects.accepted().filter(feed=FeedName.CUSTOMERS, started_at__gt=alert.acknowledged_at)
-    return f"Acknowledged, and no {n} more are missing since" if later.exists() else ""
+    return say("Acknowledged, and no {limit} more are missing since", limit=str(n)) if later.exists() else ""
 
 
 def _missing_since(run: ImportRun) -> int:
@@ -68,6 +69,10 @@ def _missing_since(run: ImportRun) -> int:
 
 
 def _words(run: ImportRun, missing: int) -> str:
-    verb = "is" if missing == 1 else "are"
-    moment = moment_in_words(run.started_at)
-    return f"{counted(missing, 'customer')} {verb} missing from customers.csv since run {run.pk} of {moment}"
+    return say_n(
+        "{number} customer is missing from customers.csv since run {run} of {moment}",
+        "{number} customers are missing from customers.csv since run {run} of {moment}",
+        missing,
+        run=str(run.pk),
+        moment=run.started_at,
+    )

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.alerts import acts
 from analytics.alerts.acknowledge import acknowledge
@@ -17,12 +18,12 @@ from analytics.alerts.forms import MAX_ALERTS, ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full, matching_alerts
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
-from analytics.wording import counted
 from customers.audit.trail import update_rows
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.core.people import name_of_login
 from customers.editing.conflicts import form_status
 from customers.text.numbers import number_or_none
+from customers.text.say import say, say_n
 
 TYPED = ("until", "added_note", "what", "due")
 REFUSED = "refused_alert_act"
@@ -36,7 +37,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Show the alerts, the worst first; at first those that the visitor is told of who owns customers."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
-    context = {"title": "Alerts", **alert_list(request), "refused": request.session.pop(REFUSED, None)}
+    context = {"title": gettext("Alerts"), **alert_list(request), "refused": request.session.pop(REFUSED, None)}
     return admin_response(request, "analytics/alerts/page.html", context)
 
 
@@ -90,7 +91,7 @@ def _save_panel(request: StaffRequest, form: ActForm, note_form: AlertNoteForm) 
     if action != "note":
         _report(request, chosen, *_apply(request, form), noted=noted)
     elif noted or not until:
-        messages.success(request, "1 alert noted." if noted else "The note is as it was.")
+        messages.success(request, gettext("1 alert noted.") if noted else gettext("The note is as it was."))
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
         next_page(request, reverse("analytics:alerts")),
     )
     context = {
-        "title": "Alert",
+        "title": gettext("Alert"),
         "alert": alerts.get(),
         "sent": sent,
         "today": timezone.localdate(),
@@ -127,11 +128,28 @@ def _report(request: HttpRequest, chosen: AlertQuerySet, done: int, words: str, 
     """Say how many of the chosen alerts were changed; ``noted`` says that a note was saved, too."""
     left = len(chosen) - done
     if done:
-        messages.success(request, f"{counted(done, 'alert')} {words}{', and the note is saved' if noted else ''}.")
+        messages.success(request, _done_in_words(done, words, noted=noted))
     elif noted:
-        messages.success(request, "The note is saved.")
+        messages.success(request, gettext("The note is saved."))
     if left:
-        messages.warning(request, f"{counted(left, 'alert')} skipped: resolved, or {words} already.")
+        skipped = say_n(
+            "{number} alert skipped: resolved, or {done} already.",
+            "{number} alerts skipped: resolved, or {done} already.",
+            left,
+            done=words,
+        )
+        messages.warning(request, skipped)
+
+
+def _done_in_words(number: int, words: str, *, noted: bool) -> str:
+    if noted:
+        return say_n(
+            "{number} alert {done}, and the note is saved.",
+            "{number} alerts {done}, and the note is saved.",
+            number,
+            done=words,
+        )
+    return say_n("{number} alert {done}.", "{number} alerts {done}.", number, done=words)
 
 
 def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
@@ -140,42 +158,53 @@ def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
     those = _rows(chosen)
     match data["action"]:
         case "acknowledge":
-            return acknowledge(those, request.user), "acknowledged"
+            return acknowledge(those, request.user), gettext("acknowledged")
         case "unacknowledge":
-            return acts.unacknowledge(those), "unacknowledged"
+            return acts.unacknowledge(those), gettext("unacknowledged")
         case "snooze":
             return _snooze(request, chosen, data["until"])
         case "unsnooze":
-            return acts.unsnooze_alerts(those), "unsnoozed"
+            return acts.unsnooze_alerts(those), gettext("unsnoozed")
         case "add_note":
-            return acts.append_note(those, data["added_note"].strip()), "noted"
-    return update_rows(those, note=data["note"].strip()), "noted"
+            return acts.append_note(those, data["added_note"].strip()), gettext("noted")
+    return update_rows(those, note=data["note"].strip()), gettext("noted")
 
 
 def _create_tasks(request: StaffRequest, form: ActForm) -> None:
     """Create a task for each customer of the chosen alerts, and say how many."""
     if not request.user.has_perm("analytics.add_task"):
-        raise PermissionDenied("You may not create tasks.")
+        raise PermissionDenied(gettext("You may not create tasks."))
     data = form.cleaned_data
     customers = _rows(data["alert"]).exclude(customer=None).order_by().values("customer").distinct().count()
     created = acts.create_tasks(_rows(data["alert"]), data["what"], data["due"], request.user)
     if created:
-        messages.success(request, f"{counted(created, 'task')} created. Due {data['due']:%-d %b %Y}.")
+        created_in_words = say_n(
+            "{number} task created. Due {day}.", "{number} tasks created. Due {day}.", created, day=data["due"]
+        )
+        messages.success(request, created_in_words)
     if skipped := customers - created:
-        messages.warning(request, f"{counted(skipped, 'customer')} skipped: this task is open for them already.")
+        said = say_n(
+            "{number} customer skipped: this task is open for them already.",
+            "{number} customers skipped: this task is open for them already.",
+            skipped,
+        )
+        messages.warning(request, said)
     if not customers:
-        messages.warning(request, "None of these alerts is about a customer.")
+        messages.warning(request, gettext("None of these alerts is about a customer."))
 
 
 def _snooze(request: StaffRequest, chosen: AlertQuerySet, until: date) -> tuple[int, str]:
     those = _rows(chosen).open()
     snoozed = those.snoozed(timezone.localdate()).exclude(snoozed_by=request.user.get_username())
     for before in snoozed.exclude(snoozed_until=until)[:MAX_TOLD]:
-        day = f"{before.snoozed_until:%-d %b %Y}"
-        messages.info(
-            request, f"Before, {name_of_login(before.snoozed_by)} had snoozed it until {day}: {before.text}."
+        said = say(
+            "Before, {who} had snoozed it until {day}: {alert}.",
+            who=name_of_login(before.snoozed_by),
+            day=before.snoozed_until or "",
+            alert=before.text,
         )
-    return acts.snooze_alerts(those, until, request.user), f"snoozed until {until:%-d %b %Y}"
+        messages.info(request, said)
+    return acts.snooze_alerts(those, until, request.user), say("snoozed until {day}", day=until)
 
 
 def _rows(chosen: AlertQuerySet) -> AlertQuerySet:

@@ -12,6 +12,7 @@ from analytics.forecast.bands import shown_percent
 from analytics.mail.compose import customer_address
 from analytics.models import Alert, Destination, FieldMode, PushedValue, Snapshot
 from customers.core.limits import FETCH_SIZE
+from customers.text.say import in_english
 
 Values = Mapping[str, str]
 """Texts by the names of the fields there; '' empties a field."""
@@ -74,8 +75,9 @@ class Fields:
         return frozenset(field["name"] for _value, field in self._named if field["mode"] == mode)
 
     def values_of(self, one: Customer) -> dict[str, str]:
-        """Return what each field there is to have."""
-        return {field["name"]: _VALUES[value](one) for value, field in self._named}
+        """Return what each field there is to have, in English whoever pushes."""
+        with in_english():
+            return {field["name"]: _VALUES[value](one) for value, field in self._named}
 
     def content_hash(self, values: Values) -> str:
         """Return the SHA-256 of what the overwritten fields have, by which a customer is known to be unchanged."""

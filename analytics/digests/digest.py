@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from analytics.alerts.vanished import LISTED
 from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
@@ -15,10 +16,21 @@ from analytics.models.alerts import AlertQuerySet
 from analytics.wording import counted, one_line
 from customers.core.people import name_of_login
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
+from customers.text.say import say, say_n
 
 MAX_LINES = 25
 REMIND_DAYS = 7
 _TOLD_WHEN_OVER = [Alert.Ending.RECOVERED, Alert.Ending.WITHDRAWN]
+
+
+class Sort(SpokenChoices):
+    """What is told of an alert, in this order."""
+
+    NEW = "new", _("New")
+    WORSE = "worse", _("Got worse")
+    RECOVERED = "recovered", _("Recovered")
+    STILL_OPEN = "still_open", _("Still open")
 
 
 @dataclass(frozen=True)
@@ -35,9 +47,14 @@ class Line:
 class Section:
     """Some of the alerts of one sort, and how many there are."""
 
-    title: str
+    sort: Sort
     count: int
     lines: Sequence[Line]
+
+    @property
+    def title(self) -> str:
+        """What the sort is called."""
+        return self.sort.label
 
     @property
     def more(self) -> int:
@@ -78,11 +95,11 @@ def compose_digest(
     """
     sorts = _sorts(mine, last, today)
     news = [
-        _section("New", sorts.new, today),
-        _section("Got worse", sorts.worse, today),
-        _section("Recovered", sorts.recovered, today),
+        _section(Sort.NEW, sorts.new, today),
+        _section(Sort.WORSE, sorts.worse, today),
+        _section(Sort.RECOVERED, sorts.recovered, today),
     ]
-    still_open = _section("Still open", sorts.still_open, today)
+    still_open = _section(Sort.STILL_OPEN, sorts.still_open, today)
     if not any(section.count for section in news):
         quiet = last is not None and (today - last.day).days < REMIND_DAYS
         unseen = sorts.still_open.filter(acknowledged_at=None)
@@ -126,33 +143,45 @@ def _sorts(mine: Q, last: LastTold | None, today: date) -> _Sorts:
     )
 
 
-def _section(title: str, alerts: AlertQuerySet, today: date) -> Section:
+def _section(sort: Sort, alerts: AlertQuerySet, today: date) -> Section:
     lines = alerts.select_related("customer", "rule").worst_first(today)[:MAX_LINES]
-    return Section(title, alerts.count(), [_line(alert, today) for alert in lines])
+    return Section(sort, alerts.count(), [_line(alert, today) for alert in lines])
 
 
 def _line(alert: Alert, today: date) -> Line:
     name = customer_label(alert.customer.organization) if alert.customer else alert.about
     link = customer_address(alert.customer_id) if alert.customer_id else address_of(LISTED) if alert.run_id else ""
-    hints = [f"raised {alert.opened_on:%-d %b %Y}"]
+    return Line(name, link, one_line(alert.text, 200), _hint(alert))
+
+
+def _hint(alert: Alert) -> str:
+    """Say when the alert was raised, and what has become of it."""
+    raised = alert.opened_on
     if alert.closed_on:
-        hints = [one_line(alert.ending_text, 120)]
-    elif alert.acknowledged_at:
-        hints.append(f"acknowledged by {one_line(name_of_login(alert.acknowledged_by), 40)}")
-    elif alert.snoozed_until:
-        hints.append(f"was snoozed until {alert.snoozed_until:%-d %b %Y}")
-    return Line(name, link, one_line(alert.text, 200), ", ".join(hints))
+        return one_line(alert.ending_text, 120)
+    if alert.acknowledged_at:
+        who = one_line(name_of_login(alert.acknowledged_by), 40)
+        return say("raised {day}, acknowledged by {who}", day=raised, who=who)
+    if alert.snoozed_until:
+        return say("raised {day}, was snoozed until {until}", day=raised, until=alert.snoozed_until)
+    return say("raised {day}", day=raised)
 
 
 def _subject(sections: Sequence[Section]) -> str:
     first = sections[0]
-    if first.title != "Still open" and first.count == 1 and sum(one.title != "Still open" for one in sections) == 1:
+    news = [one for one in sections if one.sort != Sort.STILL_OPEN]
+    if len(news) == 1 and first.count == 1:
         line = first.lines[0]
-        return f"{line.name}: {line.hint if first.title == 'Recovered' else line.text}"
-    words = []
-    for section in sections:
-        if section.title == "New":
-            words.append(counted(section.count, "new alert"))
-        elif section.title != "Still open":
-            words.append(f"{section.count:,} {section.title.lower()}")
-    return ", ".join(words) or f"{counted(sections[-1].count, 'alert')} still open"
+        return f"{line.name}: {line.hint if first.sort == Sort.RECOVERED else line.text}"
+    if news:
+        return ", ".join(map(_number, news))
+    return say_n("{number} alert still open", "{number} alerts still open", first.count)
+
+
+def _number(section: Section) -> str:
+    """Say how many there are of something new."""
+    if section.sort == Sort.NEW:
+        return counted(section.count, "new alert")
+    if section.sort == Sort.WORSE:
+        return say_n("{number} got worse", "{number} got worse", section.count)
+    return say_n("{number} recovered", "{number} recovered", section.count)

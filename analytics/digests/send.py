@@ -10,11 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
+from typing import ParamSpec
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import override
 
 from analytics.alerts import recipients
 from analytics.clock import alert_moment
@@ -29,6 +31,7 @@ from analytics.wording import one_line
 from customers.audit import trail
 from customers.jobs.lock import JobLock
 
+P = ParamSpec("P")
 Kind = Digest.Kind
 State = Digest.State
 
@@ -113,6 +116,8 @@ class DigestRun:
                 continue
             mine = recipients.alerts_for(person, manager=manager)
             digest = partial(
+                _in_language,
+                preferences.language_of_mails,
                 compose_digest,
                 mine,
                 last.get(person.pk),
@@ -142,7 +147,8 @@ class DigestRun:
     def channel(self, url: str) -> None:
         to = _Recipient(channels.label(url), channel=channels.fingerprint(url))
         last = _last_told("channel", self.today).get(to.channel)
-        digest = partial(compose_digest, recipients.manager_alerts(), last, self.as_of, self.today)
+        told = (recipients.manager_alerts(), last, self.as_of, self.today)
+        digest = partial(_in_language, settings.OFFERED_LANGUAGES[0], compose_digest, *told)
 
         def send(email: RenderedEmail, _digest: Digest) -> None:
             channels.notify(url, email.subject, email.text)
@@ -196,6 +202,14 @@ class DigestRun:
             self.delivery.sent += 1
         else:
             self.delivery.failed.append(f"{to.name}: {outcome.reason}")
+
+
+def _in_language(
+    language: str, compose: Callable[P, RenderedEmail | None], *args: P.args, **kwargs: P.kwargs
+) -> RenderedEmail | None:
+    """Compose a mail in its receiver's language."""
+    with override(language):
+        return compose(*args, **kwargs)
 
 
 def _was_told_today(preferences: Preferences) -> bool:

@@ -10,6 +10,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django_tables2.rows import BoundRow
 
+from customers.text.say import Words
+
 CUT = {"td": {"class": "cut"}}
 """The attributes of a column with text of any length."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
@@ -44,7 +46,7 @@ class Table(tables.Table, Generic[Record]):
     """A table that shows one page of records; any column of django-tables2 may be among its columns."""
 
     base_columns: ClassVar[Mapping[str, tables.Column]]
-    label: ClassVar[str]
+    label: ClassVar[Words]
 
     def turn_to(self, page: Page[Record], records: Sequence[Record]) -> None:
         """Show the ``records`` of a page."""

@@ -10,9 +10,13 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.deletion import Collector
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
 from customers.models import Customer, FeedName, ImportRun
+from customers.text.choices import SpokenChoices
+from customers.text.say import english, say
 from customers.text.text_fields import LongText
 
 _RANK = models.SmallIntegerField()
@@ -30,7 +34,7 @@ def close_with_rule(
         "closed_on": timezone.localdate(),
         "closed_at": timezone.now(),
         "ending": Alert.Ending.RULE_OFF,
-        "ending_text": "The rule was deleted",
+        "ending_text": english("The rule was deleted"),
     }
     for column in Alert._meta.fields:
         if column.name in closing:
@@ -48,20 +52,20 @@ class AlertRule(models.Model):
     recovery day is. A feed's alert closes with the first run or date that is as it should be.
     """
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """What the alert is about; those with an N take the threshold."""
 
-        AT_RISK = "at_risk", "Became at risk"
-        INACTIVE = "inactive", "Became inactive"
-        FELL = "fell", "Score fell by N points in 7 days"
-        BLOCKED = "blocked", "Blocked for N days"
-        NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
-        LIKELY_QUIET = "likely_quiet", "Likely to go quiet"
-        FEED = "feed", "Feed late or refused"
-        VANISHED = "vanished", "N or more customers vanished from the feed"
-        QUARANTINED = "quarantined", "N or more rows of a feed in quarantine"
-        WEBHOOK = "webhook", "Webhook turned off because of its receiver"
-        OWN = "custom", "Own rule"
+        AT_RISK = "at_risk", _("Became at risk")
+        INACTIVE = "inactive", _("Became inactive")
+        FELL = "fell", _("Score fell by N points in 7 days")
+        BLOCKED = "blocked", _("Blocked for N days")
+        NO_FIRST_PR = "no_first_pr", _("No first PR N days after signup")
+        LIKELY_QUIET = "likely_quiet", _("Likely to go quiet")
+        FEED = "feed", _("Feed late or refused")
+        VANISHED = "vanished", _("N or more customers vanished from the feed")
+        QUARANTINED = "quarantined", _("N or more rows of a feed in quarantine")
+        WEBHOOK = "webhook", _("Webhook turned off because of its receiver")
+        OWN = "custom", _("Own rule")
 
         @property
         def needs_threshold(self) -> bool:
@@ -77,33 +81,33 @@ class AlertRule(models.Model):
     class Severity(models.IntegerChoices):
         """How urgent its alerts are; the most urgent sorts first."""
 
-        CRITICAL = 1, "Critical"
-        WARNING = 2, "Warning"
-        INFO = 3, "Info"
+        CRITICAL = 1, _("Critical")
+        WARNING = 2, _("Warning")
+        INFO = 3, _("Info")
 
-    class Audience(models.TextChoices):
+    class Audience(SpokenChoices):
         """Who is told."""
 
-        OWNER = "owner", "The customer's owner"
-        MANAGERS = "managers", "Program managers"
-        BOTH = "both", "The owner and the program managers"
+        OWNER = "owner", _("The customer's owner")
+        MANAGERS = "managers", _("Program managers")
+        BOTH = "both", _("The owner and the program managers")
 
     kind = models.CharField(max_length=20, choices=Kind)
     name = models.CharField(max_length=100, blank=True)
-    query = models.TextField("conditions", blank=True)
+    query = models.TextField(_("conditions"), blank=True)
     severity = models.PositiveSmallIntegerField(
         choices=Severity,
         default=Severity.WARNING,
-        help_text="Critical alerts come first on the page and in the digest. A change applies to past alerts, too.",
+        help_text=_("Critical alerts come first on the page and in the digest. A change applies to past alerts, too."),
     )
     threshold = models.PositiveSmallIntegerField(
-        "N", null=True, blank=True, help_text="The N of a rule that names one: points, days or customers."
+        "N", null=True, blank=True, help_text=_("The N of a rule that names one: points, days or customers.")
     )
     recovery = models.PositiveSmallIntegerField(
-        "recovered after",
+        _("recovered after"),
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(30)],
-        help_text=(
+        help_text=_(
             "So many scored dates in a row must be well before the alert closes by itself: at risk is resolved with "
             "Needs attention or better, a fall when the score is no longer N below its highest of 7 days. "
             "1 closes it on the first; a feed's alert always closes at once."
@@ -112,16 +116,16 @@ class AlertRule(models.Model):
     cooldown = models.PositiveSmallIntegerField(
         default=0,
         validators=[MaxValueValidator(365)],
-        help_text="For so many days after an alert was resolved, the rule raises no new one for that customer.",
+        help_text=_("For so many days after an alert was resolved, the rule raises no new one for that customer."),
     )
     audience = models.CharField(
         max_length=10,
         choices=Audience,
         default=Audience.OWNER,
-        help_text="Program managers also hear of customers without an (active) owner, and of feeds.",
+        help_text=_("Program managers also hear of customers without an (active) owner, and of feeds."),
     )
     active = models.BooleanField(
-        "on", default=True, help_text="A rule that is turned off closes its alerts in the next nightly run."
+        _("on"), default=True, help_text=_("A rule that is turned off closes its alerts in the next nightly run.")
     )
 
     class Meta:
@@ -135,6 +139,11 @@ class AlertRule(models.Model):
             return self.name
         words = self.get_kind_display()
         return words.replace("N ", f"{self.threshold} ", 1) if self.threshold else words
+
+    @property
+    def severity_name(self) -> str:
+        """Return the severity as the styles and addresses call it."""
+        return self.Severity(self.severity).name.lower()
 
     @property
     def is_own(self) -> bool:
@@ -152,9 +161,9 @@ class AlertRule(models.Model):
             return
         needed = self.Kind(self.kind).needs_threshold
         if needed and not self.threshold:
-            raise ValidationError({"threshold": "This rule needs its N."})
+            raise ValidationError({"threshold": gettext("This rule needs its N.")})
         if not needed and self.threshold is not None:
-            raise ValidationError({"threshold": "This rule has no N."})
+            raise ValidationError({"threshold": gettext("This rule has no N.")})
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -214,13 +223,13 @@ class Alert(models.Model):
     points it fell, days, rows or customers. ``acknowledged_by`` and ``snoozed_by`` are logins: they outlive users.
     """
 
-    class Ending(models.TextChoices):
+    class Ending(SpokenChoices):
         """Why it is closed."""
 
-        RECOVERED = "recovered", "Recovered"
-        WITHDRAWN = "withdrawn", "Withdrawn, because the data changed"
-        ENDED = "ended", "The account is paused or has ended"
-        RULE_OFF = "rule_off", "The rule was turned off"
+        RECOVERED = "recovered", _("Recovered")
+        WITHDRAWN = "withdrawn", _("Withdrawn, because the data changed")
+        ENDED = "ended", _("The account is paused or has ended")
+        RULE_OFF = "rule_off", _("The rule was turned off")
 
     rule = models.ForeignKey(AlertRule, close_with_rule, null=True, related_name="alerts", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, null=True, blank=True, related_name="alerts")
@@ -228,16 +237,16 @@ class Alert(models.Model):
     opened_on = models.DateField()
     closed_on = models.DateField(null=True, blank=True)
     text = models.CharField(max_length=500)
-    worse_on = models.DateField("last date on which it grew worse", null=True, blank=True)
+    worse_on = models.DateField(_("last date on which it grew worse"), null=True, blank=True)
     worse_at = models.DateTimeField(null=True, blank=True)
-    value = models.IntegerField("value when it was raised, or at its worst", null=True, blank=True)
+    value = models.IntegerField(_("value when it was raised, or at its worst"), null=True, blank=True)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(max_length=10, choices=Ending, blank=True)
     ending_text = models.CharField(max_length=200, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    snoozed_until = models.DateField("snoozed until", null=True, blank=True)
+    snoozed_until = models.DateField(_("snoozed until"), null=True, blank=True)
     snoozed_by = models.CharField(max_length=150, blank=True)
     note = LongText(blank=True)
 
@@ -260,7 +269,7 @@ class Alert(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["closed_at"], name="alert_closed_at")]
-        permissions = [("act_on_alert", "Can acknowledge and snooze alerts")]
+        permissions = [("act_on_alert", english("Can acknowledge and snooze alerts"))]
 
     def __str__(self) -> str:
         return self.text
@@ -269,8 +278,9 @@ class Alert(models.Model):
     def about(self) -> str:
         """What it is about where it is no customer: a feed, webhooks, or the night that failed."""
         if self.feed:
-            return f"Feed: {self.get_feed_display()}"
-        return "Webhooks" if self.rule and self.rule.kind == AlertRule.Kind.WEBHOOK else "Nightly run"
+            return say("Feed: {feed}", feed=self.get_feed_display())
+        is_webhook = self.rule and self.rule.kind == AlertRule.Kind.WEBHOOK
+        return gettext("Webhooks") if is_webhook else gettext("Nightly run")
 
     @property
     def is_open(self) -> bool:
@@ -285,24 +295,24 @@ class Digest(OutboxEntry):
     keyed hash of the channel's address, which is a secret and stored nowhere.
     """
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """What is summed up."""
 
-        ALERTS = "alerts", "Nightly alerts"
-        WEEKLY = "weekly", "Weekly portfolio"
+        ALERTS = "alerts", _("Nightly alerts")
+        WEEKLY = "weekly", _("Weekly portfolio")
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Claimed by a process, sent, or to be tried again."""
 
-        CLAIMED = "claimed", "Claimed"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
+        CLAIMED = "claimed", _("Claimed")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
 
     kind = models.CharField(max_length=10, choices=Kind)
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
-    channel = models.CharField("fingerprint of the channel's address", max_length=64, blank=True)
+    channel = models.CharField(_("fingerprint of the channel's address"), max_length=64, blank=True)
     day = models.DateField()
-    as_of = models.DateField("scored date", null=True, blank=True)
+    as_of = models.DateField(_("scored date"), null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
     claimed_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -326,4 +336,4 @@ class Digest(OutboxEntry):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}, {self.day:%-d %b %Y}"
+        return say("{kind}, {day}", kind=self.get_kind_display(), day=self.day)

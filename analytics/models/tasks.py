@@ -8,44 +8,47 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.core.people import name_of
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
 from customers.text.text_fields import LongText
 
 MAX_REASON_LENGTH = 300
 
 
-class ActionKind(models.TextChoices):
+class ActionKind(SpokenChoices):
     """The kinds of actions whose effect is compared."""
 
-    CALL = "call", "Call"
-    EMAIL = "email", "Email"
-    DOCUMENTATION = "documentation", "Documentation"
-    RESOURCES = "resources", "Resources"
-    CHECK_IN = "check_in", "Check-in"
-    FEATURES = "features", "Advanced features"
-    TESTIMONIAL = "testimonial", "Testimonial"
-    EXPANSION = "expansion", "Expansion"
-    CONTACT = "contact", "Confirm the contact"
-    OTHER = "other", "Something else"
+    CALL = "call", _("Call")
+    EMAIL = "email", _("Email")
+    DOCUMENTATION = "documentation", _("Documentation")
+    RESOURCES = "resources", _("Resources")
+    CHECK_IN = "check_in", _("Check-in")
+    FEATURES = "features", _("Advanced features")
+    TESTIMONIAL = "testimonial", _("Testimonial")
+    EXPANSION = "expansion", _("Expansion")
+    CONTACT = "contact", _("Confirm the contact")
+    OTHER = "other", _("Something else")
 
 
-class Condition(models.TextChoices):
+class Condition(SpokenChoices):
     """The fixed vocabulary of the rules' conditions; those with an N take the rule's threshold."""
 
-    BLOCKED_ON_PERMISSIONS = "blocked_on_permissions", "Blocked on GitHub or permissions"
-    BLOCKED = "blocked", "Blocked on anything"
-    ISSUES_WITHOUT_PR = "issues_without_pr", "Issues tagged, but no PR generated"
-    AT_RISK = "at_risk", "Status is At risk"
-    NEEDS_ATTENTION = "needs_attention", "Status is Needs attention"
-    HEALTHY = "healthy", "Status is Healthy"
-    CHAMPION = "champion", "Status is Champion"
-    INACTIVE = "inactive", "Status is Inactive"
-    DECLINING = "declining", "Activity trend is Declining"
-    SCORE_BELOW = "score_below", "Score below N"
-    SILENT = "silent", "No activity for N days"
-    NO_FIRST_PR = "no_first_pr", "No first PR N days after signup"
+    BLOCKED_ON_PERMISSIONS = "blocked_on_permissions", _("Blocked on GitHub or permissions")
+    BLOCKED = "blocked", _("Blocked on anything")
+    ISSUES_WITHOUT_PR = "issues_without_pr", _("Issues tagged, but no PR generated")
+    AT_RISK = "at_risk", _("Status is At risk")
+    NEEDS_ATTENTION = "needs_attention", _("Status is Needs attention")
+    HEALTHY = "healthy", _("Status is Healthy")
+    CHAMPION = "champion", _("Status is Champion")
+    INACTIVE = "inactive", _("Status is Inactive")
+    DECLINING = "declining", _("Activity trend is Declining")
+    SCORE_BELOW = "score_below", _("Score below N")
+    SILENT = "silent", _("No activity for N days")
+    NO_FIRST_PR = "no_first_pr", _("No first PR N days after signup")
 
     @property
     def needs_threshold(self) -> bool:
@@ -59,17 +62,19 @@ class RecommendationRule(models.Model):
     It is on cooldown for a customer while its task is open, and for ``rest_days`` after that was closed.
     """
 
-    text = models.CharField("what to do", max_length=200)
+    text = models.CharField(_("what to do"), max_length=200)
     kind = models.CharField(max_length=20, choices=ActionKind)
     condition = models.CharField(max_length=40, choices=Condition)
     threshold = models.PositiveIntegerField(
-        "N", null=True, blank=True, help_text="The number for N, where the condition has one."
+        "N", null=True, blank=True, help_text=_("The number for N, where the condition has one.")
     )
-    urgency = models.PositiveSmallIntegerField("priority", default=50, help_text="1 is the highest.")
+    urgency = models.PositiveSmallIntegerField(_("priority"), default=50, help_text=_("1 is the highest."))
     rest_days = models.PositiveSmallIntegerField(
-        "cooldown in days",
+        _("cooldown in days"),
         default=14,
-        help_text="Once the task is closed, the action is not recommended for that customer again for so many days.",
+        help_text=_(
+            "Once the task is closed, the action is not recommended for that customer again for so many days."
+        ),
     )
     active = models.BooleanField(default=True)
 
@@ -84,10 +89,11 @@ class RecommendationRule(models.Model):
         if not self.condition:
             return
         if Condition(self.condition).needs_threshold != (self.threshold is not None):
-            lacks = "This condition needs a number for N." if self.threshold is None else "This condition has no N."
-            raise ValidationError({"threshold": lacks})
+            lacks = gettext("This condition needs a number for N.")
+            has_none = gettext("This condition has no N.")
+            raise ValidationError({"threshold": lacks if self.threshold is None else has_none})
         if self.threshold == 0:
-            raise ValidationError({"threshold": "N is at least 1."})
+            raise ValidationError({"threshold": gettext("N is at least 1.")})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -109,20 +115,20 @@ class TaskQuerySet(models.QuerySet["Task"]):
 class Task(models.Model):
     """Something to do for a customer; ``created_by`` and ``closed_by`` are logins, which outlive their users."""
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Whether it is still to be done."""
 
-        OPEN = "open", "Open"
-        DONE = "done", "Done"
-        DROPPED = "dropped", "Canceled"
+        OPEN = "open", _("Open")
+        DONE = "done", _("Done")
+        DROPPED = "dropped", _("Canceled")
 
-    class Outcome(models.TextChoices):
+    class Outcome(SpokenChoices):
         """What came of it."""
 
-        REACHED = "reached", "Customer reached"
-        SOLVED = "solved", "Problem solved"
-        NO_ANSWER = "no_answer", "No answer"
-        NOT_NEEDED = "not_needed", "Not needed"
+        REACHED = "reached", _("Customer reached")
+        SOLVED = "solved", _("Problem solved")
+        NO_ANSWER = "no_answer", _("No answer")
+        NOT_NEEDED = "not_needed", _("Not needed")
 
     KEPT_BY_HAND = True
     """So a customer with tasks stays when the import that brought it is undone."""
@@ -130,7 +136,7 @@ class Task(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="tasks", db_index=False)
     rule = models.ForeignKey(RecommendationRule, models.PROTECT, null=True, blank=True, editable=False)
     kind = models.CharField(max_length=20, choices=ActionKind, default=ActionKind.OTHER)
-    what = models.CharField("title", max_length=200)
+    what = models.CharField(_("title"), max_length=200)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False
@@ -143,7 +149,7 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=150, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
-    closed_on = models.DateField("date of the data when it was closed", null=True, editable=False)
+    closed_on = models.DateField(_("date of the data when it was closed"), null=True, editable=False)
     closed_by = models.CharField(max_length=150, blank=True, editable=False)
 
     objects = TaskQuerySet.as_manager()

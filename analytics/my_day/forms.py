@@ -58,7 +58,7 @@ class DismissForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
     class Meta:
         model = Deferral
         fields = ["reason", "text"]
-        labels = {"text": gettext_lazy("Details")}
+        labels = {"reason": gettext_lazy("Reason"), "text": gettext_lazy("Details")}
         widgets = {"text": forms.Textarea(attrs={"rows": 2, "dir": "auto"})}
 
     def __init__(self, data: QueryDict | None) -> None:

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models.base import ModelState
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import PortfolioDay, RecommendationRule
 from analytics.tasks.conditions import count_matches
@@ -35,7 +36,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
 class RecommendationRuleAdmin(ModelAdmin):
     """What is recommended where which condition holds."""
 
-    nothing_yet = "A rule recommends an action to whoever looks after a customer."
+    nothing_yet = _("A rule recommends an action to whoever looks after a customer.")
     form = RuleForm
     list_display = ["text", "condition_in_words", "matches", "kind", "urgency", "rest", "active"]
     list_filter = ["active", "kind"]
@@ -61,17 +62,17 @@ class RecommendationRuleAdmin(ModelAdmin):
         changes.result_list = rules
         return changes
 
-    @admin.display(description="condition", ordering="condition")
+    @admin.display(description=_("condition"), ordering="condition")
     def condition_in_words(self, rule: RecommendationRule) -> str:
         """Return the condition with its N."""
         return condition_text(rule)
 
-    @admin.display(description="matches now")
+    @admin.display(description=_("matches now"))
     def matches(self, rule: RecommendationRule) -> str:
         """Return how many customers the rule matches on the newest scored date, on cooldown for them or not."""
         return counted(self._numbers[rule._state], "customer")
 
-    @admin.display(description="cooldown", ordering="rest_days")
+    @admin.display(description=_("cooldown"), ordering="rest_days")
     def rest(self, rule: RecommendationRule) -> str:
         """Return for how long the rule is not recommended again once its task is closed."""
         return counted(rule.rest_days, "day").replace(" ", "\N{NO-BREAK SPACE}")

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext
 
 from analytics.models import Condition, HealthStatus, RecommendationRule, Snapshot, Trend
 from analytics.scoring.health_status import InactiveReason, snapshot_inactive_reason
-from analytics.wording import counted
+from analytics.wording import no_first_pr, silent_since_signup
 from customers.text.codes import code_in_words
+from customers.text.say import say, say_n
 
 ABOUT_PERMISSIONS = "[Gg][Ii][Tt][Hh][Uu][Bb]|[Pp][Ee][Rr][Mm][Ii][Ss][Ss][Ii][Oo][Nn]"
 """Spelled out, because databases differ in what is the same letter in another case."""
@@ -59,23 +61,31 @@ def _status(status: HealthStatus) -> ConditionSpec:
     return ConditionSpec(
         matches=lambda snapshot, n: snapshot.status == status,
         where=lambda day, n: Q(status=status),
-        reason=lambda snapshot, n: f"{status.label}, score {snapshot.score}",
+        reason=lambda snapshot, n: say("{status}, score {score}", status=status.label, score=snapshot.score),
     )
 
 
 def _blocker(snapshot: Snapshot, n: int) -> str:
-    return f"Blocked: {code_in_words(snapshot.blocker_type)}"
+    return say("Blocked: {blocker}", blocker=code_in_words(snapshot.blocker_type))
 
 
 def _issues(snapshot: Snapshot, n: int) -> str:
-    return f"{counted(snapshot.issues_tagged, 'issue')} tagged, but no PR generated"
+    return say_n(
+        "{number} issue tagged, but no PR generated",
+        "{number} issues tagged, but no PR generated",
+        snapshot.issues_tagged,
+    )
 
 
 def _away(snapshot: Snapshot, n: int) -> str:
     if snapshot_inactive_reason(snapshot) == InactiveReason.CONTRACT:
-        return "Account is paused or has ended"
+        return gettext("Account is paused or has ended")
     days = snapshot.days_since_active
-    return "No activity yet" if days is None else f"No activity for {counted(days, 'day')}"
+    return gettext("No activity yet") if days is None else _inactive_for(days)
+
+
+def _inactive_for(days: int) -> str:
+    return say_n("No activity for {number} day", "No activity for {number} days", days)
 
 
 def _silent_since(snapshot: Snapshot) -> date:
@@ -83,12 +93,14 @@ def _silent_since(snapshot: Snapshot) -> date:
 
 
 def _silent(snapshot: Snapshot, n: int) -> str:
-    days = counted((snapshot.date - _silent_since(snapshot)).days, "day")
-    return f"No activity for {days}" if snapshot.last_active else f"No activity in the {days} since signup"
+    days = (snapshot.date - _silent_since(snapshot)).days
+    if snapshot.last_active:
+        return _inactive_for(days)
+    return silent_since_signup(days)
 
 
 def _no_first_pr(snapshot: Snapshot, n: int) -> str:
-    return f"No first PR {counted((snapshot.date - snapshot.customer.signup_date).days, 'day')} after signup"
+    return no_first_pr((snapshot.date - snapshot.customer.signup_date).days)
 
 
 CONDITIONS = {
@@ -119,12 +131,12 @@ CONDITIONS = {
     Condition.DECLINING: ConditionSpec(
         matches=lambda snapshot, n: snapshot.trend == Trend.DECLINING,
         where=lambda day, n: Q(trend=Trend.DECLINING),
-        reason=lambda snapshot, n: f"Activity is declining, score {snapshot.score}",
+        reason=lambda snapshot, n: say("Activity is declining, score {score}", score=snapshot.score),
     ),
     Condition.SCORE_BELOW: ConditionSpec(
         matches=lambda snapshot, n: snapshot.score < n,
         where=lambda day, n: Q(score__lt=n),
-        reason=lambda snapshot, n: f"Score {snapshot.score}, below {n}",
+        reason=lambda snapshot, n: say("Score {score}, below {limit}", score=snapshot.score, limit=str(n)),
     ),
     # Who was never active is silent since signup.
     Condition.SILENT: ConditionSpec(

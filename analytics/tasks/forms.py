@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Task
 from customers.core.people import name_of
@@ -28,6 +30,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
     class Meta:
         model = Task
         fields = ["what", "kind", "owner", "due", "note"]
+        labels = {"kind": _("Kind"), "owner": _("Owner"), "note": _("Note")}
         field_classes = {"owner": PersonField}
         widgets = {
             "what": forms.TextInput(attrs={"dir": "auto"}),
@@ -40,15 +43,15 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
         owner = self.fields["owner"]
         if isinstance(owner, PersonField):
             owner.queryset = eligible_owners(including=self.instance.owner_id)
-            owner.empty_label = "Nobody"
-        self.fields["what"].label = "Title"
-        self.fields["due"].label = "Due date"
+            owner.empty_label = gettext("Nobody")
+        self.fields["what"].label = gettext("Title")
+        self.fields["due"].label = gettext("Due date")
 
 
 class ChangeForm(EditConflictMixin, TaskForm):
     """The form of a task that is there, which somebody else may be changing too; with its outcome."""
 
-    outcome_note = TextAreaField(label="Outcome note", required=False, max_length=MAX_NOTE_LENGTH)
+    outcome_note = TextAreaField(label=_("Outcome note"), required=False, max_length=MAX_NOTE_LENGTH)
 
     class Meta(TaskForm.Meta):
         fields = [*TaskForm.Meta.fields, "outcome_note"]
@@ -62,9 +65,11 @@ class ChangeForm(EditConflictMixin, TaskForm):
 class ClosingForm(forms.Form):
     """What came of a task; what was done has an outcome, what was dropped may do without."""
 
-    outcome = forms.ChoiceField(choices=[("", "Choose…"), *Task.Outcome.choices], required=False)
+    outcome = forms.ChoiceField(
+        label=_("Outcome"), choices=[("", _("Choose…")), *Task.Outcome.choices], required=False
+    )
     outcome_note = TextAreaField(
-        label="Note",
+        label=_("Note"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
         max_length=MAX_NOTE_LENGTH,
@@ -76,6 +81,6 @@ class ClosingForm(forms.Form):
         done = self.cleaned_data.get("state") == Task.State.DONE
         outcome = self.cleaned_data.get("outcome")
         if done and not outcome and not self.errors:
-            self.add_error("outcome", "Choose an outcome.")
+            self.add_error("outcome", gettext("Choose an outcome."))
         if done and outcome == Task.Outcome.NOT_NEEDED:
-            self.add_error("outcome", "What was not needed was not done: cancel it instead.")
+            self.add_error("outcome", gettext("What was not needed was not done: cancel it instead."))

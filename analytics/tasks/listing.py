@@ -14,6 +14,8 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.display.ordering import as_read, by_rank, in_order
@@ -24,14 +26,15 @@ from analytics.models.tasks import TaskQuerySet
 from customers.core.pages import StaffRequest
 from customers.core.people import by_name
 from customers.text.fold import fold
+from customers.text.say import Words, say, say_later
 
 ROWS_PER_PAGE = 50
 NEXT_DAYS = 7
-WHENS = ("Overdue", "Today", f"Next {NEXT_DAYS} days", "Later")
+WHENS = (_("Overdue"), _("Today"), say_later("Next {days} days", days=NEXT_DAYS), _("Later"))
 EVERYBODY, UNASSIGNED = "everybody", "unassigned"
-NOTHING = "No tasks match."
-NOTHING_OF_MINE = "No tasks for you. A customer’s page recommends what to do next."
-ALL_OWNED = "Every task has an owner."
+NOTHING = _("No tasks match.")
+NOTHING_OF_MINE = _("No tasks for you. A customer’s page recommends what to do next.")
+ALL_OWNED = _("Every task has an owner.")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Choice:
 class Group:
     """Rows under one heading ('' for none)."""
 
-    label: str
+    label: Words
     rows: list[SafeString]
 
 
@@ -73,13 +76,17 @@ class TaskTable(Table[Task]):
     """Tasks; every order ends in the key."""
 
     what = tables.TemplateColumn(template_name="analytics/tasks/what.html", extra_context=_address)
-    customer = DrawnColumn(_customer)
-    due = tables.TemplateColumn(template_name="analytics/tasks/due.html", order_by=("due", "pk"), extra_context=_today)
-    owner = tables.Column(accessor="owner_name", default="Nobody", attrs=CUT, empty_values=("", None))
-    kind = tables.Column(attrs={"td": {"class": "kind"}})
-    outcome = tables.Column(default="–")
+    customer = DrawnColumn(_customer, verbose_name=_("Customer"))
+    due = tables.TemplateColumn(
+        template_name="analytics/tasks/due.html", verbose_name=_("Due"), order_by=("due", "pk"), extra_context=_today
+    )
+    owner = tables.Column(
+        verbose_name=_("Owner"), accessor="owner_name", default=_("Nobody"), attrs=CUT, empty_values=("", None)
+    )
+    kind = tables.Column(verbose_name=_("Kind"), attrs={"td": {"class": "kind"}})
+    outcome = tables.Column(verbose_name=_("Outcome"), default="–")
 
-    label = "List of tasks"
+    label = _("List of tasks")
 
     class Meta:
         model = Task
@@ -193,7 +200,7 @@ def tasks_of_whom(whose: str) -> TaskQuerySet:
 def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:
     """The visitor's tasks, everybody's, nobody's, and those of another whom the address names; two queries at most."""
     key = str(user.pk)
-    labels = {key: "Mine", EVERYBODY: "Team", UNASSIGNED: "Unassigned"}
+    labels = {key: gettext("Mine"), EVERYBODY: gettext("Team"), UNASSIGNED: gettext("Unassigned")}
     if whose not in labels:
         labels[whose] = owner_in_words(whose)
     counts = {f"of_{one}": Count("pk", filter=Q(owner=int(one))) for one in labels if is_key(one)}
@@ -207,14 +214,16 @@ def _choices(user: User, whose: str, state: Task.State) -> list[Choice]:
 
 def _title(whose: str, user: User, choices: list[Choice]) -> str:
     if whose == str(user.pk):
-        return "My tasks"
-    return {EVERYBODY: "Team’s tasks", UNASSIGNED: "Unassigned tasks"}.get(whose) or f"Tasks: {choices[-1].label}"
+        return gettext("My tasks")
+    if whose == EVERYBODY:
+        return gettext("Team’s tasks")
+    return gettext("Unassigned tasks") if whose == UNASSIGNED else say("Tasks: {owner}", owner=choices[-1].label)
 
 
 def _empty(whose: str, state: Task.State, user: User) -> str:
     if state != Task.State.OPEN:
-        return NOTHING
-    return {str(user.pk): NOTHING_OF_MINE, UNASSIGNED: ALL_OWNED}.get(whose, NOTHING)
+        return str(NOTHING)
+    return str({str(user.pk): NOTHING_OF_MINE, UNASSIGNED: ALL_OWNED}.get(whose, NOTHING))
 
 
 def _when(task: Task, today: date) -> int:

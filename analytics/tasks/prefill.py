@@ -10,6 +10,7 @@ from analytics.tasks import workflow
 from analytics.tasks.conditions import matching_reason
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
+from customers.text.say import in_english
 
 
 def prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -> Task:
@@ -23,7 +24,8 @@ def prefilled(customer: Customer, rule: RecommendationRule | None, user: User) -
     portfolio = PortfolioDay.objects.newest()
     snapshots = Snapshot.objects.select_related("policy", "customer")
     snapshot = snapshots.filter(customer=customer, date=portfolio.date).first() if portfolio else None
-    reason = (snapshot and matching_reason(snapshot, rule)) or ""
+    with in_english():  # It is stored.
+        reason = (snapshot and matching_reason(snapshot, rule)) or ""
     return Task(
         customer=customer,
         rule=rule,

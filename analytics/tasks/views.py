@@ -11,6 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.models import ActionKind, RecommendationRule, Task
 from analytics.tasks import workflow
@@ -22,6 +23,7 @@ from customers.editing.conflicts import form_status, tell_kept
 from customers.editing.undo import Undo, tell_done
 from customers.models import Customer
 from customers.text.numbers import number_or_none
+from customers.text.say import say
 from customers.text.text_fields import one_break
 
 MAY_SEE = ("customers.view_customer", "analytics.view_task")
@@ -62,11 +64,13 @@ def new_task(request: StaffRequest) -> HttpResponse:
                 return _taken(request, taken)
         else:
             tell_done(
-                request, f"Task created: {task.what}. Due {task.due:%-d %b %Y}.", Undo(workflow.UNDO_TASKS, [task.pk])
+                request,
+                say("Task created: {task}. Due {day}.", task=task.what, day=task.due),
+                Undo(workflow.UNDO_TASKS, [task.pk]),
             )
             return redirect(_next(request, task))
     context = {
-        "title": f"Create task: {customer.organization}",
+        "title": say("Create task: {customer}", customer=customer.organization),
         "customer": customer,
         "rule": rule,
         "task": task,
@@ -93,7 +97,7 @@ def task(request: StaffRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _TaskPage(request, _task(pk)).show()
     if not request.user.has_perm(MAY_CHANGE):
-        raise PermissionDenied("You may not change tasks.")
+        raise PermissionDenied(gettext("You may not change tasks."))
     with transaction.atomic():
         return _TaskPage(request, _task(pk, locked=True)).answer()
 
@@ -156,9 +160,9 @@ class _TaskPage:
 
     def _reopen(self) -> HttpResponse:
         if workflow.reopen(self.task, self.request.user):
-            messages.success(self.request, "The task is reopened.")
+            messages.success(self.request, gettext("The task is reopened."))
         else:
-            messages.warning(self.request, "The task is open already.")
+            messages.warning(self.request, gettext("The task is open already."))
         return redirect(self.here)
 
     def _save(self) -> HttpResponse:
@@ -174,7 +178,7 @@ class _TaskPage:
             tell_kept(self.request, self.form)
         if closes:
             return self._close()
-        messages.success(self.request, "The task is saved." if changed else "Nothing was changed.")
+        messages.success(self.request, gettext("The task is saved.") if changed else gettext("Nothing was changed."))
         return redirect(self._here_with(self.closing.initial["outcome"]))
 
     def _close(self) -> HttpResponse:
@@ -196,8 +200,9 @@ class _TaskPage:
     def _too_late(self) -> HttpResponse:
         """Somebody has closed it: nothing is stored, and what was typed is shown."""
         state = self.task.get_state_display().lower()
-        words = f"{self.task.closed_by} has closed this task already: {state}."
-        stored = {"Title": self.task.what, "Note": self.task.note, "Outcome note": self.task.outcome_note}
+        words = say("{who} has closed this task already: {state}.", who=self.task.closed_by, state=state)
+        texts = (self.task.what, self.task.note, self.task.outcome_note)
+        stored = dict(zip((gettext("Title"), gettext("Note"), gettext("Outcome note")), texts, strict=True))
         sent = dict(zip(stored, map(self.request.POST.get, ("what", "note", "outcome_note")), strict=True))
         unsaved = [
             (label, text) for label, text in sent.items() if text and one_break(text).strip() != stored[label].strip()
@@ -217,14 +222,14 @@ class _TaskPage:
 def _taken(request: StaffRequest, taken: Task | None) -> HttpResponse:
     """Lead to the task that somebody has already."""
     if taken is None:
-        messages.warning(request, "Somebody has just closed the same task; look again.")
+        messages.warning(request, gettext("Somebody has just closed the same task; look again."))
         return redirect("analytics:tasks")
-    who = (
-        "You have"
-        if taken.owner_id == request.user.pk
-        else f"{taken.owner_name or taken.created_by or 'Somebody'} has"
-    )
-    messages.warning(request, f"{who} taken this on already: {taken.what}, due {taken.due:%-d %b %Y}.")
+    if taken.owner_id == request.user.pk:
+        said = say("You have taken this on already: {task}, due {day}.", task=taken.what, day=taken.due)
+    else:
+        who = taken.owner_name or taken.created_by or gettext("Somebody")
+        said = say("{who} has taken this on already: {task}, due {day}.", who=who, task=taken.what, day=taken.due)
+    messages.warning(request, said)
     return redirect("analytics:task", pk=taken.pk)
 
 
@@ -233,7 +238,7 @@ def _choose_customer(request: StaffRequest) -> HttpResponse:
     words = _clean(request.GET.get("q", "")).strip()
     found = Customer.objects.filter(Q(organization__finds=words) | Q(pk=words))
     context = {
-        "title": "New task",
+        "title": gettext("New task"),
         "words": words,
         "customers": found[: MAX_FOUND + 1] if words else [],
         "most": MAX_FOUND,

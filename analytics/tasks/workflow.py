@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.models import EventKind, PortfolioDay, RecommendationRule, Task
 from analytics.webhook_events.announce import Told, Value, announce
@@ -21,6 +22,7 @@ from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
+from customers.text.say import english, in_english, say
 
 DUE_DAYS = ((20, 1), (40, 3), (60, 7))
 """Up to which urgency a task is due in how many days; beyond, in two weeks."""
@@ -36,9 +38,9 @@ class TakenError(Exception):
     """Somebody has such a task already: ``task``; None where it has been closed meanwhile."""
 
     def __init__(self, task: Task | None) -> None:
-        super().__init__(
-            f"{task.owner_name or 'Nobody'} has this task: {task.what}" if task else "It was closed since"
-        )
+        who = task.owner_name or gettext("Nobody") if task else ""
+        has = say("{who} has this task: {task}", who=who, task=task.what) if task else ""
+        super().__init__(has or gettext("It was closed since"))
         self.task = task
 
 
@@ -56,7 +58,7 @@ def open_task(customer: Customer, rule: RecommendationRule) -> Task | None:
 def take(task: Task, by: User) -> Task:
     """Store a new task; where somebody else has taken the same action meanwhile, raise TakenError with theirs."""
     task.created_by = by.get_username()
-    return _store_once(task, by, ADDITION, "Task created.")
+    return _store_once(task, by, ADDITION, english("Task created."))
 
 
 def take_by_themselves(tasks: Sequence[Task], maker: str) -> list[Task]:
@@ -129,10 +131,11 @@ def change(task: Task, by: User, fields: Iterable[str]) -> None:
     """Store what a form has changed of an open task; raises TakenError where another task says the same."""
     fields = list(fields)
     if fields:
-        labels = {field.name: str(field.verbose_name) for field in Task._meta.fields}
+        with in_english():
+            labels = {field.name: str(field.verbose_name) for field in Task._meta.fields}
         names = ", ".join(labels[name] for name in fields)
-        owner = f" Owner: {task.owner_name or 'nobody'}." if "owner" in fields else ""
-        _store_once(task, by, CHANGE, f"Changed {names}.{owner}", fields)
+        owner = english(f" Owner: {task.owner_name or 'nobody'}.") if "owner" in fields else ""
+        _store_once(task, by, CHANGE, english(f"Changed {names}.{owner}"), fields)
 
 
 def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
@@ -149,7 +152,8 @@ def close(task: Task, by: User, state: str, outcome: str, note: str) -> bool:
             closed_by=by.get_username(),
         )
         if closed:
-            _log(task, by, CHANGE, f"{Task.State(state).label}.")
+            with in_english():
+                _log(task, by, CHANGE, f"{Task.State(state).label}.")
             more: dict[str, Value] = {"task": task.pk, "kind": str(task.kind), "outcome": str(outcome)}
             announce([Told(EventKind.TASK_CLOSED, "open", str(state), task.customer_id, day, more)])
     return bool(closed)
@@ -167,7 +171,7 @@ def reopen(task: Task, by: User) -> bool:
                 closed, state=Task.State.OPEN, outcome="", closed_at=None, closed_on=None, closed_by=""
             )
             if opened:
-                _log(task, by, CHANGE, "Opened again.")
+                _log(task, by, CHANGE, english("Opened again."))
     except IntegrityError:
         raise TakenError(_same(task)) from None
     return bool(opened)

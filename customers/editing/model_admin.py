@@ -20,6 +20,7 @@ from unfold.views import ChangeList as ThemedList
 from customers.core.pages import CANNOT_BE_FILTERED
 from customers.editing.edit_admin import EditAdmin, asked_again, warn_if_changed
 from customers.text.numbers import MAX_DIGITS
+from customers.text.say import Words
 
 _LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
 """The lookups that our links use, in words."""
@@ -61,7 +62,7 @@ class ModelAdmin(EditAdmin):
     """The lookups that our own links ask of the list, beyond its filters."""
     called: str = ""
     """What the list is called, where that is not what its rows are."""
-    nothing_yet = ""
+    nothing_yet: Words = ""
     """What an empty list says: where its rows come from."""
     comes_from_files = False
     """Whether an empty list leads those to the upload who may load files, and others to them."""

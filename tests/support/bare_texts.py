@@ -27,11 +27,16 @@ ENGLISH_ALWAYS = (
     "customers/core/sql.py",
 )
 TRANSLATED_FILES = (
+    "analytics/alerts/",
+    "analytics/digests/digest.py",
     "analytics/display/",
+    "analytics/models/alerts.py",
     "analytics/models/deferrals.py",
+    "analytics/models/tasks.py",
     "analytics/my_day/",
     "analytics/pages/",
     "analytics/preferences/",
+    "analytics/tasks/",
     "analytics/wording.py",
     "customers/core/pages.py",
     "customers/text/choices.py",
@@ -48,11 +53,15 @@ TRANSLATED_FILES = (
     "templates/admin/p",
     "templates/admin/s",
     "templates/admin/t",
+    "templates/analytics/alerts/",
     "templates/analytics/display/",
     "templates/analytics/my_day/",
     "templates/analytics/pages/",
     "templates/analytics/preferences/",
+    "templates/analytics/tasks/",
     "templates/customers/core/",
+    "templates/emails/base.html",
+    "templates/emails/digest.",
     "templates/errors/",
     "templates/palette/",
     "templates/unfold/",
@@ -154,7 +163,9 @@ def _of_call(node: ast.Call) -> Iterator[int]:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     of = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else ""
     arguments = [*node.args, *(each.value for each in node.keywords)]
-    if name in SPOKEN:
+    if name == "english":
+        yield from map(id, node.args)
+    elif name in SPOKEN:
         # Values of a sentence may be bare themselves.
         yield from (id(each) for each in node.args if isinstance(each, ast.Constant))
     elif name == "get" and isinstance(node.func, ast.Attribute) and getattr(node.func.value, "attr", "") == "headers":

@@ -11,6 +11,8 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.display.filter_choices import FilterChoices
 from analytics.models import AlertRule, PortfolioDay, Report
@@ -76,7 +78,7 @@ class AlertRuleForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-ar
 
     user: User | None = None
     """Who asks, by whom it is decided which reports an address can name."""
-    query = ConditionsField(label="Conditions", required=False, max_length=MAX_QUERY_LENGTH)
+    query = ConditionsField(label=_("Conditions"), required=False, max_length=MAX_QUERY_LENGTH)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,9 +104,9 @@ class AlertRuleForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-ar
         """Give each own rule a name of its own."""
         name = " ".join(self.cleaned_data["name"].split())
         if not name:
-            raise forms.ValidationError("Give the rule a name.")
+            raise forms.ValidationError(gettext("Give the rule a name."))
         if AlertRule.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError("Another rule has this name.")
+            raise forms.ValidationError(gettext("Another rule has this name."))
         return name
 
 

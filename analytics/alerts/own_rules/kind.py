@@ -14,6 +14,7 @@ from analytics.alerts.kinds import CUSTOMER_KINDS, EVERYBODY, WORSE_POINTS, Cust
 from analytics.models import AlertRule, HealthStatus, PortfolioDay
 from analytics.segments.segment import Segment
 from analytics.wording import one_line
+from customers.text.say import say
 
 
 class OwnRule(CustomerKind):
@@ -40,10 +41,16 @@ class OwnRule(CustomerKind):
 
     def text(self, inputs: AlertInputs) -> str:
         conditions = one_line(self.segment.words, 300)
-        return f"{self.name} ({conditions}), {HealthStatus(inputs.status).label} with a score of {inputs.score}"
+        return say(
+            "{rule} ({conditions}), {status} with a score of {score}",
+            rule=self.name,
+            conditions=conditions,
+            status=HealthStatus(inputs.status).label,
+            score=inputs.score,
+        )
 
     def recovery_text(self, inputs: AlertInputs) -> str:
-        return f"The conditions no longer hold: {super().recovery_text(inputs)}"
+        return say("The conditions no longer hold: {now}", now=super().recovery_text(inputs))
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         days = [self.segment.on(day) for day in recent]
@@ -74,4 +81,8 @@ def broken_rules() -> list[str]:
         return []
     own = AlertRule.objects.filter(kind=AlertRule.Kind.OWN, active=True)
     judged = [(rule, Segment(rule.query, newest.date).problems) for rule in own]
-    return [f"Alert rule “{rule.name}” raises nothing: {' '.join(problems)}" for rule, problems in judged if problems]
+    return [
+        say("Alert rule “{rule}” raises nothing: {problems}", rule=rule.name, problems=" ".join(problems))
+        for rule, problems in judged
+        if problems
+    ]

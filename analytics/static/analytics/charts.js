@@ -135,8 +135,8 @@
         if (figure.querySelector(".save-picture")) return;
         const title = figure.getAttribute("aria-label");
         const button = Object.assign(document.createElement("button"), { type: "button", className: "save-picture" });
-        button.textContent = "Save as PNG";
-        button.setAttribute("aria-label", `Save as PNG: ${title}`);
+        button.textContent = inWords("Save as PNG");
+        button.setAttribute("aria-label", inWords("Save as PNG: {title}", { title }));
         button.addEventListener("click", () => {
             const download = `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.png`;
             Object.assign(document.createElement("a"), { href: picture(figure, data), download }).click();

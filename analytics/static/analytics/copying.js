@@ -53,11 +53,11 @@
         const table = box.querySelector("table");
         if (!table || box.nextElementSibling?.matches(".copy-table")) return;
         const button = Object.assign(document.createElement("button"), { type: "button", className: "copy-table" });
-        button.textContent = "Copy table";
+        button.textContent = inWords("Copy table");
         button.setAttribute("aria-live", "polite");
         button.addEventListener("click", () => {
-            button.textContent = copy(table) ? "Copied" : "Not copied: select the table and copy it";
-            setTimeout(() => { button.textContent = "Copy table"; }, 3000);
+            button.textContent = inWords(copy(table) ? "Copied" : "Not copied: select the table and copy it");
+            setTimeout(() => { button.textContent = inWords("Copy table"); }, 3000);
         });
         box.after(button);
     }

@@ -16,7 +16,7 @@
     // For those who do not see the dot.
     const label = document.createElement("span");
     label.className = "visually-hidden";
-    label.textContent = "Updates: ";
+    label.textContent = inWords("Updates: ");
     const address = `${location.protocol.replace("http", "ws")}//${location.host}${mark.dataset.socket}`;
     let socket = null;
     let isTold = false;
@@ -30,8 +30,8 @@
         if (mark.dataset.state === state) return;
         mark.dataset.state = state;
         const [word, what] = WORDS[state] ?? ["", ""];
-        mark.title = what;
-        mark.replaceChildren(...(word ? [label, word] : []));
+        mark.title = inWords(what);
+        mark.replaceChildren(...(word ? [label, inWords(word)] : []));
     }
 
     const ask = () => button.dispatchEvent(new CustomEvent("changed"));

@@ -23,7 +23,7 @@
     let due = Date.now() + every;
     let rested = 0;
     let began = 0;
-    let last = said.textContent.replace("Updated ", "");
+    let last = said.dataset.time;
     let asked = false;
 
     const clock = () =>
@@ -36,16 +36,17 @@
 
     function succeed(isNew) {
         last = clock();
-        said.textContent = `Updated ${last}`;
+        said.textContent = inWords("Updated {time}", { time: last });
         said.classList.remove("is-late");
         document.getElementById("log-in").hidden = true;
         // Once a minute is too often to be told that nothing happened.
-        if (isNew || asked) announce(isNew ? `Updated ${last}` : `Nothing new at ${last}`);
+        if (isNew || asked) announce(inWords(isNew ? "Updated {time}" : "Nothing new at {time}", { time: last }));
         tell("ok");
     }
 
     function fail(isLoggedOut, why = "") {
-        said.textContent = `Not refreshed since ${last}${isLoggedOut ? ": logged out" : why}`;
+        const words = isLoggedOut ? "Not refreshed since {time}: logged out" : why || "Not refreshed since {time}";
+        said.textContent = inWords(words, { time: last });
         if (!said.classList.contains("is-late") || asked) announce(said.textContent);
         said.classList.add("is-late");
         document.getElementById("log-in").hidden = !isLoggedOut;
@@ -164,7 +165,7 @@
         rested = Date.now() + REST + REST_FOR_EACH * (Date.now() - began);
         event.detail.shouldSwap = isOurs(xhr);
         if (xhr.status === 304) succeed(false);
-        else if (xhr.status === 403) fail(false, ": no access any more");
+        else if (xhr.status === 403) fail(false, "Not refreshed since {time}: no access any more");
         else if (!isOurs(xhr)) fail(new URL(xhr.responseURL || location.href).pathname !== location.pathname);
     });
     button.addEventListener("htmx:afterOnLoad", (event) => {

@@ -12,7 +12,7 @@
         const said = document.createElement("p");
         said.className = "notice notice-error failed";
         said.setAttribute("role", "alert");
-        said.textContent = "The next dates could not be loaded. Try again, or reload the page.";
+        said.textContent = inWords("The next dates could not be loaded. Try again, or reload the page.");
         lab.append(said);
     }
 

@@ -5,9 +5,9 @@ button.hidden = false;
 button.addEventListener("click", async () => {
     try {
         await navigator.clipboard.writeText(secret.textContent);
-        button.textContent = "Copied";
+        button.textContent = inWords("Copied");
     } catch {
         getSelection().selectAllChildren(secret);
-        button.textContent = "Selected: copy it now";
+        button.textContent = inWords("Selected: copy it now");
     }
 });

@@ -140,20 +140,21 @@
         }
 
         tell(draft, texts) {
-            const at = new Date(draft.at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+            const { lang } = document.documentElement;
+            const moment = new Date(draft.at).toLocaleString(lang === "en" ? "en-GB" : lang, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
             const box = make("div", { className: "rsolv draft" });
             const notice = make("div", { className: "notice notice-warning" });
             notice.setAttribute("role", "status");
             const words = texts.length
-                ? `You did not send this text of ${at}, and the page says something else by now:`
-                : `Your unsent text of ${at} is back.`;
+                ? inWords("You did not send this text of {moment}, and the page says something else by now:", { moment })
+                : inWords("Your unsent text of {moment} is back.", { moment });
             notice.append(make("p", { textContent: words }));
             for (const [, , value] of texts) notice.append(make("p", { className: "free-text", textContent: value, dir: "auto" }));
             const tools = make("p", { className: "tools" });
             if (texts.length) {
-                tools.append(this.button("Put it back", () => texts.forEach(([, field, value]) => fill(field, value)), box));
+                tools.append(this.button(inWords("Put it back"), () => texts.forEach(([, field, value]) => fill(field, value)), box));
             }
-            tools.append(this.button("Discard", () => this.discard(), box));
+            tools.append(this.button(inWords("Discard"), () => this.discard(), box));
             notice.append(tools);
             box.append(notice);
             this.form.prepend(box);
@@ -201,11 +202,11 @@
             document.querySelector(".logged-out")?.remove();
             if (!isOver) return;
             const box = make("div", { className: "rsolv draft logged-out" });
-            const notice = make("p", { className: "notice notice-warning", textContent: "You are logged out. Your text stays here: " });
+            const notice = make("p", { className: "notice notice-warning", textContent: inWords("You are logged out. Your text stays here: ") });
             notice.setAttribute("role", "status");
-            const link = make("a", { href: answer.url, target: "_blank", rel: "noopener", textContent: "log in, in a new tab" });
+            const link = make("a", { href: answer.url, target: "_blank", rel: "noopener", textContent: inWords("log in, in a new tab") });
             link.search = new URLSearchParams({ next: location.pathname + location.search });
-            notice.append(link, ", then go on.");
+            notice.append(link, inWords(", then go on."));
             box.append(notice);
             form.prepend(box);
         } catch {

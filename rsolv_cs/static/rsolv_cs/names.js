@@ -15,7 +15,7 @@
             chosen.removeAttribute("role");
             chosen.removeAttribute("aria-readonly");
         }
-        for (const [box, name] of Object.entries(BOXES)) document.querySelector(`${box} .simplebar-content-wrapper`)?.setAttribute("aria-label", name);
+        for (const [box, name] of Object.entries(BOXES)) document.querySelector(`${box} .simplebar-content-wrapper`)?.setAttribute("aria-label", inWords(name));
         for (const sign of document.querySelectorAll(".selector .help-tooltip")) sign.setAttribute("role", "img");
     }
 

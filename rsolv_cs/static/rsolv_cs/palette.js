@@ -48,18 +48,18 @@
             this.stop();
             this.isPending = true;
             const request = (this.request = new AbortController());
-            this.slow = setTimeout(() => this.say("Still searching…"), SLOW);
+            this.slow = setTimeout(() => this.say(inWords("Still searching…")), SLOW);
             const address = `${this.form.action}?${new URLSearchParams({ q: this.field.value, part: "1" })}`;
             try {
                 const answer = await fetch(address, { signal: request.signal });
-                if (answer.redirected) throw new Error("You are logged out. Log in again to search.");
-                if (!answer.ok) throw new Error("The search failed. Try again.");
+                if (answer.redirected) throw new Error(inWords("You are logged out. Log in again to search."));
+                if (!answer.ok) throw new Error(inWords("The search failed. Try again."));
                 this.show(await answer.text());
             } catch (error) {
                 if (request.signal.aborted) return;
                 this.list.replaceChildren();
                 this.field.removeAttribute("aria-activedescendant");
-                this.say(error instanceof TypeError ? "No connection. Check the network and try again." : error.message);
+                this.say(error instanceof TypeError ? inWords("No connection. Check the network and try again.") : error.message);
             }
             this.stop();
         }
