@@ -89,6 +89,11 @@ def day_in_year(day: date, today: date) -> str:
 tenths = written.tenths
 
 
+def days_in_tenths(number: int) -> str:
+    """Return a number of days in tenths: 35 is ``3.5d``."""
+    return say("{number}d", number=tenths(number))
+
+
 def known_of(known: int, onboarded: int) -> str:
     """Say of how many a time to value is, if not of all onboarded: ``of 6 of 9 onboarded``."""
     return say("of {known} of {onboarded} onboarded", known=known, onboarded=onboarded) if known < onboarded else ""

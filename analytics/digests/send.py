@@ -129,7 +129,8 @@ class DigestRun:
             if not _was_told_today(preferences):
                 self._send_to(person, Kind.ALERTS, today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
-                weekly = partial(compose_weekly, self.portfolio, greeting=sender_name(person))
+                language = preferences.language_of_mails
+                weekly = partial(_in_language, language, compose_weekly, self.portfolio, greeting=sender_name(person))
                 self._send_to(person, Kind.WEEKLY, self.monday, weekly)
 
     def _due_day(self, preferences: Preferences, *, at_their_hour: bool) -> date | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from analytics.mail.compose import RenderedEmail, customer_address, customer_label, render_email
 from analytics.mail.message import address_of
@@ -12,10 +13,12 @@ from analytics.portfolio.comparison import comparison_day
 from analytics.portfolio.figures import health_distribution, stale_days
 from analytics.portfolio.kpis import Kpi, kpis
 from analytics.portfolio.movers import Crossing, crossed
-from analytics.wording import DASH, counted, known_of, signed
+from analytics.wording import DASH, known_of, signed
+from customers.text.say import say_n
+from customers.text.written import number, percentage
 
 MAX_NAMES = 20
-NO_CHANGE = "no change"
+NO_CHANGE = _("no change")
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,12 @@ def compose_weekly(portfolio: PortfolioDay, *, greeting: str = "") -> RenderedEm
 
 
 def _subject(portfolio: PortfolioDay) -> str:
-    at_risk = counted(portfolio.at_risk, "customer")
-    return f"Your week to {portfolio.date:%-d %b %Y}: {at_risk} at risk"
+    return say_n(
+        "Your week to {day}: {number} customer at risk",
+        "Your week to {day}: {number} customers at risk",
+        portfolio.at_risk,
+        day=portfolio.date,
+    )
 
 
 def figures(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
@@ -89,7 +96,7 @@ def _change(kpi: Kpi, earlier: Kpi) -> str:
     difference = kpi.difference(earlier)
     if difference is None:
         return DASH
-    return kpi.change(difference, "point") if difference else NO_CHANGE
+    return kpi.change(difference, "point") if difference else str(NO_CHANGE)
 
 
 def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[WeeklyLine]:
@@ -97,7 +104,7 @@ def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Weekl
     return [
         WeeklyLine(
             share.label,
-            f"{share.count:,}" + ("" if share.percent is None else f" ({share.percent}%)"),
+            number(share.count) + ("" if share.percent is None else f" ({percentage(share.percent)})"),
             _more(share.count - getattr(before, share.key)) if before else DASH,
         )
         for share in health_distribution(portfolio)
@@ -105,7 +112,7 @@ def statuses(portfolio: PortfolioDay, before: PortfolioDay | None) -> list[Weekl
 
 
 def _more(customers: int) -> str:
-    return signed(customers) if customers else NO_CHANGE
+    return signed(customers) if customers else str(NO_CHANGE)
 
 
 def movers(portfolio: PortfolioDay, before: PortfolioDay) -> list[Movers]:

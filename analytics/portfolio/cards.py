@@ -8,6 +8,8 @@ from analytics.portfolio.figure_rows import EVERYBODY, SUCCESS_RATE_ROWS, VALUE_
 from analytics.portfolio.kpis import Kpi, kpis
 from analytics.portfolio.period import USUAL, Period
 from analytics.wording import known_of
+from customers.text.say import say
+from customers.text.written import day_of_year
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ def cards(
 
     Of another date than the newest they say which.
     """
-    active = "" if is_newest else f"Active on {portfolio.date:%-d %b}"
-    erased = f"{portfolio.erased:,} erased since" if portfolio.erased else ""
-    inactive = f"and {portfolio.inactive:,} inactive" if portfolio.inactive else ""
+    active = "" if is_newest else say("Active on {day}", day=day_of_year(portfolio.date))
+    erased = say("{number} erased since", number=portfolio.erased) if portfolio.erased else ""
+    inactive = say("and {number} inactive", number=portfolio.inactive) if portfolio.inactive else ""
     known = known_of(portfolio.days_known, portfolio.onboarded)
     details = {
         "total_customers": KpiCard(query=EVERYBODY, note=erased),
@@ -88,7 +90,7 @@ def _change(kpi: Kpi, earlier: Kpi, since: str) -> KpiChange | None:
     if difference is None:
         return None
     if not difference:
-        return KpiChange(f"same {since}", "→", "")
+        return KpiChange(say("same {since}", since=since), "→", "")
     up = difference > 0
     return KpiChange(
         f"{kpi.change(difference, 'pt')} {since}",

@@ -8,11 +8,15 @@ from typing import Literal
 
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.display.charts import Chart, Mark, Series
 from analytics.models import HealthStatus, PortfolioDay, ScoringPolicy
 from analytics.portfolio.period import Period
 from analytics.wording import in_a_row
+from customers.text import written
+from customers.text.say import Words, say
 
 HISTORY_CHOICES = (30, 90, 365)
 ENGAGEMENT_CHOICES = (30, 90)
@@ -45,10 +49,10 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None,
     """
     days = [one.date for one in scored]
     labels = _labels(days)
-    marks = [Mark(labels[days.index(compared)], "Comparison date")] if compared in days else []
+    marks = [Mark(labels[days.index(compared)], gettext("Comparison date"))] if compared in days else []
     return Chart(
         "health-history",
-        f"Customers by health status, {_range(scored[0].date, scored[-1].date)}",
+        say("Customers by health status, {days}", days=_range(scored[0].date, scored[-1].date)),
         "area",
         labels,
         [
@@ -57,7 +61,7 @@ def health_history(scored: Sequence[PortfolioDay], compared: date | None = None,
         ],
         stacked=True,
         marks=[*_publishings(scored, labels), *marks],
-        definition="Customers of each health status on each scored date, by the policy of that date.",
+        definition=gettext("Customers of each health status on each scored date, by the policy of that date."),
         addresses=[_dashboard(day, kept) for day in days],
     )
 
@@ -68,34 +72,56 @@ def _publishings(scored: Sequence[PortfolioDay], labels: Sequence[str]) -> Itera
         came = [name for key, name in later.policies.items() if key not in earlier.policies]
         went = [name for key, name in earlier.segment_policies.items() if key not in later.policies]
         if came:
-            yield Mark(label, f"Policy {in_a_row(came)}")
+            yield Mark(label, say("Policy {names}", names=in_a_row(came)))
         elif went:
-            yield Mark(label, f"Policy {in_a_row(went)} ended")
+            yield Mark(label, say("Policy {names} ended", names=in_a_row(went)))
 
 
 def policy_marks(policies: Sequence[ScoringPolicy], labels: Sequence[str]) -> list[Mark]:
     """Mark the dates from which on another policy scored a customer; ``policies`` has that of each label."""
     pairs = zip(pairwise(policies), labels[1:], strict=True)
-    return [Mark(label, f"Policy {later}") for (earlier, later), label in pairs if earlier != later]
+    return [
+        Mark(label, say("Policy {names}", names=str(later))) for (earlier, later), label in pairs if earlier != later
+    ]
 
 
 def active_customers(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None, kept: str = "") -> Chart:
     """Return how many were active on each of the ``days`` up to the last scored date, and a period before."""
-    definition = "Customers with any activity on the day. A gap is a day that was not scored."
-    return _per_day("active-per-day", "Active customers", "area", scored, days, ACTIVE, beside, definition, kept)
+    definition = gettext("Customers with any activity on the day. A gap is a day that was not scored.")
+    return _per_day(
+        "active-per-day",
+        gettext("Active customers per day, {days}"),
+        "area",
+        scored,
+        days,
+        ACTIVE,
+        beside,
+        definition,
+        kept,
+    )
 
 
 def engagement_chart(scored: Sequence[PortfolioDay], days: int, beside: Period | None = None, kept: str = "") -> Chart:
     """Return what was done on each of the ``days`` up to the last scored date, and a period before."""
-    definition = "What all customers did on the day together. A gap is a day that was not scored."
-    return _per_day("engagement-per-day", "Issues and PRs", "line", scored, days, DONE, beside, definition, kept)
+    definition = gettext("What all customers did on the day together. A gap is a day that was not scored.")
+    return _per_day(
+        "engagement-per-day",
+        gettext("Issues and PRs per day, {days}"),
+        "line",
+        scored,
+        days,
+        DONE,
+        beside,
+        definition,
+        kept,
+    )
 
 
-ACTIVE = (("Active customers", "active_today", "active"),)
+ACTIVE = ((_("Active customers"), "active_today", "active"),)
 DONE = (
-    ("Issues tagged", "day_issues_tagged", "issues"),
-    ("PRs generated", "day_prs_generated", "generated"),
-    ("PRs merged", "day_prs_merged", "merged"),
+    (_("Issues tagged"), "day_issues_tagged", "issues"),
+    (_("PRs generated"), "day_prs_generated", "generated"),
+    (_("PRs merged"), "day_prs_merged", "merged"),
 )
 
 
@@ -105,7 +131,7 @@ def _per_day(
     kind: Literal["line", "area"],
     scored: Sequence[PortfolioDay],
     days: int,
-    lines: Sequence[tuple[str, str, str]],
+    lines: Sequence[tuple[Words, str, str]],
     beside: Period | None,
     definition: str,
     kept: str,
@@ -118,13 +144,16 @@ def _per_day(
     def values(days: Sequence[date], field: str) -> list[float | None]:
         return [getattr(known[day], field) if day in known else None for day in days]
 
-    series = [Series(label, values(calendar, field), tone) for label, field, tone in lines]
+    series = [Series(str(label), values(calendar, field), tone) for label, field, tone in lines]
     if beside:
         former, when = [beside.day_beside(day) for day in calendar], beside.label
-        series += [Series(f"{label}, {when}", values(former, field), tone, True) for label, field, tone in lines]
+        series += [
+            Series(say("{what}, {when}", what=label, when=when), values(former, field), tone, True)
+            for label, field, tone in lines
+        ]
     return Chart(
         key,
-        f"{title} per day, {_range(calendar[0], last)}",
+        title.format(days=_range(calendar[0], last)),
         kind,
         _labels(calendar),
         series,
@@ -141,8 +170,8 @@ def _dashboard(day: date, kept: str) -> str:
 def _labels(days: Sequence[date]) -> list[str]:
     """Return the days, with the year only where they are not all of one."""
     is_one_year = days[0].year == days[-1].year
-    return [f"{day:%-d %b}" if is_one_year else f"{day:%-d %b %Y}" for day in days]
+    return [written.day_of_year(day) if is_one_year else written.day(day) for day in days]
 
 
 def _range(first: date, last: date) -> str:
-    return f"{first:%-d %b %Y} to {last:%-d %b %Y}"
+    return say("{first} to {last}", first=first, last=last)

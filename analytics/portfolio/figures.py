@@ -6,11 +6,13 @@ from datetime import date
 from typing import ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import CohortDay, HealthStatus, PortfolioDay
 from analytics.rounding import mean_tenths, percent
-from analytics.wording import tenths
+from analytics.wording import days_in_tenths
 from customers.models import Step
+from customers.text.say import Words
 
 FRESH_DAYS = 2
 """A feed is expected every night: pages and mails say how old the data are if they are older."""
@@ -35,7 +37,7 @@ class Share:
 class Progress:
     """The portfolio's onboarding: all done steps of all steps, and each step."""
 
-    definition: ClassVar[str] = (
+    definition: ClassVar[Words] = _(
         "Completed steps as a share of all, five for each customer. A step counts once it was done by this date."
     )
     percent: int | None
@@ -46,7 +48,7 @@ class Progress:
 def mean_days(days: int, count: int) -> str | None:
     """Return a mean of days with one decimal, such as ``3.5d``; None of nothing."""
     mean = mean_tenths(days, count)
-    return None if mean is None else f"{tenths(mean)}d"
+    return None if mean is None else days_in_tenths(mean)
 
 
 def onboarding_progress(portfolio: PortfolioDay) -> Progress:

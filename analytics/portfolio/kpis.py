@@ -3,17 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from analytics.models import PortfolioDay
 from analytics.rounding import mean_tenths, percent, success_rate
-from analytics.wording import DASH, MINUS, counted, tenths
+from analytics.wording import DASH, MINUS, counted, days_in_tenths
+from customers.text.say import in_english
+from customers.text.written import number, percentage
 
 _DEFINITIONS = {
-    "total_customers": "Customers who had signed up by this date.",
-    "active_today": "Customers with any activity on this date.",
-    "at_risk": "Customers whose health score is below the scoring policy's limit; inactive ones are apart.",
-    "onboarding_rate": "Customers who have completed onboarding, as a share of all customers.",
-    "success_rate": "Pull requests that were merged, as a share of those that were generated, up to this date.",
-    "avg_time_to_value": "Average days from signup to the end of onboarding, where both days are known.",
+    "total_customers": _("Customers who had signed up by this date."),
+    "active_today": _("Customers with any activity on this date."),
+    "at_risk": _("Customers whose health score is below the scoring policy's limit; inactive ones are apart."),
+    "onboarding_rate": _("Customers who have completed onboarding, as a share of all customers."),
+    "success_rate": _("Pull requests that were merged, as a share of those that were generated, up to this date."),
+    "avg_time_to_value": _("Average days from signup to the end of onboarding, where both days are known."),
 }
 
 
@@ -39,14 +44,15 @@ class Kpi:
     @property
     def value(self) -> int | str | None:
         """The figure in files: a whole number, or days such as ``3.5d``."""
-        return self.text if self.unit == "d" and self.number is not None else self.number
+        with in_english():
+            return self.text if self.unit == "d" and self.number is not None else self.number
 
     @property
     def text(self) -> str:
         """The figure in words; a dash where nothing was counted."""
         if self.number is None:
             return DASH
-        return f"{tenths(self.number)}d" if self.unit == "d" else f"{self.number:,}{self.unit}"
+        return self._amount(self.number)
 
     def difference(self, earlier: "Kpi") -> int | None:
         """Return how much more it is than ``earlier``, as both are shown; None where one of them is a dash."""
@@ -55,13 +61,18 @@ class Kpi:
     def change(self, difference: int, points: str) -> str:
         """Say a difference other than 0 with its sign; that of percentages is in ``points``."""
         size = abs(difference)
-        amount = {"": f"{size:,}", "%": counted(size, points), "d": f"{tenths(size)}d"}[self.unit]
+        amount = counted(size, points) if self.unit == "%" else self._amount(size)
         return f"{'+' if difference > 0 else MINUS}{amount}"
+
+    def _amount(self, size: int) -> str:
+        if self.unit == "d":
+            return days_in_tenths(size)
+        return percentage(size) if self.unit == "%" else number(size)
 
 
 def kpi_definition(key: str) -> str:
     """Say what the figure of a key counts, as people are told."""
-    return _DEFINITIONS[key]
+    return str(_DEFINITIONS[key])
 
 
 def kpis(portfolio: PortfolioDay) -> list[Kpi]:
@@ -69,13 +80,13 @@ def kpis(portfolio: PortfolioDay) -> list[Kpi]:
     one = portfolio
     days_to_value = mean_tenths(one.days_to_value, one.days_known)
     return [
-        Kpi("total_customers", "Total customers", one.total, good=0),
+        Kpi("total_customers", gettext("Total customers"), one.total, good=0),
         # It goes up and down with the days of the week.
-        Kpi("active_today", "Active today", one.active_today, least=max(2, one.active_today // 10)),
-        Kpi("at_risk", "At risk", one.at_risk, good=-1),
-        Kpi("onboarding_rate", "Onboarding rate", percent(one.onboarded, one.total), "%"),
-        Kpi("success_rate", "Success rate", success_rate(one.prs_merged, one.prs_generated), "%", least=2),
-        Kpi("avg_time_to_value", "Average time to value", days_to_value, "d", good=-1, least=5),
+        Kpi("active_today", gettext("Active today"), one.active_today, least=max(2, one.active_today // 10)),
+        Kpi("at_risk", gettext("At risk"), one.at_risk, good=-1),
+        Kpi("onboarding_rate", gettext("Onboarding rate"), percent(one.onboarded, one.total), "%"),
+        Kpi("success_rate", gettext("Success rate"), success_rate(one.prs_merged, one.prs_generated), "%", least=2),
+        Kpi("avg_time_to_value", gettext("Average time to value"), days_to_value, "d", good=-1, least=5),
     ]
 
 

@@ -9,23 +9,25 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Case, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, TextChoices, When
+from django.db.models import Case, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, When
 from django.db.models.query import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.portfolio.comparison import SLACK, WEEK, newest_until
+from customers.text.choices import SpokenChoices
 
 
-class Milestone(TextChoices):
+class Milestone(SpokenChoices):
     """The milestones, in the order in which a customer reaches them."""
 
-    FIRST_ISSUE = "first_issue", "First issue tagged"
-    FIRST_PR = "first_pr", "First PR generated"
-    FIRST_MERGED = "first_merged", "First PR merged"
-    ONBOARDED = "onboarded", "Onboarding completed"
-    CHAMPION = "champion", "Became Champion"
+    FIRST_ISSUE = "first_issue", _("First issue tagged")
+    FIRST_PR = "first_pr", _("First PR generated")
+    FIRST_MERGED = "first_merged", _("First PR merged")
+    ONBOARDED = "onboarded", _("Onboarding completed")
+    CHAMPION = "champion", _("Became Champion")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ MARKS = {
     ),
 }
 """Of each milestone; a new one needs its entry here, and nothing else."""
-DEFINITION = (
+DEFINITION = _(
     "Who has reached a milestone in the 7 days to the date: it counts on the newest scored date of these days, and "
     "did not on the one before them. The day is the first scored date on which it counts. Became Champion counts once "
     "for each customer. Of customers who are new to the files, those count who signed up in these days."

@@ -2,20 +2,22 @@
 
 from datetime import date, datetime, time
 
-from django.db.models import Exists, OuterRef, Q, TextChoices
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import HealthStatus, Snapshot, SnapshotQuerySet
+from customers.text.choices import SpokenChoices
 
 WELL = [HealthStatus.NEEDS_ATTENTION, HealthStatus.HEALTHY, HealthStatus.CHAMPION]
 
 
-class Crossing(TextChoices):
+class Crossing(SpokenChoices):
     """Which line; its label is what the summary, the weekly mail and the filter call it."""
 
-    AT_RISK = "at_risk", "Became at risk"
-    RECOVERED = "recovered", "Recovered"
-    MISSING = "missing", "Newly missing from customers.csv"
+    AT_RISK = "at_risk", _("Became at risk")
+    RECOVERED = "recovered", _("Recovered")
+    MISSING = "missing", _("Newly missing from customers.csv")
 
 
 def crossed(snapshots: SnapshotQuerySet, since: date, crossing: Crossing) -> SnapshotQuerySet:

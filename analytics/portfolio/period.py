@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from analytics.portfolio.comparison import SLACK, newest_until
+from customers.text.say import Words, say
+from customers.text.written import day_of_year, month_name
 
 COMPARE = "compare"
 """What the choice is called in an address."""
@@ -18,8 +21,8 @@ class Period:
 
     key: str
     days: int | None
-    choice: str
-    label: str
+    choice: Words
+    label: Words
     """What a chart calls the days that it shows beside its own."""
 
     def last_date(self, day: date) -> date:
@@ -42,8 +45,10 @@ class Period:
     def since(self, day: date, then: date) -> str:
         """Say since when something changed: ``in 9 days``, ``since end of April``, ``since 28 Apr``."""
         if self.days is not None:
-            return f"in {(day - then).days} days"
-        return f"since end of {then:%B}" if then == self.last_date(day) else f"since {then:%-d %b}"
+            return say("in {days} days", days=(day - then).days)
+        if then == self.last_date(day):
+            return say("since end of {month}", month=month_name(then))
+        return say("since {day}", day=day_of_year(then))
 
     @property
     def query(self) -> str:
@@ -51,12 +56,12 @@ class Period:
         return "" if self == USUAL else f"{COMPARE}={self.key}"
 
 
-USUAL = Period("7", 7, "7 days", "7 days before")
+USUAL = Period("7", 7, _("7 days"), _("7 days before"))
 PERIODS = (
     USUAL,
-    Period("30", 30, "30 days", "30 days before"),
-    Period("90", 90, "90 days", "90 days before"),
-    Period("month", None, "Previous month", "previous month"),
+    Period("30", 30, _("30 days"), _("30 days before")),
+    Period("90", 90, _("90 days"), _("90 days before")),
+    Period("month", None, _("Previous month"), _("previous month")),
 )
 
 

@@ -16,6 +16,7 @@ from analytics.page_cache.version import DataVersion
 from analytics.portfolio.comparison import SPANS, WEEK, comparison_dates, kept_comparison_dates
 from analytics.portfolio.status_change import WAS_OF, StatusMove, places_risen_in_sql, went
 from analytics.wording import signed
+from customers.text.say import say
 
 NOTICED_FALL = 5
 """A score that fell by as many points in a week got worse, whatever the status."""
@@ -86,12 +87,12 @@ class ScoreChange:
     @property
     def words(self) -> str:
         """``−5 in 7 days``."""
-        return f"{signed(self.points)} in {self.days} days"
+        return say("{points} in {days} days", points=signed(self.points), days=self.days)
 
     @property
     def since(self) -> str:
         """What it is the difference to."""
-        return f"Score less the score of {self.then:%-d %b %Y}, whatever policy each was scored by"
+        return say("Score less the score of {day}, whatever policy each was scored by", day=self.then)
 
 
 def score_changes(snapshots: Sequence[Snapshot], since: dict[int, date | None]) -> list[ScoreChange]:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
-from django.db.models import Case, IntegerField, Q, SmallIntegerField, TextChoices, Value, When
+from django.db.models import Case, IntegerField, Q, SmallIntegerField, Value, When
 from django.db.models.expressions import Combinable, CombinedExpression, ExpressionWrapper
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import HealthStatus, Snapshot
 from analytics.portfolio.comparison import MONTH, SPANS
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 STATUS_COLUMN_OF = {days: f"status_change_{days}" for days in SPANS}
 """What the column and the filter of each span are called."""
@@ -19,12 +23,12 @@ _PLACES = {status.value: place for place, status in enumerate(HealthStatus)}
 """From best to worst, and away is worst."""
 
 
-class StatusMove(TextChoices):
+class StatusMove(SpokenChoices):
     """Which way a status went."""
 
-    WORSE = "worse", "Got worse"
-    BETTER = "better", "Got better"
-    CHANGED = "changed", "Changed"
+    WORSE = "worse", _("Got worse")
+    BETTER = "better", _("Got better")
+    CHANGED = "changed", _("Changed")
 
 
 def places_risen(was: str | None, now: str) -> int | None:
@@ -65,7 +69,10 @@ def move_in_words(was: str | None, now: str) -> str:
     risen = places_risen(was, now)
     if was is None or risen is None:
         return ""
-    return f"{'Better' if risen > 0 else 'Worse'}, was {HealthStatus(was).label}" if risen else "Same"
+    if not risen:
+        return gettext("Same")
+    status = HealthStatus(was).label
+    return say("Better, was {status}", status=status) if risen > 0 else say("Worse, was {status}", status=status)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from analytics.scoring.measure import WEEKS
 from analytics.wording import ACTIVITY_TREND
 from customers.core.people import name_of
 from customers.models import Customer, Step
+from customers.text.say import Words
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"
@@ -85,7 +86,7 @@ def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
     return filters.MultipleChoiceFilter(label=label, **{"choices": [], "distinct": False, **options})
 
 
-def _choice(label: str, choices: Sequence[tuple[str, str]], method: str) -> filters.ChoiceFilter:
+def _choice(label: str, choices: Sequence[tuple[str, Words]], method: str) -> filters.ChoiceFilter:
     """Return a menu of which one is chosen, or none."""
     return filters.ChoiceFilter(label=label, choices=choices, method=method, empty_label="Any")
 

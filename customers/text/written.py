@@ -27,6 +27,11 @@ def month(which: date) -> str:
     return _formatted(which, "YEAR_MONTH_FORMAT")
 
 
+def month_name(which: date) -> str:
+    """Return ``November``."""
+    return date_format(which, "F")
+
+
 def moment(when: datetime) -> str:
     """Return ``28 Nov 2026, 17:34``, in local time."""
     return _formatted(timezone.localtime(when), "DATETIME_FORMAT")
