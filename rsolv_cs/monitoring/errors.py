@@ -7,6 +7,7 @@ of our log, which have the words.
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import sentry_sdk
 from django.conf import settings
@@ -50,10 +51,12 @@ def send_errors() -> None:
     )
 
 
-def told(event: Event, hint: Hint) -> Event:
-    """Return what is sent in the place of an event."""
+def told(event: Event, hint: Hint) -> Event | None:
+    """Return what is sent in the place of an event; None where an outage makes one of every request."""
     given: Mapping[str, object] = event
     record = hint.get("log_record")
+    if _is_of_an_outage(record):
+        return None
     sent: dict[str, object] = {name: given[name] for name in _KEPT if name in given}
     tags = sent["tags"] = {name: str(value) for name, value in log_context.current().items()}
     request = getattr(record, "request", None)
@@ -65,6 +68,12 @@ def told(event: Event, hint: Hint) -> Event:
     if "exception" in given:
         sent["exception"] = {"values": [_error(one) for one in _below(given["exception"], "values")]}
     return sent  # type: ignore[return-value]  # a dictionary of an event's parts is one
+
+
+def _is_of_an_outage(record: object) -> bool:
+    """Whether a record says that the database is down, as /readyz and /metrics do, or the collector of traces."""
+    unavailable = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
+    return unavailable or str(getattr(record, "name", "")).startswith("opentelemetry")
 
 
 def _words(record: logging.LogRecord) -> str:

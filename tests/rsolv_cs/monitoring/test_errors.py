@@ -44,6 +44,8 @@ with log_context.about(night=7, run=9):
         logging.getLogger("customers.imports.load").exception("Run %s of %s failed", 9, SECRETS[0], stack_info=True)
 logging.getLogger("somebody.else").error(f"All of {{SECRETS[0]}}")
 logging.getLogger("customers").warning("No error")
+logging.getLogger("django.request").error("Unavailable: %s", "/x", extra={{"status_code": 503}})
+logging.getLogger("opentelemetry.exporter").error("The collector is down")
 
 def ends():
     secret = SECRETS[1]
