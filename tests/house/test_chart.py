@@ -180,6 +180,7 @@ def live_answers(site: Site) -> int:
     return subprocess.run(command, env=surroundings, capture_output=True, timeout=60).returncode
 
 
+@pytest.mark.slow
 def test_the_test_of_a_release_passes_where_all_is_well_and_says_what_is_not(site: Site) -> None:
     done = answers(site, "--live")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
