@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
 
 from analytics.page_cache.version import DataVersion
 from customers.text.fold import fold
@@ -32,7 +33,10 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
     pages = [Result(page.label, page.address, page.icon, page.group) for page in navigation.pages(user)]
     actions = [Result(action.label, action.address, action.icon) for action in navigation.actions(user)]
     if not words:
-        found = [Group("Pages", [page for page in pages if not page.hint]), Group("Actions", actions)]
+        found = [
+            Group(gettext("Pages"), [page for page in pages if not page.hint]),
+            Group(gettext("Actions"), actions),
+        ]
     else:
         sees_customers = user.has_perm("customers.view_customer")
         sees_reports = sees_customers and user.has_perm("analytics.view_report")
@@ -43,16 +47,16 @@ def find(user: User, text: str, version: DataVersion) -> list[Group]:
         sees_webhooks = user.has_perm("analytics.view_webhookendpoint")
         sees_tasks = sees_customers and user.has_perm("analytics.view_task")
         found = [
-            Group("Customers", rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
-            Group("Pages", _best(pages, words)),
-            Group("Actions", _best(actions, words)),
-            Group("Reports", rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
-            Group("Boards", rows.boards(user, words, MOST_OTHERS) if sees_boards else []),
-            Group("Scoring policies", rows.policies(words, MOST_OTHERS) if sees_policies else []),
-            Group("Playbooks", _best(rows.playbooks(), words) if sees_playbooks else []),
-            Group("CRM", _best(rows.destinations(), words) if sees_destinations else []),
-            Group("Webhooks", _best(rows.webhooks(), words) if sees_webhooks else []),
-            Group("Open tasks", rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
+            Group(gettext("Customers"), rows.customers(version, words, MOST_CUSTOMERS) if sees_customers else []),
+            Group(gettext("Pages"), _best(pages, words)),
+            Group(gettext("Actions"), _best(actions, words)),
+            Group(gettext("Reports"), rows.reports(user, words, MOST_OTHERS) if sees_reports else []),
+            Group(gettext("Boards"), rows.boards(user, words, MOST_OTHERS) if sees_boards else []),
+            Group(gettext("Scoring policies"), rows.policies(words, MOST_OTHERS) if sees_policies else []),
+            Group(gettext("Playbooks"), _best(rows.playbooks(), words) if sees_playbooks else []),
+            Group(gettext("CRM"), _best(rows.destinations(), words) if sees_destinations else []),
+            Group(gettext("Webhooks"), _best(rows.webhooks(), words) if sees_webhooks else []),
+            Group(gettext("Open tasks"), rows.open_tasks(words, MOST_OTHERS) if sees_tasks else []),
         ]
     return [group for group in found if group.results]
 

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.models import (
     Board,
@@ -21,6 +22,7 @@ from analytics.page_cache.version import DataVersion
 from customers.core.people import name_of
 from customers.models import Customer, CustomerCare
 from customers.text.fold import fold
+from customers.text.say import say
 from rsolv_cs.palette.customer_index import CustomerIndex
 from rsolv_cs.palette.result import Result, rank
 
@@ -88,7 +90,7 @@ def playbooks() -> list[Result]:
     """Return the playbooks."""
     found = Playbook.objects.order_by("name")[:LOOKED_AT]
     return [
-        Result(one.name, reverse("analytics:playbook", args=[one.pk]), "menu_book", "On" if one.active else "Off")
+        Result(one.name, reverse("analytics:playbook", args=[one.pk]), "menu_book", _state(one.active))
         for one in found
     ]
 
@@ -98,7 +100,7 @@ def destinations() -> list[Result]:
     found = Destination.objects.order_by("name")[:LOOKED_AT]
     return [
         Result(
-            f"Preview and push: {one.name}",
+            say("Preview and push: {destination}", destination=one.name),
             reverse("analytics:push-preview", args=[one.pk]),
             "cloud_upload",
             one.get_kind_display(),
@@ -114,17 +116,21 @@ def webhooks() -> list[Result]:
             one.name,
             reverse("admin:analytics_webhookendpoint_change", args=[one.pk]),
             "webhook",
-            "On" if one.enabled else "Off",
+            _state(one.enabled),
         )
         for one in WebhookEndpoint.objects.order_by("name")[:LOOKED_AT]
     ]
 
 
+def _state(is_on: bool) -> str:
+    return gettext("On") if is_on else gettext("Off")
+
+
 def _of_policy(policy: ScoringPolicy) -> Result:
     if policy.is_draft:
-        return Result(policy.name, reverse("analytics:policy-lab", args=[policy.pk]), "science", "Draft")
+        return Result(policy.name, reverse("analytics:policy-lab", args=[policy.pk]), "science", gettext("Draft"))
     address = reverse("admin:analytics_scoringpolicy_change", args=[policy.pk])
-    return Result(policy.name, address, "tune", f"from {policy.period}")
+    return Result(policy.name, address, "tune", say("from {period}", period=policy.period))
 
 
 def open_tasks(words: list[str], most: int) -> list[Result]:
@@ -138,7 +144,7 @@ def open_tasks(words: list[str], most: int) -> list[Result]:
             task.what,
             reverse("analytics:task", args=[task.pk]),
             "task_alt",
-            _joined(task.customer.organization, f"due {task.due:%-d %b %Y}", task.owner_name),
+            _joined(task.customer.organization, say("due {day}", day=task.due), task.owner_name),
         )
         for task in best[:most]
     ]

@@ -51,6 +51,7 @@ TRANSLATED_FILES = (
     "customers/text/say.py",
     "customers/text/written.py",
     "rsolv_cs/navigation.py",
+    "rsolv_cs/palette/",
     "rsolv_cs/web/errors.py",
     "rsolv_cs/web/language.py",
     "rsolv_cs/web/problem.py",

@@ -106,3 +106,13 @@ def test_the_setting_takes_what_there_is() -> None:
     assert values("OFFERED_LANGUAGES", DEBUG="1") == {"OFFERED_LANGUAGES": ["en"]}
     assert values("OFFERED_LANGUAGES", DEBUG="1", LANGUAGES="de, EN,de") == {"OFFERED_LANGUAGES": ["de", "en"]}
     assert complaint(start(LANGUAGES="en,fr")) == "LANGUAGES: 'fr' is none of: en, de."
+
+
+@pytest.mark.usefixtures("both")
+def test_the_menu_and_the_palette_speak_it(olga: User) -> None:
+    browser = as_user(olga, "de")
+    assert "Mein Tag" in browser.get(PAGE).text
+    found = browser.get("/admin/search/", {"q": "Aufgaben"})
+    assert [group.label for group in found.context["groups"]] == ["Seiten"]
+    assert "Meine Aufgaben" in found.text
+    assert "Keine Treffer für „xyzzy“" in browser.get("/admin/search/", {"q": "xyzzy"}).text
