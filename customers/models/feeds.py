@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.db import connection, models
+from django.db.models.expressions import RawSQL
 from django.utils.text import capfirst
 
 from customers.clock import program_today
@@ -224,12 +225,14 @@ def newest_in_files(today: date) -> date | None:
 def _newest(rows: models.QuerySet[Engagement]) -> date | None:
     """Return the newest date of some engagement.
 
-    PostgreSQL has an index by date; SQLite looks up each customer's newest one instead of reading all rows.
+    PostgreSQL has an index by date. SQLite looks at each customer's rows behind the date of the row that came last:
+    as a rule there is none, which takes half as long as to find the newest one of each.
     """
     if connection.vendor == "postgresql":
-        newest = rows.order_by().aggregate(newest=models.Max("date"))
-    else:
-        theirs = rows.filter(customer=models.OuterRef("pk")).order_by("-date").values("date")[:1]
-        newest = Customer.objects.aggregate(newest=models.Max(models.Subquery(theirs)))
-    found: date | None = newest["newest"]
-    return found
+        found: date | None = rows.order_by().aggregate(newest=models.Max("date"))["newest"]
+        return found
+    last = rows.order_by(RawSQL("rowid", ()).desc()).values_list("date", flat=True).first()
+    if last is None:
+        return None
+    later = rows.filter(customer=models.OuterRef("pk"), date__gt=last).order_by("-date").values("date")[:1]
+    return Customer.objects.aggregate(newest=models.Max(models.Subquery(later)))["newest"] or last
