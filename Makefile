@@ -181,7 +181,7 @@ bench-scale: setup-dev ## how the night and the pages grow with ten times the cu
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 screenshots: setup-dev ## take the pictures in docs/ again, from a fresh large demo
-	@$(BIN)/python docs/screenshots.py
+	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.toml
 	$(COMPILE) --output-file requirements.txt

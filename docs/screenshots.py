@@ -41,6 +41,7 @@ PICTURES = [
     Picture("forecast-accuracy", "success", "/admin/forecast/#quiet", "light", LAPTOP),
     Picture("board", "manager", "/admin/board/1/", "light", LAPTOP),
     Picture("cohorts", "manager", "/admin/cohorts/", "light", LAPTOP),
+    Picture("push-preview", "manager", "/admin/destinations/1/", "light", LAPTOP),
     Picture("policy", "manager", "/admin/analytics/scoringpolicy/add/?copy=1", "light", LAPTOP),
     Picture("policy-preview", "manager", "/admin/policy-lab/2/", "light", LAPTOP),
     Picture(
@@ -67,13 +68,30 @@ timezone.now = lambda: shown + (real() - started)
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 """``manage.py`` on a clock that begins at its first argument: the demo ends yesterday, the pictures stay the same."""
+PUSHED = """
+from unittest.mock import patch
+
+from analytics.crm.pushing import push_to
+from analytics.models import Destination, PortfolioDay
+from customers.models import CustomerCare
+
+fields = {name: {"name": f"rsolv_{name}", "mode": "overwrite"} for name in ("score", "status", "stage", "blocker")}
+there = Destination.objects.create(name="HubSpot", kind="changed_rows", fields=fields, nightly=True)
+earlier = PortfolioDay.objects.order_by("-date")[1]
+with patch.object(PortfolioDay.objects.all().__class__, "newest", lambda self: earlier):
+    push_to(there, "manager")
+Destination.objects.update(kind="hubspot", variables="CRM_HUBSPOT")
+CustomerCare.objects.update_or_create(customer_id="c1004", defaults={"do_not_sync": True})
+"""
+"""A destination that knows the figures of the day before the newest one."""
 CHROMIUM = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 BEFORE, THEN = "2025-05-11T07:00:00+00:00", "2025-05-11T08:00:00+00:00"
 """When the demo is loaded, and when it is looked at."""
 
 
 def main() -> None:
-    """Load the demo into a throw-away folder, serve it, and take every picture."""
+    """Load the demo into a throw-away folder, serve it, and take every picture, or those that are named."""
+    named = sys.argv[1:]
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
         sys.exit("There is no Chromium: apt install chromium (Debian) or chromium-browser (Ubuntu).")
@@ -84,7 +102,9 @@ def main() -> None:
         environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": f"sqlite:///{name}/demo.sqlite3"}
         environment |= {"ARCHIVE_DIR": f"{name}/archive", "DJANGO_SETTINGS_MODULE": "rsolv_cs.settings"}
         base = f"http://127.0.0.1:{port}"
-        for command in (["migrate", "--verbosity", "0"], ["demo", "--size", "large", "--address", base]):
+        environment |= {"EXPORT_DIR": f"{name}/exports", "CRM_HUBSPOT_TOKEN": "shown on no page"}
+        demo = ["demo", "--size", "large", "--address", base]
+        for command in (["migrate", "--verbosity", "0"], demo, ["shell", "--verbosity", "0", "-c", PUSHED]):
             subprocess.run(
                 [sys.executable, "-c", CLOCK, BEFORE, *command], env=environment, check=True, cwd=DOCS.parent
             )
@@ -97,7 +117,8 @@ def main() -> None:
                 with sync_playwright() as playwright:
                     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                     for picture in PICTURES:
-                        take(browser, base, picture)
+                        if not named or picture.name in named:
+                            take(browser, base, picture)
                     browser.close()
             finally:
                 server.terminate()

@@ -65,10 +65,12 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return self.list_display if self.has_fix_permission(request) else self.list_display[:-1]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return (*self.fields, "fix_link") if self.has_fix_permission(request) else self.fields
+        was_sent = isinstance(obj, QuarantinedRow) and not obj.run.has_file
+        fields = tuple("index" if was_sent and name == "line" else name for name in self.fields)
+        return (*fields, "fix_link") if self.has_fix_permission(request) else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return [*self.readonly_fields, "fix_link"]
+        return [*self.readonly_fields, "index", "fix_link"]
 
     def has_fix_permission(self, request: HttpRequest) -> bool:
         """Return whether the visitor may fix and replay rows, which changes the data."""
@@ -95,6 +97,11 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     def waiting(self, row: QuarantinedRow) -> str:
         """Return in words whether later imports try the row again; a red cross would read as a fault."""
         return "Yes; later imports try it again" if row.waits_for_customer else "No"
+
+    @admin.display(description="index")
+    def index(self, row: QuarantinedRow) -> str:
+        """Return where a row stands in what a program has sent, from 0; no file has a line of it."""
+        return f"{row.line:,}"
 
     @admin.display(description="fix")
     def fix_link(self, row: QuarantinedRow) -> str | None:

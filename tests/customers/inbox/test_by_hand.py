@@ -62,6 +62,12 @@ def refused(client: Client, row: QuarantinedRow, **sent: str) -> str:
     return words(main_part(answer))
 
 
+def test_the_page_of_its_row_says_its_index_and_no_line(manager: Client) -> None:
+    [row] = in_quarantine(event("C-1", metadata=PR, occurred_at=AT))
+    page = words(manager.get(f"{LIST}{row.pk}/change/").text)
+    assert "Index 0" in page and "Line 0" not in page
+
+
 def test_an_event_that_gets_the_right_customer_is_loaded_by_the_next_ingest(manager: Client) -> None:
     [row] = in_quarantine(event("C-1", metadata=PR, occurred_at=AT))
     assert f'href="{page_of(row)}"' in manager.get(LIST).text
