@@ -24,8 +24,8 @@ ACME = "/admin/customer/c1001/"
 PAGE_QUERIES = 13
 """Session, user and twice permissions; customer with care and onboarding; the badges; history of snapshots; steps;
 what changed; activity; timeline; alerts; tasks."""
-EDITED_QUERIES = PAGE_QUERIES + 3
-"""The first page after an edit also finds the scored date, the rules and who is not to be contacted."""
+EDITED_QUERIES = PAGE_QUERIES + 4
+"""The first page after an edit also finds the scored date, the rules, who is not to be contacted, and the CRMs."""
 FIRST_QUERIES = EDITED_QUERIES + 5
 """After an import or a scoring, once or twice a day, the first one also finds the feeds, the runs, the dates to
 compare with and the forecasts' models."""
@@ -133,8 +133,8 @@ def test_what_happened_after_the_date_is_not_told(viewer: Client) -> None:
     assert "First Issue not yet" in section(response, "onboarding")
     timeline = section(response, "timeline")
     assert timeline.startswith(
-        "History Everything Staff Notes Calls and meetings Emails Tasks Snoozes Owner Alerts Status Product Imports "
-        "4 May 1 support request 4 May Installed GitHub Action 3 May"
+        "History Everything Staff Notes Calls and meetings Emails Tasks Snoozes Owner Alerts Status Milestones "
+        "Playbooks Product Imports 4 May 1 support request 4 May Installed GitHub Action 3 May"
     )
 
 
