@@ -86,8 +86,11 @@ class MilestoneFilter(FilterSet):
 
     @property
     def reached(self) -> list[Reached]:
-        """What was reached, the newest first; nothing where a filter is not understood. One query."""
-        return [] if self.errors else reached_of(self.qs, self.kinds)
+        """What was reached, the newest first; nothing where a filter is not understood, or no date is scored.
+
+        One query.
+        """
+        return [] if self.errors or self.shown is None else reached_of(self.qs, self.kinds)
 
 
 class MilestonesKey(page_cache.StateKey):

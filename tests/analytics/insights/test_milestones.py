@@ -164,6 +164,8 @@ def test_the_page_says_who_reached_what(viewer: Client, program: User) -> None:
         ("kind=champion", []),
         ("as_of=2025-05-09", ["Acme <b>", "Acme <b>"]),
         ("week=1", []),
+        # Nothing of that week is scored.
+        ("week=5", []),
         ("owner=999999", []),
     ],
 )
