@@ -41,7 +41,10 @@ QUERIES = [*parts("dashboard", "expr"), *parts("rules", "expr")]
 def exposed() -> dict[str, set[str]]:
     """The names of all samples that may be exposed, each with its labels where it has any sample now."""
     found: dict[str, set[str]] = {}
-    for family in families(scraper().get("/metrics").text):
+    client = scraper()
+    # The first request that this process counts may be this one.
+    client.get("/metrics")
+    for family in families(client.get("/metrics").text):
         names = {
             "counter": [f"{family.name}_total"],
             "histogram": [f"{family.name}_bucket", f"{family.name}_sum", f"{family.name}_count"],
