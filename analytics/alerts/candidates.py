@@ -30,16 +30,20 @@ def inputs_of(
     day: date,
     among: Q = EVERYBODY,
     known: Mapping[str, Alert] | None = None,
+    read: Mapping[str, OpenAlert] | None = None,
 ) -> Iterator[AlertInputs]:
     """Yield the inputs of each customer of ``day`` whom the rule may concern, by four queries in all.
 
     ``among`` says by ``customer`` whom alone to look at. The open alerts are ``known`` in a trial, whose contracts
-    stay as they are: of those who have one, only who has recovered is of interest.
+    stay as they are: of those who have one, only who has recovered is of interest. They are ``read`` where the caller
+    has read those ``among`` before.
     """
     scored = PortfolioDay.objects.filter(date__lte=day).values_list("date", flat=True)
     recovery_days = kind.recovery_days(rule, list(scored[: rule.recovery]), among)
     alerts = Alert.objects.open().filter(among, rule=rule)
-    open_alerts = _by_customer(alerts) if known is None else known
+    open_alerts: Mapping[str, Alert | OpenAlert] | None = known if known is not None else read
+    if open_alerts is None:
+        open_alerts = open_by_customer(alerts)
     columns = {**kind.columns(day, rule.n), "is_cooling": _is_cooling(rule, day)}
     snapshots = Snapshot.objects.filter(among, date=day).annotate(**columns).order_by("customer_id")
     concerned, opened = kind.concerns(day, rule.n), alerts.order_by()
@@ -57,7 +61,8 @@ def inputs_of(
             yield AlertInputs(day=day, open=open_alerts.get(customer), recovery_days=recovery, **row)
 
 
-def _by_customer(alerts: QuerySet[Alert]) -> Mapping[str, OpenAlert]:
+def open_by_customer(alerts: QuerySet[Alert]) -> Mapping[str, OpenAlert]:
+    """Return open alerts of one rule by customer."""
     rows = alerts.order_by().values_list("customer", *OpenAlert._fields)
     return {customer: OpenAlert(*row) for customer, *row in rows.iterator(chunk_size=FETCH_SIZE)}
 

@@ -385,8 +385,9 @@ def recovered_from_fall(scores: dict[date, tuple[int, int]], day: date, n: int) 
     if day not in scores:
         return False
     score, policy = scores[day]
-    before = (scores.get(day - timedelta(days=days)) for days in range(1, FALL_DAYS + 1))
-    highest = max((one[0] for one in before if one and one[1] == policy), default=score)
+    first = day - timedelta(days=FALL_DAYS)
+    before = (one[0] for on, one in scores.items() if first <= on < day and one[1] == policy)
+    highest = max(before, default=score)
     return highest - score < n
 
 

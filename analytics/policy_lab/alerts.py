@@ -4,14 +4,15 @@ Judged are the customers alone to whom other policies make a difference.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-from analytics.alerts.candidates import inputs_of
+from analytics.alerts.candidates import inputs_of, open_by_customer
+from analytics.alerts.inputs import OpenAlert
 from analytics.alerts.kinds import CUSTOMER_KINDS, CustomerKind, Follows
 from analytics.alerts.own_rules.kind import OwnRule, customer_kind
 from analytics.alerts.rules import Decision, Transition, decide
@@ -39,6 +40,8 @@ class AlertRules:
 
     day: date
     kinds: list[tuple[AlertRule, CustomerKind]]
+    _opened: dict[int, Mapping[str, OpenAlert]] = field(default_factory=dict, compare=False, repr=False)
+    """The open alerts of a rule that was asked about; whoever is asked about again is among them."""
 
     @classmethod
     def on(cls, day: date) -> "AlertRules":
@@ -57,7 +60,10 @@ class AlertRules:
         return {rule.pk: set(_customers(kind, self.day)) for rule, kind in own}
 
     def decide(self, among: Mapping[int, Collection[str]]) -> Decided:
-        """Return what becomes of alerts, for each rule ``among`` its customers; the caller rolls back."""
+        """Return what becomes of alerts, for each rule ``among`` its customers; the caller rolls back.
+
+        Asked a second time, it is about some of the same customers.
+        """
         return dict(self._decide(among))
 
     def _decide(self, among: Mapping[int, Collection[str]]) -> Iterator[tuple[tuple[int, str], Decision]]:
@@ -68,7 +74,10 @@ class AlertRules:
             copy_rows(_JUDGED, ["customer_id"], ([customer] for customer in among[rule.pk]))
             analyze(_JUDGED)
             judged = Q(customer__in=RawSQL(f"SELECT customer_id FROM {_JUDGED}", ()))  # noqa: S611 - no value in it
-            for inputs in inputs_of(kind, rule, self.day, judged):
+            opened = self._opened.get(rule.pk)
+            if opened is None:
+                opened = self._opened[rule.pk] = open_by_customer(Alert.objects.open().filter(judged, rule=rule))
+            for inputs in inputs_of(kind, rule, self.day, judged, read=opened):
                 decision = decide(kind, rule, inputs)
                 if decision.transition != Transition.NOTHING:
                     yield (rule.pk, inputs.customer_id), decision

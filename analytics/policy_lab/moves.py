@@ -102,22 +102,24 @@ def compared(before: ScoredProgram, after: ScoredProgram, names: Mapping[int, st
     ``names`` are the policies' by key. Whoever is scored on one side alone is left out.
     """
     places = {key: place for place, key in enumerate(names)}
-    ordered = sorted(
-        (_group(was, now), was[0] - now[0], now[1] - was[1], customer)
-        for customer, now in after.figures.items()
-        if (was := before.figures.get(customer))
-    )
-    packed, known = array("h"), [order[-1] for order in ordered]
+    both = sorted(before.figures.keys() & after.figures.keys())
+    order = {customer: _order(before.figures[customer], after.figures[customer]) for customer in both}
+    known, packed = sorted(both, key=order.__getitem__), array("h")
     for customer in known:
         packed.extend((*before.figures[customer], places[before.policy[customer]]))
         packed.extend((*after.figures[customer], places[after.policy[customer]]))
-    groups = Counter(order[0] for order in ordered)
+    groups = Counter(one // _GROUP for one in order.values())
     others = sum(before.figures[one][1:] != after.figures[one][1:] for one in known[: groups[0] + groups[1]])
     return Moves(known, packed, list(names.values()), groups[0], groups[0] + groups[1], others)
 
 
-def _group(was: Figures, now: Figures) -> int:
-    """Return 0 for another status, 1 for other points alone, 2 for no difference."""
+_GROUP, _STATUS = 1_000_000, 1_000
+"""Parts of the one number by which moves are in order; points differ by less than the half of ``_STATUS``."""
+
+
+def _order(was: Figures, now: Figures) -> int:
+    """Return a number that begins with 0 for another status, 1 for other points alone, 2 for no difference."""
     if was == now:
-        return 2
-    return 0 if was[0] != now[0] else 1
+        return 2 * _GROUP
+    group = 0 if was[0] != now[0] else 1
+    return group * _GROUP + _GROUP // 2 + _STATUS * (was[0] - now[0]) + now[1] - was[1]

@@ -10,7 +10,7 @@ from analytics.models import HealthStatus, Snapshot
 from analytics.policy_lab.actions import Fitting, Recommender
 from analytics.policy_lab.alerts import AlertRules
 from analytics.scoring.components import COMPONENTS
-from customers.core.limits import FETCH_SIZE
+from customers.core.sql import fetch_plain
 
 STATUSES = tuple(status.value for status in HealthStatus)
 """From best to worst."""
@@ -38,10 +38,9 @@ def read_program(day: date, recommender: Recommender, alert_rules: AlertRules | 
     fitting = recommender.columns
     names = ("customer_id", "policy_id", "status", "score", *_POINTS)
     rows = Snapshot.objects.filter(date=day).order_by().annotate(**fitting).values_list(*names, *fitting)
-    for row in rows.iterator(FETCH_SIZE):
-        customer = row[0]
-        points = [NO_POINTS if one is None else one for one in row[4 : len(names)]]
-        found.policy[customer] = row[1]
-        found.figures[customer] = (places[row[2]], row[3], *points)
-        found.fitting[customer] = row[len(names) :]
+    for customer, policy, status, score, *rest in fetch_plain(rows.query):
+        points = [NO_POINTS if one is None else one for one in rest[: len(_POINTS)]]
+        found.policy[customer] = policy
+        found.figures[customer] = (places[status], score, *points)
+        found.fitting[customer] = tuple(rest[len(_POINTS) :])
     return found

@@ -24,6 +24,8 @@ from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
 
 MAY_PUBLISH = ("analytics.view_scoringpolicy", "analytics.change_scoringpolicy")
 MAX_NOTE_LENGTH = 2_000
+FAR = timedelta(days=366)
+"""A first date further ahead than this may be a slip of the finger, so it is asked about."""
 
 
 class PublishForm(forms.Form):
@@ -77,9 +79,12 @@ def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
     if not form.is_valid():
         form.data = {**request.POST.dict(), "content": draft.content}
         return _ask(request, draft, form, status=422)
-    again = publishing.dates_to_score_again(draft, form.cleaned_data["first"])
-    if again and request.POST.get("again") != str(len(again)):
-        return _ask(request, draft, form, again)
+    first = form.cleaned_data["first"]
+    again, is_far = publishing.dates_to_score_again(draft, first), first > today + FAR
+    if (again and request.POST.get("again") != str(len(again))) or (
+        is_far and request.POST.get("far") != first.isoformat()
+    ):
+        return _ask(request, draft, form, again, is_far=is_far)
     return _publish(request, draft, form, again)
 
 
@@ -118,7 +123,13 @@ def _alerts_follow() -> str:
 
 
 def _ask(
-    request: HttpRequest, draft: ScoringPolicy, form: PublishForm, again: Sequence[date] = (), *, status: int = 200
+    request: HttpRequest,
+    draft: ScoringPolicy,
+    form: PublishForm,
+    again: Sequence[date] = (),
+    *,
+    is_far: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     first: date | None = form["first"].value() if not form.is_bound else form.cleaned_data.get("first")
     before = publishing.replaced_by(draft, first) if first else None
@@ -129,6 +140,7 @@ def _ask(
         "before": before,
         "numbers": changed_numbers(before, draft) if before else [],
         "again": again,
+        "far": first if is_far else None,
         "following": publishing.followed_by(draft, first) if first else None,
     }
     return admin_response(request, "analytics/policy_lab/publish.html", context, status=status)

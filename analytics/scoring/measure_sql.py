@@ -68,6 +68,12 @@ class Whom(Enum):
     ONE = "one"
 
 
+_NARROWED = {
+    Whom.CONCERNED: f"IN (SELECT id FROM {CONCERNED})",
+    Whom.ONE: "= %(customer)s",
+}
+
+
 def measure_sql(policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> str:
     """Return the statement for the connected database."""
     return _postgres(policy, whom) if is_postgres() else _sqlite(policy, whom)
@@ -83,7 +89,7 @@ def _postgres(policy: ScoringPolicy, whom: Whom) -> str:
     own, there = _own(whom), signed_up(whom)
     day = "CAST(%(day)s AS date)"
     names = ", ".join((*Engagement.COUNTERS, *_WINDOW_SUMS))
-    no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT})"
+    no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT} WHERE {own})"
     moment = _trend_moment(policy, "CAST(%(trend_start)s AS date)")
     return f"""
         WITH activity {kept} (
@@ -118,15 +124,14 @@ def _sqlite(policy: ScoringPolicy, whom: Whom) -> str:
 
 
 def _own(whom: Whom) -> str:
-    narrowed = {Whom.ONE: "= %(customer)s", Whom.CONCERNED: f"IN (SELECT id FROM {CONCERNED})"}
-    return f"customer_id {narrowed[whom]}" if whom in narrowed else "1 = 1"
+    return f"customer_id {_NARROWED[whom]}" if whom in _NARROWED else "1 = 1"
 
 
 def signed_up(whom: Whom = Whom.EVERYBODY) -> str:
     """Return SQL for which customers ``c`` count on a day: who had signed up, or the one that is asked for."""
     if whom is Whom.ONE:
         return "c.id = %(customer)s"
-    narrowed = f" AND c.id IN (SELECT id FROM {CONCERNED})" if whom is Whom.CONCERNED else ""
+    narrowed = f" AND c.id {_NARROWED[whom]}" if whom in _NARROWED else ""
     return f"c.signup_date <= %(day)s AND {_COUNTS}{narrowed}"
 
 
@@ -199,7 +204,9 @@ def _select(undated: str, sums: str) -> str:
     expressions = _expressions(sums)
     columns = ", ".join(expressions[name] for name in Measures._fields[:MEASURED])
     steps = ", ".join(step_date(step, undated) for step in Step)
-    return f"""SELECT {columns}, c.signup_date, o.completed_date, {steps}, activity.days
+    # An expression has no declared type, by which Django would read each row's text anew on SQLite.
+    signup, completed = "COALESCE(c.signup_date, NULL)", "COALESCE(o.completed_date, NULL)"
+    return f"""SELECT {columns}, {signup}, {completed}, {steps}, activity.days
         FROM activity CROSS JOIN {_CUSTOMER} c
         LEFT JOIN {table_of(Onboarding)} o ON o.customer_id = c.id
         LEFT JOIN recent ON recent.customer_id = c.id

@@ -13,13 +13,14 @@ from analytics.scoring.policies import Policies, measured_alike
 from analytics.scoring.score import Health, Scoring, onboarding_state
 
 _STORED = {field.attname for field in Snapshot._meta.concrete_fields}
-_FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED)
-_FROM_HEALTH = tuple(name for name in Health._fields if name in _STORED)
+_CHOICES, _REWRITTEN = {"status", "trend", "stage"}, ("onboarded", "last_active", "completed_on")
+_FROM_MEASURES = tuple(name for name in Measures._fields if name in _STORED and name not in _REWRITTEN)
+_FROM_HEALTH = tuple(name for name in Health._fields if name in _STORED and name not in _REWRITTEN)
 _POINTS = tuple(component.name for component in COMPONENTS)
-COLUMNS = ("date", "policy_id", "steps_done", *STEPS, *_FROM_MEASURES, *_FROM_HEALTH, *_POINTS)
+COLUMNS = ("date", "policy_id", "steps_done", *_REWRITTEN, *STEPS, *_FROM_MEASURES, *_FROM_HEALTH, *_POINTS)
 """The columns of a snapshot but its key, in the order of ``snapshot_row``."""
-_measured = operator.attrgetter(*_FROM_MEASURES)
-_scored = operator.attrgetter(*_FROM_HEALTH)
+_measured = operator.itemgetter(*(Measures._fields.index(name) for name in _FROM_MEASURES))
+_scored = operator.attrgetter(*(f"{name}._value_" if name in _CHOICES else name for name in _FROM_HEALTH))
 
 
 ScoredCustomer = tuple[ScoringPolicy, Measures, Health]
@@ -58,10 +59,22 @@ def scored_by_each(day: date, sets: Sequence[Policies], among: Container[str]) -
 
 
 def snapshot_row(day: str, scored: ScoredCustomer) -> tuple[object, ...]:
-    """Return the values of ``COLUMNS``. ``day`` is a text: SQLite would be asked how to write a date for each row."""
+    """Return the values of ``COLUMNS``, as texts and whole numbers alone: a driver writes others by a slow way."""
     policy, measures, health = scored
-    done = health.steps.values()
-    return (day, policy.id, sum(done), *done, *_measured(measures), *_scored(health), *health.points.values())
+    done = [*map(int, health.steps.values())]
+    active, completed = measures.last_active, health.completed_on
+    return (
+        day,
+        policy.id,
+        sum(done),
+        int(health.onboarded),
+        active and active.isoformat(),
+        completed and completed.isoformat(),
+        *done,
+        *_measured(measures),
+        *_scored(health),
+        *health.points.values(),
+    )
 
 
 def snapshot_rows(day: date, policies: Policies) -> Iterator[tuple[object, ...]]:

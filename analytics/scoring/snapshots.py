@@ -9,7 +9,6 @@ from django.db.models.expressions import RawSQL
 
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.scoring.cohort_days import cohort_days
 from analytics.scoring.measure import day_totals
 from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
@@ -134,7 +133,7 @@ def _score_some(portfolio: PortfolioDay, policies: Policies, keys: Sequence[str]
 
 def _recounted(portfolio: PortfolioDay, before: Tally, after: Tally) -> dict[str, int]:
     """Store the cohorts, in which some customers are counted anew, and return the portfolio's sums."""
-    recount_cohorts(portfolio.date, before.members, after.members)
+    recount_cohorts(portfolio.date, before.cohorts, after.cohorts)
     return recount_portfolio(portfolio, before, after)
 
 
@@ -160,7 +159,7 @@ def _finalise_before(day: date) -> None:
 
 def _store_cohorts(day: date, tally: Tally) -> None:
     CohortDay.objects.filter(date=day).delete()
-    CohortDay.objects.bulk_create(cohort_days(day, tally.members), batch_size=BATCH_SIZE)
+    CohortDay.objects.bulk_create(tally.cohorts.rows(), batch_size=BATCH_SIZE)
 
 
 def _totals(day: date) -> dict[str, int]:

@@ -1,12 +1,10 @@
 """The sums of a scored date: gathered customer by customer, or with some of its customers counted anew."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import zip_longest
 
 from analytics.models import CohortDay, HealthStatus, PortfolioDay, Snapshot
-from analytics.scoring.cohort_days import Group, Member, count_group, grouped
+from analytics.scoring.cohort_days import EVERYBODY, CohortCounts, Group, GroupCount, Member, add_counts
 from analytics.scoring.components import STEPS
 from analytics.scoring.measure import WEEKS
 from analytics.scoring.snapshot_rows import ScoredCustomer
@@ -21,27 +19,37 @@ STORED = (
 )
 """The columns of a stored snapshot that are counted, as ``add_stored`` takes them."""
 
-_SUMS = ("size", "onboarded", "days_known", "days_to_value", "score_sum", "prs_generated", "prs_merged")
-_ADDED_UP = (*_SUMS, *HealthStatus.values)
+_AT_ONCE = 5_000
+"""So many members are counted together."""
+_COUNTS = ("onboarded", "days_known", "days_to_value", "prs_generated", "prs_merged", *HealthStatus.values)
+"""What the portfolio and the cohort of everyone count alike."""
 
 
 class Tally:
-    """The portfolio's sums and the members of its cohorts, gathered customer by customer."""
+    """The portfolio's sums and its cohorts, gathered customer by customer, of whom few are kept at a time."""
 
     def __init__(self, day: date) -> None:
         self._day = day
         self._tomorrow = day.toordinal() + 1
-        self.members: list[Member] = []
+        self._waiting: list[Member] = []
+        self._cohorts = CohortCounts(day)
         self._steps: Counter[tuple[bool, ...]] = Counter()
-        self._last_active: Counter[date | None] = Counter()
+        self._active_today = 0
+
+    @property
+    def cohorts(self) -> CohortCounts:
+        """The cohorts of all who were added."""
+        self._cohorts.add(self._waiting)
+        self._waiting.clear()
+        return self._cohorts
 
     def add(self, scored: ScoredCustomer) -> None:
         """Count a customer who was scored just now."""
         _policy, measures, health = scored
         self._steps[tuple(health.steps.values())] += 1
-        self._last_active[measures.last_active] += 1
+        self._active_today += measures.last_active == self._day
         ended = self._ended(measures.signup_date)
-        self.members.append(
+        self._add(
             Member(
                 measures.cohort,
                 measures.signup_date,
@@ -60,34 +68,29 @@ class Tally:
         """Count a customer by its snapshot: the values of ``STORED``."""
         last_active, cohort, signup, score, status, onboarded, days, generated, merged, weeks, *steps = row
         self._steps[tuple(steps)] += 1
-        self._last_active[last_active] += 1
+        self._active_today += last_active == self._day
         ended, status = self._ended(signup), HealthStatus(status)
         weeks &= (1 << ended) - 1
-        self.members.append(Member(cohort, signup, score, status, onboarded, days, generated, merged, weeks, ended))
+        self._add(Member(cohort, signup, score, status, onboarded, days, generated, merged, weeks, ended))
+
+    def _add(self, member: Member) -> None:
+        self._waiting.append(member)
+        if len(self._waiting) == _AT_ONCE:
+            self._cohorts.add(self._waiting)
+            self._waiting.clear()
 
     def _ended(self, signup_date: date) -> int:
         return min((self._tomorrow - signup_date.toordinal()) // 7, WEEKS)
 
     def counts(self) -> dict[str, int]:
         """Return the sums of the day."""
-        members = self.members
-        days = [member.days for member in members if member.days is not None]
-        statuses = [member.status for member in members]
+        everybody = self.cohorts.of(EVERYBODY).row
         steps = {
             step: sum(number for done, number in self._steps.items() if done[index])
             for index, step in enumerate(STEPS)
         }
-        return {
-            "total": len(members),
-            "active_today": self._last_active[self._day],
-            "onboarded": sum([member.onboarded for member in members]),
-            "days_known": len(days),
-            "days_to_value": sum(days),
-            "prs_generated": sum([member.generated for member in members]),
-            "prs_merged": sum([member.merged for member in members]),
-            **steps,
-            **{status.value: statuses.count(status) for status in HealthStatus},
-        }
+        counts = {name: getattr(everybody, name) for name in _COUNTS}
+        return {"total": everybody.size, "active_today": self._active_today, **counts, **steps}
 
 
 # --- Some customers anew ------------------------------------------------------------------------------------------
@@ -110,38 +113,28 @@ def recount_portfolio(portfolio: PortfolioDay, before: Tally, after: Tally) -> d
     return {name: getattr(portfolio, name) + number - gone[name] for name, number in after.counts().items()}
 
 
-def recount_cohorts(day: date, before: Sequence[Member], after: Sequence[Member]) -> None:
-    """Store the cohorts of the date that these members are in, or were in, anew."""
-    was, now = dict(grouped(before)), dict(grouped(after))
+def recount_cohorts(day: date, before: CohortCounts, after: CohortCounts) -> None:
+    """Store the cohorts of the date that some members are in, or were in ``before``, anew."""
     stored = {(row.by, row.name): row for row in CohortDay.objects.filter(date=day)}
-    touched = sorted(was.keys() | now.keys())
+    touched = sorted(before.found.keys() | after.found.keys())
     CohortDay.objects.filter(pk__in=[stored[key].pk for key in touched if key in stored]).delete()
-    rows = (_recounted(day, key, stored.get(key), was.get(key, ()), now.get(key, ())) for key in touched)
+    rows = (_recounted(day, key, stored.get(key), before.of(key), after.of(key)) for key in touched)
     CohortDay.objects.bulk_create((row for row in rows if row.size), batch_size=BATCH_SIZE)
 
 
-def _recounted(
-    day: date, key: Group, stored: CohortDay | None, before: Sequence[Member], after: Sequence[Member]
-) -> CohortDay:
+def _recounted(day: date, key: Group, stored: CohortDay | None, before: GroupCount, after: GroupCount) -> CohortDay:
     """Return the row of a cohort, in which the members after take the place of those before."""
-    nobody = count_group(day, key, ())
-    gone, row, here = count_group(day, key, before), stored or nobody, count_group(day, key, after)
-    for name in _ADDED_UP:
-        setattr(here, name, getattr(row, name) + getattr(here, name) - getattr(gone, name))
-    for name in ("old_enough", "weeks"):
-        setattr(here, name, list(_by_week(getattr(row, name), getattr(here, name), getattr(gone, name))))
+    here = stored or CohortCounts(day).of(key).row
+    here.pk = None
+    add_counts(here, after.row)
+    add_counts(here, before.row, -1)
     # Each week has somebody who is old enough for it.
     while here.old_enough and not here.old_enough[-1]:
         here.old_enough.pop()
     here.weeks = here.weeks[: len(here.old_enough)]
-    is_same = Counter(one.days for one in before) == Counter(one.days for one in after)
-    here.middle_days = row.middle_days if is_same else _middle_days(day, key, here.days_known)
+    if before.days != after.days:
+        here.middle_days = _middle_days(day, key, here.days_known)
     return here
-
-
-def _by_week(stored: Sequence[int], more: Sequence[int], gone: Sequence[int]) -> Iterator[int]:
-    for there, added, taken in zip_longest(stored, more, gone, fillvalue=0):
-        yield there + added - taken
 
 
 def _middle_days(day: date, key: Group, known: int) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Model
+from django.db.models.sql import Query
 
 from customers.core.limits import FETCH_SIZE, batches
 from customers.text.line_numbers import cells_of_lines, numbered
@@ -44,6 +45,15 @@ def fetch(sql: str, parameters: Parameters = ()) -> list[Row]:
         cursor.execute(sql, parameters or None)
         rows: list[Row] = cursor.fetchall()
         return rows
+
+
+def fetch_plain(query: Query) -> Iterator[Row]:
+    """Yield the rows of texts and whole numbers of a query set's query, without what Django does to each value."""
+    sql, parameters = query.sql_with_params()
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while rows := cursor.fetchmany(FETCH_SIZE):
+            yield from rows
 
 
 @contextmanager

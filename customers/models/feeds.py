@@ -1,6 +1,7 @@
 """The rows of the five feeds; their columns have the names of the CSV's columns."""
 
 from datetime import date
+from functools import cache
 
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
@@ -71,6 +72,7 @@ class Customer(FullFeedRow):
         CHURNED = "churned", "Churned"
 
         @classmethod
+        @cache
         def over(cls) -> frozenset[str]:
             """Return the statuses of a contract that is over, or rests: such a customer counts as inactive."""
             return frozenset({cls.PAUSED.value, cls.INACTIVE.value, cls.CHURNED.value})

@@ -1,10 +1,12 @@
 """Members of cohorts, and the cohorts page as it is read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from analytics.insights.cohorts import Cohorts, cohort_comparison
 from analytics.models import CohortDay, HealthStatus
-from analytics.scoring.cohort_days import Member
+from analytics.scoring.cohort_days import CohortCounts, Member
+from customers.core.limits import batches
 from tests.support.scoring import D, days_before
 
 ALL, COHORT, MONTH = CohortDay.By
@@ -38,6 +40,14 @@ def member(**overrides: Any) -> Member:
     ended = min(((D - values["signup_date"]).days + 1) // 7, 52)
     values["weeks"] &= 2**ended - 1
     return Member(**{"onboarded": values["days"] is not None, "ended": ended, **values})
+
+
+def cohort_days(members: Sequence[Member]) -> list[CohortDay]:
+    """The rows of D of some members, who are counted two at a time."""
+    counts = CohortCounts(D)
+    for some in batches(members, 2):
+        counts.add(some)
+    return counts.rows()
 
 
 def shown(found: Cohorts) -> dict[str, dict[str, Any]]:

@@ -6,11 +6,10 @@ import pytest
 from django.test import Client
 
 from analytics.models import CohortDay, HealthStatus, Snapshot
-from analytics.scoring.cohort_days import cohort_days
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer
 from tests.factories import make_customer, make_engagement
-from tests.support.cohorts import COHORT, MONTH, member, read, triangle
+from tests.support.cohorts import COHORT, MONTH, cohort_days, member, read, triangle
 from tests.support.pages import links, main_part, names, table
 from tests.support.scoring import D, days_before
 
@@ -57,7 +56,6 @@ def test_many_rows_and_days_of_one_week_are_one_active_week() -> None:
 
 def test_everyone_each_cohort_and_each_month_has_a_row() -> None:
     rows = cohort_days(
-        D,
         [
             member(score=80, days=3, generated=10, merged=9, weeks=0b111),
             member(score=45, status=HealthStatus.AT_RISK, weeks=0b001, signup_date=date(2025, 5, 1)),
@@ -93,12 +91,12 @@ def test_everyone_each_cohort_and_each_month_has_a_row() -> None:
 
 def test_a_day_that_is_not_known_is_in_no_time_to_value() -> None:
     members = [member(days=4), member(days=7), member(onboarded=True), member(onboarded=True), member()]
-    CohortDay.objects.bulk_create(cohort_days(D, members))
+    CohortDay.objects.bulk_create(cohort_days(members))
     total = read().total
     assert (total.onboarded, total.onboarding_rate) == (4, 80)
     assert (total.median_days, total.mean_days, total.days_known) == ("5.5d", "5.5d", "of 2 of 4 onboarded")
     CohortDay.objects.all().delete()
-    CohortDay.objects.bulk_create(cohort_days(D, members[2:]))
+    CohortDay.objects.bulk_create(cohort_days(members[2:]))
     total = read().total
     assert (total.median_days, total.mean_days, total.days_known) == (None, None, "of 0 of 2 onboarded")
 
@@ -126,12 +124,12 @@ def test_a_cell_leads_to_those_old_enough_who_were_not_active(viewer: Client) ->
 
 @pytest.mark.parametrize(("days_ago", "ended"), [(0, 0), (5, 0), (6, 1), (12, 1), (13, 2), (363, 52), (400, 52)])
 def test_a_week_counts_once_its_last_day_is_d(days_ago: int, ended: int) -> None:
-    [everyone, _cohort, _month] = cohort_days(D, [member(signup_date=days_before(days_ago), weeks=1)])
+    [everyone, _cohort, _month] = cohort_days([member(signup_date=days_before(days_ago), weeks=1)])
     assert everyone.weeks == [1, *[0] * (ended - 1)][:ended]
 
 
 def test_of_nobody_nothing_is_kept() -> None:
-    assert cohort_days(D, []) == []
+    assert cohort_days([]) == []
 
 
 def test_scoring_again_replaces_what_was_kept_of_that_date_only() -> None:
@@ -163,7 +161,7 @@ def test_scoring_again_replaces_what_was_kept_of_that_date_only() -> None:
     ],
 )
 def test_the_median_and_the_mean(days: list[int], median: str | None, mean: str | None) -> None:
-    CohortDay.objects.bulk_create(cohort_days(D, [member(), *(member(days=one) for one in days)]))
+    CohortDay.objects.bulk_create(cohort_days([member(), *(member(days=one) for one in days)]))
     total = read().total
     assert (total.median_days, total.mean_days) == (median, mean)
 
@@ -172,29 +170,29 @@ def test_the_median_and_the_mean(days: list[int], median: str | None, mean: str 
     ("merged", "generated", "rate"), [(0, 0, None), (1, 8, 13), (1, 3, 33), (9, 10, 90), (11, 10, 100)]
 )
 def test_the_success_rate(merged: int, generated: int, rate: int | None) -> None:
-    CohortDay.objects.bulk_create(cohort_days(D, [member(generated=generated, merged=merged)]))
+    CohortDay.objects.bulk_create(cohort_days([member(generated=generated, merged=merged)]))
     assert read().total.success_rate == rate
 
 
 def test_percentages_and_the_mean_score_are_rounded_half_up() -> None:
     members = [member(score=score, days=days) for score, days in [(70, 1), *[(71, None)] * 7]]
-    CohortDay.objects.bulk_create(cohort_days(D, [*members[:2], *members[2:]]))
+    CohortDay.objects.bulk_create(cohort_days([*members[:2], *members[2:]]))
     total = read().total
     assert (total.onboarding_rate, total.mean_score) == (13, 71)  # 12.5 and 70.875
     CohortDay.objects.all().delete()
-    CohortDay.objects.bulk_create(cohort_days(D, [member(score=70), member(score=71)]))
+    CohortDay.objects.bulk_create(cohort_days([member(score=70), member(score=71)]))
     assert read().total.mean_score == 71
 
 
 def test_cohorts_come_by_name_and_those_without_one_last() -> None:
     members = [member(cohort=cohort) for cohort in ("beta", "", "VIP", "Alpha", "Åse")]
-    CohortDay.objects.bulk_create(cohort_days(D, members))
+    CohortDay.objects.bulk_create(cohort_days(members))
     assert [row.label for row in read().comparison] == ["Alpha", "beta", "VIP", "Åse", "No cohort"]
 
 
 def test_months_come_in_their_order() -> None:
     members = [member(signup_date=day) for day in (date(2025, 2, 28), date(2024, 12, 31), date(2025, 1, 1))]
-    CohortDay.objects.bulk_create(cohort_days(D, members))
+    CohortDay.objects.bulk_create(cohort_days(members))
     assert [row.label for row in read(MONTH).comparison] == ["Dec 2024", "Jan 2025", "Feb 2025"]
 
 
@@ -205,7 +203,7 @@ def test_the_triangle_has_a_cell_where_the_week_has_ended_for_anybody() -> None:
         member(cohort="New", signup_date=days_before(6), weeks=0b0),
         member(cohort="Newest", signup_date=days_before(5), weeks=0b1),
     ]
-    CohortDay.objects.bulk_create(cohort_days(D, members))
+    CohortDay.objects.bulk_create(cohort_days(members))
     assert triangle() == {
         "New": [(0, 1), None, None, None],
         "Newest": [None, None, None, None],
@@ -219,7 +217,7 @@ def test_the_triangle_has_a_cell_where_the_week_has_ended_for_anybody() -> None:
 @pytest.mark.parametrize(("active", "size", "shade"), [(0, 9, 0), (1, 1, 10), (1, 2, 5), (1, 20, 1), (19, 20, 10)])
 def test_the_shade_of_a_cell(active: int, size: int, shade: int) -> None:
     members = [member(weeks=int(number < active)) for number in range(size)]
-    CohortDay.objects.bulk_create(cohort_days(D, members))
+    CohortDay.objects.bulk_create(cohort_days(members))
     [cell, *_more] = read().overall.cells
     assert cell is not None
     assert cell.shade == shade

@@ -14,11 +14,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics.models import CohortDay, HealthStatus, PortfolioDay
-from analytics.scoring.cohort_days import cohort_days
 from analytics.scoring.snapshots import score_day
 from customers.models import Customer, Engagement, Step
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_staff
-from tests.support.cohorts import COHORT, MONTH, member, read, shown
+from tests.support.cohorts import COHORT, MONTH, cohort_days, member, read, shown
 from tests.support.pages import forget, links, main_part, names, notices, table, words
 from tests.support.scoring import D, days_before
 from tests.support.selection import examples_of_a_push
@@ -98,7 +97,7 @@ def test_hostile_and_long_names_stay_text(viewer: Client) -> None:
 
 
 def test_two_hundred_cohorts_have_pages(viewer: Client) -> None:
-    CohortDay.objects.bulk_create(cohort_days(D, [member(cohort=f"Cohort {number:03}") for number in range(200)]))
+    CohortDay.objects.bulk_create(cohort_days([member(cohort=f"Cohort {number:03}") for number in range(200)]))
     make_day(total=200)
     page = viewer.get("/admin/cohorts/?page=2")
     shown = table(main_part(page), "comparison")

@@ -95,6 +95,30 @@ def test_an_earlier_date_asks_first_and_scores_again_from_there(manager: Client)
     assert not PortfolioDay.objects.filter(stale=True).exists()
 
 
+@pytest.mark.parametrize(("first", "is_asked"), [("2026-05-12", False), ("2026-05-13", True), ("2062-05-11", True)])
+def test_a_date_more_than_a_year_ahead_is_asked_about(manager: Client, first: str, is_asked: bool) -> None:
+    """Today is 11 May 2025."""
+    draft = make_draft("v2", activity_max=25, nps_max=15)
+    page = manager.get(page_of(draft, "publish"))
+    answer = manager.post(page_of(draft, "publish"), form_on(page, "first", first=first, note="x"))
+    draft.refresh_from_db()
+    assert draft.is_draft is is_asked
+    assert (f"Do you mean {first[:4]}?" in words(answer.text)) is is_asked
+
+
+def test_only_the_far_date_that_was_asked_about_is_confirmed(manager: Client) -> None:
+    draft = make_draft("v2", activity_max=25, nps_max=15)
+    page = manager.get(page_of(draft, "publish"))
+    asked = manager.post(page_of(draft, "publish"), form_on(page, "first", first="2062-05-11", note="x"))
+    assert "Publish from 11 May 2062" in words(main_part(asked))
+    other = manager.post(page_of(draft, "publish"), form_on(asked, "first", first="2063-05-11"))
+    assert "Do you mean 2063?" in words(main_part(other))
+    confirmed = manager.post(page_of(draft, "publish"), form_on(asked, "first"), follow=True)
+    assert said(confirmed) == ["“v2” is published: it scores from 11 May 2062 on."]
+    draft.refresh_from_db()
+    assert draft.effective_from == date(2062, 5, 11)
+
+
 def test_dates_that_were_not_scored_again_are_said_on_pages_that_were_seen_before(manager: Client) -> None:
     """As where the visitor left, or the machine was stopped, in the middle."""
     make_acme()

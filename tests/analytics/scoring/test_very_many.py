@@ -1,0 +1,81 @@
+"""Very many customers are read and counted in parts: it gives what it gives at once."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from analytics.models import CohortDay, PortfolioDay, Snapshot
+from analytics.scoring import measure, tally
+from analytics.scoring.policies import Policies
+from analytics.scoring.snapshot_rows import scored_customers
+from analytics.scoring.snapshots import score_day
+from customers.models import Customer
+from tests.factories import (
+    make_customer,
+    make_engagement,
+    make_event,
+    make_feedback,
+    make_onboarding,
+    make_policy,
+)
+from tests.support.reporting import report_counters, report_step
+from tests.support.scoring import D
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
+
+KEYS = ["a", "B", "b2", "c", "c 1", "é", "z'z"]
+"""In no database's order of texts alike."""
+
+
+@pytest.fixture
+def program() -> None:
+    """Seven customers in two cohorts, of which one has a policy with other windows; one of them signs up after D."""
+    for number, key in enumerate(KEYS):
+        signed_up = date(2025, 5, 11) if key == "c" else date(2025, 3 + number % 2, 1 + number)
+        one = make_customer(id=key, cohort=["VIP", "Beta"][number % 2], signup_date=signed_up)
+        make_onboarding(one, account_created=True, first_issue_tagged=number > 2, first_pr_generated=number > 4)
+        for days in range(number + 1):
+            make_engagement(one, date(2025, 5, 10 - days), issues_tagged=days, prs_generated=2, prs_merged=days % 3)
+        make_engagement(one, date(2025, 4, 20), support_requests=number)
+        make_event(one, date(2025, 4, 2), "account_created")
+        make_feedback(one, date(2025, 5, 2), csat=1 + number % 5, nps=number)
+    make_policy("VIPs", cohorts=["VIP"], activity_days=3, pr_days=10, activity_points_per_day=9)
+    report_counters(Customer.objects.get(pk="é"), date(2025, 5, 12), issues_tagged=3, prs_generated=4)
+    report_step(Customer.objects.get(pk="a"), date(2025, 5, 12), "first_pr_generated")
+
+
+def stored() -> list[list[dict[str, Any]]]:
+    """What a scoring stores, but when it was."""
+    models = ((Snapshot, "customer_id"), (PortfolioDay, "date"), (CohortDay, "by"))
+    found = [list(model._default_manager.order_by(order, "pk").values()) for model, order in models]
+    return [[{**row, "id": 0, "scored_at": None} for row in rows] for rows in found]
+
+
+@pytest.mark.usefixtures("program")
+@pytest.mark.parametrize("at_once", [1, 2, 4, 6])
+def test_what_is_read_and_counted_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    score_day(D)
+    whole = stored()
+    assert [len(rows) for rows in whole] == [6, 1, 5]
+    assert Snapshot.objects.so_far().count() == 2
+    monkeypatch.setattr(measure, "MOST_KEPT", 6)
+    monkeypatch.setattr(measure, "FETCH_SIZE", at_once)
+    monkeypatch.setattr(tally, "_AT_ONCE", at_once)
+    score_day(D)
+    assert stored() == whole
+
+
+@pytest.mark.usefixtures("program")
+@pytest.mark.parametrize(("most_kept", "is_left"), [(7, False), (6, True)])
+def test_the_rows_of_very_many_are_left_with_postgresql(
+    monkeypatch: pytest.MonkeyPatch, most_kept: int, is_left: bool
+) -> None:
+    """For each of the two sets of windows."""
+    made: list[bool] = []
+    cursor = connection.chunked_cursor
+    monkeypatch.setattr(measure, "MOST_KEPT", most_kept)
+    monkeypatch.setattr(connection, "chunked_cursor", lambda: made.append(True) or cursor())
+    list(scored_customers(D, Policies.on(D)))
+    assert len(made) == (2 if is_left and connection.vendor == "postgresql" else 0)
