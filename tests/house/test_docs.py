@@ -36,10 +36,13 @@ def commands() -> dict[str, list[str]]:
 
 
 def variables() -> set[str]:
-    """The environment variables that settings.py reads: ``environment.<type>("NAME", ...)``."""
+    """The environment variables that settings.py reads: ``environment.<type>("NAME", ...)``.
+
+    A secret may come from a file, too, which ``NAME_FILE`` names.
+    """
     tree = ast.parse((ROOT / "rsolv_cs" / "settings.py").read_text())
-    return {
-        node.args[0].value
+    read = {
+        (node.args[0].value, node.func.attr)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -47,6 +50,7 @@ def variables() -> set[str]:
         and node.func.value.id == "environment"
         and isinstance(node.args[0], ast.Constant)
     }
+    return {name for name, _type in read} | {f"{name}_FILE" for name, of_type in read if of_type == "secret_text"}
 
 
 def targets() -> list[str]:
