@@ -88,6 +88,7 @@ def prepare(history_days: str = f"{HISTORY_DAYS}") -> dict[str, Any]:
     from django.db import connection
     from django.test import Client
 
+    from customers.core.months.partitions import make_months
     from customers.models import data_date
 
     newest = data_date()
@@ -101,10 +102,11 @@ def prepare(history_days: str = f"{HISTORY_DAYS}") -> dict[str, Any]:
         copy = (
             f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} FROM {model._meta.db_table} WHERE date = %s"
         )
+        dates = [newest - timedelta(days=days) for days in range(1, int(history_days)) if days != 7]
+        make_months(model._meta.db_table, dates)
         with connection.cursor() as cursor:
-            for days in range(1, int(history_days)):
-                if days != 7:
-                    cursor.execute(copy, [newest - timedelta(days=days), scored])
+            for day in dates:
+                cursor.execute(copy, [day, scored])
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(get_user_model().objects.create_superuser("benchmark"))
