@@ -185,6 +185,24 @@ SMALL_TARGETS = """
     .map(([html, box]) => `${html} ${box.width} x ${box.height}`)
 """
 
+STICKING_OUT = """
+() => [...document.querySelectorAll('main.rsolv :is(.panel, .card) *')]
+    .filter(element => element.checkVisibility())
+    .flatMap(element => [...element.childNodes])
+    .filter(node => {
+        if (node.nodeType !== Node.TEXT_NODE || !node.data.trim()) return false;
+        const text = document.createRange();
+        text.selectNodeContents(node);
+        let box = node.parentElement;
+        for (; !box.matches('.panel, .card'); box = box.parentElement)
+            if (getComputedStyle(box).overflowX !== 'visible' || getComputedStyle(box).position === 'absolute')
+                return false;
+        return text.getBoundingClientRect().right > box.getBoundingClientRect().right;
+    })
+    .map(node => node.data.trim().slice(0, 120))
+"""
+"""Text that sticks out of its panel, and neither scrolls in it nor is cut nor floats above it."""
+
 
 def violations(page: Page) -> list[str]:
     """What axe has to say against a page, as it is shown."""
@@ -209,6 +227,7 @@ def look(page: Page, looks: Sequence[tuple[ViewportSize, str]] = ()) -> list[str
         page.set_viewport_size(size)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             found.append(f"{page.url} scrolls sideways at {size['width']} px")
+        found += [f"{page.url} {size['width']}: {text} sticks out" for text in page.evaluate(STICKING_OUT)]
         page.emulate_media(color_scheme=scheme)
         page.evaluate("scheme => document.documentElement.classList.toggle('dark', scheme == 'dark')", scheme)
         found += [f"{page.url} {scheme} {size['width']}: {violation}" for violation in violations(page)]
