@@ -200,6 +200,12 @@ def files() -> list[Path]:
     return [path for name, path in sorted(every.items()) if not name.startswith(ENGLISH_ALWAYS)]
 
 
+def counted_before() -> dict[str, int]:
+    """Return how many bare texts each file may have; a file that is not listed none."""
+    with COUNTS.open(newline="") as file:
+        return {row["file"]: int(row["bare"]) for row in csv.DictReader(file)}
+
+
 def write_counts() -> None:
     """Count again."""
     counts = {str(path.relative_to(ROOT)): len(bare_texts(path)) for path in files()}
