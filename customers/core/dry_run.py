@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from customers.core.sql import execute, is_postgres
+from customers.core.sql import is_postgres, partitioned_tables, see_one_moment
 
 
 @contextmanager
@@ -47,10 +47,11 @@ def temporarily() -> Iterator[None]:
 
     All reads inside see the data of the moment of the first one.
     """
-    outermost = not connections[DEFAULT_DB_ALIAS].in_atomic_block
+    outermost = is_postgres() and not connections[DEFAULT_DB_ALIAS].in_atomic_block
+    partitioned = partitioned_tables() if outermost else []
     with _announcing_no_writer(), _rolled_back_transaction():
-        if outermost and is_postgres():
-            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        if outermost:
+            see_one_moment(partitioned)
         yield
 
 

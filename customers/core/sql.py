@@ -56,14 +56,32 @@ def fetch_plain(query: Query) -> Iterator[Row]:
             yield from rows
 
 
+def partitioned_tables() -> list[str]:
+    """Return the names of the tables that PostgreSQL keeps in partitions."""
+    names = "SELECT CAST(CAST(partrelid AS regclass) AS text) FROM pg_partitioned_table"
+    return [name for (name,) in fetch(f"{names} WHERE pg_table_is_visible(partrelid)")]
+
+
+def see_one_moment(partitioned: Sequence[str], access: str = "") -> None:
+    """Let PostgreSQL's transaction, which has read nothing yet, see the data of one moment alone.
+
+    The rows of a partition that is put in another's place later on would not be of that moment, and so be missing:
+    the ``partitioned_tables``, asked for before the transaction, are held before the moment is taken.
+    """
+    execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{access}")
+    if partitioned:
+        execute(f"LOCK TABLE {', '.join(partitioned)} IN ACCESS SHARE MODE")
+
+
 @contextmanager
 def read_snapshot() -> Iterator[None]:
     """Let all reads inside see the data of the moment of the first one, and hold up no writer."""
     if connection.in_atomic_block:
         yield
     elif is_postgres():
+        partitioned = partitioned_tables()
         with transaction.atomic():
-            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            see_one_moment(partitioned, ", READ ONLY")
             yield
     else:
         # Not atomic(): our SQLite transactions announce a writer at once.

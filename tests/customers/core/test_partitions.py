@@ -1,5 +1,9 @@
 """A table of months: each month has what the table says, is made beside its readers, and gives back its room."""
 
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, timedelta
 
 import pytest
@@ -7,11 +11,12 @@ from django.db import IntegrityError, connection, transaction
 
 from analytics.models import Snapshot
 from analytics.scoring.snapshots import score_day
+from customers.core.dry_run import temporarily
 from customers.core.months import partitions as months
 from customers.core.months.partitions import Partition, give_back_room, make_months, partitions
-from customers.core.sql import execute, fetch, is_postgres
+from customers.core.sql import execute, fetch, is_postgres, read_snapshot
 from tests.factories import make_customer, make_engagement, make_snapshot
-from tests.support.months import begin_without_months, structure
+from tests.support.months import begin_without_months, structure, take_all_months_as_one
 
 TABLE = "analytics_snapshot"
 MAY, JUNE, JULY = date(2025, 5, 1), date(2025, 6, 1), date(2025, 7, 1)
@@ -125,3 +130,68 @@ def test_readers_and_a_month_that_is_made_are_not_in_each_others_way() -> None:
                 transaction.set_rollback(True)
     finally:
         reader.close()
+
+
+@pytest.fixture
+def roomy(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """May has lost most of its rows, 10 are left; June, the newest month, has as many."""
+    if not is_postgres():
+        pytest.skip("SQLite has no months")
+    monkeypatch.setattr(months, "FEW_PAGES", 0)
+    begin_without_months(TABLE)
+    make_months(TABLE, [MAY, JUNE])
+    customers = [make_customer() for _number in range(10)]
+    for day in (*(MAY + timedelta(days=number) for number in range(30)), JUNE):
+        for customer in customers:
+            make_snapshot(customer, date=day)
+    Snapshot.objects.filter(date__gt=MAY, date__lt=JUNE).delete()
+    execute(f"ANALYZE {TABLE}")
+    yield
+    for one in partitions(TABLE) or []:
+        execute(f"DROP TABLE {one.name}")
+    take_all_months_as_one()
+
+
+@contextmanager
+def given_back() -> Iterator[Future[int]]:
+    """Give back room by another connection meanwhile; afterwards it has ended."""
+
+    def give() -> int:
+        try:
+            return give_back_room(TABLE)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(give)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("roomy")
+@pytest.mark.parametrize("of_one_moment", [read_snapshot, temporarily])
+def test_who_reads_what_was_at_one_moment_misses_no_row_of_a_month_made_anew(
+    of_one_moment: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with of_one_moment():
+        fetch("SELECT 1 FROM django_migrations")
+        with given_back() as done:
+            assert done.result() == 0
+        assert Snapshot.objects.count() == 20
+    assert give_back_room(TABLE) == 1
+    assert Snapshot.objects.count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("roomy")
+@pytest.mark.parametrize("timeout", [months.LOCK_TIMEOUT, "5s"], ids=["given up in time", "a deadlock"])
+def test_a_month_is_left_alone_while_who_has_read_customers_waits_for_it(
+    timeout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(months, "LOCK_TIMEOUT", timeout)
+    with transaction.atomic():
+        fetch("SELECT 1 FROM customers_customer")
+        with given_back() as done:
+            time.sleep(0.5)
+            assert Snapshot.objects.count() == 20
+        assert done.result() == 0
+    assert give_back_room(TABLE) == 1
