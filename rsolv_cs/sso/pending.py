@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 
 COOKIE = f"{settings.COOKIE_PREFIX}login"
 SECONDS = 900
+MOST_LETTERS = 3_800
+"""Browsers keep no cookie that has, with its name and attributes, more than 4,096."""
 _STATES, _NEXT = "oidc_states", "next"
 
 
@@ -64,6 +66,11 @@ def send_pending(response: HttpResponse, pending: Pending) -> None:
         response.delete_cookie(COOKIE, samesite="Lax")
         return
     pending.save()
+    for older in pending[_STATES].values():
+        if len(str(pending.session_key)) > MOST_LETTERS:
+            # That tab comes to the first page then, instead of no tab to any.
+            older.pop(_NEXT, None)
+            pending.save()
     response.set_cookie(
         COOKIE,
         str(pending.session_key),

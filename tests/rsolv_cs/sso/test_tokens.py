@@ -1,5 +1,6 @@
 """A provider that breaks a rule of the flow lets nobody in, and the audit says which rule it was."""
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -227,6 +228,14 @@ def test_two_tabs_log_in_side_by_side(client: Client, provider: OpenIdProvider) 
     assert client.get(first).url == "/admin/cohorts/"
     assert client.get(second).url == "/admin/alerts/"
     assert "login" not in {name for name, morsel in client.cookies.items() if morsel.value}
+
+
+def test_tabs_with_long_addresses_log_in_all_the_same(client: Client, provider: OpenIdProvider) -> None:
+    pages = [f"/admin/alerts/?q={secrets.token_hex(800)}" for _tab in range(5)]
+    tabs = [begin(client, page) for page in pages]
+    assert len(client.cookies["login"].OutputString()) <= 4096  # What a browser keeps.
+    first, *_others, last = [client.get(tab).url for tab in tabs]
+    assert (first, last) == ("/admin/start/", pages[-1])
 
 
 def test_the_answer_of_another_provider_is_refused(client: Client, provider: OpenIdProvider) -> None:
