@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from analytics.crm.begin import NotPushable
+from analytics.crm.begin import NotPushable, why_not_undoable
 from analytics.crm.changed_rows import file_of
 from analytics.crm.credentials import unset_variables
 from analytics.crm.ledger import GOES_ON, MAY_SEE, export_push
@@ -41,6 +41,7 @@ def show_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "destination": destination,
         "portfolio": portfolio,
         "unset": unset_variables(destination),
+        "is_first": not destination.pushes.exists(),
         "unfinished": destination.pushes.filter(state=Push.State.UNFINISHED).first(),
     }
     if portfolio:
@@ -76,12 +77,17 @@ def resume_now(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 @admin_page(*MAY_SEE, MAY_PUSH)
-@sent_by_form(_push_address)
 def undo_now(request: StaffRequest, pk: int) -> HttpResponse:
-    """Write again what a push has replaced."""
-    push = get_object_or_404(Push, pk=pk)
-    name = request.user.get_username()
-    return _done(request, lambda: undo_push(push, name, seconds=SECONDS), _push_address(pk))
+    """Ask, then write again what a push has replaced."""
+    push = get_object_or_404(Push.objects.select_related("destination"), pk=pk)
+    if request.method == "POST":
+        name = request.user.get_username()
+        return _done(request, lambda: undo_push(push, name, seconds=SECONDS), _push_address(pk))
+    if reason := why_not_undoable(push):
+        messages.info(request, reason)
+        return redirect(_push_address(pk))
+    context = {"title": f"Undo {push}", "push": push, "written": push.new + push.changed}
+    return admin_response(request, "analytics/crm/undo.html", context)
 
 
 def _done(request: HttpRequest, act: Callable[[], Push], otherwise: str) -> HttpResponse:

@@ -188,6 +188,11 @@ class PlaybookRun(models.Model):
         known = {one.step_id for one in self.steps.all()}
         return [(self.due(step), str(step)) for step in self.playbook.steps.all() if step.pk not in known]
 
+    @property
+    def next_step(self) -> tuple[date, str] | None:
+        """The first step that is still to come, while it runs: on which day, and what."""
+        return next(iter(self.to_come), None) if self.state == self.State.RUNNING else None
+
 
 class PlaybookStepRun(models.Model):
     """What a step became for a customer; '' in ``done_by`` is nobody: it was done by itself."""

@@ -75,12 +75,12 @@ def approve(email: PlaybookStepRun, draft: EmailDraft, key: str, *, confirmed: b
 def skip(email: PlaybookStepRun, by: User) -> bool:
     """Skip an email; False where it no longer waits."""
     with transaction.atomic():
-        return _settle(email, State.SKIPPED, by, "Skipped by hand")
+        return _settle(email, State.SKIPPED, by)
 
 
-def _settle(email: PlaybookStepRun, state: PlaybookStepRun.State, by: User, note: str = "") -> bool:
+def _settle(email: PlaybookStepRun, state: PlaybookStepRun.State, by: User) -> bool:
     """Store what a person has decided; the run's row is locked first, as all do who look at its steps."""
     list(PlaybookRun.objects.select_for_update().filter(pk=email.run_id).values_list("pk"))
     still = PlaybookStepRun.objects.filter(pk=email.pk, state=State.WAITING, run__state=PlaybookRun.State.RUNNING)
     login = by.get_username()
-    return update_rows(still, state=state, note=note, done_at=timezone.now(), done_by=login) == 1
+    return update_rows(still, state=state, note="", done_at=timezone.now(), done_by=login) == 1

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 20
 ROWS_PER_PAGE = 50
+_WITH_STEPS = ("playbook__steps__template", "steps__task", "steps__message")
+"""What a run's steps are told from: those that are done, and those to come."""
 Run, StepRun = PlaybookRun.State, PlaybookStepRun.State
 
 
@@ -91,7 +93,7 @@ def runs_page(playbook: Playbook, number: str | None) -> "Page[PlaybookRun]":
     """Return a page of the runs of a playbook with their steps, those that are running first."""
     rank = Case(When(state=Run.RUNNING, then=0), default=1, output_field=IntegerField())
     runs = started_runs(playbook).order_by(rank, "-started_on", "-pk")
-    rows = runs.select_related("customer", "playbook").prefetch_related("steps__task", "steps__message")
+    rows = runs.select_related("customer").prefetch_related(*_WITH_STEPS)
     return Paginator(rows, ROWS_PER_PAGE).get_page(number)
 
 
@@ -106,5 +108,4 @@ def runs_of(customer: Customer) -> Sequence[PlaybookRun]:
     if not getattr(customer, "has_playbooks", True):
         return []
     running = PlaybookRun.objects.filter(customer=customer, state=Run.RUNNING).order_by("pk")
-    steps = ("playbook__steps__template", "steps__task", "steps__message")
-    return list(running.select_related("playbook").prefetch_related(*steps))
+    return list(running.select_related("customer").prefetch_related(*_WITH_STEPS))

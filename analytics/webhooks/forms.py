@@ -132,5 +132,5 @@ class AgainForm(forms.Form):
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """The span of a valid form."""
-        return self.cleaned_data["start"], self.cleaned_data["end"]
+        """The span of a valid form, to the end of its last minute: the fields have no seconds."""
+        return self.cleaned_data["start"], self.cleaned_data["end"].replace(second=59, microsecond=999_999)

@@ -153,6 +153,7 @@ ACTS: dict[str, dict[str, str]] = {
     "analytics:push-now": {},
     "analytics:undo-push": {},
     "analytics:export-push": {},
+    "analytics:export-milestones": {},
     "admin:analytics_destination_add": {"name": "Files", "kind": "changed_rows", **DESTINATION},
     "admin:analytics_destination_change": {"name": "HubSpot", **DESTINATION},
     "analytics:act-on-alerts": {"alert": "{alert}", "action": "acknowledge"},

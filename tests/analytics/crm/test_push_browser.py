@@ -33,6 +33,8 @@ def test_a_push_from_the_preview_and_its_undo(open_page: Opened, settings: Setti
     expect(page.locator("#content h1")).to_have_text("Push 2 to Warehouse")
     expect(page.get_by_role("row", name="Org 1")).to_contain_text("In the file")
     wrong["push"] = look(page, EVERY_LOOK)
+    page.get_by_role("link", name="Undo this push").click()
+    wrong["undo asked"] = look(page, EVERY_LOOK)
     page.get_by_role("button", name="Undo this push").click()
     expect(page.locator("#content h1")).to_have_text("Undo 3 to Warehouse")
     expect(page.get_by_role("row", name="Org 1")).to_contain_text("40 → 75")

@@ -90,11 +90,13 @@ def test_the_page_of_a_push_leads_to_each_result_and_has_the_words(
 def test_undo_and_resume_from_the_page(manager: Client, hubspot: FakeHubSpot, monkeypatch: pytest.MonkeyPatch) -> None:
     make_scored(2)
     there = make_hubspot(hubspot, monkeypatch)
+    assert "whose id no company has in rsolv_customer_id becomes a new company" in preview(manager, there)
     monkeypatch.setattr(views, "SECONDS", 0.0)
     answer = manager.post(reverse("analytics:push-now", args=[there.pk]))
     push = Push.objects.get()
     assert (push.state, counts(push)) == ("unfinished", {"waiting": 2})
-    assert f"Push {push.pk} is not finished" in preview(manager, there)
+    page = preview(manager, there)
+    assert f"Push {push.pk} is not finished" in page and "becomes a new company" not in page
     monkeypatch.setattr(views, "SECONDS", 20.0)
     address = reverse("admin:analytics_push_change", args=[push.pk])
     assert answer.url == f"{address}?goes_on=1"
@@ -104,7 +106,12 @@ def test_undo_and_resume_from_the_page(manager: Client, hubspot: FakeHubSpot, mo
     assert "Resume" in words(manager.get(address))
     assert manager.post(reverse("analytics:resume-push", args=[push.pk])).url == address
     assert counts(push) == {"new": 2}
-    answer = manager.post(reverse("analytics:undo-push", args=[push.pk]))
+    undo = reverse("analytics:undo-push", args=[push.pk])
+    asked = words(manager.get(undo))
+    assert "For 2 customers, what the push has replaced is written again. Fields that were new are emptied" in asked
+    assert (Push.objects.count(), hubspot.companies["c1"]["rsolv_score"]) == (1, "75")
+    answer = manager.post(undo)
+    assert manager.get(undo).url == address
     assert "It writes again what" in words(manager.get(answer.url))
     assert "Undone by" in words(manager.get(address))
     assert hubspot.companies["c1"]["rsolv_score"] == ""

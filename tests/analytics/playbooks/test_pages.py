@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_page.timeline import TimelineFilter, timeline
 from analytics.models import Playbook, PlaybookRun, PlaybookStep
+from analytics.playbooks.end import stop
 from customers.models import AuditEntry, Customer
 from tests.analytics.playbooks.conftest import Passes
 from tests.factories import make_customer, make_staff
@@ -63,8 +64,28 @@ def test_the_page_shows_steps_whom_it_would_start_for_and_its_runs(
     assert "ends early: The start no longer holds" in shown
     assert "Day 0 Email: Hello Waits for approval Day 3 Call them Call, task for the owner" in shown
     assert "Starts next for 1 customer as of the newest scored date. Company c2 At risk, score 30" in shown
-    assert "Company c1 12 May 2025 At risk, score 30 Running Email: Hello Waits for approval" in shown
+    row = "Company c1 12 May 2025 At risk, score 30 Running Email: Hello Waits for approval Next: Call them on 15 May 2025"
+    assert row in shown and "Review" not in shown
     assert "Turn o" not in shown and "Edit" not in shown and "Add step" not in shown
+
+
+def test_a_run_says_its_next_step_and_leads_to_an_email_that_waits(
+    client: Client, passes: Passes, as_role: Callable[[str], User]
+) -> None:
+    playbook = make_playbook(task(5), email(9))
+    passes(0, c1=AT_RISK)
+    look()
+    manager = as_role("Program manager")
+    # Day 5 is a Saturday.
+    assert section(client.get(page_of(playbook)), "runs").endswith("Running Next: Call them on 19 May 2025 1–1 of 1")
+    stop(run_of(), manager)
+    assert "Stopped by Program manager – 1–1 of 1" in section(client.get(page_of(playbook)), "runs")
+    other = make_playbook(email(), name="Other")
+    look()
+    page = client.get(page_of(other))
+    assert section(page, "runs").endswith("Email: Hello Waits for approval Review 1–1 of 1")
+    client.post(links(page, "Review")[0], {"action": "skip"})
+    assert "Email: Hello Skipped by Program manager" in section(client.get(page_of(other)), "runs")
 
 
 def test_turned_on_from_now_on_it_passes_over_those_for_whom_it_holds(

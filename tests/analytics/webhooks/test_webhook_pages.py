@@ -219,6 +219,18 @@ def test_a_span_is_sent_also_what_it_was_never_told(receiver: Receiver) -> None:
     assert set(receiver.uids) == {hours[n].uid for n in (2, 3, 4)}
 
 
+def test_a_span_has_its_last_minute(ada: Client, receiver: Receiver) -> None:
+    endpoint, now = listen(url=receiver.url), timezone.localtime()
+    make_event(occurred_at=now, handed_out=True)
+    span = {"what": "span", "start": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M}", "end": f"{now:%Y-%m-%dT%H:%M}"}
+    ada.post(f"{LIST}{endpoint.pk}/again/", span)
+    assert endpoint.deliveries.count() == 1
+
+
+def test_the_secret_that_is_compared_is_not_kept_as_a_draft(ada: Client) -> None:
+    assert 'data-draft="off"' in ada.get(f"{LIST}{listen().pk}/test/").text
+
+
 @pytest.mark.parametrize(
     ("start", "end", "words"),
     [
