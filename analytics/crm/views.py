@@ -23,6 +23,7 @@ from customers.jobs.pages import failures_told
 from customers.models import Customer
 from customers.owners.sync import set_do_not_sync
 from customers.owners.views import MAY_ASSIGN
+from customers.text.say import say
 
 MAY_PREVIEW = ("customers.view_customer", "analytics.view_destination")
 MAY_PUSH = "analytics.push_destination"
@@ -86,7 +87,8 @@ def undo_now(request: StaffRequest, pk: int) -> HttpResponse:
     if reason := why_not_undoable(push):
         messages.info(request, reason)
         return redirect(_push_address(pk))
-    context = {"title": f"Undo {push}", "push": push, "written": push.new + push.changed}
+    title = say("Undo push {number} to {name}?", number=str(push.pk), name=push.destination.name)
+    context = {"title": title, "push": push, "written": push.new + push.changed}
     return admin_response(request, "analytics/crm/undo.html", context)
 
 

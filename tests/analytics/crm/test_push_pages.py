@@ -108,7 +108,7 @@ def test_undo_and_resume_from_the_page(manager: Client, hubspot: FakeHubSpot, mo
     assert counts(push) == {"new": 2}
     undo = reverse("analytics:undo-push", args=[push.pk])
     asked = words(manager.get(undo))
-    assert "For 2 customers, what the push has replaced is written again. Fields that were new are emptied" in asked
+    assert "What the push has replaced is written again for 2 customers. Fields that were new are emptied." in asked
     assert (Push.objects.count(), hubspot.companies["c1"]["rsolv_score"]) == (1, "75")
     answer = manager.post(undo)
     assert manager.get(undo).url == address

@@ -64,8 +64,8 @@ def test_the_page_shows_steps_whom_it_would_start_for_and_its_runs(
     assert "ends early: The start no longer holds" in shown
     assert "Day 0 Email: Hello Waits for approval Day 3 Call them Call, task for the owner" in shown
     assert "Starts next for 1 customer as of the newest scored date. Company c2 At risk, score 30" in shown
-    row = "Company c1 12 May 2025 At risk, score 30 Running Email: Hello Waits for approval Next: Call them on 15 May 2025"
-    assert row in shown and "Review" not in shown
+    row = "Company c1 12 May 2025 At risk, score 30 Running Email: Hello Waits for approval"
+    assert f"{row} Next: Call them on 15 May 2025" in shown and "Review" not in shown
     assert "Turn o" not in shown and "Edit" not in shown and "Add step" not in shown
 
 
