@@ -56,7 +56,7 @@ def told_by(token: Claims, more: Callable[[], Claims], hint: str) -> Told:
         last_name=last,
         role_values=frozenset(_role_values(claims)),
         has_second_factor=has_factor,
-        authenticated_at=at if isinstance(at, int) else None,
+        authenticated_at=None if at is None else _seconds(at),
         hint=hint,
     )
 
@@ -71,6 +71,14 @@ def _completed(token: Claims, more: Callable[[], Claims]) -> Claims:
         # Of another address than the token's it says nothing.
         told = {name: value for name, value in told.items() if name not in _VERIFIED}
     return {**told, **token}
+
+
+def _seconds(told: object) -> int:
+    """Return when the provider saw somebody; long ago where it says that in no way that can be read."""
+    try:
+        return int(float(str(told)))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _has_second_factor(token: Claims) -> bool:

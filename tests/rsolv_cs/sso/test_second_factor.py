@@ -1,6 +1,7 @@
 """The provider's second factor in the place of ours, and ours where it has none; how young a login is."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
@@ -83,9 +84,12 @@ def test_a_factor_of_an_earlier_login_does_not_count_for_the_next(
 ADD = "/admin/auth/group/add/"
 
 
-def test_a_login_that_is_old_at_the_provider_has_to_be_made_again(client: Client, provider: OpenIdProvider) -> None:
+@pytest.mark.parametrize("said", [int, float, str, lambda _moment: "at noon", lambda _moment: 1e400])
+def test_a_login_that_is_old_at_the_provider_has_to_be_made_again(
+    said: Callable[[float], object], client: Client, provider: OpenIdProvider
+) -> None:
     provider.person["groups"] = ["cs-admins"]
-    provider.changed = {"auth_time": int(time.time()) - 3600}
+    provider.changed = {"auth_time": said(time.time() - 3600)}
     sign_in(client)
     response = client.post(ADD, {"name": "New"})
     assert response.status_code == 403
