@@ -5,10 +5,12 @@ scrape reads all of them. Here a process takes the first place that is free, suc
 until it ends, however it ends. There are as many files as there were ever processes at once, and no count goes back.
 """
 
+import atexit
 import fcntl
 import json
 import logging
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -124,7 +126,22 @@ def _take(kind: str) -> tuple[str, BinaryIO]:
         return _take_in(settings.METRICS_DIR, kind)
     except OSError as error:
         logger.warning("The metrics of this process are counted apart: %s", error.strerror)
-        return _take_in(Path(tempfile.mkdtemp(prefix="rsolv-metrics-")), kind)
+    apart = Path(tempfile.mkdtemp(prefix="rsolv-metrics-"))
+    try:
+        taken = _take_in(apart, kind)
+    except OSError:
+        # The next request tries again, in another one.
+        shutil.rmtree(apart, ignore_errors=True)
+        raise
+    # Workers are replaced again and again, and each would leave one.
+    atexit.register(_remove, apart, os.getpid())
+    return taken
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove the folder of a process, which does it itself: a fork of it has one of its own."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take_in(folder: Path, kind: str) -> tuple[str, BinaryIO]:
@@ -133,7 +150,11 @@ def _take_in(folder: Path, kind: str) -> tuple[str, BinaryIO]:
         place = f"{kind}-{number}"
         lock = open_to_lock(folder / f"{place}.lock")
         if not _is_locked(lock):
-            _prepare(folder, place, lock)
+            try:
+                _prepare(folder, place, lock)
+            except OSError:
+                lock.close()
+                raise
             os.environ[_VARIABLE] = str(folder)
             return place, lock
         lock.close()

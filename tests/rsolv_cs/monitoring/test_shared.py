@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.multiprocess import MultiProcessCollector
+from pytest_django.fixtures import Settings
 
+from rsolv_cs.monitoring import shared
 from tests.support import ROOT
 from tests.support.metrics import Samples, samples
 
@@ -149,7 +151,23 @@ def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path))
         assert read(blocked, 'counted.count_messages("state", 3)')[SAYS, "state"] == 3
-    assert list(tmp_path.glob("rsolv-metrics-*/web-0.lock"))
+        with counting(blocked, "web", 1):
+            assert list(tmp_path.glob("rsolv-metrics-*/web-0.lock"))
+    assert not list(tmp_path.glob("rsolv-metrics-*"))
+
+
+def test_where_nothing_can_be_written_no_folder_is_left(tmp_path: Path, settings: Settings) -> None:
+    def on_a_full_disk(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    settings.METRICS_DIR = tmp_path / "metrics"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path))
+        patch.setattr("os.posix_fallocate", on_a_full_disk)
+        for _request in range(3):
+            with pytest.raises(OSError, match="No space"):
+                shared._take(shared.WEB)
+    assert not list(tmp_path.glob("rsolv-metrics-*"))
 
 
 def test_numbers_are_added_up_as_prometheus_clients_own_collector_does(folder: Path) -> None:
