@@ -13,7 +13,7 @@ COOKIE = f"{settings.COOKIE_PREFIX}login"
 SECONDS = 900
 MOST_LETTERS = 3_800
 """Browsers keep no cookie that has, with its name and attributes, more than 4,096."""
-_STATES, _NEXT = "oidc_states", "next"
+_STATES, _NEXT, _AGAIN = "oidc_states", "next", "again"
 
 
 class Pending(SessionStore):
@@ -31,6 +31,8 @@ class Begun:
     nonce: str
     verifier: str
     next: str
+    again: bool
+    """Whether the provider was to ask for the password again."""
 
 
 @contextmanager
@@ -44,10 +46,10 @@ def in_place_of_session(request: HttpRequest) -> Iterator[Pending]:
         request.session = session
 
 
-def remember_next(pending: Pending, page: str) -> None:
-    """Keep with the newest login the page that it leads to."""
+def remember(pending: Pending, page: str, *, again: bool) -> None:
+    """Keep with the newest login the page that it leads to, and whether the password was to be asked for again."""
     states = pending[_STATES]
-    states[list(states)[-1]][_NEXT] = page
+    states[list(states)[-1]] |= {_NEXT: page, _AGAIN: again}
 
 
 def take_begun(request: HttpRequest, response_to: str) -> tuple[Begun | None, Pending]:
@@ -57,7 +59,7 @@ def take_begun(request: HttpRequest, response_to: str) -> tuple[Begun | None, Pe
     pending.modified = True
     if not found or abs(time.time() - found["added_on"]) > SECONDS:
         return None, pending
-    return Begun(found["nonce"], found["code_verifier"], found.get(_NEXT, "")), pending
+    return Begun(found["nonce"], found["code_verifier"], found.get(_NEXT, ""), found.get(_AGAIN, False)), pending
 
 
 def send_pending(response: HttpResponse, pending: Pending) -> None:

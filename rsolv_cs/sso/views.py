@@ -31,6 +31,8 @@ from rsolv_cs.sso.refusal import Refused, Unreachable, Why
 logger = logging.getLogger(__name__)
 
 AGAIN = "again"
+LONG_AGO = 0
+"""When somebody gave a password of whom the provider does not say that."""
 MOST_NAMED = 3
 """So many Administrators are named to whoever has to ask one."""
 _TELL_WHOM_TO_ASK = {Why.NO_ROLE, Why.OUTSIDER, Why.PASSWORD, Why.TAKEN, Why.CLOSED}
@@ -53,7 +55,7 @@ def begin_sso(request: HttpRequest) -> HttpResponse:
     try:
         with pending.in_place_of_session(request) as begun:
             response: HttpResponse = _Begin().get(request)
-            pending.remember_next(begun, next_page(request, ""))
+            pending.remember(begun, next_page(request, ""), again=AGAIN in request.GET)
     except Unreachable as error:
         return _unreachable(request, error)
     pending.send_pending(response, begun)
@@ -72,7 +74,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
             raise Refused(Why.STALE, "the state is of no login that was begun in this browser")
         if "error" in request.GET:
             raise Refused(Why.DECLINED, "the provider did not let them in")
-        response = _enter(request, flow.finish(request, begun.nonce, begun.verifier), begun.next)
+        response = _enter(request, flow.finish(request, begun.nonce, begun.verifier), begun)
     except Refused as refused:
         response = _refuse(request, refused)
     except Unreachable as error:
@@ -81,7 +83,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _enter(request: HttpRequest, told: Told, to: str) -> HttpResponse:
+def _enter(request: HttpRequest, told: Told, begun: pending.Begun) -> HttpResponse:
     """Begin the session."""
     actor = trail.Actor(told.email, f"OpenID Connect, {told.issuer}", client_address(request))
     with trail.acting(actor):
@@ -94,8 +96,11 @@ def _enter(request: HttpRequest, told: Told, to: str) -> HttpResponse:
     request.session[second_factor.AT_PROVIDER] = told.has_second_factor
     if told.authenticated_at is not None:
         request.session[sessions.AUTHENTICATED] = told.authenticated_at
+    elif not begun.again:
+        # The provider may have let in whoever sits before an open session of its own.
+        request.session[sessions.AUTHENTICATED] = LONG_AGO
     hint.keep_hint(request, told.hint)
-    return redirect(to or settings.LOGIN_REDIRECT_URL)
+    return redirect(begun.next or settings.LOGIN_REDIRECT_URL)
 
 
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:

@@ -62,7 +62,7 @@ def test_where_the_provider_is_not_asked_for_one_ours_holds(
 
 
 def test_who_turned_one_on_here_is_asked_for_its_code(client: Client, provider: OpenIdProvider) -> None:
-    sign_in(client)
+    sign_in(client, again="1")
     turn_on(client, User.objects.get())
     other = Client()
     sign_in(other)
@@ -99,6 +99,16 @@ def test_a_login_that_is_old_at_the_provider_has_to_be_made_again(
     assert sign_in(client, ADD, again="1").url == ADD
     asked = provider.asked_for("/authorize")[-1]
     assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    assert client.post(ADD, {"name": "New"}).status_code in {200, 302}
+
+
+def test_where_the_provider_tells_no_time_only_a_login_that_was_asked_for_again_is_young(
+    client: Client, provider: OpenIdProvider
+) -> None:
+    provider.person["groups"], provider.changed = ["cs-admins"], {"auth_time": None}
+    sign_in(client)
+    assert client.post(ADD, {"name": "New"}).status_code == 403
+    sign_in(client, ADD, again="1")
     assert client.post(ADD, {"name": "New"}).status_code in {200, 302}
 
 
