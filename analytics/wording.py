@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.utils.translation import gettext, gettext_lazy
 
 from customers.text import written
-from customers.text.say import Words, say, say_n
+from customers.text.say import Words, kept_by_language, say, say_n
 
 ACTIVITY_TREND = gettext_lazy("Activity trend")
 """Never just "trend", which would be read as the score's."""
@@ -97,6 +97,12 @@ def days_in_tenths(number: int) -> str:
 def known_of(known: int, onboarded: int) -> str:
     """Say of how many a time to value is, if not of all onboarded: ``of 6 of 9 onboarded``."""
     return say("of {known} of {onboarded} onboarded", known=known, onboarded=onboarded) if known < onboarded else ""
+
+
+@kept_by_language(1_000)
+def at_risk_with(score: int) -> str:
+    """Say that a customer is at risk; kept, since thousands of alerts say it of the same scores."""
+    return say("At risk with a score of {score}", score=score)
 
 
 def silent_since_signup(days: int) -> str:

@@ -32,7 +32,7 @@ from analytics.models import (
 )
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.scoring.health_status import InactiveReason
-from analytics.wording import blocked_for, no_first_pr, silent_since, silent_since_signup
+from analytics.wording import at_risk_with, blocked_for, no_first_pr, silent_since, silent_since_signup
 from customers.text.codes import code_in_words
 from customers.text.say import say, say_n
 from customers.text.written import percentage
@@ -135,7 +135,7 @@ class AtRisk(CustomerKind):
         return inputs.score
 
     def text(self, inputs: AlertInputs) -> str:
-        return say("At risk with a score of {score}", score=inputs.score)
+        return at_risk_with(inputs.score)
 
     def _is_worse(self, before: int, now: int) -> bool:
         return now <= before - WORSE_POINTS

@@ -44,7 +44,8 @@ def clock(when: datetime) -> str:
 
 def number(count: float) -> str:
     """Return ``1,200``."""
-    return number_format(count, force_grouping=True)
+    # Most have no separator in any language; the general way takes 20 times as long.
+    return str(count) if type(count) is int and abs(count) < 1000 else number_format(count, force_grouping=True)
 
 
 def decimals(value: float, places: int) -> str:

@@ -10,15 +10,15 @@ IN_TEMPLATES = {
     # For people: whole, with the time, within a year or a day.
     *("", "DATE_FORMAT", "DATETIME_FORMAT", "TIME_FORMAT", "MONTH_DAY_FORMAT", "YEAR_MONTH_FORMAT"),
     # The same in English alone, where no catalogue has the page yet.
-    *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i"),
+    *("j M Y", "j M Y, H:i", "j M Y, H:i:s", "j M", "H:i", "Y"),
     # For browsers and scripts.
     *("Y-m-d", r"Y-m-d\TH:i", "c"),
 }
 IN_PYTHON = {
     # For people: whole, with the time, within a day or a year, a month of a year.
     *("%-d %b %Y", "%-d %b %Y, %H:%M", "%-d %b %Y, %H:%M %Z", "%H:%M", "%-d %b", "%b %Y", "%B"),
-    # For files and form fields.
-    *("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y%m%d-%H%M%S-%f", "%Y-%m-%d %H:%M:%S"),
+    # For files, tables of a month and form fields.
+    *("%Y_%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y%m%d-%H%M%S-%f", "%Y-%m-%d %H:%M:%S"),
 }
 
 

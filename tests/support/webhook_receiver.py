@@ -3,6 +3,7 @@
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,10 +47,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         self.server.connections += 1
+        self.server.open.add(self)
         try:
             super().handle()
         except OSError:
             self.close_connection = True
+        finally:
+            self.server.open.discard(self)
 
     def log_message(self, *_arguments: object) -> None:
         """Say nothing."""
@@ -72,6 +76,7 @@ class Receiver(ThreadingHTTPServer):
         self.behaviour = behaviour
         self.received: list[Received] = []
         self.connections = 0
+        self.open: set[Handler] = set()
         self.scheme = "http"
 
     def handle_error(self, *_arguments: object) -> None:
@@ -88,6 +93,14 @@ class Receiver(ThreadingHTTPServer):
     @property
     def uids(self) -> list[str]:
         return [one.uid for one in self.received]
+
+
+def wait_until_read(receiver: Receiver, seconds: float = 60) -> None:
+    """Wait until all is read of senders who are dead: a busy machine has it in its sockets for a while."""
+    until = time.monotonic() + seconds
+    while receiver.open:
+        assert time.monotonic() < until, "somebody is still sending"
+        time.sleep(0.01)
 
 
 def answering(status: int = 200, text: bytes = b"", **headers: str) -> Behaviour:

@@ -274,7 +274,7 @@ def test_a_file_has_the_changed_rows_and_a_manifest(tmp_path: Path, settings: An
 
 
 def test_an_erasure_takes_the_customer_out_of_the_files(tmp_path: Path, settings: Any) -> None:
-    settings.EXPORT_DIR = tmp_path / "exports"
+    settings.EXPORT_DIR, settings.ARCHIVE_DIR = tmp_path / "exports", tmp_path / "archive"
     there = make_destination()
     make_scored(3)
     push = push_to(there, "ada")

@@ -198,8 +198,9 @@ def test_the_number_of_queries_does_not_grow_with_the_customers(viewer: Client) 
     assert "1–25 of 1,200" in words(main_part(viewer.get("/admin/")))
     assert [len(queries_of(viewer, address)) for address in addresses] == [AGAIN_QUERIES] * 2
     # The first one after a scoring also finds who is to be acted on and what was done about them, how many nobody
-    # looks after, the feeds' states, the dates around and whether there is a forecast; filters take one of their own.
-    assert few == many == [DASHBOARD_QUERIES + 6, DASHBOARD_QUERIES]
+    # looks after, the feeds' states, the dates around, whether there is a forecast and the milestones; filters take
+    # one of their own.
+    assert few == many == [DASHBOARD_QUERIES + 8, DASHBOARD_QUERIES]
 
 
 # --- Hostile text -----------------------------------------------------------------------------------------------

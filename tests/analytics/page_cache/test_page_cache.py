@@ -286,6 +286,7 @@ MORE = (
     "customer/c1001/",
     "customer/c1002/?as_of=2025-05-03",
     "cohorts/",
+    "milestones/",
     "effects/",
     "effects/?cases=call-14",
     "?owner=me",

@@ -19,7 +19,7 @@ from tests.support.databases import create_database, drop_database, name_in
 from tests.support.own_databases import COMMIT, SECONDS, database, own, signalled, unblocked, wait_until_alone
 from tests.support.processes import environment, manage
 from tests.support.webhook_events import listen, make_event
-from tests.support.webhook_receiver import Receiver, receiving
+from tests.support.webhook_receiver import Receiver, receiving, wait_until_read
 
 __all__ = ["own", "unblocked"]
 
@@ -90,6 +90,7 @@ def test_every_event_arrives_at_each_endpoint_after_a_kill(
         process.communicate(timeout=SECONDS)
     assert process.returncode == -signal.SIGKILL, function
     wait_until_alone()
+    wait_until_read(receiver)
     before = list(receiver.uids)
     # Two minutes go by, after which what the dead process claimed is nobody's.
     WebhookDelivery.objects.filter(state="claimed").update(claimed_at=timezone.now() - timedelta(minutes=3))

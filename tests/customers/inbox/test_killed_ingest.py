@@ -47,7 +47,7 @@ POINTS: list[tuple[str, int]] = [
     ("customers.imports.load:FeedRun._finish", 2),
     ("analytics.management.commands.ingest:score_changed_by_api", 1),
     ("analytics.scoring.unscored:score_customers", 1),
-    ("analytics.scoring.snapshots:drop_temporary", 1),
+    ("analytics.scoring.snapshots:mark_so_far", 1),
     ("analytics.scoring.snapshots:day_totals", 1),
     ("analytics.management.commands.ingest:evaluate_customers", 1),
 ]
