@@ -20,6 +20,9 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 
+from analytics.models import Snapshot  # noqa: E402
+from customers.core.months.partitions import make_months  # noqa: E402
+from customers.core.sql import table_of  # noqa: E402
 from customers.imports.folder import import_folder  # noqa: E402
 from customers.imports.interface import Options  # noqa: E402
 from customers.models import Customer, CustomerCare, Fix, Note, QuarantinedRow  # noqa: E402
@@ -94,7 +97,8 @@ def new_care() -> Any:
 def note() -> Any:
     """One form of a note is sent twice."""
     anna, _bea = staff()
-    make_day()
+    day = make_day()
+    make_months(table_of(Snapshot), [day.date])
     make_snapshot(make_customer(id="c1"))
     ends = []
     for _number in range(ROUNDS):
