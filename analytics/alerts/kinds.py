@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import ClassVar
 
-from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, Exists, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
@@ -187,12 +187,10 @@ class Fell(CustomerKind):
     follows = Follows.SCORES
 
     def columns(self, day: date, n: int) -> dict[str, Combinable]:
-        since = day - timedelta(days=FALL_DAYS)
-        week = _same_customer().filter(policy=OuterRef("policy"), date__gte=since, date__lt=day)
-        return {"highest": Subquery(week.values("customer").annotate(highest=Max("score")).values("highest"))}
+        return {"highest": Subquery(_week_before(day).values("customer").annotate(most=Max("score")).values("most"))}
 
     def concerns(self, day: date, n: int) -> Q:
-        return Q(highest__gte=F("score") + n)
+        return Q(Exists(_week_before(day).filter(score__gte=OuterRef("score") + n)))
 
     def is_met(self, inputs: AlertInputs, n: int) -> bool:
         return inputs.fall >= n
@@ -214,8 +212,8 @@ class Fell(CustomerKind):
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
-        since = min(recent) - timedelta(days=FALL_DAYS)
-        rows = of_open_alerts(rule, among).filter(date__gte=since, date__lte=max(recent)).order_by()
+        days = (min(recent) - timedelta(days=FALL_DAYS), max(recent))
+        rows = of_open_alerts(rule, among).filter(date__range=days).order_by()
         for customer, day, score, policy in rows.values_list("customer_id", "date", "score", "policy_id"):
             histories[customer][day] = (score, policy)
         return {
@@ -384,15 +382,17 @@ def recovered_from_fall(scores: dict[date, tuple[int, int]], day: date, n: int) 
     """Return whether ``day`` is a recovery day of a fall by ``n``; ``scores`` are score and policy by scored date."""
     if day not in scores:
         return False
-    score, policy = scores[day]
-    first = day - timedelta(days=FALL_DAYS)
+    (score, policy), first = scores[day], day - timedelta(days=FALL_DAYS)
     before = (one[0] for on, one in scores.items() if first <= on < day and one[1] == policy)
-    highest = max(before, default=score)
-    return highest - score < n
+    return max(before, default=score) - score < n
 
 
 def _same_customer() -> SnapshotQuerySet:
     return Snapshot.objects.filter(customer=OuterRef("customer")).order_by()
+
+
+def _week_before(day: date) -> SnapshotQuerySet:
+    return _same_customer().filter(policy=OuterRef("policy"), date__gte=day - timedelta(days=FALL_DAYS), date__lt=day)
 
 
 def of_open_alerts(rule: AlertRule, among: Q = EVERYBODY) -> SnapshotQuerySet:
