@@ -47,18 +47,6 @@ def too_often(words: str, answer: requests.Response, otherwise: float | None = N
     return Interrupted(words) if seconds is None else AskedToWait(words, seconds)
 
 
-class Bearer(AuthBase):
-    """Puts the token, if any, into a call; it also keeps calls from looking for a login in the user's .netrc."""
-
-    def __init__(self, token: str = "") -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 def call_once(
     session: requests.Session, method: str, address: str, timeout: tuple[float, float], **sent: Unpack[CallContent]
 ) -> requests.Response:

@@ -14,9 +14,9 @@ from django.db import Error, connection, transaction
 from customers.audit import trail
 from customers.audit.trail import Actor, user_name
 from customers.core.database_errors import first_line, is_unavailable
-from customers.core.schema import lacking
 from customers.core.signals import command_done
 from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.schema import lacking
 
 logger = logging.getLogger(__name__)
 

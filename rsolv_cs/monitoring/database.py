@@ -8,8 +8,8 @@ from pathlib import Path
 from django.db import connection
 from prometheus_client.metrics_core import Metric
 
-from customers.core.schema import lacking
 from customers.core.sql import fetch, is_postgres
+from customers.jobs.schema import lacking
 from rsolv_cs.monitoring.family import Values, gauge, single
 
 _STATES = (

@@ -10,6 +10,7 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
+from customers.core.bearer import Bearer
 from rsolv_cs.sso.refusal import Unreachable
 
 TIMEOUT = (3.0, 5.0)
@@ -26,19 +27,6 @@ class Answer:
 
     status: int
     body: Mapping[str, object]
-
-
-class Bearer(AuthBase):
-    """A token, or nothing: in either case no login of a .netrc is sent."""
-
-    def __init__(self, token: str = "") -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token into a request."""
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def request_json(

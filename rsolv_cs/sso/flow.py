@@ -16,9 +16,10 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import import_from_settings
 from requests.auth import HTTPBasicAuth
 
+from customers.core.bearer import Bearer
 from rsolv_cs.sso.claims import Claims, Told, told_by
 from rsolv_cs.sso.discovery import provider, signing_key
-from rsolv_cs.sso.fetch import Bearer, request_json
+from rsolv_cs.sso.fetch import request_json
 from rsolv_cs.sso.refusal import Refused, Unreachable, Why
 
 LEEWAY_SECONDS = 60

@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from analytics.nights import ledger
-from customers.core.schema import lacking
 from customers.core.sql import fetch
+from customers.jobs.schema import lacking
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import requests
 
-from analytics.crm.calls import FAILURES, TOO_MANY, Bearer, Body, Interrupted, call_once, too_often, until_answered
+from analytics.crm.calls import FAILURES, TOO_MANY, Body, Interrupted, call_once, too_often, until_answered
+from customers.core.bearer import Bearer
 
 TIMEOUT = (5.0, 30.0)
 PAUSES = (1.0, 4.0, 10.0)

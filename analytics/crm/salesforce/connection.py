@@ -10,7 +10,6 @@ import requests
 from analytics.crm.calls import (
     FAILURES,
     TOO_MANY,
-    Bearer,
     CallContent,
     Interrupted,
     call_once,
@@ -19,6 +18,7 @@ from analytics.crm.calls import (
 )
 from analytics.crm.interface import CrmUnavailable
 from analytics.wording import one_line
+from customers.core.bearer import Bearer
 
 VERSION = "v67.0"
 DATA = f"/services/data/{VERSION}"

@@ -113,7 +113,7 @@ def test_a_night_that_cannot_archive_does_all_else_and_has_a_warning(
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_before_migrate_each_command_says_so(command: list[str], monkeypatch: pytest.MonkeyPatch, drop: Path) -> None:
-    monkeypatch.setattr("customers.core.schema.MigrationRecorder.applied_migrations", lambda _self: {})
+    monkeypatch.setattr("customers.jobs.schema.MigrationRecorder.applied_migrations", lambda _self: {})
     arguments = [*command[1:], *(["--dir", str(drop)] if command[0] in ("nightly", "import_csvs") else [])]
     done = run(command[0], *arguments)
     assert (done.code, done.out) == (1, "")
@@ -123,7 +123,7 @@ def test_before_migrate_each_command_says_so(command: list[str], monkeypatch: py
 
 
 def test_before_migrate_json_stays_json(monkeypatch: pytest.MonkeyPatch, drop: Path) -> None:
-    monkeypatch.setattr("customers.core.schema.lacking", lambda: ["x"])
+    monkeypatch.setattr("customers.jobs.schema.lacking", lambda: ["x"])
     monkeypatch.setattr("customers.jobs.commands.lacking", lambda: ["x"])
     done = run("import_csvs", "--dir", drop, "--json")
     assert (done.code, json.loads(done.out)) == (1, {"feeds": []})
