@@ -89,7 +89,7 @@ NOT_READ = {
 }
 """Calls whose texts are patterns, SQL or names."""
 FOR_PROGRAMMERS = {
-    *("ValueError", "TypeError", "KeyError", "LookupError", "RuntimeError", "AssertionError", "NotImplementedError"),
+    *("ValueError", "TypeError", "KeyError", "LookupError", "RuntimeError", "AssertionError"),
     *("ImproperlyConfigured", "FieldDoesNotExist", "ModuleNotFoundError"),
 }
 MACHINE_KEYS = {"class", "style", "dir", "x-data", "rel", "type", "autocomplete", "data-sort"}
